@@ -1,0 +1,175 @@
+"""The figures about the machine and the program rather than about one workload."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glassnet.bench.client import PATIENCE, Worker, WorkerError, child_environment
+from glassnet.bench.peers import PEERS
+from glassnet.bench.pictures import pictures_for
+from glassnet.bench.results import Result
+from glassnet.bench.timing import Say, stage, with_ratios
+from glassnet.bench.workloads import TRAINING, WORKLOADS, Workload
+
+GEMM = 2048
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a figure may use."""
+
+    scratch: Path
+    threads: int
+    rounds: int
+    quick: bool
+    say: Say
+    results: Sequence[Result]
+    """The rows measured before."""
+
+    def workload(self, name: str) -> Workload:
+        return WORKLOADS[name].quick() if self.quick else WORKLOADS[name]
+
+
+def peak(context: Context) -> list[Result]:
+    """What a large float32 product reaches, and our share of it in each training workload measured before."""
+    reached: dict[int, float] = {}
+    rows: list[Result] = []
+    for threads in sorted({1, context.threads}):
+        context.say(f"peak: a {GEMM}×{GEMM} product, {_threads(threads)}")
+        peer = f"sgemm, {_threads(threads)}"
+        try:
+            with Worker(threads, context.scratch) as worker:
+                seconds = worker.ask(do="gemm", size=GEMM, threads=threads)["seconds"]
+        except WorkerError as error:
+            rows.append(Result("peak", peer, None, "GFLOP/s", note=str(error)))
+            continue
+        reached[threads] = 2 * GEMM**3 / seconds
+        rows.append(Result("peak", peer, reached[threads] / 1e9, "GFLOP/s", note="NumPy's BLAS, the best of 6"))
+    for row in context.results:
+        if row.peer != "ours" or row.workload not in TRAINING or row.median is None:
+            continue
+        work = context.workload(row.workload)
+        top = reached.get(1 if work.one_core else context.threads)
+        if top is not None:
+            note = f"{work.flops:.3g} useful operations per {work.per}"
+            share = 100 * work.flops / row.median / top
+            rows.append(Result("peak", f"ours at {work.name}", share, "% of it", rounds=row.rounds, note=note))
+    return rows
+
+
+def import_time(context: Context) -> list[Result]:
+    """Fresh processes, in turn: `import glassnet`, the command's help, and for scale Python alone and PyTorch."""
+    commands = {
+        "import glassnet": ["-c", "import glassnet"],
+        "glassnet --help": ["-m", "glassnet.cli.main", "--help"],
+        "python alone": ["-c", "pass"],
+    }
+    if PEERS["torch-eager"].missing is None:
+        commands["import torch"] = ["-c", "import torch"]
+    taken: dict[str, list[float]] = {name: [] for name in commands}
+    trouble: dict[str, str] = {}
+    for number in range(context.rounds + 1):
+        context.say(f"import: round {number} of {context.rounds}")
+        for name, arguments in commands.items():
+            try:
+                taken[name].append(_python(arguments, context.scratch))
+            except WorkerError as error:
+                trouble[name] = str(error)
+    rows = []
+    for name, seconds in taken.items():
+        kept = seconds[1:]  # the first one reads the disk and may write bytecode
+        median = None if name in trouble else statistics.median(kept)
+        rows.append(Result("import", name, median, "s", rounds=len(kept), note=trouble.get(name, "whole process")))
+    return with_ratios(rows)
+
+
+def first_compile(context: Context) -> list[Result]:
+    """One epoch of the recipe `digits`, with an empty kernel cache and then with a full one: whole commands."""
+    cache = context.scratch / "kernel-cache"
+    rows = []
+    for peer in ("empty cache", "full cache"):
+        context.say(f"first-compile: {peer}")
+        out = context.scratch / f"digits {peer}"
+        arguments = ["-m", "glassnet.cli.main", "train", "digits", "--epochs", "1", "--out", str(out)]
+        try:
+            seconds = _python(arguments, context.scratch, GLASSNET_CACHE=str(cache))
+        except WorkerError as error:
+            rows.append(Result("first-compile", peer, None, "s", note=str(error)))
+            continue
+        kept = any(path.is_file() for path in cache.rglob("*"))
+        note = "whole command" if kept else "nothing was put into the cache, so this tells nothing"
+        rows.append(Result("first-compile", peer, seconds, "s", rounds=1, note=note))
+    return rows
+
+
+def memory(context: Context) -> list[Result]:
+    """The most memory a process holds that loads the pictures and trains for one timed call."""
+    rows: list[Result] = []
+    for name in TRAINING:
+        work = context.workload(name)
+        threads = 1 if work.one_core else context.threads
+        folder = context.scratch / f"memory-{name}"
+        stage(work, pictures_for(work), folder)
+        found = [
+            _memory_of(peer, work, folder, context, threads, f"memory: {name}, {peer}")
+            for peer in ("ours", "torch-eager")
+        ]
+        rows += with_ratios(found)
+    return rows
+
+
+def _memory_of(peer: str, work: Workload, folder: Path, context: Context, threads: int, word: str) -> Result:
+    context.say(word)
+    label = f"{peer} at {work.name}"
+    missing = PEERS[peer].missing
+    if missing is not None:
+        return Result("memory", label, None, "MiB", note=missing)
+    try:
+        with Worker(threads, context.scratch) as worker:
+            worker.ask(do="load", peer=peer, workload=work.to_json(), folder=str(folder), threads=threads)
+            worker.ask(do="run")
+            held = worker.ask(do="memory")["mebibytes"]
+    except WorkerError as error:
+        return Result("memory", label, None, "MiB", note=str(error))
+    return Result("memory", label, held, "MiB", rounds=1, note="whole process, pictures and libraries included")
+
+
+def _threads(count: int) -> str:
+    return f"{count} thread{'s' if count > 1 else ''}"
+
+
+def _python(arguments: Sequence[str], folder: Path, **environment: str) -> float:
+    """Seconds of one fresh Python."""
+    began = time.perf_counter()
+    try:
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=child_environment(**environment),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WorkerError(f"failed: no end after {PATIENCE:.0f} s") from error
+    taken = time.perf_counter() - began
+    if done.returncode:
+        words = done.stderr.strip().splitlines()
+        raise WorkerError(f"failed: {words[-1] if words else f'exit code {done.returncode}'}")
+    return taken
+
+
+FIGURES: dict[str, Callable[[Context], list[Result]]] = {
+    "import": import_time,
+    "first-compile": first_compile,
+    "memory": memory,
+    "peak": peak,
+}

@@ -1,0 +1,130 @@
+"""Timing one workload: every peer prepared and checked, then all of them in turn, round after round."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassnet.bench import definition
+from glassnet.bench.client import Worker, WorkerError
+from glassnet.bench.peers import PEERS
+from glassnet.bench.pictures import Pictures
+from glassnet.bench.results import Result
+from glassnet.bench.workloads import Workload
+
+Say = Callable[[str], None]
+
+REST = 0.05
+"""Seconds between two peers, in which the threads of the last one stop spinning."""
+WRONG_ANSWERS = 1e-3
+"""The share of predictions that may differ from float64's: pictures that lie on the border."""
+
+
+@dataclass
+class Contender:
+    """A peer in the race: its process, what is known of it, and its times."""
+
+    name: str
+    worker: Worker | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    trouble: str | None = None
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """The worker's answer; a failure takes the peer out of the race."""
+        if self.worker is None:
+            return {}
+        try:
+            return self.worker.ask(**request)
+        except WorkerError as error:
+            self.drop(str(error))
+            return {}
+
+    def drop(self, reason: str) -> None:
+        self.trouble = reason
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
+
+
+def stage(work: Workload, pictures: Pictures, folder: Path) -> None:
+    """Put the data, the start and the expected outcome where the workers find them."""
+    folder.mkdir(parents=True)
+    start = definition.initial_weights(work)
+    pictures.save(folder)
+    definition.save_weights(folder / "start.npz", start)
+    if work.kind == "train":
+        expected = definition.train(work, start, pictures, definition.first_steps(work))
+        definition.save_weights(folder / "expected.npz", expected)
+    else:
+        flat = pictures.images.reshape(len(pictures.images), -1) / 255.0
+        np.save(folder / "classes.npy", definition.outputs(work, start, flat)[-1].argmax(axis=1))
+
+
+def measure(work: Workload, pictures: Pictures, scratch: Path, *, threads: int, rounds: int, say: Say) -> list[Result]:
+    """The rows of one workload, ours first."""
+    threads = 1 if work.one_core else threads
+    folder = scratch / work.name
+    stage(work, pictures, folder)
+    with ExitStack() as stack:
+        racing = [_enter(stack, work, peer, folder, scratch, threads, say) for peer in ("ours", *work.peers)]
+        for number in range(rounds):
+            for contender in racing:
+                if contender.worker is not None:
+                    say(f"{work.name}: round {number + 1} of {rounds}, {contender.name}")
+                    time.sleep(REST)
+                    contender.seconds += contender.ask(do="run").values()
+    return with_ratios([_result(work, contender, pictures.origin, threads) for contender in racing])
+
+
+def _enter(
+    stack: ExitStack, work: Workload, peer: str, folder: Path, scratch: Path, threads: int, say: Say
+) -> Contender:
+    contender = Contender(peer)
+    missing = PEERS[peer].missing
+    if missing is not None:
+        contender.trouble = missing
+        return contender
+    say(f"{work.name}: preparing and checking {peer}")
+    contender.worker = stack.enter_context(Worker(threads, scratch))
+    contender.facts = contender.ask(
+        do="prepare", peer=peer, workload=work.to_json(), folder=str(folder), threads=threads
+    )
+    off = contender.facts.get("disagreement")
+    allowed = definition.TOLERANCE if work.kind == "train" else WRONG_ANSWERS
+    if off is not None and not off <= allowed:
+        contender.drop(f"not timed: it does not do the same work (off by {off:.1e}, allowed {allowed:.0e})")
+    return contender
+
+
+def _result(work: Workload, contender: Contender, origin: str, threads: int) -> Result:
+    facts = contender.facts
+    notes = [contender.trouble] if contender.trouble else [facts.get("note", "")]
+    if contender.name == "ours":
+        notes += [f"{threads} thread{'s' if threads > 1 else ''}", origin]
+    return Result(
+        workload=work.name,
+        peer=contender.name,
+        median=None if contender.trouble else statistics.median(contender.seconds),
+        unit=work.unit,
+        rounds=len(contender.seconds),
+        compile_seconds=facts.get("compile_seconds"),
+        disagreement=facts.get("disagreement"),
+        note="; ".join(note for note in notes if note),
+    )
+
+
+def with_ratios(results: list[Result]) -> list[Result]:
+    """The same rows, each with its median over that of the first, which is ours."""
+    ours = results[0].median
+    return [
+        result if not ours or result.median is None else replace(result, ratio=result.median / ours)
+        for result in results
+    ]

@@ -1,0 +1,33 @@
+"""Data sets: pictures with labels, where they come from, and how they are divided."""
+
+from __future__ import annotations
+
+from glassnet.data.chain import make_chain
+from glassnet.data.dataset import Dataset, Splits
+from glassnet.data.digits import read_digits
+from glassnet.data.fetch import Remote, cache_folder, fetch_remote
+from glassnet.data.idx import read_idx
+from glassnet.data.load import DatasetInfo, list_datasets, load_dataset
+from glassnet.data.mnist import find_mnist, mnist_folders, read_mnist
+from glassnet.data.pictures import read_picture
+from glassnet.data.splits import split_in_order, split_stratified
+
+__all__ = [
+    "Dataset",
+    "DatasetInfo",
+    "Remote",
+    "Splits",
+    "cache_folder",
+    "fetch_remote",
+    "find_mnist",
+    "list_datasets",
+    "load_dataset",
+    "make_chain",
+    "mnist_folders",
+    "read_digits",
+    "read_idx",
+    "read_mnist",
+    "read_picture",
+    "split_in_order",
+    "split_stratified",
+]

@@ -1,0 +1,149 @@
+"""What a caller gives as pictures, labels, class names and groups, checked and brought to few kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.errors import InputError
+
+MOST_UNNAMED_CLASSES = 65_536
+"""Integers above this are taken for something else than class indices, unless the classes are named."""
+
+
+def as_pixels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
+    """Bring any numbers to C-contiguous `uint8` or `float32`, without a copy where they are already.
+
+    `uint8` and `float32` stay. Booleans and other integers within 0…255 become `uint8`, other integers `float32`, other
+    floats `float32`. Pixels have no unit here: 0…255 or 0…1 as the caller has them.
+    Raises `InputError` for anything that is no array of real numbers.
+    """
+    array = _as_array(values, where)
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8)
+    elif array.dtype.kind in "iu" and array.dtype != np.uint8:
+        fits = array.size == 0 or (array.min() >= 0 and array.max() <= 255)
+        array = array.astype(np.uint8 if fits else np.float32)
+    elif array.dtype.kind == "f" and array.dtype != np.float32:
+        with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and `check_finite` says so
+            array = array.astype(np.float32)
+    elif array.dtype.kind not in "iuf":
+        raise InputError(
+            "The pictures are not numbers.",
+            where=where,
+            expected="integers, booleans or floats",
+            received=f"dtype {array.dtype}",
+            hint="read the pictures into one NumPy array of numbers first",
+        )
+    return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+def check_finite(values: npt.NDArray[Any], where: str, noun: str = "picture") -> None:
+    """Raise `InputError` where floats `(N, …)` hold NaN or infinity; it names the first item and counts."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    bad = ~np.isfinite(values).reshape(len(values), -1)
+    items = np.flatnonzero(bad.any(axis=1))
+    raise InputError(
+        f"The {noun}s hold numbers that are NaN or infinite as {values.dtype}.",
+        where=f"{where}, {noun} {items[0]}",
+        expected="finite numbers",
+        received=f"{bad[items[0]].sum()} such numbers in that {noun}; {noun}s with any: {len(items)} of {len(values)}",
+        hint=f"leave these {noun}s out, or replace the numbers (np.nan_to_num)",
+    )
+
+
+def as_labels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
+    """Bring labels to `int64` class indices `(N,)`, or floating targets to `float64` `(N, outputs)`.
+
+    Raises `InputError` for labels that are neither.
+    """
+    array = _as_array(values, where)
+    if array.ndim == 2 and array.dtype.kind == "f":
+        targets = np.ascontiguousarray(array, dtype=np.float64)
+        check_finite(targets, where, "target")
+        return targets
+    hint = None
+    if array.dtype.kind in "USO":
+        hint = "classes, labels = np.unique(names, return_inverse=True)"
+    elif array.ndim == 2:
+        hint = "labels.ravel()" if array.shape[1] == 1 else "labels.argmax(axis=1), if each row marks one class"
+    elif array.dtype.kind == "f":
+        hint = "labels.astype(int) for classes, or labels.reshape(-1, 1) for targets to fit"
+    if array.ndim != 1 or array.dtype.kind not in "iub":
+        raise InputError(
+            "The labels are not integers, one for each picture.",
+            where=where,
+            expected="integers of shape (N,), or floating targets of shape (N, outputs)",
+            received=f"shape {array.shape}, dtype {array.dtype}",
+            hint=hint,
+        )
+    if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+        array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of any range, and stays so in int64
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], where: str) -> tuple[str, ...]:
+    """The class names as a tuple, "0" to the highest label where none are given; every label must be one of them.
+
+    Raises `InputError` for names that repeat and for labels out of range; it names the first such item.
+    """
+    if isinstance(classes, (str, bytes)):
+        raise InputError(
+            "The classes are one text, not a sequence of names.",
+            where=f"{where}(classes)",
+            expected='a tuple of names, as ("cat", "other")',
+            received=repr(classes),
+            hint=f"classes=({classes!r},)",
+        )
+    names = None if classes is None else tuple(str(name) for name in classes)
+    if names is not None and (not names or len(set(names)) < len(names)):
+        repeated = next((name for name in names if names.count(name) > 1), None)
+        raise InputError(
+            "The class names are not all different." if names else "There are no class names.",
+            where=f"{where}(classes)",
+            expected="one name for each class, each only once",
+            received="none" if repeated is None else f"{repeated!r}, {names.count(repeated)} times",
+        )
+    limit = MOST_UNNAMED_CLASSES if names is None else len(names)
+    wrong = np.flatnonzero((labels < 0) | (labels >= limit))
+    if len(wrong):
+        raise InputError(
+            "A label is out of range.",
+            where=f"{where}(labels), item {wrong[0]}",
+            expected=f"0 to {limit - 1}" + ("" if names is None else f", the indices of {len(names)} classes"),
+            received=f"{labels[wrong[0]]}; labels out of range: {len(wrong)} of {len(labels)}",
+            hint="classes, labels = np.unique(labels, return_inverse=True) counts them from 0",
+        )
+    return tuple(str(index) for index in range(int(labels.max()) + 1)) if names is None else names
+
+
+def as_groups(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
+    """Bring groups (who wrote a picture, which photograph it is cut from) to `int64` or text, shape `(N,)`."""
+    array = _as_array(values, where)
+    if array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat):
+        array = array.astype(np.str_)
+    if array.ndim != 1 or array.dtype.kind not in "iuU":
+        raise InputError(
+            "The groups are neither integers nor texts, one for each picture.",
+            where=where,
+            expected="integers or texts of shape (N,)",
+            received=f"shape {array.shape}, dtype {array.dtype}",
+        )
+    return np.ascontiguousarray(array, dtype=np.str_ if array.dtype.kind == "U" else np.int64)
+
+
+def _as_array(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            "This can't be made into one array.",
+            where=where,
+            expected="items that all have the same shape",
+            received=str(error),
+            hint="bring all pictures to one size first",
+        ) from error

@@ -1,0 +1,215 @@
+"""Pictures and what they show: `Dataset`, and `Splits` into training, validation and test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.data.arrays import as_classes, as_groups, as_labels, as_pixels, check_finite
+from glassnet.errors import DataError, InputError
+
+Selection: TypeAlias = slice | Sequence[int] | Sequence[bool] | npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
+Label: TypeAlias = int | npt.NDArray[np.float64]
+
+
+class Dataset:
+    """Pictures with one label each, checked once, then read-only.
+
+    `images`   `(N, H, W, C)`; `(N, H, W)` gets a channel axis; `(N, features)` for what is no picture.
+               Kept as `uint8` or `float32`, other numbers become one of the two. Not copied where it need not be.
+    `labels`   `(N,)` class indices, kept as `int64`; or floating targets `(N, outputs)`, kept as `float64`.
+    `classes`  the names of the classes, "0" to the highest label if not given; None for targets.
+    `groups`   `(N,)` integers or texts: pictures that belong together, such as those of one writer; or None.
+
+    Raises `InputError` for anything that does not fit, with the item that does not.
+    """
+
+    __slots__ = ("classes", "groups", "images", "labels")
+
+    images: npt.NDArray[Any]
+    labels: npt.NDArray[Any]
+    classes: tuple[str, ...] | None
+    groups: npt.NDArray[Any] | None
+
+    def __init__(
+        self,
+        images: npt.ArrayLike,
+        labels: npt.ArrayLike,
+        classes: Sequence[object] | None = None,
+        groups: npt.ArrayLike | None = None,
+    ) -> None:
+        pixels = _with_channels(as_pixels(images, "Dataset(images)"))
+        marks = as_labels(labels, "Dataset(labels)")
+        parts = {"labels": marks}
+        if groups is not None:
+            parts["groups"] = as_groups(groups, "Dataset(groups)")
+        for name, part in parts.items():
+            if len(part) != len(pixels):
+                raise InputError(
+                    f"There are not as many {name} as pictures.",
+                    where=f"Dataset({name})",
+                    expected=f"{len(pixels)} {name}, one for each picture",
+                    received=f"{len(part)} {name}",
+                )
+        if marks.ndim == 2 and classes is not None:
+            raise InputError(
+                "Floating targets have no classes.",
+                where="Dataset(classes)",
+                expected="None, or labels that are class indices",
+                received=f"{len(classes)} classes, and targets of shape {marks.shape}",
+            )
+        check_finite(pixels, "Dataset(images)")
+        self.classes = None if marks.ndim == 2 else as_classes(classes, marks, "Dataset")
+        self.images, self.labels = _read_only(pixels), _read_only(marks)
+        self.groups = _read_only(parts["groups"]) if groups is not None else None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __iter__(self) -> Iterator[tuple[npt.NDArray[Any], Label]]:
+        return (self[index] for index in range(len(self)))
+
+    @overload
+    def __getitem__(self, key: int | np.integer[Any]) -> tuple[npt.NDArray[Any], Label]: ...
+    @overload
+    def __getitem__(self, key: Selection) -> Dataset: ...
+    def __getitem__(self, key: int | np.integer[Any] | Selection) -> tuple[npt.NDArray[Any], Label] | Dataset:
+        """One `(image, label)` for an integer; a Dataset for a slice, an array of indices or a mask `(N,)` of booleans.
+
+        Slices with step 1 share the memory. Raises `InputError` for indices out of range and for empty selections.
+        """
+        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+            index = int(self._positions(np.array([int(key)]))[0])
+            label = self.labels[index]
+            return self.images[index], int(label) if self.is_classification else label
+        chosen = key if isinstance(key, slice) else self._positions(np.asarray(key))
+        subset = object.__new__(Dataset)  # what was checked once need not be checked again
+        subset.images, subset.labels = _read_only(self.images[chosen]), _read_only(self.labels[chosen])
+        subset.classes = self.classes
+        subset.groups = None if self.groups is None else _read_only(self.groups[chosen])
+        if not len(subset):
+            raise InputError(
+                "The selection holds no pictures.",
+                where="Dataset[…]",
+                expected=f"at least one of {len(self)} pictures",
+                received=repr(key),
+            )
+        return subset
+
+    @property
+    def is_classification(self) -> bool:
+        """Whether the labels are class indices, not floating targets."""
+        return self.labels.ndim == 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one picture, `(H, W, C)`, or `(features,)`."""
+        return self.images.shape[1:]
+
+    @property
+    def flat(self) -> npt.NDArray[Any]:
+        """The pictures as rows, `(N, features)`: the same memory, C-contiguous and read-only."""
+        return self.images.reshape(len(self), -1)
+
+    @property
+    def counts(self) -> npt.NDArray[np.int64]:
+        """How many pictures each class has, `(classes,)`. Raises `InputError` where there are no classes."""
+        if self.classes is None:
+            raise InputError(
+                "Only class labels can be counted.",
+                where="Dataset.counts",
+                expected="labels that are class indices",
+                received=f"targets of shape {self.labels.shape}",
+            )
+        return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64, copy=False)
+
+    def head(self, n: int = 5) -> Dataset:
+        """The first `n` pictures, or all where there are fewer. Raises `InputError` for `n` below 1."""
+        return self[: max(n, 0)]
+
+    def __repr__(self) -> str:
+        noun = "pictures" if len(self.shape) == 3 else "examples"
+        size = "×".join(map(str, self.shape)) + ("" if len(self.shape) > 1 else " features")
+        parts = [f"{len(self)} {noun} of {size}", str(self.images.dtype)]
+        if self.classes is None:
+            parts.append(f"targets of {self.labels.shape[1]}")
+        else:
+            names = self.classes if len(self.classes) <= 10 else (*self.classes[:9], "…", self.classes[-1])
+            parts.append(f"{len(self.classes)} classes: {' '.join(names)}")
+        if self.groups is not None:
+            parts.append(f"{len(np.unique(self.groups))} groups")
+        return f"Dataset({', '.join(parts)})"
+
+    def _positions(self, chosen: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+        """Indices `(n,)` from 0, out of indices that may count from the end, or out of a mask."""
+        if chosen.dtype == np.bool_ and chosen.shape == (len(self),):
+            return np.flatnonzero(chosen)
+        if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size):
+            raise InputError(
+                "This does not select pictures.",
+                where="Dataset[…]",
+                expected=f"an integer, a slice, integers of shape (n,), or booleans of shape ({len(self)},)",
+                received=f"shape {chosen.shape}, dtype {chosen.dtype}",
+            )
+        outside = np.flatnonzero((chosen < -len(self)) | (chosen >= len(self)))
+        if len(outside):
+            raise InputError(
+                "There is no such picture.",
+                where="Dataset[…]",
+                expected=f"{-len(self)} to {len(self) - 1}",
+                received=chosen[outside[0]],
+            )
+        positions = chosen.astype(np.intp)
+        return np.where(positions < 0, positions + len(self), positions)
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The parts of a data set: one to train on, one to choose by, and one for the last word.
+
+    All parts have pictures of one shape, and the same classes. Raises `DataError` where they do not.
+    """
+
+    train: Dataset
+    validation: Dataset | None = None
+    test: Dataset | None = None
+
+    def __post_init__(self) -> None:
+        for name, part in (("validation", self.validation), ("test", self.test)):
+            for what in ("shape", "classes"):
+                mine, theirs = getattr(self.train, what), getattr(part, what, None)
+                if part is not None and mine != theirs:
+                    raise DataError(
+                        f"The parts of a data set differ in their {what}.",
+                        where=f"Splits({name})",
+                        expected=f"{mine}, as in the training part",
+                        received=theirs,
+                        hint="give every part the same classes=" if what == "classes" else None,
+                    )
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The names of the classes; None for floating targets."""
+        return self.train.classes
+
+
+def _with_channels(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if pixels.ndim < 2 or pixels.size == 0:
+        raise InputError(
+            "There are no pictures." if pixels.size == 0 else "These are single numbers, not pictures.",
+            where="Dataset(images)",
+            expected="at least one picture, as an array (N, H, W, C), or (N, features)",
+            received=f"shape {pixels.shape}",
+            hint="images.reshape(-1, 1)" if pixels.ndim == 1 and pixels.size else None,
+        )
+    return pixels[..., np.newaxis] if pixels.ndim == 3 else pixels
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = np.ascontiguousarray(array).view()  # a view, so that the caller's own array stays writable
+    view.flags.writeable = False
+    return view

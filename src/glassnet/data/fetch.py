@@ -1,0 +1,100 @@
+"""Downloading a data set, once, with checksums and from several mirrors; and where such files are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from glassnet.data.paths import as_path
+from glassnet.errors import DataError
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A data set on the network: `files` gives each file's checksum, as "md5:…"; a mirror is a folder's URL."""
+
+    name: str
+    files: Mapping[str, str]
+    mirrors: tuple[str, ...]
+
+
+def cache_folder() -> Path:
+    """The folder for downloaded data: `$GLASSNET_CACHE/data`, else in the user's cache folder. Not created here."""
+    chosen = os.environ.get("GLASSNET_CACHE")
+    if chosen:
+        return as_path(chosen) / "data"
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("glassnet")) / "data"
+
+
+def fetch_remote(remote: Remote) -> Path:
+    """Download what is not there yet, or is damaged, into `cache_folder() / remote.name`, and return that folder.
+
+    This is the only function of glassnet that downloads anything. Mirrors are tried in turn, for each file; the one
+    that served the last file comes first. A file appears under its name only when its checksum is right.
+    Raises `DataError` with each mirror's reason where none could serve a file.
+    """
+    folder = cache_folder() / remote.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            "The folder for downloaded data can't be made.",
+            where=folder,
+            expected="a folder that can be written to",
+            received=error.strerror or str(error),
+            hint="set GLASSNET_CACHE to another folder",
+        ) from error
+    mirrors = list(remote.mirrors)
+    for name, checksum in remote.files.items():
+        served_by = _fetch_one(remote.name, name, checksum, mirrors, folder)
+        mirrors.sort(key=lambda mirror: mirror != served_by)
+    return folder
+
+
+def _fetch_one(dataset: str, name: str, checksum: str, mirrors: list[str], folder: Path) -> str:
+    """Get one file and return the mirror that served it."""
+    import pooch
+
+    reasons = []
+    for mirror in mirrors:
+        downloader = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=(10, 60))
+        try:
+            with _quiet(pooch.get_logger()):
+                pooch.retrieve(mirror.rstrip("/") + "/" + name, checksum, name, folder, downloader=downloader)
+        except (OSError, ValueError) as error:
+            reasons.append(f"{mirror}: {_reason(error)}")
+        else:
+            return mirror
+    raise DataError(
+        f"The data set {dataset} could not be downloaded.",
+        where=name,
+        expected=f"a mirror that serves it with the checksum {checksum}",
+        received="; ".join(reasons),
+        hint="connect to the network and try again; or get the files some other way and set GLASSNET_DATA to their "
+        "folder, or name it with --data",
+    )
+
+
+def _reason(error: OSError | ValueError) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return f"HTTP {status}"
+    if isinstance(error, OSError):
+        return error.strerror or f"no connection ({type(error).__name__})"
+    return "other bytes than expected (the checksum differs)"
+
+
+@contextlib.contextmanager
+def _quiet(logger: logging.Logger) -> Iterator[None]:
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,57 @@
+"""The family of errors: each says what is wrong, where, what was expected, what was received, and what to do next."""
+
+from __future__ import annotations
+
+
+class GlassnetError(Exception):
+    """What is wrong, and, where known: `where`, `expected`, `received`, `hint` (what to do next).
+
+    `str(error)` is the whole message, a line for each part:
+
+        The learning rate must be positive.
+          where:    SGD(learning_rate)
+          expected: a number above 0
+          received: -3.0
+          try:      SGD(0.1)
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object = None,
+        expected: object = None,
+        received: object = None,
+        hint: str | None = None,
+    ) -> None:
+        self.what, self.where, self.expected, self.received, self.hint = what, where, expected, received, hint
+        parts = (("where:", where), ("expected:", expected), ("received:", received), ("try:", hint))
+        super().__init__("\n".join([what, *(f"  {name:<9} {part}" for name, part in parts if part is not None)]))
+
+
+class InputError(GlassnetError, ValueError):
+    """An argument, a picture or an array that can't be used as it is."""
+
+
+class ShapeError(InputError):
+    """Arrays or layers whose shapes do not fit together."""
+
+
+class DataError(GlassnetError, ValueError):
+    """A data set that is missing, unreadable or inconsistent."""
+
+
+class RecipeError(GlassnetError, ValueError):
+    """A recipe that is unknown, malformed or asks for something impossible."""
+
+
+class ModelFileError(GlassnetError, ValueError):
+    """A model or checkpoint file that can't be read, or does not hold what its header says."""
+
+
+class RunError(GlassnetError, ValueError):
+    """A run folder that is not one, or can't be written or resumed."""
+
+
+class NonFiniteCostError(GlassnetError, ArithmeticError):
+    """The cost became infinite or NaN; training has ended and the last good weights are kept."""

@@ -1,0 +1,63 @@
+"""The machine's vector unit: how many floats a register holds and how many registers there are.
+
+`GLASSNET_SIMD` (avx512, avx2, neon, sse or scalar) overrides what is found; LLVM lowers wider vectors than the machine has,
+so every choice gives right results everywhere, only slower.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+
+import llvmlite.binding as llvm
+
+from glassnet.errors import InputError
+
+
+@dataclass(frozen=True)
+class VectorUnit:
+    """`lanes` floats a register; a tile of `tile_rows` × `tile_vectors` registers leaves room for operands."""
+
+    name: str
+    lanes: int
+    tile_rows: int
+    tile_vectors: int
+
+    @property
+    def tile_columns(self) -> int:
+        return self.lanes * self.tile_vectors
+
+
+# tile_rows * tile_vectors accumulators + tile_vectors loads + 1 broadcast must fit the register file.
+UNITS = {
+    "avx512": VectorUnit("avx512", 16, 14, 2),  # 32 registers: 28 + 2 + 1
+    "avx2": VectorUnit("avx2", 8, 6, 2),  # 16 registers: 12 + 2 + 1
+    "neon": VectorUnit("neon", 4, 8, 3),  # 32 registers: 24 + 3 + 1
+    "sse": VectorUnit("sse", 4, 6, 2),  # 16 registers
+    "scalar": VectorUnit("scalar", 1, 4, 2),
+}
+
+
+def _detect() -> VectorUnit:
+    chosen = os.environ.get("GLASSNET_SIMD", "").lower()
+    if chosen:
+        if chosen not in UNITS:
+            raise InputError(
+                "Unknown vector unit.", where="GLASSNET_SIMD", expected=" | ".join(UNITS), received=chosen
+            )
+        return UNITS[chosen]
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f") and features.get("avx512vl"):
+        return UNITS["avx512"]
+    if features.get("avx2") and features.get("fma"):
+        return UNITS["avx2"]
+    machine = platform.machine().lower()
+    if machine in ("arm64", "aarch64"):
+        return UNITS["neon"]
+    if machine in ("x86_64", "amd64"):
+        return UNITS["sse"]
+    return UNITS["scalar"]
+
+
+UNIT = _detect()

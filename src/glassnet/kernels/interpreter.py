@@ -1,0 +1,249 @@
+"""Whole epochs in one compiled call: a network, lowered to a table of instructions, is run over its mini-batches.
+
+Python need not be entered between two layers or two mini-batches, which is what other frameworks spend most of their time on
+in small networks. Values lie in one flat workspace, parameters and gradient in flat vectors of their own. Several threads may
+run the same program in lockstep: each does its share of every instruction and waits for the others before the next.
+
+An instruction is a row of eight integers: operation, source, target, width of source, width of target, three operands; and
+two floats beside it. Sources and targets are offsets into the workspace; a source of INPUT is the mini-batch of pictures
+itself, bytes or floats, read where it lies in the data set. Which operand means what stands with the operations below.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import from_dtype, int64, void
+
+from glassnet.kernels.elementwise import activate, activate_back, dropout, softmax_row, softmax_row_back
+from glassnet.kernels.gemm import multiply_columns, multiply_rows
+from glassnet.kernels.jit import compiled, entry
+from glassnet.kernels.job import JOB
+from glassnet.kernels.losses import aim, cost_row, decide
+from glassnet.kernels.memory import bytes_at, doubles_at, floats_at, integers_at, keys_at
+from glassnet.kernels.operations import (
+    ACTIVATE,
+    ACTIVATE_BACK,
+    AFFINE,
+    COST,
+    DENSE,
+    DENSE_BIAS,
+    DENSE_INPUT,
+    DENSE_TRANSPOSE,
+    DENSE_WEIGHT,
+    DROPOUT,
+    INPUT,
+    LOAD,
+    OUTPUT,
+    SOFTMAX,
+    SOFTMAX_BACK,
+)
+from glassnet.kernels.threads import meet
+from glassnet.kernels.tile import ADD, SET
+from glassnet.kernels.updates import SGD, penalise, square_sum, update
+
+BLOCK = 8192  # parameters that are updated, and whose squares are summed, together: no sum depends on the threads
+
+F = np.float32
+
+
+@compiled
+def _rows(base, offset, width, low, high):  # type: ignore[no-untyped-def]
+    """The floats of the rows low … high of a value of `width` columns."""
+    return floats_at(base + 4 * (offset + low * width), (high - low) * width)
+
+
+@compiled
+def _load(job, target, width, scale, first, low, high):  # type: ignore[no-untyped-def]
+    for r in range(low, high):
+        row = _rows(job.workspace, target, width, r, r + 1)
+        at = integers_at(job.order + 8 * (first + r), 1)[0] * width
+        if job.is_bytes:
+            pixels = bytes_at(job.pictures + at, width)
+            for j in range(width):
+                row[j] = scale * F(pixels[j])
+        else:
+            values = floats_at(job.pictures + 4 * at, width)
+            for j in range(width):
+                row[j] = scale * values[j]
+
+
+@compiled
+def _transpose(w, rows, columns, target, thread, threads):  # type: ignore[no-untyped-def]
+    """target (columns, rows) = wᵀ, in squares that stay in the first-level cache."""
+    squares = (columns + 15) // 16
+    for j0 in range(16 * (squares * thread // threads), min(columns, 16 * (squares * (thread + 1) // threads)), 16):
+        for i0 in range(0, rows, 16):
+            for j in range(j0, min(columns, j0 + 16)):
+                line = floats_at(target + 4 * j * rows, rows)
+                for i in range(i0, min(rows, i0 + 16)):
+                    line[i] = floats_at(w + 4 * (i * columns + j), 1)[0]
+
+
+@compiled
+def _column_sums(job, source, width, into, total_at, m, rate, fused):  # type: ignore[no-untyped-def]
+    """The bias's gradient, for this thread's share of the columns."""
+    left, right = width * job.thread // job.threads, width * (job.thread + 1) // job.threads
+    size = right - left
+    total = floats_at(job.workspace + 4 * (total_at + left), size)
+    for j in range(size):
+        total[j] = F(0)
+    for r in range(m):
+        dy = floats_at(job.workspace + 4 * (source + r * width + left), size)
+        for j in range(size):
+            total[j] += dy[j]
+    result = floats_at((job.parameters if fused else job.gradient) + 4 * (into + left), size)
+    for j in range(size):
+        result[j] = result[j] - rate * total[j] if fused else total[j]
+
+
+@compiled
+def _costs(job, kind, source, delta, target, width, first, m, low, high):  # type: ignore[no-untyped-def]
+    n = job.pictures_in_order
+    order, costs, classes = integers_at(job.order, n), doubles_at(job.costs, n), integers_at(job.classes, n)
+    for r in range(low, high):
+        picture = order[first + r]
+        z, wanted = _rows(job.workspace, source, width, r, r + 1), _rows(job.workspace, target, width, r, r + 1)
+        if job.targets:
+            given = floats_at(job.targets + 4 * picture * width, width)
+            for j in range(width):
+                wanted[j] = given[j]
+        else:
+            aim(wanted, integers_at(job.labels + 8 * picture, 1)[0], job.smoothing)
+        weight = doubles_at(job.weights + 8 * picture, 1)[0] if job.weights else 1.0
+        cost = cost_row(kind, z, wanted, _rows(job.workspace, delta, width, r, r + 1), F(weight / m))
+        costs[first + r] = weight * cost
+        classes[first + r] = decide(z, job.threshold)
+
+
+@compiled
+def _outputs(job, source, width, first, low, high):  # type: ignore[no-untyped-def]
+    classes = integers_at(job.classes, job.pictures_in_order)
+    for r in range(low, high):
+        z = _rows(job.workspace, source, width, r, r + 1)
+        classes[first + r] = decide(z, job.threshold)
+        if job.outputs:
+            kept = floats_at(job.outputs + 4 * (first + r) * width, width)
+            for j in range(width):
+                kept[j] = z[j]
+
+
+@compiled
+def _execute(job, i, first, m, rate, fused, keys):  # type: ignore[no-untyped-def]
+    """This thread's share of instruction i; `fused`: gradients go straight into the weights, at `rate`."""
+    line, numbers = integers_at(job.code + 64 * i, 8), doubles_at(job.numbers + 16 * i, 2)
+    operation, source, target, width, width_out = line[0], line[1], line[2], line[3], line[4]
+    low, high = m * job.thread // job.threads, m * (job.thread + 1) // job.threads
+    base, number = job.workspace, F(numbers[0])
+    address, is_bytes, order, skip = base + 4 * source, int64(0), job.identity, int64(0)
+    if source == INPUT:
+        address, is_bytes, order, skip = job.pictures, job.is_bytes, job.order, first
+    if operation == LOAD:
+        _load(job, target, width_out, number, first, low, high)
+    elif operation == AFFINE:
+        scale, shift = floats_at(job.constants + 4 * line[5], width), floats_at(job.constants + 4 * line[6], width)
+        for r in range(low, high):
+            x, y = _rows(base, source, width, r, r + 1), _rows(base, target, width, r, r + 1)
+            for j in range(width):
+                y[j] = x[j] * scale[j] + shift[j]
+    elif operation == DENSE:
+        bias = job.parameters + 4 * line[6] if line[6] >= 0 else job.constants
+        multiply_rows(
+            address, is_bytes, width, number, order, skip, m, width, job.parameters + 4 * line[5], width_out, bias,
+            base + 4 * target, job.scratch, job.thread, job.threads,
+        )  # fmt: skip
+    elif operation == DENSE_BIAS:
+        _column_sums(job, source, width, line[5], target, m, rate, fused)
+    elif operation == DENSE_TRANSPOSE:
+        _transpose(job.parameters + 4 * line[5], width, width_out, base + 4 * target, job.thread, job.threads)
+    elif operation == DENSE_INPUT:
+        multiply_rows(
+            address, int64(0), width, F(1), order, skip, m, width, base + 4 * line[5], width_out, job.constants,
+            base + 4 * target, job.scratch, job.thread, job.threads,
+        )  # fmt: skip
+    elif operation == DENSE_WEIGHT:
+        into, mode, factor = (job.parameters, ADD, -rate) if fused else (job.gradient, SET, F(1))
+        multiply_columns(
+            address, is_bytes, width, number, order, skip, m, width, base + 4 * line[5], width_out, job.constants,
+            into + 4 * line[6], mode, factor, job.scratch, job.thread, job.threads,
+        )  # fmt: skip
+    elif operation == ACTIVATE:
+        at = low * width
+        activate(line[5], (high - low) * width, base + 4 * (source + at), base + 4 * (target + at), number)
+    elif operation == ACTIVATE_BACK:
+        at = low * width
+        activate_back(
+            line[5], (high - low) * width, base + 4 * (source + at), base + 4 * (line[6] + at),
+            base + 4 * (line[7] + at), base + 4 * (target + at), number,
+        )  # fmt: skip
+    elif operation == SOFTMAX:
+        for r in range(low, high):
+            softmax_row(_rows(base, source, width, r, r + 1), _rows(base, target, width, r, r + 1))
+    elif operation == SOFTMAX_BACK:
+        for r in range(low, high):
+            y, dy = _rows(base, line[6], width, r, r + 1), _rows(base, line[7], width, r, r + 1)
+            softmax_row_back(y, dy, _rows(base, target, width, r, r + 1))
+    elif operation == DROPOUT:
+        x, y = _rows(base, source, width, low, high), _rows(base, target, width, low, high)
+        dropout(x, y, keys[line[5]], low * width, numbers[0])
+    elif operation == COST:
+        _costs(job, line[5], source, target, line[6], width, first, m, low, high)
+    elif operation == OUTPUT:
+        _outputs(job, source, width, first, low, high)
+
+
+@compiled
+def _apply(job, rate, step):  # type: ignore[no-untyped-def]
+    """Penalties, clipping and the optimizer's step; the threads take the blocks of all segments in turn."""
+    segments, options = doubles_at(job.segments, 5 * job.segment_count), doubles_at(job.options, 6)
+    blocks, scale = 0, F(1)
+    for s in range(job.segment_count):
+        offset, size, l1, l2 = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 2], segments[5 * s + 3]
+        for low in range(0, size, BLOCK):
+            if blocks % job.threads == job.thread:
+                at, count = 4 * (offset + low), min(size - low, BLOCK)
+                g = floats_at(job.gradient + at, count)
+                if l1 != 0 or l2 != 0:
+                    penalise(floats_at(job.parameters + at, count), g, F(l1), F(l2))
+                if job.clip > 0:
+                    doubles_at(job.sums, blocks + 1)[blocks] = square_sum(g)
+            blocks += 1
+    if job.clip > 0:
+        meet(job.counter, job.threads)
+        total, sums = 0.0, doubles_at(job.sums, blocks)
+        for b in range(blocks):
+            total += sums[b]
+        if total > job.clip * job.clip:
+            scale = F(job.clip / np.sqrt(total))
+    blocks = 0
+    for s in range(job.segment_count):
+        offset, size, decay = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 4]
+        for low in range(0, size, BLOCK):
+            if blocks % job.threads == job.thread:
+                at, count = 4 * (offset + low), min(size - low, BLOCK)
+                update(
+                    job.optimizer, floats_at(job.parameters + at, count), floats_at(job.gradient + at, count),
+                    floats_at(job.first_moment + at, count), floats_at(job.second_moment + at, count),
+                    F(rate), scale, decay, options, step,
+                )  # fmt: skip
+            blocks += 1
+
+
+@entry(void(from_dtype(JOB)[::1], int64))
+def run(jobs, thread):  # type: ignore[no-untyped-def]
+    """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each."""
+    job = jobs[thread]
+    segments, options = doubles_at(job.segments, 5 * job.segment_count), doubles_at(job.options, 6)
+    fused = job.optimizer == SGD and options[0] == 0 and job.clip == 0 and not job.keep_gradient
+    for s in range(job.segment_count):
+        fused = fused and segments[5 * s + 2] == 0 and segments[5 * s + 3] == 0
+    for step in range(job.first_step, job.last_step):
+        first = step * job.batch_size
+        m = min(job.batch_size, job.pictures_in_order - first)
+        rate = doubles_at(job.rates + 8 * step, 1)[0] if job.training else 0.0
+        keys = keys_at(job.keys + 8 * job.dropouts * step, job.dropouts)
+        for i in range(job.instructions):
+            _execute(job, i, first, m, F(rate), fused, keys)
+            meet(job.counter, job.threads)
+        if job.training and not fused:
+            _apply(job, rate, job.past_steps + step + 1)
+            meet(job.counter, job.threads)

@@ -1,0 +1,26 @@
+"""What the interpreter is told: one record of addresses and numbers for each thread."""
+
+from __future__ import annotations
+
+import numpy as np
+
+ADDRESSES = (
+    "code", "numbers",  # the program: (instructions, 8) int64, (instructions, 2) float64
+    "parameters", "gradient", "first_moment", "second_moment",  # flat float32; moments 0 where the optimizer has none
+    "workspace", "constants",  # float32; constants begin with zeros enough for any bias that is not there
+    "pictures", "order", "identity",  # uint8 or float32; int64 picture numbers; int64 0, 1, 2, …
+    "labels", "targets", "weights",  # int64; float32 rows, or 0; float64 per picture, or 0
+    "costs", "classes", "outputs",  # per place in `order`: float64; int64; float32 rows, or 0
+    "rates", "keys",  # per step: float64; (steps, dropouts) uint64
+    "segments", "options", "sums",  # (segments, 5) float64: offset, size, l1, l2, decay; float64; float64 per block
+    "scratch", "counter",  # this thread's; all threads'
+)  # fmt: skip
+COUNTS = (
+    "instructions", "is_bytes", "pictures_in_order", "batch_size", "first_step", "last_step", "past_steps",
+    "dropouts", "segment_count", "optimizer", "training", "keep_gradient", "thread", "threads",
+)  # fmt: skip
+NUMBERS = ("smoothing", "threshold", "clip")
+
+JOB = np.dtype(
+    [(name, np.int64) for name in ADDRESSES + COUNTS] + [(name, np.float64) for name in NUMBERS], align=True
+)

@@ -1,0 +1,61 @@
+"""Costs of one picture and their gradients, fused with the output's sigmoid or softmax so that nothing overflows."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from glassnet.kernels.elementwise import sigmoid, softmax_row
+from glassnet.kernels.jit import compiled
+
+QUADRATIC, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY = range(3)
+
+F = np.float32
+
+
+@compiled
+def cost_row(kind, z, target, delta, weight):  # type: ignore[no-untyped-def]
+    """The cost of one picture from raw outputs z; delta = weight · ∂cost/∂z."""
+    cost = 0.0
+    if kind == QUADRATIC:  # ½‖z − t‖²
+        for j in range(z.size):
+            error = z[j] - target[j]
+            cost += error * error
+            delta[j] = weight * error
+        return 0.5 * cost
+    if kind == BINARY_CROSS_ENTROPY:  # Σ softplus(z) − t·z
+        for j in range(z.size):
+            cost += max(z[j], 0.0) + math.log1p(math.exp(-abs(z[j]))) - target[j] * z[j]
+            delta[j] = weight * (sigmoid(z[j]) - target[j])
+        return cost
+    log_total = softmax_row(z, delta)  # Σ t·(log Σ eᶻ − z)
+    for j in range(z.size):
+        if target[j] != 0:
+            cost += target[j] * (log_total - z[j])
+        delta[j] = weight * (delta[j] - target[j])
+    return cost
+
+
+@compiled
+def aim(target, label, smoothing):  # type: ignore[no-untyped-def]
+    """The target row of a class: one-hot, smoothed; for one single output the label itself."""
+    if target.size == 1:
+        target[0] = F(label * (1.0 - smoothing) + smoothing / 2.0)
+        return
+    for j in range(target.size):
+        target[j] = F(smoothing / target.size)
+    target[label] += F(1.0 - smoothing)
+
+
+@compiled
+def decide(z, threshold):  # type: ignore[no-untyped-def]
+    """The class of one picture: the first largest output, or for a single output whether it lies above the threshold."""
+    if z.size == 1:
+        return int(z[0] > threshold)
+    best = 0
+    for j in range(1, z.size):
+        if z[j] > z[best]:
+            best = j
+    return best
+

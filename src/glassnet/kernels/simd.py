@@ -1,0 +1,94 @@
+"""LLVM instructions on whole registers: the few that the tile and the packing of panels are written in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from glassnet.kernels.host import UNIT
+
+LANES = UNIT.lanes
+
+FLOAT, I1, I8, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
+VECTOR = ir.VectorType(FLOAT, LANES)
+BYTES = ir.VectorType(I8, LANES)
+MASK = ir.VectorType(I1, LANES)
+ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
+
+
+class Emitter:
+    """Registers of `LANES` floats, at addresses held in 64-bit integers."""
+
+    def __init__(self, builder: ir.IRBuilder) -> None:
+        self.builder = builder
+
+    def _declare(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> ir.Function:
+        return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
+
+    def pointer(self, address: ir.Value, kind: ir.Type = VECTOR) -> ir.Value:
+        return self.builder.inttoptr(address, kind.as_pointer())
+
+    def load(self, address: ir.Value) -> ir.Value:
+        return self.builder.load(self.pointer(address), align=4)
+
+    def load_bytes(self, address: ir.Value) -> ir.Value:
+        return self.builder.load(self.pointer(address, BYTES), align=1)
+
+    def store(self, value: ir.Value, address: ir.Value) -> None:
+        self.builder.store(value, self.pointer(address), align=4)
+
+    def splat(self, scalar: ir.Value, lanes: ir.VectorType = VECTOR) -> ir.Value:
+        undefined = ir.Constant(lanes, ir.Undefined)
+        one = self.builder.insert_element(undefined, scalar, I32(0))
+        return self.builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(I32, LANES), [0] * LANES))
+
+    def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        """a·b + c, fused where the machine can."""
+        function = self._declare(f"llvm.fmuladd.v{LANES}f32", VECTOR, [VECTOR] * 3)
+        return self.builder.call(function, [a, b, c])
+
+    def load_masked(self, address: ir.Value, mask: ir.Value) -> ir.Value:
+        function = self._declare(f"llvm.masked.load.v{LANES}f32.p0", VECTOR, [VECTOR.as_pointer(), I32, MASK, VECTOR])
+        return self.builder.call(function, [self.pointer(address), I32(4), mask, ZEROS])
+
+    def store_masked(self, value: ir.Value, address: ir.Value, mask: ir.Value) -> None:
+        arguments = [VECTOR, VECTOR.as_pointer(), I32, MASK]
+        function = self._declare(f"llvm.masked.store.v{LANES}f32.p0", ir.VoidType(), arguments)
+        self.builder.call(function, [value, self.pointer(address), I32(4), mask])
+
+    def prefetch(self, address: ir.Value, *, to_write: bool = False) -> None:
+        """Ask for a cache line; an address outside every buffer does no harm."""
+        function = self._declare("llvm.prefetch.p0", ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
+        self.builder.call(function, [self.pointer(address, I8), I32(int(to_write)), I32(3), I32(1)])
+
+    def lanes_before(self, limit: ir.Value, first: int) -> ir.Value:
+        """The mask of the lanes whose number, counted from `first`, lies before `limit`."""
+        lanes = ir.VectorType(I64, LANES)
+        return self.builder.icmp_signed(
+            "<", ir.Constant(lanes, list(range(first, first + LANES))), self.splat(limit, lanes)
+        )
+
+    def any(self, mask: ir.Value) -> ir.Value:
+        """Whether a lane of the mask is set."""
+        if LANES == 1:
+            return self.builder.extract_element(mask, I32(0))
+        bits = self.builder.bitcast(mask, ir.IntType(LANES))
+        return self.builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+    def transpose(self, rows: Sequence[ir.Value]) -> list[ir.Value]:
+        """`LANES` registers as a square matrix, transposed by log2(LANES) rounds of two-register shuffles."""
+        square, distance = list(rows), 1
+        while distance < LANES:
+            low = [lane if not lane & distance else LANES + lane - distance for lane in range(LANES)]
+            high = [lane + distance if not lane & distance else LANES + lane for lane in range(LANES)]
+            for i in (i for i in range(LANES) if not i & distance):
+                a, b = square[i], square[i | distance]
+                square[i] = self._shuffle(a, b, low)
+                square[i | distance] = self._shuffle(a, b, high)
+            distance *= 2
+        return square
+
+    def _shuffle(self, a: ir.Value, b: ir.Value, lanes: Sequence[int]) -> ir.Value:
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, LANES), list(lanes)))

@@ -1,0 +1,198 @@
+"""THE inner loop: one batch-reduce register tile, as LLVM vector code.
+
+    C[r, j] ⊕ sum over g, k of A[g·a_group + r·a_row + k·a_step] · B[(g·count + k)·b_row + j]       r < rows, j < columns
+
+`rows` × `tile_vectors` accumulators stay in registers while the inner dimension is walked once. Two forms come from the one
+generator below:
+
+- `packed_tile`: A is a panel [k][rows] and B's row is `index[k]`, so that columns of A which are zero for all rows of the
+  panel can be left out (ink is sparse). Dense layers use it.
+- `strided_tile`: A is read where it lies; `a_row` is the distance of two rows and `g` the batch-reduce index. For a
+  convolution in NHWC the groups are the kernel's rows, count = kernel width · channels, a_row = channels.
+
+⊕ is `SET` (C = bias + sum) or `ADD` (C = C + alpha · sum). Whole vectors of B and bias are read, also past `columns`: the
+buffers carry `PADDING` spare floats at their end. C is written under a mask. Every element of C is one chain of fused
+multiply-adds in the order of k, whatever the shape of the tile, so results do not depend on how work is cut up.
+
+Source: Georganas et al., "High-Performance Deep Learning via a Single Building Block", arXiv 1906.06440.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from glassnet.kernels.host import UNIT
+from glassnet.kernels.simd import FLOAT, I32, I64, VECTOR, ZEROS, Emitter
+
+SET, ADD = 0, 1
+
+LONG = 32  # inner dimensions beyond this give the memory time to bring C in the meantime
+
+LANES, ROWS, VECTORS, COLUMNS = UNIT.lanes, UNIT.tile_rows, UNIT.tile_vectors, UNIT.tile_columns
+PADDING = COLUMNS
+
+Locate = Callable[[ir.Value], ir.Value]
+
+
+def _emit_tile(
+    emit: Emitter,
+    rows: int,
+    walk: Callable[[Callable[[ir.Value, Locate], None]], None],
+    length: ir.Value,
+    ahead: ir.Value,
+    bias: ir.Value,
+    c: ir.Value,
+    c_row: ir.Value,
+    columns: ir.Value,
+    alpha: ir.Value,
+    mode: ir.Value,
+) -> None:
+    """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(address of B's row, r → address of A)`.
+
+    `length` is the inner dimension, `ahead` the distance in bytes at which B's next rows are fetched into the cache.
+    """
+    builder = emit.builder
+    grid = [(r, v) for r in range(rows) for v in range(VECTORS)]
+    vector_bytes = 4 * LANES
+    sums = {place: cgutils.alloca_once(builder, VECTOR) for place in grid}
+    c_rows = [builder.add(c, builder.mul(c_row, I64(4 * r))) for r in range(rows)]
+
+    def c_address(r: int, v: int) -> ir.Value:
+        return builder.add(c_rows[r], I64(vector_bytes * v))
+
+    for r, v in grid:
+        builder.store(ZEROS, sums[r, v])
+    with builder.if_then(builder.icmp_signed(">", length, I64(LONG))):
+        for r, v in grid:
+            emit.prefetch(c_address(r, v), to_write=True)
+
+    def step(b_row: ir.Value, a_address: Locate) -> None:
+        vectors = [emit.load(builder.add(b_row, I64(vector_bytes * v))) for v in range(VECTORS)]
+        for v in range(VECTORS):
+            emit.prefetch(builder.add(builder.add(b_row, ahead), I64(vector_bytes * v)))
+        for r in range(rows):
+            a = emit.splat(builder.load(emit.pointer(a_address(r), FLOAT)))
+            for v in range(VECTORS):
+                builder.store(emit.multiply_add(a, vectors[v], builder.load(sums[r, v])), sums[r, v])
+
+    walk(step)
+    masks = [emit.lanes_before(columns, LANES * v) for v in range(VECTORS)]
+    with builder.if_else(builder.icmp_signed("==", mode, I64(SET))) as (then_set, then_add):
+        with then_set:
+            start = [emit.load(builder.add(bias, I64(vector_bytes * v))) for v in range(VECTORS)]
+            for r, v in grid:
+                emit.store_masked(builder.fadd(start[v], builder.load(sums[r, v])), c_address(r, v), masks[v])
+        with then_add:
+            factor = emit.splat(alpha)
+            new = [  # all loads before the first store: a masked store next to a load would hold it up
+                emit.multiply_add(factor, builder.load(sums[r, v]), emit.load_masked(c_address(r, v), masks[v]))
+                for r, v in grid
+            ]
+            for value, (r, v) in zip(new, grid, strict=True):
+                emit.store_masked(value, c_address(r, v), masks[v])
+
+
+def _switch(builder: ir.IRBuilder, rows: ir.Value, emit_case: Callable[[int], None]) -> None:
+    """Emit the tile for each number of rows up to `ROWS`, and the jump to the one asked for."""
+    end = builder.append_basic_block("tile.end")
+    switch = builder.switch(rows, end)
+    for count in range(1, ROWS + 1):
+        block = builder.append_basic_block(f"tile.{count}")
+        switch.add_case(I64(count), block)
+        builder.position_at_end(block)
+        emit_case(count)
+        builder.branch(end)
+    builder.position_at_end(end)
+
+
+@intrinsic
+def packed_tile(
+    _typing: Any,
+    rows: Any,
+    panel: Any,
+    index: Any,
+    count: Any,
+    b: Any,
+    b_row: Any,
+    bias: Any,
+    c: Any,
+    c_row: Any,
+    columns: Any,
+    alpha: Any,
+    mode: Any,
+    ahead: Any,
+) -> Any:
+    """Addresses and lengths as integers, `alpha` float32; `index` holds int32 row numbers of B; see the module."""
+    signature = types.void(*[types.int64] * 10, types.float32, *[types.int64] * 2)
+
+    def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead = args
+        emit = Emitter(builder)
+
+        def emit_case(height: int) -> None:
+            def walk(step: Callable[[ir.Value, Locate], None]) -> None:
+                with cgutils.for_range(builder, count, intp=I64) as loop:
+                    k = loop.index
+                    row = builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32))
+                    offset = builder.mul(builder.mul(builder.sext(row, I64), b_row), I64(4))
+                    a = builder.add(panel, builder.mul(k, I64(4 * height)))
+                    step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)))
+
+            _emit_tile(emit, height, walk, count, ahead, bias, c, c_row, columns, alpha, mode)
+
+        _switch(builder, rows, emit_case)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def strided_tile(
+    _typing: Any,
+    rows: Any,
+    a: Any,
+    a_group: Any,
+    a_row: Any,
+    a_step: Any,
+    groups: Any,
+    count: Any,
+    b: Any,
+    b_row: Any,
+    bias: Any,
+    c: Any,
+    c_row: Any,
+    columns: Any,
+    alpha: Any,
+    mode: Any,
+    ahead: Any,
+) -> Any:
+    """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
+    signature = types.void(*[types.int64] * 13, types.float32, *[types.int64] * 2)
+
+    def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+        rows, a, a_group, a_row, a_step, groups, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead = args
+        emit = Emitter(builder)
+
+        def emit_case(height: int) -> None:
+            offsets = [builder.mul(a_row, I64(4 * r)) for r in range(height)]
+
+            def walk(step: Callable[[ir.Value, Locate], None]) -> None:
+                with cgutils.for_range(builder, groups, intp=I64) as outer:
+                    a_base = builder.add(a, builder.mul(builder.mul(outer.index, a_group), I64(4)))
+                    first = builder.mul(outer.index, count)
+                    with cgutils.for_range(builder, count, intp=I64) as inner:
+                        a_k = builder.add(a_base, builder.mul(builder.mul(inner.index, a_step), I64(4)))
+                        row = builder.mul(builder.mul(builder.add(first, inner.index), b_row), I64(4))
+                        step(builder.add(b, row), lambda r: builder.add(a_k, offsets[r]))
+
+            _emit_tile(emit, height, walk, builder.mul(groups, count), ahead, bias, c, c_row, columns, alpha, mode)
+
+        _switch(builder, rows, emit_case)
+        return context.get_dummy_value()
+
+    return signature, codegen

@@ -1,0 +1,64 @@
+"""Optimizer steps over a stretch of the flat parameter vector, each in one pass: read gradient and state, write the weights."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from glassnet.kernels.jit import compiled
+
+SGD, RMSPROP, ADAM = range(3)
+
+F = np.float32
+
+
+@compiled
+def penalise(w, g, l1, l2):  # type: ignore[no-untyped-def]
+    """g += l2·w + l1·sign(w)"""
+    for i in range(w.size):
+        g[i] += l2 * w[i] + l1 * np.sign(w[i])
+
+
+@compiled
+def update(kind, w, g, first, second, rate, scale, decay, options, step):  # type: ignore[no-untyped-def]
+    """One step of `kind` over w; g is multiplied by `scale` (clipping) first. See glassnet.optimizers for the equations."""
+    if kind == SGD:
+        momentum, nesterov = F(options[0]), options[1] != 0
+        if momentum == 0:
+            for i in range(w.size):
+                w[i] -= rate * (scale * g[i])
+        elif nesterov:
+            for i in range(w.size):
+                d = scale * g[i]
+                first[i] = momentum * first[i] + d
+                w[i] -= rate * (d + momentum * first[i])
+        else:
+            for i in range(w.size):
+                first[i] = momentum * first[i] + scale * g[i]
+                w[i] -= rate * first[i]
+    elif kind == RMSPROP:
+        rho, epsilon = F(options[2]), F(options[4])
+        for i in range(w.size):
+            d = scale * g[i]
+            first[i] = rho * first[i] + (F(1) - rho) * d * d
+            w[i] -= rate * d / (np.sqrt(first[i]) + epsilon)
+    else:
+        beta1, beta2, epsilon, keep = F(options[2]), F(options[3]), F(options[4]), F(1.0 - rate * decay)
+        correct = F(1.0 / math.sqrt(1.0 - options[3] ** step))
+        step_rate = F(rate / (1.0 - options[2] ** step))
+        for i in range(w.size):
+            d = scale * g[i]
+            first[i] = beta1 * first[i] + (F(1) - beta1) * d
+            second[i] = beta2 * second[i] + (F(1) - beta2) * d * d
+            w[i] = keep * w[i] - step_rate * first[i] / (np.sqrt(second[i]) * correct + epsilon)
+
+
+@compiled
+def square_sum(g):  # type: ignore[no-untyped-def]
+    """Σ g², in float64 and in the order of the array."""
+    total = 0.0
+    for i in range(g.size):
+        total += np.float64(g[i]) * np.float64(g[i])
+    return total
+
