@@ -26,7 +26,7 @@ SCRATCH_BYTES = (_COUNTS + 8 * TILES + 127) // 64 * 64
 
 
 @outlined(void(*[int64] * 10, float32, *[int64] * 3))
-def _tile_row(rows, panel, index, count, b, b_row, bias, c, c_row, mode, alpha, first, last, ahead):  # type: ignore[no-untyped-def]
+def tile_row(rows, panel, index, count, b, b_row, bias, c, c_row, mode, alpha, first, last, ahead):  # type: ignore[no-untyped-def]
     """One panel against the columns first … last of B."""
     for j in range(first, last, COLUMNS):
         columns = min(COLUMNS, last - j)
@@ -65,7 +65,7 @@ def multiply_rows(  # type: ignore[no-untyped-def]
             )
             if kept > 0 or mode == SET:
                 ahead = 4 * step * width if t == last_tile - 1 else 0  # the last tile brings in the next block of B
-                _tile_row(
+                tile_row(
                     end - row, scratch, index, kept, b, width, bias, c + 4 * row * width, width, mode,
                     float32(1), my_column, last_column, ahead,
                 )  # fmt: skip
@@ -91,7 +91,7 @@ def multiply_columns(  # type: ignore[no-untyped-def]
             for t in range(count):
                 if counts[t] > 0 or here == SET:
                     at = column + ROWS * t
-                    _tile_row(
+                    tile_row(
                         min(ROWS, inner - at), scratch + 4 * t * PANEL, indexes + 4 * t * INDEX, counts[t], b, width,
                         zeros, c + 4 * at * width, width, here, factor, 0, width, 0,
                     )  # fmt: skip

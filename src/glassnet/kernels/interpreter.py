@@ -12,14 +12,14 @@ itself, bytes or floats, read where it lies in the data set. Which operand means
 from __future__ import annotations
 
 import numpy as np
-from numba import from_dtype, int64, void
+from numba import carray, float32, from_dtype, int64, void
 
 from glassnet.kernels.elementwise import activate, activate_back, dropout, softmax_row, softmax_row_back
 from glassnet.kernels.gemm import multiply_columns, multiply_rows
-from glassnet.kernels.jit import compiled, entry
+from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.job import JOB
 from glassnet.kernels.losses import aim, cost_row, decide
-from glassnet.kernels.memory import bytes_at, doubles_at, floats_at, integers_at, keys_at
+from glassnet.kernels.memory import bytes_at, doubles_at, floats_at, integers_at, keys_at, make_pointer
 from glassnet.kernels.operations import (
     ACTIVATE,
     ACTIVATE_BACK,
@@ -39,11 +39,18 @@ from glassnet.kernels.operations import (
 )
 from glassnet.kernels.threads import meet
 from glassnet.kernels.tile import ADD, SET
-from glassnet.kernels.updates import SGD, penalise, square_sum, update
+from glassnet.kernels.updates import OPTIONS, SGD, penalise, square_sum, update
 
 BLOCK = 8192  # parameters that are updated, and whose squares are summed, together: no sum depends on the threads
 
 F = np.float32
+
+_to_job = make_pointer(from_dtype(JOB))
+
+
+@compiled
+def job_at_address(address):  # type: ignore[no-untyped-def]
+    return carray(_to_job(address), 1)[0]
 
 
 @compiled
@@ -96,10 +103,12 @@ def _column_sums(job, source, width, into, total_at, m, rate, fused):  # type: i
         result[j] = result[j] - rate * total[j] if fused else total[j]
 
 
-@compiled
-def _costs(job, kind, source, delta, target, width, first, m, low, high):  # type: ignore[no-untyped-def]
+@outlined(void(*[int64] * 10))
+def costs(job_at, kind, source, delta, target, width, first, m, low, high):  # type: ignore[no-untyped-def]
+    """Cost, class and delta of the pictures low … high of a mini-batch."""
+    job = job_at_address(job_at)
     n = job.pictures_in_order
-    order, costs, classes = integers_at(job.order, n), doubles_at(job.costs, n), integers_at(job.classes, n)
+    order, found, classes = integers_at(job.order, n), doubles_at(job.costs, n), integers_at(job.classes, n)
     for r in range(low, high):
         picture = order[first + r]
         z, wanted = _rows(job.workspace, source, width, r, r + 1), _rows(job.workspace, target, width, r, r + 1)
@@ -111,7 +120,7 @@ def _costs(job, kind, source, delta, target, width, first, m, low, high):  # typ
             aim(wanted, integers_at(job.labels + 8 * picture, 1)[0], job.smoothing)
         weight = doubles_at(job.weights + 8 * picture, 1)[0] if job.weights else 1.0
         cost = cost_row(kind, z, wanted, _rows(job.workspace, delta, width, r, r + 1), F(weight / m))
-        costs[first + r] = weight * cost
+        found[first + r] = weight * cost
         classes[first + r] = decide(z, job.threshold)
 
 
@@ -127,9 +136,10 @@ def _outputs(job, source, width, first, low, high):  # type: ignore[no-untyped-d
                 kept[j] = z[j]
 
 
-@compiled
-def _execute(job, i, first, m, rate, fused, keys):  # type: ignore[no-untyped-def]
+@outlined(void(*[int64] * 6, float32))
+def execute(job_at, i, first, m, step, fused, rate):  # type: ignore[no-untyped-def]
     """This thread's share of instruction i; `fused`: gradients go straight into the weights, at `rate`."""
+    job = job_at_address(job_at)
     line, numbers = integers_at(job.code + 64 * i, 8), doubles_at(job.numbers + 16 * i, 2)
     operation, source, target, width, width_out = line[0], line[1], line[2], line[3], line[4]
     low, high = m * job.thread // job.threads, m * (job.thread + 1) // job.threads
@@ -184,9 +194,9 @@ def _execute(job, i, first, m, rate, fused, keys):  # type: ignore[no-untyped-de
             softmax_row_back(y, dy, _rows(base, target, width, r, r + 1))
     elif operation == DROPOUT:
         x, y = _rows(base, source, width, low, high), _rows(base, target, width, low, high)
-        dropout(x, y, keys[line[5]], low * width, numbers[0])
+        dropout(x, y, keys_at(job.keys + 8 * (job.dropouts * step + line[5]), 1)[0], low * width, numbers[0])
     elif operation == COST:
-        _costs(job, line[5], source, target, line[6], width, first, m, low, high)
+        costs(job_at, line[5], source, target, line[6], width, first, m, low, high)
     elif operation == OUTPUT:
         _outputs(job, source, width, first, low, high)
 
@@ -194,7 +204,7 @@ def _execute(job, i, first, m, rate, fused, keys):  # type: ignore[no-untyped-de
 @compiled
 def _apply(job, rate, step):  # type: ignore[no-untyped-def]
     """Penalties, clipping and the optimizer's step; the threads take the blocks of all segments in turn."""
-    segments, options = doubles_at(job.segments, 5 * job.segment_count), doubles_at(job.options, 6)
+    segments = doubles_at(job.segments, 5 * job.segment_count)
     blocks, scale = 0, F(1)
     for s in range(job.segment_count):
         offset, size, l1, l2 = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 2], segments[5 * s + 3]
@@ -221,18 +231,17 @@ def _apply(job, rate, step):  # type: ignore[no-untyped-def]
             if blocks % job.threads == job.thread:
                 at, count = 4 * (offset + low), min(size - low, BLOCK)
                 update(
-                    job.optimizer, floats_at(job.parameters + at, count), floats_at(job.gradient + at, count),
-                    floats_at(job.first_moment + at, count), floats_at(job.second_moment + at, count),
-                    F(rate), scale, decay, options, step,
+                    job.optimizer, count, job.parameters + at, job.gradient + at, job.first_moment + at,
+                    job.second_moment + at, F(rate), scale, decay, job.options, step,
                 )  # fmt: skip
             blocks += 1
 
 
-@entry(void(from_dtype(JOB)[::1], int64))
-def run(jobs, thread):  # type: ignore[no-untyped-def]
+@outlined(void(int64))
+def run(job_at):  # type: ignore[no-untyped-def]
     """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each."""
-    job = jobs[thread]
-    segments, options = doubles_at(job.segments, 5 * job.segment_count), doubles_at(job.options, 6)
+    job = job_at_address(job_at)
+    segments, options = doubles_at(job.segments, 5 * job.segment_count), doubles_at(job.options, OPTIONS)
     fused = job.optimizer == SGD and options[0] == 0 and job.clip == 0 and not job.keep_gradient
     for s in range(job.segment_count):
         fused = fused and segments[5 * s + 2] == 0 and segments[5 * s + 3] == 0
@@ -240,9 +249,8 @@ def run(jobs, thread):  # type: ignore[no-untyped-def]
         first = step * job.batch_size
         m = min(job.batch_size, job.pictures_in_order - first)
         rate = doubles_at(job.rates + 8 * step, 1)[0] if job.training else 0.0
-        keys = keys_at(job.keys + 8 * job.dropouts * step, job.dropouts)
         for i in range(job.instructions):
-            _execute(job, i, first, m, F(rate), fused, keys)
+            execute(job_at, i, first, m, step, fused, F(rate))
             meet(job.counter, job.threads)
         if job.training and not fused:
             _apply(job, rate, job.past_steps + step + 1)

@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 from glassnet.kernels.jit import compiled
 
 
-def _make_pointer(kind: Any) -> Any:
+def make_pointer(kind: Any) -> Any:
     pointer = types.CPointer(kind)
 
     @intrinsic
@@ -26,9 +26,9 @@ def _make_pointer(kind: Any) -> Any:
     return as_pointer
 
 
-_to_floats, _to_doubles = _make_pointer(types.float32), _make_pointer(types.float64)
-_to_integers, _to_int32, _to_bytes = _make_pointer(types.int64), _make_pointer(types.int32), _make_pointer(types.uint8)
-_to_keys = _make_pointer(types.uint64)
+_to_floats, _to_doubles = make_pointer(types.float32), make_pointer(types.float64)
+_to_integers, _to_int32, _to_bytes = make_pointer(types.int64), make_pointer(types.int32), make_pointer(types.uint8)
+_to_keys = make_pointer(types.uint64)
 
 
 @compiled

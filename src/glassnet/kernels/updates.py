@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numba import float32, float64, int64, void
 
-from glassnet.kernels.jit import compiled
+from glassnet.kernels.jit import compiled, outlined
+from glassnet.kernels.memory import doubles_at, floats_at
 
 SGD, RMSPROP, ADAM = range(3)
+OPTIONS = 5  # momentum, Nesterov's (0 or 1), beta 1 or rho, beta 2, epsilon
 
 F = np.float32
 
@@ -20,9 +23,11 @@ def penalise(w, g, l1, l2):  # type: ignore[no-untyped-def]
         g[i] += l2 * w[i] + l1 * np.sign(w[i])
 
 
-@compiled
-def update(kind, w, g, first, second, rate, scale, decay, options, step):  # type: ignore[no-untyped-def]
+@outlined(void(*[int64] * 6, float32, float32, float64, int64, int64))
+def update(kind, size, w_at, g_at, first_at, second_at, rate, scale, decay, options_at, step):  # type: ignore[no-untyped-def]
     """One step of `kind` over w; g is multiplied by `scale` (clipping) first. See glassnet.optimizers for the equations."""
+    w, g, options = floats_at(w_at, size), floats_at(g_at, size), doubles_at(options_at, OPTIONS)
+    first, second = floats_at(first_at, size), floats_at(second_at, size)
     if kind == SGD:
         momentum, nesterov = F(options[0]), options[1] != 0
         if momentum == 0:

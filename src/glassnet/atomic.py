@@ -1,0 +1,34 @@
+"""Files that are either the old or the new, never half: written beside, then moved into place."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Replace `path` by `content` in one step; with `durable`, wait until the disk has it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: Path, content: str, *, durable: bool = False) -> None:
+    """`write_bytes` for text, in UTF-8."""
+    write_bytes(path, content.encode("utf-8"), durable=durable)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,150 @@
+"""The compiled kernels as functions that Python calls; compiled once a machine, then loaded without Numba in milliseconds.
+
+Object files lie in the user's cache, in a folder named after a digest of all kernel sources, the compiler's versions and the
+processor, so that an edit or an upgrade compiles anew and folders of several versions live side by side.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import platformdirs
+
+from glassnet.errors import GlassnetError
+from glassnet.kernels.host import UNIT
+
+# Units in the order they are loaded, callees first; two lists of about equal work, for two processes.
+LISTS = (
+    ("glassnet_tile_row", "glassnet_multiply_rows", "glassnet_multiply_columns", "glassnet_activate"),
+    ("glassnet_activate_back", "glassnet_costs", "glassnet_update", "glassnet_execute", "glassnet_run"),
+)
+# What Numba's error paths would call. Kernels raise nothing; without Numba these names must still lead somewhere.
+UNREACHED = (
+    "numba_gil_ensure", "numba_gil_release", "numba_do_raise", "numba_unpickle", "numba_runtime_build_excinfo_struct",
+    "NRT_Free", "NRT_MemInfo_call_dtor",
+)  # fmt: skip
+KINDS = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
+
+
+def _digest() -> str:
+    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
+    digest = hashlib.sha256(repr((versions, sys.version_info[:2], UNIT, llvm.get_host_cpu_name())).encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """Where this machine's kernels of these sources are kept: under $GLASSNET_CACHE or the user's cache."""
+    chosen = os.environ.get("GLASSNET_CACHE")
+    return (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("glassnet"))) / "kernels" / _digest()
+
+
+def _notes(folder: Path) -> list[tuple[dict[str, Any], bytes]] | None:
+    """The notes and codes of all units, or None where one is missing or damaged."""
+    found = []
+    try:
+        for symbol in (symbol for names in LISTS for symbol in names):
+            note = json.loads((folder / f"{symbol}.json").read_bytes())
+            code = (folder / f"{symbol}.o").read_bytes()
+            if hashlib.sha256(code).hexdigest() != note["sha256"]:
+                return None
+            found.append((note, code))
+    except (OSError, ValueError, KeyError):
+        return None
+    return found
+
+
+def _compile(folder: Path) -> None:
+    """Build the lists side by side, each in an interpreter of its own."""
+    said = sys.stderr.isatty() or os.environ.get("CI") is None
+    if said:
+        print("glassnet compiles its kernels for this processor: once, some ten seconds …", file=sys.stderr, flush=True)
+    start = time.perf_counter()
+    source = str(Path(__file__).parents[2])
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")])))
+    commands = [[sys.executable, "-m", "glassnet.kernels.build", str(folder), *names] for names in LISTS]
+    workers = [
+        subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        for command in commands
+    ]
+    complaints = [worker.communicate()[1].decode(errors="replace") for worker in workers]
+    if any(worker.returncode for worker in workers):
+        raise GlassnetError(
+            "The kernels could not be compiled.",
+            where=folder,
+            received=next(text for worker, text in zip(workers, complaints, strict=True) if worker.returncode)[-2000:],
+            hint="GLASSNET_KERNELS=0 runs everything on plain NumPy",
+        )
+    if said:
+        print(f"… compiled in {time.perf_counter() - start:.1f} s, kept in {folder}", file=sys.stderr, flush=True)
+    _forget_older(folder)
+
+
+def _forget_older(folder: Path, keep: int = 4) -> None:
+    others = sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in others[keep:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+class Library:
+    """All units, loaded; `library["glassnet_run"]` is a function of integers and floats that runs without the lock."""
+
+    def __init__(self, units: list[tuple[dict[str, Any], bytes]]) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        abort = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value if os.name == "posix" else 0
+        for name in UNREACHED:
+            if llvm.address_of_symbol(name) is None:
+                llvm.add_symbol(name, abort)
+        self._engines = []
+        self._functions: dict[str, Callable[..., None]] = {}
+        for note, code in units:
+            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+            engine.finalize_object()
+            address = engine.get_function_address(note["entry"])
+            llvm.add_symbol(note["symbol"], address)
+            self._engines.append(engine)  # the code goes when its engine goes
+            kinds = [KINDS[name] for name in note["arguments"]]
+            self._functions[note["symbol"]] = ctypes.CFUNCTYPE(None, *kinds)(address)
+
+    def __getitem__(self, symbol: str) -> Callable[..., None]:
+        return self._functions[symbol]
+
+
+def _machine() -> Any:
+    return llvm.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
+
+
+@functools.cache
+def library() -> Library:
+    """The kernels, compiled first if this machine has not done so yet."""
+    folder = cache_folder()
+    units = _notes(folder)
+    if units is None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _compile(folder)
+            units = _notes(folder)
+        except OSError:  # a cache that can't be written: compile for this process alone
+            with tempfile.TemporaryDirectory() as temporary:
+                _compile(Path(temporary))
+                units = _notes(Path(temporary))
+    if units is None:
+        raise GlassnetError("The compiled kernels can't be read back.", where=folder, hint="remove that folder")
+    return Library(units)
