@@ -13,8 +13,7 @@ from numba import float32, int64, void
 
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import floats_at
-
-SIGMOID, TANH, RELU, LEAKY_RELU, GELU = range(5)
+from glassnet.kernels.operations import GELU, LEAKY_RELU, RELU, SIGMOID, TANH
 
 F = np.float32
 _LOG2_E, _LN2_HIGH, _LN2_LOW = F(1.44269504), F(0.693359375), F(-2.12194440e-4)

@@ -13,16 +13,11 @@ from numba import float32, int64, void
 
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import integers_at
-from glassnet.kernels.pack import DEPTH, INDEX, PANEL, SPAN, TILES, pack_columns, pack_rows
-from glassnet.kernels.tile import ADD, COLUMNS, ROWS, SET, packed_tile
+from glassnet.kernels.pack import pack_columns, pack_rows
+from glassnet.kernels.sizes import COLUMNS, COUNTS_AT, DEPTH, INDEX, INDEXES_AT, PANEL, ROWS, TABLE_AT, TILES
+from glassnet.kernels.tile import ADD, SET, packed_tile
 
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
-
-# One thread's scratch: panels, then their indexes, then a table of row addresses, then counters; in bytes.
-_INDEXES = 4 * PANEL * TILES
-_TABLE = _INDEXES + 4 * INDEX * TILES
-_COUNTS = _TABLE + 8 * SPAN
-SCRATCH_BYTES = (_COUNTS + 8 * TILES + 127) // 64 * 64
 
 
 @outlined(void(*[int64] * 10, float32, *[int64] * 3))
@@ -53,7 +48,7 @@ def multiply_rows(  # type: ignore[no-untyped-def]
         last_column = min(width, COLUMNS * (blocks * (thread + 1) // threads))
     if my_column >= last_column:
         return
-    index = scratch + _INDEXES
+    index = scratch + INDEXES_AT
     step = _depth(width)
     for k0 in range(0, inner, step):
         k1 = min(inner, k0 + step)
@@ -61,7 +56,7 @@ def multiply_rows(  # type: ignore[no-untyped-def]
         for t in range(my_tiles, last_tile):
             row, end = m * t // tiles, m * (t + 1) // tiles
             kept = pack_rows(
-                source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch + _TABLE, scratch, index
+                source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch + TABLE_AT, scratch, index
             )
             if kept > 0 or mode == SET:
                 ahead = 4 * step * width if t == last_tile - 1 else 0  # the last tile brings in the next block of B
@@ -76,7 +71,7 @@ def multiply_columns(  # type: ignore[no-untyped-def]
     source, is_bytes, stride, scale, order, first, m, inner, b, width, zeros, c, mode, alpha, scratch, thread, threads
 ):
     """C (inner, width) = xᵀ · B (mode SET) or C + alpha · xᵀ · B (mode ADD), B of shape (m, width)."""
-    indexes, kept = scratch + _INDEXES, scratch + _COUNTS
+    indexes, kept = scratch + INDEXES_AT, scratch + COUNTS_AT
     tiles = (inner + ROWS - 1) // ROWS
     my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     step = _depth(width)

@@ -33,15 +33,16 @@ from glassnet.kernels.operations import (
     DROPOUT,
     INPUT,
     LOAD,
+    OPTIONS,
     OUTPUT,
+    SGD,
     SOFTMAX,
     SOFTMAX_BACK,
 )
+from glassnet.kernels.sizes import UPDATE_BLOCK
 from glassnet.kernels.threads import meet
 from glassnet.kernels.tile import ADD, SET
-from glassnet.kernels.updates import OPTIONS, SGD, penalise, square_sum, update
-
-BLOCK = 8192  # parameters that are updated, and whose squares are summed, together: no sum depends on the threads
+from glassnet.kernels.updates import penalise, square_sum, update
 
 F = np.float32
 
@@ -208,9 +209,9 @@ def _apply(job, rate, step):  # type: ignore[no-untyped-def]
     blocks, scale = 0, F(1)
     for s in range(job.segment_count):
         offset, size, l1, l2 = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 2], segments[5 * s + 3]
-        for low in range(0, size, BLOCK):
+        for low in range(0, size, UPDATE_BLOCK):
             if blocks % job.threads == job.thread:
-                at, count = 4 * (offset + low), min(size - low, BLOCK)
+                at, count = 4 * (offset + low), min(size - low, UPDATE_BLOCK)
                 g = floats_at(job.gradient + at, count)
                 if l1 != 0 or l2 != 0:
                     penalise(floats_at(job.parameters + at, count), g, F(l1), F(l2))
@@ -227,9 +228,9 @@ def _apply(job, rate, step):  # type: ignore[no-untyped-def]
     blocks = 0
     for s in range(job.segment_count):
         offset, size, decay = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 4]
-        for low in range(0, size, BLOCK):
+        for low in range(0, size, UPDATE_BLOCK):
             if blocks % job.threads == job.thread:
-                at, count = 4 * (offset + low), min(size - low, BLOCK)
+                at, count = 4 * (offset + low), min(size - low, UPDATE_BLOCK)
                 update(
                     job.optimizer, count, job.parameters + at, job.gradient + at, job.first_moment + at,
                     job.second_moment + at, F(rate), scale, decay, job.options, step,
@@ -237,14 +238,23 @@ def _apply(job, rate, step):  # type: ignore[no-untyped-def]
             blocks += 1
 
 
+@compiled
+def _is_plain(job):  # type: ignore[no-untyped-def]
+    """Whether a step is w ← w − η·g and nothing more, so that gradients need not be kept apart."""
+    if job.optimizer != SGD or doubles_at(job.options, OPTIONS)[0] != 0 or job.clip > 0 or job.keep_gradient:
+        return False
+    segments = doubles_at(job.segments, 5 * job.segment_count)
+    for s in range(job.segment_count):
+        if segments[5 * s + 2] != 0 or segments[5 * s + 3] != 0:
+            return False
+    return True
+
+
 @outlined(void(int64))
 def run(job_at):  # type: ignore[no-untyped-def]
     """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each."""
     job = job_at_address(job_at)
-    segments, options = doubles_at(job.segments, 5 * job.segment_count), doubles_at(job.options, OPTIONS)
-    fused = job.optimizer == SGD and options[0] == 0 and job.clip == 0 and not job.keep_gradient
-    for s in range(job.segment_count):
-        fused = fused and segments[5 * s + 2] == 0 and segments[5 * s + 3] == 0
+    fused = job.training and _is_plain(job)
     for step in range(job.first_step, job.last_step):
         first = step * job.batch_size
         m = min(job.batch_size, job.pictures_in_order - first)

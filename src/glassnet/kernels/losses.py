@@ -8,8 +8,7 @@ import numpy as np
 
 from glassnet.kernels.elementwise import sigmoid, softmax_row
 from glassnet.kernels.jit import compiled
-
-QUADRATIC, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY = range(3)
+from glassnet.kernels.operations import BINARY_CROSS_ENTROPY, QUADRATIC
 
 F = np.float32
 

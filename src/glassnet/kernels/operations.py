@@ -1,4 +1,5 @@
-"""The interpreter's operations, and which operands (a, b, c: the last three integers of an instruction) each takes."""
+"""Numbers the interpreter and its callers agree on: its operations, and which operands (a, b, c: the last three integers of an instruction) each takes;
+then the kinds of activations, costs and optimizers."""
 
 from __future__ import annotations
 
@@ -18,3 +19,8 @@ SOFTMAX_BACK = 10  # target (dx); b: where y lies, c: where dy lies
 DROPOUT = 11  # target = source with some values dropped; a: column of keys, number: rate. Maps dy to dx as well
 COST = 12  # target (delta) = ∂cost/∂source; a: which cost (see losses), b: room for target rows
 OUTPUT = 13  # the classes of source, and its rows to `outputs` if that is there
+
+SIGMOID, TANH, RELU, LEAKY_RELU, GELU = range(5)
+QUADRATIC, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY = range(3)
+SGD, RMSPROP, ADAM = range(3)
+OPTIONS = 5  # of an optimizer: momentum, Nesterov's (0 or 1), beta 1 or rho, beta 2, epsilon

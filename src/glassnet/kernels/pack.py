@@ -17,15 +17,8 @@ from numba.extending import intrinsic
 
 from glassnet.kernels.jit import compiled
 from glassnet.kernels.memory import bytes_at, floats_at, int32_at, integers_at
-from glassnet.kernels.simd import BYTES, I1, I32, I64, LANES, VECTOR, ZEROS, Emitter
-from glassnet.kernels.tile import ROWS
-
-GROUPS = -(-ROWS // LANES)  # registers that one column of a panel spans
-SPAN = GROUPS * LANES
-DEPTH = 1024  # at most so many k in a panel
-PANEL = DEPTH * ROWS + 4 * SPAN  # floats of a panel, with room for whole-register writes at its end
-INDEX = DEPTH + 4 * SPAN
-TILES = 4  # panels that are packed side by side from columns, so that a cache line of a picture is fetched once
+from glassnet.kernels.simd import BYTES, I1, I32, I64, VECTOR, ZEROS, Emitter
+from glassnet.kernels.sizes import GROUPS, INDEX, LANES, PANEL, ROWS, SPAN, TILES
 
 
 def _load_scaled(emit: Emitter, address: ir.Value, scale: ir.Value, is_bytes: bool) -> tuple[ir.Value, ir.Value]:

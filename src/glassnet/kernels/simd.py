@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from llvmlite import ir
 from numba.core import cgutils
 
-from glassnet.kernels.host import UNIT
-
-LANES = UNIT.lanes
+from glassnet.kernels.sizes import LANES
 
 FLOAT, I1, I8, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)

@@ -26,15 +26,11 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from glassnet.kernels.host import UNIT
 from glassnet.kernels.simd import FLOAT, I32, I64, VECTOR, ZEROS, Emitter
+from glassnet.kernels.sizes import LANES, ROWS, VECTORS
 
 SET, ADD = 0, 1
-
 LONG = 32  # inner dimensions beyond this give the memory time to bring C in the meantime
-
-LANES, ROWS, VECTORS, COLUMNS = UNIT.lanes, UNIT.tile_rows, UNIT.tile_vectors, UNIT.tile_columns
-PADDING = COLUMNS
 
 Locate = Callable[[ir.Value], ir.Value]
 

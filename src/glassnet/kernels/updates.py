@@ -9,9 +9,7 @@ from numba import float32, float64, int64, void
 
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import doubles_at, floats_at
-
-SGD, RMSPROP, ADAM = range(3)
-OPTIONS = 5  # momentum, Nesterov's (0 or 1), beta 1 or rho, beta 2, epsilon
+from glassnet.kernels.operations import OPTIONS, RMSPROP, SGD
 
 F = np.float32
 

@@ -1,0 +1,34 @@
+"""Sizes that kernels and their callers agree on; needs no compiler to import."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from glassnet.kernels.host import UNIT
+
+LANES, ROWS, VECTORS, COLUMNS = UNIT.lanes, UNIT.tile_rows, UNIT.tile_vectors, UNIT.tile_columns
+PADDING = COLUMNS  # floats that may be read, never used, past the end of any matrix
+
+GROUPS = -(-ROWS // LANES)  # registers that one column of a panel spans
+SPAN = GROUPS * LANES
+DEPTH = 1024  # at most so many k in a panel
+PANEL = DEPTH * ROWS + 4 * SPAN  # floats of a panel, with room for whole-register writes at its end
+INDEX = DEPTH + 4 * SPAN
+TILES = 4  # panels that are packed side by side from columns, so that a cache line of a picture is fetched once
+
+# One thread's scratch, in bytes: panels, then their indexes, then a table of row addresses, then counters.
+INDEXES_AT = 4 * PANEL * TILES
+TABLE_AT = INDEXES_AT + 4 * INDEX * TILES
+COUNTS_AT = TABLE_AT + 8 * SPAN
+SCRATCH_BYTES = (COUNTS_AT + 8 * TILES + 127) // 64 * 64
+
+UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
+
+
+def aligned_zeros(size: int, dtype: DTypeLike = np.float32) -> NDArray[np.generic]:
+    """`size` zeros on a cache line's boundary, with `PADDING` more behind them that kernels may read."""
+    item = np.dtype(dtype).itemsize
+    raw = np.zeros((size + PADDING) * item + 64, dtype=np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + (size + PADDING) * item].view(dtype)[:size]

@@ -1,0 +1,71 @@
+"""How well a network does on pictures it is shown: counts, not only one number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """One class: of `total` pictures `correct` were found; `precision` of those called so, `recall` of those that are."""
+
+    name: str
+    total: int
+    correct: int
+    precision: float
+    recall: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`loss` is the mean cost without penalty; `confusion[i, j]` counts pictures of class i that were called j."""
+
+    loss: float
+    correct: int
+    total: int
+    confusion: NDArray[np.int64]
+    classes: tuple[str, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of pictures called rightly, 0 … 1."""
+        return self.correct / self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % confidence interval of the accuracy. Wilson, JASA 1927."""
+        n, p, z = self.total, self.accuracy, 1.959964
+        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    @property
+    def per_class(self) -> list[ClassReport]:
+        """Precision and recall of each class, in the order of the classes; 0 where nothing was called or is so."""
+        right, called, present = np.diag(self.confusion), self.confusion.sum(axis=0), self.confusion.sum(axis=1)
+        return [
+            ClassReport(
+                name,
+                int(present[i]),
+                int(right[i]),
+                float(right[i] / called[i]) if called[i] else 0.0,
+                float(right[i] / present[i]) if present[i] else 0.0,
+            )
+            for i, name in enumerate(self.classes)
+        ]
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return (
+            f"{self.correct} / {self.total} correct: {100 * self.accuracy:.2f} % "
+            f"(95 % interval {100 * low:.2f}–{100 * high:.2f}), cost {self.loss:.4f}"
+        )
+
+
+def confusion_matrix(labels: NDArray[np.int64], found: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Counts (classes, classes): row = what it is, column = what it was called."""
+    return np.bincount(labels * classes + found, minlength=classes * classes).reshape(classes, classes)

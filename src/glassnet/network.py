@@ -1,0 +1,337 @@
+"""`Network`: what people make, train, ask, save and load."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet import reference, training
+from glassnet.data import Dataset
+from glassnet.errors import InputError, ModelFileError, ShapeError
+from glassnet.execution import Forward
+from glassnet.layers import Layer, as_layer
+from glassnet.losses import Loss, Quadratic, as_loss
+from glassnet.metrics import Evaluation, confusion_matrix
+from glassnet.named import describe
+from glassnet.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
+from glassnet.reference import Array
+from glassnet.regularizers import Regularizer, as_regularizer
+from glassnet.stack import Stack, expand
+from glassnet.storage import as_path, fill, read_tensors, write_tensors
+from glassnet.training.callbacks import Callback
+from glassnet.training.display import default_display
+from glassnet.training.loop import Plan, Training, check_labels
+from glassnet.training.scipy import minimize
+
+
+class Network(Stack):
+    """Layers in a row that learn to tell pictures apart.
+
+        Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic cost, N(0,1)
+        Network([Flatten(), Pixels(), Dense(10)], input_shape=(28, 28, 1), loss=SoftmaxCrossEntropy(), seed=1)
+
+    `layers`: sizes, or layers (or their names or descriptions). `input_shape`: of one picture. `loss`: Quadratic by default.
+    `regularizer`: a penalty on the weights. `seed`: of the starting weights; by default a new one each time.
+    `dtype`: float32 runs on the compiled kernels, float64 in NumPy. `classes`: their names, if known before training.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[int] | Sequence[Layer | str | dict[str, Any]],
+        *,
+        loss: Loss | str | dict[str, Any] | None = None,
+        input_shape: Sequence[int] | None = None,
+        regularizer: Regularizer | str | dict[str, Any] | None = None,
+        seed: int | None = None,
+        dtype: str = "float32",
+        classes: Sequence[str] | None = None,
+    ) -> None:
+        if not layers:
+            raise InputError("A network needs layers.", where="Network(layers)", expected="for example [784, 30, 10]")
+        if all(isinstance(size, (int, np.integer)) for size in layers):
+            made, shape = expand([int(size) for size in layers])  # type: ignore[call-overload]
+        else:
+            made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]
+            if input_shape is None:
+                raise InputError(
+                    "The shape of the pictures is needed.",
+                    where="Network(input_shape)",
+                    expected="for example (28, 28, 1)",
+                    received="None",
+                )
+            shape = tuple(int(size) for size in input_shape)
+            if not shape or min(shape) < 1:
+                raise ShapeError("A picture needs pixels.", where="Network(input_shape)", received=shape)
+        self.seed = secrets.randbits(32) if seed is None else _check_seed(seed)
+        super().__init__(
+            made,
+            loss=Quadratic() if loss is None else as_loss(loss, "Network(loss)"),
+            input_shape=shape,
+            regularizer=as_regularizer(regularizer, "Network(regularizer)"),
+            rng=np.random.default_rng(self.seed),
+            dtype=dtype,
+        )
+        if input_shape is not None:
+            self._take_shape(tuple(int(size) for size in input_shape))
+        self.classes = tuple(map(str, classes)) if classes is not None else self._numbered()
+        self._forward: Forward | None = None
+
+    def _take_shape(self, shape: tuple[int, ...]) -> None:
+        """Remember the pictures' own shape where only their number of pixels was known."""
+        if len(self.input_shape) == 1 and int(np.prod(shape)) == self.features:
+            self.input_shape = self.shapes[0] = shape
+
+    def _numbered(self) -> tuple[str, ...]:
+        return tuple(str(i) for i in range(max(2, self.outputs)))
+
+    def astype(self, dtype: str) -> Network:
+        twin = super().astype(dtype)
+        assert isinstance(twin, Network)
+        twin._forward = None
+        return twin
+
+    @property
+    def forward_pass(self) -> Forward:
+        """The compiled form of prediction, made at the first use."""
+        if self._forward is None:
+            self._forward = Forward(self)
+        return self._forward
+
+    def fit(
+        self,
+        train: Dataset | tuple[Array, Array],
+        epochs: int = 10,
+        *,
+        batch_size: int = 32,
+        optimizer: Optimizer | ScipyMinimize | str | dict[str, Any] | None = None,
+        validation: Dataset | tuple[Array, Array] | None = None,
+        seed: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        class_weight: Mapping[int, float] | str | None = None,
+        sample_weight: Array | None = None,
+        keep: str = "last",
+        checkpoint: str | Path | None = None,
+        resume: bool = False,
+        threads: int | None = None,
+        progress: bool | None = None,
+    ) -> training.History:
+        """Train on pictures and labels; the history, epoch by epoch.
+
+        `optimizer`: SGD(0.01) by default; `ScipyMinimize` takes the whole set at once. `seed`: of the order of the pictures
+        and of dropout. `class_weight`: {class: weight}, or "balanced": pictures/(classes·pictures of the class).
+        `sample_weight` (N,): the cost of a batch is Σ wᵢ·costᵢ / N. `keep`: the weights of the "last" epoch, or of the
+        "best" on the validation set. `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes
+        on from it, to the same bits. `threads`: as many as pay, by default; the result never depends on it.
+        `progress`: True shows it, False does not, None does on a terminal.
+        """
+        data = as_dataset(train, "fit(train)")
+        held_out = None if validation is None else as_dataset(validation, "fit(validation)")
+        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                raise InputError(
+                    f"{name} must be a whole number above 0.", where=f"fit({name})", expected="1 or more", received=value
+                )
+        if keep not in ("last", "best"):
+            raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
+        chosen = SGD() if optimizer is None else as_optimizer(optimizer, "fit(optimizer)")
+        self._prepare(data)
+        check_labels(self, data, "fit(train)")
+        if held_out is not None:
+            check_labels(self, held_out, "fit(validation)")
+        weights = _weights(data, class_weight, sample_weight)
+        display = [*default_display(progress), *callbacks]
+        self._forward = None
+        if isinstance(chosen, ScipyMinimize):
+            return minimize(
+                self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display
+            )
+        plan = Plan(
+            train=data,
+            epochs=int(epochs),
+            batch_size=min(int(batch_size), len(data)),
+            optimizer=chosen,
+            validation=held_out,
+            seed=secrets.randbits(32) if seed is None else _check_seed(seed),
+            weights=weights,
+            keep_best=keep == "best",
+            checkpoint=None if checkpoint is None else as_path(checkpoint),
+            resume=resume,
+            threads=threads,
+        )
+        return Training(self, plan, display).run()
+
+    def _prepare(self, data: Dataset) -> None:
+        self._take_shape(data.shape)
+        if data.classes is not None and self.classes == self._numbered() and len(data.classes) == max(2, self.outputs):
+            self.classes = data.classes
+
+    def __call__(self, images: Array) -> Array:
+        """The outputs of the last layer, (N, outputs)."""
+        return self.forward_pass.outputs(self.rows(images), "outputs")[0]
+
+    def predict(self, images: Array) -> NDArray[np.int64]:
+        """Class indices (N,) of pictures (N, …), or of one picture."""
+        return self.forward_pass.classes(self.rows(images))
+
+    def predict_proba(self, images: Array) -> Array:
+        """Probabilities (N, classes); rows sum to 1.
+
+        From the softmax, or from sigmoids: a single one is the probability of class 1, several are divided by their sum.
+        """
+        raw = self.forward_pass.outputs(self.rows(images), "raw")[0].astype(np.float64)
+        last = self.loss.link or type(self.layers[-1]).__name__
+        if last == "Softmax":
+            return reference.softmax(raw) if self.loss.link else raw / raw.sum(axis=1, keepdims=True)
+        if last != "Sigmoid":
+            raise InputError(
+                "The outputs of this network are not probabilities.",
+                where="predict_proba",
+                expected="a Sigmoid or Softmax at the end, or a cross-entropy cost",
+                received=repr(self.layers[-1]),
+            )
+        a = reference.sigmoid(raw) if self.loss.link else raw
+        if a.shape[1] == 1:
+            return np.concatenate([1 - a, a], axis=1)
+        total = a.sum(axis=1, keepdims=True)
+        return np.where(total > 0, a / np.where(total > 0, total, 1), 1 / a.shape[1])
+
+    def evaluate(self, data: Dataset | tuple[Array, Array]) -> Evaluation:
+        """Cost, accuracy and confusion on pictures with labels."""
+        data = as_dataset(data, "evaluate(data)")
+        if not data.is_classification:
+            raise InputError("Only classes can be counted.", where="evaluate(data)", expected="labels (N,) of classes")
+        check_labels(self, data, "evaluate(data)")
+        costs, found = self.forward_pass.costs(self.rows(data.images), data.labels)
+        confusion = confusion_matrix(data.labels, found, max(2, self.outputs))
+        return Evaluation(
+            float(costs.mean()), int((found == data.labels).sum()), len(data), confusion, self.classes
+        )
+
+    def loss_and_gradient(
+        self, images: Array, labels: Array, sample_weight: Array | None = None
+    ) -> tuple[float, NDArray[np.float64]]:
+        """Mean cost with penalty, and its gradient by all parameters as one float64 vector, computed in float64."""
+        data = as_dataset((images, labels), "loss_and_gradient")
+        check_labels(self, data, "loss_and_gradient")
+        exact: Stack = self if self.dtype == np.float64 else self.astype("float64")
+        weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        costs, _, gradient = exact.costs_and_gradient(exact.rows(images), data.labels, weights)
+        penalty, more = exact.penalty_and_gradient()
+        return float(costs.mean()) + penalty, gradient + more
+
+    def save(self, path: str | Path) -> None:
+        """Write the network to a .safetensors file, in one step."""
+        write_tensors(as_path(path), self._arrays(), {"kind": "model", **self.describe()}, durable=True)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Network:
+        """Read a network from a file that `save` wrote."""
+        path = as_path(path)
+        tensors, header = read_tensors(path, "model")
+        try:
+            network = cls(
+                header["layers"],
+                loss=header["loss"],
+                input_shape=header["input_shape"],
+                regularizer=header["regularizer"],
+                classes=header["classes"],
+                dtype=header["dtype"],
+                seed=header["seed"],
+            )
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                "The file's header does not describe a network.", where=path, received=str(error)
+            ) from None
+        fill(network._arrays(), tensors, path)
+        return network
+
+    def describe(self) -> dict[str, Any]:
+        """Everything but the arrays, ready for JSON."""
+        regularizer = describe(self.regularizer) if any(self.regularizer.rates) else None
+        return {
+            "layers": [layer.describe() for layer in self.layers],
+            "loss": describe(self.loss),
+            "regularizer": regularizer,
+            "input_shape": list(self.input_shape),
+            "classes": list(self.classes),
+            "dtype": str(self.dtype),
+            "seed": self.seed,
+        }
+
+    def _arrays(self) -> dict[str, Array]:
+        arrays = {slot.name: self.layers[slot.layer].parameters[slot.key] for slot in self.slots}
+        for name, layer in zip(self.names, self.layers, strict=True):
+            arrays.update({f"{name}.{key}": array for key, array in layer.statistics.items()})
+        return arrays
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        inside = ", ".join(map(repr, self.layers))
+        return f"Network([{inside}], loss={self.loss!r}, input_shape={self.input_shape})"
+
+
+def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
+    """A Dataset from itself or from (images, labels)."""
+    if isinstance(value, Dataset):
+        return value
+    if isinstance(value, tuple) and len(value) == 2:
+        return Dataset(*value)
+    raise InputError(
+        "This is no data set.", where=where, expected="a Dataset, or (images, labels)", received=type(value).__name__
+    )
+
+
+def _weights(
+    data: Dataset, class_weight: Mapping[int, float] | str | None, sample_weight: Array | None
+) -> NDArray[np.float64] | None:
+    """The weight of each picture: its own times its class's; None where all are 1."""
+    if class_weight is None and sample_weight is None:
+        return None
+    weights = np.ones(len(data)) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
+    if class_weight is not None:
+        counts = data.counts
+        if isinstance(class_weight, str):
+            if class_weight != "balanced":
+                raise InputError(
+                    "Unknown class weights.",
+                    where="fit(class_weight)",
+                    expected="'balanced', or {class: weight}",
+                    received=repr(class_weight),
+                )
+            table = len(data) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        else:
+            table = np.ones(len(counts))
+            for label, weight in class_weight.items():
+                if not 0 <= int(label) < len(counts):
+                    raise InputError(
+                        "There is no such class.",
+                        where="fit(class_weight)",
+                        expected=f"0 … {len(counts) - 1}",
+                        received=label,
+                    )
+                table[int(label)] = weight
+        weights = weights * table[data.labels]
+    if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
+        raise InputError(
+            "Weights are one number of at least 0 for each picture.",
+            where="fit(sample_weight)",
+            expected=f"({len(data)},), finite, none negative",
+            received=f"shape {weights.shape}",
+        )
+    return weights
+
+
+def _check_seed(seed: int) -> int:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError("A seed is a whole number of at least 0.", where="seed", expected="0, 1, 2 …", received=seed)
+    return int(seed)
+
+
+__all__ = ["Network", "as_dataset"]

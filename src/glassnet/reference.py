@@ -1,0 +1,114 @@
+"""Every operation in plain NumPy, for any float type: the definition that kernels and gradients are held to.
+
+Shapes: x (N, …) with the pictures along the first axis. A function f has its derivative beside it as f_backward: from the
+gradient of the cost by the output, dy, to the gradient by the input, dx.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+ROOT_HALF = 0.7071067811865476  # √½
+DENSITY = 0.3989422804014327  # 1 / √(2π)
+
+
+def dense(x: Array, weight: Array, bias: Array | None) -> Array:
+    """y = x·W + b, with x (N, inputs), W (inputs, outputs), b (outputs,)."""
+    y = x @ weight
+    return y if bias is None else y + bias
+
+
+def dense_backward(dy: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """dx = dy·Wᵀ, dW = xᵀ·dy, db = Σ dy over the pictures."""
+    return dy @ weight.T, x.T @ dy, dy.sum(axis=0)
+
+
+def sigmoid(x: Array) -> Array:
+    """σ(x) = 1 / (1 + e⁻ˣ), by tanh, which can't overflow."""
+    half = x.dtype.type(0.5)
+    return half * (np.tanh(half * x) + x.dtype.type(1))
+
+
+def sigmoid_backward(dy: Array, y: Array) -> Array:
+    """dx = dy · y·(1 − y)"""
+    return dy * y * (1 - y)
+
+
+def tanh_backward(dy: Array, y: Array) -> Array:
+    """dx = dy · (1 − y²)"""
+    return dy * (1 - y * y)
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    """y = x for x > 0, else slope·x; slope 0 is ReLU."""
+    return np.where(x > 0, x, x.dtype.type(slope) * x)
+
+
+def leaky_relu_backward(dy: Array, x: Array, slope: float) -> Array:
+    """dx = dy for x > 0, else slope·dy."""
+    return np.where(x > 0, dy, x.dtype.type(slope) * dy)
+
+
+def _normal_share_below(x: Array) -> Array:
+    from scipy.special import erf
+
+    return 0.5 * (1 + erf(x * ROOT_HALF)).astype(x.dtype)
+
+
+def gelu(x: Array) -> Array:
+    """y = x·Φ(x), Φ the normal distribution's share below x (the exact form, with erf)."""
+    return x * _normal_share_below(x)
+
+
+def gelu_backward(dy: Array, x: Array) -> Array:
+    """dx = dy · (Φ(x) + x·φ(x))"""
+    return dy * (_normal_share_below(x) + x * x.dtype.type(DENSITY) * np.exp(-0.5 * x * x))
+
+
+def softmax(x: Array) -> Array:
+    """yⱼ = e^(xⱼ − max x) / Σ e^(x − max x), along the last axis."""
+    e = np.exp(x - x.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def softmax_backward(dy: Array, y: Array) -> Array:
+    """dx = y · (dy − ⟨dy, y⟩), along the last axis."""
+    return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+
+
+def dropout_mask(key: np.uint64, shape: tuple[int, ...], rate: float) -> NDArray[np.bool_]:
+    """True where a value is kept: element i by the (i+1)-th number of SplitMix64 started at `key`.
+
+    Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    """
+    count = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        z = key + count * np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z = (z ^ (z >> np.uint64(31))) >> np.uint64(40)
+    return (z >= np.uint64(rate * 2**24)).reshape(shape)
+
+
+def quadratic(z: Array, target: Array) -> tuple[Array, Array]:
+    """½‖z − t‖² of each picture (N,), and its gradient z − t."""
+    error = z - target
+    return 0.5 * (error * error).sum(axis=-1), error
+
+
+def binary_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
+    """−Σ t·ln σ(z) + (1−t)·ln(1 − σ(z)) = Σ softplus(z) − t·z of each picture, and its gradient σ(z) − t."""
+    softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+    return (softplus - target * z).sum(axis=-1), sigmoid(z) - target
+
+
+def softmax_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
+    """−Σ t·ln softmax(z) = Σ t·(ln Σ eᶻ − z) of each picture, and its gradient softmax(z) − t; Σ t = 1."""
+    highest = z.max(axis=-1, keepdims=True)
+    log_total = highest + np.log(np.exp(z - highest).sum(axis=-1, keepdims=True))
+    return np.where(target != 0, target * (log_total - z), 0).sum(axis=-1), softmax(z) - target

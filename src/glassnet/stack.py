@@ -1,0 +1,314 @@
+"""Layers in a row over one flat vector of parameters: forward, backward, cost and gradient. The mathematics of a network."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.errors import InputError, ShapeError
+from glassnet.kernels.sizes import aligned_zeros
+from glassnet.layers import Flatten, Layer, Pixels
+from glassnet.layers.base import Gradients, Shape
+from glassnet.losses import Loss
+from glassnet.reference import Array
+from glassnet.regularizers import Regularizer
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where one parameter array lies in the flat vector."""
+
+    name: str  # "dense1.weight"
+    layer: int
+    key: str  # "weight"
+    shape: Shape
+    offset: int
+    penalised: bool
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape}"
+
+
+class Stack:
+    """Layers in a row, their cost and penalty; parameters are views into one flat vector of `dtype`."""
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        loss: Loss,
+        input_shape: Shape,
+        regularizer: Regularizer,
+        rng: np.random.Generator,
+        dtype: str = "float32",
+    ) -> None:
+        if dtype not in ("float32", "float64"):
+            raise InputError(
+                "A network computes in float32 or float64.", where="dtype", expected="float32 | float64", received=dtype
+            )
+        if len({id(layer) for layer in layers}) < len(layers):
+            raise InputError(
+                "The same layer object stands twice in the network.",
+                where="layers",
+                hint="make a layer of its own for each place",
+            )
+        self.layers, self.loss, self.regularizer, self.dtype = tuple(layers), loss, regularizer, np.dtype(dtype)
+        self.input_shape = tuple(input_shape)
+        self.shapes: list[Shape] = [self.input_shape]  # of one picture, before each layer and after the last
+        self.names = _names(layers)
+        self.slots: list[Slot] = []
+        offset = 0
+        for number, layer in enumerate(layers):
+            self.shapes.append(self._build(number, layer, rng))
+            for key, array in layer.parameters.items():
+                name = f"{self.names[number]}.{key}"
+                self.slots.append(Slot(name, number, key, array.shape, offset, key in layer.penalised))
+                offset += array.size
+        self._adopt(offset)
+
+    def _build(self, number: int, layer: Layer, rng: np.random.Generator) -> Shape:
+        try:
+            return layer.build(self.shapes[-1], rng)
+        except ShapeError as error:
+            raise ShapeError(
+                error.what,
+                where=f"layer {number + 1}, {layer!r}" + (f", after {self.layers[number - 1]!r}" if number else ""),
+                expected=error.expected,
+                received=error.received,
+                hint=error.hint,
+            ) from None
+
+    def _adopt(self, size: int) -> None:
+        """Move the layers' parameters into one flat vector, of which they become views."""
+        self._flat: Array = aligned_zeros(size, self.dtype)
+        for slot in self.slots:
+            view = self._flat[slot.offset : slot.offset + slot.size].reshape(slot.shape)
+            view[...] = self.layers[slot.layer].parameters[slot.key]
+            self.layers[slot.layer].parameters[slot.key] = view
+
+    def astype(self, dtype: str) -> Stack:
+        """A copy that computes in another float type."""
+        twin = copy.copy(self)
+        twin.layers = copy.deepcopy(self.layers)
+        twin.dtype = np.dtype(dtype)
+        twin._adopt(self._flat.size)
+        return twin
+
+    @property
+    def flat(self) -> Array:
+        """The flat parameter vector itself: writing to it changes the network."""
+        return self._flat
+
+    @property
+    def parameters(self) -> Array:
+        """All parameters as one vector: a copy; assign to set them."""
+        return self._flat.copy()
+
+    @parameters.setter
+    def parameters(self, values: Array) -> None:
+        values = np.asarray(values)
+        if values.shape != self._flat.shape:
+            raise ShapeError(
+                "The parameter vector has another length.",
+                where="parameters",
+                expected=self._flat.shape,
+                received=values.shape,
+            )
+        self._flat[...] = values
+
+    @property
+    def features(self) -> int:
+        """Numbers in one picture."""
+        return prod(self.input_shape)
+
+    @property
+    def outputs(self) -> int:
+        return prod(self.shapes[-1])
+
+    @property
+    def linked(self) -> bool:
+        """Whether the network ends in the layer that its cost looks before."""
+        return self.loss.link is not None and type(self.layers[-1]).__name__ == self.loss.link
+
+    @property
+    def threshold(self) -> float:
+        """Above what a single raw output means class 1."""
+        return 0.0 if self.loss.link is not None else 0.5
+
+    def rows(self, images: Array) -> Array:
+        """Pictures (N, …), or one picture, as C-contiguous rows (N, features) of bytes or floats."""
+        images = np.asarray(images)
+        if images.dtype != np.uint8 and images.dtype != self.dtype:
+            images = self._convert(images)
+        if images.ndim > 1 and images.size == len(images) * self.features:
+            rows = images.reshape(len(images), self.features)
+        elif images.size == self.features:
+            rows = images.reshape(1, self.features)
+        else:
+            raise ShapeError(
+                "The pictures do not fit the network.",
+                where="images",
+                expected=f"(N, {', '.join(map(str, self.input_shape))})",
+                received=images.shape,
+            )
+        if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+            bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+            raise InputError("A picture holds NaN or infinity.", where=f"picture {bad}", expected="finite numbers")
+        return np.ascontiguousarray(rows)
+
+    def _convert(self, images: Array) -> Array:
+        if images.dtype.kind == "b":
+            return images.astype(np.uint8)
+        if images.dtype.kind in "ui":
+            if images.size and images.min() >= 0 and images.max() <= 255:
+                return images.astype(np.uint8)
+            return images.astype(self.dtype)
+        if images.dtype.kind == "f":
+            return images.astype(self.dtype)
+        raise InputError("Pictures are arrays of numbers.", where="images", expected="numbers", received=images.dtype)
+
+    def forward(
+        self, rows: Array, *, training: bool = False, rng: np.random.Generator | None = None, stop: int | None = None
+    ) -> tuple[Array, Callable[[Array], tuple[Array, list[Gradients]]]]:
+        """The outputs of the first `stop` layers (all, if None), and the function from their gradient to all gradients."""
+        x: Array = rows.reshape(len(rows), *self.input_shape)
+        backwards = []
+        for layer in self.layers[:stop]:
+            x, backward = layer.forward(x, training=training, rng=rng)
+            if x.dtype.kind == "f":
+                x = x.astype(self.dtype, copy=False)
+            backwards.append(backward)
+        x = x.astype(self.dtype, copy=False)
+
+        def back(dy: Array) -> tuple[Array, list[Gradients]]:
+            gradients: list[Gradients] = []
+            for backward in reversed(backwards):
+                dy, found = backward(dy)
+                gradients.append(found)
+            return dy, gradients[::-1]
+
+        return x, back
+
+    @property
+    def raw(self) -> int:
+        """How many layers lie before the cost."""
+        return len(self.layers) - int(self.linked)
+
+    def costs_and_gradient(
+        self,
+        rows: Array,
+        labels: Array,
+        weights: Array | None = None,
+        *,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Array, Array]:
+        """Weighted costs (N,), raw outputs (N, outputs), and the gradient of their mean as a flat vector, without penalty."""
+        z, back = self.forward(rows, training=training, rng=rng, stop=self.raw)
+        flat = z.reshape(len(z), -1)
+        costs, dz = self.loss.value_and_gradient(flat, self.loss.targets(labels, flat.shape[1], self.dtype.type))
+        factor = np.full(len(rows), 1 / len(rows)) if weights is None else weights / len(rows)
+        _, gradients = back((dz * factor[:, None]).astype(self.dtype).reshape(z.shape))
+        gradient = np.zeros(self._flat.size, dtype=self.dtype)
+        for slot in self.slots:
+            if slot.layer < len(gradients):
+                gradient[slot.offset : slot.offset + slot.size] = gradients[slot.layer][slot.key].ravel()
+        return costs if weights is None else costs * weights, flat, gradient
+
+    def penalty_and_gradient(self) -> tuple[float, Array]:
+        """The penalty on the weights and its gradient as a flat vector."""
+        l1, l2 = self.regularizer.rates
+        value, gradient = 0.0, np.zeros(self._flat.size, dtype=self.dtype)
+        for slot in self.slots:
+            if slot.penalised and (l1 or l2):
+                w = self._flat[slot.offset : slot.offset + slot.size]
+                value += l1 * float(np.abs(w).sum(dtype=np.float64)) + 0.5 * l2 * float(np.square(w, dtype=float).sum())
+                gradient[slot.offset : slot.offset + slot.size] = l1 * np.sign(w) + l2 * w
+        return value, gradient
+
+    def segments(self, decay: float = 0.0) -> NDArray[np.float64]:
+        """For each parameter array: offset, size, l1, l2 and decoupled weight decay."""
+        l1, l2 = self.regularizer.rates
+        rows = [
+            (slot.offset, slot.size, *((l1, l2, decay) if slot.penalised else (0.0, 0.0, 0.0))) for slot in self.slots
+        ]
+        return np.array(rows, dtype=np.float64).reshape(-1, 5)
+
+    def decide(self, raw: Array) -> NDArray[np.int64]:
+        """Class indices (N,) from raw outputs (N, outputs): the first largest, or above the threshold for a single one."""
+        if raw.shape[1] == 1:
+            return (raw[:, 0] > self.threshold).astype(np.int64)
+        return raw.argmax(axis=1).astype(np.int64)
+
+    def operations(self) -> list[int]:
+        """Multiplications with additions of each layer, for one picture forward."""
+        return [layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
+
+    def summary(self) -> str:
+        """A table of layers, output shapes, parameters, operations and bytes."""
+        rows = [("", "layer", "output", "parameters", "operations", "bytes")]
+        rows.append(("", "input", _spell(self.input_shape), "", "", ""))
+        for number, (layer, cost) in enumerate(zip(self.layers, self.operations(), strict=True)):
+            count = sum(array.size for array in layer.parameters.values())
+            size = count * self.dtype.itemsize
+            rows.append(
+                (str(number + 1), repr(layer), _spell(self.shapes[number + 1]), f"{count:,}", f"{cost:,}", f"{size:,}")
+            )
+        total = self._flat.size
+        rows.append(
+            ("", "total", "", f"{total:,}", f"{sum(self.operations()):,}", f"{total * self.dtype.itemsize:,}")
+        )
+        widths = [max(len(row[i]) for row in rows) for i in range(6)]
+        lines = [
+            "  ".join(cell.ljust(width) if i < 3 else cell.rjust(width)
+                      for i, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
+            for row in rows
+        ]  # fmt: skip
+        rule = "─" * max(map(len, lines))
+        cost = f"cost: {self.loss!r}" + (f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else "")
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], cost])
+
+
+def expand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
+    """The layers of the tutorial's shorthand [784, 30, 10], and the shape of its pictures."""
+    from glassnet.initializers import Normal
+    from glassnet.layers import Dense, Sigmoid
+
+    if len(sizes) < 2 or any(isinstance(size, bool) or size < 1 for size in sizes):
+        raise InputError(
+            "A list of sizes needs inputs and outputs, all above 0.",
+            where="Network(sizes)",
+            expected="for example [784, 30, 10]",
+            received=list(sizes),
+        )
+    layers: list[Layer] = [Flatten(), Pixels()]
+    for size in sizes[1:]:
+        layers += [Dense(size, initializer=Normal(), bias_initializer=Normal()), Sigmoid()]
+    return layers, (int(sizes[0]),)
+
+
+def _names(layers: Sequence[Layer]) -> list[str]:
+    """dense1, sigmoid1, dense2 …: each kind of layer counted from 1."""
+    counts: dict[str, int] = {}
+    names = []
+    for layer in layers:
+        kind = type(layer).__name__.lower()
+        counts[kind] = counts.get(kind, 0) + 1
+        names.append(f"{kind}{counts[kind]}")
+    return names
+
+
+def _spell(shape: Shape) -> str:
+    return " × ".join(map(str, shape)) if shape else "1"
+
+
+__all__ = ["Slot", "Stack", "expand"]

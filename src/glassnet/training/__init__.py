@@ -1,0 +1,7 @@
+"""The training loop, its history, its callbacks and its checkpoints."""
+
+from glassnet.training.callbacks import Callback, EarlyStopping, Progress
+from glassnet.training.history import Epoch, History
+from glassnet.training.loop import TrainingWarning
+
+__all__ = ["Callback", "EarlyStopping", "Epoch", "History", "Progress", "TrainingWarning"]

@@ -1,0 +1,76 @@
+"""Callbacks: what is called during training, and may end it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from glassnet.errors import InputError
+from glassnet.stack import Stack
+from glassnet.training.history import Epoch, History
+
+
+@dataclass
+class Progress:
+    """Where a training stands. A callback ends it by `stop(reason)`."""
+
+    network: Stack
+    epochs: int
+    steps_per_epoch: int
+    history: History = field(default_factory=History)
+    epoch: int = 0  # from 1; 0 before the first
+    step: int = 0  # steps done in this epoch
+    cost: float = float("nan")  # mean over the steps of this epoch so far
+    reason: str | None = None
+
+    def stop(self, reason: str) -> None:
+        """End training after this step or epoch, for a reason that history.stopped will give."""
+        self.reason = self.reason or reason
+
+
+class Callback:
+    """Override what you need. `every_steps`: how often `on_step_end` is called, in steps.
+
+    0 is never; None is after each stretch of steps that ran without a break, which takes about a tenth of a second.
+    """
+
+    every_steps: int | None = 0
+
+    def on_train_begin(self, progress: Progress) -> None:
+        """Before the first epoch."""
+
+    def on_step_end(self, progress: Progress) -> None:
+        """After each `every_steps` steps; the network's weights are those after the step."""
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        """After an epoch and its validation."""
+
+    def on_train_end(self, progress: Progress) -> None:
+        """After the last epoch, however training ended."""
+
+
+class EarlyStopping(Callback):
+    """End training when the score has not risen by more than `min_delta` for `patience` epochs.
+
+    The score is the validation accuracy; without one, minus the cost.
+    """
+
+    def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:
+        if patience < 1 or min_delta < 0:
+            raise InputError(
+                "Early stopping needs patience.",
+                where="EarlyStopping",
+                expected="patience of at least 1, min_delta of at least 0",
+                received=f"{patience=}, {min_delta=}",
+            )
+        self.patience, self.min_delta = patience, min_delta
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        scores = progress.history.scores()
+        best, since = scores[0], 0
+        for score in scores[1:]:
+            if score > best + self.min_delta:
+                best, since = score, 0
+            else:
+                since += 1
+        if since >= self.patience:
+            progress.stop(f"no better for {since} epochs (early stopping, patience {self.patience})")

@@ -1,0 +1,90 @@
+"""The exact state of a training after an epoch, as one file to go on from with the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassnet.errors import ModelFileError
+from glassnet.reference import Array
+from glassnet.storage import read_tensors, write_tensors
+from glassnet.training.history import History
+
+
+@dataclass
+class State:
+    """After `epoch` epochs: parameters, moments, the best parameters so far, the history. Chance follows from the seed."""
+
+    epoch: int
+    parameters: Array
+    first: Array
+    second: Array
+    best: Array
+    statistics: dict[str, Array]
+    history: History
+    settings: dict[str, Any]  # what must agree for the bits to agree
+
+    def save(self, path: Path) -> None:
+        """Write the state to `path` in one step, and wait until the disk has it."""
+        tensors = {
+            "parameters": self.parameters,
+            "first": self.first,
+            "second": self.second,
+            "best": self.best,
+            **{f"statistics.{name}": array for name, array in self.statistics.items()},
+        }
+        header = {
+            "kind": "checkpoint",
+            "epoch": self.epoch,
+            "seed": self.history.seed,
+            "settings": self.settings,
+            "history": [asdict(epoch) for epoch in self.history.epochs],
+        }
+        write_tensors(path, tensors, header, durable=True)
+
+    @classmethod
+    def load(cls, path: Path) -> State:
+        tensors, header = read_tensors(path, "checkpoint")
+        try:
+            return cls(
+                epoch=int(header["epoch"]),
+                parameters=tensors["parameters"],
+                first=tensors["first"],
+                second=tensors["second"],
+                best=tensors["best"],
+                statistics={
+                    name.removeprefix("statistics."): array
+                    for name, array in tensors.items()
+                    if name.startswith("statistics.")
+                },
+                history=History.from_rows(header["history"], seed=int(header["seed"])),
+                settings=header["settings"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelFileError(
+                "The checkpoint does not hold what it should.", where=path, received=f"missing or wrong: {error}"
+            ) from None
+
+    def check(self, settings: dict[str, Any], sizes: dict[str, int], path: Path) -> None:
+        """Refuse to go on with another network, batch size, optimizer or seed than the checkpoint was made with."""
+        for name, value in settings.items():
+            if self.settings.get(name) != value:
+                raise ModelFileError(
+                    "The checkpoint belongs to another training.",
+                    where=f"{path}, {name}",
+                    expected=value,
+                    received=self.settings.get(name),
+                    hint="go on with the same settings, or start anew in another folder",
+                )
+        for name, size in sizes.items():
+            array: Array = getattr(self, name)
+            if array.shape != (size,) or not np.isfinite(array).all():
+                raise ModelFileError(
+                    "An array of the checkpoint does not fit the network.",
+                    where=f"{path}, {name}",
+                    expected=f"{size} finite numbers",
+                    received=f"shape {array.shape}",
+                )

@@ -1,0 +1,91 @@
+"""What a person sees while a network trains: a live bar on a terminal, one plain line an epoch elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+from glassnet.training.callbacks import Callback, Progress
+from glassnet.training.history import Epoch
+
+
+def plain_line(epoch: Epoch) -> str:
+    """`Epoch 3: 9302 / 10000`, as in the tutorials; without validation, the cost."""
+    if epoch.validation_correct is not None:
+        return f"Epoch {epoch.epoch}: {epoch.validation_correct} / {epoch.validation_total}"
+    if epoch.validation_cost is not None:
+        return f"Epoch {epoch.epoch}: validation cost {epoch.validation_cost:.6g}"
+    return f"Epoch {epoch.epoch}: cost {epoch.train_cost:.6g}"
+
+
+class PlainLines(Callback):
+    """One line an epoch to `file` (standard output)."""
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._file = file
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        print(plain_line(epoch), file=self._file or sys.stdout, flush=True)
+
+
+class LiveBar(Callback):
+    """A bar over all epochs with cost, accuracy and time left; it leaves a line for each epoch that was the best so far."""
+
+    every_steps = None
+
+    def __init__(self) -> None:
+        self._bar: Any = None
+        self._task: Any = None
+        self._best = float("-inf")
+        self._start = 0.0
+
+    def on_train_begin(self, progress: Progress) -> None:
+        from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        self._bar = Bar(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[numbers]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            transient=True,
+        )
+        self._start = time.perf_counter()
+        self._task = self._bar.add_task(
+            "", total=progress.epochs * progress.steps_per_epoch, epoch=progress.epoch, epochs=progress.epochs, numbers=""
+        )
+        self._bar.start()
+
+    def _numbers(self, progress: Progress) -> str:
+        last = progress.history.epochs[-1] if progress.history.epochs else None
+        found = f"cost {progress.cost:.4f}"
+        if last is not None and last.validation_accuracy is not None:
+            found += f"  validation {100 * last.validation_accuracy:.2f} %"
+        return found
+
+    def _show(self, progress: Progress) -> None:
+        done = max(0, progress.epoch - 1) * progress.steps_per_epoch + progress.step
+        self._bar.update(self._task, completed=done, epoch=progress.epoch, numbers=self._numbers(progress))
+
+    def on_step_end(self, progress: Progress) -> None:
+        self._show(progress)
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        self._show(progress)
+        if (score := progress.history.scores()[-1]) > self._best:
+            self._best = score
+            self._bar.console.print(plain_line(epoch), highlight=False)
+
+    def on_train_end(self, progress: Progress) -> None:
+        self._bar.stop()
+        count, took = len(progress.history), time.perf_counter() - self._start
+        self._bar.console.print(f"{count} epochs in {took:.1f} s", highlight=False)
+
+
+def default_display(wanted: bool | None) -> list[Callback]:
+    """True: a bar or lines; None: a bar on a terminal, else nothing; False: nothing."""
+    if wanted is False or (wanted is None and not sys.stdout.isatty()):
+        return []
+    return [LiveBar() if sys.stdout.isatty() else PlainLines()]

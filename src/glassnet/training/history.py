@@ -1,0 +1,115 @@
+"""What happened, epoch by epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch. Costs are means without penalty; the training ones run over the mini-batches as the weights move.
+
+    Norms are of the last step of the epoch: the length of each parameter array's gradient, and of its change relative to
+    the array itself.
+    """
+
+    epoch: int
+    train_cost: float
+    train_accuracy: float | None
+    validation_cost: float | None
+    validation_accuracy: float | None
+    validation_correct: int | None
+    validation_total: int | None
+    learning_rate: float
+    seconds: float
+    gradient_norms: dict[str, float] = field(default_factory=dict)
+    update_norms: dict[str, float] = field(default_factory=dict)
+
+
+class History:
+    """`train_cost`, `train_accuracy`, `validation_cost`, `validation_accuracy`, …: one number an epoch.
+
+    `stopped` says in words why training ended before its last epoch, or is None; `best_epoch` (from 1) is the one with the
+    highest validation accuracy, the earliest of several, or, where there is no accuracy, the lowest cost.
+    """
+
+    def __init__(self, epochs: Sequence[Epoch] = (), *, seed: int = 0, stopped: str | None = None) -> None:
+        self.epochs, self.seed, self.stopped = list(epochs), seed, stopped
+
+    def __len__(self) -> int:
+        return len(self.epochs)
+
+    def _column(self, name: str) -> list[Any]:
+        return [getattr(epoch, name) for epoch in self.epochs]
+
+    @property
+    def train_cost(self) -> list[float]:
+        return self._column("train_cost")
+
+    @property
+    def train_accuracy(self) -> list[float]:
+        return self._column("train_accuracy")
+
+    @property
+    def validation_cost(self) -> list[float]:
+        return self._column("validation_cost")
+
+    @property
+    def validation_accuracy(self) -> list[float]:
+        return self._column("validation_accuracy")
+
+    @property
+    def learning_rate(self) -> list[float]:
+        return self._column("learning_rate")
+
+    @property
+    def seconds(self) -> list[float]:
+        """Time of each epoch, validation included."""
+        return self._column("seconds")
+
+    @property
+    def gradient_norms(self) -> dict[str, list[float]]:
+        """‖g‖ of each parameter array at the last step of each epoch."""
+        return self._norms("gradient_norms")
+
+    @property
+    def update_norms(self) -> dict[str, list[float]]:
+        """‖Δw‖ / ‖w‖ of each parameter array at the last step of each epoch."""
+        return self._norms("update_norms")
+
+    def _norms(self, name: str) -> dict[str, list[float]]:
+        names = getattr(self.epochs[0], name) if self.epochs else {}
+        return {key: [getattr(epoch, name)[key] for epoch in self.epochs] for key in names}
+
+    def scores(self) -> list[float]:
+        """One number an epoch, higher is better: validation accuracy, else minus the cost (validation's, if there is one)."""
+        for name in ("validation_accuracy", "validation_cost", "train_cost"):
+            column = self._column(name)
+            if column and column[0] is not None:
+                return column if name.endswith("accuracy") else [-value for value in column]
+        return []
+
+    @property
+    def best_epoch(self) -> int | None:
+        scores = self.scores()
+        return scores.index(max(scores)) + 1 if scores else None
+
+    def lines(self) -> str:
+        """One JSON object a line, as kept in history.jsonl."""
+        return "".join(json.dumps(asdict(epoch)) + "\n" for epoch in self.epochs)
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[dict[str, Any]], *, seed: int = 0, stopped: str | None = None) -> History:
+        return cls([Epoch(**row) for row in rows], seed=seed, stopped=stopped)
+
+    def __repr__(self) -> str:
+        if not self.epochs:
+            return "History(no epochs)"
+        last = self.epochs[-1]
+        parts = [f"{len(self)} epochs", f"train cost {last.train_cost:.4g}"]
+        if last.validation_accuracy is not None:
+            parts.append(f"validation accuracy {100 * last.validation_accuracy:.2f} %")
+        return f"History({', '.join(parts)})"

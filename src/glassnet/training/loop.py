@@ -1,0 +1,274 @@
+"""The training loop: epochs of mini-batches, validation after each, and everything that may end it early."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.data import Dataset
+from glassnet.errors import InputError
+from glassnet.execution import Forward, Trainer, make_trainer
+from glassnet.named import describe
+from glassnet.optimizers import Optimizer
+from glassnet.reference import Array
+from glassnet.stack import Stack
+from glassnet.training.callbacks import Callback, Progress
+from glassnet.training.checkpoint import State
+from glassnet.training.history import Epoch, History
+
+STRETCH = 0.1  # seconds of compiled steps between two looks at the clock, the keyboard and the cost
+CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at least
+ORDER, CHANCE = 0, 1  # streams of random numbers of an epoch: the order of pictures, and dropout
+
+
+class TrainingWarning(UserWarning):
+    """Training ended before it should."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train, on what, how long; checked."""
+
+    train: Dataset
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    validation: Dataset | None = None
+    seed: int = 0
+    weights: NDArray[np.float64] | None = None
+    keep_best: bool = False
+    checkpoint: Path | None = None
+    resume: bool = False
+    threads: int | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.train) // self.batch_size)
+
+
+def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
+    """The random numbers of one epoch: they follow from the seed alone, so a training can go on from any epoch."""
+    return np.random.default_rng([seed, epoch, stream])
+
+
+class Training:
+    """One training of one network: `run()`."""
+
+    def __init__(self, stack: Stack, plan: Plan, callbacks: Sequence[Callback]) -> None:
+        self.stack, self.plan, self.callbacks = stack, plan, callbacks
+        for layer in stack.layers:
+            layer.adapt(plan.train.images)
+        self.rows = stack.rows(plan.train.images)
+        self.trainer: Trainer = make_trainer(
+            stack,
+            self.rows,
+            plan.train.labels,
+            batch_size=plan.batch_size,
+            optimizer=plan.optimizer,
+            weights=plan.weights,
+            threads=plan.threads,
+        )
+        self.forward = Forward(stack, plan.threads)
+        self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
+        self.best: Array = stack.flat.copy()
+        self._stretch = 1
+        self._saved = time.monotonic()
+        self._state: State | None = None
+
+    def run(self) -> History:
+        """Train; the history. Ctrl-C is passed on, after the last whole epoch is saved."""
+        plan, history = self.plan, self.progress.history
+        if plan.resume and plan.checkpoint is not None and plan.checkpoint.exists():
+            self._go_on(State.load(plan.checkpoint), plan.checkpoint)
+        self.progress.epoch = len(history)
+        try:
+            for callback in self.callbacks:
+                callback.on_train_begin(self.progress)
+            for epoch in range(len(history) + 1, plan.epochs + 1):
+                if self.progress.reason:
+                    break
+                self._epoch(epoch)
+        except KeyboardInterrupt:
+            if self._state is not None and plan.checkpoint is not None:
+                self._state.save(plan.checkpoint)
+            raise
+        finally:
+            for callback in self.callbacks:
+                callback.on_train_end(self.progress)
+        history.stopped = self.progress.reason
+        if plan.keep_best and history.epochs:
+            self.stack.flat[...] = self.best
+        return history
+
+    def _epoch(self, number: int) -> None:
+        plan, progress = self.plan, self.progress
+        start = time.perf_counter()
+        progress.epoch, progress.step = number, 0
+        steps, past = plan.steps_per_epoch, (number - 1) * plan.steps_per_epoch
+        rates = plan.optimizer.schedule.rates(past, past + steps, plan.epochs * steps)
+        order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
+        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, CHANCE))
+        self._steps(0, steps - 1, past)
+        before = self.stack.flat.copy()
+        self._steps(steps - 1, steps, past, keep_gradient=True)
+        if progress.step < steps or self._not_finite(number):
+            return
+        epoch = Epoch(
+            epoch=number,
+            train_cost=float(self.trainer.costs.mean()),
+            train_accuracy=self._share(self.trainer.classes, plan.train.labels[order]),
+            **self._validate(),
+            learning_rate=float(rates[-1]),
+            seconds=time.perf_counter() - start,
+            **self._norms(before),
+        )
+        progress.history.epochs.append(epoch)
+        if progress.history.best_epoch == number:
+            self.best[...] = self.stack.flat
+        for callback in self.callbacks:
+            callback.on_epoch_end(progress, epoch)
+        self._keep_state(number)
+
+    def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
+        """Run steps in stretches, so that the keyboard, the callbacks and a cost that overflows are noticed in time."""
+        progress, trainer, batch = self.progress, self.trainer, self.plan.batch_size
+        while first < last and not progress.reason:
+            until = min([last, first + self._stretch, *(
+                (first // every + 1) * every for callback in self.callbacks if (every := callback.every_steps)
+            )])  # fmt: skip
+            good = self.stack.flat.copy()
+            start = time.perf_counter()
+            trainer.run(first, until, past, keep_gradient=keep_gradient)
+            took = time.perf_counter() - start
+            if took < STRETCH / 2 and until == first + self._stretch:
+                self._stretch *= 2
+            elif took > 2 * STRETCH:
+                self._stretch = max(1, self._stretch // 2)
+            costs = trainer.costs[: until * batch]
+            if not np.isfinite(costs[first * batch :]).all():
+                self._explain(good, progress.epoch, first, until, float(np.ravel(trainer.costs)[first * batch]))
+                return
+            first = progress.step = until
+            if self.callbacks:
+                progress.cost = float(costs.mean())
+                for callback in self.callbacks:
+                    if callback.every_steps is None or (callback.every_steps and first % callback.every_steps == 0):
+                        callback.on_step_end(progress)
+
+    def _not_finite(self, number: int) -> bool:
+        """The last step of an epoch may overflow the weights after its cost was still finite."""
+        if np.isfinite(self.stack.flat).all():
+            return False
+        self._explain(self.best, number, self.plan.steps_per_epoch - 1, self.plan.steps_per_epoch, float("inf"))
+        return True
+
+    def _explain(self, good: Array, epoch: int, first: int, last: int, cost: float) -> None:
+        self.stack.flat[...] = good
+        reason = (
+            f"the cost was no longer finite in epoch {epoch}, between steps {first + 1} and {last}: the weights grew without "
+            f"bound. The last good weights (before step {first + 1}) are kept. Try a smaller learning rate, or clip_norm=1."
+        )
+        self.progress.stop(reason)
+        warnings.warn(reason, TrainingWarning, stacklevel=6)
+
+    def _share(self, found: NDArray[np.int64], labels: Array) -> float | None:
+        return float((found == labels).mean()) if labels.ndim == 1 else None
+
+    def _validate(self) -> dict[str, Any]:
+        data = self.plan.validation
+        if data is None:
+            return dict.fromkeys(
+                ("validation_cost", "validation_accuracy", "validation_correct", "validation_total"), None
+            )
+        costs, classes = self.forward.costs(self.stack.rows(data.images), data.labels)
+        correct = int((classes == data.labels).sum()) if data.is_classification else None
+        return {
+            "validation_cost": float(costs.mean()),
+            "validation_accuracy": None if correct is None else correct / len(data),
+            "validation_correct": correct,
+            "validation_total": len(data),
+        }
+
+    def _norms(self, before: Array) -> dict[str, dict[str, float]]:
+        gradients, updates = {}, {}
+        for slot in self.stack.slots:
+            part = slice(slot.offset, slot.offset + slot.size)
+            gradients[slot.name] = float(np.linalg.norm(self.trainer.gradient[part]))
+            size = float(np.linalg.norm(before[part]))
+            change = float(np.linalg.norm(self.stack.flat[part] - before[part]))
+            updates[slot.name] = change / size if size else change
+        return {"gradient_norms": gradients, "update_norms": updates}
+
+    def _settings(self) -> dict[str, Any]:
+        plan = self.plan
+        return {
+            "seed": plan.seed,
+            "batch_size": plan.batch_size,
+            "pictures": len(plan.train),
+            "optimizer": describe(plan.optimizer),
+        }
+
+    def _keep_state(self, number: int) -> None:
+        """Remember the state after an epoch; write it if the last one was written long enough ago."""
+        path = self.plan.checkpoint
+        if path is None:
+            return
+        first, second = self.trainer.moments
+        self._state = State(
+            epoch=number,
+            parameters=self.stack.flat.copy(),
+            first=first.copy(),
+            second=second.copy(),
+            best=self.best.copy(),
+            statistics={
+                f"{self.stack.names[i]}.{name}": array
+                for i, layer in enumerate(self.stack.layers)
+                for name, array in layer.statistics.items()
+            },
+            history=self.progress.history,
+            settings=self._settings(),
+        )
+        ended = number == self.plan.epochs or self.progress.reason is not None
+        if ended or time.monotonic() - self._saved > CHECKPOINT_EVERY:
+            self._state.save(path)
+            self._saved = time.monotonic()
+
+    def _go_on(self, state: State, path: Path) -> None:
+        first, second = self.trainer.moments
+        size = self.stack.flat.size
+        sizes = {"parameters": size, "best": size, "first": first.size, "second": second.size}
+        state.check(self._settings(), sizes, path)
+        self.stack.flat[...], self.best[...] = state.parameters, state.best
+        first[...], second[...] = state.first, state.second
+        self.progress.history.epochs.extend(state.history.epochs)
+        self._state = state
+
+
+def check_labels(stack: Stack, data: Dataset, where: str) -> None:
+    """Refuse labels that the network has no output for."""
+    if not data.is_classification:
+        if data.labels.shape[1] != stack.outputs:
+            raise InputError(
+                "The targets do not fit the network's outputs.",
+                where=where,
+                expected=f"(N, {stack.outputs})",
+                received=data.labels.shape,
+            )
+        return
+    classes = max(2, stack.outputs)
+    highest = int(data.labels.max())
+    if highest >= classes:
+        raise InputError(
+            "A label lies beyond the network's outputs.",
+            where=f"{where}, item {int(data.labels.argmax())}",
+            expected=f"0 … {classes - 1}",
+            received=highest,
+            hint=f"give the last Dense layer {highest + 1} units",
+        )

@@ -1,0 +1,101 @@
+"""Training on the whole set at once through scipy.optimize: an epoch is one iteration of the method."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.data import Dataset
+from glassnet.execution import Forward
+from glassnet.optimizers import ScipyMinimize
+from glassnet.reference import Array
+from glassnet.stack import Stack
+from glassnet.training.callbacks import Callback, Progress
+from glassnet.training.history import Epoch, History
+
+
+class _EnoughError(Exception):
+    """A callback has asked to end."""
+
+
+def minimize(
+    stack: Stack,
+    train: Dataset,
+    *,
+    method: ScipyMinimize,
+    epochs: int,
+    validation: Dataset | None,
+    weights: NDArray[np.float64] | None,
+    callbacks: Sequence[Callback],
+) -> History:
+    """Change the network's parameters to those that `method` finds in at most `epochs` iterations."""
+    from scipy.optimize import minimize as scipy_minimize
+
+    for layer in stack.layers:
+        layer.adapt(train.images)
+    exact = stack.astype("float64")
+    rows = exact.rows(train.images)
+    progress = Progress(stack, epochs, 1, History())
+    seen: dict[str, float] = {}
+    start = time.perf_counter()
+
+    def cost(values: Array) -> tuple[float, Array]:
+        exact.parameters = values
+        costs, raw, gradient = exact.costs_and_gradient(rows, train.labels, weights)
+        penalty, more = exact.penalty_and_gradient()
+        seen["cost"] = float(costs.mean())
+        seen["accuracy"] = float((exact.decide(raw) == train.labels).mean()) if train.is_classification else np.nan
+        seen["norm"] = float(np.linalg.norm(gradient + more))
+        return seen["cost"] + penalty, gradient + more
+
+    def after_iteration(values: Array) -> None:
+        nonlocal start
+        stack.flat[...] = values
+        progress.epoch, progress.step, progress.cost = len(progress.history) + 1, 1, seen["cost"]
+        found, correct = None, None
+        if validation is not None:
+            costs, classes = Forward(stack).costs(stack.rows(validation.images), validation.labels)
+            found = float(costs.mean())
+            correct = int((classes == validation.labels).sum()) if validation.is_classification else None
+        epoch = Epoch(
+            epoch=progress.epoch,
+            train_cost=seen["cost"],
+            train_accuracy=seen["accuracy"] if train.is_classification else None,
+            validation_cost=found,
+            validation_accuracy=None if correct is None or validation is None else correct / len(validation),
+            validation_correct=correct,
+            validation_total=None if validation is None else len(validation),
+            learning_rate=0.0,
+            seconds=time.perf_counter() - start,
+            gradient_norms={"all": seen["norm"]},
+        )
+        start = time.perf_counter()
+        progress.history.epochs.append(epoch)
+        for callback in callbacks:
+            callback.on_epoch_end(progress, epoch)
+        if progress.reason:
+            raise _EnoughError
+
+    for callback in callbacks:
+        callback.on_train_begin(progress)
+    try:
+        result = scipy_minimize(
+            cost,
+            stack.parameters.astype(np.float64),
+            jac=True,
+            method=method.method,
+            callback=after_iteration,
+            options={"maxiter": epochs},
+        )
+        stack.flat[...] = result.x
+        if len(progress.history) < epochs:
+            progress.history.stopped = str(result.message)
+    except _EnoughError:
+        progress.history.stopped = progress.reason
+    finally:
+        for callback in callbacks:
+            callback.on_train_end(progress)
+    return progress.history
