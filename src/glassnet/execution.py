@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,7 +40,7 @@ def thread_count(wanted: int | None, work: float) -> int:
 
 
 def _address(array: Array) -> int:
-    return int(array.__array_interface__["data"][0])
+    return array.ctypes.data
 
 
 class Machine:
@@ -91,6 +92,9 @@ class Machine:
     def run(self, first_step: int, last_step: int) -> None:
         """Run the steps; the calling thread takes part."""
         self.set(first_step=first_step, last_step=last_step)
+        if self.threads == 1:
+            self._run(self._first)
+            return
         others = [
             threading.Thread(target=self._run, args=(self._first + JOB.itemsize * number,), daemon=True)
             for number in range(1, self.threads)
@@ -234,30 +238,33 @@ class Forward:
 
     def __init__(self, stack: Stack, threads: int | None = None) -> None:
         self._stack, self._threads = stack, threads
+        self._kernels = use_kernels(stack)
+        widths = sum(prod(shape) for shape in stack.shapes[1:])
+        self._capacity = max(16, min(1024, FORWARD_FLOATS // max(1, widths)))
+        self._work = sum(stack.operations())
         self._machines: dict[tuple[str, bool, int], Machine] = {}
-        self._order = np.arange(0)
+        self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
         self._lock = threading.Lock()  # machines have one workspace each; a server may ask from several threads
 
     def _machine(self, purpose: str, is_bytes: bool, count: int) -> Machine:
-        widths = sum(int(np.prod(shape)) for shape in self._stack.shapes[1:])
-        capacity = max(16, min(1024, FORWARD_FLOATS // max(1, widths)))
-        threads = thread_count(self._threads, min(count, capacity) * sum(self._stack.operations()))
+        threads = 1 if count == 1 else thread_count(self._threads, min(count, self._capacity) * self._work)
         key = (purpose, is_bytes, threads)
-        if key not in self._machines:
-            program = assemble(self._stack, capacity, is_bytes=is_bytes, purpose=purpose)
-            machine = Machine(self._stack, program, threads)
-            machine.set(is_bytes=int(is_bytes), batch_size=capacity)
-            self._machines[key] = machine
-        machine = self._machines[key]
+        machine = self._machines.get(key)
+        if machine is None:
+            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose)
+            machine = self._machines[key] = Machine(self._stack, program, threads)
+            machine.set(is_bytes=int(is_bytes), batch_size=self._capacity)
+            machine.bind(order=self._order, classes=self._classes)
         if count > len(self._order):
-            self._order = np.arange(count)
-        machine.bind(order=self._order)
+            self._order, self._classes = np.arange(count), np.empty(count, dtype=np.int64)
+            for known in self._machines.values():
+                known.bind(order=self._order, classes=self._classes)
         machine.set(pictures_in_order=count)
         return machine
 
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
-        if not use_kernels(self._stack):
+        if not self._kernels:
             stop = self._stack.raw if purpose == "raw" else None
             blocks = [
                 self._stack.forward(rows[i : i + 1000], stop=stop)[0].reshape(-1, self._stack.outputs)
@@ -266,38 +273,36 @@ class Forward:
             found = np.concatenate(blocks)
             return found, self._stack.decide(found)
         found = np.empty((len(rows), self._stack.outputs), dtype=np.float32)
-        return found, self._classes(rows, purpose, found)
+        return found, self._run(rows, purpose, outputs=found)
 
     def classes(self, rows: Array) -> NDArray[np.int64]:
         """The classes (N,)."""
-        return self._classes(rows, "raw", None) if use_kernels(self._stack) else self.outputs(rows, "raw")[1]
+        return self._run(rows, "raw") if self._kernels else self.outputs(rows, "raw")[1]
 
-    def _classes(self, rows: Array, purpose: str, outputs: Array | None) -> NDArray[np.int64]:
-        classes = np.empty(len(rows), dtype=np.int64)
+    def _run(self, rows: Array, purpose: str, **arrays: Array | None) -> NDArray[np.int64]:
+        """Run a program over all pictures; their classes. `arrays` are what else the program reads or writes."""
         with self._lock:
             machine = self._machine(purpose, rows.dtype == np.uint8, len(rows))
-            machine.bind(pictures=rows, classes=classes, outputs=outputs)
-            machine.run(0, -(-len(rows) // machine.program.capacity))
-        return classes
+            machine.bind(pictures=rows, **arrays)
+            machine.run(0, -(-len(rows) // self._capacity))
+            machine.bind(**dict.fromkeys(arrays))
+            return self._classes[: len(rows)].copy()
 
     def costs(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Costs (N,), without penalty, and classes (N,)."""
-        if not use_kernels(self._stack):
+        if not self._kernels:
             raw, classes = self.outputs(rows, "raw")
             target = self._stack.loss.targets(labels, raw.shape[1], raw.dtype.type)
             return self._stack.loss.value_and_gradient(raw, target)[0].astype(np.float64), classes
-        costs, classes = np.empty(len(rows)), np.empty(len(rows), dtype=np.int64)
-        with self._lock:
-            machine = self._machine("costs", rows.dtype == np.uint8, len(rows))
-            floating = labels.dtype.kind == "f"
-            machine.bind(
-                pictures=rows,
-                labels=None if floating else np.ascontiguousarray(labels, dtype=np.int64),
-                targets=np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
-                costs=costs,
-                classes=classes,
-            )
-            machine.run(0, -(-len(rows) // machine.program.capacity))
+        costs = np.empty(len(rows))
+        floating = labels.dtype.kind == "f"
+        classes = self._run(
+            rows,
+            "costs",
+            labels=None if floating else np.ascontiguousarray(labels, dtype=np.int64),
+            targets=np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
+            costs=costs,
+        )
         return costs, classes
 
 

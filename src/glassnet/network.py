@@ -248,6 +248,8 @@ class Network(Stack):
                 "The file's header does not describe a network.", where=path, received=str(error)
             ) from None
         fill(network._arrays(), tensors, path)
+        for layer in network.layers:
+            layer.adapted = True
         return network
 
     def describe(self) -> dict[str, Any]:

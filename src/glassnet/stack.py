@@ -198,6 +198,12 @@ class Stack:
 
         return x, back
 
+    def adapt(self, images: Array) -> None:
+        """Let the layers that have not yet done so take their statistics from the training pictures."""
+        for number, layer in enumerate(self.layers):
+            if not layer.adapted:
+                layer.adapt(self.forward(self.rows(images), stop=number)[0])
+
     @property
     def raw(self) -> int:
         """How many layers lie before the cost."""

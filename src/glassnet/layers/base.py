@@ -24,6 +24,7 @@ class Layer:
 
     options: ClassVar[tuple[str, ...]] = ()  # constructor arguments, each kept as an attribute
     penalised: ClassVar[tuple[str, ...]] = ("weight",)  # parameters that penalties and weight decay apply to
+    adapted: bool = True  # False: `adapt` has still to see the training pictures
 
     def __init__(self) -> None:
         self.parameters: dict[str, Array] = {}
@@ -39,8 +40,8 @@ class Layer:
         """y (N, …) for x (N, …), and the function from dy to (dx, gradients)."""
         raise TypeError(f"{type(self).__name__} must define forward")
 
-    def adapt(self, images: Array) -> None:
-        """Take statistics from the training pictures, once, before the first step."""
+    def adapt(self, x: Array) -> None:
+        """Take statistics from the layer's input over the training pictures, once, before the first step."""
 
     def operations(self, shape: Shape) -> int:
         """Multiplications with additions in one forward pass of one picture of `shape`."""

@@ -79,11 +79,9 @@ class Standardize(Layer):
             ) from None
         return shape
 
-    def adapt(self, images: Array) -> None:
-        if self.adapted:
-            return
-        mean = images.mean(axis=0, dtype=np.float64)
-        std = images.std(axis=0, dtype=np.float64)
+    def adapt(self, x: Array) -> None:
+        mean = x.mean(axis=0, dtype=np.float64)
+        std = x.std(axis=0, dtype=np.float64)
         self.statistics["mean"][...] = mean
         self.statistics["std"][...] = np.where(std > 0, std, 1.0)
         self.adapted = True

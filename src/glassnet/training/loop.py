@@ -63,8 +63,7 @@ class Training:
 
     def __init__(self, stack: Stack, plan: Plan, callbacks: Sequence[Callback]) -> None:
         self.stack, self.plan, self.callbacks = stack, plan, callbacks
-        for layer in stack.layers:
-            layer.adapt(plan.train.images)
+        stack.adapt(plan.train.images)
         self.rows = stack.rows(plan.train.images)
         self.trainer: Trainer = make_trainer(
             stack,

@@ -34,8 +34,7 @@ def minimize(
     """Change the network's parameters to those that `method` finds in at most `epochs` iterations."""
     from scipy.optimize import minimize as scipy_minimize
 
-    for layer in stack.layers:
-        layer.adapt(train.images)
+    stack.adapt(train.images)
     exact = stack.astype("float64")
     rows = exact.rows(train.images)
     progress = Progress(stack, epochs, 1, History())
