@@ -201,16 +201,23 @@ class Network(Stack):
         return np.where(total > 0, a / np.where(total > 0, total, 1), 1 / a.shape[1])
 
     def evaluate(self, data: Dataset | tuple[Array, Array]) -> Evaluation:
-        """Cost, accuracy and confusion on pictures with labels."""
+        """Cost, accuracy and confusion on pictures with labels; for one floating target, of its sign."""
         data = as_dataset(data, "evaluate(data)")
-        if not data.is_classification:
-            raise InputError("Only classes can be counted.", where="evaluate(data)", expected="labels (N,) of classes")
         check_labels(self, data, "evaluate(data)")
-        costs, found = self.forward_pass.costs(self.rows(data.images), data.labels)
-        confusion = confusion_matrix(data.labels, found, max(2, self.outputs))
-        return Evaluation(
-            float(costs.mean()), int((found == data.labels).sum()), len(data), confusion, self.classes
-        )
+        rows, labels, classes = self.rows(data.images), data.labels, self.classes
+        costs, found = self.forward_pass.costs(rows, labels)
+        if not data.is_classification:
+            if self.outputs != 1:
+                raise InputError(
+                    "Only classes and signs can be counted.",
+                    where="evaluate(data)",
+                    expected="labels (N,) of classes, or targets (N, 1)",
+                    received=f"targets {labels.shape}",
+                )
+            labels, classes = (labels[:, 0] > 0).astype(np.int64), ("negative", "positive")
+            found = (self.forward_pass.outputs(rows, "raw")[0][:, 0] > 0).astype(np.int64)
+        confusion = confusion_matrix(labels, found, len(classes))
+        return Evaluation(float(costs.mean()), int((found == labels).sum()), len(data), confusion, classes)
 
     def loss_and_gradient(
         self, images: Array, labels: Array, sample_weight: Array | None = None

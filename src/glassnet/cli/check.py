@@ -1,0 +1,37 @@
+"""`glassnet check RECIPE|RUN`: hold the gradients of a network against their definition."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glassnet.cli.console import fail, say
+
+NAME = "check"
+PICTURES = 10
+
+
+def command(
+    what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help="A recipe, or a run folder.", show_default=False)],
+) -> None:
+    """Hold every gradient of a network against its definition, on a few training pictures."""
+    from glassnet.gradient_check import check_gradients
+    from glassnet.gradient_table import table
+    from glassnet.recipe import load_recipe
+    from glassnet.run import Run, read_splits, sample
+
+    if Path(what).is_dir():
+        done = Run.load(what)
+        network, splits = done.network, done.splits
+    else:
+        recipe = load_recipe(what)
+        splits = read_splits(recipe)
+        network = recipe.make_network(splits)
+    result = check_gradients(network, sample(splits.train, PICTURES))
+    if result.total <= 20:
+        say(table(result))
+    say(str(result))
+    if not result.passed:
+        fail(1)

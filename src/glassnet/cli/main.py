@@ -1,0 +1,47 @@
+"""`glassnet`: the commands, put together."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from glassnet.cli import bench, check, datasets, evaluate, predict, recipes, train
+from glassnet.cli.console import run_app, say
+
+app = typer.Typer(
+    name="glassnet",
+    help="A neural network you can see through: train, check and use image classifiers on a laptop's CPU.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (train, evaluate, predict, check, recipes, datasets, bench):
+    app.command(module.NAME)(module.command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import glassnet
+
+        say(f"glassnet {glassnet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A neural network you can see through: train, check and use image classifiers on a laptop's CPU."""
+
+
+def main() -> None:
+    sys.exit(run_app(app))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""`glassnet predict RUN IMAGE…`: ask a network about pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glassnet.cli.console import say
+
+NAME = "predict"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run folder, or a model file.", show_default=False)],
+    images: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
+) -> None:
+    """Say what pictures show. A picture must have the shape that the network was trained on."""
+    import numpy as np
+
+    from glassnet.data.pictures import read_picture
+    from glassnet.network import Network
+    from glassnet.run import Run
+
+    network = Network.load(run) if run.is_file() else Run.load(run).network
+    pictures = np.stack([read_picture(path, network.input_shape) for path in images])
+    answers = []
+    for path, shares in zip(images, network.predict_proba(pictures), strict=True):
+        best = int(shares.argmax())
+        answers.append(
+            {
+                "file": str(path),
+                "class": network.classes[best],
+                "index": best,
+                "probabilities": dict(zip(network.classes, (round(float(share), 6) for share in shares), strict=True)),
+            }
+        )
+    if as_json:
+        say(json.dumps(answers, ensure_ascii=False, indent=2))
+        return
+    for answer, shares in zip(answers, network.predict_proba(pictures), strict=True):
+        order = np.argsort(-shares)[:3]
+        others = ", ".join(f"{network.classes[i]} {100 * shares[i]:.1f} %" for i in order[1:])
+        say(f"{answer['file']}: {answer['class']}  {100 * shares[order[0]]:.1f} %   ({others})")

@@ -1,0 +1,110 @@
+"""`glassnet train RECIPE`: train after a recipe, into a run folder."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glassnet.cli.console import complain, fail, say
+
+if TYPE_CHECKING:
+    from glassnet.run import Run
+
+NAME = "train"
+
+
+def command(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A shipped recipe (see glassnet recipes) or a TOML file.", show_default=False)
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="A folder or file to take the data from.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all chance.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The run folder; by default runs/NAME.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="A run that was cut off, to go on with.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as pay.")] = None,
+) -> None:
+    """Train a network after a recipe."""
+    from glassnet import run
+    from glassnet.errors import InputError
+
+    if (recipe is None) == (resume is None):
+        raise InputError(
+            "Give a recipe to train, or a run to go on with.",
+            where="glassnet train",
+            expected="RECIPE, or --resume RUN",
+            received="both" if recipe else "neither",
+            hint="glassnet train digits",
+        )
+    changes = dict(_setting(text) for text in settings or [])
+    options: dict[str, Any] = {
+        "seed": seed, "data": data, "epochs": epochs, "settings": changes, "threads": threads, "progress": True
+    }  # fmt: skip
+    options["callbacks"] = _extras(recipe if recipe is not None else run.require_run(Path(str(resume))) / run.RECIPE)
+    try:
+        done = run.resume(resume, **options) if resume is not None else run.train(str(recipe), out=out, **options)
+    except KeyboardInterrupt:
+        complain("\ninterrupted; the last whole epoch is kept. Go on with: glassnet train --resume RUN")
+        fail(130)
+    _report(done)
+    if done.history.stopped and "finite" in done.history.stopped:
+        fail(1)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A key and its value, which is TOML, or else plain text."""
+    from glassnet.errors import RecipeError
+
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise RecipeError("A setting is KEY=VALUE.", where="--set", expected="training.epochs=5", received=repr(text))
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value
+
+
+def _extras(recipe: str | Path) -> list[Any]:
+    from glassnet.gradient_table import GradientTable
+    from glassnet.recipe import load_recipe
+    from glassnet.run import read_splits
+
+    chosen = load_recipe(recipe)
+    return [GradientTable(read_splits(chosen).train)] if chosen.training.show_gradients else []
+
+
+def _report(done: Run) -> None:
+    """Where the run stands, a figure of it, and what to do next."""
+    from glassnet.figures import save_figure, training_figure
+    from glassnet.run import sample
+
+    history, folder, validation = done.history, done.folder, done.splits.validation
+    say()
+    if history.stopped:
+        say(f"Training ended early: {history.stopped}")
+    if history.epochs and history.epochs[-1].validation_accuracy is not None and history.best_epoch:
+        best = history.epochs[history.best_epoch - 1]
+        say(
+            f"Validation accuracy {100 * history.validation_accuracy[-1]:.2f} % after epoch {len(history)}; "
+            f"the best was {100 * (best.validation_accuracy or 0):.2f} % after epoch {best.epoch}. "
+            f"Kept: the {'best' if done.recipe.training.keep == 'best' else 'last'}."
+        )
+    elif history.epochs:
+        say(f"Cost {history.train_cost[-1]:.6g} after epoch {len(history)}.")
+    say(f"Training took {sum(history.seconds):.1f} s. Everything is in {folder}")
+    if history.epochs:
+        shown = None if validation is None else sample(validation, 2000)
+        save_figure(training_figure(history, done.network, shown, done.recipe.title), folder / "training.png")
+        say(f"  {folder / 'training.png'}   curves and some predictions")
+    say()
+    say("Next:")
+    say(f"  glassnet evaluate {folder}             open the test set, which stayed closed so far")
+    if len(done.network.input_shape) == 3:
+        say(f"  glassnet predict {folder} PICTURE…     ask it about pictures of your own")
+    say(f"  glassnet check {folder}                hold every gradient against its definition")

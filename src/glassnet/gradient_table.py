@@ -1,0 +1,44 @@
+"""While a small network learns, each gradient beside its numerical definition."""
+
+from __future__ import annotations
+
+from glassnet.data import Dataset
+from glassnet.gradient_check import GradientCheck, check_gradients
+from glassnet.network import Network
+from glassnet.training import Callback, Epoch
+from glassnet.training.callbacks import Progress
+
+SHOWN = 8  # epochs, evenly spread, that the table shows
+
+
+def table(check: GradientCheck) -> str:
+    """A line for each parameter: its value, its gradient by backpropagation and by definition, and how far these differ."""
+    rows = [("parameter", "value", "backpropagation", "definition", "difference")]
+    rows += [
+        (entry.name, f"{entry.value:+.6f}", f"{entry.gradient:+.10f}", f"{entry.numerical:+.10f}", f"{entry.error:.1e}")
+        for entry in check.parameters
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    return "\n".join(
+        "  " + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
+
+
+class GradientTable(Callback):
+    """Prints the table before the first epoch and after some of the others."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+
+    def _print(self, progress: Progress, heading: str) -> None:
+        assert isinstance(progress.network, Network)
+        print(f"{heading}\n{table(check_gradients(progress.network, self._data))}", flush=True)
+
+    def on_train_begin(self, progress: Progress) -> None:
+        self._print(progress, "At the start")
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        every = max(1, progress.epochs // SHOWN)
+        if epoch.epoch % every == 0 or epoch.epoch == progress.epochs:
+            self._print(progress, f"After epoch {epoch.epoch}: cost {epoch.train_cost:.6g}")

@@ -1,0 +1,203 @@
+"""Recipes: everything that a training needs, as a small TOML file that can be read, shared and run again."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from glassnet.data import Splits
+from glassnet.errors import GlassnetError, InputError, RecipeError
+from glassnet.named import nearest, unknown
+from glassnet.network import Network
+from glassnet.optimizers import Optimizer, ScipyMinimize, as_optimizer
+
+Description = str | dict[str, Any]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class DataSection(Section):
+    """`dataset`: a name that `glassnet datasets` lists; `path`: a folder or file to read instead."""
+
+    dataset: str = "digits"
+    path: str | None = None
+
+
+class NetworkSection(Section):
+    """`layers`: sizes as in [784, 30, 10], or names and tables; `start`: the parameters to start from, instead of chance."""
+
+    layers: list[int] | list[str | dict[str, Any]] = Field(min_length=1)
+    loss: Description = "Quadratic"
+    regularizer: Description | None = None
+    dtype: Literal["float32", "float64"] = "float32"
+    start: list[float] | None = None
+
+
+class TrainingSection(Section):
+    """`keep`: the weights of the last epoch, or of the best on validation data; `patience`: of early stopping, in epochs."""
+
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(default=32, gt=0)
+    optimizer: Description = "SGD"
+    seed: int = Field(default=0, ge=0)
+    keep: Literal["last", "best"] = "last"
+    patience: int | None = Field(default=None, gt=0)
+    class_weight: Literal["balanced"] | None = None
+    show_gradients: bool = False
+
+
+class Recipe(Section):
+    """One experiment. `make_network(splits)` and `training` say how; `title`, `about` and `expect` say what and why."""
+
+    name: str = Field(min_length=1)
+    title: str = ""
+    about: str = ""
+    expect: str = ""
+    data: DataSection = DataSection()
+    network: NetworkSection
+    training: TrainingSection
+
+    def to_toml(self) -> str:
+        """The recipe as TOML text, complete."""
+        import tomli_w
+
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+    def changed(self, settings: dict[str, Any]) -> Recipe:
+        """A copy with other values for some keys, dotted ("training.epochs") or, where that is clear, alone ("epochs")."""
+        values = self.model_dump(exclude_none=True)
+        for key, value in settings.items():
+            section, name = self._place(key)
+            (values.setdefault(section, {}) if section else values)[name] = value
+        return _checked(values, f"recipe {self.name}")
+
+    def _place(self, key: str) -> tuple[str, str]:
+        sections: dict[str, type[BaseModel]] = {
+            "data": DataSection, "network": NetworkSection, "training": TrainingSection
+        }  # fmt: skip
+        names = [f"{section}.{name}" for section, model in sections.items() for name in model.model_fields]
+        names += ["name", "title", "about", "expect"]
+        found = [name for name in names if name == key or name.endswith(f".{key}")]
+        if len(found) != 1:
+            close = nearest(key, names) or nearest(key, [name.rpartition(".")[2] for name in names])
+            raise RecipeError(
+                "A recipe has no such key.",
+                where=f"--set {key}",
+                expected=", ".join(names),
+                received=repr(key),
+                hint=f"did you mean {close!r}?" if close else None,
+            )
+        section, _, name = found[0].rpartition(".")
+        return section, name
+
+    def make_network(self, splits: Splits) -> Network:
+        """The network, before training, for the pictures of `splits`."""
+        try:
+            network = Network(
+                self.network.layers,
+                loss=self.network.loss,
+                regularizer=self.network.regularizer,
+                dtype=self.network.dtype,
+                input_shape=splits.train.shape,
+                seed=self.training.seed,
+                classes=splits.classes,
+            )
+            if self.network.start is not None:
+                network.parameters = self.network.start  # type: ignore[assignment]
+        except InputError as error:
+            raise _in_recipe(error, self.name) from None
+        return network
+
+    def make_optimizer(self) -> Optimizer | ScipyMinimize:
+        try:
+            return as_optimizer(self.training.optimizer, "training.optimizer")
+        except InputError as error:
+            raise _in_recipe(error, self.name) from None
+
+
+def _in_recipe(error: GlassnetError, name: str) -> RecipeError:
+    return RecipeError(
+        error.what,
+        where=f"recipe {name}" + (f", {error.where}" if error.where else ""),
+        expected=error.expected,
+        received=error.received,
+        hint=error.hint,
+    )
+
+
+def _shipped() -> dict[str, str]:
+    """The shipped recipes' texts by name."""
+    folder = resources.files("glassnet") / "recipes"
+    return {
+        file.name.removesuffix(".toml"): file.read_text(encoding="utf-8")
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".toml")
+    }
+
+
+def list_recipes() -> list[Recipe]:
+    """The shipped recipes, by name."""
+    return [_parse(text, name) for name, text in _shipped().items()]
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """A shipped recipe by its name, or the recipe in a TOML file."""
+    texts = _shipped()
+    if isinstance(name_or_path, str) and name_or_path in texts:
+        return _parse(texts[name_or_path], name_or_path)
+    path = Path(name_or_path)
+    if not path.is_file():
+        if path.suffix == ".toml":
+            raise RecipeError("There is no such recipe file.", where=path, hint="glassnet recipes lists those shipped")
+        error = unknown("recipe", str(name_or_path), texts)
+        raise RecipeError(error.what, expected=error.expected, received=error.received, hint=error.hint)
+    try:
+        return _parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError("The recipe can't be read.", where=path, received=str(error)) from None
+
+
+def _parse(text: str, where: str) -> Recipe:
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError("The recipe is not valid TOML.", where=where, received=str(error)) from None
+    values.setdefault("name", where.removesuffix(".toml").replace("\\", "/").rpartition("/")[2])
+    return _checked(values, where)
+
+
+def _checked(values: dict[str, Any], where: str) -> Recipe:
+    """The recipe of these values, or an error about the first key that is wrong."""
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as problems:
+        problem = problems.errors()[0]
+        path = [str(part) for part in problem["loc"] if not str(part).startswith(("list[", "dict[", "function-"))]
+        key = ".".join(path)
+        if problem["type"] == "extra_forbidden":
+            owner: Any = Recipe
+            for part in path[:-1]:
+                owner = owner.model_fields[part].annotation
+            names = list(owner.model_fields)
+            close = nearest(path[-1], names)
+            raise RecipeError(
+                "A recipe has no such key.",
+                where=f"{where}, {key}",
+                expected=", ".join(names),
+                received=repr(path[-1]),
+                hint=f"did you mean {close!r}?" if close else None,
+            ) from None
+        raise RecipeError(
+            "A key of the recipe is missing." if problem["type"] == "missing" else "A value of the recipe is wrong.",
+            where=f"{where}, {key}",
+            expected=problem["msg"].removeprefix("Input should be "),
+            received=None if problem["type"] == "missing" else repr(problem["input"]),
+        ) from None
+    recipe.make_optimizer()
+    return recipe

@@ -1,0 +1,223 @@
+"""The run folder: what a training leaves behind, and `train`, which makes one from a recipe."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from glassnet.atomic import write_text
+from glassnet.data import Dataset, Splits, load_dataset
+from glassnet.errors import DataError, RunError
+from glassnet.metrics import Evaluation
+from glassnet.network import Network
+from glassnet.recipe import Recipe, load_recipe
+from glassnet.training import Callback, EarlyStopping, Epoch, History
+from glassnet.training.callbacks import Progress
+
+RECIPE, MODEL, CHECKPOINT = "recipe.toml", "model.safetensors", "checkpoint.safetensors"
+HISTORY, LEDGER = "history.jsonl", "ledger.jsonl"
+
+
+@dataclass
+class Run:
+    """`network`, `history` and `recipe` of one training, in `folder`; the test set stays closed until `evaluate`."""
+
+    folder: Path
+    recipe: Recipe
+    network: Network
+    history: History
+    _splits: Splits | None = field(default=None, repr=False)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """The run in a folder."""
+        path = require_run(Path(folder))
+        recipe = load_recipe(path / RECIPE)
+        if not (path / MODEL).exists():
+            raise RunError(
+                "The run has no model yet: its training was cut off.",
+                where=path,
+                expected=MODEL,
+                hint=f"glassnet train --resume {path}",
+            )
+        return cls(path, recipe, Network.load(path / MODEL), _read_history(path / HISTORY, recipe.training.seed))
+
+    @property
+    def splits(self) -> Splits:
+        """The data the run was trained on, read when first asked for."""
+        if self._splits is None:
+            self._splits = read_splits(self.recipe)
+        return self._splits
+
+    @property
+    def looks(self) -> list[dict[str, Any]]:
+        """Every look at the test set so far, the oldest first."""
+        path = self.folder / LEDGER
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+    def evaluate(self) -> Evaluation:
+        """Open the test set; the look is noted in the ledger before the result is returned."""
+        test = self.splits.test
+        if test is None:
+            raise DataError("This data has no test set.", where=self.recipe.data.path or self.recipe.data.dataset)
+        result = self.network.evaluate(test)
+        look = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "correct": result.correct,
+            "total": result.total,
+            "loss": result.loss,
+            "model": hashlib.sha256((self.folder / MODEL).read_bytes()).hexdigest()[:16],
+        }
+        try:
+            write_text(self.folder / LEDGER, "".join(json.dumps(line) + "\n" for line in [*self.looks, look]))
+        except OSError as error:
+            raise _not_writable(self.folder, error) from None
+        return result
+
+
+class KeepHistory(Callback):
+    """Writes history.jsonl beside the checkpoint as epochs end."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        write_text(self._path, progress.history.lines())
+
+
+def train(
+    recipe: str | Path | Recipe,
+    *,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    data: str | Path | None = None,
+    epochs: int | None = None,
+    settings: dict[str, Any] | None = None,
+    resume: bool = False,
+    threads: int | None = None,
+    progress: bool | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Run:
+    """Train after a recipe (by name, path or object) into the folder `out`; the run.
+
+    `out`: by default runs/NAME, or the first of runs/NAME-2, … that is free. `data`: a folder or file instead of the
+    recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is a run that was cut off; it goes on
+    from its last checkpoint, after its own recipe, to the same bits. `progress`: as in Network.fit.
+    """
+    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    changes = dict(settings or {})
+    changes |= {"training.seed": seed} if seed is not None else {}
+    changes |= {"training.epochs": epochs} if epochs is not None else {}
+    changes |= {"data.path": str(Path(data).absolute())} if data is not None else {}
+    chosen = chosen.changed(changes) if changes else chosen
+    splits = read_splits(chosen)
+    network = chosen.make_network(splits)
+    optimizer = chosen.make_optimizer()
+    folder = require_run(Path(out)) if resume and out is not None else _new_folder(out, chosen.name)
+    patience = chosen.training.patience
+    try:
+        write_text(folder / RECIPE, chosen.to_toml(), durable=True)
+        history = network.fit(
+            splits.train,
+            chosen.training.epochs,
+            batch_size=chosen.training.batch_size,
+            optimizer=optimizer,
+            validation=splits.validation,
+            seed=chosen.training.seed,
+            callbacks=[
+                KeepHistory(folder / HISTORY),
+                *([EarlyStopping(patience)] if patience is not None else []),
+                *callbacks,
+            ],
+            class_weight=chosen.training.class_weight,
+            keep=chosen.training.keep,
+            checkpoint=folder / CHECKPOINT,
+            resume=resume,
+            threads=threads,
+            progress=progress,
+        )
+        network.save(folder / MODEL)
+        write_text(folder / HISTORY, history.lines(), durable=True)
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+    return Run(folder, chosen, network, history, splits)
+
+
+def resume(folder: str | Path, **options: Any) -> Run:
+    """Go on with a run that was cut off; `options` as in `train`."""
+    path = require_run(Path(folder))
+    return train(load_recipe(path / RECIPE), out=path, resume=True, **options)
+
+
+def read_splits(recipe: Recipe) -> Splits:
+    """The data that a recipe names, with its training part never empty."""
+    return _read_splits(recipe.data.path or recipe.data.dataset)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_splits(name: str) -> Splits:
+    return load_dataset(name)
+
+
+def sample(data: Dataset, count: int) -> Dataset:
+    """The first few pictures, or all where there are fewer."""
+    return data.head(min(count, len(data)))
+
+
+def require_run(folder: Path) -> Path:
+    """The folder, if it holds a run."""
+    if not (folder / RECIPE).is_file():
+        raise RunError(
+            "This is not a run.",
+            where=folder,
+            expected=f"a folder with a {RECIPE}, as glassnet train leaves it",
+            received="no such folder" if not folder.exists() else f"no {RECIPE} in it",
+        )
+    return folder
+
+
+def _new_folder(out: str | Path | None, name: str) -> Path:
+    if out is None:
+        number = 1
+        while (folder := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
+            number += 1
+    else:
+        folder = Path(out)
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise RunError(
+                "The folder for the run is not empty.",
+                where=folder,
+                expected="a new or empty folder",
+                hint=f"choose another, or go on with it: glassnet train --resume {folder}"
+                if (folder / RECIPE).exists()
+                else "choose another with --out",
+            )
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+    return folder
+
+
+def _not_writable(folder: Path, error: OSError) -> RunError:
+    return RunError(
+        "The run's folder can't be written.",
+        where=folder,
+        expected="a folder that you may write to",
+        received=error.strerror or str(error),
+        hint="choose another with --out",
+    )
+
+
+def _read_history(path: Path, seed: int) -> History:
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return History.from_rows(rows, seed=seed)
+    except (OSError, ValueError, TypeError):
+        raise RunError("The run's history can't be read.", where=path, expected="one JSON object a line") from None
