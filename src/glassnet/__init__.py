@@ -1,11 +1,11 @@
 """glassnet: a neural network you can see through.
 
-    import glassnet as gn
+import glassnet as gn
 
-    splits = gn.load_dataset("digits")
-    net = gn.Network([64, 30, 10], seed=1)
-    net.fit(splits.train, epochs=30, batch_size=10, optimizer=gn.SGD(3.0), validation=splits.validation, seed=1)
-    print(net.evaluate(splits.test))
+splits = gn.load_dataset("digits")
+net = gn.Network([64, 30, 10], seed=1)
+net.fit(splits.train, epochs=30, batch_size=10, optimizer=gn.SGD(3.0), validation=splits.validation, seed=1)
+print(net.evaluate(splits.test))
 """
 
 from __future__ import annotations
@@ -88,7 +88,69 @@ _HOMES = {
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [*sorted(_HOME), "__version__"]  # noqa: PLE0604  (names are made above)
+__all__ = [
+    "GELU",
+    "L1",
+    "L1L2",
+    "L2",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "BinaryCrossEntropy",
+    "Callback",
+    "Constant",
+    "CosineDecay",
+    "DataError",
+    "Dataset",
+    "Dense",
+    "Dropout",
+    "EarlyStopping",
+    "Evaluation",
+    "Flatten",
+    "GlassnetError",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "History",
+    "InputError",
+    "Layer",
+    "LeakyReLU",
+    "LecunNormal",
+    "ModelFileError",
+    "Network",
+    "Normal",
+    "OneCycle",
+    "Pixels",
+    "Quadratic",
+    "RMSprop",
+    "ReLU",
+    "Recipe",
+    "RecipeError",
+    "Run",
+    "RunError",
+    "Scale",
+    "ScipyMinimize",
+    "ShapeError",
+    "Sigmoid",
+    "Softmax",
+    "SoftmaxCrossEntropy",
+    "Splits",
+    "Standardize",
+    "StepDecay",
+    "Tanh",
+    "TrainingWarning",
+    "Uniform",
+    "WarmUp",
+    "Zeros",
+    "__version__",
+    "check_gradients",
+    "list_datasets",
+    "list_recipes",
+    "load_dataset",
+    "load_recipe",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from math import prod
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def _address(array: Array) -> int:
 class Machine:
     """The interpreter with one program: its job records, and the arrays they point to, kept alive."""
 
-    _FIELDS = {name: number for number, name in enumerate(JOB.names or ())}
+    _FIELDS: ClassVar = {name: number for number, name in enumerate(JOB.names or ())}
 
     def __init__(self, stack: Stack, program: Program, threads: int) -> None:
         from glassnet.kernels.library import library
@@ -140,7 +140,8 @@ class CompiledTrainer:
         segments = stack.segments(optimizer.decay)
         self.costs, self.classes = np.zeros(n), np.zeros(n, dtype=np.int64)
         self.gradient = aligned_zeros(size)
-        self.moments = tuple(aligned_zeros(size if optimizer.moments > i else 0) for i in (0, 1))  # type: ignore[assignment]
+        first, second = (aligned_zeros(size if optimizer.moments > i else 0) for i in (0, 1))
+        self.moments: tuple[Array, Array] = (first, second)
         floating = labels.dtype.kind == "f"
         machine.bind(
             pictures=rows,
@@ -195,7 +196,8 @@ class ReferenceTrainer:
         self._batch, self._optimizer = min(batch_size, len(rows)), optimizer
         self.costs, self.classes = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64)
         self.gradient = np.zeros_like(stack.flat)
-        self.moments = tuple(np.zeros(stack.flat.size if optimizer.moments > i else 0, stack.dtype) for i in (0, 1))  # type: ignore[assignment]
+        first, second = (np.zeros(stack.flat.size if optimizer.moments > i else 0, stack.dtype) for i in (0, 1))
+        self.moments: tuple[Array, Array] = (first, second)
 
     def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None:
         self._order, self._rates, self._rng = order, rates, rng
@@ -229,8 +231,9 @@ class ReferenceTrainer:
 
 def make_trainer(stack: Stack, rows: Array, labels: Array, **options: Any) -> Trainer:
     """A trainer on the kernels where they know the network, else in NumPy."""
-    kind = CompiledTrainer if use_kernels(stack) else ReferenceTrainer
-    return kind(stack, rows, labels, **options)
+    if use_kernels(stack):
+        return CompiledTrainer(stack, rows, labels, **options)
+    return ReferenceTrainer(stack, rows, labels, **options)
 
 
 class Forward:

@@ -46,11 +46,8 @@ def _curve(axes: Axes, name: str, train: list[Any], validation: list[Any], facto
     for label, column, colour in (("training", train, TRAIN), ("validation", validation, VALIDATION)):
         values = [factor * value for value in column if value is not None]
         if values:
-            axes.plot(epochs[: len(values)], values, color=colour, label=label, marker="o" if len(values) == 1 else None)
-            axes.annotate(
-                f"{values[-1]:.4g}", (len(values), values[-1]), xytext=(4, 0), textcoords="offset points",
-                color=colour, fontsize=8, va="center",
-            )  # fmt: skip
+            mark = "o" if len(values) == 1 else None
+            axes.plot(epochs[: len(values)], values, color=colour, label=f"{label}, at the end {values[-1]:.4g}", marker=mark)
     axes.set_xlabel("epoch")
     axes.set_title(name, fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)

@@ -109,8 +109,7 @@ class HeUniform(Initializer):
 
 
 INITIALIZERS: dict[str, type[Initializer]] = {
-    kind.__name__: kind
-    for kind in (Zeros, Normal, Uniform, LecunNormal, GlorotUniform, GlorotNormal, HeNormal, HeUniform)
+    kind.__name__: kind for kind in (Zeros, Normal, Uniform, LecunNormal, GlorotUniform, GlorotNormal, HeNormal, HeUniform)
 }
 
 
@@ -121,6 +120,4 @@ def as_initializer(value: Initializer | str | dict[str, Any], where: str) -> Ini
 
 def _check_positive(owner: object, name: str, value: float) -> None:
     if not (np.isfinite(value) and value > 0):
-        raise InputError(
-            f"{name} must be positive.", where=type(owner).__name__, expected="a number above 0", received=value
-        )
+        raise InputError(f"{name} must be positive.", where=type(owner).__name__, expected="a number above 0", received=value)

@@ -53,8 +53,9 @@ class Network(Stack):
     ) -> None:
         if not layers:
             raise InputError("A network needs layers.", where="Network(layers)", expected="for example [784, 30, 10]")
-        if all(isinstance(size, (int, np.integer)) for size in layers):
-            made, shape = expand([int(size) for size in layers])  # type: ignore[call-overload]
+        sizes = [int(size) for size in layers if isinstance(size, (int, np.integer))]
+        if len(sizes) == len(layers):
+            made, shape = expand(sizes)
         else:
             made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]
             if input_shape is None:
@@ -134,7 +135,10 @@ class Network(Stack):
         for name, value in (("epochs", epochs), ("batch_size", batch_size)):
             if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
                 raise InputError(
-                    f"{name} must be a whole number above 0.", where=f"fit({name})", expected="1 or more", received=value
+                    f"{name} must be a whole number above 0.",
+                    where=f"fit({name})",
+                    expected="1 or more",
+                    received=value,
                 )
         if keep not in ("last", "best"):
             raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
@@ -147,9 +151,7 @@ class Network(Stack):
         display = [*default_display(progress), *callbacks]
         self._forward = None
         if isinstance(chosen, ScipyMinimize):
-            return minimize(
-                self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display
-            )
+            return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
         plan = Plan(
             train=data,
             epochs=int(epochs),
@@ -251,9 +253,7 @@ class Network(Stack):
                 seed=header["seed"],
             )
         except (InputError, KeyError, TypeError, ValueError) as error:
-            raise ModelFileError(
-                "The file's header does not describe a network.", where=path, received=str(error)
-            ) from None
+            raise ModelFileError("The file's header does not describe a network.", where=path, received=str(error)) from None
         fill(network._arrays(), tensors, path)
         for layer in network.layers:
             layer.adapted = True

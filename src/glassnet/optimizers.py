@@ -61,9 +61,7 @@ class Optimizer:
         """Decoupled weight decay, of the weights alone."""
         return 0.0
 
-    def step(
-        self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0
-    ) -> None:
+    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
         """Change w (and the moments) in place; `number` counts steps from 1."""
         raise TypeError(f"{type(self).__name__} takes no steps of its own: use one of its subclasses")
 
@@ -85,9 +83,7 @@ class SGD(Optimizer):
     def options(self) -> tuple[float, float, float, float, float]:
         return self.momentum, float(self.nesterov), 0.0, 0.0, 0.0
 
-    def step(
-        self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0
-    ) -> None:
+    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
         if self.momentum:
             first *= self.momentum
             first += g
@@ -110,9 +106,7 @@ class RMSprop(Optimizer):
     def options(self) -> tuple[float, float, float, float, float]:
         return 0.0, 0.0, self.rho, 0.0, self.epsilon
 
-    def step(
-        self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0
-    ) -> None:
+    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
         first *= self.rho
         first += (1 - self.rho) * g * g
         w -= rate * g / (np.sqrt(first) + self.epsilon)
@@ -137,9 +131,7 @@ class Adam(Optimizer):
     def options(self) -> tuple[float, float, float, float, float]:
         return 0.0, 0.0, self.beta1, self.beta2, self.epsilon
 
-    def step(
-        self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0
-    ) -> None:
+    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
         first *= self.beta1
         first += (1 - self.beta1) * g
         second *= self.beta2
@@ -182,9 +174,7 @@ class ScipyMinimize:
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in (SGD, RMSprop, Adam, AdamW)}
 
 
-def as_optimizer(
-    value: Optimizer | ScipyMinimize | str | dict[str, Any], where: str
-) -> Optimizer | ScipyMinimize:
+def as_optimizer(value: Optimizer | ScipyMinimize | str | dict[str, Any], where: str) -> Optimizer | ScipyMinimize:
     """An optimizer from itself, its name, or {"type": name, option: value}."""
     if isinstance(value, ScipyMinimize):
         return value

@@ -128,22 +128,20 @@ class WarmUp(Schedule):
         return self.then.rate(step - up, steps - up)
 
 
-SCHEDULES: dict[str, type[Schedule]] = {
-    kind.__name__: kind for kind in (Constant, StepDecay, CosineDecay, OneCycle, WarmUp)
-}
+SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in (Constant, StepDecay, CosineDecay, OneCycle, WarmUp)}
 
 
 def as_schedule(value: Schedule | float | str | dict[str, Any], where: str) -> Schedule:
     """A schedule from itself, a constant rate, a name, or {"type": name, option: value}."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        check_rate(float(value), where)
+    if isinstance(value, (int, float)):
+        check_rate(value, where)
         return Constant(float(value))
     return find_named(value, Schedule, SCHEDULES, where)
 
 
 def check_rate(rate: float, where: str) -> None:
     """Refuse a rate that is not a positive finite number."""
-    if not (isinstance(rate, (int, float)) and isfinite(rate) and rate > 0):
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not (isfinite(rate) and rate > 0):
         raise InputError(
             "The learning rate must be positive." if "learning_rate" in where else "The number must be positive.",
             where=where,

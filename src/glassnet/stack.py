@@ -244,16 +244,14 @@ class Stack:
     def segments(self, decay: float = 0.0) -> NDArray[np.float64]:
         """For each parameter array: offset, size, l1, l2 and decoupled weight decay."""
         l1, l2 = self.regularizer.rates
-        rows = [
-            (slot.offset, slot.size, *((l1, l2, decay) if slot.penalised else (0.0, 0.0, 0.0))) for slot in self.slots
-        ]
+        rows = [(slot.offset, slot.size, *((l1, l2, decay) if slot.penalised else (0.0, 0.0, 0.0))) for slot in self.slots]
         return np.array(rows, dtype=np.float64).reshape(-1, 5)
 
     def decide(self, raw: Array) -> NDArray[np.int64]:
         """Class indices (N,) from raw outputs (N, outputs): the first largest, or above the threshold for a single one."""
         if raw.shape[1] == 1:
-            return (raw[:, 0] > self.threshold).astype(np.int64)
-        return raw.argmax(axis=1).astype(np.int64)
+            return np.asarray(raw[:, 0] > self.threshold, dtype=np.int64)
+        return np.asarray(raw.argmax(axis=1), dtype=np.int64)
 
     def operations(self) -> list[int]:
         """Multiplications with additions of each layer, for one picture forward."""
@@ -261,24 +259,22 @@ class Stack:
 
     def summary(self) -> str:
         """A table of layers, output shapes, parameters, operations and bytes."""
-        rows = [("", "layer", "output", "parameters", "operations", "bytes")]
+        item, operations = self.dtype.itemsize, self.operations()
+        rows: list[tuple[str, ...]] = [("", "layer", "output", "parameters", "operations", "bytes")]
         rows.append(("", "input", _spell(self.input_shape), "", "", ""))
-        for number, (layer, cost) in enumerate(zip(self.layers, self.operations(), strict=True)):
+        for i, layer in enumerate(self.layers):
             count = sum(array.size for array in layer.parameters.values())
-            size = count * self.dtype.itemsize
-            rows.append(
-                (str(number + 1), repr(layer), _spell(self.shapes[number + 1]), f"{count:,}", f"{cost:,}", f"{size:,}")
-            )
-        total = self._flat.size
-        rows.append(
-            ("", "total", "", f"{total:,}", f"{sum(self.operations()):,}", f"{total * self.dtype.itemsize:,}")
-        )
-        widths = [max(len(row[i]) for row in rows) for i in range(6)]
-        lines = [
-            "  ".join(cell.ljust(width) if i < 3 else cell.rjust(width)
-                      for i, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
-            for row in rows
-        ]  # fmt: skip
+            numbers = (f"{number:,}" for number in (count, operations[i], count * item))
+            rows.append((str(i + 1), repr(layer), _spell(self.shapes[i + 1]), *numbers))
+        rows.append(("", "total", "", *(f"{n:,}" for n in (self._flat.size, sum(operations), self._flat.size * item))))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = []
+        for row in rows:
+            cells = [
+                cell.ljust(width) if i < 3 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            lines.append("  ".join(cells).rstrip())
         rule = "─" * max(map(len, lines))
         cost = f"cost: {self.loss!r}" + (f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else "")
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], cost])

@@ -67,9 +67,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
             hint="save it anew with this version of glassnet, or install the version that saved it",
         )
     if header.get("kind") != kind:
-        raise ModelFileError(
-            f"The file is no {kind}.", where=path, expected=expected, received=f"a {header.get('kind')}"
-        )
+        raise ModelFileError(f"The file is no {kind}.", where=path, expected=expected, received=f"a {header.get('kind')}")
     return tensors, header
 
 

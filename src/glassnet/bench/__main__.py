@@ -25,9 +25,7 @@ def main(arguments: Sequence[str] | None = None, *, output: Path | None = None) 
     parser.add_argument("--output", type=Path, default=output, help="write the results there, as JSON")
     given = parser.parse_args(arguments)
     try:
-        results = run(
-            given.names or None, threads=given.threads, rounds=given.rounds, quick=given.quick, output=given.output
-        )
+        results = run(given.names or None, threads=given.threads, rounds=given.rounds, quick=given.quick, output=given.output)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -117,8 +117,7 @@ def memory(context: Context) -> list[Result]:
         folder = context.scratch / f"memory-{name}"
         stage(work, pictures_for(work), folder)
         found = [
-            _memory_of(peer, work, folder, context, threads, f"memory: {name}, {peer}")
-            for peer in ("ours", "torch-eager")
+            _memory_of(peer, work, folder, context, threads, f"memory: {name}, {peer}") for peer in ("ours", "torch-eager")
         ]
         rows += with_ratios(found)
     return rows

@@ -84,9 +84,7 @@ def measure(work: Workload, pictures: Pictures, scratch: Path, *, threads: int, 
     return with_ratios([_result(work, contender, pictures.origin, threads) for contender in racing])
 
 
-def _enter(
-    stack: ExitStack, work: Workload, peer: str, folder: Path, scratch: Path, threads: int, say: Say
-) -> Contender:
+def _enter(stack: ExitStack, work: Workload, peer: str, folder: Path, scratch: Path, threads: int, say: Say) -> Contender:
     contender = Contender(peer)
     missing = PEERS[peer].missing
     if missing is not None:
@@ -94,9 +92,7 @@ def _enter(
         return contender
     say(f"{work.name}: preparing and checking {peer}")
     contender.worker = stack.enter_context(Worker(threads, scratch))
-    contender.facts = contender.ask(
-        do="prepare", peer=peer, workload=work.to_json(), folder=str(folder), threads=threads
-    )
+    contender.facts = contender.ask(do="prepare", peer=peer, workload=work.to_json(), folder=str(folder), threads=threads)
     off = contender.facts.get("disagreement")
     allowed = definition.TOLERANCE if work.kind == "train" else WRONG_ANSWERS
     if off is not None and not off <= allowed:
@@ -125,6 +121,5 @@ def with_ratios(results: list[Result]) -> list[Result]:
     """The same rows, each with its median over that of the first, which is ours."""
     ours = results[0].median
     return [
-        result if not ours or result.median is None else replace(result, ratio=result.median / ours)
-        for result in results
+        result if not ours or result.median is None else replace(result, ratio=result.median / ours) for result in results
     ]

@@ -41,9 +41,7 @@ class Workload:
     @property
     def units(self) -> int:
         """How many of `per` one timed call does."""
-        return {"epoch": self.epochs, "step": self.steps, "picture": self.calls * self.pictures, "call": self.calls}[
-            self.per
-        ]
+        return {"epoch": self.epochs, "step": self.steps, "picture": self.calls * self.pictures, "call": self.calls}[self.per]
 
     @property
     def unit(self) -> str:

@@ -13,7 +13,8 @@ NAME = "datasets"
 
 def command(
     fetch: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Download this data set once, with checksums.", show_default=False)
+        str | None,
+        typer.Option(metavar="NAME", help="Download this data set once, with checksums.", show_default=False),
     ] = None,
 ) -> None:
     """List the data sets, and where they are on this machine."""

@@ -1,4 +1,4 @@
-"""Compile kernels to object files: `python -m glassnet.kernels.build FOLDER SYMBOL…`, run by `library` in processes of its own."""
+"""Compile kernels to object files: `python -m glassnet.kernels.build FOLDER SYMBOL…`, a process that `library` starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 
-import glassnet.kernels.interpreter  # importing the kernels fills UNITS
 from glassnet.atomic import write_bytes
 from glassnet.kernels.jit import OPTIONS, UNITS, Unit
 
@@ -26,7 +25,7 @@ def _object_code(assembly: str) -> bytes:
         codemodel="jitdefault",
     )
     module = llvm.parse_assembly(assembly)
-    return target.emit_object(module)  # type: ignore[no-any-return]
+    return target.emit_object(module)
 
 
 def build(unit: Unit, folder: Path) -> dict[str, Any]:

@@ -29,7 +29,7 @@ _0, _HALF, _1, _2, _SMALL = F(0), F(0.5), F(1), F(2), F(0.625)
 
 
 @compiled
-def exp(x):  # type: ignore[no-untyped-def]
+def exp(x):
     """eˣ, clamped to what float32 holds."""
     x = min(max(x, _LOWEST), _HIGHEST)
     n = np.floor(x * _LOG2_E + _HALF)
@@ -39,14 +39,13 @@ def exp(x):  # type: ignore[no-untyped-def]
     return (p * r * r + r + _1) * power
 
 
-
 @compiled
-def sigmoid(x):  # type: ignore[no-untyped-def]
+def sigmoid(x):
     return _1 / (_1 + exp(-x))
 
 
 @compiled
-def tanh(x):  # type: ignore[no-untyped-def]
+def tanh(x):
     s = x * x
     near = x + x * s * ((((_T0 * s + _T1) * s + _T2) * s + _T3) * s + _T4)
     far = _1 - _2 / (exp(_2 * abs(x)) + _1)
@@ -54,16 +53,15 @@ def tanh(x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def erf(x):  # type: ignore[no-untyped-def]
+def erf(x):
     a = abs(x)
     t = _1 / (_1 + _RP * a)
     y = _1 - ((((_R4 * t + _R3) * t + _R2) * t + _R1) * t + _R0) * t * exp(-a * a)
     return math.copysign(y, x)
 
 
-
 @outlined(void(*[int64] * 4, float32))
-def activate(kind, size, x_at, y_at, slope):  # type: ignore[no-untyped-def]
+def activate(kind, size, x_at, y_at, slope):
     """y = σ(x) for the activation `kind`."""
     x, y = floats_at(x_at, size), floats_at(y_at, size)
     if kind == SIGMOID:
@@ -84,7 +82,7 @@ def activate(kind, size, x_at, y_at, slope):  # type: ignore[no-untyped-def]
 
 
 @outlined(void(*[int64] * 6, float32))
-def activate_back(kind, size, x_at, y_at, dy_at, dx_at, slope):  # type: ignore[no-untyped-def]
+def activate_back(kind, size, x_at, y_at, dy_at, dx_at, slope):
     """dx = dy · σ′(x), from the output y where that is enough."""
     x, y, dy, dx = floats_at(x_at, size), floats_at(y_at, size), floats_at(dy_at, size), floats_at(dx_at, size)
     if kind == SIGMOID:
@@ -106,7 +104,7 @@ def activate_back(kind, size, x_at, y_at, dy_at, dx_at, slope):  # type: ignore[
 
 
 @compiled
-def softmax_row(x, y):  # type: ignore[no-untyped-def]
+def softmax_row(x, y):
     """y = softmax(x) for one picture; the logarithm of the sum of exponentials."""
     highest = x[0]
     for i in range(1, x.size):
@@ -122,7 +120,7 @@ def softmax_row(x, y):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def softmax_row_back(y, dy, dx):  # type: ignore[no-untyped-def]
+def softmax_row_back(y, dy, dx):
     """dx = y · (dy − ⟨dy, y⟩) for one picture."""
     inner = 0.0
     for i in range(y.size):
@@ -136,7 +134,7 @@ _S27, _S30, _S31, _S40 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(
 
 
 @compiled
-def dropout(x, y, key, first, rate):  # type: ignore[no-untyped-def]
+def dropout(x, y, key, first, rate):
     """y = x / (1 − rate), or 0 with probability `rate`: element `first` + i is decided by SplitMix64(key + i) alone."""
     scale, threshold = F(1.0 / (1.0 - rate)), np.uint64(rate * 16777216.0)
     for i in range(x.size):

@@ -21,7 +21,7 @@ BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles
 
 
 @outlined(void(*[int64] * 10, float32, *[int64] * 3))
-def tile_row(rows, panel, index, count, b, b_row, bias, c, c_row, mode, alpha, first, last, ahead):  # type: ignore[no-untyped-def]
+def tile_row(rows, panel, index, count, b, b_row, bias, c, c_row, mode, alpha, first, last, ahead):
     """One panel against the columns first … last of B."""
     for j in range(first, last, COLUMNS):
         columns = min(COLUMNS, last - j)
@@ -29,14 +29,12 @@ def tile_row(rows, panel, index, count, b, b_row, bias, c, c_row, mode, alpha, f
 
 
 @compiled
-def _depth(width):  # type: ignore[no-untyped-def]
+def _depth(width):
     return min(DEPTH, max(64, BLOCK // width))
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 11))
-def multiply_rows(  # type: ignore[no-untyped-def]
-    source, is_bytes, stride, scale, order, first, m, inner, b, width, bias, c, scratch, thread, threads
-):
+def multiply_rows(source, is_bytes, stride, scale, order, first, m, inner, b, width, bias, c, scratch, thread, threads):
     """C (m, width) = bias + x · B, B of shape (inner, width)."""
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
@@ -56,7 +54,18 @@ def multiply_rows(  # type: ignore[no-untyped-def]
         for t in range(my_tiles, last_tile):
             row, end = m * t // tiles, m * (t + 1) // tiles
             kept = pack_rows(
-                source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch + TABLE_AT, scratch, index
+                source,
+                is_bytes,
+                stride,
+                order,
+                first + row,
+                end - row,
+                k0,
+                k1,
+                scale,
+                scratch + TABLE_AT,
+                scratch,
+                index,
             )
             if kept > 0 or mode == SET:
                 ahead = 4 * step * width if t == last_tile - 1 else 0  # the last tile brings in the next block of B
@@ -67,7 +76,7 @@ def multiply_rows(  # type: ignore[no-untyped-def]
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 9, float32, *[int64] * 3))
-def multiply_columns(  # type: ignore[no-untyped-def]
+def multiply_columns(
     source, is_bytes, stride, scale, order, first, m, inner, b, width, zeros, c, mode, alpha, scratch, thread, threads
 ):
     """C (inner, width) = xᵀ · B (mode SET) or C + alpha · xᵀ · B (mode ADD), B of shape (m, width)."""

@@ -43,9 +43,7 @@ def _detect() -> VectorUnit:
     chosen = os.environ.get("GLASSNET_SIMD", "").lower()
     if chosen:
         if chosen not in UNITS:
-            raise InputError(
-                "Unknown vector unit.", where="GLASSNET_SIMD", expected=" | ".join(UNITS), received=chosen
-            )
+            raise InputError("Unknown vector unit.", where="GLASSNET_SIMD", expected=" | ".join(UNITS), received=chosen)
         return UNITS[chosen]
     features = llvm.get_host_cpu_features()
     if features.get("avx512f") and features.get("avx512vl"):

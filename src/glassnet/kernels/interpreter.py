@@ -50,18 +50,18 @@ _to_job = make_pointer(from_dtype(JOB))
 
 
 @compiled
-def job_at_address(address):  # type: ignore[no-untyped-def]
+def job_at_address(address):
     return carray(_to_job(address), 1)[0]
 
 
 @compiled
-def _rows(base, offset, width, low, high):  # type: ignore[no-untyped-def]
+def _rows(base, offset, width, low, high):
     """The floats of the rows low … high of a value of `width` columns."""
     return floats_at(base + 4 * (offset + low * width), (high - low) * width)
 
 
 @compiled
-def _load(job, target, width, scale, first, low, high):  # type: ignore[no-untyped-def]
+def _load(job, target, width, scale, first, low, high):
     for r in range(low, high):
         row = _rows(job.workspace, target, width, r, r + 1)
         at = integers_at(job.order + 8 * (first + r), 1)[0] * width
@@ -76,7 +76,7 @@ def _load(job, target, width, scale, first, low, high):  # type: ignore[no-untyp
 
 
 @compiled
-def _transpose(w, rows, columns, target, thread, threads):  # type: ignore[no-untyped-def]
+def _transpose(w, rows, columns, target, thread, threads):
     """target (columns, rows) = wᵀ, in squares that stay in the first-level cache."""
     squares = (columns + 15) // 16
     for j0 in range(16 * (squares * thread // threads), min(columns, 16 * (squares * (thread + 1) // threads)), 16):
@@ -88,7 +88,7 @@ def _transpose(w, rows, columns, target, thread, threads):  # type: ignore[no-un
 
 
 @compiled
-def _column_sums(job, source, width, into, total_at, m, rate, fused):  # type: ignore[no-untyped-def]
+def _column_sums(job, source, width, into, total_at, m, rate, fused):
     """The bias's gradient, for this thread's share of the columns."""
     left, right = width * job.thread // job.threads, width * (job.thread + 1) // job.threads
     size = right - left
@@ -105,7 +105,7 @@ def _column_sums(job, source, width, into, total_at, m, rate, fused):  # type: i
 
 
 @outlined(void(*[int64] * 10))
-def costs(job_at, kind, source, delta, target, width, first, m, low, high):  # type: ignore[no-untyped-def]
+def costs(job_at, kind, source, delta, target, width, first, m, low, high):
     """Cost, class and delta of the pictures low … high of a mini-batch."""
     job = job_at_address(job_at)
     n = job.pictures_in_order
@@ -126,7 +126,7 @@ def costs(job_at, kind, source, delta, target, width, first, m, low, high):  # t
 
 
 @compiled
-def _outputs(job, source, width, first, low, high):  # type: ignore[no-untyped-def]
+def _outputs(job, source, width, first, low, high):
     classes = integers_at(job.classes, job.pictures_in_order)
     for r in range(low, high):
         z = _rows(job.workspace, source, width, r, r + 1)
@@ -138,7 +138,7 @@ def _outputs(job, source, width, first, low, high):  # type: ignore[no-untyped-d
 
 
 @outlined(void(*[int64] * 6, float32))
-def execute(job_at, i, first, m, step, fused, rate):  # type: ignore[no-untyped-def]
+def execute(job_at, i, first, m, step, fused, rate):
     """This thread's share of instruction i; `fused`: gradients go straight into the weights, at `rate`."""
     job = job_at_address(job_at)
     line, numbers = integers_at(job.code + 64 * i, 8), doubles_at(job.numbers + 16 * i, 2)
@@ -203,7 +203,7 @@ def execute(job_at, i, first, m, step, fused, rate):  # type: ignore[no-untyped-
 
 
 @compiled
-def _apply(job, rate, step):  # type: ignore[no-untyped-def]
+def _apply(job, rate, step):
     """Penalties, clipping and the optimizer's step; the threads take the blocks of all segments in turn."""
     segments = doubles_at(job.segments, 5 * job.segment_count)
     blocks, scale = 0, F(1)
@@ -239,19 +239,19 @@ def _apply(job, rate, step):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _is_plain(job):  # type: ignore[no-untyped-def]
+def _is_plain(job):
     """Whether a step is w ← w − η·g and nothing more, so that gradients need not be kept apart."""
     if job.optimizer != SGD or doubles_at(job.options, OPTIONS)[0] != 0 or job.clip > 0 or job.keep_gradient:
         return False
     segments = doubles_at(job.segments, 5 * job.segment_count)
+    penalties = 0.0
     for s in range(job.segment_count):
-        if segments[5 * s + 2] != 0 or segments[5 * s + 3] != 0:
-            return False
-    return True
+        penalties += segments[5 * s + 2] + segments[5 * s + 3]
+    return penalties == 0
 
 
 @outlined(void(int64))
-def run(job_at):  # type: ignore[no-untyped-def]
+def run(job_at):
     """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each."""
     job = job_at_address(job_at)
     fused = job.training and _is_plain(job)

@@ -29,7 +29,7 @@ UNITS: dict[str, Unit] = {}
 
 def compiled(function: Function) -> Function:
     """`function` for use by other compiled functions, each of which takes in a copy of it."""
-    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)  # type: ignore[no-any-return]
+    return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
 
 def outlined(signature: Any) -> Callable[[Function], Any]:

@@ -21,6 +21,4 @@ COUNTS = (
 )  # fmt: skip
 NUMBERS = ("smoothing", "threshold", "clip")
 
-JOB = np.dtype(
-    [(name, np.int64) for name in ADDRESSES + COUNTS] + [(name, np.float64) for name in NUMBERS], align=True
-)
+JOB = np.dtype([(name, np.int64) for name in ADDRESSES + COUNTS] + [(name, np.float64) for name in NUMBERS], align=True)

@@ -37,7 +37,7 @@ UNREACHED = (
     "numba_gil_ensure", "numba_gil_release", "numba_do_raise", "numba_unpickle", "numba_runtime_build_excinfo_struct",
     "NRT_Free", "NRT_MemInfo_call_dtor",
 )  # fmt: skip
-KINDS = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
+KINDS: dict[str, Any] = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
 def _digest() -> str:
@@ -79,8 +79,7 @@ def _compile(folder: Path) -> None:
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")])))
     commands = [[sys.executable, "-m", "glassnet.kernels.build", str(folder), *names] for names in LISTS]
     workers = [
-        subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        for command in commands
+        subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in commands
     ]
     complaints = [worker.communicate()[1].decode(errors="replace") for worker in workers]
     if any(worker.returncode for worker in workers):

@@ -14,7 +14,7 @@ F = np.float32
 
 
 @compiled
-def cost_row(kind, z, target, delta, weight):  # type: ignore[no-untyped-def]
+def cost_row(kind, z, target, delta, weight):
     """The cost of one picture from raw outputs z; delta = weight · ∂cost/∂z."""
     cost = 0.0
     if kind == QUADRATIC:  # ½‖z − t‖²
@@ -37,7 +37,7 @@ def cost_row(kind, z, target, delta, weight):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def aim(target, label, smoothing):  # type: ignore[no-untyped-def]
+def aim(target, label, smoothing):
     """The target row of a class: one-hot, smoothed; for one single output the label itself."""
     if target.size == 1:
         target[0] = F(label * (1.0 - smoothing) + smoothing / 2.0)
@@ -48,7 +48,7 @@ def aim(target, label, smoothing):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def decide(z, threshold):  # type: ignore[no-untyped-def]
+def decide(z, threshold):
     """The class of one picture: the first largest output, or for a single output whether it lies above the threshold."""
     if z.size == 1:
         return int(z[0] > threshold)
@@ -57,4 +57,3 @@ def decide(z, threshold):  # type: ignore[no-untyped-def]
         if z[j] > z[best]:
             best = j
     return best
-

@@ -32,32 +32,32 @@ _to_keys = make_pointer(types.uint64)
 
 
 @compiled
-def floats_at(address, size):  # type: ignore[no-untyped-def]
+def floats_at(address, size):
     return carray(_to_floats(address), (size,))
 
 
 @compiled
-def doubles_at(address, size):  # type: ignore[no-untyped-def]
+def doubles_at(address, size):
     return carray(_to_doubles(address), (size,))
 
 
 @compiled
-def integers_at(address, size):  # type: ignore[no-untyped-def]
+def integers_at(address, size):
     return carray(_to_integers(address), (size,))
 
 
 @compiled
-def int32_at(address, size):  # type: ignore[no-untyped-def]
+def int32_at(address, size):
     return carray(_to_int32(address), (size,))
 
 
 @compiled
-def bytes_at(address, size):  # type: ignore[no-untyped-def]
+def bytes_at(address, size):
     return carray(_to_bytes(address), (size,))
 
 
 @compiled
-def keys_at(address, size):  # type: ignore[no-untyped-def]
+def keys_at(address, size):
     return carray(_to_keys(address), (size,))
 
 

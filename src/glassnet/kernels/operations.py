@@ -1,5 +1,7 @@
-"""Numbers the interpreter and its callers agree on: its operations, and which operands (a, b, c: the last three integers of an instruction) each takes;
-then the kinds of activations, costs and optimizers."""
+"""Numbers the interpreter and its callers agree on: its operations, then the kinds of activations, costs and optimizers.
+
+Beside each operation: what it does, and which operands it takes: a, b, c are the last three integers of an instruction.
+"""
 
 from __future__ import annotations
 

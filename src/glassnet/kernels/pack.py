@@ -125,7 +125,7 @@ _pack_column_bytes, _pack_column_floats = _make_pack_column(True), _make_pack_co
 
 
 @compiled
-def _value(address, is_bytes):  # type: ignore[no-untyped-def]
+def _value(address, is_bytes):
     """The one byte or float at an address, as a float."""
     if is_bytes:
         return np.float32(bytes_at(address, 1)[0])
@@ -133,7 +133,7 @@ def _value(address, is_bytes):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, table, panel, index):  # type: ignore[no-untyped-def]
+def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, table, panel, index):
     """A[r, k] = scale · source[order[first + r], k] for k0 ≤ k < k1; the number of k kept."""
     size = 1 if is_bytes else 4
     rows, addresses = integers_at(order + 8 * first, height), integers_at(table, SPAN)
@@ -160,9 +160,7 @@ def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, tab
 
 
 @compiled
-def pack_columns(  # type: ignore[no-untyped-def]
-    source, is_bytes, stride, order, first, k0, k1, column, tiles, width, scale, panels, indexes, kept
-):
+def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, width, scale, panels, indexes, kept):
     """A_t[r, k] = scale · source[order[first + k], column + ROWS·t + r] for k0 ≤ k < k1, t < tiles; counts in kept[t]."""
     size = 1 if is_bytes else 4
     rows, counts = integers_at(order + 8 * first, k1), integers_at(kept, TILES)

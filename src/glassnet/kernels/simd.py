@@ -64,9 +64,7 @@ class Emitter:
     def lanes_before(self, limit: ir.Value, first: int) -> ir.Value:
         """The mask of the lanes whose number, counted from `first`, lies before `limit`."""
         lanes = ir.VectorType(I64, LANES)
-        return self.builder.icmp_signed(
-            "<", ir.Constant(lanes, list(range(first, first + LANES))), self.splat(limit, lanes)
-        )
+        return self.builder.icmp_signed("<", ir.Constant(lanes, list(range(first, first + LANES))), self.splat(limit, lanes))
 
     def any(self, mask: ir.Value) -> ir.Value:
         """Whether a lane of the mask is set."""

@@ -41,9 +41,7 @@ def _give_way(_typing: Any) -> Any:
 
     def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, _args: Sequence[ir.Value]) -> ir.Value:
         if os.name == "posix":
-            function = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield"
-            )
+            function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield")
             builder.call(function, [])
         return context.get_dummy_value()
 
@@ -51,7 +49,7 @@ def _give_way(_typing: Any) -> Any:
 
 
 @compiled
-def meet(address, threads):  # type: ignore[no-untyped-def]
+def meet(address, threads):
     """Wait until all `threads` have come here; the counter at `address` only ever grows."""
     if threads == 1:
         return
@@ -61,4 +59,3 @@ def meet(address, threads):  # type: ignore[no-untyped-def]
         spins += 1
         if spins > SPINS:
             _give_way()
-

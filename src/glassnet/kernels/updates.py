@@ -1,4 +1,4 @@
-"""Optimizer steps over a stretch of the flat parameter vector, each in one pass: read gradient and state, write the weights."""
+"""Optimizer steps over a stretch of the flat parameter vector, each in one pass over gradient, state and weights."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ F = np.float32
 
 
 @compiled
-def penalise(w, g, l1, l2):  # type: ignore[no-untyped-def]
+def penalise(w, g, l1, l2):
     """g += l2·w + l1·sign(w)"""
     for i in range(w.size):
         g[i] += l2 * w[i] + l1 * np.sign(w[i])
 
 
 @outlined(void(*[int64] * 6, float32, float32, float64, int64, int64))
-def update(kind, size, w_at, g_at, first_at, second_at, rate, scale, decay, options_at, step):  # type: ignore[no-untyped-def]
+def update(kind, size, w_at, g_at, first_at, second_at, rate, scale, decay, options_at, step):
     """One step of `kind` over w; g is multiplied by `scale` (clipping) first. See glassnet.optimizers for the equations."""
     w, g, options = floats_at(w_at, size), floats_at(g_at, size), doubles_at(options_at, OPTIONS)
     first, second = floats_at(first_at, size), floats_at(second_at, size)
@@ -58,10 +58,9 @@ def update(kind, size, w_at, g_at, first_at, second_at, rate, scale, decay, opti
 
 
 @compiled
-def square_sum(g):  # type: ignore[no-untyped-def]
+def square_sum(g):
     """Σ g², in float64 and in the order of the array."""
     total = 0.0
     for i in range(g.size):
         total += np.float64(g[i]) * np.float64(g[i])
     return total
-

@@ -17,8 +17,19 @@ from glassnet.named import unknown
 LAYERS: dict[str, type[Layer]] = {
     kind.__name__: kind
     for kind in (
-        Pixels, Scale, Standardize, Flatten, Dense, Sigmoid, Tanh, ReLU, LeakyReLU, GELU, Softmax, Dropout,
-    )  # fmt: skip
+        Pixels,
+        Scale,
+        Standardize,
+        Flatten,
+        Dense,
+        Sigmoid,
+        Tanh,
+        ReLU,
+        LeakyReLU,
+        GELU,
+        Softmax,
+        Dropout,
+    )
 }
 
 
@@ -42,6 +53,19 @@ def as_layer(value: Layer | str | dict[str, Any], where: str) -> Layer:
 
 
 __all__ = [
-    "GELU", "LAYERS", "Dense", "Dropout", "Flatten", "Layer", "LeakyReLU", "Pixels", "ReLU", "Scale", "Sigmoid",
-    "Softmax", "Standardize", "Tanh", "as_layer",
-]  # fmt: skip
+    "GELU",
+    "LAYERS",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Layer",
+    "LeakyReLU",
+    "Pixels",
+    "ReLU",
+    "Scale",
+    "Sigmoid",
+    "Softmax",
+    "Standardize",
+    "Tanh",
+    "as_layer",
+]

@@ -13,9 +13,7 @@ from glassnet.reference import Array
 class Sigmoid(Layer):
     """y = 1 / (1 + e⁻ˣ). Input and output shape: (N, …)."""
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         y = reference.sigmoid(x)
         return y, lambda dy: (reference.sigmoid_backward(dy, y), {})
 
@@ -23,9 +21,7 @@ class Sigmoid(Layer):
 class Tanh(Layer):
     """y = tanh x. Input and output shape: (N, …)."""
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         y = np.tanh(x)
         return y, lambda dy: (reference.tanh_backward(dy, y), {})
 
@@ -33,9 +29,7 @@ class Tanh(Layer):
 class ReLU(Layer):
     """y = max(x, 0); its derivative at 0 is taken as 0. Input and output shape: (N, …)."""
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         return reference.leaky_relu(x, 0.0), lambda dy: (reference.leaky_relu_backward(dy, x, 0.0), {})
 
 
@@ -52,9 +46,7 @@ class LeakyReLU(Layer):
             )
         self.slope = float(slope)
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         slope = self.slope
         return reference.leaky_relu(x, slope), lambda dy: (reference.leaky_relu_backward(dy, x, slope), {})
 
@@ -65,17 +57,13 @@ class GELU(Layer):
     Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv 1606.08415.
     """
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         return reference.gelu(x), lambda dy: (reference.gelu_backward(dy, x), {})
 
 
 class Softmax(Layer):
     """yⱼ = e^xⱼ / Σ eˣ along the last axis. Input and output shape: (N, …, classes)."""
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         y = reference.softmax(x)
         return y, lambda dy: (reference.softmax_backward(dy, y), {})

@@ -34,9 +34,7 @@ class Layer:
         """Make the parameters for pictures of `shape`; the shape of what comes out."""
         return shape
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         """y (N, …) for x (N, …), and the function from dy to (dx, gradients)."""
         raise TypeError(f"{type(self).__name__} must define forward")
 

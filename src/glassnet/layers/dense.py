@@ -50,9 +50,7 @@ class Dense(Layer):
             self.parameters["bias"] = self.bias_initializer((self.units,), rng)
         return (self.units,)
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         weight, bias = self.parameters["weight"], self.parameters.get("bias")
 
         def backward(dy: Array) -> tuple[Array, dict[str, Array]]:

@@ -30,9 +30,7 @@ class Dropout(Layer):
             )
         self.rate = float(rate)
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         if not training:
             return x, lambda dy: (dy, {})
         if rng is None:

@@ -16,7 +16,5 @@ class Flatten(Layer):
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         return (prod(shape),)
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         return x.reshape(len(x), -1), lambda dy: (dy.reshape(x.shape), {})

@@ -15,9 +15,7 @@ from glassnet.reference import Array
 class Pixels(Layer):
     """y = x / 255 for integer pictures; floats pass through. Input and output shape: (N, …)."""
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         if x.dtype.kind in "ui":
             return x.astype(np.float64) / 255, lambda dy: (dy / 255, {})
         return x, lambda dy: (dy, {})
@@ -31,14 +29,10 @@ class Scale(Layer):
     def __init__(self, factor: float, offset: float = 0.0) -> None:
         super().__init__()
         if not (np.isfinite(factor) and np.isfinite(offset)):
-            raise InputError(
-                "A scale must be finite.", where="Scale", expected="finite numbers", received=(factor, offset)
-            )
+            raise InputError("A scale must be finite.", where="Scale", expected="finite numbers", received=(factor, offset))
         self.factor, self.offset = float(factor), float(offset)
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         kind = x.dtype.type if x.dtype.kind == "f" else np.float64
         return x * kind(self.factor) + kind(self.offset), lambda dy: (dy * dy.dtype.type(self.factor), {})
 
@@ -52,9 +46,7 @@ class Standardize(Layer):
 
     options = ("mean", "std")
 
-    def __init__(
-        self, mean: float | Sequence[float] | None = None, std: float | Sequence[float] | None = None
-    ) -> None:
+    def __init__(self, mean: float | Sequence[float] | None = None, std: float | Sequence[float] | None = None) -> None:
         super().__init__()
         if (mean is None) != (std is None):
             raise InputError("Give both mean and std, or neither.", where="Standardize", received=f"{mean=}, {std=}")
@@ -86,9 +78,7 @@ class Standardize(Layer):
         self.statistics["std"][...] = np.where(std > 0, std, 1.0)
         self.adapted = True
 
-    def forward(
-        self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None
-    ) -> tuple[Array, Backward]:
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         mean, std = self.statistics["mean"], self.statistics["std"]
         return (x - mean) / std, lambda dy: (dy / std, {})
 

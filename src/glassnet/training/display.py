@@ -41,7 +41,8 @@ class LiveBar(Callback):
         self._start = 0.0
 
     def on_train_begin(self, progress: Progress) -> None:
-        from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bar
 
         self._bar = Bar(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
@@ -54,7 +55,11 @@ class LiveBar(Callback):
         )
         self._start = time.perf_counter()
         self._task = self._bar.add_task(
-            "", total=progress.epochs * progress.steps_per_epoch, epoch=progress.epoch, epochs=progress.epochs, numbers=""
+            "",
+            total=progress.epochs * progress.steps_per_epoch,
+            epoch=progress.epoch,
+            epochs=progress.epochs,
+            numbers="",
         )
         self._bar.start()
 

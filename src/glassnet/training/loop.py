@@ -119,14 +119,14 @@ class Training:
         self._steps(steps - 1, steps, past, keep_gradient=True)
         if progress.step < steps or self._not_finite(number):
             return
+        found = {**self._validate(), **self._norms(before)}
         epoch = Epoch(
             epoch=number,
             train_cost=float(self.trainer.costs.mean()),
             train_accuracy=self._share(self.trainer.classes, plan.train.labels[order]),
-            **self._validate(),
             learning_rate=float(rates[-1]),
             seconds=time.perf_counter() - start,
-            **self._norms(before),
+            **found,
         )
         progress.history.epochs.append(epoch)
         if progress.history.best_epoch == number:
@@ -183,9 +183,7 @@ class Training:
     def _validate(self) -> dict[str, Any]:
         data = self.plan.validation
         if data is None:
-            return dict.fromkeys(
-                ("validation_cost", "validation_accuracy", "validation_correct", "validation_total"), None
-            )
+            return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"), None)
         costs, classes = self.forward.costs(self.stack.rows(data.images), data.labels)
         correct = int((classes == data.labels).sum()) if data.is_classification else None
         return {
@@ -195,7 +193,7 @@ class Training:
             "validation_total": len(data),
         }
 
-    def _norms(self, before: Array) -> dict[str, dict[str, float]]:
+    def _norms(self, before: Array) -> dict[str, Any]:
         gradients, updates = {}, {}
         for slot in self.stack.slots:
             part = slice(slot.offset, slot.offset + slot.size)

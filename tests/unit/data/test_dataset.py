@@ -95,9 +95,7 @@ def test_nothing_is_copied_and_nothing_can_be_written() -> None:
 
 
 def test_arrays_are_contiguous() -> None:
-    dataset = Dataset(
-        np.zeros((4, 3, 2, 6), np.uint8).transpose(0, 3, 1, 2), np.arange(8)[::2], groups=np.arange(8)[::2]
-    )
+    dataset = Dataset(np.zeros((4, 3, 2, 6), np.uint8).transpose(0, 3, 1, 2), np.arange(8)[::2], groups=np.arange(8)[::2])
     for chosen in (dataset, dataset[::2], dataset[::-1], dataset[[3, 1]]):
         assert chosen.groups is not None
         assert all(array.flags.c_contiguous for array in (chosen.images, chosen.labels, chosen.groups, chosen.flat))
@@ -192,9 +190,7 @@ def test_pixels_that_are_not_finite() -> None:
         "np.nan_to_num",
         images=images,
     )
-    refused(
-        "The targets hold numbers that are NaN", "Dataset(labels), target 2", "1 of 3", labels=[[0.0], [1.0], [np.nan]]
-    )
+    refused("The targets hold numbers that are NaN", "Dataset(labels), target 2", "1 of 3", labels=[[0.0], [1.0], [np.nan]])
 
 
 def test_labels_that_are_refused() -> None:

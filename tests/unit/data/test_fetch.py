@@ -124,9 +124,7 @@ def test_no_mirror_can_serve_it(server: Server, dead: str) -> None:
 def test_the_cache_can_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "file"))
-    with pytest.raises(
-        DataError, match=r"(?s)The folder for downloaded data can't be made.*set GLASSNET_CACHE to another"
-    ):
+    with pytest.raises(DataError, match=r"(?s)The folder for downloaded data can't be made.*set GLASSNET_CACHE to another"):
         fetch_remote(remote("http://127.0.0.1:9"))
 
 

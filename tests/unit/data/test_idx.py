@@ -96,9 +96,7 @@ def test_truncated(tmp_path: Path) -> None:
     short = "The file is too short: it was cut off, or its header is wrong."
     path = tmp_path / "images"
     path.write_bytes(header(2, 3) + b"12345")
-    refused(
-        path, short, str(path), "expected: 18 bytes, for 2×3 numbers of 1 bytes", "received: 17 bytes", "get the file"
-    )
+    refused(path, short, str(path), "expected: 18 bytes, for 2×3 numbers of 1 bytes", "received: 17 bytes", "get the file")
     refused(gzip.compress(header(2, 3) + b"12345"), short, "expected: 18 bytes", "received: 17 bytes")
     refused(b"", short, "at least 8 bytes, for the header", "received: 0 bytes")
     refused(b"\0\0\x08\x02\0\0\0\x05", short, "at least 12 bytes, for the header", "received: 8 bytes")
@@ -109,9 +107,7 @@ def test_truncated(tmp_path: Path) -> None:
 
 def test_trailing_bytes() -> None:
     for content in (header(3) + b"1234", gzip.compress(header(3) + b"1234")):
-        refused(
-            content, "There are more bytes in the file than its header says.", "expected: 11 bytes", "at least one more"
-        )
+        refused(content, "There are more bytes in the file than its header says.", "expected: 11 bytes", "at least one more")
     refused(gzip.compress(header(3) + b"123") + b"rubbish", "The gzip file is damaged.", "nothing after it")
 
 

@@ -42,9 +42,7 @@ def test_digits_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> No
 def test_digits_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(
-        DataError, match=r"(?s)The digits come with scikit-learn.*where: +digits.*pip install scikit-learn"
-    ):
+    with pytest.raises(DataError, match=r"(?s)The digits come with scikit-learn.*where: +digits.*pip install scikit-learn"):
         read_digits()
 
 
@@ -97,9 +95,7 @@ def test_a_path_object_is_never_a_name(tmp_path: Path, monkeypatch: pytest.Monke
 def test_list_datasets() -> None:
     infos = {info.name: info for info in list_datasets()}
     assert list(infos) == ["digits", "mnist", "chain"]
-    assert all(
-        isinstance(info, DatasetInfo) and info.source and info.licence and info.location for info in infos.values()
-    )
+    assert all(isinstance(info, DatasetInfo) and info.source and info.licence and info.location for info in infos.values())
     assert infos["digits"].available
     assert (infos["digits"].pictures, infos["digits"].shape) == (1797, (8, 8, 1))
     assert (infos["mnist"].pictures, infos["mnist"].shape) == (70_000, (28, 28, 1))

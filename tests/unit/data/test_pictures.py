@@ -104,9 +104,7 @@ def test_never_resized(tmp_path: Path) -> None:
 def test_shapes_that_no_picture_has(tmp_path: Path) -> None:
     path = save(tmp_path / "picture.png", grey())
     for shape in ((24,), (4, 6, 2)):
-        refused(
-            path, "can't be brought to the shape", f".npy array of shape {shape}", f"a model for {shape}", shape=shape
-        )
+        refused(path, "can't be brought to the shape", f".npy array of shape {shape}", f"a model for {shape}", shape=shape)
 
 
 def test_what_is_no_picture(tmp_path: Path) -> None:
