@@ -202,6 +202,7 @@ class ReferenceTrainer:
     def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None:
         self._order, self._rates, self._rng = order, rates, rng
 
+    @np.errstate(over="ignore", invalid="ignore")  # the training loop looks for costs that are not finite
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
         for step in range(first_step, last_step):
             places = slice(step * self._batch, (step + 1) * self._batch)
@@ -216,17 +217,17 @@ class ReferenceTrainer:
             self.costs[places], self.classes[places] = costs, self._stack.decide(raw)
             gradient += self._stack.penalty_and_gradient()[1]
             norm = float(np.linalg.norm(gradient.astype(np.float64)))
-            if 0 < self._optimizer.clip_norm < norm:
-                gradient *= gradient.dtype.type(self._optimizer.clip_norm / norm)
-            self.gradient[...] = gradient
-            self._update(float(self._rates[step]), past_steps + step + 1)
+            scale = self._optimizer.clip_norm / norm if 0 < self._optimizer.clip_norm < norm else 1.0
+            self.gradient[...] = gradient  # as it is before clipping
+            self._update(float(self._rates[step]), scale, past_steps + step + 1)
 
-    def _update(self, rate: float, number: int) -> None:
+    def _update(self, rate: float, scale: float, number: int) -> None:
         w, (first, second) = self._stack.flat, self.moments
         for slot in self._stack.slots:
             part = slice(slot.offset, slot.offset + slot.size)
             decay = self._optimizer.decay if slot.penalised else 0.0
-            self._optimizer.step(w[part], self.gradient[part], first[part], second[part], rate, number, decay)
+            g = self.gradient[part] * self.gradient.dtype.type(scale)
+            self._optimizer.step(w[part], g, first[part], second[part], rate, number, decay)
 
 
 def make_trainer(stack: Stack, rows: Array, labels: Array, **options: Any) -> Trainer:
@@ -271,7 +272,7 @@ class Forward:
             stop = self._stack.raw if purpose == "raw" else None
             blocks = [
                 self._stack.forward(rows[i : i + 1000], stop=stop)[0].reshape(-1, self._stack.outputs)
-                for i in range(0, len(rows), 1000)
+                for i in range(0, max(1, len(rows)), 1000)
             ]
             found = np.concatenate(blocks)
             return found, self._stack.decide(found)

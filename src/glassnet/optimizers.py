@@ -178,6 +178,7 @@ def as_optimizer(value: Optimizer | ScipyMinimize | str | dict[str, Any], where:
     """An optimizer from itself, its name, or {"type": name, option: value}."""
     if isinstance(value, ScipyMinimize):
         return value
-    if isinstance(value, dict) and value.get("type") == "ScipyMinimize":
-        return ScipyMinimize(**{key: option for key, option in value.items() if key != "type"})
+    if value == "ScipyMinimize" or (isinstance(value, dict) and value.get("type") == "ScipyMinimize"):
+        found: ScipyMinimize = find_named(value, ScipyMinimize, {"ScipyMinimize": ScipyMinimize}, where)
+        return found
     return find_named(value, Optimizer, OPTIMIZERS, where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 
 import numpy as np
@@ -32,11 +32,15 @@ from glassnet.stack import Stack
 
 @dataclass(frozen=True)
 class Value:
-    """`width` numbers a picture at an offset of the workspace, or the pictures themselves times `scale`."""
+    """`width` numbers a picture at an offset of the workspace, or the pictures themselves times `scale`.
+
+    `raw`: still the integers of the pictures, which `Pixels` brings to 0…1.
+    """
 
     at: int
     width: int
     scale: float = 1.0
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,8 +61,8 @@ Back = Callable[[int, bool], int]  # from where dy lies, and whether dx is asked
 class Assembler:
     """Collects instructions and gives out room in the workspace for batches of up to `capacity` pictures."""
 
-    def __init__(self, stack: Stack, capacity: int, is_bytes: bool, training: bool) -> None:
-        self.stack, self.capacity, self.is_bytes, self.training = stack, capacity, is_bytes, training
+    def __init__(self, stack: Stack, capacity: int, training: bool) -> None:
+        self.stack, self.capacity, self.training = stack, capacity, training
         self.size = self.dropouts = 0
         widest = max(int(np.prod(shape)) for shape in stack.shapes)
         self._constants: list[Array] = [np.zeros(widest + PADDING)]
@@ -123,8 +127,8 @@ def _(layer: Flatten, x: Value, offsets: dict[str, int], out: Assembler) -> tupl
 
 @lower.register
 def _(layer: Pixels, x: Value, offsets: dict[str, int], out: Assembler) -> tuple[Value, Back]:
-    if x.at == op.INPUT and out.is_bytes and x.scale == 1:
-        return Value(x.at, x.width, 1 / 255), lambda dy, wanted: dy
+    if x.raw:
+        return Value(x.at, x.width, x.scale / 255), lambda dy, wanted: dy
     return x, lambda dy, wanted: dy
 
 
@@ -233,7 +237,7 @@ def _(layer: Softmax, x: Value, offsets: dict[str, int], out: Assembler) -> tupl
 @lower.register
 def _(layer: Dropout, x: Value, offsets: dict[str, int], out: Assembler) -> tuple[Value, Back]:
     if not out.training:
-        return x, lambda dy, wanted: dy
+        return replace(x, raw=False), lambda dy, wanted: dy
     x, number = out.loaded(x), out.dropouts
     out.dropouts += 1
     y = out.rows(x.width)
@@ -260,11 +264,11 @@ def can_lower(stack: Stack) -> bool:
 
 def assemble(stack: Stack, capacity: int, *, is_bytes: bool, purpose: str) -> Program:
     """The program of a network that is to "train", to find "costs", "raw" outputs before the cost, or last "outputs"."""
-    out = Assembler(stack, capacity, is_bytes, purpose == "train")
+    out = Assembler(stack, capacity, purpose == "train")
     offsets: list[dict[str, int]] = [{} for _ in stack.layers]
     for slot in stack.slots:
         offsets[slot.layer][slot.key] = slot.offset
-    x = Value(op.INPUT, stack.features)
+    x = Value(op.INPUT, stack.features, raw=is_bytes)
     backs: list[Back] = []
     for layer, places in zip(stack.layers[: None if purpose == "outputs" else stack.raw], offsets, strict=False):
         x, back = lower(layer, x, places, out)

@@ -67,7 +67,8 @@ def gelu(x: Array) -> Array:
 
 def gelu_backward(dy: Array, x: Array) -> Array:
     """dx = dy · (Φ(x) + x·φ(x))"""
-    return dy * (_normal_share_below(x) + x * x.dtype.type(DENSITY) * np.exp(-0.5 * x * x))
+    near = x.clip(-40, 40)  # beyond, φ is nothing in any float type
+    return dy * (_normal_share_below(x) + near * x.dtype.type(DENSITY) * np.exp(-0.5 * near * near))
 
 
 def softmax(x: Array) -> Array:
@@ -108,7 +109,7 @@ def binary_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
 
 
 def softmax_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
-    """−Σ t·ln softmax(z) = Σ t·(ln Σ eᶻ − z) of each picture, and its gradient softmax(z) − t; Σ t = 1."""
-    highest = z.max(axis=-1, keepdims=True)
-    log_total = highest + np.log(np.exp(z - highest).sum(axis=-1, keepdims=True))
-    return np.where(target != 0, target * (log_total - z), 0).sum(axis=-1), softmax(z) - target
+    """−Σ t·ln softmax(z) = Σ t·(ln Σ e^(z − max z) − (z − max z)) of each picture, and softmax(z) − t; Σ t = 1."""
+    below = z - z.max(axis=-1, keepdims=True)
+    log_total = np.log(np.exp(below).sum(axis=-1, keepdims=True))
+    return (target * (log_total - below)).sum(axis=-1), softmax(z) - target

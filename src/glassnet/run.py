@@ -13,7 +13,7 @@ from typing import Any
 
 from glassnet.atomic import write_text
 from glassnet.data import Dataset, Splits, load_dataset
-from glassnet.errors import DataError, RunError
+from glassnet.errors import DataError, GlassnetError, RunError
 from glassnet.metrics import Evaluation
 from glassnet.network import Network
 from glassnet.recipe import Recipe, load_recipe
@@ -81,6 +81,16 @@ class Run:
         return result
 
 
+class KeepRecipe(Callback):
+    """Writes recipe.toml once all is ready for the first step, so that what can't begin leaves the folder as it was."""
+
+    def __init__(self, path: Path, recipe: Recipe) -> None:
+        self._path, self._recipe = path, recipe
+
+    def on_train_begin(self, progress: Progress) -> None:
+        write_text(self._path, self._recipe.to_toml(), durable=True)
+
+
 class KeepHistory(Callback):
     """Writes history.jsonl beside the checkpoint as epochs end."""
 
@@ -119,10 +129,9 @@ def train(
     splits = read_splits(chosen)
     network = chosen.make_network(splits)
     optimizer = chosen.make_optimizer()
-    folder = require_run(Path(out)) if resume and out is not None else _new_folder(out, chosen.name)
+    folder = _old_folder(Path(out)) if resume and out is not None else _new_folder(out, chosen.name)
     patience = chosen.training.patience
     try:
-        write_text(folder / RECIPE, chosen.to_toml(), durable=True)
         history = network.fit(
             splits.train,
             chosen.training.epochs,
@@ -131,6 +140,7 @@ def train(
             validation=splits.validation,
             seed=chosen.training.seed,
             callbacks=[
+                KeepRecipe(folder / RECIPE, chosen),
                 KeepHistory(folder / HISTORY),
                 *([EarlyStopping(patience)] if patience is not None else []),
                 *callbacks,
@@ -146,6 +156,14 @@ def train(
         write_text(folder / HISTORY, history.lines(), durable=True)
     except OSError as error:
         raise _not_writable(folder, error) from None
+    except KeyboardInterrupt as interrupt:
+        kept = "The last whole epoch is kept." if (folder / CHECKPOINT).exists() else "No epoch was whole yet."
+        interrupt.add_note(f"{kept} Go on with: glassnet train --resume {folder}")
+        raise
+    except GlassnetError:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise
     return Run(folder, chosen, network, history, splits)
 
 
@@ -182,6 +200,22 @@ def require_run(folder: Path) -> Path:
     return folder
 
 
+def _sweep(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left behind: files that had no name yet."""
+    for name in (RECIPE, MODEL, CHECKPOINT, HISTORY, LEDGER):
+        for path in folder.glob(f".{name}.*.part"):
+            path.unlink(missing_ok=True)
+
+
+def _old_folder(folder: Path) -> Path:
+    require_run(folder)
+    try:
+        _sweep(folder)
+    except OSError as error:
+        raise _not_writable(folder, error) from None
+    return folder
+
+
 def _new_folder(out: str | Path | None, name: str) -> Path:
     if out is None:
         number = 1
@@ -190,6 +224,7 @@ def _new_folder(out: str | Path | None, name: str) -> Path:
     else:
         folder = Path(out)
     try:
+        _sweep(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(
                 "The folder for the run is not empty.",

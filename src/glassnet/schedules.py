@@ -133,7 +133,7 @@ SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in (Constan
 
 def as_schedule(value: Schedule | float | str | dict[str, Any], where: str) -> Schedule:
     """A schedule from itself, a constant rate, a name, or {"type": name, option: value}."""
-    if isinstance(value, (int, float)):
+    if isinstance(value, (int, float, np.integer, np.floating)):
         check_rate(value, where)
         return Constant(float(value))
     return find_named(value, Schedule, SCHEDULES, where)
@@ -141,7 +141,11 @@ def as_schedule(value: Schedule | float | str | dict[str, Any], where: str) -> S
 
 def check_rate(rate: float, where: str) -> None:
     """Refuse a rate that is not a positive finite number."""
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not (isfinite(rate) and rate > 0):
+    if (
+        isinstance(rate, bool)
+        or not isinstance(rate, (int, float, np.integer, np.floating))
+        or not (isfinite(rate) and rate > 0)
+    ):
         raise InputError(
             "The learning rate must be positive." if "learning_rate" in where else "The number must be positive.",
             where=where,

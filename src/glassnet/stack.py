@@ -183,6 +183,8 @@ class Stack:
         x: Array = rows.reshape(len(rows), *self.input_shape)
         backwards = []
         for layer in self.layers[:stop]:
+            if not isinstance(layer, (Flatten, Pixels)):  # only these take integers as they are
+                x = x.astype(self.dtype, copy=False)
             x, backward = layer.forward(x, training=training, rng=rng)
             if x.dtype.kind == "f":
                 x = x.astype(self.dtype, copy=False)

@@ -54,6 +54,8 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
         ) from None
     try:
         header = json.loads(metadata["glassnet"])
+        if not isinstance(header, dict):
+            raise ValueError("no JSON object")
     except (KeyError, ValueError):
         raise ModelFileError(
             "The file was not saved by glassnet.", where=path, expected=expected, received="no glassnet header"

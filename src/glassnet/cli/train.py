@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,7 @@ def command(
     """Train a network after a recipe."""
     from glassnet import run
     from glassnet.errors import InputError
+    from glassnet.training import TrainingWarning
 
     if (recipe is None) == (resume is None):
         raise InputError(
@@ -42,15 +44,21 @@ def command(
             received="both" if recipe else "neither",
             hint="glassnet train digits",
         )
+    if resume is not None and out is not None:
+        raise InputError(
+            "A run goes on in its own folder.", where="glassnet train --resume", expected="no --out", received=f"--out {out}"
+        )
     changes = dict(_setting(text) for text in settings or [])
     options: dict[str, Any] = {
         "seed": seed, "data": data, "epochs": epochs, "settings": changes, "threads": threads, "progress": True
     }  # fmt: skip
     options["callbacks"] = _extras(recipe if recipe is not None else run.require_run(Path(str(resume))) / run.RECIPE)
     try:
-        done = run.resume(resume, **options) if resume is not None else run.train(str(recipe), out=out, **options)
-    except KeyboardInterrupt:
-        complain("\ninterrupted; the last whole epoch is kept. Go on with: glassnet train --resume RUN")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", TrainingWarning)  # the report says it
+            done = run.resume(resume, **options) if resume is not None else run.train(str(recipe), out=out, **options)
+    except KeyboardInterrupt as interrupt:
+        complain("\n".join(["\nglassnet: interrupted", *getattr(interrupt, "__notes__", [])]))
         fail(130)
     _report(done)
     if done.history.stopped and "finite" in done.history.stopped:

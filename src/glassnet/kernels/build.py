@@ -12,6 +12,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import numba
 
+import glassnet.kernels.interpreter  # noqa: F401  importing the kernels fills UNITS
 from glassnet.atomic import write_bytes
 from glassnet.kernels.jit import OPTIONS, UNITS, Unit
 

@@ -28,10 +28,10 @@ def cost_row(kind, z, target, delta, weight):
             cost += max(z[j], 0.0) + math.log1p(math.exp(-abs(z[j]))) - target[j] * z[j]
             delta[j] = weight * (sigmoid(z[j]) - target[j])
         return cost
-    log_total = softmax_row(z, delta)  # Σ t·(log Σ eᶻ − z)
+    highest, log_total = softmax_row(z, delta)  # Σ t·(log Σ eᶻ − z), from z − max z so that large z lose no digits
     for j in range(z.size):
         if target[j] != 0:
-            cost += target[j] * (log_total - z[j])
+            cost += target[j] * (log_total - (np.float64(z[j]) - highest))
         delta[j] = weight * (delta[j] - target[j])
     return cost
 

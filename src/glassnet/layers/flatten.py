@@ -17,4 +17,4 @@ class Flatten(Layer):
         return (prod(shape),)
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
-        return x.reshape(len(x), -1), lambda dy: (dy.reshape(x.shape), {})
+        return x.reshape(len(x), prod(x.shape[1:])), lambda dy: (dy.reshape(x.shape), {})

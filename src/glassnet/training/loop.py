@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import warnings
 from collections.abc import Sequence
@@ -75,14 +76,18 @@ class Training:
             threads=plan.threads,
         )
         self.forward = Forward(stack, plan.threads)
+        self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
         self.best: Array = stack.flat.copy()
+        self._here = self._good = (
+            self.best.copy()
+        )  # the weights at the start of this epoch, and of the last one that went well
         self._stretch = 1
         self._saved = time.monotonic()
         self._state: State | None = None
 
     def run(self) -> History:
-        """Train; the history. Ctrl-C is passed on, after the last whole epoch is saved."""
+        """Train; the history. However training ends, by Ctrl-C too, the last whole epoch is saved first."""
         plan, history = self.plan, self.progress.history
         if plan.resume and plan.checkpoint is not None and plan.checkpoint.exists():
             self._go_on(State.load(plan.checkpoint), plan.checkpoint)
@@ -94,11 +99,8 @@ class Training:
                 if self.progress.reason:
                     break
                 self._epoch(epoch)
-        except KeyboardInterrupt:
-            if self._state is not None and plan.checkpoint is not None:
-                self._state.save(plan.checkpoint)
-            raise
         finally:
+            self._save_state()
             for callback in self.callbacks:
                 callback.on_train_end(self.progress)
         history.stopped = self.progress.reason
@@ -110,6 +112,7 @@ class Training:
         plan, progress = self.plan, self.progress
         start = time.perf_counter()
         progress.epoch, progress.step = number, 0
+        self._here = self.stack.flat.copy()
         steps, past = plan.steps_per_epoch, (number - 1) * plan.steps_per_epoch
         rates = plan.optimizer.schedule.rates(past, past + steps, plan.epochs * steps)
         order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
@@ -117,8 +120,11 @@ class Training:
         self._steps(0, steps - 1, past)
         before = self.stack.flat.copy()
         self._steps(steps - 1, steps, past, keep_gradient=True)
-        if progress.step < steps or self._not_finite(number):
+        if progress.step == steps and not np.isfinite(self.stack.flat).all():  # after the last cost
+            self._give_up(steps + 1)
+        if progress.step < steps:
             return
+        self._good = self._here
         found = {**self._validate(), **self._norms(before)}
         epoch = Epoch(
             epoch=number,
@@ -131,9 +137,11 @@ class Training:
         progress.history.epochs.append(epoch)
         if progress.history.best_epoch == number:
             self.best[...] = self.stack.flat
+        self._keep_state(number)  # before anyone is told: Ctrl-C may come while they are
         for callback in self.callbacks:
             callback.on_epoch_end(progress, epoch)
-        self._keep_state(number)
+        if time.monotonic() - self._saved > CHECKPOINT_EVERY:
+            self._save_state()
 
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
         """Run steps in stretches, so that the keyboard, the callbacks and a cost that overflows are noticed in time."""
@@ -142,7 +150,6 @@ class Training:
             until = min([last, first + self._stretch, *(
                 (first // every + 1) * every for callback in self.callbacks if (every := callback.every_steps)
             )])  # fmt: skip
-            good = self.stack.flat.copy()
             start = time.perf_counter()
             trainer.run(first, until, past, keep_gradient=keep_gradient)
             took = time.perf_counter() - start
@@ -152,7 +159,7 @@ class Training:
                 self._stretch = max(1, self._stretch // 2)
             costs = trainer.costs[: until * batch]
             if not np.isfinite(costs[first * batch :]).all():
-                self._explain(good, progress.epoch, first, until, float(np.ravel(trainer.costs)[first * batch]))
+                self._give_up(int(np.flatnonzero(~np.isfinite(costs[first * batch :]))[0]) // batch + first + 1)
                 return
             first = progress.step = until
             if self.callbacks:
@@ -161,20 +168,17 @@ class Training:
                     if callback.every_steps is None or (callback.every_steps and first % callback.every_steps == 0):
                         callback.on_step_end(progress)
 
-    def _not_finite(self, number: int) -> bool:
-        """The last step of an epoch may overflow the weights after its cost was still finite."""
-        if np.isfinite(self.stack.flat).all():
-            return False
-        self._explain(self.best, number, self.plan.steps_per_epoch - 1, self.plan.steps_per_epoch, float("inf"))
-        return True
-
-    def _explain(self, good: Array, epoch: int, first: int, last: int, cost: float) -> None:
-        self.stack.flat[...] = good
+    def _give_up(self, step: int) -> None:
+        """End training because the cost of `step` was not finite, on weights that do not depend on how steps are timed."""
+        self.stack.flat[...] = self._good if step == 1 else self._here
+        progress = self.progress
         reason = (
-            f"the cost was no longer finite in epoch {epoch}, between steps {first + 1} and {last}: the weights grew without "
-            f"bound. The last good weights (before step {first + 1}) are kept. Try a smaller learning rate, or clip_norm=1."
+            f"the cost was no longer finite in epoch {progress.epoch}, at step {min(step, progress.steps_per_epoch)}: "
+            "the weights grew without bound. The last good weights, from the start of an epoch, are kept. "
+            "Try a smaller learning rate, or clip_norm=1."
         )
-        self.progress.stop(reason)
+        progress.step = 0
+        progress.stop(reason)
         warnings.warn(reason, TrainingWarning, stacklevel=6)
 
     def _share(self, found: NDArray[np.int64], labels: Array) -> float | None:
@@ -182,9 +186,9 @@ class Training:
 
     def _validate(self) -> dict[str, Any]:
         data = self.plan.validation
-        if data is None:
+        if data is None or self.held_out is None:
             return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"), None)
-        costs, classes = self.forward.costs(self.stack.rows(data.images), data.labels)
+        costs, classes = self.forward.costs(self.held_out, data.labels)
         correct = int((classes == data.labels).sum()) if data.is_classification else None
         return {
             "validation_cost": float(costs.mean()),
@@ -197,25 +201,28 @@ class Training:
         gradients, updates = {}, {}
         for slot in self.stack.slots:
             part = slice(slot.offset, slot.offset + slot.size)
-            gradients[slot.name] = float(np.linalg.norm(self.trainer.gradient[part]))
-            size = float(np.linalg.norm(before[part]))
-            change = float(np.linalg.norm(self.stack.flat[part] - before[part]))
+            gradients[slot.name] = _length(self.trainer.gradient[part])
+            size, change = _length(before[part]), _length(self.stack.flat[part] - before[part])
             updates[slot.name] = change / size if size else change
         return {"gradient_norms": gradients, "update_norms": updates}
 
     def _settings(self) -> dict[str, Any]:
         plan = self.plan
-        return {
+        settings = {
+            "layers": len(self.stack.layers),
+            **{f"layer {number}": layer.describe() for number, layer in enumerate(self.stack.layers, 1)},
+            "loss": describe(self.stack.loss),
+            "regularizer": describe(self.stack.regularizer),
             "seed": plan.seed,
             "batch_size": plan.batch_size,
             "pictures": len(plan.train),
             "optimizer": describe(plan.optimizer),
         }
+        return dict(json.loads(json.dumps(settings)))  # as it will be read back
 
     def _keep_state(self, number: int) -> None:
-        """Remember the state after an epoch; write it if the last one was written long enough ago."""
-        path = self.plan.checkpoint
-        if path is None:
+        """Remember the state after an epoch, to be written soon."""
+        if self.plan.checkpoint is None:
             return
         first, second = self.trainer.moments
         self._state = State(
@@ -229,23 +236,30 @@ class Training:
                 for i, layer in enumerate(self.stack.layers)
                 for name, array in layer.statistics.items()
             },
-            history=self.progress.history,
+            history=History(self.progress.history.epochs, seed=self.plan.seed),
             settings=self._settings(),
         )
-        ended = number == self.plan.epochs or self.progress.reason is not None
-        if ended or time.monotonic() - self._saved > CHECKPOINT_EVERY:
-            self._state.save(path)
-            self._saved = time.monotonic()
+
+    def _save_state(self) -> None:
+        """Write the state that is not yet on the disk, if there is one."""
+        if self._state is not None and self.plan.checkpoint is not None:
+            self._state.save(self.plan.checkpoint)
+            self._saved, self._state = time.monotonic(), None
 
     def _go_on(self, state: State, path: Path) -> None:
         first, second = self.trainer.moments
         size = self.stack.flat.size
         sizes = {"parameters": size, "best": size, "first": first.size, "second": second.size}
         state.check(self._settings(), sizes, path)
-        self.stack.flat[...], self.best[...] = state.parameters, state.best
+        self.stack.flat[...], self.best[...], self._good = state.parameters, state.best, state.best
         first[...], second[...] = state.first, state.second
         self.progress.history.epochs.extend(state.history.epochs)
-        self._state = state
+
+
+def _length(vector: Array) -> float:
+    """‖v‖, which does not overflow on the way."""
+    highest = float(np.abs(vector).max(initial=0))
+    return highest * float(np.linalg.norm(vector / highest)) if highest > 0 else 0.0
 
 
 def check_labels(stack: Stack, data: Dataset, where: str) -> None:

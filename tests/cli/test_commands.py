@@ -1,0 +1,422 @@
+"""What each command does when all is well: what it prints, what it writes, and that the two agree."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import glassnet as gn
+from glassnet.cli.main import app
+from glassnet.data import read_digits
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+COMMANDS = ("train", "evaluate", "predict", "check", "recipes", "datasets", "bench")
+PROMISED = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png"}
+LINE = re.compile(r"Epoch (\d+): (\d+) / (\d+)")
+
+
+# ------------------------------------------------------------------ train
+
+
+def test_train_prints_one_plain_line_an_epoch_and_says_what_next(cli: CommandLine) -> None:
+    outcome = cli.good("train", "digits", "--epochs", 3)
+    folder = Path("runs", "digits")
+    assert [line for line in outcome.lines if line.startswith("Epoch")] == outcome.lines[:3]
+    found = [LINE.fullmatch(line) for line in outcome.lines[:3]]
+    assert all(found)
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    assert [match.groups() for match in found if match] == [
+        (str(row["epoch"]), str(row["validation_correct"]), "270") for row in rows
+    ]
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert f"Validation accuracy {100 * rows[-1]['validation_accuracy']:.2f} % after epoch 3" in outcome.out
+    assert f"Everything is in {folder}" in outcome.out
+    for command in ("evaluate", "predict", "check"):
+        assert f"glassnet {command} {folder}" in outcome.out
+    assert {path.name for path in folder.iterdir()} == PROMISED
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_train_chooses_a_folder_that_is_free(cli: CommandLine) -> None:
+    for name in ("digits", "digits-2", "digits-3"):
+        outcome = cli.good("train", "digits", "--epochs", 1)
+        assert f"Everything is in {Path('runs', name)}\n" in outcome.out
+    assert sorted(path.name for path in Path("runs").iterdir()) == ["digits", "digits-2", "digits-3"]
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_train_takes_an_empty_folder(cli: CommandLine) -> None:
+    Path("a").mkdir()
+    cli.good("train", "digits", "--epochs", 1, "--out", "a")
+    assert {path.name for path in Path("a").iterdir()} == PROMISED
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_options_and_settings_reach_the_recipe(cli: CommandLine) -> None:
+    cli.good(
+        "train", "digits", "--epochs", 2, "--seed", 7, "--set", "batch_size=64", "--set", "training.keep=best",
+        "--set", 'optimizer={type="SGD", learning_rate=0.1}', "--set", "title=Mine", "--threads", 1, "--out", "a",
+    )  # fmt: skip
+    recipe = gn.load_recipe("a/recipe.toml")
+    assert (recipe.title, recipe.training.epochs, recipe.training.seed) == ("Mine", 2, 7)
+    assert (recipe.training.batch_size, recipe.training.keep) == (64, "best")
+    assert recipe.training.optimizer == {"type": "SGD", "learning_rate": 0.1}
+    assert gn.Network.load("a/model.safetensors").seed == 7
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_the_runs_recipe_gives_the_same_weights_again(cli: CommandLine) -> None:
+    cli.good("train", "digits", "--epochs", 2, "--seed", 3, "--set", "batch_size=50", "--out", "a")
+    cli.good("train", "a/recipe.toml", "--out", "b")
+    for name in ("model.safetensors", "recipe.toml"):
+        assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_the_best_weights_are_kept_where_the_recipe_says_so(cli: CommandLine) -> None:
+    outcome = cli.good("train", "digits", "--epochs", 4, "--set", "keep=best", "--out", "a")
+    assert "Kept: the best." in outcome.out
+    run = gn.Run.load("a")
+    assert run.splits.validation is not None
+    result = run.network.evaluate(run.splits.validation)
+    assert result.accuracy == max(run.history.validation_accuracy)
+    best = run.history.best_epoch
+    assert best is not None
+    assert f"the best was {100 * result.accuracy:.2f} % after epoch {best}" in outcome.out
+
+
+def test_training_png_is_a_picture_that_can_be_read(cli: CommandLine) -> None:
+    from PIL import Image
+
+    cli.good("train", "digits", "--epochs", 2, "--out", "a")
+    with Image.open("a/training.png") as image:
+        assert image.format == "PNG"
+        image.load()
+        assert min(image.size) > 300
+        colours = np.asarray(image.convert("RGB")).reshape(-1, 3)
+    assert len(np.unique(colours, axis=0)) > 50  # something is drawn on it
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_a_folder_of_idx_files_instead_of_the_recipes_data(cli: CommandLine, idx: Callable[..., Path], here: Path) -> None:
+    outcome = cli.good("train", "nielsen-30", "--data", idx(), "--epochs", 2, "--out", "a")
+    assert [LINE.fullmatch(line) is not None for line in outcome.lines[:2]] == [True, True]
+    assert outcome.lines[0].endswith(" / 10")
+    assert gn.load_recipe("a/recipe.toml").data.path == str(here / "idx")
+    assert "/ 20 correct" in cli.good("evaluate", "a").out  # found again, from the recipe
+
+
+def test_a_cost_that_overflows_ends_with_1_and_an_explanation(cli: CommandLine) -> None:
+    optimizer = 'optimizer={type="SGD", learning_rate=1e12}'
+    outcome = cli("train", "digits", "--set", optimizer, "--set", "loss=Quadratic", "--out", "a")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert outcome.out.count("Training ended early: the cost was no longer finite in epoch 1") == 1
+    assert "Try a smaller learning rate, or clip_norm=1." in outcome.out
+    assert np.isfinite(gn.Network.load("a/model.safetensors").parameters).all()
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_early_stopping_is_told(cli: CommandLine) -> None:
+    optimizer = 'optimizer={type="SGD", learning_rate=1e-9}'
+    outcome = cli.good("train", "digits", "--set", optimizer, "--set", "patience=2", "--out", "a")
+    assert "Training ended early: no better for 2 epochs (early stopping, patience 2)" in outcome.out
+    assert sum(line.startswith("Epoch ") for line in outcome.lines) == 3
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_resume_of_a_finished_run_changes_nothing(cli: CommandLine, digits_run: Path) -> None:
+    kept = {name: (digits_run / name).read_bytes() for name in PROMISED - {"training.png"}}
+    outcome = cli.good("train", "--resume", digits_run)
+    assert not any(line.startswith("Epoch ") for line in outcome.lines)
+    assert {name: (digits_run / name).read_bytes() for name in kept} == kept
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_resume_with_more_epochs(cli: CommandLine, digits_run: Path) -> None:
+    outcome = cli.good("train", "--resume", digits_run, "--epochs", 5)
+    assert [line.split(":")[0] for line in outcome.lines[:2]] == ["Epoch 4", "Epoch 5"]
+    assert len(gn.Run.load(digits_run).history) == 5
+    assert gn.load_recipe(digits_run / "recipe.toml").training.epochs == 5
+
+
+# ------------------------------------------------------------------ chain
+
+
+def test_chain_prints_every_gradient_beside_its_definition(cli: CommandLine) -> None:
+    outcome = cli.good("train", "chain", "--out", "a")
+    row = re.compile(r"  (dense\d\.weight\[0, 0\])  +([-+][\d.]+)  +([-+][\d.]+)  +([-+][\d.]+)  +([\d.e+-]+)")
+    rows = [match.groups() for line in outcome.lines if (match := row.fullmatch(line))]
+    assert outcome.lines[0] == "At the start"
+    assert outcome.lines[1].split() == ["parameter", "value", "backpropagation", "definition", "difference"]
+    assert [name for name, *_ in rows[:3]] == [f"dense{i}.weight[0, 0]" for i in (1, 2, 3)]
+    assert [float(value) for _, value, *_ in rows[:3]] == [0.2333, -0.233, -0.52133]
+    assert len(rows) == 3 * (1 + outcome.out.count("After epoch "))
+    assert outcome.out.count("After epoch ") >= 8
+    for _, _, gradient, numerical, difference in rows:
+        assert abs(float(gradient) - float(numerical)) < 1e-8
+        assert float(difference) < 1e-8
+    assert sum(line.startswith("Epoch ") for line in outcome.lines) == 160
+    # the first gradients by hand: cost ½(e − ê)² with ê = w1·w2·w3·x and e = −x, for x = 1 and −1
+    w1, w2, w3 = 0.2333, -0.233, -0.52133
+    error = w1 * w2 * w3 + 1
+    by_hand = [error * w2 * w3, error * w1 * w3, error * w1 * w2]
+    np.testing.assert_allclose([float(found) for _, _, found, *_ in rows[:3]], by_hand, atol=1e-9)
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_chain_gets_both_signs_right(cli: CommandLine) -> None:
+    cli.good("train", "chain", "--out", "a")
+    outcome = cli.good("evaluate", "a")
+    assert "2 / 2 correct" in outcome.out
+    assert "Expected: both signs right" in outcome.out
+    network = gn.Network.load("a/model.safetensors")
+    assert network(np.array([[1.0]]))[0, 0] < 0 < network(np.array([[-1.0]]))[0, 0]
+
+
+# ------------------------------------------------------------------ evaluate
+
+
+def test_evaluate_notes_each_look_and_says_how_many(cli: CommandLine, digits_run: Path) -> None:
+    ledger = digits_run / "ledger.jsonl"
+    assert not ledger.exists()  # the test set was closed so far
+    for command in (["check", digits_run], ["recipes"], ["datasets"]):
+        cli.good(*command)
+    assert not ledger.exists()
+    first = cli.good("evaluate", digits_run)
+    assert "This was the first look at the test set: the figure is an honest one." in first.out
+    second = cli.good("evaluate", digits_run)
+    assert "This was look 2 at the test set." in second.out
+    looks = [json.loads(line) for line in ledger.read_text().splitlines()]
+    assert len(looks) == 2
+    test = read_digits().test
+    assert test is not None
+    found = gn.Network.load(digits_run / "model.safetensors").evaluate(test)
+    for look in looks:
+        assert (look["correct"], look["total"]) == (found.correct, len(test))
+        assert look["loss"] == pytest.approx(found.loss)
+        assert set(look) == {"time", "correct", "total", "loss", "model"}
+    assert looks[0]["model"] == looks[1]["model"]
+    assert f"Test set: {found.correct} / {len(test)} correct: {100 * found.accuracy:.2f} %" in first.out
+    assert {path.name for path in digits_run.iterdir()} <= PROMISED | {"ledger.jsonl"}
+
+
+def test_evaluate_tells_of_each_class(cli: CommandLine, digits_run: Path) -> None:
+    outcome = cli.good("evaluate", digits_run)
+    row = re.compile(r"  (\d) +(\d+) +(\d+) +([\d.]+) % +([\d.]+) %")
+    rows = [match.groups() for line in outcome.lines if (match := row.fullmatch(line))]
+    assert [name for name, *_ in rows] == [str(digit) for digit in range(10)]
+    for _, total, found, recall, _ in rows:
+        assert float(recall) == pytest.approx(100 * int(found) / int(total), abs=0.06)
+    assert sum(int(total) for _, total, *_ in rows) == 268
+
+
+# ------------------------------------------------------------------ predict
+
+
+def test_predict_says_what_digits_show(cli: CommandLine, digit_pictures: list[tuple[Path, int]]) -> None:
+    gn.train("digits", epochs=20, out="a")
+    files = [path for path, _ in digit_pictures]
+    outcome = cli.good("predict", "a", *files)
+    assert len(outcome.lines) == len(files)
+    for line, (path, digit) in zip(outcome.lines, digit_pictures, strict=True):
+        match = re.fullmatch(r"(\S+): (\d)  ([\d.]+) %   \((\d) ([\d.]+) %, (\d) ([\d.]+) %\)", line)
+        assert match, line
+        assert (match[1], match[2]) == (str(path), str(digit))
+        assert float(match[3]) >= float(match[5]) >= float(match[7])
+        assert len({match[2], match[4], match[6]}) == 3
+    assert cli.good("predict", "a/model.safetensors", *files).out == outcome.out  # the model file alone will do
+
+
+def test_predict_as_json(cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+    from PIL import Image
+
+    files = [path for path, _ in digit_pictures]
+    answers = json.loads(cli.good("predict", digits_run, *files, "--json").out)
+    assert [answer["file"] for answer in answers] == [str(path) for path in files]
+    pictures = np.stack([np.asarray(Image.open(path))[..., None] for path in files])
+    shares = gn.Network.load(digits_run / "model.safetensors").predict_proba(pictures)
+    for answer, row in zip(answers, shares, strict=True):
+        assert set(answer) == {"file", "class", "index", "probabilities"}
+        assert list(answer["probabilities"]) == [str(digit) for digit in range(10)]
+        values = np.array(list(answer["probabilities"].values()))
+        assert values.sum() == pytest.approx(1, abs=1e-5)
+        np.testing.assert_allclose(values, row, atol=1e-6)
+        assert answer["index"] == int(values.argmax())
+        assert answer["class"] == str(answer["index"])
+
+
+def test_predict_takes_npy_arrays(cli: CommandLine, digits_run: Path) -> None:
+    test = read_digits().test
+    assert test is not None
+    np.save("one.npy", test.images[0])
+    answers = json.loads(cli.good("predict", digits_run, "one.npy", "--json").out)
+    found = gn.Network.load(digits_run / "model.safetensors").predict(test.images[0])
+    assert [answer["index"] for answer in answers] == found.tolist()
+
+
+# ------------------------------------------------------------------ check, recipes, datasets
+
+
+@pytest.mark.parametrize("what", ["digits", "chain", "run"])
+def test_check_of_recipes_and_runs(cli: CommandLine, digits_run: Path, what: str) -> None:
+    outcome = cli.good("check", digits_run if what == "run" else what)
+    assert "gradient check: right" in outcome.lines
+    assert "  worst: dense" in outcome.out
+    relative = re.search(r"relative error (\S+) over", outcome.out)
+    assert relative
+    assert float(relative[1]) < 1e-7
+    assert ("backpropagation" in outcome.lines[0]) == (what == "chain")
+
+
+def test_check_ends_with_1_where_a_gradient_is_wrong(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from glassnet import reference
+
+    right = reference.dense_backward
+
+    def wrong(dy: np.ndarray, x: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        dx, dweight, dbias = right(dy, x, weight)
+        return dx, 1.001 * dweight, dbias
+
+    monkeypatch.setattr(reference, "dense_backward", wrong)
+    outcome = cli("check", "digits")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert "gradient check: WRONG" in outcome.lines
+
+
+def test_every_shipped_recipe_reads_and_makes_a_network(cli: CommandLine) -> None:
+    recipes = gn.list_recipes()
+    names = {recipe.name for recipe in recipes}
+    expected = {"digits", "nielsen-30", "nielsen-100", "nielsen-rate-100", "nielsen-rate-0.001", "chain", "mnist-mlp"}
+    assert names >= expected
+    listing = cli.good("recipes").out
+    for recipe in recipes:
+        assert recipe.title
+        assert recipe.about
+        assert recipe.expect
+        assert f"{recipe.name} " in listing
+        assert recipe.title in listing
+        assert gn.load_recipe(recipe.name) == recipe
+    sizes = {"mnist": (28, 28, 1), "digits": (8, 8, 1)}
+    for recipe in recipes:
+        if recipe.data.dataset in sizes:
+            empty = np.zeros((20, *sizes[recipe.data.dataset]), dtype=np.uint8)
+            data = gn.Dataset(empty, np.arange(20) % 10, classes=[str(i) for i in range(10)])
+            network = recipe.make_network(gn.Splits(data, None, data))
+            assert network.outputs == 10
+            assert network.input_shape == sizes[recipe.data.dataset]
+
+
+@pytest.mark.parametrize("name", [recipe.name for recipe in gn.list_recipes()])
+def test_recipes_go_through_toml_and_back(cli: CommandLine, name: str) -> None:
+    recipe = gn.load_recipe(name)
+    shown = cli.good("recipes", name).out
+    assert shown == recipe.to_toml() + "\n"
+    Path("again.toml").write_text(shown, encoding="utf-8")
+    assert gn.load_recipe("again.toml") == recipe
+    assert gn.load_recipe(Path("again.toml")).to_toml() == recipe.to_toml()
+
+
+def test_datasets_lists_what_there_is(cli: CommandLine, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSNET_DATA", str(here / "nowhere"))
+    monkeypatch.setenv("GLASSNET_CACHE", str(here / "empty"))
+    lines = cli.good("datasets").lines
+    for name in ("digits", "mnist", "chain"):
+        assert any(line.startswith(f"{name}: ") for line in lines)
+    assert any("not here: glassnet datasets --fetch mnist" in line for line in lines)
+    assert "1,797" in "\n".join(lines)
+    outcome = cli.good("datasets", "--fetch", "digits")  # nothing to download
+    assert outcome.out.startswith("digits is there: ")
+
+
+def test_version(cli: CommandLine) -> None:
+    assert cli.good("--version").out == f"glassnet {gn.__version__}\n"
+
+
+def test_help_lists_all_commands() -> None:
+    assert sorted(command.name or "" for command in app.registered_commands) == sorted(COMMANDS)
+    done = subprocess.run(
+        [sys.executable, "-m", "glassnet.cli.main", "--help"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for name in COMMANDS:
+        assert re.search(rf"^\W*{name} ", done.stdout, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_each_command(cli: CommandLine, name: str) -> None:
+    outcome = cli.good(name, "--help")
+    assert outcome.out.startswith(f"Usage: glassnet {name} ")
+
+
+# ------------------------------------------------------------------ runs and names in Python
+
+
+def test_run_load_gives_all_of_a_run(digits_run: Path) -> None:
+    run = gn.Run.load(digits_run)
+    assert isinstance(run.network, gn.Network)
+    assert isinstance(run.history, gn.History)
+    assert len(run.history) == 3
+    assert isinstance(run.splits, gn.Splits)
+    assert run.splits.test is not None
+    assert run.looks == []
+    assert run.evaluate().total == len(run.splits.test)
+    assert len(run.looks) == 1
+    again = gn.Run.load(str(digits_run))
+    assert again.looks == run.looks
+    np.testing.assert_array_equal(again.network.parameters, run.network.parameters)
+
+
+def test_train_in_python_gives_the_run_that_lies_in_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = gn.train("digits", epochs=2, seed=4, out=tmp_path / "a")
+    assert capsys.readouterr() == ("", "")  # quiet where nobody watches
+    loaded = gn.Run.load(tmp_path / "a")
+    np.testing.assert_array_equal(loaded.network.parameters, run.network.parameters)
+    assert loaded.history.epochs == run.history.epochs
+    assert loaded.recipe == run.recipe
+    recipe = gn.load_recipe("digits").changed({"epochs": 2, "seed": 4})
+    other = gn.train(recipe, out=tmp_path / "b")
+    np.testing.assert_array_equal(other.network.parameters, run.network.parameters)
+
+
+def test_a_run_that_was_moved_still_works(digits_run: Path) -> None:
+    shutil.move(digits_run, "elsewhere")
+    assert gn.Run.load("elsewhere").evaluate().accuracy > 0.8
+
+
+def test_every_public_name_can_be_imported() -> None:
+    for name in gn.__all__:
+        assert getattr(gn, name) is not None
+    homes = {name: home for home, names in gn._HOMES.items() for name in names}
+    assert sorted(homes) == sorted(name for name in gn.__all__ if name != "__version__")
+    for name, home in homes.items():
+        module = importlib.import_module(f"glassnet.{home}")
+        assert getattr(module, name) is getattr(gn, name)
+    assert set(gn.__all__) <= set(dir(gn))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = gn.nothing  # type: ignore[attr-defined]
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The imports under TYPE_CHECKING are those of _HOMES."""
+    source = ast.parse(Path(str(gn.__file__)).read_text(encoding="utf-8"))
+    block = next(node for node in source.body if isinstance(node, ast.If))
+    seen = {
+        alias.name: str(node.module).removeprefix("glassnet.")
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == {name: home for home, names in gn._HOMES.items() for name in names}

@@ -1,0 +1,630 @@
+"""Wrong input: one clear message on stderr, exit code 2, no traceback, and nothing written."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
+
+import glassnet as gn
+from glassnet.data.mnist import PARTS
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+Array = np.ndarray[Any, Any]
+SHIPPED = " | ".join(sorted(recipe.name for recipe in gn.list_recipes()))
+GOOD = """
+[data]
+dataset = "digits"
+
+[network]
+layers = [64, 10, 10]
+
+[training]
+epochs = 2
+"""
+
+
+def recipe(text: str) -> str:
+    Path("mine.toml").write_text(text, encoding="utf-8")
+    return "mine.toml"
+
+
+# ------------------------------------------------------------------ recipes
+
+
+@pytest.mark.parametrize("command", ["train", "check", "recipes"])
+@pytest.mark.parametrize(("name", "near"), [("digts", "digits"), ("nielsen30", "nielsen-30"), ("Chain", "chain")])
+def test_unknown_recipe_and_the_nearest(cli: CommandLine, command: str, name: str, near: str) -> None:
+    assert cli.wrong(command, name) == {
+        "what": "Unknown recipe.",
+        "expected": SHIPPED,
+        "received": repr(name),
+        "try": f"did you mean {near!r}?",
+    }
+
+
+def test_unknown_recipe_and_none_is_near(cli: CommandLine) -> None:
+    assert cli.wrong("train", "zzzzzz") == {"what": "Unknown recipe.", "expected": SHIPPED, "received": "'zzzzzz'"}
+
+
+def test_recipe_file_that_is_not_there(cli: CommandLine) -> None:
+    assert cli.wrong("train", "nowhere.toml") == {
+        "what": "There is no such recipe file.",
+        "where": "nowhere.toml",
+        "try": "glassnet recipes lists those shipped",
+    }
+
+
+def test_malformed_toml_names_the_line(cli: CommandLine) -> None:
+    parts = cli.wrong("train", recipe(GOOD.replace("epochs = 2", "epochs = = 2")))
+    assert (parts["what"], parts["where"]) == ("The recipe is not valid TOML.", "mine.toml")
+    assert "line 9" in parts["received"]
+
+
+def test_recipe_that_is_not_text(cli: CommandLine) -> None:
+    Path("mine.toml").write_bytes(b"\xff\xfe\x00")
+    parts = cli.wrong("train", "mine.toml")
+    assert (parts["what"], parts["where"]) == ("The recipe can't be read.", "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "near"),
+    [
+        (GOOD + "epoch = 3\n", "training.epoch", "epochs"),
+        (GOOD.replace("dataset", "datset"), "data.datset", "dataset"),
+        ("titel = 'x'\n" + GOOD, "titel", "title"),
+        (GOOD.replace("layers = ", "dtpye = 'float32'\nlayers = "), "network.dtpye", "dtype"),
+    ],
+)
+def test_unknown_key_and_the_nearest(cli: CommandLine, text: str, key: str, near: str) -> None:
+    parts = cli.wrong("train", recipe(text))
+    assert parts["what"] == "A recipe has no such key."
+    assert parts["where"] == f"mine.toml, {key}"
+    assert near in parts["expected"].split(", ")
+    assert parts["received"] == repr(key.rpartition(".")[2])
+    assert parts["try"] == f"did you mean {near!r}?"
+
+
+def test_missing_key(cli: CommandLine) -> None:
+    parts = cli.wrong("train", recipe(GOOD.replace("epochs = 2", "")))
+    assert parts["what"] == "A key of the recipe is missing."
+    assert parts["where"] == "mine.toml, training.epochs"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "expected", "received"),
+    [
+        ("epochs = 2", "epochs = 'two'", "training.epochs", "a valid integer", "'two'"),
+        ("epochs = 2", "epochs = 2.0", "training.epochs", "a valid integer", "2.0"),
+        ("epochs = 2", "epochs = true", "training.epochs", "a valid integer", "True"),
+        ("epochs = 2", "epochs = 2\nkeep = 'all'", "training.keep", "'last' or 'best'", "'all'"),
+        ("epochs = 2", "epochs = 2\npatience = 0", "training.patience", "greater than 0", "0"),
+        ("epochs = 2", "epochs = 2\nseed = -1", "training.seed", "greater than or equal to 0", "-1"),
+        ('dataset = "digits"', "dataset = 5", "data.dataset", "a valid string", "5"),
+        ("layers = [64, 10, 10]", "layers = 'Dense'", "network.layers", "a valid list", "'Dense'"),
+        ("[64, 10, 10]", "[64, 10, 10]\ndtype = 'float16'", "network.dtype", "'float32' or 'float64'", "'float16'"),
+    ],
+)
+def test_mistyped_value(cli: CommandLine, old: str, new: str, key: str, expected: str, received: str) -> None:
+    parts = cli.wrong("train", recipe(GOOD.replace(old, new)))
+    assert parts == {
+        "what": "A value of the recipe is wrong.",
+        "where": f"mine.toml, {key}",
+        "expected": expected,
+        "received": received,
+    }
+
+
+def test_unknown_layer_loss_and_optimizer_in_a_recipe(cli: CommandLine) -> None:
+    layers = "layers = ['Flatten', { type = 'Dense', units = 10 }, 'Rellu']"
+    parts = cli.wrong("train", recipe(GOOD.replace("layers = [64, 10, 10]", layers)))
+    assert parts["what"] == "Unknown layer."
+    assert parts["where"] == "recipe mine, layer 3"
+    assert (parts["received"], parts["try"]) == ("'Rellu'", "did you mean 'ReLU'?")
+    parts = cli.wrong("train", recipe(GOOD.replace("layers =", "loss = 'Quadratisch'\nlayers =")))
+    assert (parts["what"], parts["try"]) == ("Unknown loss.", "did you mean 'Quadratic'?")
+    parts = cli.wrong("train", recipe(GOOD + "optimizer = 'Adamm'\n"))
+    assert (parts["what"], parts["where"]) == ("Unknown optimizer.", "recipe mine, training.optimizer")
+    parts = cli.wrong("train", recipe(GOOD + "optimizer = { type = 'SGD', lerning_rate = 1.0 }\n"))
+    assert (parts["what"], parts["try"]) == ("Unknown option of SGD.", "did you mean 'learning_rate'?")
+
+
+# ------------------------------------------------------------------ options
+
+
+@pytest.mark.parametrize("epochs", [0, -1])
+def test_epochs_below_one(cli: CommandLine, epochs: int) -> None:
+    assert cli.wrong("train", "digits", "--epochs", epochs) == {
+        "what": "A value of the recipe is wrong.",
+        "where": "recipe digits, training.epochs",
+        "expected": "greater than 0",
+        "received": str(epochs),
+    }
+
+
+@pytest.mark.parametrize("size", [0, -32])
+def test_batch_size_below_one(cli: CommandLine, size: int) -> None:
+    parts = cli.wrong("train", "digits", "--set", f"batch_size={size}", "--out", "a")
+    assert parts["where"] == "recipe digits, training.batch_size"
+    assert (parts["expected"], parts["received"]) == ("greater than 0", str(size))
+
+
+@pytest.mark.parametrize("rate", ["0", "0.0", "-3.0", "nan", "inf"])
+def test_learning_rate_that_is_not_positive(cli: CommandLine, rate: str) -> None:
+    parts = cli.wrong("train", "digits", "--set", f'optimizer={{type="SGD",learning_rate={rate}}}', "--out", "a")
+    assert parts["what"] == "The learning rate must be positive."
+    assert parts["where"] == "recipe digits, SGD(learning_rate)"
+    assert parts["expected"] == "a number above 0"
+    assert float(parts["received"]) == float(rate) or rate == parts["received"] == "nan"
+
+
+def test_settings_that_are_none(cli: CommandLine) -> None:
+    parts = cli.wrong("train", "digits", "--set", "epochs")
+    assert parts == {
+        "what": "A setting is KEY=VALUE.",
+        "where": "--set",
+        "expected": "training.epochs=5",
+        "received": "'epochs'",
+    }
+    parts = cli.wrong("train", "digits", "--set", "batchsize=5")
+    assert (parts["what"], parts["where"]) == ("A recipe has no such key.", "--set batchsize")
+    assert parts["try"] in ("did you mean 'batch_size'?", "did you mean 'training.batch_size'?")
+    parts = cli.wrong("train", "digits", "--set", "epochs=many")
+    assert (parts["where"], parts["received"]) == ("recipe digits, training.epochs", "'many'")
+
+
+def test_neither_recipe_nor_run_and_both(cli: CommandLine, digits_run: Path) -> None:
+    parts = cli.wrong("train")
+    assert (parts["expected"], parts["received"]) == ("RECIPE, or --resume RUN", "neither")
+    assert parts["try"] == "glassnet train digits"
+    parts = cli.wrong("train", "digits", "--resume", digits_run)
+    assert parts["what"] == "Give a recipe to train, or a run to go on with."
+    assert parts["received"] == "both"
+
+
+def test_resume_takes_no_other_folder(cli: CommandLine, digits_run: Path) -> None:
+    parts = cli.wrong("train", "--resume", digits_run, "--out", "elsewhere")
+    assert parts["what"] == "A run goes on in its own folder."
+    assert parts["received"] == "--out elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tarin"], "No such command 'tarin'."),
+        (["train", "digits", "--epoch-count", "3"], "No such option: --epoch-count"),
+        (["train", "digits", "--epochs", "three"], "Invalid value for '--epochs'"),
+        (["train", "digits", "--threads", "0"], "Invalid value for '--threads'"),
+        (["train", "digits", "--seed"], "requires an argument"),
+        (["train", "digits", "chain"], "unexpected extra argument"),
+        (["evaluate"], "Missing argument"),
+        (["predict", "a-run"], "Missing argument"),
+    ],
+)
+def test_command_lines_that_are_none(cli: CommandLine, arguments: list[str], said: str) -> None:
+    assert said in cli.misused(*arguments)
+
+
+# ------------------------------------------------------------------ data
+
+
+def test_missing_data_says_how_to_get_it(cli: CommandLine, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSNET_DATA", str(here / "nowhere"))
+    monkeypatch.setenv("GLASSNET_CACHE", str(here / "empty"))  # no kernel is needed before the data is there
+    for command in ("train", "check"):
+        parts = cli.wrong(command, "nielsen-30")
+        assert parts["what"] == "MNIST is not on this machine."
+        assert str(here / "nowhere") in parts["where"]
+        assert str(here / "empty" / "data" / "mnist") in parts["where"]
+        assert all(name in parts["expected"] for name in PARTS)
+        assert parts["try"] == "`glassnet datasets --fetch mnist` downloads it (11 MB); or set GLASSNET_DATA to its folder"
+
+
+def test_data_that_is_nowhere_or_of_no_kind(cli: CommandLine, here: Path) -> None:
+    parts = cli.wrong("train", "digits", "--data", "nowhere")
+    assert parts["what"] == "There is no data set of this name, and no such file or folder."
+    assert parts["received"] == repr(str(here / "nowhere"))
+    Path("empty").mkdir()
+    parts = cli.wrong("train", "digits", "--data", "empty")
+    assert parts["what"] == "There is no data set in this path that can be read."
+    assert parts["where"] == str(here / "empty")
+    assert "IDX" in parts["expected"]
+    parts = cli.wrong("datasets", "--fetch", "minst")
+    assert parts["try"] == 'did you mean "mnist"?'
+
+
+IMAGES = np.zeros((60, 28, 28))
+
+
+@pytest.mark.parametrize(
+    ("place", "content", "what", "expected", "received"),
+    [
+        (
+            0,
+            struct.pack(">BBBB3I", 0, 0, 8, 3, 60, 28, 28) + bytes(1000),
+            "The file is too short: it was cut off, or its header is wrong.",
+            "47056 bytes, for 60×28×28 numbers of 1 bytes",
+            "1016 bytes",
+        ),
+        (1, b"\0\0\x08", "The file is too short: it was cut off, or its header is wrong.", "at least 8 bytes", "3 bytes"),
+        (
+            2,
+            b"\x89PNG" + bytes(100),
+            "This is no IDX file: its magic number is wrong.",
+            "00 00, then a kind of number",
+            "89 50 4e 47",
+        ),
+        (1, np.zeros(59), "There are not as many labels as pictures.", "60 labels", "59 labels"),
+        (3, np.zeros(21), "There are not as many labels as pictures.", "20 labels", "21 labels"),
+        (1, np.full(60, 10), "A label is no digit.", "0 to 9", "10"),
+        (0, np.zeros(60), "The file does not hold pictures.", "bytes in 3 dimensions", "uint8, shape (60,)"),
+        (2, np.zeros((20, 8, 8)), "The training and the test pictures differ in their shape.", "(28, 28, 1)", "(8, 8, 1)"),
+    ],
+)
+def test_damaged_idx_files(
+    cli: CommandLine,
+    idx: Callable[..., Path],
+    place: int,
+    content: Array | bytes,
+    what: str,
+    expected: str,
+    received: str,
+) -> None:
+    folder = idx({place: content})
+    parts = cli.wrong("train", "nielsen-30", "--data", folder, "--out", "a")
+    assert parts["what"] == what
+    assert PARTS[place] in parts["where"]
+    assert expected in parts["expected"]
+    assert parts["received"] == received
+
+
+def test_idx_file_that_is_missing(cli: CommandLine, idx: Callable[..., Path]) -> None:
+    folder = idx()
+    (folder / PARTS[3]).unlink()
+    parts = cli.wrong("train", "nielsen-30", "--data", folder)
+    assert parts["what"] == "The folder does not hold MNIST's four files."
+    assert parts["received"].endswith(f"lacks {PARTS[3]}")
+
+
+def test_data_that_does_not_fit_the_network(cli: CommandLine, idx: Callable[..., Path]) -> None:
+    parts = cli.wrong("train", "digits", "--set", "layers=[64,30,5]", "--set", "loss=Quadratic", "--out", "a")
+    assert parts["what"] == "A label lies beyond the network's outputs."
+    assert (parts["expected"], parts["received"]) == ("0 … 4", "9")
+    assert parts["try"] == "give the last Dense layer 10 units"
+    parts = cli.wrong("train", "digits", "--set", "layers=[63,30,10]", "--set", "loss=Quadratic", "--out", "a")
+    assert parts["what"] == "The pictures do not fit the network."
+    parts = cli.wrong("train", recipe(GOOD), "--data", idx(), "--out", "a")
+    assert parts["what"] == "The pictures do not fit the network."
+    assert "(N, 64)" in parts["expected"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers(cli: CommandLine, trained: Path, value: float) -> None:
+    images, labels = np.zeros((4, 8, 8, 1), dtype=np.float32), np.arange(4)
+    images[2, 5, 5, 0] = value
+    with pytest.raises(gn.InputError) as caught:
+        gn.Dataset(images, labels)
+    assert caught.value.what == "The pictures hold numbers that are NaN or infinite as float32."
+    assert caught.value.where == "Dataset(images), picture 2"
+    network = gn.Network.load(trained / "model.safetensors")
+    for use in (network, network.predict, network.predict_proba):
+        with pytest.raises(gn.InputError) as caught:
+            use(images)
+        assert (caught.value.what, caught.value.where) == ("A picture holds NaN or infinity.", "picture 2")
+    np.save("picture.npy", images[2])
+    parts = cli.wrong("predict", trained, "picture.npy")
+    assert parts["what"] == "The pictures hold numbers that are NaN or infinite as float32."
+    assert "picture.npy" in parts["where"]
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2, -1], [0, 1, 2, 4]])
+def test_labels_out_of_range(labels: list[int]) -> None:
+    with pytest.raises(gn.InputError) as caught:
+        gn.Dataset(np.zeros((4, 8, 8)), labels, classes=("a", "b", "c", "d"))
+    assert (caught.value.what, caught.value.where) == ("A label is out of range.", "Dataset(labels), item 3")
+    assert str(caught.value.received).startswith(str(labels[3]))
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        ({"epochs": 0}, "fit(epochs)"),
+        ({"epochs": -2}, "fit(epochs)"),
+        ({"epochs": 1.5}, "fit(epochs)"),
+        ({"batch_size": 0}, "fit(batch_size)"),
+        ({"batch_size": -1}, "fit(batch_size)"),
+    ],
+)
+def test_fit_refuses_what_can_not_be(options: dict[str, Any], where: str) -> None:
+    network = gn.Network([4, 3, 2], seed=0)
+    before = network.parameters
+    with pytest.raises(gn.InputError) as caught:
+        network.fit((np.zeros((6, 4)), np.arange(6) % 2), **options)
+    assert (caught.value.where, caught.value.expected) == (where, "1 or more")
+    np.testing.assert_array_equal(network.parameters, before)
+
+
+@pytest.mark.parametrize("rate", [0, 0.0, -1.0, float("nan"), float("inf")])
+def test_optimizers_refuse_rates(rate: float) -> None:
+    for kind in (gn.SGD, gn.Adam, gn.AdamW, gn.RMSprop):
+        with pytest.raises(gn.InputError, match=r"The learning rate must be positive\."):
+            kind(rate)
+
+
+# ------------------------------------------------------------------ model files
+
+
+def read_model(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    with safe_open(path, framework="numpy") as file:
+        names = list(file.keys())
+        return {name: file.get_tensor(name) for name in names}, json.loads(file.metadata()["glassnet"])
+
+
+def rewrite(path: Path, tensors: dict[str, Array], header: object) -> None:
+    path.write_bytes(save(tensors, {"glassnet": json.dumps(header)}))
+
+
+@pytest.fixture
+def picture() -> str:
+    np.save("picture.npy", np.zeros((8, 8), dtype=np.uint8))
+    return "picture.npy"
+
+
+@pytest.mark.parametrize("kept", [0, 5, 100, 0.5, -1])
+def test_truncated_model(cli: CommandLine, digits_run: Path, picture: str, kept: float) -> None:
+    path = digits_run / "model.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
+    for command in (("predict", digits_run, picture), ("predict", path, picture), ("evaluate", digits_run)):
+        parts = cli.wrong(*command)
+        assert parts["what"] == "The file can't be read: it is damaged, cut short, or no safetensors file."
+        assert parts["where"] == str(path)
+        assert parts["expected"] == "a model saved by glassnet"
+        assert parts["received"]
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n" + bytes(64), b"hello", b"PK\x03\x04" + bytes(200)])
+def test_model_that_is_no_safetensors_file(cli: CommandLine, digits_run: Path, picture: str, content: bytes) -> None:
+    (digits_run / "model.safetensors").write_bytes(content)
+    parts = cli.wrong("predict", digits_run, picture)
+    assert parts["what"] == "The file can't be read: it is damaged, cut short, or no safetensors file."
+
+
+def test_model_of_another_version(cli: CommandLine, digits_run: Path, picture: str) -> None:
+    path = digits_run / "model.safetensors"
+    tensors, header = read_model(path)
+    rewrite(path, tensors, {**header, "format": 2})
+    assert cli.wrong("predict", digits_run, picture) == {
+        "what": "The file has another version.",
+        "where": str(path),
+        "expected": "format 1",
+        "received": "format 2",
+        "try": "save it anew with this version of glassnet, or install the version that saved it",
+    }
+
+
+def test_model_with_wrong_arrays(cli: CommandLine, digits_run: Path, picture: str) -> None:
+    path = digits_run / "model.safetensors"
+    tensors, header = read_model(path)
+    rewrite(path, {**tensors, "dense2.weight": tensors["dense2.weight"][:, :-1].copy()}, header)
+    assert cli.wrong("predict", digits_run, picture) == {
+        "what": "An array of the file has the wrong shape.",
+        "where": f"{path}, dense2.weight",
+        "expected": "(128, 128)",
+        "received": "(128, 127)",
+    }
+    rewrite(path, {name: array for name, array in tensors.items() if name != "dense3.bias"}, header)
+    parts = cli.wrong("check", digits_run)
+    assert parts["what"] == "The file's arrays are not those of its layers."
+    assert parts["received"] == "dense3.bias is missing"
+    rewrite(path, {**tensors, "dense9.bias": tensors["dense3.bias"]}, header)
+    assert cli.wrong("evaluate", digits_run)["received"] == "dense9.bias is too many"
+    rewrite(path, {**tensors, "dense3.bias": tensors["dense3.bias"] * np.nan}, header)
+    parts = cli.wrong("evaluate", digits_run)
+    assert (parts["what"], parts["where"]) == ("An array of the file holds NaN or infinity.", f"{path}, dense3.bias")
+
+
+def test_model_with_a_wrong_header(cli: CommandLine, digits_run: Path, picture: str) -> None:
+    path = digits_run / "model.safetensors"
+    tensors, header = read_model(path)
+    for wrong in ([], "model", 5, None):
+        rewrite(path, tensors, wrong)
+        assert cli.wrong("predict", path, picture)["what"] == "The file was not saved by glassnet."
+    path.write_bytes(save(tensors))
+    parts = cli.wrong("predict", path, picture)
+    assert (parts["what"], parts["received"]) == ("The file was not saved by glassnet.", "no glassnet header")
+    for key in ("layers", "loss", "input_shape", "classes", "dtype"):
+        rewrite(path, tensors, {name: value for name, value in header.items() if name != key})
+        assert cli.wrong("predict", path, picture)["what"] == "The file's header does not describe a network."
+    path.write_bytes((digits_run / "checkpoint.safetensors").read_bytes())
+    parts = cli.wrong("predict", path, picture)
+    assert (parts["what"], parts["received"]) == ("The file is no model.", "a checkpoint")
+
+
+# ------------------------------------------------------------------ pictures
+
+
+def png_of(width: int, height: int) -> bytes:
+    """A grey PNG file that claims a size, with next to nothing in it."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "received"),
+    [
+        ("words.png", b"no picture at all", "The file is not a picture.", "other bytes"),
+        ("page.html", b"<!DOCTYPE html><p>404</p>", "The file is not a picture.", "other bytes"),
+        ("empty.png", b"", "The picture file is empty.", "0 bytes"),
+        ("bomb.png", png_of(9000, 9000), "The picture is too large to be opened safely.", "9000 × 9000 pixels"),
+        ("bigger.png", png_of(60000, 60000), "The picture is too large to be opened safely.", "far more"),
+        ("words.npy", b"no array", "The array is damaged.", "its first bytes are not those of a .npy file"),
+    ],
+)
+def test_pictures_that_are_none(cli: CommandLine, trained: Path, name: str, content: bytes, what: str, received: str) -> None:
+    Path(name).write_bytes(content)
+    parts = cli.wrong("predict", trained, name)
+    assert (parts["what"], parts["where"], parts["received"]) == (what, name, received)
+    assert cli.wrong("predict", trained, name, "--json") == parts
+
+
+def test_damaged_picture(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+    path = digit_pictures[0][0]
+    path.write_bytes(path.read_bytes()[:-30])
+    parts = cli.wrong("predict", trained, path)
+    assert parts["what"] == "The picture can't be decoded: it is damaged, cut off or of a rare kind."
+    assert parts["where"] == str(path)
+
+
+def test_picture_of_another_shape(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+    from PIL import Image
+
+    Image.new("L", (28, 20)).save("large.png")
+    good = digit_pictures[0][0]
+    parts = cli.wrong("predict", trained, good, "large.png")  # one wrong picture among good ones: nothing is said of these
+    assert parts["what"] == "The picture has another shape than the model takes."
+    assert parts["where"] == "large.png"
+    assert parts["expected"] == "(8, 8, 1), that is (height, width, channels)"
+    assert parts["received"] == "(20, 28, 1)"
+    assert "resize((8, 8))" in parts["try"]
+
+
+def test_picture_that_is_missing_or_a_folder(cli: CommandLine, trained: Path) -> None:
+    parts = cli.wrong("predict", trained, "nowhere.png")
+    assert parts["what"] == "The picture can't be read."
+    assert (parts["where"], parts["received"]) == ("nowhere.png", "No such file or directory")
+    Path("folder").mkdir()
+    parts = cli.wrong("predict", trained, "folder")
+    assert (parts["what"], parts["received"]) == ("This is not a file.", "a folder")
+
+
+# ------------------------------------------------------------------ run folders
+
+
+@pytest.mark.parametrize("out", ["file/run", "file/deep/run", "/proc/glassnet-run"])
+def test_output_folder_that_can_not_be_written(cli: CommandLine, out: str) -> None:
+    Path("file").write_text("in the way")
+    if out.startswith("/proc") and not Path("/proc").is_dir():
+        pytest.skip("there is no /proc on this system")
+    parts = cli.wrong("train", "digits", "--epochs", 1, "--out", out)
+    assert parts["what"] == "The run's folder can't be written."
+    assert parts["where"] == out
+    assert parts["received"]
+    assert parts["try"] == "choose another with --out"
+
+
+def test_output_folder_that_is_in_use(cli: CommandLine, digits_run: Path) -> None:
+    assert cli.wrong("train", "digits", "--out", digits_run) == {
+        "what": "The folder for the run is not empty.",
+        "where": str(digits_run),
+        "expected": "a new or empty folder",
+        "try": f"choose another, or go on with it: glassnet train --resume {digits_run}",
+    }
+    Path("photos").mkdir()
+    Path("photos", "cat.jpg").write_text("x")
+    parts = cli.wrong("train", "digits", "--out", "photos")
+    assert (parts["what"], parts["try"]) == ("The folder for the run is not empty.", "choose another with --out")
+    Path("file").write_text("x")
+    assert cli.wrong("train", "digits", "--out", "file")["where"] == "file"
+
+
+def test_runs_that_are_none(cli: CommandLine, picture: str) -> None:
+    Path("empty").mkdir()
+    commands = (["train", "--resume"], ["evaluate"], ["predict"], ["check"])
+    for command in commands:
+        extra = [picture] if command == ["predict"] else []
+        parts = cli.wrong(*command, "empty", *extra)
+        assert parts["what"] == "This is not a run."
+        assert parts["where"] == "empty"
+        assert parts["expected"] == "a folder with a recipe.toml, as glassnet train leaves it"
+        assert parts["received"] == "no recipe.toml in it"
+    for command in commands[:3]:
+        extra = [picture] if command == ["predict"] else []
+        parts = cli.wrong(*command, "nowhere", *extra)
+        assert (parts["what"], parts["received"]) == ("This is not a run.", "no such folder")
+
+
+def test_run_without_a_model_says_how_to_go_on(cli: CommandLine, digits_run: Path, picture: str) -> None:
+    (digits_run / "model.safetensors").unlink()
+    for command in (["evaluate", digits_run], ["check", digits_run], ["predict", digits_run, picture]):
+        parts = cli.wrong(*command)
+        assert parts["what"] == "The run has no model yet: its training was cut off."
+        assert parts["try"] == f"glassnet train --resume {digits_run}"
+
+
+def test_run_with_a_damaged_history(cli: CommandLine, digits_run: Path) -> None:
+    for text in ("{", '{"epoch": 1}\n', "[]\n"):
+        (digits_run / "history.jsonl").write_text(text)
+        parts = cli.wrong("evaluate", digits_run)
+        assert parts["what"] == "The run's history can't be read."
+        assert parts["where"] == str(digits_run / "history.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "expected", "received"),
+    [
+        ("seed=5", "seed", "5", "0"),
+        ("batch_size=16", "batch_size", "16", "32"),
+        ("optimizer=AdamW", "optimizer", "'learning_rate': 0.001", "OneCycle"),
+        ("loss=Quadratic", "loss", "{'type': 'Quadratic'}", "SoftmaxCrossEntropy"),
+        ('regularizer="L2"', "regularizer", "'L2'", "Regularizer"),
+        ("layers=[64,10]", "layers", "4", "9"),
+    ],
+)
+def test_checkpoint_of_another_training(
+    cli: CommandLine, digits_run: Path, change: str, where: str, expected: str, received: str
+) -> None:
+    parts = cli.wrong("train", "--resume", digits_run, "--set", change)
+    assert parts["what"] == "The checkpoint belongs to another training."
+    assert parts["where"] == f"{digits_run / 'checkpoint.safetensors'}, {where}"
+    assert expected in parts["expected"]
+    assert received in parts["received"]
+    assert parts["try"] == "go on with the same settings, or start anew in another folder"
+
+
+def test_checkpoint_of_the_same_shapes_but_other_layers(cli: CommandLine, digits_run: Path) -> None:
+    recipe = digits_run / "recipe.toml"
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace('"ReLU"', '"Tanh"', 1), encoding="utf-8")
+    parts = cli.wrong("train", "--resume", digits_run)
+    assert parts["what"] == "The checkpoint belongs to another training."
+    assert parts["where"].endswith(", layer 4")
+    assert (parts["expected"], parts["received"]) == ("{'type': 'Tanh'}", "{'type': 'ReLU'}")
+
+
+def test_checkpoint_that_is_damaged(cli: CommandLine, digits_run: Path) -> None:
+    path = digits_run / "checkpoint.safetensors"
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    parts = cli.wrong("train", "--resume", digits_run)
+    assert parts["what"] == "The file can't be read: it is damaged, cut short, or no safetensors file."
+    assert parts["expected"] == "a checkpoint saved by glassnet"
+    path.write_bytes(content)
+    tensors, header = read_model(path)
+    rewrite(path, tensors, {**header, "format": 99})
+    assert cli.wrong("train", "--resume", digits_run)["received"] == "format 99"
+    rewrite(path, {**tensors, "first": tensors["first"][:-1].copy()}, header)
+    parts = cli.wrong("train", "--resume", digits_run)
+    assert parts["what"] == "An array of the checkpoint does not fit the network."
+    assert parts["where"] == f"{path}, first"
+    for name in ("parameters", "second"):
+        rewrite(path, {key: array for key, array in tensors.items() if key != name}, header)
+        parts = cli.wrong("train", "--resume", digits_run)
+        assert parts["what"] == "The checkpoint does not hold what it should."
+        assert name in parts["received"]
+    path.write_bytes((digits_run / "model.safetensors").read_bytes())
+    parts = cli.wrong("train", "--resume", digits_run)
+    assert (parts["what"], parts["received"]) == ("The file is no checkpoint.", "a model")

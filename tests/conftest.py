@@ -1,0 +1,55 @@
+"""What many tests share: central differences, relative errors, small data, and Hypothesis without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+settings.register_profile("glassnet", deadline=None, print_blob=True)
+settings.load_profile("glassnet")
+
+Array = np.ndarray[Any, Any]
+
+
+def _central_differences(cost: Callable[[], float], w: Array, epsilon: float = 1e-5) -> Array:
+    """∂cost/∂w for every element of the float64 array w, which is changed and put back."""
+    flat, found = w.reshape(-1), np.empty(w.size)
+    assert np.shares_memory(flat, w)
+    for i in range(w.size):
+        kept = flat[i]
+        flat[i] = kept + epsilon
+        above = cost()
+        flat[i] = kept - epsilon
+        found[i] = (above - cost()) / (2 * epsilon)
+        flat[i] = kept
+    return found.reshape(w.shape)
+
+
+def _relative_error(found: Array, wanted: Array) -> float:
+    """‖a − b‖ / (‖a‖ + ‖b‖), 0 where both are zero."""
+    assert found.shape == wanted.shape
+    size = float(np.linalg.norm(found) + np.linalg.norm(wanted))
+    return float(np.linalg.norm(found - wanted)) / size if size else 0.0
+
+
+@pytest.fixture(scope="session")
+def central_differences() -> Callable[..., Array]:
+    return _central_differences
+
+
+@pytest.fixture(scope="session")
+def relative_error() -> Callable[[Array, Array], float]:
+    return _relative_error
+
+
+@pytest.fixture(scope="session")
+def blobs() -> tuple[Array, Array]:
+    """Three overlapping clouds of 90 points in 6 dimensions, float32: quickly learnt, never perfectly."""
+    rng = np.random.default_rng(7)
+    labels = np.arange(90) % 3
+    centres = rng.standard_normal((3, 6))
+    return (centres[labels] + 0.8 * rng.standard_normal((90, 6))).astype(np.float32), labels

@@ -1,0 +1,249 @@
+"""The contract that every layer keeps. A layer that is not among CASES fails the suite."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glassnet.execution import CompiledTrainer, Forward, ReferenceTrainer, make_trainer, use_kernels
+from glassnet.initializers import Normal
+from glassnet.layers import LAYERS, Dense, Flatten, Layer, as_layer
+from glassnet.losses import SoftmaxCrossEntropy
+from glassnet.network import Network
+from glassnet.optimizers import SGD
+
+Array = np.ndarray[Any, Any]
+Case = tuple[Callable[[], Layer], tuple[int, ...]]
+
+ANY_SHAPE = ((7,), (1,), (2, 3, 2))
+CASES: dict[str, list[Case]] = {
+    **{
+        name: [(LAYERS[name], shape) for shape in ANY_SHAPE]
+        for name in ("Pixels", "Flatten", "Sigmoid", "Tanh", "ReLU", "LeakyReLU", "GELU", "Softmax", "Dropout")
+    },
+    "Scale": [(lambda: LAYERS["Scale"](factor=-1.5, offset=0.25), shape) for shape in ANY_SHAPE]
+    + [(lambda: LAYERS["Scale"](factor=1 / 255), (7,))],
+    "Standardize": [(LAYERS["Standardize"], shape) for shape in ANY_SHAPE]
+    + [(lambda: LAYERS["Standardize"](mean=[0.1, -0.2], std=[2.0, 0.5]), (2, 3, 2))],
+    "Dense": [
+        (lambda: Dense(4), (7,)),
+        (lambda: Dense(1, use_bias=False), (5,)),
+        (lambda: Dense(3, initializer=Normal(0.5), bias_initializer=Normal()), (1,)),
+        (lambda: Dense(33), (17,)),
+    ],
+}
+CASES["LeakyReLU"].append((lambda: LAYERS["LeakyReLU"](slope=0.3), (7,)))
+CASES["Dropout"].append((lambda: LAYERS["Dropout"](rate=0.2), (7,)))
+
+ALL = [
+    pytest.param(factory, shape, id=f"{name}-{'x'.join(map(str, shape))}-{number}")
+    for name, cases in CASES.items()
+    for number, (factory, shape) in enumerate(cases)
+]
+each_layer = pytest.mark.parametrize(("factory", "shape"), ALL)
+
+
+def pictures(shape: tuple[int, ...], count: int = 5, seed: int = 3) -> Array:
+    """Float64 pictures; no value lies within 0.05 of the kink at 0."""
+    x = np.random.default_rng(seed).standard_normal((count, *shape))
+    return np.where(np.abs(x) < 0.05, x + 0.1, x)
+
+
+def built(factory: Callable[[], Layer], shape: tuple[int, ...]) -> tuple[Layer, tuple[int, ...]]:
+    """The layer with random parameters, biases too, and with statistics; and its output shape."""
+    layer, rng = factory(), np.random.default_rng(1)
+    shape_out = layer.build(shape, rng)
+    for array in layer.parameters.values():
+        array[...] = rng.standard_normal(array.shape)
+    if not layer.adapted:
+        layer.adapt(pictures(shape, 20))
+    return layer, shape_out
+
+
+def around(factory: Callable[[], Layer], shape: tuple[int, ...], dtype: str = "float32") -> Network:
+    """A network with the layer at its start and once more between two dense layers."""
+    features = int(np.prod(shape))
+    inside = factory()
+    if getattr(inside, "mean", None) is not None:  # given for pictures of this shape alone
+        inside = LAYERS["Standardize"]()
+    return Network(
+        [factory(), Flatten(), Dense(features), inside, Dense(3)],
+        input_shape=shape,
+        loss=SoftmaxCrossEntropy(),
+        seed=5,
+        dtype=dtype,
+    )
+
+
+def inside_kernels(net: Network) -> bool:
+    """All layers run on the kernels, save a softmax over pictures that are not flat."""
+    return not any(
+        type(layer).__name__ == "Softmax" and len(shape) > 1 for layer, shape in zip(net.layers, net.shapes, strict=False)
+    )
+
+
+def test_every_layer_is_held_to_the_contract() -> None:
+    assert set(CASES) == set(LAYERS)
+
+
+@each_layer
+@pytest.mark.parametrize("training", [False, True], ids=["asked", "training"])
+def test_gradients_are_those_of_central_differences(
+    factory: Any, shape: Any, training: bool, central_differences: Any, relative_error: Any
+) -> None:
+    layer, shape_out = built(factory, shape)
+    x = pictures(shape)
+    direction = np.random.default_rng(2).standard_normal((len(x), *shape_out))
+
+    def forward() -> Any:
+        return layer.forward(x, training=training, rng=np.random.default_rng(4))
+
+    def cost() -> float:
+        return float((forward()[0] * direction).sum())
+
+    dx, gradients = forward()[1](direction)
+    assert dx.shape == x.shape
+    assert relative_error(dx, central_differences(cost, x)) < 1e-7
+    assert gradients.keys() == layer.parameters.keys()
+    for name, array in layer.parameters.items():
+        assert gradients[name].shape == array.shape
+        assert relative_error(gradients[name], central_differences(cost, array)) < 1e-7
+
+
+@each_layer
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_shape_is_the_one_that_build_promises(factory: Any, shape: Any, count: int) -> None:
+    layer, shape_out = built(factory, shape)
+    x = pictures(shape)
+    y, backward = layer.forward(x[:count])
+    assert y.shape == (count, *shape_out)
+    assert backward(np.ones_like(y))[0].shape == (count, *shape)
+    np.testing.assert_allclose(y, layer.forward(x)[0][:count], rtol=1e-12, atol=1e-15)  # each picture by itself
+
+
+@each_layer
+def test_operations_count_is_a_number(factory: Any, shape: Any) -> None:
+    layer, shape_out = built(factory, shape)
+    assert layer.operations(shape) == (int(np.prod(shape)) * shape_out[0] if isinstance(layer, Dense) else 0)
+
+
+@each_layer
+def test_input_is_left_alone_and_passes_do_not_disturb_each_other(factory: Any, shape: Any) -> None:
+    layer, shape_out = built(factory, shape)
+    first, second = pictures(shape, seed=3), pictures(shape, count=2, seed=4)
+    kept = first.copy()
+    dy, other = np.ones((5, *shape_out)), np.full((2, *shape_out), -2.0)
+    y, backward = layer.forward(first)
+    y_kept = y.copy()
+    alone = backward(dy)
+    layer.forward(second)[1](other)
+    again = backward(dy)
+    np.testing.assert_array_equal(layer.forward(first)[0], y_kept)
+    np.testing.assert_array_equal(first, kept)
+    np.testing.assert_array_equal(y, y_kept)
+    np.testing.assert_array_equal(dy, np.ones_like(dy))
+    np.testing.assert_array_equal(alone[0], again[0])
+    for name, gradient in alone[1].items():
+        np.testing.assert_array_equal(gradient, again[1][name])
+
+
+@each_layer
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_network_computes_in_its_own_float_type(factory: Any, shape: Any, dtype: str) -> None:
+    net = around(factory, shape, dtype)
+    x = pictures(shape)
+    net.adapt(x)
+    y, back = net.forward(net.rows(x))
+    dx, gradients = back(np.ones_like(y))
+    assert {y.dtype, net(x).dtype, net.flat.dtype} == {np.dtype(dtype)}
+    assert net(x.astype(np.float32)).dtype == dtype
+    if dtype == "float64":
+        assert {dx.dtype, *(g.dtype for found in gradients for g in found.values())} == {np.dtype(dtype)}
+
+
+@each_layer
+@pytest.mark.parametrize("kind", ["float32", "uint8"])
+@pytest.mark.parametrize("count", [1, 7])
+def test_kernels_agree_with_the_reference(factory: Any, shape: Any, kind: str, count: int) -> None:
+    net = around(factory, shape)
+    x = pictures(shape, 20)
+    x = x.astype(np.float32) if kind == "float32" else (40 * np.abs(x)).clip(0, 255).astype(np.uint8)
+    net.adapt(x)
+    exact, x, labels = net.astype("float64"), x[:count], np.arange(count) % 3
+    rows, exact_rows = net.rows(x), exact.rows(x)
+    for purpose in ("raw", "outputs"):
+        wanted = Forward(exact).outputs(exact_rows, purpose)[0]
+        found = Forward(net).outputs(rows, purpose)[0]
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(wanted).max())))
+    np.testing.assert_allclose(
+        Forward(net).costs(rows, labels)[0], Forward(exact).costs(exact_rows, labels)[0], rtol=2e-5, atol=2e-5
+    )
+    options: dict[str, Any] = {"batch_size": 3, "optimizer": SGD(0.01, momentum=0.5), "weights": None, "threads": 1}
+    compiled = make_trainer(net, rows, labels, **options)
+    assert isinstance(compiled, CompiledTrainer) == use_kernels(net) == (inside_kernels(net))
+    reference = ReferenceTrainer(exact, exact_rows, labels, **options)
+    steps, order = -(-count // 3), np.random.default_rng(8).permutation(count)
+    for trainer in (compiled, reference):  # the same generator: the same masks
+        trainer.begin_epoch(order, np.full(steps, 0.01), np.random.default_rng(9))
+        trainer.run(0, steps, 0)
+    np.testing.assert_allclose(compiled.costs, reference.costs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(net.flat, exact.flat, rtol=0, atol=2e-5 * max(1.0, float(np.abs(exact.flat).max())))
+
+
+@each_layer
+def test_saved_and_loaded_it_is_the_same(factory: Any, shape: Any, tmp_path: Path) -> None:
+    net = around(factory, shape)
+    x = pictures(shape, 20).astype(np.float32)
+    net.fit((x, np.arange(20) % 3), epochs=1, seed=1)
+    net.save(tmp_path / "model.safetensors")
+    loaded = Network.load(tmp_path / "model.safetensors")
+    assert loaded.describe() == net.describe()
+    for mine, theirs in zip(net.layers, loaded.layers, strict=True):
+        for part in ("parameters", "statistics"):
+            assert getattr(mine, part).keys() == getattr(theirs, part).keys()
+            for name, array in getattr(mine, part).items():
+                np.testing.assert_array_equal(array, getattr(theirs, part)[name])
+    np.testing.assert_array_equal(net(x), loaded(x))
+    before = loaded.parameters  # a loaded network does not take its statistics anew
+    loaded.adapt(x[:3])
+    np.testing.assert_array_equal(net(x), loaded(x))
+    np.testing.assert_array_equal(before, loaded.parameters)
+
+
+@each_layer
+def test_described_and_made_again_it_is_the_same(factory: Any, shape: Any) -> None:
+    layer = factory()
+    described = json.loads(json.dumps(layer.describe()))
+    again = as_layer(described, "here")
+    assert type(again) is type(layer)
+    assert again.describe() == layer.describe() == described
+    assert repr(again) == repr(layer)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.5, 0.9])
+def test_dropout_draws_the_same_mask_compiled_and_in_numpy(rate: float) -> None:
+    """The gradient of a lone unit is the mask itself, on a picture of ones."""
+
+    def network(dtype: str) -> Network:
+        return Network([LAYERS["Dropout"](rate), Dense(1)], input_shape=(1000,), seed=1, dtype=dtype)
+
+    rows, masks = np.ones((1, 1000), dtype=np.float32), []
+    for dtype, kind in (("float32", CompiledTrainer), ("float64", ReferenceTrainer)):
+        net = network(dtype)
+        trainer = kind(
+            net, rows.astype(dtype), np.zeros(1, np.int64), batch_size=1, optimizer=SGD(1e-6), weights=None, threads=1
+        )
+        for _ in range(3):  # three epochs of one step: each draws anew
+            trainer.begin_epoch(np.arange(1), np.full(1, 1e-6), np.random.default_rng(len(masks)))
+            trainer.run(0, 1, 0, keep_gradient=True)
+            masks.append(trainer.gradient[:1000] != 0)
+    again = [np.random.default_rng(i) for i in range(3)]
+    reference = [LAYERS["Dropout"](rate).forward(rows, training=True, rng=rng)[0][0] != 0 for rng in again]
+    for i in range(3):
+        np.testing.assert_array_equal(masks[i], reference[i])
+        assert abs(masks[i].mean() - (1 - rate)) < 0.06

@@ -1,0 +1,275 @@
+"""The gradient check finds what is right right, and a fault planted in any layer or cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import glassnet as gn
+from glassnet import reference
+from glassnet.gradient_check import GradientCheck
+from glassnet.initializers import Normal
+from glassnet.layers import LAYERS, as_layer
+from glassnet.losses import LOSSES
+
+Array = np.ndarray[Any, Any]
+Backward = Callable[[Array], tuple[Array, dict[str, Array]]]
+
+
+def tutorial(loss: str) -> tuple[gn.Network, Array, Array]:
+    """Andrew Ng's: 3-5-3, five examples, weights and inputs sin 1, sin 2, …, scaled by a tenth."""
+    layers = [gn.Dense(5), gn.Sigmoid(), gn.Dense(3), gn.Sigmoid()]
+    network = gn.Network(layers, loss=loss, input_shape=(3,), dtype="float64", seed=0)
+    network.parameters = np.sin(np.arange(1, network.parameters.size + 1)) / 10
+    images = (np.sin(np.arange(1, 16)) / 10).reshape(5, 3)
+    return network, images, np.arange(1, 6) % 3
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+def test_the_tutorials_network(loss: str) -> None:
+    network, images, labels = tutorial(loss)
+    found = gn.check_gradients(network, images, labels)
+    assert found.relative_error <= 1e-9
+    assert found.passed
+    assert found.checked == found.total == 3 * 5 + 5 + 5 * 3 + 3
+    assert len(found.parameters) == found.total
+    assert found.directions == ()
+    assert set(found.arrays) == {"dense1.weight", "dense1.bias", "dense2.weight", "dense2.bias"}
+    assert "gradient check: right" in str(found)
+
+
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize("regularizer", [None, gn.L2(0.1), gn.L1(0.1), gn.L1L2(0.1, 0.2)])
+def test_the_tutorials_network_with_penalties(loss: str, regularizer: Any) -> None:
+    network, images, labels = tutorial(loss)
+    layers = list(network.layers)
+    penalised = gn.Network(layers, loss=loss, input_shape=(3,), dtype="float64", regularizer=regularizer, seed=0)
+    assert gn.check_gradients(penalised, images, labels).relative_error <= 1e-9
+
+
+def test_the_parameters_are_left_as_they_were() -> None:
+    network, images, labels = tutorial("Quadratic")
+    before = network.parameters
+    gn.check_gradients(network, images, labels)
+    np.testing.assert_array_equal(network.parameters, before)
+
+
+def test_the_trained_digits_network_passes() -> None:
+    splits = gn.load_dataset("digits")
+    recipe = gn.load_recipe("digits")
+    network = recipe.make_network(splits)
+    network.fit(splits.train, 30, optimizer=recipe.make_optimizer(), seed=0)
+    found = gn.check_gradients(network, splits.train[:20])
+    assert found.passed
+    assert found.checked < found.total == network.parameters.size
+    assert len(found.directions) == 10
+
+
+# ------------------------------------------------------------------ planted faults
+
+# A network in which each kind of layer stands behind parameters, so that what it hands back matters.
+PLACES: dict[str, Any] = {
+    "Pixels": gn.Pixels,
+    "Scale": lambda: gn.Scale(0.5, 0.1),
+    "Standardize": lambda: gn.Standardize(0.1, 0.7),
+    "Flatten": gn.Flatten,
+    "Dense": lambda: gn.Dense(5, initializer=Normal(), bias_initializer=Normal()),
+    "Sigmoid": gn.Sigmoid,
+    "Tanh": gn.Tanh,
+    "ReLU": gn.ReLU,
+    "LeakyReLU": lambda: gn.LeakyReLU(0.3),
+    "GELU": gn.GELU,
+    "Softmax": gn.Softmax,
+    "Dropout": lambda: gn.Dropout(0.5),
+}
+SMALL, LARGE = 6, 60  # units of the first layer: 2,000 parameters lie between the two
+
+
+def network_with(name: str, units: int, loss: str = "SoftmaxCrossEntropy") -> tuple[gn.Network, Array, Array]:
+    inputs = 4 if units == SMALL else 40
+    layers = [gn.Dense(units, initializer=Normal(), bias_initializer=Normal()), PLACES[name](), gn.Dense(3)]
+    network = gn.Network(layers, loss=loss, input_shape=(inputs,), dtype="float64", seed=1)
+    images = np.random.default_rng(2).standard_normal((8, inputs)) / np.sqrt(inputs)
+    return network, images, np.arange(8) % 3
+
+
+def check(name: str, units: int = SMALL, loss: str = "SoftmaxCrossEntropy") -> GradientCheck:
+    return gn.check_gradients(*network_with(name, units, loss))
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, kind: type[gn.Layer], change: Callable[[Array, dict[str, Array]], Any]) -> None:
+    """Let `change` spoil what every layer of a kind gives back from backward."""
+    forward = kind.forward
+
+    def spoilt(self: gn.Layer, x: Array, **options: Any) -> tuple[Array, Backward]:
+        y, backward = forward(self, x, **options)
+        return y, lambda dy: change(*backward(dy))
+
+    monkeypatch.setattr(kind, "forward", spoilt)
+
+
+def test_every_kind_of_layer_has_its_place() -> None:
+    assert set(PLACES) == set(LAYERS)
+    for name, make in PLACES.items():
+        assert type(make()) is LAYERS[name]
+        assert isinstance(as_layer(make().describe(), "here"), LAYERS[name])
+
+
+@pytest.mark.parametrize("units", [SMALL, LARGE])
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_without_a_fault_it_passes(name: str, units: int) -> None:
+    found = check(name, units)
+    assert found.passed, str(found)
+    assert found.relative_error < 1e-7
+    assert (found.checked == found.total) == (units == SMALL)
+    assert bool(found.directions) == (units == LARGE)
+
+
+@pytest.mark.parametrize("units", [SMALL, LARGE])
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_a_gradient_a_thousandth_off_is_found_in_any_layer(monkeypatch: pytest.MonkeyPatch, name: str, units: int) -> None:
+    plant(monkeypatch, LAYERS[name], lambda dx, found: (1.001 * dx, found))
+    result = check(name, units)
+    assert not result.passed
+    assert "gradient check: WRONG" in str(result)
+    assert result.worst.name.startswith("dense1.")  # what lies before the fault is wrong
+    assert result.arrays["dense1.weight"] > 1e-4 > result.arrays["dense3.weight" if name == "Dense" else "dense2.weight"]
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_a_gradient_that_does_not_come_through_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    plant(monkeypatch, LAYERS[name], lambda dx, found: (np.zeros_like(dx), found))
+    assert not check(name).passed
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_one_picture_forgotten_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def forget(dx: Array, found: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+        dx = dx.copy()
+        dx[-1] = 0
+        return dx, found
+
+    plant(monkeypatch, LAYERS[name], forget)
+    assert not check(name).passed
+
+
+WITH_PARAMETERS = [
+    (name, key)
+    for name in sorted(PLACES)
+    for key in network_with(name, SMALL)[0].layers[1].parameters
+]  # fmt: skip
+
+
+def test_some_layers_have_parameters() -> None:
+    assert ("Dense", "weight") in WITH_PARAMETERS
+    assert ("Dense", "bias") in WITH_PARAMETERS
+
+
+@pytest.mark.parametrize("units", [SMALL, LARGE])
+@pytest.mark.parametrize(("name", "key"), WITH_PARAMETERS)
+def test_the_worst_names_the_array(monkeypatch: pytest.MonkeyPatch, name: str, key: str, units: int) -> None:
+    plant(monkeypatch, LAYERS[name], lambda dx, found: (dx, {**found, key: 1.001 * found[key]}))
+    result = check(name, units)
+    assert not result.passed
+    assert result.worst.name.partition("[")[0].endswith(f".{key}")
+    others = [error for array, error in result.arrays.items() if not array.endswith(f".{key}")]
+    assert max(others) < 1e-7 < 1e-4 < min(error for array, error in result.arrays.items() if array.endswith(f".{key}"))
+
+
+@pytest.mark.parametrize("place", [(0, 0), (3, 2), (5, 2)])
+def test_a_single_wrong_element_is_named(monkeypatch: pytest.MonkeyPatch, place: tuple[int, int]) -> None:
+    def spoil(dx: Array, found: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+        weight = found["weight"].copy()
+        if weight.shape == (SMALL, 3):  # the last layer's
+            weight[place] += 1e-3
+        return dx, {**found, "weight": weight}
+
+    plant(monkeypatch, gn.Dense, spoil)
+    result = check("Sigmoid")
+    assert not result.passed
+    assert result.worst.name == f"dense2.weight[{place[0]}, {place[1]}]"
+    assert result.worst.gradient - result.worst.numerical == pytest.approx(1e-3, rel=1e-4)
+
+
+# The faults that people make: a term or a factor forgotten, a transpose or a sum missed.
+SLIPS: dict[str, tuple[str, str, Callable[..., Any]]] = {
+    "sigmoid without 1 − y": ("Sigmoid", "sigmoid_backward", lambda dy, y: dy * y),
+    "sigmoid's derivative of x, not y": (
+        "Sigmoid", "sigmoid_backward", lambda dy, y: dy * reference.sigmoid(y) * (1 - reference.sigmoid(y)),
+    ),
+    "tanh without the square": ("Tanh", "tanh_backward", lambda dy, y: dy * (1 - y)),
+    "ReLU that lets all through": ("ReLU", "leaky_relu_backward", lambda dy, x, slope: dy),
+    "leaky ReLU without its slope": ("LeakyReLU", "leaky_relu_backward", lambda dy, x, slope: dy * (x > 0)),
+    "softmax without its sum": ("Softmax", "softmax_backward", lambda dy, y: dy * y),
+    "softmax, its diagonal only": ("Softmax", "softmax_backward", lambda dy, y: dy * y * (1 - y)),
+    "bias: mean, not sum": (
+        "Dense", "dense_backward", lambda dy, x, weight: (dy @ weight.T, x.T @ dy, dy.mean(axis=0)),
+    ),
+    "weight taken before the gradient": (  # the framework tutorial's fault: multiplied by the weight first
+        "Dense", "dense_backward", lambda dy, x, weight: (dy @ weight.T, x.T @ dy * weight, dy.sum(axis=0)),
+    ),
+    "input: sign of the weight only": (
+        "Dense", "dense_backward", lambda dy, x, weight: (dy @ np.sign(weight).T, x.T @ dy, dy.sum(axis=0)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_slips_of_the_pen_are_found(monkeypatch: pytest.MonkeyPatch, slip: str) -> None:
+    name, function, wrong = SLIPS[slip]
+    assert check(name).passed
+    monkeypatch.setattr(reference, function, wrong)
+    assert not check(name).passed
+
+
+def test_a_gelu_without_its_second_term_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The derivative is Φ(x) + x·φ(x)."""
+
+    def first_term(dy: Array, x: Array) -> Array:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return dy * np.where(x == 0, 0.5, reference.gelu(x) / x)
+
+    monkeypatch.setattr(reference, "gelu_backward", first_term)
+    assert not check("GELU").passed
+
+
+@pytest.mark.parametrize("units", [SMALL, LARGE])
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_a_fault_in_a_cost_is_found(monkeypatch: pytest.MonkeyPatch, name: str, units: int) -> None:
+    kind = LOSSES[name]
+    right = kind.value_and_gradient
+    assert check("Tanh", units, name).passed
+
+    def wrong(self: Any, z: Array, target: Array) -> tuple[Array, Array]:
+        costs, dz = right(self, z, target)
+        return costs, 1.001 * dz
+
+    monkeypatch.setattr(kind, "value_and_gradient", wrong)
+    assert not check("Tanh", units, name).passed
+
+
+@pytest.mark.parametrize("regularizer", [gn.L2(0.01), gn.L1(0.01)])
+def test_a_forgotten_penalty_is_found(monkeypatch: pytest.MonkeyPatch, regularizer: Any) -> None:
+    layers = [gn.Dense(6), gn.Tanh(), gn.Dense(3)]
+    network = gn.Network(layers, input_shape=(4,), regularizer=regularizer, dtype="float64", seed=1)
+    images, labels = np.random.default_rng(2).standard_normal((8, 4)), np.arange(8) % 3
+    assert gn.check_gradients(network, images, labels).passed
+    right = gn.Network.penalty_and_gradient
+    monkeypatch.setattr(gn.Network, "penalty_and_gradient", lambda self: (right(self)[0], 0.99 * right(self)[1]))
+    result = gn.check_gradients(network, images, labels)
+    assert not result.passed
+    assert ".weight" in result.worst.name
+
+
+def test_what_can_not_be_checked_is_refused() -> None:
+    network = gn.Network([gn.Flatten(), gn.Sigmoid()], input_shape=(3,), seed=0)
+    with pytest.raises(gn.InputError, match=r"The network has no parameters to check\."):
+        gn.check_gradients(network, np.zeros((2, 3)), np.arange(2))
+    network, images, _ = tutorial("Quadratic")
+    with pytest.raises(gn.InputError, match=r"Labels are needed\."):
+        gn.check_gradients(network, images)
+    with pytest.raises(gn.InputError, match=r"A label lies beyond the network's outputs\."):
+        gn.check_gradients(network, images, np.full(5, 3))

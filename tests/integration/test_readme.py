@@ -1,0 +1,220 @@
+"""Every code block of the README and the docs runs, in order, one file after the other in a folder of its own."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glassnet.cli.console import run_app
+from glassnet.cli.main import app
+from glassnet.data import find_mnist
+
+ROOT = Path(__file__).parents[2]
+FILES = [Path("README.md"), Path("README.zh-CN.md"), *sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/*.md"))]
+BLOCK = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w-]*)[^\n]*\n(?P<body>.*?)^ *(?P=fence) *$", re.M | re.S)
+SHELL, PYTHON = ("console", "sh", "bash", "shell"), ("python", "py")
+NOT_RUN = ("make", "pip", "git", "cd", "python", "python3", "uv", "pipx", "export", "source", ".", "ls", "open", "cat")
+MNIST = re.compile(r"mnist|nielsen", re.I)
+LONG = 5  # epochs of a recipe for MNIST that are enough to see that it runs
+
+
+@dataclass
+class Block:
+    language: str
+    body: str
+    line: int
+
+    @property
+    def needs_mnist(self) -> bool:
+        return MNIST.search(self.body) is not None
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands of a shell block: what follows `$ ` in a transcript, else every line."""
+        lines = re.sub(r"\\\n", " ", self.body).splitlines()
+        if self.language == "console" or any(line.startswith("$ ") for line in lines):
+            return [line[2:] for line in lines if line.startswith("$ ")]
+        return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def blocks_of(text: str) -> list[Block]:
+    found = []
+    for match in BLOCK.finditer(text):
+        if match["language"] in SHELL + PYTHON:
+            body = re.sub(rf"^{match['indent']}", "", match["body"], flags=re.M)
+            found.append(Block(match["language"], body, text.count("\n", 0, match.start()) + 1))
+    return found
+
+
+def read(path: Path) -> list[Block]:
+    if not (ROOT / path).is_file():
+        pytest.skip(f"{path} is not written yet")
+    return blocks_of((ROOT / path).read_text(encoding="utf-8"))
+
+
+@dataclass
+class Reader:
+    """Someone who types every block of a file, one after the other."""
+
+    name: str
+    namespace: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
+
+    def run(self, block: Block) -> None:
+        where = f"{self.name}, line {block.line}"
+        if block.language in PYTHON:
+            code = compile("\n" * block.line + block.body, self.name, "exec")
+            try:
+                exec(code, self.namespace)
+            except Exception:
+                pytest.fail(f"{where}: this block fails.\n{block.body}\n{traceback.format_exc()}", pytrace=False)
+        else:
+            for command in block.commands:
+                self.command(command, where)
+
+    def command(self, text: str, where: str) -> None:
+        words = shlex.split(text, comments=True)
+        while words and re.fullmatch(r"[A-Z_]+=\S*", words[0]):
+            words = words[1:]
+        if words[:2] == ["make", "demo"]:
+            words = ["glassnet"]
+            for line in demo():
+                self.command(line, where)
+            return
+        if not words or words[0] in NOT_RUN:
+            return
+        assert words[0] == "glassnet", f"{where}: what is this command? {text}"
+        arguments = words[1:]
+        if arguments[:1] in (["bench"], ["serve"]) or "--fetch" in arguments:  # minutes, for ever, the network
+            arguments = [arguments[0], "--help"]
+        if arguments[:1] == ["train"] and MNIST.search(text) and "--epochs" not in arguments:
+            arguments += ["--epochs", str(LONG)]
+        if arguments[:1] == ["predict"]:
+            provide_pictures(arguments[1], arguments[2:])
+        code = run_app(app, arguments)
+        assert code == 0, f"{where}: `{text}` ends with {code}"
+
+
+def demo() -> list[str]:
+    """The glassnet commands of `make demo`."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", text, re.M)
+    assert recipe
+    return [f"glassnet {match}" for match in re.findall(r"^\t\S*glassnet (.*)$", recipe[1], re.M)]
+
+
+def provide_pictures(run: str, names: list[str]) -> None:
+    """The pictures that the reader is to have: digits of the size that the network takes."""
+    from PIL import Image
+
+    from glassnet.data import read_digits
+    from glassnet.network import Network
+
+    path = Path(run)
+    height, width, _ = Network.load(path if path.is_file() else path / "model.safetensors").input_shape
+    picture = Image.fromarray(read_digits().train.images[0, :, :, 0]).resize((width, height))
+    for name in names:
+        if Path(name).suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp") and not Path(name).exists():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            picture.save(name)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_every_block_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = read(path)
+    if path.name.startswith("README"):
+        assert blocks, f"{path} shows no code"
+    monkeypatch.chdir(tmp_path)
+    reader = Reader(str(path))
+    there = find_mnist() is not None
+    for block in blocks:
+        if there or not block.needs_mnist:
+            reader.run(block)
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_no_block_is_left_out(path: Path) -> None:
+    left = [block.line for block in read(path) if block.needs_mnist]
+    if left and find_mnist() is None:
+        lines = ", ".join(map(str, left))
+        pytest.skip(f"MNIST is not here (set GLASSNET_DATA): the blocks in lines {lines} of {path} were not run")
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name.startswith("README")], ids=str)
+def test_links_to_files_lead_somewhere(path: Path) -> None:
+    read(path)
+    text = (ROOT / path).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)|(?:src|href)=\"([^\"#]+)\"", text)
+    for target in (first or second for first, second in targets):
+        if not re.match(r"[a-z]+:", target):
+            assert (ROOT / path.parent / target).exists(), f"{path}: {target} leads nowhere"
+
+
+# ------------------------------------------------------------------ the reading itself
+
+SAMPLE = """
+Text.
+
+```python
+a = 1
+```
+
+```console
+$ glassnet --version     # a comment
+glassnet 0.1.0
+$ make test
+```
+
+1. In a list:
+
+   ```sh
+   # all at once
+   glassnet recipes \\
+     digits
+   ```
+
+```text
+not code
+```
+
+```
+nor this
+```
+"""
+
+
+def test_blocks_are_found() -> None:
+    python, console, shell = blocks_of(SAMPLE)
+    assert (python.language, python.body, python.line) == ("python", "a = 1\n", 4)
+    assert console.commands == ["glassnet --version     # a comment", "make test"]
+    assert [" ".join(command.split()) for command in shell.commands] == ["glassnet recipes digits"]
+    assert not python.needs_mnist
+    assert Block("sh", "glassnet train nielsen-30", 1).needs_mnist
+
+
+def test_blocks_share_what_came_before(capsys: pytest.CaptureFixture[str]) -> None:
+    reader = Reader("sample")
+    for block in blocks_of(SAMPLE):
+        reader.run(block)
+    reader.run(Block("python", "b = a + 1", 1))
+    assert reader.namespace["b"] == 2
+    out = capsys.readouterr().out
+    assert out.startswith("glassnet ")
+    assert 'name = "digits"' in out
+
+
+@pytest.mark.parametrize(
+    "block", [Block("python", "1 / 0", 7), Block("sh", "glassnet recipes nothing", 7), Block("sh", "rm -r runs", 7)], ids=str
+)
+def test_a_block_that_fails_is_told(block: Block) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception), match="sample, line 7: "):
+        Reader("sample").run(block)
+
+
+def test_make_demo_is_known() -> None:
+    assert demo() == ["glassnet train digits --out runs/demo", "glassnet evaluate runs/demo"]

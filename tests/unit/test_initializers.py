@@ -1,0 +1,68 @@
+"""Where weights start: the spread each initializer promises, from the generator it is given and nothing else."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import numpy as np
+import pytest
+
+from glassnet.errors import InputError
+from glassnet.initializers import INITIALIZERS, Initializer, Normal, Uniform, as_initializer, fans
+from glassnet.named import describe
+
+SHAPE = (200, 300)
+SPREAD = {  # standard deviation, and the limit of the uniform ones
+    "Zeros": (0.0, 0.0),
+    "Normal": (1.0, None),
+    "Uniform": (0.05 / sqrt(3), 0.05),
+    "LecunNormal": (sqrt(1 / 200), None),
+    "GlorotUniform": (sqrt(2 / 500), sqrt(6 / 500)),
+    "GlorotNormal": (sqrt(2 / 500), None),
+    "HeNormal": (sqrt(2 / 200), None),
+    "HeUniform": (sqrt(2 / 200), sqrt(6 / 200)),
+}
+
+
+def test_every_initializer_is_here() -> None:
+    assert set(SPREAD) == set(INITIALIZERS)
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_spread(name: str) -> None:
+    initializer, (std, limit) = INITIALIZERS[name](), SPREAD[name]
+    values = initializer(SHAPE, np.random.default_rng(1))
+    assert values.shape == SHAPE
+    assert abs(values.mean()) <= 4 * std / sqrt(values.size)
+    assert values.std() == pytest.approx(std, rel=0.02)
+    if limit is not None:
+        assert np.abs(values).max() <= limit
+        assert np.abs(values).max() == pytest.approx(limit, rel=1e-3)
+    np.testing.assert_array_equal(values, initializer(SHAPE, np.random.default_rng(1)))
+
+
+def test_fans_of_dense_weights_windows_and_vectors() -> None:
+    assert fans((784, 30)) == (784, 30)
+    assert fans((3, 3, 16, 32)) == (144, 288)
+    assert fans((30,)) == (30, 30)
+    assert fans(()) == (1, 1)
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_described_and_made_again(name: str) -> None:
+    initializer = INITIALIZERS[name]()
+    assert as_initializer(describe(initializer), "here") == initializer
+    assert as_initializer(name.lower(), "here") == initializer
+
+
+def test_wrong_input_is_refused() -> None:
+    for make in (lambda: Normal(0.0), lambda: Normal(float("nan")), lambda: Uniform(-0.1)):
+        with pytest.raises(InputError, match="must be positive") as caught:
+            make()
+        assert "a number above 0" in str(caught.value)
+    with pytest.raises(InputError, match="Unknown initializer") as caught:
+        as_initializer("HeNormall", "Dense(initializer)")
+    assert "did you mean 'HeNormal'?" in str(caught.value)
+    assert "Dense(initializer)" in str(caught.value)
+    with pytest.raises(TypeError, match="use one of its subclasses"):
+        Initializer()((2, 2), np.random.default_rng(1))
