@@ -34,6 +34,10 @@ class Slot:
     def size(self) -> int:
         return prod(self.shape)
 
+    def part(self, flat: Array) -> Array:
+        """This parameter's stretch of a flat vector, as a view."""
+        return flat[self.offset : self.offset + self.size]
+
     def __str__(self) -> str:
         return f"{self.name} {self.shape}"
 

@@ -14,7 +14,18 @@ from numba import float32, int64, void
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import integers_at
 from glassnet.kernels.pack import pack_columns, pack_rows
-from glassnet.kernels.sizes import COLUMNS, COUNTS_AT, DEPTH, INDEX, INDEXES_AT, PANEL, ROWS, TABLE_AT, TILES
+from glassnet.kernels.sizes import (
+    COLUMN_DEPTH,
+    COLUMN_INDEX,
+    COLUMN_PANEL,
+    COLUMNS,
+    COUNTS_AT,
+    DEPTH,
+    INDEXES_AT,
+    ROWS,
+    TABLE_AT,
+    TILES,
+)
 from glassnet.kernels.tile import ADD, SET, packed_tile
 
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
@@ -83,7 +94,7 @@ def multiply_columns(
     indexes, kept = scratch + INDEXES_AT, scratch + COUNTS_AT
     tiles = (inner + ROWS - 1) // ROWS
     my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
-    step = _depth(width)
+    step = min(COLUMN_DEPTH, _depth(width))
     for r0 in range(0, m, step):
         r1 = min(m, r0 + step)
         here, factor = (mode, alpha) if r0 == 0 or mode == ADD else (ADD, float32(1))
@@ -96,6 +107,6 @@ def multiply_columns(
                 if counts[t] > 0 or here == SET:
                     at = column + ROWS * t
                     tile_row(
-                        min(ROWS, inner - at), scratch + 4 * t * PANEL, indexes + 4 * t * INDEX, counts[t], b, width,
+                        min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t], b, width,
                         zeros, c + 4 * at * width, width, here, factor, 0, width, 0,
                     )  # fmt: skip

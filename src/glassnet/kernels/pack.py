@@ -18,7 +18,10 @@ from numba.extending import intrinsic
 from glassnet.kernels.jit import compiled
 from glassnet.kernels.memory import bytes_at, floats_at, int32_at, integers_at
 from glassnet.kernels.simd import BYTES, I1, I32, I64, VECTOR, ZEROS, Emitter
-from glassnet.kernels.sizes import GROUPS, INDEX, LANES, PANEL, ROWS, SPAN, TILES
+from glassnet.kernels.sizes import COLUMN_INDEX, COLUMN_PANEL, GROUPS, LANES, ROWS, SPAN, TILES
+
+
+AHEAD = 6  # rows that are fetched into the cache before they are packed
 
 
 def _load_scaled(emit: Emitter, address: ir.Value, scale: ir.Value, is_bytes: bool) -> tuple[ir.Value, ir.Value]:
@@ -84,25 +87,25 @@ def _make_pack_block(is_bytes: bool) -> Any:
 
 def _make_pack_column(is_bytes: bool) -> Any:
     @intrinsic
-    def pack_column(_typing: Any, address: Any, scale: Any, panels: Any, indexes: Any, number: Any, kept: Any) -> Any:
+    def pack_column(_typing: Any, address: Any, ahead: Any, scale: Any, panels: Any, indexes: Any, number: Any, kept: Any) -> Any:
         """Append, to each of TILES panels, ROWS neighbours from `address` on as one column, where any is not zero.
 
-        `kept` points to the columns that each panel holds so far; they are counted up.
+        `kept` points to the columns that each panel holds so far; they are counted up. `ahead` is read soon.
         """
-        signature = types.void(types.int64, types.float32, *[types.int64] * 4)
+        signature = types.void(*[types.int64] * 2, types.float32, *[types.int64] * 4)
 
         def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-            address, scale, panels, indexes, number, kept = args
+            address, ahead, scale, panels, indexes, number, kept = args
             emit = Emitter(builder)
             factor = emit.splat(scale)
             size = 1 if is_bytes else 4
-            for line in range(0, TILES * ROWS * size, 64):  # the same pixels of the next group
-                emit.prefetch(builder.add(address, I64(TILES * ROWS * size + line)))
+            for line in range(0, TILES * ROWS * size + 63, 64):  # the same pixels of a row that comes soon
+                emit.prefetch(builder.add(ahead, I64(line)))
             number = builder.trunc(number, I32)
             for tile in range(TILES):
                 counter = emit.pointer(builder.add(kept, I64(8 * tile)), I64)
                 count = builder.load(counter)
-                target = builder.add(panels, I64(4 * PANEL * tile))
+                target = builder.add(panels, I64(4 * COLUMN_PANEL * tile))
                 target = builder.add(target, builder.mul(count, I64(4 * ROWS)))
                 some: ir.Value = I1(0)
                 for group in range(GROUPS):
@@ -110,7 +113,7 @@ def _make_pack_column(is_bytes: bool) -> Any:
                     value, ink = _load_scaled(emit, source, factor, is_bytes)
                     emit.store(value, builder.add(target, I64(4 * LANES * group)))
                     some = builder.or_(some, emit.any(ink))
-                place = builder.add(builder.add(indexes, I64(4 * INDEX * tile)), builder.mul(count, I64(4)))
+                place = builder.add(builder.add(indexes, I64(4 * COLUMN_INDEX * tile)), builder.mul(count, I64(4)))
                 builder.store(number, emit.pointer(place, I32))
                 builder.store(builder.add(count, builder.zext(some, I64)), counter)
             return context.get_dummy_value()
@@ -170,17 +173,19 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
     for k in range(k0, k1):
         address = source + size * (stride * rows[k] + column)
         if whole and is_bytes:
-            _pack_column_bytes(address, scale, panels, indexes, k, kept)
+            ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
+            _pack_column_bytes(address, ahead, scale, panels, indexes, k, kept)
         elif whole:
-            _pack_column_floats(address, scale, panels, indexes, k, kept)
+            ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
+            _pack_column_floats(address, ahead, scale, panels, indexes, k, kept)
         else:  # the last pixels of a picture: reading whole registers would leave it
             for t in range(tiles):
                 some = False
                 height = min(ROWS, width - column - ROWS * t)
-                target = floats_at(panels + 4 * (t * PANEL + counts[t] * height), height)
+                target = floats_at(panels + 4 * (t * COLUMN_PANEL + counts[t] * height), height)
                 for r in range(height):
                     value = _value(address + size * (ROWS * t + r), is_bytes)
                     some |= value != 0
                     target[r] = value * scale
-                int32_at(indexes + 4 * t * INDEX, counts[t] + 1)[counts[t]] = k
+                int32_at(indexes + 4 * t * COLUMN_INDEX, counts[t] + 1)[counts[t]] = k
                 counts[t] += some

@@ -15,11 +15,14 @@ SPAN = GROUPS * LANES
 DEPTH = 1024  # at most so many k in a panel
 PANEL = DEPTH * ROWS + 4 * SPAN  # floats of a panel, with room for whole-register writes at its end
 INDEX = DEPTH + 4 * SPAN
-TILES = 4  # panels that are packed side by side from columns, so that a cache line of a picture is fetched once
+TILES = 16  # panels that are packed side by side from columns, so that a picture's cache lines are fetched once, in a row
+COLUMN_DEPTH = 256  # at most so many k in each of them: together they fit the second-level cache
+COLUMN_PANEL = COLUMN_DEPTH * ROWS + 4 * SPAN
+COLUMN_INDEX = COLUMN_DEPTH + 4 * SPAN
 
 # One thread's scratch, in bytes: panels, then their indexes, then a table of row addresses, then counters.
-INDEXES_AT = 4 * PANEL * TILES
-TABLE_AT = INDEXES_AT + 4 * INDEX * TILES
+INDEXES_AT = 4 * max(PANEL, COLUMN_PANEL * TILES)
+TABLE_AT = INDEXES_AT + 4 * max(INDEX, COLUMN_INDEX * TILES)
 COUNTS_AT = TABLE_AT + 8 * SPAN
 SCRATCH_BYTES = (COUNTS_AT + 8 * TILES + 127) // 64 * 64
 

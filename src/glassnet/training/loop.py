@@ -79,9 +79,8 @@ class Training:
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
         self.best: Array = stack.flat.copy()
-        self._here = self._good = (
-            self.best.copy()
-        )  # the weights at the start of this epoch, and of the last one that went well
+        # The weights at the start of this epoch, of the last one that went well, and before the last step.
+        self._here, self._good, self._before = self.best.copy(), self.best.copy(), self.best.copy()
         self._stretch = 1
         self._saved = time.monotonic()
         self._state: State | None = None
@@ -112,20 +111,20 @@ class Training:
         plan, progress = self.plan, self.progress
         start = time.perf_counter()
         progress.epoch, progress.step = number, 0
-        self._here = self.stack.flat.copy()
+        self._here[...] = self.stack.flat
         steps, past = plan.steps_per_epoch, (number - 1) * plan.steps_per_epoch
         rates = plan.optimizer.schedule.rates(past, past + steps, plan.epochs * steps)
         order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
         self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, CHANCE))
         self._steps(0, steps - 1, past)
-        before = self.stack.flat.copy()
+        self._before[...] = self.stack.flat
         self._steps(steps - 1, steps, past, keep_gradient=True)
-        if progress.step == steps and not np.isfinite(self.stack.flat).all():  # after the last cost
+        if progress.step == steps and not _all_finite(self.stack.flat):  # after the last cost
             self._give_up(steps + 1)
         if progress.step < steps:
             return
-        self._good = self._here
-        found = {**self._validate(), **self._norms(before)}
+        self._good, self._here = self._here, self._good
+        found = {**self._validate(), **self._norms()}
         epoch = Epoch(
             epoch=number,
             train_cost=float(self.trainer.costs.mean()),
@@ -135,7 +134,7 @@ class Training:
             **found,
         )
         progress.history.epochs.append(epoch)
-        if progress.history.best_epoch == number:
+        if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
             self.best[...] = self.stack.flat
         self._keep_state(number)  # before anyone is told: Ctrl-C may come while they are
         for callback in self.callbacks:
@@ -197,12 +196,13 @@ class Training:
             "validation_total": len(data),
         }
 
-    def _norms(self, before: Array) -> dict[str, Any]:
+    def _norms(self) -> dict[str, Any]:
         gradients, updates = {}, {}
+        sizes = {slot.name: _length(slot.part(self._before)) for slot in self.stack.slots}
+        change_of_all = np.subtract(self.stack.flat, self._before, out=self._before)
         for slot in self.stack.slots:
-            part = slice(slot.offset, slot.offset + slot.size)
-            gradients[slot.name] = _length(self.trainer.gradient[part])
-            size, change = _length(before[part]), _length(self.stack.flat[part] - before[part])
+            gradients[slot.name] = _length(slot.part(self.trainer.gradient))
+            size, change = sizes[slot.name], _length(slot.part(change_of_all))
             updates[slot.name] = change / size if size else change
         return {"gradient_norms": gradients, "update_norms": updates}
 
@@ -251,15 +251,25 @@ class Training:
         size = self.stack.flat.size
         sizes = {"parameters": size, "best": size, "first": first.size, "second": second.size}
         state.check(self._settings(), sizes, path)
-        self.stack.flat[...], self.best[...], self._good = state.parameters, state.best, state.best
+        self.stack.flat[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
         first[...], second[...] = state.first, state.second
         self.progress.history.epochs.extend(state.history.epochs)
 
 
 def _length(vector: Array) -> float:
     """‖v‖, which does not overflow on the way."""
+    with np.errstate(over="ignore"):
+        length = float(np.linalg.norm(vector))
+    if np.isfinite(length):
+        return length
     highest = float(np.abs(vector).max(initial=0))
     return highest * float(np.linalg.norm(vector / highest)) if highest > 0 else 0.0
+
+
+def _all_finite(vector: Array) -> bool:
+    """Whether no number is infinite or NaN; their sum tells, unless it overflows itself."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(vector.sum())) or bool(np.isfinite(vector).all())
 
 
 def check_labels(stack: Stack, data: Dataset, where: str) -> None:
