@@ -15,6 +15,14 @@ settings.load_profile("glassnet")
 Array = np.ndarray[Any, Any]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the kernels once, before workers start and before any test looks at what is printed."""
+    if not hasattr(config, "workerinput"):
+        from glassnet.kernels.library import library
+
+        library()
+
+
 def _central_differences(cost: Callable[[], float], w: Array, epsilon: float = 1e-5) -> Array:
     """∂cost/∂w for every element of the float64 array w, which is changed and put back."""
     flat, found = w.reshape(-1), np.empty(w.size)

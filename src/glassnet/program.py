@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.kernels import operations as op
-from glassnet.kernels.sizes import PADDING, aligned_zeros
+from glassnet.kernels.sizes import DOT_OUTPUTS, NARROW_INPUTS, NARROW_WIDTH, PADDING, aligned_zeros, dot_row
 from glassnet.layers import (
     GELU,
     Dense,
@@ -54,6 +54,8 @@ class Program:
     dropouts: int
     capacity: int
 
+
+NARROW_BATCH = 64  # pictures for which the transposition of the weights pays
 
 Back = Callable[[int, bool], int]  # from where dy lies, and whether dx is asked for, to where dx lies
 
@@ -162,15 +164,23 @@ def _(layer: Standardize, x: Value, offsets: dict[str, int], out: Assembler) -> 
 def _(layer: Dense, x: Value, offsets: dict[str, int], out: Assembler) -> tuple[Value, Back]:
     y = Value(out.rows(layer.units), layer.units)
     weight, bias = offsets["weight"], offsets.get("bias", -1)
-    out.emit(op.DENSE, x.at, y.at, x.width, y.width, a=weight, b=bias, number=x.scale)
+    narrow = out.training and y.width <= NARROW_WIDTH and x.width >= NARROW_INPUTS and out.capacity >= NARROW_BATCH
+    if narrow:
+        apart = dot_row(x.width)
+        wt = out.room(-(-y.width // DOT_OUTPUTS) * DOT_OUTPUTS * apart)
+        out.emit(op.DENSE_TRANSPOSE, 0, wt, x.width, y.width, a=weight, b=apart)
+        out.emit(op.DENSE_NARROW, x.at, y.at, x.width, y.width, a=bias, b=wt, c=apart, number=x.scale)
+    else:
+        out.emit(op.DENSE, x.at, y.at, x.width, y.width, a=weight, b=bias, number=x.scale)
 
     def back(dy: int, wanted: bool) -> int:
         dx = dy
         if wanted:  # before the weights change
             transposed, dx = out.room(x.width * y.width), out.rows(x.width)
-            out.emit(op.DENSE_TRANSPOSE, 0, transposed, x.width, y.width, a=weight)
+            out.emit(op.DENSE_TRANSPOSE, 0, transposed, x.width, y.width, a=weight, b=x.width)
             out.emit(op.DENSE_INPUT, dy, dx, y.width, x.width, a=transposed)
-        out.emit(op.DENSE_WEIGHT, x.at, 0, x.width, y.width, a=dy, b=weight, number=x.scale)
+        operation = op.DENSE_NARROW_WEIGHT if narrow else op.DENSE_WEIGHT
+        out.emit(operation, x.at, 0, x.width, y.width, a=dy, b=weight, number=x.scale)
         if bias >= 0:
             out.emit(op.DENSE_BIAS, dy, out.room(y.width), y.width, a=bias)
         return dx

@@ -122,7 +122,7 @@ def test_operations_and_units() -> None:
     work = WORKLOADS["nielsen-30"]
     assert work.flops == 50_000 * (4 * 784 * 30 + 6 * 30 * 10)
     assert WORKLOADS["numerals-100"].flops == 100 * (4 * 4096 * 256 + 6 * 256 * 15)
-    assert WORKLOADS["cats"].steps == WORKLOADS["cats"].units == 3
+    assert WORKLOADS["cats"].steps == WORKLOADS["cats"].units == 6
     assert Workload.from_json(json.loads(json.dumps(work.to_json()))) == work
 
 

@@ -115,7 +115,7 @@ _CATS = Workload(
     hidden="relu",
     loss="cross-entropy",
     per="step",
-    epochs=3,
+    epochs=6,
 )
 
 

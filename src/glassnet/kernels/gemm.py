@@ -107,6 +107,6 @@ def multiply_columns(
                 if counts[t] > 0 or here == SET:
                     at = column + ROWS * t
                     tile_row(
-                        min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t], b, width,
-                        zeros, c + 4 * at * width, width, here, factor, 0, width, 0,
+                        min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
+                        b, width, zeros, c + 4 * at * width, width, here, factor, 0, width, 0,
                     )  # fmt: skip

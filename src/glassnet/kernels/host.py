@@ -17,12 +17,16 @@ from glassnet.errors import InputError
 
 @dataclass(frozen=True)
 class VectorUnit:
-    """`lanes` floats a register; a tile of `tile_rows` × `tile_vectors` registers leaves room for operands."""
+    """`lanes` floats a register; a tile of `tile_rows` × `tile_vectors` registers leaves room for operands.
+
+    So does a dot tile (see narrow.py) of two pictures × `dot_outputs`.
+    """
 
     name: str
     lanes: int
     tile_rows: int
     tile_vectors: int
+    dot_outputs: int
 
     @property
     def tile_columns(self) -> int:
@@ -31,11 +35,11 @@ class VectorUnit:
 
 # tile_rows * tile_vectors accumulators + tile_vectors loads + 1 broadcast must fit the register file.
 UNITS = {
-    "avx512": VectorUnit("avx512", 16, 14, 2),  # 32 registers: 28 + 2 + 1
-    "avx2": VectorUnit("avx2", 8, 6, 2),  # 16 registers: 12 + 2 + 1
-    "neon": VectorUnit("neon", 4, 8, 3),  # 32 registers: 24 + 3 + 1
-    "sse": VectorUnit("sse", 4, 6, 2),  # 16 registers
-    "scalar": VectorUnit("scalar", 1, 4, 2),
+    "avx512": VectorUnit("avx512", 16, 14, 2, 10),  # 32 registers: 28 + 2 + 1
+    "avx2": VectorUnit("avx2", 8, 6, 2, 5),  # 16 registers: 12 + 2 + 1
+    "neon": VectorUnit("neon", 4, 8, 3, 10),  # 32 registers: 24 + 3 + 1
+    "sse": VectorUnit("sse", 4, 6, 2, 5),  # 16 registers
+    "scalar": VectorUnit("scalar", 1, 4, 2, 4),
 }
 
 

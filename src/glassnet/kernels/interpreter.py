@@ -20,6 +20,7 @@ from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.job import JOB
 from glassnet.kernels.losses import aim, cost_row, decide
 from glassnet.kernels.memory import bytes_at, doubles_at, floats_at, integers_at, keys_at, make_pointer
+from glassnet.kernels.narrow import dot_rows, outer_columns
 from glassnet.kernels.operations import (
     ACTIVATE,
     ACTIVATE_BACK,
@@ -28,6 +29,8 @@ from glassnet.kernels.operations import (
     DENSE,
     DENSE_BIAS,
     DENSE_INPUT,
+    DENSE_NARROW,
+    DENSE_NARROW_WEIGHT,
     DENSE_TRANSPOSE,
     DENSE_WEIGHT,
     DROPOUT,
@@ -76,13 +79,13 @@ def _load(job, target, width, scale, first, low, high):
 
 
 @compiled
-def _transpose(w, rows, columns, target, thread, threads):
+def _transpose(w, rows, columns, target, apart, thread, threads):
     """target (columns, rows) = wᵀ, in squares that stay in the first-level cache."""
     squares = (columns + 15) // 16
     for j0 in range(16 * (squares * thread // threads), min(columns, 16 * (squares * (thread + 1) // threads)), 16):
         for i0 in range(0, rows, 16):
             for j in range(j0, min(columns, j0 + 16)):
-                line = floats_at(target + 4 * j * rows, rows)
+                line = floats_at(target + 4 * j * apart, rows)
                 for i in range(i0, min(rows, i0 + 16)):
                     line[i] = floats_at(w + 4 * (i * columns + j), 1)[0]
 
@@ -162,10 +165,22 @@ def execute(job_at, i, first, m, step, fused, rate):
             address, is_bytes, width, number, order, skip, m, width, job.parameters + 4 * line[5], width_out, bias,
             base + 4 * target, job.scratch, job.thread, job.threads,
         )  # fmt: skip
+    elif operation == DENSE_NARROW:
+        bias = job.parameters + 4 * line[5] if line[5] >= 0 else job.constants
+        dot_rows(
+            address, is_bytes, width, number, order, skip, m, base + 4 * line[6], line[7], width_out, bias, base + 4 * target,
+            job.scratch, job.thread, job.threads,
+        )  # fmt: skip
+    elif operation == DENSE_NARROW_WEIGHT:
+        into, mode, factor = (job.parameters, ADD, -rate) if fused else (job.gradient, SET, F(1))
+        outer_columns(
+            address, is_bytes, width, number, order, skip, m, base + 4 * line[5], width_out, job.constants,
+            into + 4 * line[6], factor, mode, job.scratch, job.thread, job.threads,
+        )  # fmt: skip
     elif operation == DENSE_BIAS:
         _column_sums(job, source, width, line[5], target, m, rate, fused)
     elif operation == DENSE_TRANSPOSE:
-        _transpose(job.parameters + 4 * line[5], width, width_out, base + 4 * target, job.thread, job.threads)
+        _transpose(job.parameters + 4 * line[5], width, width_out, base + 4 * target, line[6], job.thread, job.threads)
     elif operation == DENSE_INPUT:
         multiply_rows(
             address, int64(0), width, F(1), order, skip, m, width, base + 4 * line[5], width_out, job.constants,

@@ -29,8 +29,14 @@ from glassnet.kernels.host import UNIT
 
 # Units in the order they are loaded, callees first; two lists of about equal work, for two processes.
 LISTS = (
-    ("glassnet_tile_row", "glassnet_multiply_rows", "glassnet_multiply_columns", "glassnet_activate"),
-    ("glassnet_activate_back", "glassnet_costs", "glassnet_update", "glassnet_execute", "glassnet_run"),
+    (
+        "glassnet_tile_row",
+        "glassnet_multiply_rows",
+        "glassnet_multiply_columns",
+        "glassnet_dot_rows",
+        "glassnet_outer_columns",
+    ),
+    ("glassnet_activate", "glassnet_activate_back", "glassnet_costs", "glassnet_update", "glassnet_execute", "glassnet_run"),
 )
 # What Numba's error paths would call. Kernels raise nothing; without Numba these names must still lead somewhere.
 UNREACHED = (

@@ -20,11 +20,10 @@ from glassnet.kernels.memory import bytes_at, floats_at, int32_at, integers_at
 from glassnet.kernels.simd import BYTES, I1, I32, I64, VECTOR, ZEROS, Emitter
 from glassnet.kernels.sizes import COLUMN_INDEX, COLUMN_PANEL, GROUPS, LANES, ROWS, SPAN, TILES
 
-
 AHEAD = 6  # rows that are fetched into the cache before they are packed
 
 
-def _load_scaled(emit: Emitter, address: ir.Value, scale: ir.Value, is_bytes: bool) -> tuple[ir.Value, ir.Value]:
+def load_scaled(emit: Emitter, address: ir.Value, scale: ir.Value, is_bytes: bool) -> tuple[ir.Value, ir.Value]:
     """One register of the source as scaled floats, and the mask of its lanes that are not zero."""
     builder = emit.builder
     if is_bytes:
@@ -58,7 +57,7 @@ def _make_pack_block(is_bytes: bool) -> Any:
                 for r in range(LANES):
                     slot = builder.add(addresses, I64(8 * (group * LANES + r)))
                     row = builder.add(builder.load(emit.pointer(slot, I64)), offset)
-                    value, marks = _load_scaled(emit, row, factor, is_bytes)
+                    value, marks = load_scaled(emit, row, factor, is_bytes)
                     rows.append(value)
                     ink = marks if ink is None else builder.or_(ink, marks)
                 groups.append(rows)
@@ -87,7 +86,9 @@ def _make_pack_block(is_bytes: bool) -> Any:
 
 def _make_pack_column(is_bytes: bool) -> Any:
     @intrinsic
-    def pack_column(_typing: Any, address: Any, ahead: Any, scale: Any, panels: Any, indexes: Any, number: Any, kept: Any) -> Any:
+    def pack_column(
+        _typing: Any, address: Any, ahead: Any, scale: Any, panels: Any, indexes: Any, number: Any, kept: Any
+    ) -> Any:
         """Append, to each of TILES panels, ROWS neighbours from `address` on as one column, where any is not zero.
 
         `kept` points to the columns that each panel holds so far; they are counted up. `ahead` is read soon.
@@ -110,7 +111,7 @@ def _make_pack_column(is_bytes: bool) -> Any:
                 some: ir.Value = I1(0)
                 for group in range(GROUPS):
                     source = builder.add(address, I64(size * (ROWS * tile + LANES * group)))
-                    value, ink = _load_scaled(emit, source, factor, is_bytes)
+                    value, ink = load_scaled(emit, source, factor, is_bytes)
                     emit.store(value, builder.add(target, I64(4 * LANES * group)))
                     some = builder.or_(some, emit.any(ink))
                 place = builder.add(builder.add(indexes, I64(4 * COLUMN_INDEX * tile)), builder.mul(count, I64(4)))

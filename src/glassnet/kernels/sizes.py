@@ -24,9 +24,26 @@ COLUMN_INDEX = COLUMN_DEPTH + 4 * SPAN
 INDEXES_AT = 4 * max(PANEL, COLUMN_PANEL * TILES)
 TABLE_AT = INDEXES_AT + 4 * max(INDEX, COLUMN_INDEX * TILES)
 COUNTS_AT = TABLE_AT + 8 * SPAN
-SCRATCH_BYTES = (COUNTS_AT + 8 * TILES + 127) // 64 * 64
+
+# Products of wide pictures with few outputs (narrow.py).
+DOT_OUTPUTS = UNIT.dot_outputs  # outputs of two pictures whose partial sums fill the registers
+DOT_BLOCK = 32  # pictures taken together
+DOT_STRETCH = 256  # inputs taken together
+NARROW_WIDTH = 24  # up to so many outputs …
+NARROW_INPUTS = 4096  # … of at least so many inputs
+NARROW_DEPTH = 128  # pictures taken together in the gradient of the weights
+NARROW_GROUPS = 8  # strips of COLUMNS inputs taken together
+NARROW_X_AT = 4 * COLUMNS * (NARROW_WIDTH + 2) * NARROW_GROUPS  # in a thread's scratch, behind the sums
+NARROW_BYTES = NARROW_X_AT + 4 * COLUMNS * NARROW_DEPTH * NARROW_GROUPS + 64
+
+SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, NARROW_BYTES)
 
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
+
+
+def dot_row(inputs: int) -> int:
+    """How far apart the rows of Wᵀ lie, in floats: so that stretches of them fall on different lines of the cache."""
+    return inputs + (DOT_STRETCH - inputs) % (4 * DOT_STRETCH)
 
 
 def aligned_zeros(size: int, dtype: DTypeLike = np.float32) -> NDArray[np.generic]:
