@@ -28,7 +28,6 @@ _N4, _N5, _N6 = F(5.18931194e-3), F(-8.01885499e-4), F(7.88249711e-5)
 _D0, _D1, _D2, _D3 = F(-3.41962343e-4), F(-1.12708892), F(-6.38142486e-1), F(-1.03111457e-1)
 _D4, _D5, _D6, _FOUR = F(2.18417071e-2), F(-2.94894595e-3), F(1.8655171e-4), F(4)
 _ROOT_HALF, _DENSITY = F(math.sqrt(0.5)), F(1 / math.sqrt(2 * math.pi))
-_DEEPEST = F(80)
 _0, _HALF, _1, _2, _SMALL, _FAR = F(0), F(0.5), F(1), F(2), F(0.625), F(16)
 
 
@@ -45,7 +44,7 @@ def exp(x):
 
 @compiled
 def sigmoid(x):
-    return _1 / (_1 + exp(min(-x, _DEEPEST)))  # never so small that its products become slow denormal numbers
+    return _1 / (_1 + exp(-x))
 
 
 @compiled

@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import carray, float32, from_dtype, int64, void
 
+from glassnet.kernels.denormals import ignore_denormals, restore
 from glassnet.kernels.elementwise import activate, activate_back, dropout, softmax_row, softmax_row_back
 from glassnet.kernels.gemm import multiply_columns, multiply_rows
 from glassnet.kernels.jit import compiled, outlined
@@ -270,6 +271,7 @@ def run(job_at):
     """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each."""
     job = job_at_address(job_at)
     fused = job.training and _is_plain(job)
+    before = ignore_denormals()
     for step in range(job.first_step, job.last_step):
         first = step * job.batch_size
         m = min(job.batch_size, job.pictures_in_order - first)
@@ -280,3 +282,4 @@ def run(job_at):
         if job.training and not fused:
             _apply(job, rate, job.past_steps + step + 1)
             meet(job.counter, job.threads)
+    restore(before)
