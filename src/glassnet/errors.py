@@ -51,7 +51,3 @@ class ModelFileError(GlassnetError, ValueError):
 
 class RunError(GlassnetError, ValueError):
     """A run folder that is not one, or can't be written or resumed."""
-
-
-class NonFiniteCostError(GlassnetError, ArithmeticError):
-    """The cost became infinite or NaN; training has ended and the last good weights are kept."""
