@@ -179,7 +179,7 @@ def test_another_trainings_checkpoint_is_refused(blobs: Data, tmp_path: Path) ->
         with pytest.raises(ModelFileError, match="belongs to another training") as caught:
             network().fit(blobs, 2, checkpoint=path, resume=True, **options)
         assert "go on with the same settings" in str(caught.value)
-    with pytest.raises(ModelFileError, match="belongs to another training|does not fit the network"):  # noqa: RUF043
+    with pytest.raises(ModelFileError, match="belongs to another training"):
         Network([6, 3], seed=1).fit(blobs, 2, seed=1, checkpoint=path, resume=True)
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(ModelFileError, match="cut short"):
