@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet import reference
 from glassnet.kernels.job import JOB
 from glassnet.kernels.sizes import SCRATCH_BYTES, UPDATE_BLOCK, aligned_zeros
 from glassnet.optimizers import Optimizer
@@ -113,6 +114,7 @@ class Trainer(Protocol):
     classes: NDArray[np.int64]
     gradient: Array
     moments: tuple[Array, Array]
+    average: Array  # the moving average of the weights; empty where there is none
 
     def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None: ...
 
@@ -132,6 +134,7 @@ class CompiledTrainer:
         optimizer: Optimizer,
         weights: NDArray[np.float64] | None,
         threads: int | None,
+        averaging: float | None = None,
     ) -> None:
         batch = min(batch_size, len(rows))
         program = assemble(stack, batch, is_bytes=rows.dtype == np.uint8, purpose="train")
@@ -142,6 +145,8 @@ class CompiledTrainer:
         self.gradient = aligned_zeros(size)
         first, second = (aligned_zeros(size if optimizer.moments > i else 0) for i in (0, 1))
         self.moments: tuple[Array, Array] = (first, second)
+        self.average = aligned_zeros(0 if averaging is None else size)
+        self.average[...] = stack.flat[: len(self.average)]
         floating = labels.dtype.kind == "f"
         machine.bind(
             pictures=rows,
@@ -151,6 +156,7 @@ class CompiledTrainer:
             gradient=self.gradient,
             first_moment=self.moments[0],
             second_moment=self.moments[1],
+            average=self.average,
             segments=segments,
             options=np.array(optimizer.options),
             sums=np.zeros(sum(int(row[1]) // UPDATE_BLOCK + 1 for row in segments) + 1),
@@ -164,8 +170,10 @@ class CompiledTrainer:
             segment_count=len(segments),
             optimizer=optimizer.code,
             training=1,
+            averaged=len(self.average),
         )
         machine.set_float("clip", optimizer.clip_norm)
+        machine.set_float("averaging", averaging or 0.0)
         self._machine = machine
 
     def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None:
@@ -191,6 +199,7 @@ class ReferenceTrainer:
         optimizer: Optimizer,
         weights: NDArray[np.float64] | None,
         threads: int | None,
+        averaging: float | None = None,
     ) -> None:
         self._stack, self._rows, self._labels, self._weights = stack, rows, labels, weights
         self._batch, self._optimizer = min(batch_size, len(rows)), optimizer
@@ -198,6 +207,7 @@ class ReferenceTrainer:
         self.gradient = np.zeros_like(stack.flat)
         first, second = (np.zeros(stack.flat.size if optimizer.moments > i else 0, stack.dtype) for i in (0, 1))
         self.moments: tuple[Array, Array] = (first, second)
+        self._averaging, self.average = averaging, stack.flat[: 0 if averaging is None else None].copy()
 
     def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None:
         self._order, self._rates, self._rng = order, rates, rng
@@ -220,6 +230,8 @@ class ReferenceTrainer:
             scale = self._optimizer.clip_norm / norm if 0 < self._optimizer.clip_norm < norm else 1.0
             self.gradient[...] = gradient  # as it is before clipping
             self._update(float(self._rates[step]), scale, past_steps + step + 1)
+            if self._averaging is not None:
+                reference.average(self.average, self._stack.flat, self._averaging, past_steps + step)
 
     def _update(self, rate: float, scale: float, number: int) -> None:
         w, (first, second) = self._stack.flat, self.moments

@@ -116,6 +116,7 @@ class Network(Stack):
         class_weight: Mapping[int, float] | str | None = None,
         sample_weight: Array | None = None,
         keep: str = "last",
+        average: float | None = None,
         checkpoint: str | Path | None = None,
         resume: bool = False,
         threads: int | None = None,
@@ -126,8 +127,10 @@ class Network(Stack):
         `optimizer`: SGD(0.01) by default; `ScipyMinimize` takes the whole set at once. `seed`: of the order of the pictures
         and of dropout. `class_weight`: {class: weight}, or "balanced": pictures/(classes·pictures of the class).
         `sample_weight` (N,): the cost of a batch is Σ wᵢ·costᵢ / N. `keep`: the weights of the "last" epoch, or of the
-        "best" on the validation set. `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes
-        on from it, to the same bits. `threads`: as many as pay, by default; the result never depends on it.
+        "best" on the validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t,
+        with β at most (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and
+        Juditsky, 1992). `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it,
+        to the same bits. `threads`: as many as pay, by default; the result never depends on it.
         `progress`: True shows it, False does not, None does on a terminal.
         """
         data = as_dataset(train, "fit(train)")
@@ -142,6 +145,13 @@ class Network(Stack):
                 )
         if keep not in ("last", "best"):
             raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
+        if average is not None and not (isinstance(average, float) and 0 < average < 1):
+            raise InputError(
+                "The moving average needs a share of the past.",
+                where="fit(average)",
+                expected="a number between 0 and 1, such as 0.999",
+                received=average,
+            )
         chosen = SGD() if optimizer is None else as_optimizer(optimizer, "fit(optimizer)")
         self._prepare(data)
         check_labels(self, data, "fit(train)")
@@ -151,6 +161,13 @@ class Network(Stack):
         display = [*default_display(progress), *callbacks]
         self._forward = None
         if isinstance(chosen, ScipyMinimize):
+            if average is not None:
+                raise InputError(
+                    "ScipyMinimize takes no small steps to average over.",
+                    where="fit(average)",
+                    expected="None, or another optimizer",
+                    received=average,
+                )
             return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
         plan = Plan(
             train=data,
@@ -161,6 +178,7 @@ class Network(Stack):
             seed=secrets.randbits(32) if seed is None else _check_seed(seed),
             weights=weights,
             keep_best=keep == "best",
+            averaging=average,
             checkpoint=None if checkpoint is None else as_path(checkpoint),
             resume=resume,
             threads=threads,

@@ -40,13 +40,17 @@ class NetworkSection(Section):
 
 
 class TrainingSection(Section):
-    """`keep`: the weights of the last epoch, or of the best on validation data; `patience`: of early stopping, in epochs."""
+    """`keep`: the weights of the last epoch, or of the best on validation data; `average`: β of their moving average.
+
+    `patience`: of early stopping, in epochs.
+    """
 
     epochs: int = Field(gt=0)
     batch_size: int = Field(default=32, gt=0)
     optimizer: Description = "SGD"
     seed: int = Field(default=0, ge=0)
     keep: Literal["last", "best"] = "last"
+    average: float | None = Field(default=None, gt=0, lt=1)
     patience: int | None = Field(default=None, gt=0)
     class_weight: Literal["balanced"] | None = None
     show_gradients: bool = False

@@ -147,6 +147,7 @@ def train(
             ],
             class_weight=chosen.training.class_weight,
             keep=chosen.training.keep,
+            average=chosen.training.average,
             checkpoint=folder / CHECKPOINT,
             resume=resume,
             threads=threads,

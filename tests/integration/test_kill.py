@@ -27,8 +27,9 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's"
 
 KILLS = 20
 EPOCHS = 120
-# Dropout and AdamW with a schedule come with the recipe: the state is more than the weights.
-RECIPE = ["digits", "--epochs", str(EPOCHS), "--seed", "11"]
+# Dropout and AdamW with a schedule come with the recipe, and a moving average here: the state is more than the weights.
+AVERAGE = 0.99
+RECIPE = ["digits", "--epochs", str(EPOCHS), "--seed", "11", "--set", f"average={AVERAGE}"]
 SHORT = ["digits", "--epochs", "4", "--seed", "11"]
 Start = Callable[..., "Child"]
 
@@ -46,7 +47,7 @@ def told(folder: Path) -> list[dict[str, object]]:
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unbroken") / "run"
-    gn.train("digits", epochs=EPOCHS, seed=11, out=folder)
+    gn.train("digits", epochs=EPOCHS, seed=11, out=folder, settings={"training.average": AVERAGE})
     return folder
 
 
@@ -225,12 +226,16 @@ def test_interrupted_anywhere_in_an_epoch(tmp_path: Path, short: Path, where: st
     ],
     ids=lambda optimizer: type(optimizer).__name__,
 )
+@pytest.mark.parametrize("average", [None, 0.9])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_every_optimizer_goes_on_to_the_same_bits(tmp_path: Path, optimizer: gn.SGD, dtype: str) -> None:
+def test_every_optimizer_goes_on_to_the_same_bits(
+    tmp_path: Path, optimizer: gn.SGD, dtype: str, average: float | None
+) -> None:
     splits = gn.load_dataset("digits")
 
     def fit(network: gn.Network, **options: object) -> None:
-        network.fit(splits.train[:300], 6, optimizer=optimizer, validation=splits.validation, seed=2, **options)
+        options |= {"validation": splits.validation, "average": average}
+        network.fit(splits.train[:300], 6, optimizer=optimizer, seed=2, **options)
 
     def make() -> gn.Network:
         layers = [gn.Flatten(), gn.Pixels(), gn.Standardize(), gn.Dense(20), gn.Tanh(), gn.Dropout(0.2), gn.Dense(10)]

@@ -46,7 +46,7 @@ from glassnet.kernels.operations import (
 from glassnet.kernels.sizes import UPDATE_BLOCK
 from glassnet.kernels.threads import meet
 from glassnet.kernels.tile import ADD, SET
-from glassnet.kernels.updates import penalise, square_sum, update
+from glassnet.kernels.updates import average, penalise, square_sum, update
 
 F = np.float32
 
@@ -255,6 +255,15 @@ def _apply(job, rate, step):
 
 
 @compiled
+def _average(job, step):
+    """The moving average after a step; the threads take the blocks of the whole vector in turn."""
+    for block in range(job.thread, (job.averaged + UPDATE_BLOCK - 1) // UPDATE_BLOCK, job.threads):
+        low = block * UPDATE_BLOCK
+        at, count = 4 * low, min(job.averaged - low, UPDATE_BLOCK)
+        average(floats_at(job.average + at, count), floats_at(job.parameters + at, count), job.averaging, step)
+
+
+@compiled
 def _is_plain(job):
     """Whether a step is w ← w − η·g and nothing more, so that gradients need not be kept apart."""
     if job.optimizer != SGD or doubles_at(job.options, OPTIONS)[0] != 0 or job.clip > 0 or job.keep_gradient:
@@ -281,5 +290,8 @@ def run(job_at):
             meet(job.counter, job.threads)
         if job.training and not fused:
             _apply(job, rate, job.past_steps + step + 1)
+            meet(job.counter, job.threads)
+        if job.training and job.averaged > 0:
+            _average(job, job.past_steps + step)
             meet(job.counter, job.threads)
     restore(before)

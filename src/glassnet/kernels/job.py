@@ -7,6 +7,7 @@ import numpy as np
 ADDRESSES = (
     "code", "numbers",  # the program: (instructions, 8) int64, (instructions, 2) float64
     "parameters", "gradient", "first_moment", "second_moment",  # flat float32; moments 0 where the optimizer has none
+    "average",  # flat float32: the moving average of the parameters, or 0
     "workspace", "constants",  # float32; constants begin with zeros enough for any bias that is not there
     "pictures", "order", "identity",  # uint8 or float32; int64 picture numbers; int64 0, 1, 2, …
     "labels", "targets", "weights",  # int64; float32 rows, or 0; float64 per picture, or 0
@@ -17,8 +18,8 @@ ADDRESSES = (
 )  # fmt: skip
 COUNTS = (
     "instructions", "is_bytes", "pictures_in_order", "batch_size", "first_step", "last_step", "past_steps",
-    "dropouts", "segment_count", "optimizer", "training", "keep_gradient", "thread", "threads",
+    "dropouts", "segment_count", "optimizer", "training", "keep_gradient", "averaged", "thread", "threads",
 )  # fmt: skip
-NUMBERS = ("smoothing", "threshold", "clip")
+NUMBERS = ("smoothing", "threshold", "clip", "averaging")
 
 JOB = np.dtype([(name, np.int64) for name in ADDRESSES + COUNTS] + [(name, np.float64) for name in NUMBERS], align=True)

@@ -58,6 +58,14 @@ def update(kind, size, w_at, g_at, first_at, second_at, rate, scale, decay, opti
 
 
 @compiled
+def average(e, w, averaging, step):
+    """e ← β·e + (1−β)·w with β = min(averaging, (1 + step) / (10 + step)): early averages are short. `step` counts from 0."""
+    share = F(1.0 - min(averaging, (1.0 + step) / (10.0 + step)))
+    for i in range(w.size):
+        e[i] += share * (w[i] - e[i])
+
+
+@compiled
 def square_sum(g):
     """Σ g², in float64 and in the order of the array."""
     total = 0.0

@@ -31,6 +31,7 @@ class Callback:
     """Override what you need. `every_steps`: how often `on_step_end` is called, in steps.
 
     0 is never; None is after each stretch of steps that ran without a break, which takes about a tenth of a second.
+    With a moving average of the weights the network has that average at the end of an epoch, and its own weights at a step.
     """
 
     every_steps: int | None = 0

@@ -16,13 +16,14 @@ from glassnet.training.history import History
 
 @dataclass
 class State:
-    """After `epoch` epochs: parameters, moments, the best parameters so far, the history. Chance follows from the seed."""
+    """After `epoch` epochs: parameters, moments, best and average so far, history. Chance follows from the seed."""
 
     epoch: int
     parameters: Array
     first: Array
     second: Array
     best: Array
+    average: Array  # empty where there is none
     statistics: dict[str, Array]
     history: History
     settings: dict[str, Any]  # what must agree for the bits to agree
@@ -34,6 +35,7 @@ class State:
             "first": self.first,
             "second": self.second,
             "best": self.best,
+            "average": self.average,
             **{f"statistics.{name}": array for name, array in self.statistics.items()},
         }
         header = {
@@ -55,6 +57,7 @@ class State:
                 first=tensors["first"],
                 second=tensors["second"],
                 best=tensors["best"],
+                average=tensors["average"],
                 statistics={
                     name.removeprefix("statistics."): array
                     for name, array in tensors.items()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ class Plan:
     seed: int = 0
     weights: NDArray[np.float64] | None = None
     keep_best: bool = False
+    averaging: float | None = None
     checkpoint: Path | None = None
     resume: bool = False
     threads: int | None = None
@@ -74,13 +76,15 @@ class Training:
             optimizer=plan.optimizer,
             weights=plan.weights,
             threads=plan.threads,
+            averaging=plan.averaging,
         )
         self.forward = Forward(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
         self.best: Array = stack.flat.copy()
-        # The weights at the start of this epoch, of the last one that went well, and before the last step.
+        # What would be kept at the start of this epoch, of the last one that went well, and before the last step.
         self._here, self._good, self._before = self.best.copy(), self.best.copy(), self.best.copy()
+        self._raw = self.trainer.average.copy()
         self._stretch = 1
         self._saved = time.monotonic()
         self._state: State | None = None
@@ -100,6 +104,7 @@ class Training:
                 self._epoch(epoch)
         finally:
             self._save_state()
+            self.stack.flat[...] = self.kept
             for callback in self.callbacks:
                 callback.on_train_end(self.progress)
         history.stopped = self.progress.reason
@@ -107,11 +112,29 @@ class Training:
             self.stack.flat[...] = self.best
         return history
 
+    @property
+    def kept(self) -> Array:
+        """The weights that training is for: their moving average, or else themselves."""
+        return self.stack.flat if self.plan.averaging is None else self.trainer.average
+
+    @contextmanager
+    def _shown(self) -> Iterator[None]:
+        """The network with the weights that would be kept, for a while."""
+        if self.plan.averaging is None:
+            yield
+            return
+        self._raw[...] = self.stack.flat
+        self.stack.flat[...] = self.trainer.average
+        try:
+            yield
+        finally:
+            self.stack.flat[...] = self._raw
+
     def _epoch(self, number: int) -> None:
         plan, progress = self.plan, self.progress
         start = time.perf_counter()
         progress.epoch, progress.step = number, 0
-        self._here[...] = self.stack.flat
+        self._here[...] = self.kept
         steps, past = plan.steps_per_epoch, (number - 1) * plan.steps_per_epoch
         rates = plan.optimizer.schedule.rates(past, past + steps, plan.epochs * steps)
         order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
@@ -119,26 +142,29 @@ class Training:
         self._steps(0, steps - 1, past)
         self._before[...] = self.stack.flat
         self._steps(steps - 1, steps, past, keep_gradient=True)
-        if progress.step == steps and not _all_finite(self.stack.flat):  # after the last cost
+        if progress.step == steps and not (_all_finite(self.stack.flat) and _all_finite(self.kept)):  # after the last cost
             self._give_up(steps + 1)
         if progress.step < steps:
             return
         self._good, self._here = self._here, self._good
-        found = {**self._validate(), **self._norms()}
+        with self._shown():
+            validated = self._validate()
         epoch = Epoch(
             epoch=number,
             train_cost=float(self.trainer.costs.mean()),
             train_accuracy=self._share(self.trainer.classes, plan.train.labels[order]),
             learning_rate=float(rates[-1]),
             seconds=time.perf_counter() - start,
-            **found,
+            **validated,
+            **self._norms(),
         )
         progress.history.epochs.append(epoch)
         if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
-            self.best[...] = self.stack.flat
+            self.best[...] = self.kept
         self._keep_state(number)  # before anyone is told: Ctrl-C may come while they are
-        for callback in self.callbacks:
-            callback.on_epoch_end(progress, epoch)
+        with self._shown():
+            for callback in self.callbacks:
+                callback.on_epoch_end(progress, epoch)
         if time.monotonic() - self._saved > CHECKPOINT_EVERY:
             self._save_state()
 
@@ -169,7 +195,7 @@ class Training:
 
     def _give_up(self, step: int) -> None:
         """End training because the cost of `step` was not finite, on weights that do not depend on how steps are timed."""
-        self.stack.flat[...] = self._good if step == 1 else self._here
+        self.kept[...] = self._good if step == 1 else self._here
         progress = self.progress
         reason = (
             f"the cost was no longer finite in epoch {progress.epoch}, at step {min(step, progress.steps_per_epoch)}: "
@@ -217,6 +243,7 @@ class Training:
             "batch_size": plan.batch_size,
             "pictures": len(plan.train),
             "optimizer": describe(plan.optimizer),
+            "average": plan.averaging,
         }
         return dict(json.loads(json.dumps(settings)))  # as it will be read back
 
@@ -231,6 +258,7 @@ class Training:
             first=first.copy(),
             second=second.copy(),
             best=self.best.copy(),
+            average=self.trainer.average.copy(),
             statistics={
                 f"{self.stack.names[i]}.{name}": array
                 for i, layer in enumerate(self.stack.layers)
@@ -250,9 +278,10 @@ class Training:
         first, second = self.trainer.moments
         size = self.stack.flat.size
         sizes = {"parameters": size, "best": size, "first": first.size, "second": second.size}
+        sizes["average"] = self.trainer.average.size
         state.check(self._settings(), sizes, path)
         self.stack.flat[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
-        first[...], second[...] = state.first, state.second
+        first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
         self.progress.history.epochs.extend(state.history.epochs)
 
 
