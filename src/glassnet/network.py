@@ -79,13 +79,25 @@ class Network(Stack):
         )
         if input_shape is not None:
             self._take_shape(tuple(int(size) for size in input_shape))
-        self.classes = tuple(map(str, classes)) if classes is not None else self._numbered()
+        self.classes = self._named(classes) if classes is not None else self._numbered()
         self._forward: Forward | None = None
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
         """Remember the pictures' own shape where only their number of pixels was known."""
         if len(self.input_shape) == 1 and int(np.prod(shape)) == self.features:
             self.input_shape = self.shapes[0] = shape
+
+    def _named(self, classes: Sequence[str]) -> tuple[str, ...]:
+        names, wanted = tuple(map(str, classes)), len(self._numbered())
+        if len(names) != wanted:
+            raise InputError(
+                "There are not as many class names as outputs.",
+                where="Network(classes)",
+                expected=f"{wanted} names" + (", as a single output tells two classes apart" if self.outputs == 1 else ""),
+                received=f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}",
+                hint=f"give the last Dense layer {len(names)} units" if len(names) > 1 else None,
+            )
+        return names
 
     def _numbered(self) -> tuple[str, ...]:
         return tuple(str(i) for i in range(max(2, self.outputs)))

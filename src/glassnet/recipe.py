@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,6 +16,7 @@ from glassnet.network import Network
 from glassnet.optimizers import Optimizer, ScipyMinimize, as_optimizer
 
 Description = str | dict[str, Any]
+NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
 
 
 class Section(BaseModel):
@@ -42,7 +43,7 @@ class NetworkSection(Section):
 class TrainingSection(Section):
     """`keep`: the weights of the last epoch, or of the best on validation data; `average`: β of their moving average.
 
-    `patience`: of early stopping, in epochs.
+    `patience`: of early stopping, in epochs. `show_every`: a line on a plain terminal every so many epochs.
     """
 
     epochs: int = Field(gt=0)
@@ -54,6 +55,7 @@ class TrainingSection(Section):
     patience: int | None = Field(default=None, gt=0)
     class_weight: Literal["balanced"] | None = None
     show_gradients: bool = False
+    show_every: int = Field(default=1, gt=0)
 
 
 class Recipe(Section):
@@ -74,31 +76,44 @@ class Recipe(Section):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def changed(self, settings: dict[str, Any]) -> Recipe:
-        """A copy with other values for some keys, dotted ("training.epochs") or, where that is clear, alone ("epochs")."""
+        """A copy with other values for some keys, dotted ("training.epochs") or, where that is clear, alone ("epochs").
+
+        Keys go on into descriptions ("optimizer.learning_rate"). A new "type" begins a description anew.
+        """
         values = self.model_dump(exclude_none=True)
-        for key, value in settings.items():
-            section, name = self._place(key)
-            (values.setdefault(section, {}) if section else values)[name] = value
+        changes = [(self._place(key), value) for key, value in settings.items()]
+        changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options at last
+        for (*path, name), value in changes:
+            place = values
+            for part in path:
+                place[part] = place = _description(place.get(part, NOTHING.get(part)))
+            if name == "type" and len(path) > 1:
+                place.clear()
+            place[name] = value
         return _checked(values, f"recipe {self.name}")
 
-    def _place(self, key: str) -> tuple[str, str]:
+    def _place(self, key: str) -> list[str]:
+        """The path to a key, in sections and descriptions."""
         sections: dict[str, type[BaseModel]] = {
             "data": DataSection, "network": NetworkSection, "training": TrainingSection
         }  # fmt: skip
-        names = [f"{section}.{name}" for section, model in sections.items() for name in model.model_fields]
-        names += ["name", "title", "about", "expect"]
-        found = [name for name in names if name == key or name.endswith(f".{key}")]
-        if len(found) != 1:
-            close = nearest(key, names) or nearest(key, [name.rpartition(".")[2] for name in names])
-            raise RecipeError(
-                "A recipe has no such key.",
-                where=f"--set {key}",
-                expected=", ".join(names),
-                received=repr(key),
-                hint=f"did you mean {close!r}?" if close else None,
-            )
-        section, _, name = found[0].rpartition(".")
-        return section, name
+        fields = {f"{section}.{name}": f for section, model in sections.items() for name, f in model.model_fields.items()}
+        names = [*fields, "name", "title", "about", "expect"]
+        parts = key.split(".")
+        for length in range(len(parts), 0, -1):
+            head, inner = ".".join(parts[:length]), parts[length:]
+            found = [name for name in names if name == head or name.endswith(f".{head}")]
+            described = len(found) == 1 and found[0] in fields and dict[str, Any] in get_args(fields[found[0]].annotation)
+            if len(found) == 1 and (not inner or (described and all(inner))):
+                return [*found[0].split("."), *inner]
+        close = nearest(key, names) or nearest(key, [name.rpartition(".")[2] for name in names])
+        raise RecipeError(
+            "A recipe has no such key.",
+            where=f"--set {key}",
+            expected=", ".join(names),
+            received=repr(key),
+            hint=f"did you mean {close!r}?" if close else None,
+        )
 
     def make_network(self, splits: Splits) -> Network:
         """The network, before training, for the pictures of `splits`."""
@@ -123,6 +138,11 @@ class Recipe(Section):
             return as_optimizer(self.training.optimizer, "training.optimizer")
         except InputError as error:
             raise _in_recipe(error, self.name) from None
+
+
+def _description(value: Any) -> dict[str, Any]:
+    """A copy of a section or description, to be changed; a name alone becomes {"type": name}."""
+    return {"type": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
 
 
 def _in_recipe(error: GlassnetError, name: str) -> RecipeError:

@@ -17,8 +17,10 @@ from glassnet.errors import DataError, GlassnetError, RunError
 from glassnet.metrics import Evaluation
 from glassnet.network import Network
 from glassnet.recipe import Recipe, load_recipe
+from glassnet.strict_json import line, numbers
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
+from glassnet.training.display import default_display
 
 RECIPE, MODEL, CHECKPOINT = "recipe.toml", "model.safetensors", "checkpoint.safetensors"
 HISTORY, LEDGER = "history.jsonl", "ledger.jsonl"
@@ -59,7 +61,8 @@ class Run:
     def looks(self) -> list[dict[str, Any]]:
         """Every look at the test set so far, the oldest first."""
         path = self.folder / LEDGER
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+        rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [numbers(json.loads(row)) for row in rows]
 
     def evaluate(self) -> Evaluation:
         """Open the test set; the look is noted in the ledger before the result is returned."""
@@ -75,7 +78,7 @@ class Run:
             "model": hashlib.sha256((self.folder / MODEL).read_bytes()).hexdigest()[:16],
         }
         try:
-            write_text(self.folder / LEDGER, "".join(json.dumps(line) + "\n" for line in [*self.looks, look]))
+            write_text(self.folder / LEDGER, "".join(map(line, [*self.looks, look])))
         except OSError as error:
             raise _not_writable(self.folder, error) from None
         return result
@@ -140,6 +143,7 @@ def train(
             validation=splits.validation,
             seed=chosen.training.seed,
             callbacks=[
+                *default_display(progress, chosen.training.show_every),
                 KeepRecipe(folder / RECIPE, chosen),
                 KeepHistory(folder / HISTORY),
                 *([EarlyStopping(patience)] if patience is not None else []),
@@ -151,7 +155,7 @@ def train(
             checkpoint=folder / CHECKPOINT,
             resume=resume,
             threads=threads,
-            progress=progress,
+            progress=False,
         )
         network.save(folder / MODEL)
         write_text(folder / HISTORY, history.lines(), durable=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import cos, isfinite, pi
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from glassnet.named import find_named
 @dataclass(frozen=True)
 class Schedule:
     """A learning rate for each step."""
+
+    stretches: ClassVar[bool] = True  # whether a step's rate depends on how long the training is
 
     def rate(self, step: int, steps: int) -> float:
         raise TypeError(f"{type(self).__name__} has no rate of its own: use one of its subclasses")
@@ -30,6 +32,8 @@ class Constant(Schedule):
     """The same rate at every step."""
 
     learning_rate: float = 0.01
+
+    stretches = False
 
     def __post_init__(self) -> None:
         check_rate(self.learning_rate, "Constant(learning_rate)")

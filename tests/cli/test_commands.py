@@ -145,11 +145,33 @@ def test_resume_of_a_finished_run_changes_nothing(cli: CommandLine, digits_run: 
 
 
 @pytest.mark.usefixtures("plain_figure")
-def test_resume_with_more_epochs(cli: CommandLine, digits_run: Path) -> None:
-    outcome = cli.good("train", "--resume", digits_run, "--epochs", 5)
+def test_resume_with_more_epochs(cli: CommandLine) -> None:
+    """At a constant rate, to the same bits as a training that was so long from the start."""
+    rate = ("--set", "optimizer.learning_rate=0.001", "--out")
+    cli.good("train", "digits", "--epochs", 3, *rate, "a")
+    cli.good("train", "digits", "--epochs", 5, *rate, "b")
+    outcome = cli.good("train", "--resume", "a", "--epochs", 5)
     assert [line.split(":")[0] for line in outcome.lines[:2]] == ["Epoch 4", "Epoch 5"]
-    assert len(gn.Run.load(digits_run).history) == 5
-    assert gn.load_recipe(digits_run / "recipe.toml").training.epochs == 5
+    assert len(gn.Run.load("a").history) == 5
+    for name in ("recipe.toml", "model.safetensors"):
+        assert Path("a", name).read_bytes() == Path("b", name).read_bytes()
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_settings_reach_into_descriptions(cli: CommandLine) -> None:
+    cli.good(
+        "train", "digits", "--epochs", 1, "--set", "optimizer.learning_rate=0.1", "--set", "optimizer.type=SGD",
+        "--set", "regularizer.l2=0.001", "--set", "network.loss.label_smoothing=0.1", "--out", "a",
+    )  # fmt: skip
+    recipe = gn.load_recipe("a/recipe.toml")
+    assert recipe.training.optimizer == {"type": "SGD", "learning_rate": 0.1}
+    assert recipe.network.regularizer == {"type": "L1L2", "l1": 0.0, "l2": 0.001}
+    assert recipe.network.loss == {"type": "SoftmaxCrossEntropy", "label_smoothing": 0.1}
+    network = gn.Network.load("a/model.safetensors")
+    assert network.regularizer.rates == (0.0, 0.001)
+    cli.good("train", "digits", "--epochs", 1, "--set", "optimizer.learning_rate.learning_rate=0.002", "--out", "b")
+    schedule = {"type": "OneCycle", "learning_rate": 0.002}
+    assert gn.load_recipe("b/recipe.toml").training.optimizer == {"type": "AdamW", "learning_rate": schedule}
 
 
 # ------------------------------------------------------------------ chain
@@ -168,7 +190,8 @@ def test_chain_prints_every_gradient_beside_its_definition(cli: CommandLine) -> 
     for _, _, gradient, numerical, difference in rows:
         assert abs(float(gradient) - float(numerical)) < 1e-8
         assert float(difference) < 1e-8
-    assert sum(line.startswith("Epoch ") for line in outcome.lines) == 160
+    told = [int(line.split()[1][:-1]) for line in outcome.lines if line.startswith("Epoch ")]
+    assert told == [1, *range(10, 161, 10)]  # as the recipe says: show_every = 10
     # the first gradients by hand: cost ½(e − ê)² with ê = w1·w2·w3·x and e = −x, for x = 1 and −1
     w1, w2, w3 = 0.2333, -0.233, -0.52133
     error = w1 * w2 * w3 + 1
@@ -256,6 +279,15 @@ def test_predict_as_json(cli: CommandLine, digits_run: Path, digit_pictures: lis
         np.testing.assert_allclose(values, row, atol=1e-6)
         assert answer["index"] == int(values.argmax())
         assert answer["class"] == str(answer["index"])
+
+
+def test_predict_asks_the_network_once(
+    cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, ask = [], gn.Network.predict_proba
+    monkeypatch.setattr(gn.Network, "predict_proba", lambda self, images: asked.append(len(images)) or ask(self, images))
+    cli.good("predict", digits_run, *(path for path, _ in digit_pictures))
+    assert asked == [10]
 
 
 def test_predict_takes_npy_arrays(cli: CommandLine, digits_run: Path) -> None:

@@ -42,7 +42,7 @@ def recipe(text: str) -> str:
 # ------------------------------------------------------------------ recipes
 
 
-@pytest.mark.parametrize("command", ["train", "check", "recipes"])
+@pytest.mark.parametrize("command", ["train", "recipes"])
 @pytest.mark.parametrize(("name", "near"), [("digts", "digits"), ("nielsen30", "nielsen-30"), ("Chain", "chain")])
 def test_unknown_recipe_and_the_nearest(cli: CommandLine, command: str, name: str, near: str) -> None:
     assert cli.wrong(command, name) == {
@@ -55,6 +55,17 @@ def test_unknown_recipe_and_the_nearest(cli: CommandLine, command: str, name: st
 
 def test_unknown_recipe_and_none_is_near(cli: CommandLine) -> None:
     assert cli.wrong("train", "zzzzzz") == {"what": "Unknown recipe.", "expected": SHIPPED, "received": "'zzzzzz'"}
+
+
+def test_check_of_what_is_neither_recipe_nor_run(cli: CommandLine) -> None:
+    for name, hint in (("runs/nowhere", {}), ("Chain", {"try": "did you mean 'chain'?"})):
+        assert cli.wrong("check", name) == {
+            "what": "There is no recipe of this name, and no run folder.",
+            "expected": f"a run folder, a .toml file, or one of {SHIPPED}",
+            "received": repr(name),
+            **hint,
+        }
+    assert cli.wrong("check", "nowhere.toml")["what"] == "There is no such recipe file."
 
 
 def test_recipe_file_that_is_not_there(cli: CommandLine) -> None:
@@ -183,6 +194,34 @@ def test_settings_that_are_none(cli: CommandLine) -> None:
     assert (parts["where"], parts["received"]) == ("recipe digits, training.epochs", "'many'")
 
 
+def test_settings_inside_descriptions_that_are_none(cli: CommandLine) -> None:
+    parts = cli.wrong("train", "digits", "--set", "optimizer.learning_rat=0.1")
+    assert (parts["what"], parts["try"]) == ("Unknown option of AdamW.", "did you mean 'learning_rate'?")
+    parts = cli.wrong("train", "digits", "--set", "optimizer.learning_rate=-1")
+    assert (parts["what"], parts["where"]) == ("The learning rate must be positive.", "recipe digits, AdamW(learning_rate)")
+    parts = cli.wrong("train", "digits", "--set", "optimizer.learning_rate.learning_rate.x=1")
+    assert parts["where"] == "recipe digits, OneCycle(learning_rate)"
+    parts = cli.wrong("train", "digits", "--set", "regularizer.rate=0.1")
+    assert (parts["what"], parts["expected"]) == ("Unknown option of L1L2.", "l1 | l2")
+    for key in ("epochs.x", "name.x", "optimizer.", "optimizer..x", ".optimizer", "seed.learning_rate"):
+        assert cli.wrong("train", "digits", "--set", f"{key}=1")["what"] == "A recipe has no such key."
+
+
+def test_a_schedule_does_not_become_longer_midway(cli: CommandLine, digits_run: Path) -> None:
+    for epochs in (5, 2):
+        parts = cli.wrong("train", "--resume", digits_run, "--epochs", epochs)
+        assert "follows a schedule over the whole training" in parts["what"]
+        assert parts["where"] == f"{digits_run / 'checkpoint.safetensors'}, epochs"
+        assert (parts["expected"], parts["received"]) == ("3", str(epochs))
+        assert "train anew" in parts["try"]
+
+
+@pytest.mark.parametrize("average", ["0", "1", "-1", "nan", "much"])
+def test_a_moving_average_that_is_none(cli: CommandLine, average: str) -> None:
+    parts = cli.wrong("train", "digits", "--set", f"average={average}", "--out", "a")
+    assert parts["where"] == "recipe digits, training.average"
+
+
 def test_neither_recipe_nor_run_and_both(cli: CommandLine, digits_run: Path) -> None:
     parts = cli.wrong("train")
     assert (parts["expected"], parts["received"]) == ("RECIPE, or --resume RUN", "neither")
@@ -298,8 +337,8 @@ def test_idx_file_that_is_missing(cli: CommandLine, idx: Callable[..., Path]) ->
 
 def test_data_that_does_not_fit_the_network(cli: CommandLine, idx: Callable[..., Path]) -> None:
     parts = cli.wrong("train", "digits", "--set", "layers=[64,30,5]", "--set", "loss=Quadratic", "--out", "a")
-    assert parts["what"] == "A label lies beyond the network's outputs."
-    assert (parts["expected"], parts["received"]) == ("0 … 4", "9")
+    assert parts["what"] == "There are not as many class names as outputs."
+    assert (parts["expected"], parts["received"]) == ("5 names", "10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
     assert parts["try"] == "give the last Dense layer 10 units"
     parts = cli.wrong("train", "digits", "--set", "layers=[63,30,10]", "--set", "loss=Quadratic", "--out", "a")
     assert parts["what"] == "The pictures do not fit the network."

@@ -177,3 +177,21 @@ def test_evaluation_that_cannot_be() -> None:
         net.evaluate((X, np.ones((12, 3))))
     with pytest.raises(InputError, match="A label lies beyond"):
         net.loss_and_gradient(X, Y + 1)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "names", "expected"),
+    [
+        (3, ["a", "b"], "3 names"),
+        (3, [], "3 names"),
+        (1, ["a"], "2 names, as a single output"),
+        (1, ["a", "b", "c"], "2 names"),
+    ],
+)
+def test_class_names_are_as_many_as_classes(outputs: int, names: list[str], expected: str) -> None:
+    with pytest.raises(InputError, match="not as many class names as outputs") as caught:
+        Network([4, outputs], classes=names)
+    assert caught.value.where == "Network(classes)"
+    assert str(caught.value.expected).startswith(expected)
+    assert str(caught.value.received).startswith(f"{len(names)}")
+    assert Network([4, 1], classes=["cat", "dog"]).classes == ("cat", "dog")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,8 @@ from glassnet.layers import Dense, Dropout, Flatten, Layer, Pixels, ReLU, Sigmoi
 from glassnet.losses import BinaryCrossEntropy, Quadratic, SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.optimizers import SGD, Adam, Optimizer, RMSprop, ScipyMinimize
-from glassnet.schedules import StepDecay
-from glassnet.training import Callback, EarlyStopping, Epoch, Progress, TrainingWarning
+from glassnet.schedules import CosineDecay, OneCycle, Schedule, StepDecay, WarmUp
+from glassnet.training import Callback, EarlyStopping, Epoch, History, Progress, TrainingWarning
 from glassnet.training.display import PlainLines
 
 Array = np.ndarray[Any, Any]
@@ -415,6 +417,62 @@ def test_plain_lines_are_those_of_the_tutorials(blobs: Data) -> None:
     file = io.StringIO()
     history = network().fit(blobs, 1, seed=1, callbacks=[PlainLines(file)])
     assert file.getvalue() == f"Epoch 1: cost {history.train_cost[0]:.6g}\n"
+
+
+def test_a_line_every_so_many_epochs(blobs: Data) -> None:
+    def told(epochs: int, *others: Callback) -> list[int]:
+        file = io.StringIO()
+        network().fit(blobs, epochs, seed=1, callbacks=[PlainLines(file, every=3), *others])
+        return [int(line.split()[1][:-1]) for line in file.getvalue().splitlines()]
+
+    assert told(1) == [1]
+    assert told(6) == [1, 3, 6]
+    assert told(8) == [1, 3, 6, 8]
+
+    class Stop(Callback):
+        def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+            if epoch.epoch == 5:
+                progress.stop("enough")
+
+    assert told(9, Stop()) == [1, 3, 5]
+
+
+@pytest.mark.parametrize("cost", [float("inf"), float("nan"), float("-inf")])
+def test_history_of_infinite_costs_is_json_and_comes_back(cost: float, tmp_path: Path) -> None:
+    epoch = Epoch(1, 0.5, None, cost, None, None, 3, 0.01, 0.1, {"w": cost}, {"w": 1.0})
+    history = History([epoch, replace(epoch, epoch=2, validation_cost=4.0)])
+
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is no JSON")
+
+    rows = [json.loads(line, parse_constant=refuse) for line in history.lines().splitlines()]
+    for row, original in zip(rows, history.epochs, strict=True):
+        again = History.from_rows([row]).epochs[0]
+        np.testing.assert_equal(asdict(again), asdict(original))  # to which NaN equals NaN
+    assert history.best_epoch == (1 if cost < 0 else 2)
+
+
+def test_infinite_validation_costs_are_kept(blobs: Data, tmp_path: Path) -> None:
+    net = Network([Dense(1)], input_shape=(6,), seed=1)
+    validation = (np.full((3, 6), 1e30), np.zeros((3, 1)))
+    options: dict[str, Any] = {"validation": validation, "seed": 1, "checkpoint": tmp_path / "state"}
+    history = net.fit((blobs[0], blobs[0][:, :1]), 2, **options)
+    assert history.validation_cost == [float("inf")] * 2
+    assert '"validation_cost": "Infinity"' in history.lines()
+    again = net.fit((blobs[0], blobs[0][:, :1]), 3, resume=True, **options)
+    assert again.validation_cost == [float("inf")] * 3
+    assert b": Infinity" not in (tmp_path / "state").read_bytes()
+
+
+@pytest.mark.parametrize("schedule", [StepDecay(), CosineDecay(), OneCycle(), WarmUp()], ids=repr)
+def test_a_schedule_does_not_become_longer_midway(schedule: Schedule, blobs: Data, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"optimizer": SGD(schedule), "seed": 1, "checkpoint": tmp_path / "state"}
+    network().fit(blobs, 2, **options)
+    for epochs in (3, 1):
+        with pytest.raises(ModelFileError, match="can't become longer or shorter midway") as caught:
+            network().fit(blobs, epochs, resume=True, **options)
+        assert (caught.value.expected, caught.value.received) == (2, epochs)
+    assert len(network().fit(blobs, 2, resume=True, **options)) == 2
 
 
 # Kernels or not

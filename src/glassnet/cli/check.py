@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glassnet.cli.console import fail, say
+
+if TYPE_CHECKING:
+    from glassnet.recipe import Recipe
 
 NAME = "check"
 PICTURES = 10
@@ -19,14 +22,13 @@ def command(
     """Hold every gradient of a network against its definition, on a few training pictures."""
     from glassnet.gradient_check import check_gradients
     from glassnet.gradient_table import table
-    from glassnet.recipe import load_recipe
     from glassnet.run import Run, read_splits, sample
 
     if Path(what).is_dir():
         done = Run.load(what)
         network, splits = done.network, done.splits
     else:
-        recipe = load_recipe(what)
+        recipe = _recipe(what)
         splits = read_splits(recipe)
         network = recipe.make_network(splits)
     result = check_gradients(network, sample(splits.train, PICTURES))
@@ -35,3 +37,20 @@ def command(
     say(str(result))
     if not result.passed:
         fail(1)
+
+
+def _recipe(what: str) -> Recipe:
+    from glassnet.errors import RecipeError
+    from glassnet.recipe import load_recipe
+
+    try:
+        return load_recipe(what)
+    except RecipeError as error:
+        if Path(what).exists() or what.endswith(".toml"):
+            raise
+        raise RecipeError(
+            "There is no recipe of this name, and no run folder.",
+            expected=f"a run folder, a .toml file, or one of {error.expected}",
+            received=error.received,
+            hint=error.hint,
+        ) from None

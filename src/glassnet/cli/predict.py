@@ -28,7 +28,8 @@ def command(
     network = Network.load(run) if run.is_file() else Run.load(run).network
     pictures = np.stack([read_picture(path, network.input_shape) for path in images])
     answers = []
-    for path, shares in zip(images, network.predict_proba(pictures), strict=True):
+    probabilities = network.predict_proba(pictures)
+    for path, shares in zip(images, probabilities, strict=True):
         best = int(shares.argmax())
         answers.append(
             {
@@ -41,7 +42,7 @@ def command(
     if as_json:
         say(json.dumps(answers, ensure_ascii=False, indent=2))
         return
-    for answer, shares in zip(answers, network.predict_proba(pictures), strict=True):
+    for answer, shares in zip(answers, probabilities, strict=True):
         order = np.argsort(-shares)[:3]
         others = ", ".join(f"{network.classes[i]} {100 * shares[i]:.1f} %" for i in order[1:])
         say(f"{answer['file']}: {answer['class']}  {100 * shares[order[0]]:.1f} %   ({others})")

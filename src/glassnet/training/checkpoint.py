@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from glassnet.errors import ModelFileError
 from glassnet.reference import Array
 from glassnet.storage import read_tensors, write_tensors
+from glassnet.strict_json import plain
 from glassnet.training.history import History
 
 
@@ -43,7 +44,7 @@ class State:
             "epoch": self.epoch,
             "seed": self.history.seed,
             "settings": self.settings,
-            "history": [asdict(epoch) for epoch in self.history.epochs],
+            "history": plain(self.history.rows()),
         }
         write_tensors(path, tensors, header, durable=True)
 

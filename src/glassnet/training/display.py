@@ -20,13 +20,22 @@ def plain_line(epoch: Epoch) -> str:
 
 
 class PlainLines(Callback):
-    """One line an epoch to `file` (standard output)."""
+    """One line an epoch to `file` (standard output); or, with `every`, of the first, of each multiple and of the last."""
 
-    def __init__(self, file: TextIO | None = None) -> None:
-        self._file = file
+    def __init__(self, file: TextIO | None = None, every: int = 1) -> None:
+        self._file, self._every, self._silent = file, every, False
+
+    def _print(self, epoch: Epoch) -> None:
+        print(plain_line(epoch), file=self._file or sys.stdout, flush=True)
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        print(plain_line(epoch), file=self._file or sys.stdout, flush=True)
+        self._silent = epoch.epoch % self._every != 0 and len(progress.history) > 1
+        if not self._silent:
+            self._print(epoch)
+
+    def on_train_end(self, progress: Progress) -> None:
+        if self._silent:
+            self._print(progress.history.epochs[-1])
 
 
 class LiveBar(Callback):
@@ -89,8 +98,8 @@ class LiveBar(Callback):
         self._bar.console.print(f"{count} epochs in {took:.1f} s", highlight=False)
 
 
-def default_display(wanted: bool | None) -> list[Callback]:
-    """True: a bar or lines; None: a bar on a terminal, else nothing; False: nothing."""
+def default_display(wanted: bool | None, every: int = 1) -> list[Callback]:
+    """True: a bar, or a line `every` so many epochs; None: a bar on a terminal, else nothing; False: nothing."""
     if wanted is False or (wanted is None and not sys.stdout.isatty()):
         return []
-    return [LiveBar() if sys.stdout.isatty() else PlainLines()]
+    return [LiveBar() if sys.stdout.isatty() else PlainLines(every=every)]

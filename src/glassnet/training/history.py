@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from math import isnan
 from typing import Any
+
+from glassnet.strict_json import line, numbers
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,9 @@ class History:
         for name in ("validation_accuracy", "validation_cost", "train_cost"):
             column = self._column(name)
             if column and column[0] is not None:
-                return column if name.endswith("accuracy") else [-value for value in column]
+                return (
+                    column if name.endswith("accuracy") else [float("-inf") if isnan(value) else -value for value in column]
+                )
         return []
 
     @property
@@ -97,13 +101,17 @@ class History:
         scores = self.scores()
         return scores.index(max(scores)) + 1 if scores else None
 
+    def rows(self) -> list[dict[str, Any]]:
+        """The epochs, ready for JSON and for `from_rows`."""
+        return [asdict(epoch) for epoch in self.epochs]
+
     def lines(self) -> str:
         """One JSON object a line, as kept in history.jsonl."""
-        return "".join(json.dumps(asdict(epoch)) + "\n" for epoch in self.epochs)
+        return "".join(line(row) for row in self.rows())
 
     @classmethod
     def from_rows(cls, rows: Sequence[dict[str, Any]], *, seed: int = 0, stopped: str | None = None) -> History:
-        return cls([Epoch(**row) for row in rows], seed=seed, stopped=stopped)
+        return cls([Epoch(**numbers(row)) for row in rows], seed=seed, stopped=stopped)
 
     def __repr__(self) -> str:
         if not self.epochs:

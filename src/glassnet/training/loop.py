@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.data import Dataset
-from glassnet.errors import InputError
+from glassnet.errors import InputError, ModelFileError
 from glassnet.execution import Forward, Trainer, make_trainer
 from glassnet.named import describe
 from glassnet.optimizers import Optimizer
@@ -265,7 +265,7 @@ class Training:
                 for name, array in layer.statistics.items()
             },
             history=History(self.progress.history.epochs, seed=self.plan.seed),
-            settings=self._settings(),
+            settings={**self._settings(), "epochs": self.plan.epochs},
         )
 
     def _save_state(self) -> None:
@@ -280,6 +280,15 @@ class Training:
         sizes = {"parameters": size, "best": size, "first": first.size, "second": second.size}
         sizes["average"] = self.trainer.average.size
         state.check(self._settings(), sizes, path)
+        planned, epochs = state.settings.get("epochs"), self.plan.epochs
+        if self.plan.optimizer.schedule.stretches and planned != epochs:
+            raise ModelFileError(
+                "The learning rate follows a schedule over the whole training, which can't become longer or shorter midway.",
+                where=f"{path}, epochs",
+                expected=planned,
+                received=epochs,
+                hint=f"train anew with {epochs} epochs; only a constant learning rate can go on for longer",
+            )
         self.stack.flat[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
         first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
         self.progress.history.epochs.extend(state.history.epochs)
