@@ -13,10 +13,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet import reference
 from glassnet.kernels.job import JOB
 from glassnet.kernels.sizes import SCRATCH_BYTES, UPDATE_BLOCK, aligned_zeros
-from glassnet.optimizers import Optimizer
+from glassnet.optimizers import Optimizer, average
 from glassnet.program import Program, assemble, can_lower
 from glassnet.reference import Array
 from glassnet.stack import Stack
@@ -231,7 +230,7 @@ class ReferenceTrainer:
             self.gradient[...] = gradient  # as it is before clipping
             self._update(float(self._rates[step]), scale, past_steps + step + 1)
             if self._averaging is not None:
-                reference.average(self.average, self._stack.flat, self._averaging, past_steps + step)
+                average(self.average, self._stack.flat, self._averaging, past_steps + step)
 
     def _update(self, rate: float, scale: float, number: int) -> None:
         w, (first, second) = self._stack.flat, self.moments

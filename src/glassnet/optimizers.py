@@ -171,6 +171,11 @@ class ScipyMinimize:
             raise unknown("method with gradients", self.method, self.METHODS, "ScipyMinimize(method)")
 
 
+def average(e: Array, w: Array, averaging: float, step: int) -> None:
+    """e ← β·e + (1−β)·w in place, with β = min(averaging, (1 + step) / (10 + step)); `step` counts from 0."""
+    e += (1 - min(averaging, (1 + step) / (10 + step))) * (w - e)
+
+
 OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in (SGD, RMSprop, Adam, AdamW)}
 
 

@@ -113,8 +113,3 @@ def softmax_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
     below = z - z.max(axis=-1, keepdims=True)
     log_total = np.log(np.exp(below).sum(axis=-1, keepdims=True))
     return (target * (log_total - below)).sum(axis=-1), softmax(z) - target
-
-
-def average(e: Array, w: Array, averaging: float, step: int) -> None:
-    """e ← β·e + (1−β)·w in place, with β = min(averaging, (1 + step) / (10 + step)); `step` counts from 0."""
-    e += (1 - min(averaging, (1 + step) / (10 + step))) * (w - e)
