@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from glassnet.data import Dataset, Splits, list_datasets, load_dataset
+    from glassnet.ensemble import Ensemble
     from glassnet.errors import (
         DataError,
         GlassnetError,
@@ -65,6 +66,7 @@ __version__ = "0.1.0"
 # Where each public name lives. It is imported at its first use, so that `import glassnet` costs next to nothing.
 _HOMES = {
     "data": ("Dataset", "Splits", "list_datasets", "load_dataset"),
+    "ensemble": ("Ensemble",),
     "errors": (
         "DataError", "GlassnetError", "InputError", "ModelFileError", "RecipeError", "RunError", "ShapeError",
     ),
@@ -105,6 +107,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "EarlyStopping",
+    "Ensemble",
     "Evaluation",
     "Flatten",
     "GlassnetError",

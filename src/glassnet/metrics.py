@@ -66,6 +66,42 @@ class Evaluation:
         )
 
 
+@dataclass(frozen=True)
+class Spread:
+    """Results of several seeds: their mean, and how far they lie apart."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return sum(self.values) / len(self.values)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of one result, √(Σ (x − mean)² / (n − 1)); NaN for a single one."""
+        if len(self.values) < 2:
+            return float("nan")
+        return sqrt(sum((value - self.mean) ** 2 for value in self.values) / (len(self.values) - 1))
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Student's 95 % confidence interval of the mean, mean ± t·deviation/√n. Student, Biometrika 1908."""
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(len(self.values) - 1, 0.975)) * self.deviation / sqrt(len(self.values))
+        return self.mean - half, self.mean + half
+
+    def percent(self) -> str:
+        """For shares 0 … 1."""
+        if len(self.values) < 2:
+            return f"{100 * self.mean:.2f} %"
+        low, high = self.interval
+        return (
+            f"{100 * self.mean:.2f} ± {100 * self.deviation:.2f} % (mean ± standard deviation; "
+            f"95 % interval of the mean {100 * low:.2f}–{100 * high:.2f})"
+        )
+
+
 def confusion_matrix(labels: NDArray[np.int64], found: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """Counts (classes, classes): row = what it is, column = what it was called."""
     return np.bincount(labels * classes + found, minlength=classes * classes).reshape(classes, classes)

@@ -64,24 +64,38 @@ class Run:
         rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         return [numbers(json.loads(row)) for row in rows]
 
+    @property
+    def test(self) -> Dataset:
+        """The sealed test set; `evaluate` opens it and says so in the ledger."""
+        if self.splits.test is None:
+            raise DataError("This data has no test set.", where=self.recipe.data.path or self.recipe.data.dataset)
+        return self.splits.test
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this model's file from others."""
+        return hashlib.sha256((self.folder / MODEL).read_bytes()).hexdigest()[:16]
+
     def evaluate(self) -> Evaluation:
         """Open the test set; the look is noted in the ledger before the result is returned."""
-        test = self.splits.test
-        if test is None:
-            raise DataError("This data has no test set.", where=self.recipe.data.path or self.recipe.data.dataset)
-        result = self.network.evaluate(test)
+        result = self.network.evaluate(self.test)
+        self.note(result)
+        return result
+
+    def note(self, result: Evaluation, **more: Any) -> None:
+        """Add a look at the test set to the ledger."""
         look = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "correct": result.correct,
             "total": result.total,
             "loss": result.loss,
-            "model": hashlib.sha256((self.folder / MODEL).read_bytes()).hexdigest()[:16],
+            "model": self.fingerprint,
+            **more,
         }
         try:
             write_text(self.folder / LEDGER, "".join(map(line, [*self.looks, look])))
         except OSError as error:
             raise _not_writable(self.folder, error) from None
-        return result
 
 
 class KeepRecipe(Callback):
@@ -132,7 +146,7 @@ def train(
     splits = read_splits(chosen)
     network = chosen.make_network(splits)
     optimizer = chosen.make_optimizer()
-    folder = _old_folder(Path(out)) if resume and out is not None else _new_folder(out, chosen.name)
+    folder = _old_folder(Path(out)) if resume and out is not None else new_folder(out, chosen.name)
     patience = chosen.training.patience
     try:
         history = network.fit(
@@ -221,7 +235,8 @@ def _old_folder(folder: Path) -> Path:
     return folder
 
 
-def _new_folder(out: str | Path | None, name: str) -> Path:
+def new_folder(out: str | Path | None, name: str) -> Path:
+    """The folder `out`, made if need be, which must be empty; by default runs/`name`, or the first runs/`name`-N free."""
     if out is None:
         number = 1
         while (folder := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():

@@ -1,27 +1,71 @@
-"""`glassnet evaluate RUN`: open the test set, and note that it was opened."""
+"""`glassnet evaluate RUN…`: open the test set, and note that it was opened."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from glassnet.cli.console import say
 
+if TYPE_CHECKING:
+    from glassnet.metrics import Evaluation
+    from glassnet.run import Run
+
 NAME = "evaluate"
 
 
-def command(run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]) -> None:
+def command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN…", help="A run folder; several are one ensemble; or a folder of several seeds.", show_default=False
+        ),
+    ],
+    each: Annotated[
+        bool, typer.Option("--each", help="Also each run of an ensemble alone: a look at the test set of its own.")
+    ] = False,
+) -> None:
     """Open the test set, which stays closed during training; each look is noted in the run's ledger."""
     from glassnet.run import Run
+    from glassnet.runs import evaluate_together, is_of_seeds, load_seeds
 
-    done = Run.load(run)
-    result = done.evaluate()
+    if len(runs) == 1 and is_of_seeds(runs[0]):
+        _several(load_seeds(runs[0]))
+        return
+    loaded = [Run.load(folder) for folder in runs]
+    result = loaded[0].evaluate() if len(loaded) == 1 else evaluate_together(loaded)
     say(f"Test set: {result}")
-    if done.recipe.expect:
-        say(f"Expected: {done.recipe.expect}")
+    if len(loaded) > 1:
+        say(f"By the mean of the probabilities of {len(loaded)} runs; the look is noted in the ledger of each.")
+    elif loaded[0].recipe.expect:
+        say(f"Expected: {loaded[0].recipe.expect}")
     say()
+    _classes(result)
+    say()
+    if each and len(loaded) > 1:
+        _several(loaded)
+    else:
+        _looks(loaded)
+
+
+def _several(runs: list[Run]) -> None:
+    """The runs one by one, and their mean."""
+    from glassnet.metrics import Spread
+
+    results = []
+    for run in runs:
+        results.append(run.evaluate())
+        say(f"{run.folder}: {results[-1]}")
+    say(f"Test accuracy of {len(runs)} runs: {Spread(tuple(result.accuracy for result in results)).percent()}")
+    if runs[0].recipe.expect:
+        say(f"Expected: {runs[0].recipe.expect}")
+    say()
+    _looks(runs)
+
+
+def _classes(result: Evaluation) -> None:
     width = max(5, *(len(report.name) for report in result.per_class))
     say(f"  {'class':<{width}}  pictures  found  recall  precision")
     for report in result.per_class:
@@ -29,8 +73,10 @@ def command(run: Annotated[Path, typer.Argument(help="A run folder.", show_defau
             f"  {report.name:<{width}}  {report.total:8}  {report.correct:5}  {100 * report.recall:5.1f} %  "
             f"{100 * report.precision:6.1f} %"
         )
-    say()
-    count = len(done.looks)
+
+
+def _looks(runs: list[Run]) -> None:
+    count = max(len(run.looks) for run in runs)
     say(
         "This was the first look at the test set: the figure is an honest one."
         if count == 1

@@ -16,16 +16,22 @@ NAME = "predict"
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder, or a model file.", show_default=False)],
     images: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
+    more: Annotated[
+        list[Path] | None,
+        typer.Option("--with", metavar="RUN", help="Ask this one too, and tell the mean; as often as you like."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
 ) -> None:
     """Say what pictures show. A picture must have the shape that the network was trained on."""
     import numpy as np
 
     from glassnet.data.pictures import read_picture
+    from glassnet.ensemble import Ensemble
     from glassnet.network import Network
     from glassnet.run import Run
 
-    network = Network.load(run) if run.is_file() else Run.load(run).network
+    paths = [run, *(more or [])]
+    network = Ensemble([Network.load(path) if path.is_file() else Run.load(path).network for path in paths])
     pictures = np.stack([read_picture(path, network.input_shape) for path in images])
     answers = []
     probabilities = network.predict_proba(pictures)

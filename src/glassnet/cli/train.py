@@ -24,6 +24,9 @@ def command(
     data: Annotated[Path | None, typer.Option(help="A folder or file to take the data from.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of all chance.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=2, help="Train with so many seeds, one after the other, and tell mean and spread.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe.")
     ] = None,
@@ -32,9 +35,10 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as pay.")] = None,
 ) -> None:
     """Train a network after a recipe."""
-    from glassnet import run
+    from glassnet import run, runs
     from glassnet.errors import InputError
     from glassnet.training import TrainingWarning
+    from glassnet.training.display import SeedLine
 
     if (recipe is None) == (resume is None):
         raise InputError(
@@ -48,20 +52,37 @@ def command(
         raise InputError(
             "A run goes on in its own folder.", where="glassnet train --resume", expected="no --out", received=f"--out {out}"
         )
+    if resume is not None and seeds is not None:
+        raise InputError(
+            "Only one run goes on at a time.",
+            where="glassnet train --resume",
+            expected="no --seeds",
+            received=f"--seeds {seeds}",
+        )
     changes = dict(_setting(text) for text in settings or [])
     options: dict[str, Any] = {
         "seed": seed, "data": data, "epochs": epochs, "settings": changes, "threads": threads, "progress": True
     }  # fmt: skip
     options["callbacks"] = _extras(recipe if recipe is not None else run.require_run(Path(str(resume))) / run.RECIPE)
+    options["callbacks"] += [SeedLine()] if seeds is not None else []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TrainingWarning)  # the report says it
-            done = run.resume(resume, **options) if resume is not None else run.train(str(recipe), out=out, **options)
+            if seeds is not None:
+                several = runs.train_seeds(str(recipe), seeds, out=out, **options)
+            elif resume is not None:
+                done = run.resume(resume, **options)
+            else:
+                done = run.train(str(recipe), out=out, **options)
     except KeyboardInterrupt as interrupt:
         complain("\n".join(["\nglassnet: interrupted", *getattr(interrupt, "__notes__", [])]))
         fail(130)
-    _report(done)
-    if done.history.stopped and "finite" in done.history.stopped:
+    if seeds is not None:
+        _report_seeds(several)
+    else:
+        several = [done]
+        _report(done)
+    if any("finite" in (done.history.stopped or "") for done in several):
         fail(1)
 
 
@@ -85,6 +106,31 @@ def _extras(recipe: str | Path) -> list[Any]:
 
     chosen = load_recipe(recipe)
     return [GradientTable(read_splits(chosen).train)] if chosen.training.show_gradients else []
+
+
+def _report_seeds(several: list[Run]) -> None:
+    """What each seed kept, on validation data, and all of them together."""
+    from glassnet.metrics import Spread
+
+    say()
+    accuracies: list[float | None] = []
+    for done in several:
+        history = done.history
+        epoch = history.best_epoch if done.recipe.training.keep == "best" else len(history)
+        accuracies.append(history.validation_accuracy[epoch - 1] if epoch else None)
+        found = "" if accuracies[-1] is None else f": validation accuracy {100 * accuracies[-1]:.2f} % after epoch {epoch}"
+        say(f"{done.folder}{found}")
+        if history.stopped:
+            say(f"  ended early: {history.stopped}")
+    told = [accuracy for accuracy in accuracies if accuracy is not None]
+    if told:
+        say(f"Validation accuracy of {len(told)} seeds: {Spread(tuple(told)).percent()}")
+    folder = several[0].folder.parent
+    say(f"Training took {sum(sum(done.history.seconds) for done in several):.1f} s. Everything is in {folder}")
+    say()
+    say("Next:")
+    say(f"  glassnet evaluate {folder}             open the test set for each of them, once")
+    say(f"  glassnet evaluate {folder}/{several[0].folder.name} {folder}/…     or for some as one ensemble")
 
 
 def _report(done: Run) -> None:

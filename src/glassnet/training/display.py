@@ -38,6 +38,13 @@ class PlainLines(Callback):
             self._print(progress.history.epochs[-1])
 
 
+class SeedLine(Callback):
+    """One line before each training, for several in a row."""
+
+    def on_train_begin(self, progress: Progress) -> None:
+        print(f"Seed {progress.history.seed}", flush=True)
+
+
 class LiveBar(Callback):
     """A bar over all epochs with cost, accuracy and time left; it leaves a line for each epoch that was the best so far."""
 

@@ -1,0 +1,189 @@
+"""Several seeds of a recipe, and several runs as an ensemble, on the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import glassnet as gn
+from glassnet import runs
+from glassnet.data import read_digits
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three runs of the digits, of seeds 5 to 7; not to be changed."""
+    folder = tmp_path_factory.mktemp("seeds") / "several"
+    runs.train_seeds("digits", 3, seed=5, out=folder, epochs=3)
+    return folder
+
+
+@pytest.fixture
+def several(seeds: Path, here: Path) -> Path:
+    shutil.copytree(seeds, here / "several")
+    return Path("several")
+
+
+def ledger(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(row) for row in (folder / "ledger.jsonl").read_text().splitlines()]
+
+
+# ------------------------------------------------------------------ seeds
+
+
+def test_several_seeds_and_their_spread(cli: CommandLine, several: Path) -> None:
+    outcome = cli.good("train", "digits", "--epochs", 3, "--seed", 5, "--seeds", 3, "--out", "a")
+    assert [line for line in outcome.lines if line.startswith("Seed")] == ["Seed 5", "Seed 6", "Seed 7"]
+    assert sorted(path.name for path in Path("a").iterdir()) == ["seed-5", "seed-6", "seed-7"]
+    accuracies = []
+    for seed in (5, 6, 7):
+        run = gn.Run.load(f"a/seed-{seed}")
+        assert run.recipe.training.seed == run.network.seed == seed
+        accuracies.append(100 * run.history.validation_accuracy[-1])
+        assert f"a/seed-{seed}: validation accuracy {accuracies[-1]:.2f} % after epoch 3" in outcome.out
+        for name in ("model.safetensors", "recipe.toml"):  # as each alone would be
+            assert Path("a", f"seed-{seed}", name).read_bytes() == (several / f"seed-{seed}" / name).read_bytes()
+    mean, deviation = np.mean(accuracies), np.std(accuracies, ddof=1)
+    assert f"Validation accuracy of 3 seeds: {mean:.2f} ± {deviation:.2f} %" in outcome.out
+    assert "Everything is in a\n" in outcome.out
+
+
+def test_seeds_begin_at_the_recipes_and_the_best_is_told_where_it_is_kept(cli: CommandLine) -> None:
+    outcome = cli.good("train", "digits", "--epochs", 3, "--seeds", 2, "--set", "keep=best")
+    for seed in (0, 1):
+        history = gn.Run.load(f"runs/digits/seed-{seed}").history
+        assert f"{100 * max(history.validation_accuracy):.2f} % after epoch {history.best_epoch}" in outcome.out
+
+
+def test_seeds_of_a_training_that_fails_end_with_1(cli: CommandLine) -> None:
+    settings = ("--set", "optimizer.type=SGD", "--set", "optimizer.learning_rate=1e12", "--set", "loss=Quadratic")
+    outcome = cli("train", "digits", "--seeds", 2, *settings, "--out", "a")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert outcome.out.count("ended early: the cost was no longer finite") == 2
+
+
+def test_seeds_interrupted_say_what_is_done(here: Path) -> None:
+    class Interrupt(gn.Callback):
+        def on_epoch_end(self, progress: Any, epoch: Any) -> None:
+            if progress.history.seed == 1:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        runs.train_seeds("digits", 3, out="a", epochs=2, callbacks=[Interrupt()])
+    assert caught.value.__notes__ == [
+        f"The last whole epoch is kept. Go on with: glassnet train --resume {Path('a', 'seed-1')}",
+        "Of 3 seeds 1 were done.",
+    ]
+
+
+def test_evaluate_of_several_seeds_is_one_look_at_each(cli: CommandLine, several: Path) -> None:
+    outcome = cli.good("evaluate", several)
+    test = read_digits().test
+    assert test is not None
+    shares = []
+    for seed in (5, 6, 7):
+        found = gn.Run.load(several / f"seed-{seed}").network.evaluate(test)
+        assert f"{several / f'seed-{seed}'}: {found}" in outcome.lines
+        assert [look["correct"] for look in ledger(several / f"seed-{seed}")] == [found.correct]
+        shares.append(100 * found.accuracy)
+    assert f"Test accuracy of 3 runs: {np.mean(shares):.2f} ± {np.std(shares, ddof=1):.2f} %" in outcome.out
+    assert "This was the first look at the test set" in outcome.out
+    assert "This was look 2 at the test set." in cli.good("evaluate", several).out
+
+
+def test_seeds_that_are_none(cli: CommandLine, several: Path) -> None:
+    for count in ("1", "0", "-2", "many"):
+        assert "Invalid value for '--seeds'" in cli.misused("train", "digits", "--seeds", count)
+    parts = cli.wrong("train", "--resume", several / "seed-5", "--seeds", 2)
+    assert (parts["what"], parts["received"]) == ("Only one run goes on at a time.", "--seeds 2")
+    assert cli.wrong("train", "digits", "--seeds", 2, "--out", several)["what"] == "The folder for the run is not empty."
+    for wrong in (["--epochs", 0], ["--data", "nowhere"], ["--set", "layers=[64,30,5]"], ["--seed", -1]):
+        cli.wrong("train", "digits", "--seeds", 2, "--out", "a", *wrong)
+    with pytest.raises(gn.InputError, match="must be seeds to train"):
+        runs.train_seeds("digits", 0, out="a")
+
+
+# ------------------------------------------------------------------ ensembles
+
+
+def test_evaluate_of_several_runs_is_their_ensemble(cli: CommandLine, several: Path) -> None:
+    folders = [several / f"seed-{seed}" for seed in (5, 6, 7)]
+    outcome = cli.good("evaluate", *folders)
+    test = read_digits().test
+    assert test is not None
+    networks = [gn.Run.load(folder).network for folder in folders]
+    found = gn.Ensemble(networks).evaluate(test)
+    assert outcome.lines[0] == f"Test set: {found}"
+    assert "of 3 runs" in outcome.out
+    row = re.compile(r"  (\d) +(\d+) +(\d+) +([\d.]+) % +([\d.]+) %")
+    assert sum(int(match[3]) for line in outcome.lines if (match := row.fullmatch(line))) == found.correct
+    for folder in folders:
+        (look,) = ledger(folder)
+        assert (look["correct"], look["total"]) == (found.correct, len(test))
+        assert look["ensemble"] == [gn.Run.load(member).fingerprint for member in folders]
+        assert look["model"] == gn.Run.load(folder).fingerprint
+    assert "Test accuracy of" not in outcome.out  # no member's own figure, which would be another look
+
+
+def test_each_member_is_a_look_of_its_own(cli: CommandLine, several: Path) -> None:
+    folders = [several / f"seed-{seed}" for seed in (5, 6)]
+    outcome = cli.good("evaluate", *folders, "--each")
+    assert "Test accuracy of 2 runs:" in outcome.out
+    for folder in folders:
+        assert ["ensemble" in look for look in ledger(folder)] == [True, False]
+    assert "This was look 2 at the test set." in outcome.out
+
+
+def test_predict_with_others_tells_the_mean(cli: CommandLine, several: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+    files = [path for path, _ in digit_pictures]
+    paths = [several / "seed-5", several / "seed-6", several / "seed-7" / "model.safetensors"]
+    answers = json.loads(cli.good("predict", paths[0], *files, "--with", paths[1], "--with", paths[2], "--json").out)
+    alone = [json.loads(cli.good("predict", path, *files, "--json").out) for path in paths]
+    for place, answer in enumerate(answers):
+        for name, share in answer["probabilities"].items():
+            assert share == pytest.approx(np.mean([each[place]["probabilities"][name] for each in alone]), abs=2e-6)
+
+
+def test_ensembles_that_are_none(cli: CommandLine, several: Path, idx: Callable[..., Path], here: Path) -> None:
+    five, six = several / "seed-5", several / "seed-6"
+    assert cli.wrong("evaluate", five, "nowhere")["what"] == "This is not a run."
+    assert cli.wrong("evaluate", several, five)["what"] == "This is not a run."
+    parts = cli.wrong("evaluate", five, six, five)
+    assert (parts["what"], parts["where"]) == ("A run stands twice in the ensemble.", str(here / five))
+    gn.train("nielsen-30", data=idx(), epochs=1, out="other")
+    shapes = cli.wrong("evaluate", five, "other")
+    assert shapes["what"] == "The networks of an ensemble differ in their shape of pictures."
+    np.save("picture.npy", np.zeros((8, 8), np.uint8))
+    assert cli.wrong("predict", five, "picture.npy", "--with", "other")["what"] == shapes["what"]
+    assert cli.wrong("predict", five, "picture.npy", "--with", "nowhere")["what"] == "This is not a run."
+
+
+def test_an_ensemble_needs_one_test_set(cli: CommandLine, idx: Callable[..., Path], here: Path) -> None:
+    first = idx()
+    gn.train("nielsen-30", data=first, epochs=1, out="a")
+    gn.train("nielsen-30", data=first, epochs=1, out="c", seed=3)
+    first.rename("idx-2")
+    copy = Path("idx-copy")
+    shutil.copytree("idx-2", copy)
+    changed = bytearray((copy / "t10k-images-idx3-ubyte").read_bytes())
+    changed[100] ^= 255
+    (copy / "t10k-images-idx3-ubyte").write_bytes(bytes(changed))
+    gn.train("nielsen-30", data=copy, epochs=1, out="b")
+    Path("idx-2").rename(first)
+    parts = cli.wrong("evaluate", "a", "b")
+    assert parts["what"] == "The runs do not have the same test set."
+    assert parts["where"] == "b"
+    assert "the same data" in parts["try"]
+    (copy / "t10k-images-idx3-ubyte").write_bytes((first / "t10k-images-idx3-ubyte").read_bytes())
+    assert "of 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same pictures
+    assert "of 2 runs" in cli.good("evaluate", "a", "c").out
