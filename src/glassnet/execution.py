@@ -113,7 +113,7 @@ class Trainer(Protocol):
     classes: NDArray[np.int64]
     gradient: Array
     moments: tuple[Array, Array]
-    average: Array  # the moving average of the weights; empty where there is none
+    average: Array  # the moving average of the state; empty where there is none
 
     def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None: ...
 
@@ -144,8 +144,8 @@ class CompiledTrainer:
         self.gradient = aligned_zeros(size)
         first, second = (aligned_zeros(size if optimizer.moments > i else 0) for i in (0, 1))
         self.moments: tuple[Array, Array] = (first, second)
-        self.average = aligned_zeros(0 if averaging is None else size)
-        self.average[...] = stack.flat[: len(self.average)]
+        self.average = aligned_zeros(0 if averaging is None else stack.state.size)
+        self.average[...] = stack.state[: len(self.average)]
         floating = labels.dtype.kind == "f"
         machine.bind(
             pictures=rows,
@@ -206,7 +206,7 @@ class ReferenceTrainer:
         self.gradient = np.zeros_like(stack.flat)
         first, second = (np.zeros(stack.flat.size if optimizer.moments > i else 0, stack.dtype) for i in (0, 1))
         self.moments: tuple[Array, Array] = (first, second)
-        self._averaging, self.average = averaging, stack.flat[: 0 if averaging is None else None].copy()
+        self._averaging, self.average = averaging, stack.state[: 0 if averaging is None else None].copy()
 
     def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None:
         self._order, self._rates, self._rng = order, rates, rng
@@ -230,7 +230,7 @@ class ReferenceTrainer:
             self.gradient[...] = gradient  # as it is before clipping
             self._update(float(self._rates[step]), scale, past_steps + step + 1)
             if self._averaging is not None:
-                average(self.average, self._stack.flat, self._averaging, past_steps + step)
+                average(self.average, self._stack.state, self._averaging, past_steps + step)
 
     def _update(self, rate: float, scale: float, number: int) -> None:
         w, (first, second) = self._stack.flat, self.moments
@@ -282,8 +282,8 @@ class Forward:
         if not self._kernels:
             stop = self._stack.raw if purpose == "raw" else None
             blocks = [
-                self._stack.forward(rows[i : i + 1000], stop=stop)[0].reshape(-1, self._stack.outputs)
-                for i in range(0, max(1, len(rows)), 1000)
+                self._stack.forward(rows[i : i + self._capacity], stop=stop)[0].reshape(-1, self._stack.outputs)
+                for i in range(0, max(1, len(rows)), self._capacity)
             ]
             found = np.concatenate(blocks)
             return found, self._stack.decide(found)

@@ -2,7 +2,8 @@
 
     g ≈ (C(w + ε) − C(w − ε)) / 2ε        relative error ‖g − ĝ‖ / (‖g‖ + ‖ĝ‖)
 
-Everything is computed in float64, dropout off. Small networks are checked in every parameter; of large ones a fixed random
+Everything is computed in float64, dropout off; networks with BatchNorm as in training, where its statistics are those of the
+pictures, the same values dropped out every time. Small networks are checked in every parameter; of large ones a fixed random
 choice of each array, and the whole gradient along random directions, which no wrong parameter escapes for long.
 """
 
@@ -98,11 +99,15 @@ def check_gradients(
     exact.adapt(data.images)
     rows = exact.rows(data.images)
 
+    training = bool(exact.running_slots)
+
     def gradient() -> NDArray[np.float64]:
-        return exact.costs_and_gradient(rows, data.labels)[2] + exact.penalty_and_gradient()[1]
+        chance = np.random.default_rng(SEED)
+        found = exact.costs_and_gradient(rows, data.labels, training=training, rng=chance)[2]
+        return found + exact.penalty_and_gradient()[1]
 
     def cost() -> float:
-        z, _ = exact.forward(rows, stop=exact.raw)
+        z, _ = exact.forward(rows, training=training, rng=np.random.default_rng(SEED), stop=exact.raw)
         z = z.reshape(len(z), -1)
         costs, _ = exact.loss.value_and_gradient(z, exact.loss.targets(data.labels, z.shape[1], np.float64))
         return float(costs.mean()) + exact.penalty_and_gradient()[0]

@@ -108,8 +108,39 @@ class HeUniform(Initializer):
         return rng.uniform(-limit, limit, shape)
 
 
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """Rows or columns, whichever are fewer, orthogonal and of length `gain`: a product by it keeps the length of vectors.
+
+    All axes but the last count as rows. Saxe, McClelland, Ganguli, arXiv 1312.6120.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "gain", self.gain)
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        rows, columns = prod(shape[:-1]), prod(shape[-1:])
+        drawn = rng.standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(drawn)
+        q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)  # without this, the signs would not be by chance
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
 INITIALIZERS: dict[str, type[Initializer]] = {
-    kind.__name__: kind for kind in (Zeros, Normal, Uniform, LecunNormal, GlorotUniform, GlorotNormal, HeNormal, HeUniform)
+    kind.__name__: kind
+    for kind in (
+        Zeros,
+        Normal,
+        Uniform,
+        LecunNormal,
+        GlorotUniform,
+        GlorotNormal,
+        HeNormal,
+        HeUniform,
+        Orthogonal,
+    )
 }
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from glassnet.errors import InputError, ShapeError
 from glassnet.kernels.sizes import aligned_zeros
-from glassnet.layers import Flatten, Layer, Pixels
+from glassnet.layers import Flatten, Layer, Nested, Pixels
 from glassnet.layers.base import Gradients, Shape
+from glassnet.layers.chain import adapt_chain, build_chain, check_distinct, forward_chain, name_layers
 from glassnet.losses import Loss
 from glassnet.reference import Array
 from glassnet.regularizers import Regularizer
@@ -21,7 +22,7 @@ from glassnet.regularizers import Regularizer
 
 @dataclass(frozen=True)
 class Slot:
-    """Where one parameter array lies in the flat vector."""
+    """Where one parameter array, or one running statistic, lies in the vector of the network's state."""
 
     name: str  # "dense1.weight"
     layer: int
@@ -35,7 +36,7 @@ class Slot:
         return prod(self.shape)
 
     def part(self, flat: Array) -> Array:
-        """This parameter's stretch of a flat vector, as a view."""
+        """This array's stretch of a flat vector, as a view."""
         return flat[self.offset : self.offset + self.size]
 
     def __str__(self) -> str:
@@ -59,58 +60,53 @@ class Stack:
             raise InputError(
                 "A network computes in float32 or float64.", where="dtype", expected="float32 | float64", received=dtype
             )
-        if len({id(layer) for layer in layers}) < len(layers):
-            raise InputError(
-                "The same layer object stands twice in the network.",
-                where="layers",
-                hint="make a layer of its own for each place",
-            )
+        check_distinct(layers)
         self.layers, self.loss, self.regularizer, self.dtype = tuple(layers), loss, regularizer, np.dtype(dtype)
         self.input_shape = tuple(input_shape)
-        self.shapes: list[Shape] = [self.input_shape]  # of one picture, before each layer and after the last
-        self.names = _names(layers)
-        self.slots: list[Slot] = []
-        offset = 0
-        for number, layer in enumerate(layers):
-            self.shapes.append(self._build(number, layer, rng))
-            for key, array in layer.parameters.items():
+        self.shapes = build_chain(self.layers, self.input_shape, rng)  # of one picture, before each layer and after the last
+        self.names = name_layers(self.layers)
+        self.slots: list[Slot] = []  # of the parameters
+        self.running_slots: list[Slot] = []  # of the running statistics, behind them
+        for slots, running in ((self.slots, False), (self.running_slots, True)):
+            self._lay_out(slots, running)
+        self._adopt()
+
+    def _lay_out(self, slots: list[Slot], running: bool) -> None:
+        """A slot for each parameter, or each running statistic, one behind the other."""
+        before = [*self.slots, *self.running_slots]
+        offset = before[-1].offset + before[-1].size if before else 0
+        for number, layer in enumerate(self.layers):
+            arrays = {key: layer.statistics[key] for key in layer.running} if running else layer.parameters
+            for key, array in arrays.items():
                 name = f"{self.names[number]}.{key}"
-                self.slots.append(Slot(name, number, key, array.shape, offset, key in layer.penalised))
+                slots.append(Slot(name, number, key, array.shape, offset, not running and key in layer.penalised))
                 offset += array.size
-        self._adopt(offset)
 
-    def _build(self, number: int, layer: Layer, rng: np.random.Generator) -> Shape:
-        try:
-            return layer.build(self.shapes[-1], rng)
-        except ShapeError as error:
-            raise ShapeError(
-                error.what,
-                where=f"layer {number + 1}, {layer!r}" + (f", after {self.layers[number - 1]!r}" if number else ""),
-                expected=error.expected,
-                received=error.received,
-                hint=error.hint,
-            ) from None
-
-    def _adopt(self, size: int) -> None:
-        """Move the layers' parameters into one flat vector, of which they become views."""
-        self._flat: Array = aligned_zeros(size, self.dtype)
-        for slot in self.slots:
-            view = self._flat[slot.offset : slot.offset + slot.size].reshape(slot.shape)
-            view[...] = self.layers[slot.layer].parameters[slot.key]
-            self.layers[slot.layer].parameters[slot.key] = view
+    def _adopt(self) -> None:
+        """Move the layers' parameters and running statistics into one vector, of which they become views."""
+        parameters, running = (sum(slot.size for slot in slots) for slots in (self.slots, self.running_slots))
+        self._state: Array = aligned_zeros(parameters + running, self.dtype)
+        self._flat: Array = self._state[:parameters]
+        for slot in (*self.slots, *self.running_slots):
+            self.layers[slot.layer].adopt(slot.key, slot.part(self._state).reshape(slot.shape))
 
     def astype(self, dtype: str) -> Stack:
         """A copy that computes in another float type."""
         twin = copy.copy(self)
         twin.layers = copy.deepcopy(self.layers)
         twin.dtype = np.dtype(dtype)
-        twin._adopt(self._flat.size)
+        twin._adopt()
         return twin
 
     @property
     def flat(self) -> Array:
         """The flat parameter vector itself: writing to it changes the network."""
         return self._flat
+
+    @property
+    def state(self) -> Array:
+        """All that training changes, as one vector: the parameters, of which `flat` is the view, then running statistics."""
+        return self._state
 
     @property
     def parameters(self) -> Array:
@@ -185,30 +181,13 @@ class Stack:
     ) -> tuple[Array, Callable[[Array], tuple[Array, list[Gradients]]]]:
         """The outputs of the first `stop` layers (all, if None), and the function from their gradient to all gradients."""
         x: Array = rows.reshape(len(rows), *self.input_shape)
-        backwards = []
-        for layer in self.layers[:stop]:
-            if not isinstance(layer, (Flatten, Pixels)):  # only these take integers as they are
-                x = x.astype(self.dtype, copy=False)
-            x, backward = layer.forward(x, training=training, rng=rng)
-            if x.dtype.kind == "f":
-                x = x.astype(self.dtype, copy=False)
-            backwards.append(backward)
-        x = x.astype(self.dtype, copy=False)
-
-        def back(dy: Array) -> tuple[Array, list[Gradients]]:
-            gradients: list[Gradients] = []
-            for backward in reversed(backwards):
-                dy, found = backward(dy)
-                gradients.append(found)
-            return dy, gradients[::-1]
-
-        return x, back
+        return forward_chain(self.layers[:stop], x, self.dtype, training=training, rng=rng)
 
     def adapt(self, images: Array) -> None:
         """Let the layers that have not yet done so take their statistics from the training pictures."""
-        for number, layer in enumerate(self.layers):
-            if not layer.adapted:
-                layer.adapt(self.forward(self.rows(images), stop=number)[0])
+        if not all(layer.adapted for layer in self.layers):
+            rows = self.rows(images)
+            adapt_chain(self.layers, rows.reshape(len(rows), *self.input_shape), self.dtype)
 
     @property
     def raw(self) -> int:
@@ -269,9 +248,7 @@ class Stack:
         rows: list[tuple[str, ...]] = [("", "layer", "output", "parameters", "operations", "bytes")]
         rows.append(("", "input", _spell(self.input_shape), "", "", ""))
         for i, layer in enumerate(self.layers):
-            count = sum(array.size for array in layer.parameters.values())
-            numbers = (f"{number:,}" for number in (count, operations[i], count * item))
-            rows.append((str(i + 1), repr(layer), _spell(self.shapes[i + 1]), *numbers))
+            rows += _rows(str(i + 1), "", layer, self.shapes[i], self.shapes[i + 1], item)
         rows.append(("", "total", "", *(f"{n:,}" for n in (self._flat.size, sum(operations), self._flat.size * item))))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = []
@@ -304,15 +281,16 @@ def expand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
     return layers, (int(sizes[0]),)
 
 
-def _names(layers: Sequence[Layer]) -> list[str]:
-    """dense1, sigmoid1, dense2 …: each kind of layer counted from 1."""
-    counts: dict[str, int] = {}
-    names = []
-    for layer in layers:
-        kind = type(layer).__name__.lower()
-        counts[kind] = counts.get(kind, 0) + 1
-        names.append(f"{kind}{counts[kind]}")
-    return names
+def _rows(number: str, indent: str, layer: Layer, before: Shape, after: Shape, item: int) -> list[tuple[str, ...]]:
+    """The lines of a layer in the summary, and of those inside it, each marked with its branch."""
+    count = sum(array.size for array in layer.parameters.values())
+    numbers = (f"{n:,}" for n in (count, layer.operations(before), count * item))
+    rows = [(number, indent + (type(layer).__name__ if layer.branches else repr(layer)), _spell(after), *numbers)]
+    if isinstance(layer, Nested):
+        for place, (branch, shapes) in enumerate(zip(layer.branches, layer.branch_shapes, strict=True)):
+            for inside, first, last in zip(branch, shapes, shapes[1:], strict=False):
+                rows += _rows("", f"{' ' * len(indent)}  {place}: ", inside, first, last, item)
+    return rows
 
 
 def _spell(shape: Shape) -> str:

@@ -8,12 +8,25 @@ import numpy as np
 import pytest
 
 from glassnet.initializers import Normal
-from glassnet.layers import LAYERS, Dense, Flatten, Layer
+from glassnet.layers import LAYERS, Conv2D, Dense, Flatten, Layer
 from glassnet.losses import LOSSES, BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.regularizers import L1, L1L2, L2
 
-MAKE: dict[str, dict[str, Any]] = {"Dense": {"units": 4}, "Scale": {"factor": 0.7, "offset": -0.2}}
+WINDOW = {"type": "Conv2D", "filters": 3, "kernel_size": 2, "padding": "same"}
+MAKE: dict[str, dict[str, Any]] = {
+    "Dense": {"units": 4},
+    "Scale": {"factor": 0.7, "offset": -0.2},
+    "Conv2D": {"filters": 3, "kernel_size": 2, "strides": 2, "padding": "same"},
+    "MaxPool2D": {"strides": 1},
+    "AveragePool2D": {"strides": 1, "padding": "same"},
+    "SimpleRNN": {"units": 3},
+    "GRU": {"units": 3, "return_sequences": True},
+    "LSTM": {"units": 3},
+    "Residual": {"layers": [WINDOW, "Tanh"]},
+    "Concatenate": {"branches": [[WINDOW], ["Swish"]]},
+}
+NOT_FLAT = {*MAKE, "GlobalAveragePool2D", "GlobalMaxPool2D"} - {"Dense", "Scale"}
 
 COSTS: dict[str, dict[str, Any]] = {
     "quadratic": {"loss": Quadratic(), "end": ["Sigmoid"]},
@@ -34,8 +47,12 @@ def make(name: str) -> Layer:
 def network(name: str, *, loss: Loss, end: Any = (), outputs: int = 3, regularizer: Any = None) -> Network:
     hidden = Dense(4, initializer=Normal(0.7), bias_initializer=Normal(0.5))
     last = Dense(outputs, initializer=Normal(0.7), bias_initializer=Normal(0.5))
+    if name in NOT_FLAT:
+        layers = [Conv2D(2, 1, initializer=Normal(0.7)), make(name), Flatten(), last]
+    else:
+        layers = [*([] if name == "Dense" else [make(name)]), Flatten(), hidden, make(name), last]
     return Network(
-        [*([] if name == "Dense" else [make(name)]), Flatten(), hidden, make(name), last, *end],
+        [*layers, *end],
         input_shape=(2, 2, 1),
         loss=loss,
         regularizer=regularizer,

@@ -21,6 +21,7 @@ SPREAD = {  # standard deviation, and the limit of the uniform ones
     "GlorotNormal": (sqrt(2 / 500), None),
     "HeNormal": (sqrt(2 / 200), None),
     "HeUniform": (sqrt(2 / 200), sqrt(6 / 200)),
+    "Orthogonal": (sqrt(1 / 300), None),  # columns of unit length
 }
 
 
@@ -66,3 +67,18 @@ def test_wrong_input_is_refused() -> None:
     assert "Dense(initializer)" in str(caught.value)
     with pytest.raises(TypeError, match="use one of its subclasses"):
         Initializer()((2, 2), np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (7, 4), (4, 7), (3, 3, 2, 5), (3,), (1, 1)])
+def test_orthogonal_rows_or_columns(shape: tuple[int, ...]) -> None:
+    values = INITIALIZERS["Orthogonal"](gain=1.5)(shape, np.random.default_rng(1))
+    assert values.shape == shape
+    flat = values.reshape(-1, shape[-1])
+    products = flat @ flat.T if flat.shape[0] < flat.shape[1] else flat.T @ flat
+    np.testing.assert_allclose(products, 1.5**2 * np.eye(len(products)), atol=1e-12)
+
+
+def test_orthogonal_matrices_are_by_chance_in_their_signs_too() -> None:
+    rng = np.random.default_rng(1)
+    signs = [INITIALIZERS["Orthogonal"]()((2, 2), rng)[0, 0] > 0 for _ in range(400)]
+    assert 150 < sum(signs) < 250

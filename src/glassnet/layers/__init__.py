@@ -2,70 +2,79 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import Any
-
-from glassnet.errors import InputError
-from glassnet.layers.activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
-from glassnet.layers.base import Layer
+from glassnet.layers.activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Swish, Tanh
+from glassnet.layers.base import Layer, walk
+from glassnet.layers.convolution import Conv2D
 from glassnet.layers.dense import Dense
 from glassnet.layers.dropout import Dropout
 from glassnet.layers.flatten import Flatten
+from glassnet.layers.nested import Concatenate, Nested, Residual
+from glassnet.layers.normalisation import BatchNorm, LayerNorm
+from glassnet.layers.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
+from glassnet.layers.recurrence import GRU, LSTM, SimpleRNN
+from glassnet.layers.registry import LAYERS, as_layer
 from glassnet.layers.scaling import Pixels, Scale, Standardize
-from glassnet.named import unknown
 
-LAYERS: dict[str, type[Layer]] = {
-    kind.__name__: kind
+LAYERS.update(
+    (kind.__name__, kind)
     for kind in (
         Pixels,
         Scale,
         Standardize,
         Flatten,
         Dense,
+        Conv2D,
+        MaxPool2D,
+        AveragePool2D,
+        GlobalAveragePool2D,
+        GlobalMaxPool2D,
+        BatchNorm,
+        LayerNorm,
+        Residual,
+        Concatenate,
+        SimpleRNN,
+        GRU,
+        LSTM,
         Sigmoid,
         Tanh,
         ReLU,
         LeakyReLU,
         GELU,
+        Swish,
         Softmax,
         Dropout,
     )
-}
-
-
-def as_layer(value: Layer | str | dict[str, Any], where: str) -> Layer:
-    """A layer from itself, its name, or {"type": name, option: value}."""
-    if isinstance(value, Layer):
-        return value
-    options = {key: option for key, option in value.items() if key != "type"} if isinstance(value, dict) else {}
-    name = value.get("type") if isinstance(value, dict) else value
-    kind = LAYERS.get(name) if isinstance(name, str) else None
-    if kind is None:
-        raise unknown("layer", name, LAYERS, where)
-    known = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
-    for option in options:
-        if option not in known:
-            raise unknown(f"option of {name}", option, known, where)
-    try:
-        return kind(**options)
-    except TypeError as error:
-        raise InputError(f"{name} can't be made so.", where=where, received=options, hint=str(error)) from None
-
+)
 
 __all__ = [
     "GELU",
+    "GRU",
     "LAYERS",
+    "LSTM",
+    "AveragePool2D",
+    "BatchNorm",
+    "Concatenate",
+    "Conv2D",
     "Dense",
     "Dropout",
     "Flatten",
+    "GlobalAveragePool2D",
+    "GlobalMaxPool2D",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
+    "MaxPool2D",
+    "Nested",
     "Pixels",
     "ReLU",
+    "Residual",
     "Scale",
     "Sigmoid",
+    "SimpleRNN",
     "Softmax",
     "Standardize",
+    "Swish",
     "Tanh",
     "as_layer",
+    "walk",
 ]

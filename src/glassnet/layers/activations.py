@@ -61,6 +61,13 @@ class GELU(Layer):
         return reference.gelu(x), lambda dy: (reference.gelu_backward(dy, x), {})
 
 
+class Swish(Layer):
+    """y = x·σ(x), also known as SiLU. Input and output shape: (N, …). Ramachandran, Zoph, Le, arXiv 1710.05941."""
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        return reference.swish(x), lambda dy: (reference.swish_backward(dy, x), {})
+
+
 class Softmax(Layer):
     """yⱼ = e^xⱼ / Σ eˣ along the last axis. Input and output shape: (N, …, classes)."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,8 +23,10 @@ class Layer:
     """
 
     options: ClassVar[tuple[str, ...]] = ()  # constructor arguments, each kept as an attribute
-    penalised: ClassVar[tuple[str, ...]] = ("weight",)  # parameters that penalties and weight decay apply to
+    penalised: tuple[str, ...] = ("weight",)  # parameters that penalties and weight decay apply to
+    running: tuple[str, ...] = ()  # statistics that every forward pass in training changes
     adapted: bool = True  # False: `adapt` has still to see the training pictures
+    branches: Sequence[Sequence[Layer]] = ()  # the layers inside a layer that is made of others
 
     def __init__(self) -> None:
         self.parameters: dict[str, Array] = {}
@@ -38,6 +40,12 @@ class Layer:
         """y (N, …) for x (N, …), and the function from dy to (dx, gradients)."""
         raise TypeError(f"{type(self).__name__} must define forward")
 
+    def adopt(self, key: str, view: Array) -> None:
+        """Keep the parameter or running statistic `key` in `view` from now on; its values go there."""
+        home = self.parameters if key in self.parameters else self.statistics
+        view[...] = home[key]
+        home[key] = view
+
     def adapt(self, x: Array) -> None:
         """Take statistics from the layer's input over the training pictures, once, before the first step."""
 
@@ -47,10 +55,25 @@ class Layer:
 
     def describe(self) -> dict[str, Any]:
         """{"type": name, option: value, …}, ready for JSON."""
-        return {"type": type(self).__name__, **{name: getattr(self, name) for name in self.options}}
+        return {"type": type(self).__name__, **{name: _plain(getattr(self, name)) for name in self.options}}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
+
+
+def _plain(value: Any) -> Any:
+    """An option as JSON knows it: pairs as lists, layers as their descriptions."""
+    if isinstance(value, Layer):
+        return value.describe()
+    return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def walk(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """All layers, each before those inside it."""
+    for layer in layers:
+        yield layer
+        for branch in layer.branches:
+            yield from walk(branch)
 
 
 def require_flat(layer: Layer, shape: Shape) -> int:

@@ -17,7 +17,11 @@ from glassnet.training.history import History
 
 @dataclass
 class State:
-    """After `epoch` epochs: parameters, moments, best and average so far, history. Chance follows from the seed."""
+    """After `epoch` epochs: parameters, moments, best and average so far, history. Chance follows from the seed.
+
+    `parameters`, `best` and `average` end in the running statistics, of a network that has any, so that the format is the
+    same with and without them; `statistics` are those that training does not change.
+    """
 
     epoch: int
     parameters: Array

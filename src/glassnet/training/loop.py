@@ -81,7 +81,7 @@ class Training:
         self.forward = Forward(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
-        self.best: Array = stack.flat.copy()
+        self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
         # What would be kept at the start of this epoch, of the last one that went well, and before the last step.
         self._here, self._good, self._before = self.best.copy(), self.best.copy(), self.best.copy()
         self._raw = self.trainer.average.copy()
@@ -104,18 +104,18 @@ class Training:
                 self._epoch(epoch)
         finally:
             self._save_state()
-            self.stack.flat[...] = self.kept
+            self.stack.state[...] = self.kept
             for callback in self.callbacks:
                 callback.on_train_end(self.progress)
         history.stopped = self.progress.reason
         if plan.keep_best and history.epochs:
-            self.stack.flat[...] = self.best
+            self.stack.state[...] = self.best
         return history
 
     @property
     def kept(self) -> Array:
-        """The weights that training is for: their moving average, or else themselves."""
-        return self.stack.flat if self.plan.averaging is None else self.trainer.average
+        """The state that training is for: its moving average, or else itself."""
+        return self.stack.state if self.plan.averaging is None else self.trainer.average
 
     @contextmanager
     def _shown(self) -> Iterator[None]:
@@ -123,12 +123,12 @@ class Training:
         if self.plan.averaging is None:
             yield
             return
-        self._raw[...] = self.stack.flat
-        self.stack.flat[...] = self.trainer.average
+        self._raw[...] = self.stack.state
+        self.stack.state[...] = self.trainer.average
         try:
             yield
         finally:
-            self.stack.flat[...] = self._raw
+            self.stack.state[...] = self._raw
 
     def _epoch(self, number: int) -> None:
         plan, progress = self.plan, self.progress
@@ -140,9 +140,9 @@ class Training:
         order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
         self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, CHANCE))
         self._steps(0, steps - 1, past)
-        self._before[...] = self.stack.flat
+        self._before[...] = self.stack.state
         self._steps(steps - 1, steps, past, keep_gradient=True)
-        if progress.step == steps and not (_all_finite(self.stack.flat) and _all_finite(self.kept)):  # after the last cost
+        if progress.step == steps and not (_all_finite(self.stack.state) and _all_finite(self.kept)):  # after the last cost
             self._give_up(steps + 1)
         if progress.step < steps:
             return
@@ -225,7 +225,7 @@ class Training:
     def _norms(self) -> dict[str, Any]:
         gradients, updates = {}, {}
         sizes = {slot.name: _length(slot.part(self._before)) for slot in self.stack.slots}
-        change_of_all = np.subtract(self.stack.flat, self._before, out=self._before)
+        change_of_all = np.subtract(self.stack.state, self._before, out=self._before)
         for slot in self.stack.slots:
             gradients[slot.name] = _length(slot.part(self.trainer.gradient))
             size, change = sizes[slot.name], _length(slot.part(change_of_all))
@@ -254,7 +254,7 @@ class Training:
         first, second = self.trainer.moments
         self._state = State(
             epoch=number,
-            parameters=self.stack.flat.copy(),
+            parameters=self.stack.state.copy(),
             first=first.copy(),
             second=second.copy(),
             best=self.best.copy(),
@@ -263,6 +263,7 @@ class Training:
                 f"{self.stack.names[i]}.{name}": array
                 for i, layer in enumerate(self.stack.layers)
                 for name, array in layer.statistics.items()
+                if name not in layer.running
             },
             history=History(self.progress.history.epochs, seed=self.plan.seed),
             settings={**self._settings(), "epochs": self.plan.epochs},
@@ -276,7 +277,7 @@ class Training:
 
     def _go_on(self, state: State, path: Path) -> None:
         first, second = self.trainer.moments
-        size = self.stack.flat.size
+        size = self.stack.state.size
         sizes = {"parameters": size, "best": size, "first": first.size, "second": second.size}
         sizes["average"] = self.trainer.average.size
         state.check(self._settings(), sizes, path)
@@ -289,7 +290,7 @@ class Training:
                 received=epochs,
                 hint=f"train anew with {epochs} epochs; only a constant learning rate can go on for longer",
             )
-        self.stack.flat[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
+        self.stack.state[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
         first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
         self.progress.history.epochs.extend(state.history.epochs)
 

@@ -1,4 +1,8 @@
-"""Training on the whole set at once through scipy.optimize: an epoch is one iteration of the method."""
+"""Training on the whole set at once through scipy.optimize: an epoch is one iteration of the method.
+
+The cost is a function of the parameters alone: dropout is off, and BatchNorm takes the statistics of the whole set. Its
+running statistics move at every evaluation of the cost, and so come to agree with these.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.execution import Forward
+from glassnet.layers import Dropout, walk
 from glassnet.optimizers import ScipyMinimize
 from glassnet.reference import Array
 from glassnet.stack import Stack
@@ -36,6 +41,11 @@ def minimize(
 
     stack.adapt(train.images)
     exact = stack.astype("float64")
+    for layer in walk(exact.layers):
+        if isinstance(layer, Dropout):
+            layer.rate = 0.0
+    chance = np.random.default_rng(0)  # which dropout of nothing asks for
+    size = stack.flat.size
     rows = exact.rows(train.images)
     progress = Progress(stack, epochs, 1, History())
     seen: dict[str, float] = {}
@@ -43,7 +53,7 @@ def minimize(
 
     def cost(values: Array) -> tuple[float, Array]:
         exact.parameters = values
-        costs, raw, gradient = exact.costs_and_gradient(rows, train.labels, weights)
+        costs, raw, gradient = exact.costs_and_gradient(rows, train.labels, weights, training=True, rng=chance)
         penalty, more = exact.penalty_and_gradient()
         seen["cost"] = float(costs.mean())
         seen["accuracy"] = float((exact.decide(raw) == train.labels).mean()) if train.is_classification else np.nan
@@ -53,6 +63,7 @@ def minimize(
     def after_iteration(values: Array) -> None:
         nonlocal start
         stack.flat[...] = values
+        stack.state[size:] = exact.state[size:]
         progress.epoch, progress.step, progress.cost = len(progress.history) + 1, 1, seen["cost"]
         found, correct = None, None
         if validation is not None:
@@ -90,6 +101,7 @@ def minimize(
             options={"maxiter": epochs},
         )
         stack.flat[...] = result.x
+        stack.state[size:] = exact.state[size:]
         if len(progress.history) < epochs:
             progress.history.stopped = str(result.message)
     except _EnoughError:

@@ -1,31 +1,14 @@
-"""Every operation in plain NumPy, for any float type: the definition that kernels and gradients are held to.
-
-Shapes: x (N, …) with the pictures along the first axis. A function f has its derivative beside it as f_backward: from the
-gradient of the cost by the output, dy, to the gradient by the input, dx.
-"""
+"""Functions of every value by itself, softmax, and the masks of dropout."""
 
 from __future__ import annotations
-
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[Any]
+from glassnet.reference.arrays import Array
 
 ROOT_HALF = 0.7071067811865476  # √½
 DENSITY = 0.3989422804014327  # 1 / √(2π)
-
-
-def dense(x: Array, weight: Array, bias: Array | None) -> Array:
-    """y = x·W + b, with x (N, inputs), W (inputs, outputs), b (outputs,)."""
-    y = x @ weight
-    return y if bias is None else y + bias
-
-
-def dense_backward(dy: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """dx = dy·Wᵀ, dW = xᵀ·dy, db = Σ dy over the pictures."""
-    return dy @ weight.T, x.T @ dy, dy.sum(axis=0)
 
 
 def sigmoid(x: Array) -> Array:
@@ -71,6 +54,17 @@ def gelu_backward(dy: Array, x: Array) -> Array:
     return dy * (_normal_share_below(x) + near * x.dtype.type(DENSITY) * np.exp(-0.5 * near * near))
 
 
+def swish(x: Array) -> Array:
+    """y = x·σ(x)"""
+    return x * sigmoid(x)
+
+
+def swish_backward(dy: Array, x: Array) -> Array:
+    """dx = dy · σ(x)·(1 + x·(1 − σ(x)))"""
+    s = sigmoid(x)
+    return dy * s * (1 + x * (1 - s))
+
+
 def softmax(x: Array) -> Array:
     """yⱼ = e^(xⱼ − max x) / Σ e^(x − max x), along the last axis."""
     e = np.exp(x - x.max(axis=-1, keepdims=True))
@@ -94,22 +88,3 @@ def dropout_mask(key: np.uint64, shape: tuple[int, ...], rate: float) -> NDArray
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     z = (z ^ (z >> np.uint64(31))) >> np.uint64(40)
     return (z >= np.uint64(rate * 2**24)).reshape(shape)
-
-
-def quadratic(z: Array, target: Array) -> tuple[Array, Array]:
-    """½‖z − t‖² of each picture (N,), and its gradient z − t."""
-    error = z - target
-    return 0.5 * (error * error).sum(axis=-1), error
-
-
-def binary_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
-    """−Σ t·ln σ(z) + (1−t)·ln(1 − σ(z)) = Σ softplus(z) − t·z of each picture, and its gradient σ(z) − t."""
-    softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-    return (softplus - target * z).sum(axis=-1), sigmoid(z) - target
-
-
-def softmax_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
-    """−Σ t·ln softmax(z) = Σ t·(ln Σ e^(z − max z) − (z − max z)) of each picture, and softmax(z) − t; Σ t = 1."""
-    below = z - z.max(axis=-1, keepdims=True)
-    log_total = np.log(np.exp(below).sum(axis=-1, keepdims=True))
-    return (target * (log_total - below)).sum(axis=-1), softmax(z) - target

@@ -1,0 +1,100 @@
+"""Normalisation: values brought to mean 0 and variance 1, over the mini-batch or within each picture."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from glassnet import reference
+from glassnet.errors import InputError
+from glassnet.layers.base import Backward, Layer, Shape
+from glassnet.reference import Array
+
+
+class _Norm(Layer):
+    penalised = ()
+
+    def _take_epsilon(self, epsilon: float) -> None:
+        if not (np.isfinite(epsilon) and epsilon > 0):
+            raise InputError(
+                "epsilon must be positive.",
+                where=f"{type(self).__name__}(epsilon)",
+                expected="a number above 0",
+                received=epsilon,
+            )
+        self.epsilon = float(epsilon)
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        self.parameters = {"gamma": np.ones(shape[-1]), "beta": np.zeros(shape[-1])}
+        return shape
+
+
+class BatchNorm(_Norm):
+    """y = γ·(x − mean) / √(variance + ε) + β, channel by channel, over the mini-batch and all places of its pictures.
+
+    Input and output shape: (N, …, channels). Parameters: gamma, beta (channels,). Running statistics: mean, variance
+    (channels,), each s ← momentum·s + (1 − momentum)·(that of the batch), the variance being Σ(x − mean)²/n as Keras has it
+    (PyTorch's divides by n − 1). In training the batch's own are used, otherwise the running ones.
+    Source: Ioffe and Szegedy, "Batch Normalization", arXiv 1502.03167.
+    """
+
+    options = ("momentum", "epsilon")
+    running = ("mean", "variance")
+
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        if not 0 <= momentum < 1:
+            raise InputError(
+                "The momentum of running statistics must lie in [0, 1).",
+                where="BatchNorm(momentum)",
+                expected="0 ≤ momentum < 1",
+                received=momentum,
+            )
+        self.momentum = float(momentum)
+        self._take_epsilon(epsilon)
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        self.statistics = {"mean": np.zeros(shape[-1]), "variance": np.ones(shape[-1])}
+        return super().build(shape, rng)
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        gamma, beta = self.parameters["gamma"], self.parameters["beta"]
+        axes = tuple(range(x.ndim - 1))
+        if training:
+            mean, variance = reference.moments(x, axes)
+            for name, found in (("mean", mean), ("variance", variance)):
+                kept = self.statistics[name]
+                kept[...] = self.momentum * kept + (1 - self.momentum) * found.reshape(-1)
+        else:
+            mean, variance = self.statistics["mean"], self.statistics["variance"]
+        normal, inverse = reference.normalise(x, mean, variance, self.epsilon)
+
+        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
+            dnormal, dgamma, dbeta = reference.scale_backward(dy, normal, gamma)
+            dx = reference.normalise_backward(dnormal, normal, inverse, axes) if training else dnormal * inverse
+            return dx, {"gamma": dgamma, "beta": dbeta}
+
+        return gamma * normal + beta, backward
+
+
+class LayerNorm(_Norm):
+    """y = γ·(x − mean) / √(variance + ε) + β, mean and variance over the last axis of each place of each picture.
+
+    Input and output shape: (N, …, channels). Parameters: gamma, beta (channels,).
+    Source: Ba, Kiros, Hinton, "Layer Normalization", arXiv 1607.06450.
+    """
+
+    options = ("epsilon",)
+
+    def __init__(self, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self._take_epsilon(epsilon)
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        gamma, beta = self.parameters["gamma"], self.parameters["beta"]
+        normal, inverse = reference.normalise(x, *reference.moments(x, (-1,)), self.epsilon)
+
+        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
+            dnormal, dgamma, dbeta = reference.scale_backward(dy, normal, gamma)
+            return reference.normalise_backward(dnormal, normal, inverse, (-1,)), {"gamma": dgamma, "beta": dbeta}
+
+        return gamma * normal + beta, backward
