@@ -14,6 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import glassnet.figures as figures
     from glassnet.data import Dataset, Splits, list_datasets, load_dataset
     from glassnet.ensemble import Ensemble
     from glassnet.errors import (
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from glassnet.metrics import Evaluation
     from glassnet.network import Network
     from glassnet.optimizers import SGD, Adam, AdamW, RMSprop, ScipyMinimize
+    from glassnet.rate_test import RateTest, find_learning_rate
     from glassnet.recipe import Recipe, list_recipes, load_recipe
     from glassnet.regularizers import L1, L1L2, L2
     from glassnet.run import Run, train
@@ -98,6 +100,7 @@ _HOMES = {
     "metrics": ("Evaluation",),
     "network": ("Network",),
     "optimizers": ("SGD", "Adam", "AdamW", "RMSprop", "ScipyMinimize"),
+    "rate_test": ("RateTest", "find_learning_rate"),
     "recipe": ("Recipe", "list_recipes", "load_recipe"),
     "regularizers": ("L1", "L1L2", "L2"),
     "run": ("Run", "train"),
@@ -154,6 +157,7 @@ __all__ = [
     "Pixels",
     "Quadratic",
     "RMSprop",
+    "RateTest",
     "ReLU",
     "Recipe",
     "RecipeError",
@@ -178,6 +182,8 @@ __all__ = [
     "Zeros",
     "__version__",
     "check_gradients",
+    "figures",
+    "find_learning_rate",
     "list_datasets",
     "list_recipes",
     "load_dataset",
@@ -187,6 +193,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "figures":
+        return importlib.import_module("glassnet.figures")
     if name not in _HOME:
         raise AttributeError(f"module 'glassnet' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"glassnet.{_HOME[name]}"), name)
@@ -195,4 +203,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME})
+    return sorted({*globals(), *_HOME, "figures"})

@@ -68,7 +68,7 @@ class Network(Stack):
             shape = tuple(int(size) for size in input_shape)
             if not shape or min(shape) < 1:
                 raise ShapeError("A picture needs pixels.", where="Network(input_shape)", received=shape)
-        self.seed = secrets.randbits(32) if seed is None else _check_seed(seed)
+        self.seed = secrets.randbits(32) if seed is None else check_seed(seed)
         super().__init__(
             made,
             loss=Quadratic() if loss is None else as_loss(loss, "Network(loss)"),
@@ -187,7 +187,7 @@ class Network(Stack):
             batch_size=min(int(batch_size), len(data)),
             optimizer=chosen,
             validation=held_out,
-            seed=secrets.randbits(32) if seed is None else _check_seed(seed),
+            seed=secrets.randbits(32) if seed is None else check_seed(seed),
             weights=weights,
             keep_best=keep == "best",
             averaging=average,
@@ -367,10 +367,11 @@ def _weights(
     return weights
 
 
-def _check_seed(seed: int) -> int:
+def check_seed(seed: int) -> int:
+    """The seed, if it is one."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
         raise InputError("A seed is a whole number of at least 0.", where="seed", expected="0, 1, 2 …", received=seed)
     return int(seed)
 
 
-__all__ = ["Network", "as_dataset"]
+__all__ = ["Network", "as_dataset", "check_seed"]

@@ -137,13 +137,7 @@ def train(
     recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is a run that was cut off; it goes on
     from its last checkpoint, after its own recipe, to the same bits. `progress`: as in Network.fit.
     """
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    changes = dict(settings or {})
-    changes |= {"training.seed": seed} if seed is not None else {}
-    changes |= {"training.epochs": epochs} if epochs is not None else {}
-    changes |= {"data.path": str(Path(data).absolute())} if data is not None else {}
-    chosen = chosen.changed(changes) if changes else chosen
-    splits = read_splits(chosen)
+    chosen, splits = prepare(recipe, seed=seed, data=data, epochs=epochs, settings=settings)
     network = chosen.make_network(splits)
     optimizer = chosen.make_optimizer()
     folder = _old_folder(Path(out)) if resume and out is not None else new_folder(out, chosen.name)
@@ -184,6 +178,24 @@ def train(
             folder.rmdir()
         raise
     return Run(folder, chosen, network, history, splits)
+
+
+def prepare(
+    recipe: str | Path | Recipe,
+    *,
+    seed: int | None = None,
+    data: str | Path | None = None,
+    epochs: int | None = None,
+    settings: dict[str, Any] | None = None,
+) -> tuple[Recipe, Splits]:
+    """A recipe with other values for some keys, and its data."""
+    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    changes = dict(settings or {})
+    changes |= {"training.seed": seed} if seed is not None else {}
+    changes |= {"training.epochs": epochs} if epochs is not None else {}
+    changes |= {"data.path": str(Path(data).absolute())} if data is not None else {}
+    chosen = chosen.changed(changes) if changes else chosen
+    return chosen, read_splits(chosen)
 
 
 def resume(folder: str | Path, **options: Any) -> Run:

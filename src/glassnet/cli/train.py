@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glassnet.cli.console import complain, fail, say
+from glassnet.cli.settings import changes_of
 
 if TYPE_CHECKING:
     from glassnet.run import Run
@@ -59,9 +59,8 @@ def command(
             expected="no --seeds",
             received=f"--seeds {seeds}",
         )
-    changes = dict(_setting(text) for text in settings or [])
     options: dict[str, Any] = {
-        "seed": seed, "data": data, "epochs": epochs, "settings": changes, "threads": threads, "progress": True
+        "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads, "progress": True
     }  # fmt: skip
     options["callbacks"] = _extras(recipe if recipe is not None else run.require_run(Path(str(resume))) / run.RECIPE)
     options["callbacks"] += [SeedLine()] if seeds is not None else []
@@ -84,19 +83,6 @@ def command(
         _report(done)
     if any("finite" in (done.history.stopped or "") for done in several):
         fail(1)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """A key and its value, which is TOML, or else plain text."""
-    from glassnet.errors import RecipeError
-
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise RecipeError("A setting is KEY=VALUE.", where="--set", expected="training.epochs=5", received=repr(text))
-    try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value
 
 
 def _extras(recipe: str | Path) -> list[Any]:

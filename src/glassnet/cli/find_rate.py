@@ -1,0 +1,69 @@
+"""`glassnet find-rate RECIPE`: which learning rates teach the network something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from glassnet.cli.console import fail, say
+from glassnet.cli.settings import changes_of
+
+NAME = "find-rate"
+
+
+def command(
+    recipe: Annotated[
+        str, typer.Argument(help="A shipped recipe (see glassnet recipes) or a TOML file.", show_default=False)
+    ],
+    low: Annotated[float, typer.Option(help="The first rate.")] = 1e-5,
+    high: Annotated[float, typer.Option(help="The last rate.")] = 10.0,
+    steps: Annotated[int, typer.Option(help="Steps from the first to the last.")] = 100,
+    data: Annotated[Path | None, typer.Option(help="A folder or file to take the data from.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all chance.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The figure; by default RECIPE-rates.png.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as pay.")] = None,
+) -> None:
+    """Take a few steps at ever higher learning rates; suggest one, and draw the costs."""
+    from glassnet.errors import RunError
+    from glassnet.figures import learning_rate_figure, save_figure
+    from glassnet.rate_test import find_learning_rate
+    from glassnet.run import prepare
+
+    chosen, splits = prepare(recipe, seed=seed, data=data, settings=changes_of(settings))
+    result = find_learning_rate(
+        chosen.make_network(splits),
+        splits.train,
+        optimizer=chosen.make_optimizer(),  # type: ignore[arg-type]  # it says so where it has no rate
+        batch_size=chosen.training.batch_size,
+        low=low,
+        high=high,
+        steps=steps,
+        seed=chosen.training.seed,
+        threads=threads,
+    )
+    path = Path(f"{chosen.name}-rates.png") if out is None else out
+    try:
+        save_figure(learning_rate_figure(result, chosen.title), path)
+    except OSError as error:
+        raise RunError("The figure can't be written.", where=path, received=error.strerror or str(error)) from None
+    say(str(result))
+    say(f"  {path}   the costs over the rates")
+    if result.suggested is None:
+        fail(1)
+    say()
+    say("Next:")
+    say(f"  glassnet train {recipe} --set {_key(chosen.training.optimizer)}={result.suggested:.2g}")
+
+
+def _key(optimizer: Any) -> str:
+    """The key of the recipe that holds the rate, or the highest rate of a schedule."""
+    key, place = "optimizer.learning_rate", optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
+    while isinstance(place, dict):
+        inner = "then" if "then" in place else "learning_rate"
+        key, place = f"{key}.{inner}", place.get(inner)
+    return key

@@ -1,0 +1,24 @@
+"""`--set KEY=VALUE`, as several commands take it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+
+def changes_of(settings: Sequence[str] | None) -> dict[str, Any]:
+    """Keys and values, which are TOML, or else plain text."""
+    return dict(_setting(text) for text in settings or [])
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    from glassnet.errors import RecipeError
+
+    key, sign, value = text.partition("=")
+    if not sign or not key.strip():
+        raise RecipeError("A setting is KEY=VALUE.", where="--set", expected="training.epochs=5", received=repr(text))
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value
