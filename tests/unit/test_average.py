@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from glassnet.errors import InputError, ModelFileError
-from glassnet.layers import Dense, Dropout, ReLU
+from glassnet.layers import BatchNorm, Dense, Dropout, ReLU
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.optimizers import SGD, Adam, Optimizer, ScipyMinimize
@@ -58,6 +58,36 @@ def test_the_average_is_the_one_defined(dtype: str, optimizer: Optimizer, blobs:
     unchanged = plain.fit(blobs, 4, **options)  # training itself goes on as without
     np.testing.assert_array_equal(plain.parameters, steps.raw[-1].astype(dtype))
     assert history.train_cost == unchanged.train_cost
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_running_statistics_are_averaged_too(dtype: str, blobs: Data, tmp_path: Path) -> None:
+    def make() -> Network:
+        layers = [Dense(12), BatchNorm(), ReLU(), Dense(3)]
+        return Network(layers, input_shape=(6,), loss=SoftmaxCrossEntropy(), seed=1, dtype=dtype)
+
+    class States(Callback):
+        every_steps = 1
+
+        def __init__(self) -> None:
+            self.raw: list[Array] = []
+
+        def on_step_end(self, progress: Progress) -> None:
+            self.raw.append(progress.network.state.astype(np.float64))
+
+    net, states = make(), States()
+    assert net.state.size > net.flat.size
+    average = net.state.astype(np.float64)
+    options: dict[str, Any] = {"batch_size": 30, "optimizer": SGD(0.3), "average": 0.8, "seed": 2}
+    net.fit(blobs, 4, callbacks=[states], checkpoint=tmp_path / "state", **options)
+    for step, raw in enumerate(states.raw):
+        beta = min(0.8, (1 + step) / (10 + step))
+        average = beta * average + (1 - beta) * raw
+    np.testing.assert_allclose(net.state, average, rtol=1e-4, atol=1e-5)
+    again, whole = make(), make()
+    again.fit(blobs, 6, checkpoint=tmp_path / "state", resume=True, **options)
+    whole.fit(blobs, 6, **options)
+    np.testing.assert_array_equal(again.state, whole.state)
 
 
 @pytest.mark.parametrize("optimizer", EACH, ids=repr)
