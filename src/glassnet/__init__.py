@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import glassnet.figures as figures
-    from glassnet.data import Dataset, Splits, list_datasets, load_dataset
+    from glassnet.augmentation import Augmentation
+    from glassnet.data import Dataset, Splits, expand_by_shifts, list_datasets, load_dataset
     from glassnet.ensemble import Ensemble
     from glassnet.errors import (
         DataError,
@@ -81,7 +82,8 @@ __version__ = "0.1.0"
 
 # Where each public name lives. It is imported at its first use, so that `import glassnet` costs next to nothing.
 _HOMES = {
-    "data": ("Dataset", "Splits", "list_datasets", "load_dataset"),
+    "augmentation": ("Augmentation",),
+    "data": ("Dataset", "Splits", "expand_by_shifts", "list_datasets", "load_dataset"),
     "ensemble": ("Ensemble",),
     "errors": (
         "DataError", "GlassnetError", "InputError", "ModelFileError", "RecipeError", "RunError", "ShapeError",
@@ -119,6 +121,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "Augmentation",
     "AveragePool2D",
     "BatchNorm",
     "BinaryCrossEntropy",
@@ -182,6 +185,7 @@ __all__ = [
     "Zeros",
     "__version__",
     "check_gradients",
+    "expand_by_shifts",
     "figures",
     "find_learning_rate",
     "list_datasets",

@@ -13,11 +13,13 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.augmentation import Augmentation
+from glassnet.kernels.host import kernels_wanted
 from glassnet.kernels.job import JOB
 from glassnet.kernels.sizes import SCRATCH_BYTES, UPDATE_BLOCK, aligned_zeros
 from glassnet.optimizers import Optimizer, average
 from glassnet.program import Program, assemble, can_lower
-from glassnet.reference import Array
+from glassnet.reference import Array, augment
 from glassnet.stack import Stack
 
 WORTH_A_THREAD = 4_000_000  # multiplications with additions a step and thread, below which threads wait more than they work
@@ -26,7 +28,7 @@ FORWARD_FLOATS = 1 << 21  # room for the values of one block of pictures in pred
 
 def use_kernels(stack: Stack) -> bool:
     """Whether this network runs on the kernels: float32, all layers known, and GLASSNET_KERNELS is not 0."""
-    return os.environ.get("GLASSNET_KERNELS", "1") != "0" and can_lower(stack)
+    return kernels_wanted() and can_lower(stack)
 
 
 def thread_count(wanted: int | None, work: float) -> int:
@@ -68,7 +70,7 @@ class Machine:
         )
         self.set(instructions=len(program.code), threads=threads, dropouts=program.dropouts)
         self._jobs["smoothing"], self._jobs["threshold"] = stack.loss.smoothing, stack.threshold
-        scratch = [aligned_zeros(SCRATCH_BYTES, np.uint8) for _ in range(threads)]
+        scratch = [aligned_zeros(max(SCRATCH_BYTES, program.scratch), np.uint8) for _ in range(threads)]
         for number, room in enumerate(scratch):
             self._alive[f"scratch{number}"] = room
             self._jobs[number]["scratch"], self._jobs[number]["thread"] = _address(room), number
@@ -107,7 +109,10 @@ class Machine:
 
 
 class Trainer(Protocol):
-    """Runs training steps over a data set in the order of `begin_epoch`; results lie in place of that order."""
+    """Runs training steps over a data set in the order of `begin_epoch`; results lie in place of that order.
+
+    `changes` is the chance that augments the pictures of an epoch; without it, they are taken as they are.
+    """
 
     costs: NDArray[np.float64]
     classes: NDArray[np.int64]
@@ -115,7 +120,13 @@ class Trainer(Protocol):
     moments: tuple[Array, Array]
     average: Array  # the moving average of the state; empty where there is none
 
-    def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None: ...
+    def begin_epoch(
+        self,
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        rng: np.random.Generator,
+        changes: np.random.Generator | None = None,
+    ) -> None: ...
 
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None: ...
 
@@ -134,9 +145,11 @@ class CompiledTrainer:
         weights: NDArray[np.float64] | None,
         threads: int | None,
         averaging: float | None = None,
+        augmentation: Augmentation | None = None,
+        shape: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
-        batch = min(batch_size, len(rows))
-        program = assemble(stack, batch, is_bytes=rows.dtype == np.uint8, purpose="train")
+        batch, is_bytes = min(batch_size, len(rows)), rows.dtype == np.uint8
+        program = assemble(stack, batch, is_bytes=is_bytes, purpose="train", augmentation=augmentation, shape=shape)
         machine = Machine(stack, program, thread_count(threads, 3 * batch * sum(stack.operations())))
         size, n = stack.flat.size, len(rows)
         segments = stack.segments(optimizer.decay)
@@ -163,7 +176,7 @@ class CompiledTrainer:
             classes=self.classes,
         )
         machine.set(
-            is_bytes=int(rows.dtype == np.uint8),
+            is_bytes=int(is_bytes),
             pictures_in_order=n,
             batch_size=batch,
             segment_count=len(segments),
@@ -175,9 +188,21 @@ class CompiledTrainer:
         machine.set_float("averaging", averaging or 0.0)
         self._machine = machine
 
-    def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None:
-        count = self._machine.program.dropouts
-        keys = rng.integers(0, 2**64, size=(len(rates), count), dtype=np.uint64) if count else np.zeros(1, np.uint64)
+    def begin_epoch(
+        self,
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        rng: np.random.Generator,
+        changes: np.random.Generator | None = None,
+    ) -> None:
+        program, steps = self._machine.program, len(rates)
+        keys = np.zeros((steps, max(1, program.dropouts)), dtype=np.uint64)
+        dropouts = program.dropouts - program.augmented
+        if dropouts:
+            keys[:, program.augmented :] = rng.integers(0, 2**64, size=(steps, dropouts), dtype=np.uint64)
+        if program.augmented and changes is not None:
+            keys[:, 0] = changes.integers(0, 2**64, size=steps, dtype=np.uint64)
+        self._machine.set(plain=int(changes is None))
         self._machine.bind(order=np.ascontiguousarray(order), rates=np.ascontiguousarray(rates), keys=keys)
 
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
@@ -199,7 +224,10 @@ class ReferenceTrainer:
         weights: NDArray[np.float64] | None,
         threads: int | None,
         averaging: float | None = None,
+        augmentation: Augmentation | None = None,
+        shape: tuple[int, int, int] = (0, 0, 0),
     ) -> None:
+        self._options, self._shape = None if augmentation is None else augmentation.numbers, shape
         self._stack, self._rows, self._labels, self._weights = stack, rows, labels, weights
         self._batch, self._optimizer = min(batch_size, len(rows)), optimizer
         self.costs, self.classes = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64)
@@ -208,8 +236,14 @@ class ReferenceTrainer:
         self.moments: tuple[Array, Array] = (first, second)
         self._averaging, self.average = averaging, stack.state[: 0 if averaging is None else None].copy()
 
-    def begin_epoch(self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: np.random.Generator) -> None:
-        self._order, self._rates, self._rng = order, rates, rng
+    def begin_epoch(
+        self,
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        rng: np.random.Generator,
+        changes: np.random.Generator | None = None,
+    ) -> None:
+        self._order, self._rates, self._rng, self._changes = order, rates, rng, changes
 
     @np.errstate(over="ignore", invalid="ignore")  # the training loop looks for costs that are not finite
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
@@ -217,7 +251,7 @@ class ReferenceTrainer:
             places = slice(step * self._batch, (step + 1) * self._batch)
             chosen = self._order[places]
             costs, raw, gradient = self._stack.costs_and_gradient(
-                self._rows[chosen],
+                self._pictures(chosen),
                 self._labels[chosen],
                 None if self._weights is None else self._weights[chosen],
                 training=True,
@@ -231,6 +265,15 @@ class ReferenceTrainer:
             self._update(float(self._rates[step]), scale, past_steps + step + 1)
             if self._averaging is not None:
                 average(self.average, self._stack.state, self._averaging, past_steps + step)
+
+    def _pictures(self, chosen: NDArray[np.int64]) -> Array:
+        """The rows of a mini-batch, augmented in an epoch that is not plain."""
+        rows = self._rows[chosen]
+        if self._options is None or self._changes is None:
+            return rows
+        key = self._changes.integers(0, 2**64, dtype=np.uint64)
+        found = augment(rows.reshape(-1, *self._shape), self._options, key, self._stack.dtype).reshape(rows.shape)
+        return found / found.dtype.type(255) if rows.dtype == np.uint8 and self._stack.takes_pixels else found
 
     def _update(self, rate: float, scale: float, number: int) -> None:
         w, (first, second) = self._stack.flat, self.moments

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet import reference, training
+from glassnet.augmentation import Augmentation, as_augmentation
 from glassnet.data import Dataset
 from glassnet.errors import InputError, ModelFileError, ShapeError
 from glassnet.execution import Forward
@@ -127,6 +128,8 @@ class Network(Stack):
         callbacks: Sequence[Callback] = (),
         class_weight: Mapping[int, float] | str | None = None,
         sample_weight: Array | None = None,
+        augmentation: Augmentation | dict[str, Any] | None = None,
+        plain_epochs: int = 0,
         keep: str = "last",
         average: float | None = None,
         checkpoint: str | Path | None = None,
@@ -138,21 +141,22 @@ class Network(Stack):
 
         `optimizer`: SGD(0.01) by default; `ScipyMinimize` takes the whole set at once. `seed`: of the order of the pictures
         and of dropout. `class_weight`: {class: weight}, or "balanced": pictures/(classes·pictures of the class).
-        `sample_weight` (N,): the cost of a batch is Σ wᵢ·costᵢ / N. `keep`: the weights of the "last" epoch, or of the
-        "best" on the validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t,
-        with β at most (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and
-        Juditsky, 1992). `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it,
-        to the same bits. `threads`: as many as pay, by default; the result never depends on it.
+        `sample_weight` (N,): the cost of a batch is Σ wᵢ·costᵢ / N. `augmentation`: random changes of the training pictures,
+        anew in every step but in the last `plain_epochs`. `keep`: the weights of the "last" epoch, or of the "best" on the
+        validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
+        (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
+        `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
+        `threads`: as many as pay, by default; the result never depends on it.
         `progress`: True shows it, False does not, None does on a terminal.
         """
         data = as_dataset(train, "fit(train)")
         held_out = None if validation is None else as_dataset(validation, "fit(validation)")
-        for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+        for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("plain_epochs", plain_epochs, 0)):
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
                 raise InputError(
-                    f"{name} must be a whole number above 0.",
+                    f"{name} must be a whole number{' above 0' if least else ''}.",
                     where=f"fit({name})",
-                    expected="1 or more",
+                    expected=f"{least} or more",
                     received=value,
                 )
         if keep not in ("last", "best"):
@@ -164,6 +168,7 @@ class Network(Stack):
                 expected="a number between 0 and 1, such as 0.999",
                 received=average,
             )
+        changes = as_augmentation(augmentation, "fit(augmentation)")
         chosen = SGD() if optimizer is None else as_optimizer(optimizer, "fit(optimizer)")
         self._prepare(data)
         check_labels(self, data, "fit(train)")
@@ -180,6 +185,13 @@ class Network(Stack):
                     expected="None, or another optimizer",
                     received=average,
                 )
+            if changes is not None:
+                raise InputError(
+                    "ScipyMinimize needs the same pictures in every step.",
+                    where="fit(augmentation)",
+                    expected="no augmentation, or another optimizer",
+                    received=changes,
+                )
             return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
         plan = Plan(
             train=data,
@@ -194,6 +206,8 @@ class Network(Stack):
             checkpoint=None if checkpoint is None else as_path(checkpoint),
             resume=resume,
             threads=threads,
+            augmentation=changes,
+            plain_epochs=int(plain_epochs),
         )
         return Training(self, plan, display).run()
 

@@ -9,6 +9,7 @@ from functools import singledispatch
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.augmentation import Augmentation
 from glassnet.kernels import operations as op
 from glassnet.kernels.sizes import DOT_OUTPUTS, NARROW_INPUTS, NARROW_WIDTH, PADDING, aligned_zeros, dot_row
 from glassnet.layers import (
@@ -34,18 +35,27 @@ from glassnet.stack import Stack
 class Value:
     """`width` numbers a picture at an offset of the workspace, or the pictures themselves times `scale`.
 
-    `raw`: still the integers of the pictures, which `Pixels` brings to 0…1.
+    `raw`: still the integers of the pictures, which `Pixels` brings to 0…1. `augmented`: pictures too, but in the workspace.
     """
 
     at: int
     width: int
     scale: float = 1.0
     raw: bool = False
+    augmented: bool = False
+
+    @property
+    def is_pictures(self) -> bool:
+        """Whether `scale` is still to be applied."""
+        return self.at == op.INPUT or self.augmented
 
 
 @dataclass(frozen=True)
 class Program:
-    """What the interpreter runs; `workspace` floats of room, `dropouts` keys a step."""
+    """What the interpreter runs; `workspace` floats of room, `scratch` bytes a thread, `dropouts` keys a step.
+
+    Where pictures are `augmented`, the first of these keys is for that.
+    """
 
     code: NDArray[np.int64]
     numbers: NDArray[np.float64]
@@ -53,6 +63,8 @@ class Program:
     workspace: int
     dropouts: int
     capacity: int
+    scratch: int = 0
+    augmented: bool = False
 
 
 NARROW_BATCH = 64  # pictures for which the transposition of the weights pays
@@ -65,7 +77,8 @@ class Assembler:
 
     def __init__(self, stack: Stack, capacity: int, training: bool) -> None:
         self.stack, self.capacity, self.training = stack, capacity, training
-        self.size = self.dropouts = 0
+        self.size = self.dropouts = self.scratch = 0
+        self.augmented = False
         widest = max(int(np.prod(shape)) for shape in stack.shapes)
         self._constants: list[Array] = [np.zeros(widest + PADDING)]
         self._code: list[tuple[int, ...]] = []
@@ -102,18 +115,25 @@ class Assembler:
 
     def loaded(self, value: Value) -> Value:
         """The value in the workspace; pictures are brought there."""
-        if value.at != op.INPUT:
-            return value
+        if not value.is_pictures or (value.augmented and value.scale == 1):
+            return Value(value.at, value.width)
         at = self.rows(value.width)
-        self.emit(op.LOAD, op.INPUT, at, value.width, number=value.scale)
+        self.emit(op.LOAD, value.at, at, value.width, number=value.scale)
         return Value(at, value.width)
+
+    def augment(self, value: Value, augmentation: Augmentation, shape: tuple[int, int, int]) -> Value:
+        """The pictures, each under a random transform, still in their own range."""
+        at, key, options = self.rows(value.width), self.dropouts, self.constant(augmentation.numbers)
+        self.dropouts, self.augmented, self.scratch = key + 1, True, augmentation.scratch(shape)
+        self.emit(op.AUGMENT, value.at, at, value.width, shape[1] * shape[2], a=options, b=key, number=shape[2])
+        return replace(value, at=at, augmented=True)
 
     def program(self) -> Program:
         constants = aligned_zeros(sum(map(len, self._constants)))
         constants[...] = np.concatenate(self._constants)
         code = np.array(self._code, dtype=np.int64)
         numbers = np.array(self._numbers, dtype=np.float64)
-        return Program(code, numbers, constants, self.size, self.dropouts, self.capacity)
+        return Program(code, numbers, constants, self.size, self.dropouts, self.capacity, self.scratch, self.augmented)
 
 
 @singledispatch
@@ -130,7 +150,7 @@ def _(layer: Flatten, x: Value, offsets: dict[str, int], out: Assembler) -> tupl
 @lower.register
 def _(layer: Pixels, x: Value, offsets: dict[str, int], out: Assembler) -> tuple[Value, Back]:
     if x.raw:
-        return Value(x.at, x.width, x.scale / 255), lambda dy, wanted: dy
+        return replace(x, scale=x.scale / 255, raw=False), lambda dy, wanted: dy
     return x, lambda dy, wanted: dy
 
 
@@ -149,8 +169,8 @@ def _affine(x: Value, scale: Array, shift: Array, out: Assembler) -> tuple[Value
 
 @lower.register
 def _(layer: Scale, x: Value, offsets: dict[str, int], out: Assembler) -> tuple[Value, Back]:
-    if x.at == op.INPUT and layer.offset == 0:
-        return Value(x.at, x.width, x.scale * layer.factor), lambda dy, wanted: dy
+    if x.is_pictures and layer.offset == 0:
+        return replace(x, scale=x.scale * layer.factor, raw=False), lambda dy, wanted: dy
     return _affine(x, np.full(x.width, layer.factor), np.full(x.width, layer.offset), out)
 
 
@@ -272,13 +292,26 @@ def can_lower(stack: Stack) -> bool:
     return known and softmax_flat and stack.dtype == np.float32 and len(stack.shapes[-1]) == 1
 
 
-def assemble(stack: Stack, capacity: int, *, is_bytes: bool, purpose: str) -> Program:
-    """The program of a network that is to "train", to find "costs", "raw" outputs before the cost, or last "outputs"."""
+def assemble(
+    stack: Stack,
+    capacity: int,
+    *,
+    is_bytes: bool,
+    purpose: str,
+    augmentation: Augmentation | None = None,
+    shape: tuple[int, int, int] = (0, 0, 0),
+) -> Program:
+    """The program of a network that is to "train", to find "costs", "raw" outputs before the cost, or last "outputs".
+
+    With an `augmentation`, the pictures, of `shape` (H, W, C), go through it first.
+    """
     out = Assembler(stack, capacity, purpose == "train")
     offsets: list[dict[str, int]] = [{} for _ in stack.layers]
     for slot in stack.slots:
         offsets[slot.layer][slot.key] = slot.offset
     x = Value(op.INPUT, stack.features, raw=is_bytes)
+    if augmentation is not None:
+        x = out.augment(x, augmentation, shape)
     backs: list[Back] = []
     for layer, places in zip(stack.layers[: None if purpose == "outputs" else stack.raw], offsets, strict=False):
         x, back = lower(layer, x, places, out)

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from glassnet.augmentation import Augmentation, as_augmentation
 from glassnet.data import Splits
 from glassnet.errors import GlassnetError, InputError, RecipeError
 from glassnet.named import nearest, unknown
@@ -44,6 +45,8 @@ class TrainingSection(Section):
     """`keep`: the weights of the last epoch, or of the best on validation data; `average`: β of their moving average.
 
     `patience`: of early stopping, in epochs. `show_every`: a line on a plain terminal every so many epochs.
+    `expand_shifts`: pixels by which copies of the training pictures are shifted (0: no copies). `augmentation`: options of
+    Augmentation; `plain_epochs`: how many epochs, the last ones, do without it.
     """
 
     epochs: int = Field(gt=0)
@@ -54,6 +57,9 @@ class TrainingSection(Section):
     average: float | None = Field(default=None, gt=0, lt=1)
     patience: int | None = Field(default=None, gt=0)
     class_weight: Literal["balanced"] | None = None
+    expand_shifts: int = Field(default=0, ge=0)
+    augmentation: dict[str, Any] | None = None
+    plain_epochs: int = Field(default=0, ge=0)
     show_gradients: bool = False
     show_every: int = Field(default=1, gt=0)
 
@@ -136,6 +142,12 @@ class Recipe(Section):
     def make_optimizer(self) -> Optimizer | ScipyMinimize:
         try:
             return as_optimizer(self.training.optimizer, "training.optimizer")
+        except InputError as error:
+            raise _in_recipe(error, self.name) from None
+
+    def make_augmentation(self) -> Augmentation | None:
+        try:
+            return as_augmentation(self.training.augmentation, "training.augmentation")
         except InputError as error:
             raise _in_recipe(error, self.name) from None
 
@@ -224,4 +236,5 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
             received=None if problem["type"] == "missing" else repr(problem["input"]),
         ) from None
     recipe.make_optimizer()
+    recipe.make_augmentation()
     return recipe

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.atomic import write_text
-from glassnet.data import Dataset, Splits, load_dataset
+from glassnet.data import Dataset, Splits, expand_by_shifts, load_dataset
 from glassnet.errors import DataError, GlassnetError, RunError
 from glassnet.metrics import Evaluation
 from glassnet.network import Network
@@ -139,12 +139,13 @@ def train(
     """
     chosen, splits = prepare(recipe, seed=seed, data=data, epochs=epochs, settings=settings)
     network = chosen.make_network(splits)
-    optimizer = chosen.make_optimizer()
+    optimizer, shifts = chosen.make_optimizer(), chosen.training.expand_shifts
+    train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
     folder = _old_folder(Path(out)) if resume and out is not None else new_folder(out, chosen.name)
     patience = chosen.training.patience
     try:
         history = network.fit(
-            splits.train,
+            train_set,
             chosen.training.epochs,
             batch_size=chosen.training.batch_size,
             optimizer=optimizer,
@@ -158,6 +159,8 @@ def train(
                 *callbacks,
             ],
             class_weight=chosen.training.class_weight,
+            augmentation=chosen.make_augmentation(),
+            plain_epochs=chosen.training.plain_epochs,
             keep=chosen.training.keep,
             average=chosen.training.average,
             checkpoint=folder / CHECKPOINT,

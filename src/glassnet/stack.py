@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -129,6 +130,12 @@ class Stack:
     def features(self) -> int:
         """Numbers in one picture."""
         return prod(self.input_shape)
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether `Pixels` brings integers to 0…1 before any layer that makes floats of them."""
+        first = itertools.takewhile(lambda layer: isinstance(layer, (Flatten, Pixels)), self.layers)
+        return any(isinstance(layer, Pixels) for layer in first)
 
     @property
     def outputs(self) -> int:

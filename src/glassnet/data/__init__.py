@@ -5,6 +5,7 @@ from __future__ import annotations
 from glassnet.data.chain import make_chain
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.digits import read_digits
+from glassnet.data.expand import expand_by_shifts
 from glassnet.data.fetch import Remote, cache_folder, fetch_remote
 from glassnet.data.idx import read_idx
 from glassnet.data.load import DatasetInfo, list_datasets, load_dataset
@@ -18,6 +19,7 @@ __all__ = [
     "Remote",
     "Splits",
     "cache_folder",
+    "expand_by_shifts",
     "fetch_remote",
     "find_mnist",
     "list_datasets",

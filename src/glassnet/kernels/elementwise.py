@@ -138,11 +138,17 @@ _S27, _S30, _S31, _S40 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(
 
 
 @compiled
+def split_mix(key, number):
+    """The number + 1st number of SplitMix64 started at `key`: 64 random bits."""
+    z = np.uint64(key) + np.uint64(number + 1) * _WEYL
+    z = (z ^ (z >> _S30)) * _MIX1
+    z = (z ^ (z >> _S27)) * _MIX2
+    return z ^ (z >> _S31)
+
+
+@compiled
 def dropout(x, y, key, first, rate):
     """y = x / (1 − rate), or 0 with probability `rate`: element `first` + i is decided by SplitMix64(key + i) alone."""
     scale, threshold = F(1.0 / (1.0 - rate)), np.uint64(rate * 16777216.0)
     for i in range(x.size):
-        z = np.uint64(key) + np.uint64(first + i + 1) * _WEYL
-        z = (z ^ (z >> _S30)) * _MIX1
-        z = (z ^ (z >> _S27)) * _MIX2
-        y[i] = x[i] * scale if ((z ^ (z >> _S31)) >> _S40) >= threshold else _0
+        y[i] = x[i] * scale if (split_mix(key, first + i) >> _S40) >= threshold else _0

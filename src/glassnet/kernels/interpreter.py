@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import carray, float32, from_dtype, int64, void
 
+from glassnet.kernels.augment import augment
 from glassnet.kernels.denormals import ignore_denormals, restore
 from glassnet.kernels.elementwise import activate, activate_back, dropout, softmax_row, softmax_row_back
 from glassnet.kernels.gemm import multiply_columns, multiply_rows
@@ -26,6 +27,7 @@ from glassnet.kernels.operations import (
     ACTIVATE,
     ACTIVATE_BACK,
     AFFINE,
+    AUGMENT,
     COST,
     DENSE,
     DENSE_BIAS,
@@ -65,16 +67,16 @@ def _rows(base, offset, width, low, high):
 
 
 @compiled
-def _load(job, target, width, scale, first, low, high):
+def _load(source, is_bytes, order, workspace, target, width, scale, first, low, high):
     for r in range(low, high):
-        row = _rows(job.workspace, target, width, r, r + 1)
-        at = integers_at(job.order + 8 * (first + r), 1)[0] * width
-        if job.is_bytes:
-            pixels = bytes_at(job.pictures + at, width)
+        row = _rows(workspace, target, width, r, r + 1)
+        at = integers_at(order + 8 * (first + r), 1)[0] * width
+        if is_bytes:
+            pixels = bytes_at(source + at, width)
             for j in range(width):
                 row[j] = scale * F(pixels[j])
         else:
-            values = floats_at(job.pictures + 4 * at, width)
+            values = floats_at(source + 4 * at, width)
             for j in range(width):
                 row[j] = scale * values[j]
 
@@ -153,7 +155,16 @@ def execute(job_at, i, first, m, step, fused, rate):
     if source == INPUT:
         address, is_bytes, order, skip = job.pictures, job.is_bytes, job.order, first
     if operation == LOAD:
-        _load(job, target, width_out, number, first, low, high)
+        _load(address, is_bytes, order, base, target, width, number, skip, low, high)
+    elif operation == AUGMENT:
+        if job.plain:
+            _load(address, is_bytes, order, base, target, width, F(1), skip, low, high)
+        else:
+            height, channels = width // width_out, int64(number)
+            augment(
+                job.constants + 4 * line[5], address, is_bytes, order, skip, low, high, height, width_out // channels,
+                channels, keys_at(job.keys + 8 * (job.dropouts * step + line[6]), 1)[0], base + 4 * target, job.scratch,
+            )  # fmt: skip
     elif operation == AFFINE:
         scale, shift = floats_at(job.constants + 4 * line[5], width), floats_at(job.constants + 4 * line[6], width)
         for r in range(low, high):

@@ -19,6 +19,7 @@ ADDRESSES = (
 COUNTS = (
     "instructions", "is_bytes", "pictures_in_order", "batch_size", "first_step", "last_step", "past_steps",
     "dropouts", "segment_count", "optimizer", "training", "keep_gradient", "averaged", "thread", "threads",
+    "plain",  # whether pictures are taken as they are, though the program augments them
 )  # fmt: skip
 NUMBERS = ("smoothing", "threshold", "clip", "averaging")
 

@@ -36,7 +36,15 @@ LISTS = (
         "glassnet_dot_rows",
         "glassnet_outer_columns",
     ),
-    ("glassnet_activate", "glassnet_activate_back", "glassnet_costs", "glassnet_update", "glassnet_execute", "glassnet_run"),
+    (
+        "glassnet_activate",
+        "glassnet_activate_back",
+        "glassnet_augment",
+        "glassnet_costs",
+        "glassnet_update",
+        "glassnet_execute",
+        "glassnet_run",
+    ),
 )
 # What Numba's error paths would call. Kernels raise nothing; without Numba these names must still lead somewhere.
 UNREACHED = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 INPUT = -1  # as a source: the mini-batch of pictures where it lies in the data set
 
-LOAD = 0  # target = number · pictures
+LOAD = 0  # target = number · source
 AFFINE = 1  # target = source · constants[a …] + constants[b …], column by column
 DENSE = 2  # target = number · source · W + b; a: offset of W, b: offset of b in the parameters, or -1
 DENSE_BIAS = 3  # gradient of b = column sums of source (dy); a: offset of b; target: room for one row
@@ -22,9 +22,26 @@ DROPOUT = 11  # target = source with some values dropped; a: column of keys, num
 COST = 12  # target (delta) = ∂cost/∂source; a: which cost (see losses), b: room for target rows
 DENSE_NARROW = 14  # DENSE of many inputs and few outputs; a: offset of b or -1, b: where Wᵀ lies, c: how far apart its rows
 DENSE_NARROW_WEIGHT = 15  # DENSE_WEIGHT of such a layer
+AUGMENT = 16  # target = pictures at random; width_out: of a picture's row, a: options, b: column of keys, number: channels
 OUTPUT = 13  # the classes of source, and its rows to `outputs` if that is there
 
 SIGMOID, TANH, RELU, LEAKY_RELU, GELU = range(5)
 QUADRATIC, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY = range(3)
 SGD, RMSPROP, ADAM = range(3)
 OPTIONS = 5  # of an optimizer: momentum, Nesterov's (0 or 1), beta 1 or rho, beta 2, epsilon
+
+# Places in the vector of an augmentation's options (see augment.py): shifts in pixels, angles in radians.
+(
+    WARP_SHIFT, WARP_ROTATION, WARP_SCALE, WARP_STRETCH, WARP_SHEAR, WARP_ELASTIC, WARP_CELLS, WARP_MIRROR, WARP_UPSIDE_DOWN,
+    WARP_CROP, WARP_BRIGHTNESS, WARP_CONTRAST, WARP_ERASE, WARP_ERASE_LEAST, WARP_ERASE_MOST, WARP_EDGE,
+) = range(16)  # fmt: skip
+WARP_OPTIONS = 16
+# Which of a picture's random numbers decides what; the elastic field's control points begin with DRAW_FIELD.
+(
+    DRAW_RIGHT, DRAW_DOWN, DRAW_ROTATION, DRAW_SCALE, DRAW_STRETCH, DRAW_SHEAR, DRAW_MIRROR, DRAW_UPSIDE_DOWN,
+    DRAW_CROP_RIGHT, DRAW_CROP_DOWN, DRAW_BRIGHTNESS, DRAW_CONTRAST, DRAW_ERASE, DRAW_ERASE_SIZE, DRAW_ERASE_SHAPE,
+    DRAW_ERASE_RIGHT, DRAW_ERASE_DOWN,
+) = range(17)  # fmt: skip
+DRAW_FIELD = 32
+# 1 over the standard deviation of the sum of four 16-bit numbers, and of cubic B-splines through such control points.
+WARP_NORMAL = 1 / ((65536**2 - 1) / 3) ** 0.5 / (2416 / 5040)

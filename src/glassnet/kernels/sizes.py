@@ -40,6 +40,23 @@ SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, NARROW_BYTES)
 
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
+WARP_LANES = 16  # columns of a picture that augmentation takes together
+
+
+def warp_layout(height: int, width: int, channels: int, cells: int) -> tuple[int, int, int, int, int, int, int]:
+    """Where augmentation's arrays lie in a thread's scratch, in floats, behind the picture in its margin; last, their end.
+
+    The elastic field joined along the rows, the columns' weights and control points, a row's shifts and places, the points.
+    """
+    wide, controls = (width + WARP_LANES - 1) // WARP_LANES * WARP_LANES, cells + 3
+    field = ((height + 3) * (width + 3) * channels + 15) // 16 * 16
+    weights = field + 2 * controls * wide
+    firsts = weights + 4 * wide
+    moves = firsts + wide
+    places = moves + 2 * wide
+    points = places + wide
+    return field, weights, firsts, moves, places, points, points + controls
+
 
 def dot_row(inputs: int) -> int:
     """How far apart the rows of Wᵀ lie, in floats: so that stretches of them fall on different lines of the cache."""

@@ -5,6 +5,7 @@ gradient of the cost by the output, dy, to the gradient by the input, dx.
 """
 
 from glassnet.reference.arrays import Array
+from glassnet.reference.augmentation import augment
 from glassnet.reference.convolution import Margins, Pair, conv2d, conv2d_backward
 from glassnet.reference.costs import binary_cross_entropy, quadratic, softmax_cross_entropy
 from glassnet.reference.dense import dense, dense_backward
@@ -19,6 +20,7 @@ from glassnet.reference.pointwise import (
     sigmoid_backward,
     softmax,
     softmax_backward,
+    split_mix,
     swish,
     swish_backward,
     tanh_backward,
@@ -47,6 +49,7 @@ __all__ = [
     "Array",
     "Margins",
     "Pair",
+    "augment",
     "average_pool",
     "average_pool_backward",
     "binary_cross_entropy",
@@ -80,6 +83,7 @@ __all__ = [
     "softmax",
     "softmax_backward",
     "softmax_cross_entropy",
+    "split_mix",
     "swish",
     "swish_backward",
     "tanh_backward",

@@ -76,15 +76,19 @@ def softmax_backward(dy: Array, y: Array) -> Array:
     return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
 
 
-def dropout_mask(key: np.uint64, shape: tuple[int, ...], rate: float) -> NDArray[np.bool_]:
-    """True where a value is kept: element i by the (i+1)-th number of SplitMix64 started at `key`.
+def split_mix(key: Array | np.uint64, number: Array | np.uint64) -> NDArray[np.uint64]:
+    """The (number + 1)-th number of SplitMix64 started at `key`: 64 random bits, of the shape that the two broadcast to.
 
     Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
     """
-    count = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        z = key + count * np.uint64(0x9E3779B97F4A7C15)
+        z = np.asarray(key + (number + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = (z ^ (z >> np.uint64(31))) >> np.uint64(40)
-    return (z >= np.uint64(rate * 2**24)).reshape(shape)
+    return z ^ (z >> np.uint64(31))
+
+
+def dropout_mask(key: np.uint64, shape: tuple[int, ...], rate: float) -> NDArray[np.bool_]:
+    """True where a value is kept: element i by the (i+1)-th number of SplitMix64 started at `key`."""
+    drawn = split_mix(key, np.arange(int(np.prod(shape)), dtype=np.uint64)) >> np.uint64(40)
+    return (drawn >= np.uint64(rate * 2**24)).reshape(shape)

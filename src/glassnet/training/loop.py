@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.augmentation import Augmentation, picture_shape
 from glassnet.data import Dataset
 from glassnet.errors import InputError, ModelFileError
 from glassnet.execution import Forward, Trainer, make_trainer
@@ -27,7 +28,7 @@ from glassnet.training.history import Epoch, History
 
 STRETCH = 0.1  # seconds of compiled steps between two looks at the clock, the keyboard and the cost
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at least
-ORDER, CHANCE = 0, 1  # streams of random numbers of an epoch: the order of pictures, and dropout
+ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of pictures, dropout, augmentation
 
 
 class TrainingWarning(UserWarning):
@@ -50,6 +51,8 @@ class Plan:
     checkpoint: Path | None = None
     resume: bool = False
     threads: int | None = None
+    augmentation: Augmentation | None = None
+    plain_epochs: int = 0  # the last ones, without augmentation
 
     @property
     def steps_per_epoch(self) -> int:
@@ -68,6 +71,8 @@ class Training:
         self.stack, self.plan, self.callbacks = stack, plan, callbacks
         stack.adapt(plan.train.images)
         self.rows = stack.rows(plan.train.images)
+        augmented = plan.augmentation is not None
+        shape = picture_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
         self.trainer: Trainer = make_trainer(
             stack,
             self.rows,
@@ -77,6 +82,8 @@ class Training:
             weights=plan.weights,
             threads=plan.threads,
             averaging=plan.averaging,
+            augmentation=plan.augmentation,
+            shape=shape,
         )
         self.forward = Forward(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
@@ -138,7 +145,9 @@ class Training:
         steps, past = plan.steps_per_epoch, (number - 1) * plan.steps_per_epoch
         rates = plan.optimizer.schedule.rates(past, past + steps, plan.epochs * steps)
         order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
-        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, CHANCE))
+        plain = plan.augmentation is None or number > plan.epochs - plan.plain_epochs
+        changes = None if plain else epoch_generator(plan.seed, number, CHANGES)
+        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, CHANCE), changes)
         self._steps(0, steps - 1, past)
         self._before[...] = self.stack.state
         self._steps(steps - 1, steps, past, keep_gradient=True)
@@ -244,6 +253,8 @@ class Training:
             "pictures": len(plan.train),
             "optimizer": describe(plan.optimizer),
             "average": plan.averaging,
+            "augmentation": None if plan.augmentation is None else describe(plan.augmentation),
+            "plain_epochs": plan.plain_epochs or None,
         }
         return dict(json.loads(json.dumps(settings)))  # as it will be read back
 
