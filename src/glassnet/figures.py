@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.atomic import write_bytes
+from glassnet.augmentation import Augmentation
 from glassnet.data import Dataset
+from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.rate_test import RateTest
 from glassnet.training import History
@@ -40,6 +42,55 @@ def training_figure(history: History, network: Network, data: Dataset | None, ti
     if pictures and data is not None:
         _predictions(rest[0][0], network, data)
     return figure
+
+
+def augmentation_figure(
+    data: Dataset, augmentation: Augmentation, *, seed: int = 0, count: int = 8, views: int = 11, title: str = ""
+) -> Figure:
+    """A sheet: on the left `count` pictures of different classes, and beside each what training sees of it, `views` times.
+
+    Raises `InputError` where the data holds no grey or coloured pictures.
+    """
+    from matplotlib.figure import Figure
+
+    if len(data.shape) != 3 or data.shape[2] not in (1, 3):
+        raise InputError(
+            "Only pictures can be drawn.",
+            where="augmentation_figure(data)",
+            expected="pictures (H, W, 1) or (H, W, 3)",
+            received=data.shape,
+        )
+    first = np.unique(data.labels, return_index=True)[1] if data.is_classification else np.arange(len(data))
+    chosen = np.sort(first)[:count]
+    chosen = np.append(chosen, np.setdiff1d(np.arange(min(len(data), 2 * count)), chosen)[: count - len(chosen)])
+    plain = data.images[chosen]
+    changed = augmentation(np.repeat(plain, views, axis=0), seed)
+    left, right = _sheet(plain, 1), _sheet(changed, views)
+    gap = np.full((len(left), data.shape[1] // 3, 3), 255, dtype=np.uint8)
+    whole, start = np.concatenate([left, gap, right], axis=1), left.shape[1] + gap.shape[1]
+    inches = 0.55 * (views + 1.5)
+    figure = Figure(figsize=(inches, inches * len(whole) / whole.shape[1] + 0.6), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(whole, interpolation="nearest")
+    for at, name in ((0, "before"), (start, "after, as training sees them")):
+        axes.annotate(name, (at, 0), (0, 5), textcoords="offset points", fontsize=9, color=GREY, annotation_clip=False)
+    axes.set_axis_off()
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _sheet(pictures: Any, columns: int, gap: int = 2) -> Any:
+    """Pictures (N, H, W, C) side by side, as one of (…, 3) with white between them; floats from their least to their most."""
+    if pictures.dtype.kind == "f":
+        low, high = float(pictures.min()), float(pictures.max())
+        pictures = (pictures - low) / (high - low if high > low else 1) * 255
+    count, height, width, channels = pictures.shape
+    rows = count // columns
+    sheet = np.full((rows, height + gap, columns, width + gap, channels), 255, dtype=np.uint8)
+    sheet[:, :height, :, :width] = pictures.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    whole = sheet.reshape(rows * (height + gap), columns * (width + gap), channels)[:-gap, :-gap]
+    return np.broadcast_to(whole, (*whole.shape[:2], 3))
 
 
 def _curve(axes: Axes, name: str, train: list[Any], validation: list[Any], factor: float) -> None:
@@ -78,8 +129,6 @@ def _predictions(figure: Any, network: Network, data: Dataset, count: int = 12) 
 
 
 def _probabilities(network: Network, images: Any) -> Any:
-    from glassnet.errors import InputError
-
     try:
         return network.predict_proba(images)
     except InputError:

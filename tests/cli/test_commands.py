@@ -98,6 +98,22 @@ def test_the_best_weights_are_kept_where_the_recipe_says_so(cli: CommandLine) ->
     assert f"the best was {100 * result.accuracy:.2f} % after epoch {best}" in outcome.out
 
 
+@pytest.mark.usefixtures("plain_figure")
+def test_augmentation_png_shows_what_training_sees(cli: CommandLine) -> None:
+    from PIL import Image
+
+    change = ("--set", "augmentation={rotation=20, shift=1}")
+    said = cli.good("train", "digits", "--epochs", 1, "--out", "a", *change).out
+    assert f"{Path('a') / 'augmentation.png'}   some training pictures, before and after augmentation" in said
+    with Image.open("a/augmentation.png") as image:
+        image.load()
+        assert (image.format, min(image.size) > 300) == ("PNG", True)
+        colours = np.asarray(image.convert("RGB")).reshape(-1, 3)
+    assert len(np.unique(colours, axis=0)) > 50
+    cli.good("train", "digits", "--epochs", 1, "--out", "b")
+    assert not Path("b/augmentation.png").exists()
+
+
 def test_training_png_is_a_picture_that_can_be_read(cli: CommandLine) -> None:
     from PIL import Image
 

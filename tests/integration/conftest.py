@@ -28,7 +28,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have swi
 import glassnet.training.loop as loop
 loop.CHECKPOINT_EVERY = float(os.environ.get("EVERY", "0"))
 import glassnet.figures as figures
-figures.training_figure = lambda *arguments: None
+figures.training_figure = figures.augmentation_figure = lambda *arguments, **options: None
 figures.save_figure = lambda *arguments: None
 left = int(os.environ.get("DIE_AT", "0"))
 def deadly(function):

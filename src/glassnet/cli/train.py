@@ -121,7 +121,7 @@ def _report_seeds(several: list[Run]) -> None:
 
 def _report(done: Run) -> None:
     """Where the run stands, a figure of it, and what to do next."""
-    from glassnet.figures import save_figure, training_figure
+    from glassnet.figures import augmentation_figure, save_figure, training_figure
     from glassnet.run import sample
 
     history, folder, validation = done.history, done.folder, done.splits.validation
@@ -142,6 +142,10 @@ def _report(done: Run) -> None:
         shown = None if validation is None else sample(validation, 2000)
         save_figure(training_figure(history, done.network, shown, done.recipe.title), folder / "training.png")
         say(f"  {folder / 'training.png'}   curves and some predictions")
+    augmentation, train = done.recipe.make_augmentation(), done.splits.train
+    if augmentation is not None and len(train.shape) == 3 and train.shape[2] in (1, 3):
+        save_figure(augmentation_figure(train, augmentation, title=done.recipe.title), folder / "augmentation.png")
+        say(f"  {folder / 'augmentation.png'}   some training pictures, before and after augmentation")
     say()
     say("Next:")
     say(f"  glassnet evaluate {folder}             open the test set, which stayed closed so far")

@@ -1,0 +1,107 @@
+"""The augmentation kernel against its definition, over all options, shapes and types; and what it may touch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassnet.augmentation import Augmentation
+from glassnet.kernels.sizes import warp_layout
+from glassnet.reference_augmentation import augment
+
+Array = np.ndarray[Any, Any]
+AUGMENTATIONS = st.builds(
+    Augmentation,
+    shift=st.sampled_from([0, 0.3, 2, 40]),
+    rotation=st.sampled_from([0, 10, 180]),
+    scale=st.sampled_from([0, 0.2, 0.9]),
+    stretch=st.sampled_from([0, 0.3]),
+    shear=st.sampled_from([0, 20, 80]),
+    elastic=st.sampled_from([0, 0.5, 3, 100]),
+    elastic_grid=st.sampled_from([1, 4, 7, 64]),
+    flip=st.sampled_from([False, True, "vertical", "both", 0.9]),
+    crop=st.sampled_from([0, 1, 5]),
+    brightness=st.sampled_from([0, 0.3, 1]),
+    contrast=st.sampled_from([0, 0.5, 1]),
+    erase=st.sampled_from([0, 0.5, 1]),
+    erase_size=st.sampled_from([(0.02, 0.2), (0.5, 1)]),
+    fill=st.sampled_from(["zero", "edge"]),
+)
+SHAPES = st.one_of(
+    st.sampled_from([(1, 1, 1), (28, 28, 1), (16, 16, 3), (1, 33, 2), (33, 1, 5)]),
+    st.tuples(st.integers(1, 40), st.integers(1, 40), st.integers(1, 5)),
+)
+
+
+def run(
+    kernels: Any, guarded: Any, pictures: Array, order: Array, options: Any, key: int, rows: tuple[int, int], first: int
+) -> Array:
+    """The kernel's rows of a mini-batch; the others stay what they were, and so does all that is no scratch."""
+    shape = pictures.shape[1:]
+    numbers, target = options.numbers, guarded(np.full((len(order) - first, *shape), np.nan, np.float32))
+    scratch = guarded(np.full(warp_layout(*shape, options.elastic_grid)[-1], np.nan, np.float32))
+    source = pictures.copy()
+    kernels["glassnet_augment"](
+        numbers.ctypes.data, source.ctypes.data, int(pictures.dtype == np.uint8), order.ctypes.data, first, *rows, *shape,
+        key, target.at, scratch.at,
+    )  # fmt: skip
+    target.check()
+    scratch.check()
+    np.testing.assert_array_equal(source, pictures)
+    np.testing.assert_array_equal(numbers, options.numbers)
+    assert np.isnan(target.values[: rows[0]]).all()
+    assert np.isnan(target.values[rows[1] :]).all()
+    return np.array(target.values[slice(*rows)])
+
+
+@settings(max_examples=150)
+@given(
+    options=AUGMENTATIONS, shape=SHAPES, is_bytes=st.booleans(), key=st.integers(0, 2**64 - 1), seed=st.integers(0, 2**32 - 1)
+)
+def test_kernel_is_the_reference(
+    kernels: Any, guarded: Any, options: Augmentation, shape: tuple[int, ...], is_bytes: bool, key: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    pictures = rng.integers(0, 256, (6, *shape), dtype=np.uint8)
+    top = 255.0
+    if not is_bytes:
+        pictures, top = rng.uniform(-1, 1, pictures.shape).astype(np.float32), 1.0
+    order = rng.permutation(6)
+    found = run(kernels, guarded, pictures, order, options, key, (1, 4), 1)
+    wanted = augment(pictures[order[2:5]], options.numbers, np.uint64(key), np.float64, 1)
+    assert found.shape == wanted.shape
+    # A place is known to a share of what it is computed from; the value changes by no more than `top` a pixel.
+    lean = 1 / np.cos(np.radians(options.shear)) ** 2
+    reach = (max(shape[:2]) + options.shift + options.crop) * lean * 1.5 / (1 - options.scale) + 8 * options.elastic
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=2 * top * (2e-6 + 1e-6 * reach))
+    if is_bytes:
+        assert found.min() >= 0
+        assert found.max() <= 255
+
+
+@pytest.mark.parametrize("is_bytes", [True, False])
+@pytest.mark.parametrize("fill", ["zero", "edge"])
+@pytest.mark.parametrize("shape", [(28, 28, 1), (7, 20, 3), (4, 3, 2)])
+def test_nothing_asked_for_gives_back_the_pictures(
+    kernels: Any, guarded: Any, is_bytes: bool, fill: str, shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(1)
+    pictures = rng.integers(0, 256, (5, *shape), dtype=np.uint8)
+    if not is_bytes:
+        pictures = rng.standard_normal(pictures.shape).astype(np.float32)
+    found = run(kernels, guarded, pictures, np.arange(5), Augmentation(fill=fill), 12345, (0, 5), 0)
+    np.testing.assert_array_equal(found, pictures)
+    np.testing.assert_array_equal(augment(pictures, Augmentation(fill=fill).numbers, np.uint64(12345)), pictures)
+
+
+def test_a_picture_does_not_depend_on_which_rows_are_done_together(kernels: Any, guarded: Any) -> None:
+    rng = np.random.default_rng(2)
+    pictures, options = rng.integers(0, 256, (9, 28, 28, 1), dtype=np.uint8), Augmentation(rotation=20, elastic=1, erase=0.5)
+    order = rng.permutation(9)
+    whole = run(kernels, guarded, pictures, order, options, 77, (0, 9), 0)
+    parts = [run(kernels, guarded, pictures, order, options, 77, rows, 0) for rows in ((0, 1), (1, 5), (5, 9))]
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
