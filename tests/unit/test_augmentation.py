@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet import reference_augmentation
 from glassnet.augmentation import Augmentation, as_augmentation, picture_shape
 from glassnet.errors import InputError, ShapeError
 from glassnet.figures import augmentation_figure
+from glassnet.reference import augmentation as definition
 from glassnet.reference import split_mix
 
 Array = np.ndarray[Any, Any]
@@ -20,11 +20,11 @@ Array = np.ndarray[Any, Any]
 @pytest.fixture
 def most(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The reference with every even draw at its most, and the changes of one picture under it."""
-    monkeypatch.setattr(reference_augmentation, "_either", lambda own, number: np.ones((len(own), 1, 1)))
+    monkeypatch.setattr(definition, "_either", lambda own, number: np.ones((len(own), 1, 1)))
 
     def change(picture: Array, **options: Any) -> Array:
         pictures = picture.reshape(1, *picture.shape, 1)
-        return reference_augmentation.augment(pictures, Augmentation(**options).numbers, np.uint64(9), np.float64)[0, ..., 0]
+        return definition.augment(pictures, Augmentation(**options).numbers, np.uint64(9), np.float64)[0, ..., 0]
 
     return change
 
@@ -180,7 +180,7 @@ def test_shifts_rotations_and_sizes_are_even_and_independent(kernels: str, monke
 def test_elastic_field_is_normal_smooth_and_as_large_as_asked(height: int, width: int, grid: int) -> None:
     numbers = Augmentation(elastic=2.5, elastic_grid=grid).numbers.astype(float)
     own = split_mix(np.uint64(1), np.arange(4000, dtype=np.uint64))
-    fields = np.stack(reference_augmentation._elastic(numbers, own, height, width))
+    fields = np.stack(definition._elastic(numbers, own, height, width))
     assert fields.shape == (2, 4000, height, width)
     assert abs(fields.std() / 2.5 - 1) < 0.03
     assert abs(fields.mean()) < 0.06

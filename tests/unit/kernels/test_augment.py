@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from glassnet.augmentation import Augmentation
 from glassnet.kernels.sizes import warp_layout
-from glassnet.reference_augmentation import augment
+from glassnet.reference import augment
 
 Array = np.ndarray[Any, Any]
 AUGMENTATIONS = st.builds(
