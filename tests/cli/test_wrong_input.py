@@ -42,6 +42,23 @@ def recipe(text: str) -> str:
 # ------------------------------------------------------------------ recipes
 
 
+@pytest.mark.parametrize(
+    ("setting", "what", "where"),
+    [
+        ("augmentation={rotaton=9}", "Unknown option of Augmentation.", "recipe digits, training.augmentation"),
+        ("augmentation={shear=90}", "Augmentation can't take this shear.", "recipe digits, Augmentation(shear)"),
+        ("augmentation={flip='up'}", "Augmentation can't take this flip.", "recipe digits, Augmentation(flip)"),
+        ("augmentation=much", "A value of the recipe is wrong.", "recipe digits, training.augmentation"),
+        ("plain_epochs=-1", "A value of the recipe is wrong.", "recipe digits, training.plain_epochs"),
+        ("expand_shifts=8", "These pictures can't be shifted.", "expand_by_shifts(dataset)"),
+    ],
+)
+def test_wrong_augmentation(cli: CommandLine, setting: str, what: str, where: str) -> None:
+    parts = cli.wrong("train", "digits", "--set", setting)
+    assert (parts["what"], parts["where"]) == (what, where)
+    assert {"expected", "received"} < set(parts)
+
+
 @pytest.mark.parametrize("command", ["train", "recipes"])
 @pytest.mark.parametrize(("name", "near"), [("digts", "digits"), ("nielsen30", "nielsen-30"), ("Chain", "chain")])
 def test_unknown_recipe_and_the_nearest(cli: CommandLine, command: str, name: str, near: str) -> None:

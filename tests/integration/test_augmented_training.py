@@ -183,6 +183,27 @@ def test_another_augmentations_checkpoint_is_refused(pictures: gn.Dataset, tmp_p
         assert str(caught.value.where).endswith(", plain_epochs" if "plain_epochs" in options else ", augmentation")
 
 
+@pytest.mark.parametrize(("planned", "stop", "epochs", "allowed"), [(4, 2, 6, True), (4, 3, 6, False), (6, 4, 5, False)])
+def test_plain_epochs_are_the_last_of_a_training_that_becomes_longer(
+    planned: int, stop: int, epochs: int, allowed: bool, pictures: gn.Dataset, tmp_path: Path
+) -> None:
+    class Stop(Callback):
+        def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+            if epoch.epoch == stop:
+                raise KeyboardInterrupt
+
+    file, options = tmp_path / "state.safetensors", {"plain_epochs": 2}
+    with pytest.raises(KeyboardInterrupt):
+        trained(pictures, epochs=planned, checkpoint=file, callbacks=[Stop()], **options)
+    if allowed:
+        found, _ = trained(pictures, epochs=epochs, checkpoint=file, resume=True, **options)
+        np.testing.assert_array_equal(found, trained(pictures, epochs=epochs, **options)[0])
+        return
+    with pytest.raises(ModelFileError, match="The last epochs, without augmentation, have begun") as caught:
+        trained(pictures, epochs=epochs, checkpoint=file, resume=True, **options)
+    assert (caught.value.expected, caught.value.received) == (planned, epochs)
+
+
 # Wrong input
 
 

@@ -301,6 +301,15 @@ class Training:
                 received=epochs,
                 hint=f"train anew with {epochs} epochs; only a constant learning rate can go on for longer",
             )
+        plain = 0 if self.plan.augmentation is None else self.plan.plain_epochs
+        if plain and planned is not None and planned != epochs and state.epoch > min(planned, epochs) - plain:
+            raise ModelFileError(
+                "The last epochs, without augmentation, have begun: the training can't become longer or shorter any more.",
+                where=f"{path}, epochs",
+                expected=planned,
+                received=epochs,
+                hint=f"train anew with {epochs} epochs",
+            )
         self.stack.state[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
         first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
         self.progress.history.epochs.extend(state.history.epochs)
