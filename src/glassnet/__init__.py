@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from glassnet.ensemble import Ensemble
     from glassnet.errors import (
         DataError,
+        DataWarning,
         GlassnetError,
         InputError,
         ModelFileError,
@@ -86,7 +87,8 @@ _HOMES = {
     "data": ("Dataset", "Splits", "expand_by_shifts", "list_datasets", "load_dataset"),
     "ensemble": ("Ensemble",),
     "errors": (
-        "DataError", "GlassnetError", "InputError", "ModelFileError", "RecipeError", "RunError", "ShapeError",
+        "DataError", "DataWarning", "GlassnetError", "InputError", "ModelFileError", "RecipeError", "RunError",
+        "ShapeError",
     ),
     "gradient_check": ("check_gradients",),
     "initializers": (
@@ -131,6 +133,7 @@ __all__ = [
     "Conv2D",
     "CosineDecay",
     "DataError",
+    "DataWarning",
     "Dataset",
     "Dense",
     "Dropout",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 
-def write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Replace `path` by `content` in one step; with `durable`, wait until the disk has it."""
+@contextlib.contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
+    """A file to write to that takes the place of `path` when all went well, and is gone when it did not."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -21,6 +25,12 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Replace `path` by `content` in one step; with `durable`, wait until the disk has it."""
+    with replacing(path, durable=durable) as file:
+        file.write(content)
 
 
 def write_text(path: Path, content: str, *, durable: bool = False) -> None:

@@ -41,6 +41,10 @@ class DataError(GlassnetError, ValueError):
     """A data set that is missing, unreadable or inconsistent."""
 
 
+class DataWarning(UserWarning):
+    """A data set that can be used, but not all of it: pictures were left out."""
+
+
 class RecipeError(GlassnetError, ValueError):
     """A recipe that is unknown, malformed or asks for something impossible."""
 

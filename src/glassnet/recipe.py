@@ -7,10 +7,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from glassnet.augmentation import Augmentation, as_augmentation
 from glassnet.data import Splits
+from glassnet.data_section import DataSection, Section
 from glassnet.errors import GlassnetError, InputError, RecipeError
 from glassnet.named import nearest, unknown
 from glassnet.network import Network
@@ -18,17 +19,6 @@ from glassnet.optimizers import Optimizer, ScipyMinimize, as_optimizer
 
 Description = str | dict[str, Any]
 NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class DataSection(Section):
-    """`dataset`: a name that `glassnet datasets` lists; `path`: a folder or file to read instead."""
-
-    dataset: str = "digits"
-    path: str | None = None
 
 
 class NetworkSection(Section):
@@ -112,7 +102,8 @@ class Recipe(Section):
             described = len(found) == 1 and found[0] in fields and dict[str, Any] in get_args(fields[found[0]].annotation)
             if len(found) == 1 and (not inner or (described and all(inner))):
                 return [*found[0].split("."), *inner]
-        close = nearest(key, names) or nearest(key, [name.rpartition(".")[2] for name in names])
+        alone = [name.rpartition(".")[2] for name in names]
+        close = nearest(key, names) or nearest(key, alone) if "." in key else nearest(key, alone) or nearest(key, names)
         raise RecipeError(
             "A recipe has no such key.",
             where=f"--set {key}",
@@ -228,6 +219,15 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
                 expected=", ".join(names),
                 received=repr(path[-1]),
                 hint=f"did you mean {close!r}?" if close else None,
+            ) from None
+        refused = problem.get("ctx", {}).get("error")
+        if isinstance(refused, GlassnetError):
+            raise RecipeError(
+                refused.what,
+                where=f"{where}, {key}",
+                expected=refused.expected,
+                received=refused.received,
+                hint=refused.hint,
             ) from None
         raise RecipeError(
             "A key of the recipe is missing." if problem["type"] == "missing" else "A value of the recipe is wrong.",

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.atomic import write_text
-from glassnet.data import Dataset, Splits, expand_by_shifts, load_dataset
+from glassnet.data import Dataset, Splits, expand_by_shifts
+from glassnet.data_section import DataSection
 from glassnet.errors import DataError, GlassnetError, RunError
 from glassnet.metrics import Evaluation
 from glassnet.network import Network
@@ -209,12 +210,12 @@ def resume(folder: str | Path, **options: Any) -> Run:
 
 def read_splits(recipe: Recipe) -> Splits:
     """The data that a recipe names, with its training part never empty."""
-    return _read_splits(recipe.data.path or recipe.data.dataset)
+    return _read_splits(recipe.data.model_dump_json())
 
 
 @functools.lru_cache(maxsize=1)
-def _read_splits(name: str) -> Splits:
-    return load_dataset(name)
+def _read_splits(data: str) -> Splits:
+    return DataSection.model_validate_json(data).read()
 
 
 def sample(data: Dataset, count: int) -> Dataset:

@@ -97,6 +97,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("glassnet.data.keep.cache_folder", lambda: tmp_path / "cache")  # of pictures, not of kernels
     run._read_splits.cache_clear()
     yield folder
     run._read_splits.cache_clear()

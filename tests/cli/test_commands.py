@@ -381,9 +381,10 @@ def test_datasets_lists_what_there_is(cli: CommandLine, here: Path, monkeypatch:
     monkeypatch.setenv("GLASSNET_DATA", str(here / "nowhere"))
     monkeypatch.setenv("GLASSNET_CACHE", str(here / "empty"))
     lines = cli.good("datasets").lines
-    for name in ("digits", "mnist", "chain"):
+    for name in ("digits", "mnist", "chinese-numerals", "cats", "chain"):
         assert any(line.startswith(f"{name}: ") for line in lines)
     assert any("not here: glassnet datasets --fetch mnist" in line for line in lines)
+    assert any("not here: set GLASSNET_DATA to a folder that has cats.zip" in line for line in lines)
     assert "1,797" in "\n".join(lines)
     outcome = cli.good("datasets", "--fetch", "digits")  # nothing to download
     assert outcome.out.startswith("digits is there: ")

@@ -546,17 +546,15 @@ def test_damaged_picture(cli: CommandLine, trained: Path, digit_pictures: list[t
     assert parts["where"] == str(path)
 
 
-def test_picture_of_another_shape(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
-    from PIL import Image
-
-    Image.new("L", (28, 20)).save("large.png")
+def test_array_of_another_shape(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+    np.save("large.npy", np.zeros((20, 28), np.uint8))
     good = digit_pictures[0][0]
-    parts = cli.wrong("predict", trained, good, "large.png")  # one wrong picture among good ones: nothing is said of these
-    assert parts["what"] == "The picture has another shape than the model takes."
-    assert parts["where"] == "large.png"
+    parts = cli.wrong("predict", trained, good, "large.npy")  # one wrong array among good pictures: nothing is said of these
+    assert parts["what"] == "The array has another shape than the model takes."
+    assert parts["where"] == "large.npy"
     assert parts["expected"] == "(8, 8, 1), that is (height, width, channels)"
     assert parts["received"] == "(20, 28, 1)"
-    assert "resize((8, 8))" in parts["try"]
+    assert parts["try"] == "bring it to that size first, in the same manner as the training pictures"
 
 
 def test_picture_that_is_missing_or_a_folder(cli: CommandLine, trained: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 
 def say(text: str = "") -> None:
@@ -24,7 +26,8 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
     # Typer brings a copy of Click since 0.26, and used Click itself before: its errors are known by their family only.
     usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
-        code = app(arguments, prog_name="glassnet", standalone_mode=False)
+        with _plain_warnings():
+            code = app(arguments, prog_name="glassnet", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except GlassnetError as error:
         complain(f"glassnet: {error}")
@@ -40,6 +43,27 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
             raise
         error.show()  # type: ignore[attr-defined]
         return 2
+
+
+@contextlib.contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """What is said of left-out pictures, once and as a sentence; other warnings as Python shows them."""
+    from glassnet.errors import DataWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        show = warnings.showwarning
+        said = set()
+
+        def plain(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not issubclass(category, DataWarning):
+                show(message, category, *place, **more)
+            elif str(message) not in said:
+                said.add(str(message))
+                complain(f"glassnet: {message}")
+
+        warnings.showwarning = plain
+        yield
 
 
 def fail(code: int) -> NoReturn:

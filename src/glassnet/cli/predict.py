@@ -22,17 +22,28 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
 ) -> None:
-    """Say what pictures show. A picture must have the shape that the network was trained on."""
+    """Say what pictures show. They are brought to the size and colour of the pictures that the network was trained on."""
     import numpy as np
 
     from glassnet.data.pictures import read_picture
     from glassnet.ensemble import Ensemble
+    from glassnet.errors import InputError
     from glassnet.network import Network
     from glassnet.run import Run
 
     paths = [run, *(more or [])]
-    network = Ensemble([Network.load(path) if path.is_file() else Run.load(path).network for path in paths])
-    pictures = np.stack([read_picture(path, network.input_shape) for path in images])
+    runs = [None if path.is_file() else Run.load(path) for path in paths]
+    network = Ensemble([Network.load(path) if done is None else done.network for path, done in zip(paths, runs, strict=True)])
+    fits = ["stretch" if done is None else done.recipe.data.fit for done in runs]  # a model file alone does not say
+    if len(set(fits)) > 1:
+        raise InputError(
+            "The networks were trained on pictures brought to their size in different manners.",
+            where="glassnet predict --with",
+            expected="one fit for all",
+            received=", ".join(f"{path}: {fit}" for path, fit in zip(paths, fits, strict=True)),
+            hint="ask them one by one",
+        )
+    pictures = np.stack([read_picture(path, network.input_shape, fits[0]) for path in images])
     answers = []
     probabilities = network.predict_proba(pictures)
     for path, shares in zip(images, probabilities, strict=True):

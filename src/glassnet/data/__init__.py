@@ -8,10 +8,11 @@ from glassnet.data.digits import read_digits
 from glassnet.data.expand import expand_by_shifts
 from glassnet.data.fetch import Remote, cache_folder, fetch_remote
 from glassnet.data.idx import read_idx
-from glassnet.data.load import DatasetInfo, list_datasets, load_dataset
+from glassnet.data.load import load_dataset
 from glassnet.data.mnist import find_mnist, mnist_folders, read_mnist
+from glassnet.data.names import DatasetInfo, list_datasets
 from glassnet.data.pictures import read_picture
-from glassnet.data.splits import split_in_order, split_stratified
+from glassnet.data.splits import divide, split_by_group, split_folds, split_in_order, split_random, split_stratified
 
 __all__ = [
     "Dataset",
@@ -19,6 +20,7 @@ __all__ = [
     "Remote",
     "Splits",
     "cache_folder",
+    "divide",
     "expand_by_shifts",
     "fetch_remote",
     "find_mnist",
@@ -30,6 +32,9 @@ __all__ = [
     "read_idx",
     "read_mnist",
     "read_picture",
+    "split_by_group",
+    "split_folds",
     "split_in_order",
+    "split_random",
     "split_stratified",
 ]

@@ -172,11 +172,13 @@ class Splits:
     """The parts of a data set: one to train on, one to choose by, and one for the last word.
 
     All parts have pictures of one shape, and the same classes. Raises `DataError` where they do not.
+    `left_out` names the picture files that belong to none of them: those that can't be read, or have no label.
     """
 
     train: Dataset
     validation: Dataset | None = None
     test: Dataset | None = None
+    left_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, part in (("validation", self.validation), ("test", self.test)):

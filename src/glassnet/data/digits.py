@@ -15,7 +15,13 @@ from glassnet.errors import DataError
 
 
 def read_digits() -> Splits:
-    """The bundled digits as `uint8` pictures `(N, 8, 8, 1)`, 0…16 scaled to 0…255, split 70 : 15 : 15 by class, seed 0.
+    """The bundled digits (`all_digits`), split 70 : 15 : 15 by class, seed 0."""
+    train, validation, test = split_stratified(all_digits(), seed=0)
+    return Splits(train, validation, test)
+
+
+def all_digits() -> Dataset:
+    """The bundled digits as `uint8` pictures `(N, 8, 8, 1)`, 0…16 scaled to 0…255.
 
     Raises `DataError` where scikit-learn, or its copy of them, is not there.
     Source: E. Alpaydin, C. Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning Repository, 1998.
@@ -23,8 +29,7 @@ def read_digits() -> Splits:
     rows = _rows()
     pixels = np.rint(rows[:, :64] * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
     classes = tuple(str(digit) for digit in range(10))
-    train, validation, test = split_stratified(Dataset(pixels, rows[:, 64].astype(np.int64), classes), seed=0)
-    return Splits(train, validation, test)
+    return Dataset(pixels, rows[:, 64].astype(np.int64), classes)
 
 
 def _rows() -> npt.NDArray[np.float64]:

@@ -1,111 +1,126 @@
-"""`load_dataset`: a data set by its name or by its path. The registry of names, and of what paths can be read."""
+"""`load_dataset`: a data set by its name or by its path. The registry of what paths can be read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from glassnet.data.chain import make_chain
 from glassnet.data.dataset import Splits
-from glassnet.data.digits import read_digits
-from glassnet.data.mnist import find_mnist, holds_mnist, read_mnist
+from glassnet.data.folder import holds_pictures
+from glassnet.data.hdf5 import MAGIC, read_hdf5
+from glassnet.data.mat import read_mat
+from glassnet.data.mnist import holds_mnist
+from glassnet.data.named_pictures import read_path
+from glassnet.data.names import NAMED_DATASETS, read_idx_folder
+from glassnet.data.npz import read_npz
+from glassnet.data.options import ReadOptions, as_options
 from glassnet.data.paths import as_path, exists
+from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, InputError
 
 
 @dataclass(frozen=True)
-class DatasetInfo:
-    """What there is to know of a data set before it is read; `shape` is that of one picture.
-
-    `location` says where it is if `available`, else how to get it.
-    """
-
-    name: str
-    description: str
-    pictures: int
-    shape: tuple[int, ...]
-    source: str
-    licence: str
-    available: bool
-    location: str
-
-
-@dataclass(frozen=True)
-class NamedDataset:
-    """A data set that has a name: `locate` finds it on this machine (None: not there), `read` takes `download`."""
-
-    description: str
-    pictures: int
-    shape: tuple[int, ...]
-    source: str
-    licence: str
-    locate: Callable[[], str | None]
-    read: Callable[[bool], Splits]
-    how_to_get: str = ""
-
-
-@dataclass(frozen=True)
 class PathReader:
-    """A kind of file or folder that can be read: the first reader that `accepts` an existing path has to `read` it."""
+    """A kind of file or folder that can be read: the one reader that `accepts` an existing path has to `read` it."""
 
     kind: str
     accepts: Callable[[Path], bool]
-    read: Callable[[Path], Splits]
+    read: Callable[[Path, ReadOptions], Splits]
+    takes_pattern: bool = False
 
 
-def _locate_mnist() -> str | None:
-    folder = find_mnist()
-    return None if folder is None else str(folder)
+def _is_zip(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" or (path.suffix.lower() != ".npz" and _begins(path, b"PK\x03\x04"))
 
 
-NAMED_DATASETS: dict[str, NamedDataset] = {
-    "digits": NamedDataset(
-        description="scanned handwritten digits, small; always there",
-        pictures=1797,
-        shape=(8, 8, 1),
-        source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, by way of scikit-learn",
-        licence="CC BY 4.0",
-        locate=lambda: "bundled with scikit-learn",
-        read=lambda download: read_digits(),
-    ),
-    "mnist": NamedDataset(
-        description="handwritten digits, the classic",
-        pictures=70_000,
-        shape=(28, 28, 1),
-        source="Y. LeCun, C. Cortes, C. Burges",
-        licence="CC BY-SA 3.0",
-        locate=_locate_mnist,
-        read=lambda download: read_mnist(download=download),
-        how_to_get="glassnet datasets --fetch mnist (11 MB), or set GLASSNET_DATA to a folder that has it",
-    ),
-    "chain": NamedDataset(
-        description="two numbers, each to be turned into its opposite",
-        pictures=2,
-        shape=(1,),
-        source="glassnet",
-        licence="MIT",
-        locate=lambda: "part of glassnet",
-        read=lambda download: make_chain(),
-    ),
-}
+def _is_mat(path: Path) -> bool:
+    return path.suffix.lower() == ".mat" or _begins(path, b"MATLAB 5.0 MAT-file")
+
+
+def _is_hdf5(path: Path) -> bool:
+    return path.suffix.lower() in (".h5", ".hdf5", ".hdf") or (path.suffix.lower() != ".mat" and _begins(path, MAGIC))
+
+
+def _begins(path: Path, magic: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(magic)) == magic
+    except OSError:
+        return False
+
 
 PATH_READERS: list[PathReader] = [
     PathReader(
         kind="a folder with MNIST's four IDX files",
         accepts=lambda path: path.is_dir() and holds_mnist(path),
-        read=read_mnist,
+        read=lambda path, options: read_idx_folder(path, options),
+    ),
+    PathReader(
+        kind="a folder with pictures, one folder a class or with a pattern in their names",
+        accepts=lambda path: path.is_dir() and holds_pictures(path),
+        read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
+        takes_pattern=True,
+    ),
+    PathReader(
+        kind="a .zip with such pictures",
+        accepts=lambda path: path.is_file() and _is_zip(path),
+        read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
+        takes_pattern=True,
+    ),
+    PathReader(
+        kind="a .npz",
+        accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz",
+        read=lambda path, options: divide(read_npz(path, options.pictures), options.splitting),
+    ),
+    PathReader(
+        kind="a .mat",
+        accepts=lambda path: path.is_file() and _is_mat(path),
+        read=lambda path, options: divide(read_mat(path, options.pictures), options.splitting),
+    ),
+    PathReader(
+        kind="a .h5",
+        accepts=lambda path: path.is_file() and _is_hdf5(path),
+        read=lambda path, options: divide(read_hdf5(path, options.pictures), options.splitting),
     ),
 ]
 
 
-def load_dataset(name_or_path: str | os.PathLike[str], *, download: bool = False) -> Splits:
-    """Read a data set, given by its name ("digits", "mnist", "chain") or by the path of what holds it, in its splits.
+def load_dataset(
+    name_or_path: str | os.PathLike[str],
+    *,
+    download: bool = False,
+    size: int | Sequence[int] | None = None,
+    color: str | None = None,
+    fit: str = "stretch",
+    pattern: str | re.Pattern[str] | None = None,
+    split: str | None = None,
+    fractions: Sequence[float] | None = None,
+    fold: int | None = None,
+    folds: int = 5,
+    seed: int = 0,
+) -> Splits:
+    """Read a data set, given by its name (see `list_datasets`) or by the path of what holds it, in its splits.
+
+    Paths: a folder or zip with one folder a class, or with names that a `pattern` finds the label in; folders train,
+    validation and test above these; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5` with arrays.
+
+    `size`, `color`  what pictures are brought to: `(H, W)` or one number; "grey" or "rgb" (None: as they are)
+    `fit`            how another shape fills the size: "stretch" squeezes it, "crop" takes its middle, "pad" adds black
+    `pattern`        a regular expression with a group `label`, and perhaps one `group`, for the names of picture files
+    `split`          "stratified" by class, "random", or "group": no group (such as a writer) in two parts. By default
+                     by group where groups are known, else stratified
+    `fractions`      of training, validation and test; a part with 0 is None. Data with a test part of its own: third 0
+    `fold`, `folds`  k-fold: that fold, from 0, is the test set; the first two `fractions` divide the rest
+    `seed`           of the split's chance
 
     A name goes before a path of the same spelling ("./mnist" is the path). Without `download` the network is never
-    touched; with it, a named data set that is missing is fetched first.
-    Raises `DataError` for a name that is unknown, for data that is missing or damaged, and for a path of another kind.
+    touched; with it, a named data set that is missing is fetched first. Decoded pictures are kept in the cache folder.
+    Pictures that can't be read are left out with a `DataWarning`, and named in `Splits.left_out`.
+    Raises `DataError` for a name that is unknown, for data that is missing or damaged, and for a path of another kind;
+    `InputError` for options that are wrong or do not suit the data.
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
         raise InputError(
@@ -114,32 +129,52 @@ def load_dataset(name_or_path: str | os.PathLike[str], *, download: bool = False
             expected=" | ".join([*NAMED_DATASETS, "a path"]),
             received=repr(name_or_path),
         )
+    options = as_options(
+        size=size, color=color, fit=fit, pattern=pattern, split=split, fractions=fractions, fold=fold, folds=folds, seed=seed
+    )
     if isinstance(name_or_path, str) and name_or_path in NAMED_DATASETS:
-        return NAMED_DATASETS[name_or_path].read(download)
+        _check_pattern(options, name_or_path, takes_pattern=False)
+        return NAMED_DATASETS[name_or_path].read(download, options)
     path = as_path(name_or_path)
     if not os.fspath(name_or_path) or not exists(path):
         raise _unknown(os.fspath(name_or_path))
-    for reader in PATH_READERS:
-        if reader.accepts(path):
-            return reader.read(path)
-    raise DataError(
-        "There is no data set in this path that can be read.",
-        where=path,
-        expected=", or ".join(reader.kind for reader in PATH_READERS),
-        received="a folder without them" if path.is_dir() else "a file",
-        hint=f"a path of that kind, or a name: {', '.join(NAMED_DATASETS)}",
-    )
+    reader = _reader(path, options)
+    _check_pattern(options, path, takes_pattern=reader.takes_pattern)
+    return reader.read(path, options)
 
 
-def list_datasets() -> list[DatasetInfo]:
-    """All data sets that have a name, and for each whether and where it is on this machine. Reads none of them."""
-    infos = []
-    for name, known in NAMED_DATASETS.items():
-        found = known.locate()
-        location = known.how_to_get if found is None else found
-        fields = (known.description, known.pictures, known.shape, known.source, known.licence)
-        infos.append(DatasetInfo(name, *fields, available=found is not None, location=location))
-    return infos
+def _reader(path: Path, options: ReadOptions) -> PathReader:
+    fitting = [reader for reader in PATH_READERS if reader.accepts(path)]
+    if options.pattern is not None and len(fitting) > 1:
+        fitting = [reader for reader in fitting if reader.takes_pattern]
+    if len(fitting) > 1:
+        raise DataError(
+            "Two readers fit this path.",
+            where=path,
+            expected="one kind of data",
+            received=" and ".join(reader.kind for reader in fitting),
+            hint="move one of them into a folder of its own",
+        )
+    if not fitting:
+        raise DataError(
+            "There is no data set in this path that can be read.",
+            where=path,
+            expected=", or ".join(reader.kind for reader in PATH_READERS),
+            received="a folder without them" if path.is_dir() else "a file",
+            hint=f"a path of that kind, or a name: {', '.join(NAMED_DATASETS)}",
+        )
+    return fitting[0]
+
+
+def _check_pattern(options: ReadOptions, where: object, *, takes_pattern: bool) -> None:
+    if options.pattern is not None and not takes_pattern:
+        raise InputError(
+            "A pattern is for the names of picture files, and here are none.",
+            where=where,
+            expected="no pattern",
+            received=repr(options.pattern.pattern),
+            hint="leave the pattern out, or give the path of a folder or zip of pictures",
+        )
 
 
 def _unknown(given: str) -> DataError:

@@ -52,9 +52,20 @@ def find_mnist() -> Path | None:
 
 
 def read_mnist(folder: str | os.PathLike[str] | None = None, *, download: bool = False) -> Splits:
+    """The four IDX files (`read_mnist_parts`) in the tutorials' three parts: 50,000 / 10,000 / 10,000 for MNIST.
+
+    The last sixth of the training file becomes the validation part. Raises `DataError` as `read_mnist_parts` does.
+    """
+    found = read_mnist_parts(folder, download=download)
+    held_out = max(len(found.train) // 6, 1)
+    first, last = split_in_order(found.train, len(found.train) - held_out, held_out)
+    return Splits(first, last, found.test)
+
+
+def read_mnist_parts(folder: str | os.PathLike[str] | None = None, *, download: bool = False) -> Splits:
     """The four IDX files as `uint8` pictures `(N, H, W, 1)` of 0…255 with classes "0" to "9", in the files' order.
 
-    The last sixth of the training file becomes the validation part: 50,000 / 10,000 / 10,000 for MNIST.
+    Training and test part as the files have them, and no validation part: 60,000 / 10,000 for MNIST.
     Files may be gzipped, and named `train-images-idx3-ubyte` or `train-images.idx3-ubyte`. Without a `folder`, MNIST is
     looked for in `mnist_folders()`; only with `download` is it fetched where it is missing.
     Raises `DataError` where files are missing, damaged or do not belong together.
@@ -89,9 +100,7 @@ def read_mnist(folder: str | os.PathLike[str] | None = None, *, download: bool =
             expected=f"{train.shape}, as in {paths[PARTS[0]].name}",
             received=test.shape,
         )
-    held_out = max(len(train) // 6, 1)
-    first, last = split_in_order(train, len(train) - held_out, held_out)
-    return Splits(first, last, test)
+    return Splits(train, None, test)
 
 
 def _find_parts(folder: Path) -> dict[str, Path]:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.dataset import Dataset
+from glassnet.data.dataset import Dataset, Splits
+from glassnet.data.options import Fractions, SplitKind, SplitOptions, check_fold
+from glassnet.data.shares import Parts, as_shares, group_parts, random_parts, stratified_parts
 from glassnet.errors import InputError
+from glassnet.named import unknown
+
+Seed = int | np.random.Generator
+DEFAULT_FRACTIONS: Fractions = (0.7, 0.15, 0.15)
+_KINDS: dict[str, Callable[[Dataset, npt.NDArray[np.float64], np.random.Generator], Parts]] = {
+    "stratified": stratified_parts,
+    "random": random_parts,
+    "group": group_parts,
+}
 
 
 def split_in_order(dataset: Dataset, *counts: int) -> tuple[Dataset, ...]:
@@ -28,9 +40,17 @@ def split_in_order(dataset: Dataset, *counts: int) -> tuple[Dataset, ...]:
     return tuple(dataset[int(end) - count : int(end)] for end, count in zip(ends, counts, strict=True))
 
 
-def split_stratified(
-    dataset: Dataset, fractions: Sequence[float] = (0.7, 0.15, 0.15), seed: int | np.random.Generator = 0
-) -> tuple[Dataset, ...]:
+def split_random(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
+    """Divide a data set by chance alone into parts of these `fractions`, by largest remainder.
+
+    Within a part the pictures keep their order. The same seed gives the same parts. Raises `InputError` for fractions
+    that do not add up to 1 and for too few pictures.
+    """
+    shares = as_shares(fractions, "split_random")
+    return _parts(dataset, random_parts(dataset, shares, np.random.default_rng(seed)))
+
+
+def split_stratified(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
     """Divide a data set by chance so that every class is spread over the parts in the same `fractions`.
 
     Each class is shared out by largest remainder (the earlier part first where remainders are equal), so each part is
@@ -38,46 +58,101 @@ def split_stratified(
     gives the same parts. Raises `InputError` for fractions that do not add up to 1, for targets without classes, and
     for a class with too few pictures to appear in every part; it names the class.
     """
-    shares = np.array(fractions, dtype=np.float64)
-    if shares.ndim != 1 or not shares.size or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-9:
-        raise InputError(
-            "The fractions do not divide the data set.",
-            where="split_stratified(fractions)",
-            expected="positive fractions that add up to 1",
-            received=tuple(fractions),
-            hint="split_stratified(dataset, (0.7, 0.15, 0.15))",
-        )
-    if dataset.classes is None:
-        raise InputError(
-            "Only a data set with classes can be split by class.",
-            where="split_stratified(dataset)",
-            expected="labels that are class indices",
-            received=f"targets of shape {dataset.labels.shape}",
-            hint="split_in_order",
-        )
-    rng = np.random.default_rng(seed)
-    part_of = np.empty(len(dataset), dtype=np.intp)
-    for index, name in enumerate(dataset.classes):
-        members = np.flatnonzero(dataset.labels == index)
-        counts = _largest_remainder(len(members), shares)
-        if not counts.all():
-            certain = int(np.ceil(1 / shares.min()))
-            tried = range(len(members) + 1, min(certain, 1000))
-            enough = next((n for n in tried if _largest_remainder(n, shares).all()), certain)
-            raise InputError(
-                f"Class {name!r} has too few pictures to appear in every part.",
-                where=f"split_stratified(dataset), class {index}",
-                expected=f"at least {enough} pictures, for {len(shares)} parts of {tuple(fractions)}",
-                received=f"{len(members)} pictures",
-                hint="add pictures of this class, leave the class out, or take fewer or more even parts",
-            )
-        part_of[rng.permutation(members)] = np.repeat(np.arange(len(shares)), counts)
-    return tuple(dataset[np.flatnonzero(part_of == part)] for part in range(len(shares)))
+    shares = as_shares(fractions, "split_stratified")
+    return _parts(dataset, stratified_parts(dataset, shares, np.random.default_rng(seed)))
 
 
-def _largest_remainder(total: int, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    exact = np.round(total * shares, 9)  # rounded, so that 0.1 + 0.2 decides no tie
-    counts = np.floor(exact).astype(np.intp)
-    by_remainder = np.argsort(counts - exact, kind="stable")
-    counts[by_remainder[: total - counts.sum()]] += 1
-    return counts
+def split_by_group(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
+    """Divide a data set so that no group (writer, photograph, …) is in two parts; `fractions` are those of the groups.
+
+    Which group goes where is chance, then a seeded search that keeps the classes' shares as even as it can.
+    Raises `InputError` for fractions that do not add up to 1, without groups, with too few of them, and where a class
+    would be missing from the first part.
+    """
+    shares = as_shares(fractions, "split_by_group")
+    return _parts(dataset, group_parts(dataset, shares, np.random.default_rng(seed)))
+
+
+def split_folds(dataset: Dataset, folds: int = 5, seed: Seed = 0, by: SplitKind = "stratified") -> tuple[Dataset, ...]:
+    """Divide a data set into `folds` parts of equal shares, for k-fold cross-validation: stratified, random, or by group.
+
+    Raises `InputError` as the split of that kind does, and for fewer than 2 folds.
+    """
+    check_fold(0, folds, "split_folds(folds)")
+    return _parts(dataset, _kind(by)(dataset, np.full(folds, 1 / folds), np.random.default_rng(seed)))
+
+
+def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FRACTIONS) -> Splits:
+    """Splits of what a reader found, as `options` ask; by group where there are groups and no kind of split is asked for.
+
+    Data in one part (`found.train` alone) is divided in `fractions`, or with `fold` that fold of `folds` becomes the
+    test set and the rest is divided into training and validation in the proportion of the first two fractions.
+    Data with a test part of its own keeps it, and its training part is divided; data with a validation part stays.
+    A part with the fraction 0 is None. The same seed gives the same splits.
+    Raises `InputError` for options that the data's own parts leave no room for, and as the splits do.
+    """
+    if found.validation is not None:
+        if options.given:
+            raise _divided_already("training and validation parts", "no split, fractions or fold")
+        return found
+    kind = options.split or ("group" if found.train.groups is not None else "stratified")
+    if options.split is None and found.classes is None and kind == "stratified":
+        kind = "random"
+    rng = np.random.default_rng(options.seed)
+    if found.test is not None:
+        if options.fold is not None:
+            raise _divided_already("a test part", "no fold")
+        if options.fractions is not None and options.fractions[2] != 0:
+            raise _divided_already("a test part", "fractions whose third is 0")
+        first = (options.fractions or (default[0], default[1], 0.0))[:2]
+        train, validation = _in_two(found.train, first, kind, rng)
+        return replace(found, train=train, validation=validation)
+    if options.fold is None:
+        shares = options.fractions or default
+        used = [share for share in shares if share > 0]
+        parts = iter(_parts(found.train, _kind(kind)(found.train, np.array(used) / sum(used), rng)))
+        train = next(parts)
+        validation, test = (next(parts) if share > 0 else None for share in shares[1:])
+        return replace(found, train=train, validation=validation, test=test)
+    fractions = options.fractions or default
+    if options.fractions is not None and fractions[2] != 0 and abs(fractions[2] - 1 / options.folds) > 1e-6:
+        raise InputError(
+            "The test fraction is not that of a fold.",
+            where="fractions",
+            expected=f"0, or {1 / options.folds:.6g}, as one of {options.folds} folds is the test set",
+            received=fractions[2],
+            hint="leave fractions out, or say [0.9, 0.1, 0.0]: with fold, the first two divide the rest",
+        )
+    part_of = _kind(kind)(found.train, np.full(options.folds, 1 / options.folds), rng)
+    test = found.train[part_of == options.fold]
+    train, validation = _in_two(found.train[part_of != options.fold], fractions[:2], kind, rng)
+    return replace(found, train=train, validation=validation, test=test)
+
+
+def _in_two(
+    dataset: Dataset, shares: tuple[float, ...], kind: SplitKind, rng: np.random.Generator
+) -> tuple[Dataset, Dataset | None]:
+    if shares[1] == 0:
+        return dataset, None
+    first, second = _parts(dataset, _kind(kind)(dataset, np.array(shares) / sum(shares), rng))
+    return first, second
+
+
+def _kind(name: str) -> Callable[[Dataset, npt.NDArray[np.float64], np.random.Generator], Parts]:
+    if name not in _KINDS:
+        raise unknown("kind of split", name, _KINDS, "split")
+    return _KINDS[name]
+
+
+def _parts(dataset: Dataset, part_of: Parts) -> tuple[Dataset, ...]:
+    return tuple(dataset[np.flatnonzero(part_of == part)] for part in range(int(part_of.max()) + 1))
+
+
+def _divided_already(parts: str, expected: str) -> InputError:
+    return InputError(
+        f"The data comes with {parts} of its own.",
+        where="split, fractions, fold",
+        expected=expected,
+        received="other parts asked for",
+        hint="leave these options out, or bring all pictures together first",
+    )

@@ -60,7 +60,7 @@ def test_unknown_names() -> None:
             load_dataset(given)
         message = str(caught.value)
         assert message.startswith("There is no data set of this name, and no such file or folder.")
-        assert "digits | mnist | chain | a path that exists" in message
+        assert "digits | mnist | chinese-numerals | cats | chain | a path that exists" in message
         assert f"received: {given!r}" in message
         assert hint in message
     for given in ("", "a\0b", "x" * 5000, "~nobody-of-this-name/data"):
@@ -78,7 +78,8 @@ def test_other_kinds_of_paths(tmp_path: Path) -> None:
         assert message.startswith(f"There is no data set in this path that can be read.\n  where:    {path}")
         assert "a folder with MNIST's four IDX files" in message
         assert f"received: {received}" in message
-        assert "digits, mnist, chain" in message
+        assert "one folder a class or with a pattern in their names" in message
+        assert "digits, mnist, chinese-numerals, cats, chain" in message
 
 
 def test_neither_a_name_nor_a_path() -> None:
@@ -94,7 +95,7 @@ def test_a_path_object_is_never_a_name(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_list_datasets() -> None:
     infos = {info.name: info for info in list_datasets()}
-    assert list(infos) == ["digits", "mnist", "chain"]
+    assert list(infos) == ["digits", "mnist", "chinese-numerals", "cats", "chain"]
     assert all(isinstance(info, DatasetInfo) and info.source and info.licence and info.location for info in infos.values())
     assert infos["digits"].available
     assert (infos["digits"].pictures, infos["digits"].shape) == (1797, (8, 8, 1))

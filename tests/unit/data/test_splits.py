@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import Any
 
@@ -10,7 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassnet.data import Dataset, make_chain, split_in_order, split_stratified
+from glassnet.data import (
+    Dataset,
+    Splits,
+    divide,
+    make_chain,
+    split_by_group,
+    split_folds,
+    split_in_order,
+    split_random,
+    split_stratified,
+)
+from glassnet.data.options import SplitOptions, as_options
 from glassnet.errors import InputError
 
 
@@ -107,3 +119,143 @@ def test_fractions_that_are_refused(fractions: tuple[float, ...]) -> None:
 def test_targets_can_not_be_stratified() -> None:
     with pytest.raises(InputError, match=r"(?s)Only a data set with classes.*shape \(2, 1\).*split_in_order"):
         split_stratified(make_chain().train)
+
+
+# ------------------------------------------------------------------ by chance, by group, in folds
+
+
+def grouped(groups: Any, labels: Any = None, classes: Any = None) -> Dataset:
+    """A data set with groups whose pictures are the numbers 0, 1, 2, …"""
+    numbers = np.arange(len(groups))[:, np.newaxis].astype(np.float32)
+    return Dataset(numbers, np.zeros(len(groups), int) if labels is None else labels, classes, groups=np.asarray(groups))
+
+
+@settings(deadline=None)
+@given(count=st.integers(2, 300), seed=st.integers(0, 2**32))
+def test_split_random_is_a_partition_of_the_right_sizes(count: int, seed: int) -> None:
+    dataset = numbered(np.arange(count) % 2)
+    parts = split_random(dataset, (0.5, 0.5), seed)
+    assert sorted(number for part in parts for number in numbers_of(part)) == list(range(count))
+    assert len(parts[0]) - len(parts[1]) in (0, 1)
+    assert [numbers_of(part) for part in split_random(dataset, (0.5, 0.5), seed)] == [numbers_of(part) for part in parts]
+    with pytest.raises(InputError, match=r"(?s)too few pictures for one in every part.*at least \d+ pictures"):
+        split_random(dataset, (1 - 1e-4, 1e-4))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    sizes=st.lists(st.integers(1, 12), min_size=4, max_size=40),
+    weights=st.lists(st.integers(1, 4), min_size=2, max_size=3),
+    seed=st.integers(0, 2**32),
+    words=st.booleans(),
+)
+def test_no_group_is_in_two_parts(sizes: list[int], weights: list[int], seed: int, words: bool) -> None:
+    fractions = [weight / sum(weights) for weight in weights]
+    groups = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
+    dataset = grouped([f"writer {group}" for group in groups] if words else groups)
+    if len(sizes) * min(fractions) < 1:
+        with contextlib.suppress(InputError):  # too few groups, perhaps
+            split_by_group(dataset, fractions, seed)
+        return
+    parts = split_by_group(dataset, fractions, seed)
+    assert sorted(int(number) for part in parts for number in part.flat[:, 0]) == list(range(len(dataset)))
+    held = [set(np.unique(part.groups)) for part in parts]
+    assert sum(map(len, held)) == len(sizes)
+    assert len(set().union(*held)) == len(sizes)
+    for some, fraction in zip(held, fractions, strict=True):
+        assert abs(len(some) - len(sizes) * fraction) < 1  # the fractions are those of groups
+    again = split_by_group(dataset, fractions, seed)
+    assert [part.flat.tolist() for part in again] == [part.flat.tolist() for part in parts]
+
+
+def test_groups_are_chosen_so_that_classes_are_even() -> None:
+    # twenty groups of one class each and one large one: by chance the parts would differ widely
+    groups = np.repeat(np.arange(40), 5)
+    labels = (groups >= 20).astype(int)
+    uneven, held = [], set()
+    for seed in range(20):
+        first, second = split_by_group(grouped(groups, labels), (0.5, 0.5), seed)
+        uneven.append(abs(first.counts - second.counts).max())
+        held.add(tuple(np.unique(first.groups)))
+    assert max(uneven) == 0
+    assert len(held) > 10  # by chance nevertheless
+
+
+def test_split_by_group_refuses() -> None:
+    with pytest.raises(InputError, match="There are no groups to split by"):
+        split_by_group(Dataset(np.zeros((4, 2)), [0, 1, 0, 1]))
+    with pytest.raises(InputError, match=r"(?s)too few groups.*at least 3 groups.*received: 2 groups"):
+        split_by_group(grouped([1, 1, 2]), (0.4, 0.3, 0.3))
+    with pytest.raises(InputError, match="The fractions do not divide the data set"):
+        split_by_group(grouped([1, 1, 2]), (0.4, 0.3))
+
+
+@pytest.mark.parametrize("by", ["stratified", "random", "group"])
+def test_folds(by: Any) -> None:
+    groups = np.repeat(np.arange(20), 5)
+    dataset = grouped(groups, np.arange(100) % 5)
+    folds = split_folds(dataset, 4, seed=3, by=by)
+    assert [len(fold) for fold in folds] == [25] * 4
+    assert sorted(int(number) for fold in folds for number in fold.flat[:, 0]) == list(range(100))
+    if by != "random":
+        assert all(fold.counts.tolist() == [5] * 5 for fold in folds)
+    assert len(split_folds(dataset)) == 5
+    with pytest.raises(InputError, match="There is no such fold"):
+        split_folds(dataset, 1)
+    with pytest.raises(InputError, match="Unknown kind of split"):
+        split_folds(dataset, 2, by="groups")  # type: ignore[arg-type]
+
+
+def options(**given: Any) -> SplitOptions:
+    return as_options(**given).splitting
+
+
+def test_divide_in_one_part() -> None:
+    pool = numbered(np.arange(100) % 2)
+    plain = Dataset(pool.images, pool.labels)
+    found = Splits(plain, left_out=("a.png",))
+    splits = divide(found, options())
+    assert splits.validation is not None
+    assert splits.test is not None
+    assert [part.counts.tolist() for part in (splits.train, splits.validation, splits.test)] == [[35, 35], [8, 8], [7, 7]]
+    assert splits.left_out == ("a.png",)
+    splits = divide(found, options(fractions=(0.8, 0, 0.2)))
+    assert splits.validation is None
+    assert splits.test is not None
+    assert (len(splits.train), len(splits.test)) == (80, 20)
+    splits = divide(found, options(fractions=(0.9, 0.1, 0), split="random"))
+    assert splits.test is None
+    assert splits.validation is not None
+    assert (len(splits.train), len(splits.validation)) == (90, 10)
+    assert len(divide(Splits(pool), options()).train) == 70  # by group: each picture is its own
+    with pytest.raises(InputError, match="There are no groups"):
+        divide(found, options(split="group"))
+    fits = Dataset(np.zeros((10, 2)), np.zeros((10, 1)))
+    assert len(divide(Splits(fits), options()).train) == 7  # targets can only be divided by chance
+
+
+def test_divide_in_folds() -> None:
+    found = Splits(Dataset(np.arange(100.0).reshape(-1, 1), np.arange(100) % 2))
+    seen: list[float] = []
+    for fold in range(5):
+        splits = divide(found, options(fold=fold, fractions=(0.9, 0.1, 0)))
+        assert splits.validation is not None
+        assert splits.test is not None
+        parts = [part.flat[:, 0].tolist() for part in (splits.train, splits.validation, splits.test)]
+        assert [len(part) for part in parts] == [72, 8, 20]
+        assert len({number for part in parts for number in part}) == 100
+        seen += parts[2]
+    assert sorted(seen) == list(range(100))
+    assert divide(found, options(fold=1, fractions=(0.8, 0, 0.2))).validation is None
+    with pytest.raises(InputError, match=r"(?s)The test fraction is not that of a fold.*0, or 0.25"):
+        divide(found, options(fold=1, folds=4, fractions=(0.8, 0, 0.2)))
+
+
+def test_divide_by_group_folds_and_validation() -> None:
+    groups = np.repeat(np.arange(30), 4)
+    splits = divide(Splits(grouped(groups, np.arange(120) % 4)), options(fold=2, fractions=(0.75, 0.25, 0)))
+    assert splits.validation is not None
+    assert splits.test is not None
+    held = [set(np.unique(part.groups)) for part in (splits.train, splits.validation, splits.test)]
+    assert [len(some) for some in held] == [18, 6, 6]
+    assert len(set().union(*held)) == 30

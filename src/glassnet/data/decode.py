@@ -1,0 +1,111 @@
+"""Decoding picture files: the one place where Pillow opens anything."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.data.options import MOST_PIXELS, Fit
+from glassnet.data.resize import fitted
+from glassnet.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # not all of Pillow's: EPS, say, runs other programs
+_ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
+_GREY_MODES = ("1", "L", "LA", "La", "I", "F")
+_one_at_a_time = threading.Lock()  # Python's warning filters are one for all threads
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Around all decoding: Pillow warns of what is checked here, and of metadata that is not used."""
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def decode(
+    source: Path | IO[bytes], where: object, *, colour: bool, size: tuple[int, int] | None = None, fit: Fit = "stretch"
+) -> npt.NDArray[np.uint8]:
+    """The pixels of a picture file, `(H, W, 1)` or with `colour` `(H, W, 3)`, in 0…255; within `quiet()`.
+
+    Turned as the EXIF orientation says; transparent pixels as on white paper; the first of several frames; 16-bit grey
+    as 8 bits. With `size` `(H, W)` brought to it as `fit` says (`fitted`).
+    Raises `InputError` for what is no picture, for a damaged one and for an enormous one.
+    """
+    from PIL import ImageOps
+
+    with _opened(source, where) as image:
+        if size is not None and image.format == "JPEG":
+            image.draft(None, (2 * max(size), 2 * max(size)))  # decodes a large photograph at a half, a quarter, …
+        image.load()
+        turned = _upright_colours(ImageOps.exif_transpose(image), image.format == "PPM", where, colour=colour)
+        pixels = np.asarray(turned if size is None else fitted(turned, size, fit))
+        return pixels if colour else pixels[..., np.newaxis]
+
+
+def peek(source: Path | IO[bytes], where: object) -> tuple[int, int, bool]:
+    """Height, width and whether there is colour, from the header alone, as `decode` would find them; within `quiet()`."""
+    with _opened(source, where) as image:
+        colour = image.mode not in _GREY_MODES and not image.mode.startswith("I;16")
+        turned = image.getexif().get(_ORIENTATION) in _QUARTER_TURNS
+        return (image.width, image.height, colour) if turned else (image.height, image.width, colour)
+
+
+@contextlib.contextmanager
+def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
+    """The picture, its header read; whatever goes wrong with it until it is closed is an `InputError`."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(source, formats=FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise _too_large(where, f"{image.width} × {image.height} pixels")
+            yield image
+    except InputError:
+        raise
+    except Image.DecompressionBombError:
+        raise _too_large(where, "far more") from None
+    except UnidentifiedImageError:
+        raise refused(where, "The file is not a picture.", " | ".join([*FORMATS, ".npy"]), "other bytes") from None
+    except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
+        raise refused(
+            where,
+            "The picture can't be decoded: it is damaged, cut off or of a rare kind.",
+            "a whole picture file",
+            str(error) or type(error).__name__,
+        ) from error
+
+
+def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool) -> Image:
+    """The picture in mode L or RGB."""
+    from PIL import Image as Images
+
+    if image.mode.startswith("I;16") or (image.mode == "I" and is_ppm):
+        deep = np.asarray(image).astype(np.float64)  # 0…65535: Pillow itself would cut off at 255
+        image = Images.fromarray(np.rint(deep / 257).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        received = f"mode {image.mode}: 32-bit numbers of an unknown range"
+        raise refused(where, "The picture's numbers are not colours.", "8 or 16 bits for each colour", received)
+    elif image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Images.alpha_composite(Images.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB" if colour else "L")
+
+
+def _too_large(where: object, received: str) -> InputError:
+    expected = f"at most {MOST_PIXELS:,} pixels"
+    return refused(where, "The picture is too large to be opened safely.", expected, received, "scale it down first")
+
+
+def refused(where: object, what: str, expected: str, received: str, hint: str | None = None) -> InputError:
+    return InputError(what, where=where, expected=expected, received=received, hint=hint)

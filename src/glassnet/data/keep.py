@@ -1,0 +1,75 @@
+"""Decoded pictures kept on disk, so that a data set is decoded once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.atomic import replacing
+from glassnet.data.batch import Reasons, decode_all
+from glassnet.data.fetch import cache_folder
+from glassnet.data.folder import PictureFiles
+from glassnet.data.options import PictureOptions
+
+VERSION = 1
+"""Of the manner of decoding: raise it when `decode` finds other pixels, and nothing old is taken."""
+MOST_BYTES = 4 * 2**30
+"""What all kept pictures may take on disk; those longest not used go first."""
+
+
+def kept_pictures(
+    files: PictureFiles, names: Sequence[str], options: PictureOptions
+) -> tuple[npt.NDArray[np.uint8], Reasons]:
+    """`decode_all`, or what it found earlier for the same files and options.
+
+    Kept in `cache_folder() / "pictures"` under a digest of the files' fingerprint, the options and Pillow's version. A
+    kept file that is damaged is made anew; where the folder can't be written, nothing is kept.
+    """
+    path = cache_folder() / "pictures" / f"{_key(files, names, options)}.npz"
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            images, places, texts = stored["images"], stored["places"], stored["reasons"]
+        with contextlib.suppress(OSError):
+            os.utime(path)  # used now: the oldest go first
+        return images, {int(place): str(text) for place, text in zip(places, texts, strict=True)}
+    except FileNotFoundError:
+        pass
+    except Exception:  # damaged: NumPy and zipfile fail in many ways
+        with contextlib.suppress(OSError):
+            path.unlink()
+    images, reasons = decode_all(files, names, options)
+    if images.nbytes <= MOST_BYTES // 2:
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            places, texts = np.array(list(reasons), np.int64), np.array(list(reasons.values()), np.str_)
+            with replacing(path) as target:
+                np.savez(target, images=images, places=places, reasons=texts)
+            _drop_oldest(path.parent)
+    return images, reasons
+
+
+def _key(files: PictureFiles, names: Sequence[str], options: PictureOptions) -> str:
+    import PIL
+
+    what = [VERSION, PIL.__version__, files.fingerprint(names), options.size, options.color, options.fit]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:40]
+
+
+def _drop_oldest(folder: Path) -> None:
+    """Remove what was longest not used, beyond `MOST_BYTES`; and what a killed process left half-written a day ago."""
+    total = 0
+    files = sorted(((file.stat(), file) for file in folder.iterdir()), key=lambda pair: -pair[0].st_mtime)
+    for status, file in files:
+        total += status.st_size
+        if (file.suffix == ".npz" and total > MOST_BYTES) or (
+            file.suffix == ".part" and status.st_mtime < time.time() - 86_400
+        ):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,68 @@
+"""MATLAB's `.mat`: classic ones by way of SciPy, those of version 7.3 by way of h5py."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassnet.data.dataset import Splits
+from glassnet.data.hdf5 import MAGIC, read_named
+from glassnet.data.options import PictureOptions
+from glassnet.data.roles import find_roles
+from glassnet.data.tables import assemble
+from glassnet.errors import DataError
+
+
+def read_mat(path: Path, options: PictureOptions) -> Splits:
+    """The data set in a `.mat`, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
+
+    MATLAB counts down the columns first: rows of flattened pictures are turned upright, and pictures `(H, W, C, N)` are
+    brought in order. Labels from 1 become 0-based; the classes keep the labels of the file as their names (in Andrew
+    Ng's ex3data1 and ex4data1 the label 10 stands for the digit 0). Structs are looked into.
+    Raises `DataError` for a file that is damaged, and without h5py for one of version 7.3.
+    """
+    if _is_hdf5(path):
+        arrays, others = read_named(path, matlab=True)
+        return assemble(arrays, others, path, options, matlab=True)
+    from scipy.io import loadmat
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # SciPy warns of names that occur twice, and of what it can't read
+            found = dict(_flat(loadmat(path, simplify_cells=True)))
+    except Exception as error:  # SciPy fails in many ways on damaged files
+        raise DataError(
+            "The .mat can't be read: it is damaged, cut off or none at all.",
+            where=path,
+            expected="a whole file, as MATLAB's save writes it",
+            received=(str(error) or type(error).__name__).splitlines()[0],
+            hint="get the file again",
+        ) from None
+    roles = find_roles(found, path)
+    others = [f"{name}: {array.shape}" for name, array in found.items() if name not in roles.values()]
+    return assemble({role: found[name] for role, name in roles.items()}, others, path, options, matlab=True)
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(520)
+    return head.startswith(MAGIC) or head[512:] == MAGIC
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    """All arrays with names, those inside structs with the structs' names before them; lists of texts as arrays."""
+    for name, value in values.items():
+        if name.startswith("__"):
+            continue
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}/")
+            continue
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and array.size and all(isinstance(item, str) for item in array.flat):
+            array = array.astype(np.str_)
+        if array.dtype.kind in "iufbU":
+            yield f"{prefix}{name}", array

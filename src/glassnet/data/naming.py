@@ -1,0 +1,149 @@
+"""What the names of picture files say: what a picture shows, which belong together, and which part they are in."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from glassnet.errors import DataError
+
+NUMERALS = re.compile(r"input_(?P<group>\d+)_\d+_(?P<label>\d+)\.jpe?g", re.IGNORECASE)
+"""The Chinese numerals' own names, input_<writer>_<sample>_<label>.jpg, which are known without a pattern."""
+NUMERAL_CLASSES = "零一二三四五六七八九十百千万亿"
+
+PARTS = {
+    "train": "train", "training": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One picture file: the name of its class, its group if there are groups, and its part of explicit splits."""
+
+    name: str
+    label: str
+    group: str | None = None
+    part: str = "train"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """`pictures` with labels, in the files' order; `rest`: those whose names say nothing, and `reason`, why not."""
+
+    pictures: tuple[Labelled, ...]
+    rest: tuple[str, ...]
+    reason: str
+
+
+def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> Naming:
+    """The labels of picture files, by the pattern, the numerals' own pattern, or one folder a class.
+
+    Leading folders that all pictures share are passed over. Folders train, validation (val) and test above the class
+    folders, or above files that the pattern matches, are explicit splits. A pattern is searched for in the file's name,
+    or, if it has a "/", in the whole path.
+    Raises `DataError` for names without any label, for one class, and where two readings fit.
+    """
+    folders = _below([tuple(name.split("/")[:-1]) for name in names])
+    firsts = {folder[0].lower() for folder in folders if folder}
+    parts = ["train"] * len(names)
+    explicit = len({PARTS.get(first, first) for first in firsts}) > 1 and firsts <= PARTS.keys()
+    if explicit and "train" in {PARTS[first] for first in firsts}:
+        parts = [PARTS[folder[0].lower()] if folder else "train" for folder in folders]
+        folders = [folder[1:] for folder in folders]
+    numerals = pattern is None and all(NUMERALS.fullmatch(name.rpartition("/")[2]) for name in names)
+    if numerals and len({folder[0] for folder in folders if folder}) > 1:
+        raise DataError(
+            "Two readers fit these pictures.",
+            where=where,
+            expected="labels in the names of the folders, or in those of the files",
+            received=f"one folder a class, and files named input_<writer>_<sample>_<label>.jpg, such as {names[0]}",
+            hint=r"pattern = 'input_(?P<group>\d+)_\d+_(?P<label>\d+)' by the files, '(?P<label>[^/]+)/[^/]+$' by folders",
+        )
+    if numerals or pattern is not None:
+        pictures, reason = _by_pattern(names, parts, pattern or NUMERALS, where), "names the pattern does not match"
+        if numerals:
+            pictures = _in_characters(pictures)
+    else:
+        pictures, reason = _by_folder(names, parts, folders, where), "not in a class folder"
+    found = {picture.name for picture in pictures}
+    return Naming(tuple(pictures), tuple(name for name in names if name not in found), reason)
+
+
+def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
+    """The classes in their order, by number where all are numbers; the numerals as they count. Raises for only one."""
+    counts = Counter(labels)
+    if len(counts) < 2:
+        raise DataError(
+            "There is only one class: nothing to tell apart.",
+            where=where,
+            expected="at least two classes",
+            received=f"{labels[0]!r} ({len(labels)} pictures)",
+            hint="one folder a class, or a pattern whose (?P<label>…) differs between classes",
+        )
+    return tuple(sorted(counts, key=_order(counts)))
+
+
+def _order(labels: Counter[str]) -> Callable[[str], tuple[int, str]]:
+    if all(label in NUMERAL_CLASSES and len(label) == 1 for label in labels):
+        return lambda label: (NUMERAL_CLASSES.index(label), label)
+    if all(re.fullmatch(r"-?\d{1,18}", label) for label in labels):
+        return lambda label: (int(label), label)
+    return lambda label: (0, label)
+
+
+def _below(folders: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """The folders of each picture without the leading ones that all share, as long as there are folders below these."""
+    while True:
+        inside = [folder for folder in folders if folder]
+        if len({folder[0] for folder in inside}) != 1 or all(len(folder) < 2 for folder in inside):
+            return folders
+        folders = [folder[1:] for folder in folders]
+
+
+def _by_folder(names: Sequence[str], parts: Sequence[str], folders: Sequence[tuple[str, ...]], where: Path) -> list[Labelled]:
+    found = [Labelled(name, folder[0], part=part) for name, part, folder in zip(names, parts, folders, strict=True) if folder]
+    if not found:
+        raise DataError(
+            "Nothing says what the pictures show: they lie side by side.",
+            where=where,
+            expected="one folder a class, or a pattern of the files' names with (?P<label>…)",
+            received=f"{len(names)} pictures, such as {_some(names)}",
+            hint=r"--set pattern='(?P<label>[a-z]+)\.\d+\.jpg' for cat.17.jpg",
+        )
+    return found
+
+
+def _by_pattern(names: Sequence[str], parts: Sequence[str], pattern: re.Pattern[str], where: Path) -> list[Labelled]:
+    found = []
+    for name, part in zip(names, parts, strict=True):
+        match = pattern.search(name if "/" in pattern.pattern else name.rpartition("/")[2])
+        if match and match["label"]:
+            group = (match["group"] or "") if "group" in pattern.groupindex else None
+            found.append(Labelled(name, match["label"], group, part))
+    if not found:
+        raise DataError(
+            "The pattern matches no picture's name.",
+            where=where,
+            expected=f"names like {pattern.pattern}",
+            received=f"{len(names)} pictures, such as {_some(names)}",
+            hint='a pattern is searched for in the file\'s name, or in the whole path if it has a "/"',
+        )
+    return found
+
+
+def _in_characters(pictures: list[Labelled]) -> list[Labelled]:
+    """The numerals' labels 1 to 15 as the characters that they stand for; other labels stay."""
+    if not all(1 <= int(picture.label) <= len(NUMERAL_CLASSES) for picture in pictures):
+        return pictures
+    return [
+        Labelled(picture.name, NUMERAL_CLASSES[int(picture.label) - 1], picture.group, picture.part) for picture in pictures
+    ]
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3])

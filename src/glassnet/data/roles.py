@@ -1,0 +1,74 @@
+"""Which array of a file holds what: its name says so, in one of the usual spellings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from glassnet.errors import DataError
+
+_PARTS = {
+    "train": "train", "training": "train", "tr": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+    "test": "test", "testing": "test", "te": "test",
+}  # fmt: skip
+_KINDS = {
+    "images": ("x", "image", "images", "img", "imgs", "picture", "pictures", "data", "pixels", "features", "inputs"),
+    "labels": ("y", "label", "labels", "target", "targets"),
+    "groups": ("group", "groups", "writer", "writers", "subject", "subjects"),
+}
+_KIND = {word: kind for kind, words in _KINDS.items() for word in words}
+_CLASSES = ("classes", "names")  # list_classes, class_names, label_names
+_FILLERS = ("set", "dataset", "orig")
+
+Role = tuple[str, str]
+
+
+def find_roles(names: Iterable[str], where: object) -> dict[Role, str]:
+    """The arrays that matter, `{(part, kind): name}`: part "train", "validation" or "test", kind "images", "labels" or …
+
+    Known are x_train, X, train_set_x, trainX, train_images, images, labels, y, data, target, groups, writers, classes,
+    list_classes, class_names, dataset/train/images and their like; and arr_0, arr_1 as `np.savez(images, labels)` names
+    them. Raises `DataError` for two names with the same meaning.
+    """
+    names = list(names)
+    found: dict[Role, str] = {}
+    if set(names) == {"arr_0", "arr_1"}:
+        return {("train", "images"): "arr_0", ("train", "labels"): "arr_1"}
+    for name in names:
+        role = _role(name)
+        if role is None:
+            continue
+        if role in found:
+            raise DataError(
+                "Two arrays have the same meaning.",
+                where=where,
+                expected=f"one array for the {role[1]}" + (f" of the {role[0]} part" if role[0] else ""),
+                received=f"{found[role]} and {name}",
+                hint="leave one of them out of the file",
+            )
+        found[role] = name
+    return found
+
+
+def _role(name: str) -> Role | None:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", spaced.lower()) if word]
+    words = [piece for word in words for piece in _pieces(word)]
+    if any(word in _CLASSES for word in words):
+        return "", "classes"
+    parts = {_PARTS[word] for word in words if word in _PARTS}
+    rest = [word for word in words if word not in _PARTS and word not in _FILLERS]
+    if len(parts) > 1 or len(rest) != 1 or rest[0] not in _KIND:
+        return None
+    return (parts.pop() if parts else "train"), _KIND[rest[0]]
+
+
+def _pieces(word: str) -> tuple[str, ...]:
+    """xtrain and trainlabels in two."""
+    for part in ("training", "train", "validation", "valid", "val", "testing", "test"):
+        if word.startswith(part) and word[len(part) :] in _KIND:
+            return part, word[len(part) :]
+        if word.endswith(part) and word[: -len(part)] in _KIND:
+            return word[: -len(part)], part
+    return (word,)

@@ -1,0 +1,337 @@
+"""Arrays in `.npz`, `.mat` and `.h5`: names, axes, labels; what is damaged; and size and colour for arrays."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassnet.data import Splits, load_dataset
+from glassnet.data.options import PictureOptions
+from glassnet.data.resize import bring, bring_pixels
+from glassnet.data.roles import find_roles
+from glassnet.errors import DataError, InputError
+
+Array = np.ndarray[Any, Any]
+WHOLE = {"fractions": (1, 0, 0)}
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (12, 5, 4), np.uint8)
+LABELS = np.arange(12) % 3
+
+
+def npz(path: Path, **arrays: Any) -> Path:
+    np.savez(path / "data.npz", **arrays)
+    return path / "data.npz"
+
+
+def mat(path: Path, **arrays: Any) -> Path:
+    from scipy.io import savemat
+
+    savemat(path / "data.mat", arrays, do_compression=True)
+    return path / "data.mat"
+
+
+def mat73(path: Path, **arrays: Any) -> Path:
+    """As MATLAB's save -v7.3: HDF5 after 512 bytes of its own, axes from the other end."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path / "data.mat", "w", userblock_size=512) as file:
+        for name, array in arrays.items():
+            if isinstance(array, list):
+                refs = file.create_group("#refs#")
+                for number, text in enumerate(array):
+                    codes = np.array([[ord(letter)] for letter in text], np.uint16)
+                    refs.create_dataset(str(number), data=codes).attrs["MATLAB_class"] = np.bytes_("char")
+                cell = file.create_dataset(name, (1, len(array)), h5py.ref_dtype)
+                cell[0] = [refs[str(number)].ref for number in range(len(array))]
+                cell.attrs["MATLAB_class"] = np.bytes_("cell")
+            else:
+                file[name] = np.asarray(array).T
+    return path / "data.mat"
+
+
+def h5(path: Path, **arrays: Any) -> Path:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path / "data.h5", "w") as file:
+        for name, array in arrays.items():
+            file[name] = array
+    return path / "data.h5"
+
+
+def same(splits: Splits, pictures: Array = PICTURES, labels: Array = LABELS) -> None:
+    part = splits.train
+    np.testing.assert_array_equal(part.images, pictures[..., np.newaxis] if pictures.ndim == 3 else pictures)
+    np.testing.assert_array_equal(part.labels, labels)
+
+
+# ------------------------------------------------------------------ which array is what
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "part"),
+    [
+        ("x_train", "y_train", "train"), ("X_test", "Y_test", "test"), ("train_set_x", "train_set_y", "train"),
+        ("trainX", "trainY", "train"), ("XTrain", "YTrain", "train"), ("xtrain", "ytrain", "train"),
+        ("images", "labels", "train"), ("X", "y", "train"), ("data", "target", "train"),
+        ("test_images", "test_labels", "test"),
+        ("dataset/train/images", "dataset/train/labels", "train"), ("x_val", "y_val", "validation"),
+        ("traindata", "trainlabels", "train"), ("valid_set_x", "valid_set_y", "validation"),
+        ("train_set_x_orig", "y", "train"),
+    ],
+)  # fmt: skip
+def test_names(images: str, labels: str, part: str) -> None:
+    roles = find_roles([images, labels, "__header__", "Theta1", "list_classes"], "file")
+    assert roles[part, "images"] == images
+    assert roles["" if labels == "y" and part != "train" else part, "labels"] == labels
+    assert roles["", "classes"] == "list_classes"
+    assert len(roles) == 3
+
+
+def test_two_names_for_the_same() -> None:
+    with pytest.raises(DataError, match=r"(?s)Two arrays have the same meaning.*images of the train part.*x and images"):
+        find_roles(["x", "images"], "file")
+
+
+# ------------------------------------------------------------------ npz and h5
+
+
+@pytest.mark.parametrize("write", [npz, h5])
+def test_keras_names(tmp_path: Path, write: Callable[..., Path]) -> None:
+    path = write(tmp_path, x_train=PICTURES, y_train=LABELS, x_test=PICTURES[:3], y_test=LABELS[:3])
+    splits = load_dataset(path, **WHOLE)
+    same(splits)
+    assert splits.classes == ("0", "1", "2")
+    assert splits.validation is None
+    assert splits.test is not None
+    assert len(splits.test) == 3
+    splits = load_dataset(path)  # validation is taken from the training part
+    assert splits.validation is not None
+    assert len(splits.train) + len(splits.validation) == 12
+    explicit = write(tmp_path, x_train=PICTURES, y_train=LABELS, x_val=PICTURES[:2], y_val=LABELS[:2])
+    splits = load_dataset(explicit)
+    same(splits)
+    assert splits.validation is not None
+    assert splits.test is None
+
+
+@pytest.mark.parametrize("write", [npz, h5])
+def test_classes_and_groups(tmp_path: Path, write: Callable[..., Path]) -> None:
+    names = ["cat", "dog", "ape"] if write is npz else [b"cat", b"dog", b"ape"]
+    path = write(tmp_path, images=PICTURES, labels=LABELS[:, np.newaxis], classes=names, groups=np.repeat([7, 8, 9, 4], 3))
+    splits = load_dataset(path, fractions=(0.5, 0.25, 0.25))
+    assert splits.classes == ("cat", "dog", "ape")
+    assert splits.test is not None
+    assert splits.test.groups is not None
+    assert len(set(splits.test.groups)) == 1  # by group, as there are groups
+
+
+def test_ng_cats(tmp_path: Path) -> None:
+    colour = RNG.integers(0, 256, (6, 4, 4, 3), np.uint8)
+    labels = np.array([[0, 1, 0, 1, 1, 0]])
+    splits = load_dataset(h5(tmp_path, train_set_x=colour, train_set_y=labels, list_classes=[b"non-cat", b"cat"]), **WHOLE)
+    same(splits, colour, labels[0])
+    assert splits.classes == ("non-cat", "cat")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "found"),
+    [
+        (np.array([5, 7, 5, 9]), None, (("5", "7", "9"), [0, 1, 0, 2])),
+        (np.array([1.0, 2.0, 1.0, 2.0]), None, (("1", "2"), [0, 1, 0, 1])),
+        (np.array(["b", "a", "b", "c"]), None, (("a", "b", "c"), [1, 0, 1, 2])),
+        (np.array([b"b", b"a", b"b", b"c"]), None, (("a", "b", "c"), [1, 0, 1, 2])),
+        (np.eye(3)[[2, 0, 1, 2]], None, (("0", "1", "2"), [2, 0, 1, 2])),
+        (np.array([1, 2, 3, 1]), ["x", "y", "z"], (("x", "y", "z"), [0, 1, 2, 0])),
+        (np.array([0, 2, 0, 2]), ["x", "y", "z"], (("x", "y", "z"), [0, 2, 0, 2])),
+        (np.array([True, False, False, True]), None, (("False", "True"), [1, 0, 0, 1])),
+    ],
+)
+def test_labels(tmp_path: Path, labels: Array, classes: list[str] | None, found: tuple[tuple[str, ...], list[int]]) -> None:
+    more = {} if classes is None else {"class_names": classes}
+    splits = load_dataset(npz(tmp_path, x=PICTURES[:4], y=labels, **more), split="random", **WHOLE)
+    assert (splits.classes, splits.train.labels.tolist()) == found
+
+
+def test_savez_without_names(tmp_path: Path) -> None:
+    np.savez(tmp_path / "data.npz", PICTURES, LABELS)
+    same(load_dataset(tmp_path / "data.npz", **WHOLE))
+
+
+def test_channels_first_and_pictures_last(tmp_path: Path) -> None:
+    colour = RNG.integers(0, 256, (12, 5, 4, 3), np.uint8)
+    for written in (colour, np.moveaxis(colour, 3, 1), np.moveaxis(colour, 0, 3)):
+        same(load_dataset(npz(tmp_path, x=written, y=LABELS), **WHOLE), colour)
+
+
+def test_rows_are_pictures_where_a_size_says_so(tmp_path: Path) -> None:
+    path = npz(tmp_path, x=PICTURES.reshape(12, 20), y=LABELS)
+    assert load_dataset(path, **WHOLE).train.shape == (20,)
+    same(load_dataset(path, size=(5, 4), **WHOLE))
+    with pytest.raises(DataError, match=r"(?s)Only pictures can be brought to a size.*examples of shape \(20,\)"):
+        load_dataset(path, size=(6, 6), **WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "what"),
+    [
+        ({"x": PICTURES}, "The file has no labels to train on under a name that is known."),
+        ({"pics": PICTURES, "y": LABELS}, "The file has no pictures to train on under a name that is known."),
+        ({"x": PICTURES, "y": LABELS[:5]}, "There are not as many labels as pictures."),
+        ({"x": PICTURES, "y": LABELS + 0.5}, "The labels are neither whole numbers nor texts, one for each picture."),
+        ({"x": PICTURES, "y": np.ones((12, 3))}, "The labels are neither whole numbers nor texts, one for each picture."),
+        ({"x": PICTURES, "y": LABELS, "classes": ["a", "b"]}, "There is no name for every class."),
+        ({"x": np.full((12, 4), np.nan), "y": LABELS}, "The pictures hold numbers that are NaN or infinite as float32."),
+        ({"x": PICTURES, "y": LABELS, "groups": [1, 2]}, "There are not as many groups as pictures."),
+    ],
+)
+def test_arrays_that_do_not_fit(tmp_path: Path, arrays: dict[str, Any], what: str) -> None:
+    path = npz(tmp_path, **arrays)
+    with pytest.raises(DataError) as caught:
+        load_dataset(path)
+    assert caught.value.what == what
+    assert str(path) in str(caught.value.where)
+
+
+def test_python_objects_are_not_unpickled(tmp_path: Path) -> None:
+    path = npz(tmp_path, x=PICTURES, y=np.array(["a", 1, None] * 4, dtype=object))
+    with pytest.raises(DataError, match=r"(?s)holds Python objects.*unpickled.*data.npz, y.*dtype object"):
+        load_dataset(path)
+    same(load_dataset(npz(tmp_path, x=PICTURES, y=LABELS, notes=np.array([{}], dtype=object)), **WHOLE))  # not needed
+
+
+# ------------------------------------------------------------------ MATLAB
+
+
+@pytest.mark.parametrize("write", [mat, mat73])
+def test_matlab_rows_are_pictures_column_by_column(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """As ex3data1 and ex4data1: X (5000, 400) of 20×20, y (5000, 1) of 1…10, where 10 stands for the digit 0."""
+    pictures = RNG.random((20, 6, 6))
+    labels = np.arange(20) % 10 + 1.0
+    rows = np.stack([picture.ravel(order="F") for picture in pictures])
+    splits = load_dataset(write(tmp_path, X=rows, y=labels[:, np.newaxis]), **WHOLE)
+    same(splits, pictures.astype(np.float32), (labels - 1).astype(int))
+    assert splits.classes == ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
+    assert splits.train.images.dtype == np.float32
+
+
+@pytest.mark.parametrize("write", [mat, mat73])
+def test_matlab_pictures_come_last(tmp_path: Path, write: Callable[..., Path]) -> None:
+    """As SVHN: X (32, 32, 3, N), y (N, 1)."""
+    colour = RNG.integers(0, 256, (12, 6, 5, 3), np.uint8)
+    same(load_dataset(write(tmp_path, X=np.moveaxis(colour, 0, 3), y=LABELS[:, np.newaxis] + 1), **WHOLE), colour)
+    same(load_dataset(write(tmp_path, X=np.moveaxis(PICTURES, 0, 2), y=LABELS[:, np.newaxis] + 1), **WHOLE))
+    same(load_dataset(write(tmp_path, X=colour, y=LABELS[np.newaxis] + 1), **WHOLE), colour)  # or first, as others write it
+    rows = np.stack([picture.ravel(order="F") for picture in colour[:, :5]])  # 5 × 5 × 3
+    same(load_dataset(write(tmp_path, X=rows, y=LABELS[:, np.newaxis]), **WHOLE), colour[:, :5])
+    rows = np.stack([picture.ravel(order="F") for picture in PICTURES])
+    same(load_dataset(write(tmp_path, X=rows, y=LABELS[:, np.newaxis]), size=(5, 4), **WHOLE))
+
+
+@pytest.mark.parametrize("write", [mat, mat73])
+def test_matlab_class_names(tmp_path: Path, write: Callable[..., Path]) -> None:
+    names: Any = ["零", "one", "2"]
+    given = np.array(names, dtype=object) if write is mat else names
+    splits = load_dataset(write(tmp_path, X=PICTURES, y=LABELS[:, np.newaxis] + 1, class_names=given), **WHOLE)
+    assert splits.classes == ("零", "one", "2")
+
+
+def test_matlab_structs(tmp_path: Path) -> None:
+    """As EMNIST: dataset.train.images, dataset.train.labels, dataset.train.writers, dataset.test.images, …"""
+    rows = np.stack([picture.ravel(order="F") for picture in PICTURES[:, :4]])
+    part = {"images": rows, "labels": LABELS[:, np.newaxis], "writers": np.arange(12)[:, np.newaxis]}
+    splits = load_dataset(mat(tmp_path, dataset={"train": part, "test": part, "mapping": np.eye(2)}), **WHOLE)
+    same(splits, PICTURES[:, :4])
+    assert splits.train.groups is not None
+    assert splits.test is not None
+
+
+def test_ng_weights_are_no_data(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"(?s)no pictures to train on.*Theta1: \(25, 401\), Theta2: \(10, 26\)"):
+        load_dataset(mat(tmp_path, Theta1=np.zeros((25, 401)), Theta2=np.zeros((10, 26))))
+
+
+# ------------------------------------------------------------------ damaged files
+
+
+@pytest.mark.parametrize(("write", "kind"), [(npz, ".npz"), (mat, ".mat"), (mat73, "HDF5 file"), (h5, "HDF5 file")])
+def test_cut_off_anywhere(tmp_path: Path, write: Callable[..., Path], kind: str) -> None:
+    big = RNG.integers(0, 256, (200, 20, 20), np.uint8)
+    path = write(tmp_path, x=big, y=np.arange(200) % 3)
+    whole = path.read_bytes()
+    for kept in (0, 100, 600, len(whole) // 2, len(whole) - 30):
+        path.write_bytes(whole[:kept])
+        with pytest.raises(DataError) as caught:
+            load_dataset(path)
+        assert caught.value.where == path
+        if kept > 600:
+            assert f"The {kind} can't be read: it is damaged, cut off or none at all." == caught.value.what
+            assert caught.value.hint == "get the file again"
+            assert "\n" not in str(caught.value.received)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_damaged_anywhere(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.mktemp("damaged")
+    path = data.draw(st.sampled_from([npz, mat]))(folder, x=PICTURES, y=LABELS)  # HDF5's own C library may crash
+    content = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with contextlib.suppress(DataError, InputError):  # nothing else
+        load_dataset(path, **WHOLE)
+
+
+def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [h5(tmp_path, x=PICTURES, y=LABELS), mat73(tmp_path, x=PICTURES, y=LABELS)]
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    for path in paths:
+        with pytest.raises(DataError, match=r"(?s)Reading this file needs h5py.*pip install 'glassnet\[hdf5\]'"):
+            load_dataset(path)
+
+
+def test_known_by_their_content(tmp_path: Path) -> None:
+    for write in (mat, h5):
+        path = write(tmp_path, x=PICTURES, y=LABELS)
+        path = path.rename(tmp_path / "without-ending")
+        same(load_dataset(path, **WHOLE))
+
+
+# ------------------------------------------------------------------ size and colour of arrays
+
+
+def test_named_arrays_take_a_size_and_a_colour() -> None:
+    splits = load_dataset("digits", size=(4, 2), color="rgb")
+    plain = load_dataset("digits")
+    assert splits.train.shape == (4, 2, 3)
+    assert splits.train.images.dtype == np.uint8
+    np.testing.assert_array_equal(splits.train.labels, plain.train.labels)
+    means = plain.train.images.reshape(-1, 4, 2, 2, 4).mean(axis=(2, 4))
+    assert np.abs(splits.train.images[..., 0] - means).max() < 1  # averages, rounded across and down
+    assert load_dataset("digits", size=8).train.images is not None
+    with pytest.raises(DataError, match="Only pictures can be brought to a size or a colour"):
+        load_dataset("chain", size=8)
+
+
+def test_grey_and_float_pictures() -> None:
+    colour = np.zeros((1, 2, 2, 3), np.float32)
+    colour[..., 1] = 1.0
+    grey = bring_pixels(colour, (1, 1), "grey", "stretch")
+    assert grey.dtype == np.float32
+    assert grey.ravel().tolist() == pytest.approx([0.587])
+    assert bring_pixels((colour * 255).astype(np.uint8), (2, 2), "grey", "stretch").ravel().tolist() == [150] * 4
+    padded = bring_pixels(colour, (4, 2), "rgb", "pad")
+    np.testing.assert_array_equal(padded[0, 1:3], colour[0])
+    assert not padded[0, [0, 3]].any()
+
+
+def test_bring_changes_nothing_that_is_right() -> None:
+    splits = load_dataset("digits")
+    assert bring(splits, PictureOptions((8, 8), "grey"), "here") is splits
+    assert bring(splits, PictureOptions(), "here") is splits
