@@ -43,7 +43,7 @@ def read_picture_files(files: PictureFiles, options: PictureOptions, pattern: re
         warnings.warn(
             f"{files.path}: {len(left_out)} of {len(files.names)} pictures are left out: {shown}{more}",
             DataWarning,
-            stacklevel=4,
+            stacklevel=5,  # the line that called load_dataset
         )
     classes = check_classes([picture.label for picture in pictures], files.path)
     return _splits(images, pictures, classes, tuple(left_out), files)
