@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import glassnet.figures as figures
+    from glassnet import architectures
     from glassnet.augmentation import Augmentation
     from glassnet.data import Dataset, Splits, expand_by_shifts, list_datasets, load_dataset
     from glassnet.ensemble import Ensemble
@@ -111,6 +112,7 @@ _HOMES = {
     "schedules": ("Constant", "CosineDecay", "OneCycle", "StepDecay", "WarmUp"),
     "training": ("Callback", "EarlyStopping", "History", "TrainingWarning"),
 }  # fmt: skip
+_MODULES = ("architectures", "figures")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -187,6 +189,7 @@ __all__ = [
     "WarmUp",
     "Zeros",
     "__version__",
+    "architectures",
     "check_gradients",
     "expand_by_shifts",
     "figures",
@@ -200,8 +203,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "figures":
-        return importlib.import_module("glassnet.figures")
+    if name in _MODULES:
+        return importlib.import_module(f"glassnet.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'glassnet' has no attribute {name!r}")
     value = getattr(importlib.import_module(f"glassnet.{_HOME[name]}"), name)
@@ -210,4 +213,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOME, "figures"})
+    return sorted({*globals(), *_HOME, *_MODULES})

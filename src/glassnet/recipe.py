@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from glassnet.architectures import as_layers
 from glassnet.augmentation import Augmentation, as_augmentation
 from glassnet.data import Splits
 from glassnet.data_section import DataSection, Section
 from glassnet.errors import GlassnetError, InputError, RecipeError
+from glassnet.layers import Layer
 from glassnet.named import nearest, unknown
 from glassnet.network import Network
 from glassnet.optimizers import Optimizer, ScipyMinimize, as_optimizer
 
 Description = str | dict[str, Any]
 NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
+EITHER = {"layers", "architecture"}
 
 
 class NetworkSection(Section):
-    """`layers`: sizes as in [784, 30, 10], or names and tables; `start`: the parameters to start from, instead of chance."""
+    """`layers`: sizes as in [784, 30, 10], or names and tables; or instead an `architecture`: its name, or a table.
 
-    layers: list[int] | list[str | dict[str, Any]] = Field(min_length=1)
+    `start`: the parameters to start from, instead of chance.
+    """
+
+    layers: list[int] | list[str | dict[str, Any]] | None = Field(default=None, min_length=1)
+    architecture: Description | None = None
     loss: Description = "Quadratic"
     regularizer: Description | None = None
     dtype: Literal["float32", "float64"] = "float32"
     start: list[float] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> NetworkSection:
+        if (self.layers is None) == (self.architecture is None):
+            raise InputError(
+                "A network is either layers or an architecture.",
+                expected="one of both keys",
+                received="neither" if self.layers is None else "both",
+            )
+        return self
 
 
 class TrainingSection(Section):
@@ -79,6 +97,10 @@ class Recipe(Section):
         values = self.model_dump(exclude_none=True)
         changes = [(self._place(key), value) for key, value in settings.items()]
         changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options at last
+        whole = [["network", "layers"], ["network", "architecture"], ["network", "architecture", "type"]]
+        asked = {path[1] for path, _ in changes if path in whole}
+        if len(asked) == 1:  # one takes the other's place
+            values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - asked}
         for (*path, name), value in changes:
             place = values
             for part in path:
@@ -116,7 +138,7 @@ class Recipe(Section):
         """The network, before training, for the pictures of `splits`."""
         try:
             network = Network(
-                self.network.layers,
+                self._layers(splits),
                 loss=self.network.loss,
                 regularizer=self.network.regularizer,
                 dtype=self.network.dtype,
@@ -129,6 +151,12 @@ class Recipe(Section):
         except InputError as error:
             raise _in_recipe(error, self.name) from None
         return network
+
+    def _layers(self, splits: Splits) -> Sequence[int] | Sequence[Layer | str | dict[str, Any]]:
+        if self.network.architecture is None:
+            return self.network.layers or []
+        outputs = len(splits.classes) if splits.classes else splits.train.labels.shape[1]
+        return as_layers(self.network.architecture, outputs, "network.architecture")
 
     def make_optimizer(self) -> Optimizer | ScipyMinimize:
         try:
