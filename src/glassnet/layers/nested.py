@@ -13,7 +13,8 @@ from glassnet.layers.chain import adapt_chain, build_chain, forward_chain, name_
 from glassnet.layers.convolution import Conv2D
 from glassnet.layers.dense import Dense
 from glassnet.layers.registry import as_layer
-from glassnet.reference import Array
+from glassnet.layers.windows import Windows
+from glassnet.reference import Array, Pair
 
 Layers = Sequence[Layer | str | dict[str, Any]]
 
@@ -108,7 +109,7 @@ class Residual(Nested):
     """y = F(x) + P(x): F is `layers` in a row; P the identity, or, where F changes the shape, a projection.
 
     Input shape: (N, …). Output shape: that of F. `projection`: layers in a row; by default, where one is needed, a 1×1
-    convolution with strides (pictures) or a Dense (flat inputs), without bias. `branches` are the layers of F and of P.
+    convolution with the strides of F (pictures) or a Dense (flat inputs), without bias. `branches`: the layers of F and P.
     Source: He et al., "Deep Residual Learning", arXiv 1512.03385.
     """
 
@@ -138,7 +139,7 @@ class Residual(Nested):
         if len(shape) == len(out) == 1:
             return Dense(out[0], use_bias=False)
         if len(shape) == len(out) == 3:
-            strides = -(-shape[0] // out[0]), -(-shape[1] // out[1])
+            strides = _strides(self.layers)
             if (-(-shape[0] // strides[0]), -(-shape[1] // strides[1])) == out[:2]:
                 return Conv2D(out[2], 1, strides=strides, use_bias=False)
         raise self._apart(out, shape)
@@ -182,12 +183,12 @@ class Concatenate(Nested):
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         outs = [self._build_branch(number, shape, rng) for number in range(len(self.branches))]
         if len({out[:-1] for out in outs}) > 1:
-            last = [branch[-1] if branch else "the input" for branch in self.branches]
+            last = [repr(branch[-1]) if branch else "the input" for branch in self.branches]
             raise ShapeError(
                 "The branches' outputs do not fit side by side.",
                 where="Concatenate",
                 expected="shapes that agree in all axes but the last",
-                received=", ".join(f"{out} from {layer!r}" for out, layer in zip(outs, last, strict=True)),
+                received=", ".join(f"{out} from {layer}" for out, layer in zip(outs, last, strict=True)),
                 hint="the same strides and padding in all branches",
             )
         self._gather()
@@ -197,6 +198,15 @@ class Concatenate(Nested):
         outputs, backward = self._forward_branches(x, training, rng)
         ends = np.cumsum([y.shape[-1] for y in outputs])[:-1]
         return np.concatenate(outputs, axis=-1), lambda dy: backward(np.split(dy, ends, axis=-1))
+
+
+def _strides(layers: Sequence[Layer]) -> Pair:
+    """The strides of layers in a row, taken together."""
+    down = across = 1
+    for layer in layers:
+        strides = layer.strides if isinstance(layer, Windows) else _strides(layer.branches[0]) if layer.branches else (1, 1)
+        down, across = down * strides[0], across * strides[1]
+    return down, across
 
 
 def _as_layers(layers: Layers, where: str) -> list[Layer]:
