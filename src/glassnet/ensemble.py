@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.augmentation import Augmentation
 from glassnet.data import Dataset
 from glassnet.errors import InputError
-from glassnet.metrics import Evaluation, confusion_matrix
+from glassnet.metrics import Evaluation, evaluate_probabilities
 from glassnet.network import Network, as_dataset
 from glassnet.reference import Array
 from glassnet.training.loop import check_labels
@@ -50,38 +52,38 @@ class Ensemble:
         """The shape of one picture."""
         return self.networks[0].input_shape
 
-    def predict_proba(self, images: Array) -> Array:
-        """Probabilities (N, classes), the mean over the networks; rows sum to 1."""
-        return np.asarray(np.mean([network.predict_proba(images) for network in self.networks], axis=0))
+    def predict_proba(
+        self,
+        images: Array,
+        *,
+        augmentation: Augmentation | dict[str, Any] | None = None,
+        views: int | None = None,
+        seed: int = 0,
+    ) -> Array:
+        """Probabilities (N, classes), the mean over the networks and, as in `Network.predict_proba`, over views."""
+        options: dict[str, Any] = {"augmentation": augmentation, "views": views, "seed": seed}
+        return np.asarray(np.mean([network.predict_proba(images, **options) for network in self.networks], axis=0))
 
     def predict(self, images: Array) -> NDArray[np.int64]:
         """Class indices (N,) of pictures (N, …), or of one picture: those of the largest mean probability."""
         return np.asarray(self.predict_proba(images).argmax(axis=1), dtype=np.int64)
 
-    def evaluate(self, data: Dataset | tuple[Array, Array]) -> Evaluation:
+    def evaluate(
+        self,
+        data: Dataset | tuple[Array, Array],
+        *,
+        augmentation: Augmentation | dict[str, Any] | None = None,
+        views: int | None = None,
+        seed: int = 0,
+    ) -> Evaluation:
         """Accuracy and confusion on pictures with class labels; the cost is the mean −ln p of the right class."""
         data = as_dataset(data, "evaluate(data)")
-        if not data.is_classification:
-            raise InputError(
-                "An ensemble tells classes apart.",
-                where="evaluate(data)",
-                expected="labels (N,) of classes",
-                received=f"targets {data.labels.shape}",
-            )
         check_labels(self.networks[0], data, "evaluate(data)")
-        return evaluate_probabilities(self.predict_proba(data.images), data.labels, self.classes)
+        probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
+        return evaluate_probabilities(probabilities, data.labels, self.classes)
 
     def __repr__(self) -> str:
         return f"Ensemble({len(self.networks)} networks)"
-
-
-def evaluate_probabilities(probabilities: Array, labels: NDArray[np.int64], classes: tuple[str, ...]) -> Evaluation:
-    """Accuracy, confusion and −ln p of the right class, out of probabilities (N, classes) and labels (N,)."""
-    found = probabilities.argmax(axis=1)
-    right = probabilities[np.arange(len(labels)), labels]
-    loss = float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).mean())  # a p of 0 costs 708, not infinity
-    confusion = confusion_matrix(labels, found, len(classes))
-    return Evaluation(loss, int((found == labels).sum()), len(labels), confusion, classes)
 
 
 def _spell(values: tuple[object, ...]) -> str:

@@ -8,6 +8,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.errors import InputError
+
 
 @dataclass(frozen=True)
 class ClassReport:
@@ -105,3 +107,21 @@ class Spread:
 def confusion_matrix(labels: NDArray[np.int64], found: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """Counts (classes, classes): row = what it is, column = what it was called."""
     return np.bincount(labels * classes + found, minlength=classes * classes).reshape(classes, classes)
+
+
+def evaluate_probabilities(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: tuple[str, ...]
+) -> Evaluation:
+    """Accuracy, confusion and the mean −ln p of the right class, out of probabilities (N, classes) and labels (N,)."""
+    if labels.ndim != 1:
+        raise InputError(
+            "Probabilities tell classes apart.",
+            where="evaluate(data)",
+            expected="labels (N,) of classes",
+            received=f"targets {labels.shape}",
+        )
+    found = probabilities.argmax(axis=1)
+    right = probabilities[np.arange(len(labels)), labels]
+    loss = float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).mean())  # a p of 0 costs 708, not infinity
+    confusion = confusion_matrix(labels, found, len(classes))
+    return Evaluation(loss, int((found == labels).sum()), len(labels), confusion, classes)

@@ -17,7 +17,7 @@ from glassnet.errors import InputError, ModelFileError, ShapeError
 from glassnet.execution import Forward
 from glassnet.layers import Layer, as_layer
 from glassnet.losses import Loss, Quadratic, as_loss
-from glassnet.metrics import Evaluation, confusion_matrix
+from glassnet.metrics import Evaluation, confusion_matrix, evaluate_probabilities
 from glassnet.named import describe
 from glassnet.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
 from glassnet.reference import Array
@@ -28,6 +28,7 @@ from glassnet.training.callbacks import Callback
 from glassnet.training.display import default_display
 from glassnet.training.loop import Plan, Training, check_labels
 from glassnet.training.scipy import minimize
+from glassnet.views import views_of
 
 
 class Network(Stack):
@@ -224,12 +225,26 @@ class Network(Stack):
         """Class indices (N,) of pictures (N, …), or of one picture."""
         return self.forward_pass.classes(self.rows(images))
 
-    def predict_proba(self, images: Array) -> Array:
+    def predict_proba(
+        self,
+        images: Array,
+        *,
+        augmentation: Augmentation | dict[str, Any] | None = None,
+        views: int | None = None,
+        seed: int = 0,
+    ) -> Array:
         """Probabilities (N, classes); rows sum to 1.
 
         From the softmax, or from sigmoids: a single one is the probability of class 1, several are divided by their sum.
+        `augmentation`: the mean over `views` (8) of each picture, one as it is and the others under changes drawn by `seed`.
         """
-        raw = self.forward_pass.outputs(self.rows(images), "raw")[0].astype(np.float64)
+        rows = self.rows(images)
+        shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
+        shares = [self._probabilities(view) for view in views_of(rows, shape, augmentation, views, check_seed(seed))]
+        return np.asarray(np.mean(shares, axis=0))
+
+    def _probabilities(self, rows: Array) -> Array:
+        raw = self.forward_pass.outputs(rows, "raw")[0].astype(np.float64)
         last = self.loss.link or type(self.layers[-1]).__name__
         if last == "Softmax":
             return reference.softmax(raw) if self.loss.link else raw / raw.sum(axis=1, keepdims=True)
@@ -246,10 +261,23 @@ class Network(Stack):
         total = a.sum(axis=1, keepdims=True)
         return np.where(total > 0, a / np.where(total > 0, total, 1), 1 / a.shape[1])
 
-    def evaluate(self, data: Dataset | tuple[Array, Array]) -> Evaluation:
-        """Cost, accuracy and confusion on pictures with labels; for one floating target, of its sign."""
+    def evaluate(
+        self,
+        data: Dataset | tuple[Array, Array],
+        *,
+        augmentation: Augmentation | dict[str, Any] | None = None,
+        views: int | None = None,
+        seed: int = 0,
+    ) -> Evaluation:
+        """Cost, accuracy and confusion on pictures with labels; for one floating target, of its sign.
+
+        With `augmentation`, of the mean over `views` as in `predict_proba`; the cost is then the mean −ln p of what is right.
+        """
         data = as_dataset(data, "evaluate(data)")
         check_labels(self, data, "evaluate(data)")
+        if augmentation is not None or views not in (None, 1):
+            probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
+            return evaluate_probabilities(probabilities, data.labels, self.classes)
         rows, labels, classes = self.rows(data.images), data.labels, self.classes
         costs, found = self.forward_pass.costs(rows, labels)
         if not data.is_classification:

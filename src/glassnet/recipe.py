@@ -72,6 +72,13 @@ class TrainingSection(Section):
     show_every: int = Field(default=1, gt=0)
 
 
+class EvaluationSection(Section):
+    """`views`: of each picture, their probabilities averaged; `view_augmentation`: how they differ, else as in training."""
+
+    views: int = Field(default=1, gt=0)
+    view_augmentation: dict[str, Any] | None = None
+
+
 class Recipe(Section):
     """One experiment. `make_network(splits)` and `training` say how; `title`, `about` and `expect` say what and why."""
 
@@ -82,6 +89,7 @@ class Recipe(Section):
     data: DataSection = DataSection()
     network: NetworkSection
     training: TrainingSection
+    evaluation: EvaluationSection = EvaluationSection()
 
     def to_toml(self) -> str:
         """The recipe as TOML text, complete."""
@@ -113,7 +121,7 @@ class Recipe(Section):
     def _place(self, key: str) -> list[str]:
         """The path to a key, in sections and descriptions."""
         sections: dict[str, type[BaseModel]] = {
-            "data": DataSection, "network": NetworkSection, "training": TrainingSection
+            "data": DataSection, "network": NetworkSection, "training": TrainingSection, "evaluation": EvaluationSection
         }  # fmt: skip
         fields = {f"{section}.{name}": f for section, model in sections.items() for name, f in model.model_fields.items()}
         names = [*fields, "name", "title", "about", "expect"]
@@ -165,8 +173,18 @@ class Recipe(Section):
             raise _in_recipe(error, self.name) from None
 
     def make_augmentation(self) -> Augmentation | None:
+        return self._augmentation(self.training.augmentation, "training.augmentation")
+
+    def make_view_augmentation(self) -> Augmentation | None:
+        """The changes by which the views of a picture differ; None where there is only one."""
+        options = self.evaluation.view_augmentation
+        if options is None:
+            return self.make_augmentation()
+        return self._augmentation(options, "evaluation.view_augmentation")
+
+    def _augmentation(self, options: dict[str, Any] | None, where: str) -> Augmentation | None:
         try:
-            return as_augmentation(self.training.augmentation, "training.augmentation")
+            return as_augmentation(options, where)
         except InputError as error:
             raise _in_recipe(error, self.name) from None
 
@@ -265,4 +283,5 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
         ) from None
     recipe.make_optimizer()
     recipe.make_augmentation()
+    recipe.make_view_augmentation()
     return recipe

@@ -77,11 +77,30 @@ class Run:
         """What tells this model's file from others."""
         return hashlib.sha256((self.folder / MODEL).read_bytes()).hexdigest()[:16]
 
-    def evaluate(self) -> Evaluation:
-        """Open the test set; the look is noted in the ledger before the result is returned."""
-        result = self.network.evaluate(self.test)
-        self.note(result)
+    def evaluate(self, views: int | None = None) -> Evaluation:
+        """Open the test set; the look is noted in the ledger before the result is returned.
+
+        `views`: of each picture, by which the probabilities are averaged; by default as many as the recipe says.
+        """
+        options = self.views(views)
+        result = self.network.evaluate(self.test, **options)
+        self.note(result, **({"views": options["views"]} if options else {}))
         return result
+
+    def views(self, wanted: int | None = None) -> dict[str, Any]:
+        """The options of `Network.evaluate` for so many views, or as many as the recipe says; none for a single one."""
+        count = self.recipe.evaluation.views if wanted is None else wanted
+        if count == 1:
+            return {}
+        changes = self.recipe.make_view_augmentation()
+        if changes is None:
+            raise RunError(
+                "The recipe has no augmentation by which views could differ.",
+                where=self.folder / RECIPE,
+                expected="training.augmentation, or evaluation.view_augmentation",
+                hint="evaluate without views, or write one into the file: view_augmentation = { shift = 1 }",
+            )
+        return {"augmentation": changes, "views": count, "seed": self.recipe.training.seed}
 
     def note(self, result: Evaluation, **more: Any) -> None:
         """Add a look at the test set to the ledger."""

@@ -11,7 +11,7 @@ import numpy as np
 from glassnet.data import Dataset
 from glassnet.ensemble import Ensemble
 from glassnet.errors import GlassnetError, InputError, RunError
-from glassnet.metrics import Evaluation
+from glassnet.metrics import Evaluation, evaluate_probabilities
 from glassnet.recipe import Recipe, load_recipe
 from glassnet.run import RECIPE, Run, new_folder, train
 
@@ -60,8 +60,8 @@ def load_seeds(folder: Path) -> list[Run]:
     return sorted(runs, key=lambda run: run.recipe.training.seed)
 
 
-def evaluate_together(runs: Sequence[Run]) -> Evaluation:
-    """Open the test set for the runs as one ensemble; the look is noted in the ledger of each.
+def evaluate_together(runs: Sequence[Run], views: int | None = None) -> Evaluation:
+    """Open the test set for the runs as one ensemble; the look is noted in the ledger of each. `views`: as in `Run.evaluate`.
 
     Raises `RunError` where the runs were not trained on the same data, so that one's test set is another's lesson.
     """
@@ -80,10 +80,12 @@ def evaluate_together(runs: Sequence[Run]) -> Evaluation:
                 received=f"{run.test!r}, of other pictures",
                 hint="train the runs of an ensemble on the same data with the same split",
             )
-    result = ensemble.evaluate(test)
+    options = [run.views(views) for run in runs]
+    shares = [run.network.predict_proba(test.images, **each) for run, each in zip(runs, options, strict=True)]
+    result = evaluate_probabilities(np.mean(shares, axis=0), test.labels, ensemble.classes)
     members = [run.fingerprint for run in runs]
-    for run in runs:
-        run.note(result, ensemble=members)
+    for run, each in zip(runs, options, strict=True):
+        run.note(result, ensemble=members, **({"views": each["views"]} if each else {}))
     return result
 
 

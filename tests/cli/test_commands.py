@@ -301,7 +301,9 @@ def test_predict_asks_the_network_once(
     cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, ask = [], gn.Network.predict_proba
-    monkeypatch.setattr(gn.Network, "predict_proba", lambda self, images: asked.append(len(images)) or ask(self, images))
+    monkeypatch.setattr(
+        gn.Network, "predict_proba", lambda self, images, **more: asked.append(len(images)) or ask(self, images)
+    )
     cli.good("predict", digits_run, *(path for path, _ in digit_pictures))
     assert asked == [10]
 

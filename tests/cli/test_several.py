@@ -187,3 +187,59 @@ def test_an_ensemble_needs_one_test_set(cli: CommandLine, idx: Callable[..., Pat
     (copy / "t10k-images-idx3-ubyte").write_bytes((first / "t10k-images-idx3-ubyte").read_bytes())
     assert "of 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same pictures
     assert "of 2 runs" in cli.good("evaluate", "a", "c").out
+
+
+# ------------------------------------------------------------------ views
+
+
+def test_evaluate_over_views(cli: CommandLine, several: Path) -> None:
+    folder = several / "seed-5"
+    recipe = folder / "recipe.toml"
+    plain = recipe.read_text()
+    recipe.write_text(plain.replace("[training]", "[training.augmentation]\nshift = 1\n\n[training]"))
+    run = gn.Run.load(folder)
+    assert run.splits.test is not None
+    shift = gn.Augmentation(shift=1)
+    found = run.network.evaluate(run.splits.test, augmentation=shift, views=8, seed=5)
+    outcome = cli.good("evaluate", folder, "--views", 8)
+    assert outcome.lines[:2] == [f"Test set: {found}", "By the mean of the probabilities of 8 views of each picture."]
+    assert [(look["correct"], look["views"]) for look in ledger(folder)] == [(found.correct, 8)]
+    # as many as the recipe says, by the changes it has for them; one, where that is asked for
+    views = "\n[evaluation]\nviews = 3\nview_augmentation = { rotation = 4 }\n"
+    recipe.write_text(plain.partition("[evaluation]")[0] + views)
+    found = run.network.evaluate(run.splits.test, augmentation={"rotation": 4}, views=3, seed=5)
+    assert cli.good("evaluate", folder).lines[0] == f"Test set: {found}"
+    assert cli.good("evaluate", folder, "--views", 1).lines[0] == f"Test set: {run.network.evaluate(run.splits.test)}"
+    assert [look.get("views") for look in ledger(folder)] == [8, 3, None]
+
+
+def test_an_ensemble_over_views(cli: CommandLine, several: Path) -> None:
+    folders = [several / "seed-5", several / "seed-6"]
+    for folder in folders:
+        recipe = folder / "recipe.toml"
+        recipe.write_text(recipe.read_text().replace("[training]", "[training.augmentation]\nshift = 1\n\n[training]"))
+    outcome = cli.good("evaluate", *folders, "--views", 4, "--each")
+    loaded = [gn.Run.load(folder) for folder in folders]
+    test = loaded[0].test
+    shares = [
+        run.network.predict_proba(test.images, augmentation={"shift": 1}, views=4, seed=seed)
+        for run, seed in zip(loaded, (5, 6), strict=True)
+    ]
+    correct = int((np.mean(shares, axis=0).argmax(axis=1) == test.labels).sum())
+    assert outcome.lines[0].startswith(f"Test set: {correct} / 268 correct")
+    for folder in folders:
+        assert [look["views"] for look in ledger(folder)] == [4, 4]
+
+
+def test_views_that_are_none(cli: CommandLine, several: Path) -> None:
+    assert "Invalid value for '--views'" in cli.misused("evaluate", several / "seed-5", "--views", 0)
+    for runs_of in ([several / "seed-5"], [several], [several / "seed-5", several / "seed-6"]):
+        parts = cli.wrong("evaluate", *runs_of, "--views", 4)
+        assert parts["what"] == "The recipe has no augmentation by which views could differ."
+        assert parts["where"] == str(several / "seed-5" / "recipe.toml")
+        assert "view_augmentation" in parts["expected"]
+    parts = cli.wrong("train", "digits", "--set", "views=0")
+    assert parts["where"] == "recipe digits, evaluation.views"
+    parts = cli.wrong("train", "digits", "--set", "view_augmentation={shft=1}")
+    assert (parts["what"], parts["try"]) == ("Unknown option of Augmentation.", "did you mean 'shift'?")
+    assert "evaluation.view_augmentation" in parts["where"]

@@ -26,17 +26,25 @@ def command(
     each: Annotated[
         bool, typer.Option("--each", help="Also each run of an ensemble alone: a look at the test set of its own.")
     ] = False,
+    views: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Views of each picture, one as it is and others augmented, whose probabilities are averaged."
+        ),
+    ] = None,
 ) -> None:
     """Open the test set, which stays closed during training; each look is noted in the run's ledger."""
     from glassnet.run import Run
     from glassnet.runs import evaluate_together, is_of_seeds, load_seeds
 
     if len(runs) == 1 and is_of_seeds(runs[0]):
-        _several(load_seeds(runs[0]))
+        _several(load_seeds(runs[0]), views)
         return
     loaded = [Run.load(folder) for folder in runs]
-    result = loaded[0].evaluate() if len(loaded) == 1 else evaluate_together(loaded)
+    result = loaded[0].evaluate(views) if len(loaded) == 1 else evaluate_together(loaded, views)
     say(f"Test set: {result}")
+    if options := loaded[0].views(views):
+        say(f"By the mean of the probabilities of {options['views']} views of each picture.")
     if len(loaded) > 1:
         say(f"By the mean of the probabilities of {len(loaded)} runs; the look is noted in the ledger of each.")
     elif loaded[0].recipe.expect:
@@ -45,18 +53,18 @@ def command(
     _classes(result)
     say()
     if each and len(loaded) > 1:
-        _several(loaded)
+        _several(loaded, views)
     else:
         _looks(loaded)
 
 
-def _several(runs: list[Run]) -> None:
+def _several(runs: list[Run], views: int | None) -> None:
     """The runs one by one, and their mean."""
     from glassnet.metrics import Spread
 
     results = []
     for run in runs:
-        results.append(run.evaluate())
+        results.append(run.evaluate(views))
         say(f"{run.folder}: {results[-1]}")
     say(f"Test accuracy of {len(runs)} runs: {Spread(tuple(result.accuracy for result in results)).percent()}")
     if runs[0].recipe.expect:
