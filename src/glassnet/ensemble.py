@@ -14,7 +14,7 @@ from glassnet.errors import InputError
 from glassnet.metrics import Evaluation, evaluate_probabilities
 from glassnet.network import Network, as_dataset
 from glassnet.reference import Array
-from glassnet.training.loop import check_labels
+from glassnet.training.plan import check_labels
 
 
 class Ensemble:

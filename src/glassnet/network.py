@@ -26,8 +26,10 @@ from glassnet.stack import Stack, expand
 from glassnet.storage import as_path, fill, read_tensors, write_tensors
 from glassnet.training.callbacks import Callback
 from glassnet.training.display import default_display
-from glassnet.training.loop import Plan, Training, check_labels
+from glassnet.training.loop import Training
+from glassnet.training.plan import Plan, check_labels
 from glassnet.training.scipy import minimize
+from glassnet.training.weights import picture_weights
 from glassnet.views import views_of
 
 
@@ -175,7 +177,7 @@ class Network(Stack):
         check_labels(self, data, "fit(train)")
         if held_out is not None:
             check_labels(self, held_out, "fit(validation)")
-        weights = _weights(data, class_weight, sample_weight)
+        weights = picture_weights(data, class_weight, sample_weight)
         display = [*default_display(progress), *callbacks]
         self._forward = None
         if isinstance(chosen, ScipyMinimize):
@@ -367,46 +369,6 @@ def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
     raise InputError(
         "This is no data set.", where=where, expected="a Dataset, or (images, labels)", received=type(value).__name__
     )
-
-
-def _weights(
-    data: Dataset, class_weight: Mapping[int, float] | str | None, sample_weight: Array | None
-) -> NDArray[np.float64] | None:
-    """The weight of each picture: its own times its class's; None where all are 1."""
-    if class_weight is None and sample_weight is None:
-        return None
-    weights = np.ones(len(data)) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
-    if class_weight is not None:
-        counts = data.counts
-        if isinstance(class_weight, str):
-            if class_weight != "balanced":
-                raise InputError(
-                    "Unknown class weights.",
-                    where="fit(class_weight)",
-                    expected="'balanced', or {class: weight}",
-                    received=repr(class_weight),
-                )
-            table = len(data) / (np.count_nonzero(counts) * np.maximum(counts, 1))
-        else:
-            table = np.ones(len(counts))
-            for label, weight in class_weight.items():
-                if not 0 <= int(label) < len(counts):
-                    raise InputError(
-                        "There is no such class.",
-                        where="fit(class_weight)",
-                        expected=f"0 … {len(counts) - 1}",
-                        received=label,
-                    )
-                table[int(label)] = weight
-        weights = weights * table[data.labels]
-    if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
-        raise InputError(
-            "Weights are one number of at least 0 for each picture.",
-            where="fit(sample_weight)",
-            expected=f"({len(data)},), finite, none negative",
-            received=f"shape {weights.shape}",
-        )
-    return weights
 
 
 def check_seed(seed: int) -> int:

@@ -14,7 +14,7 @@ from glassnet.execution import make_trainer
 from glassnet.network import Network, as_dataset, check_seed
 from glassnet.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.reference import Array
-from glassnet.training.loop import CHANCE, ORDER, check_labels, epoch_generator
+from glassnet.training.plan import CHANCE, ORDER, check_labels, epoch_generator
 
 EXPLODED = 4.0  # times the lowest cost so far: where the test ends
 FALLEN = 0.9  # of the first cost: what the lowest must lie below for a rate to be suggested

@@ -7,61 +7,30 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.augmentation import Augmentation, picture_shape
-from glassnet.data import Dataset
-from glassnet.errors import InputError, ModelFileError
+from glassnet.augmentation import picture_shape
+from glassnet.errors import ModelFileError
 from glassnet.execution import Forward, Trainer, make_trainer
 from glassnet.named import describe
-from glassnet.optimizers import Optimizer
 from glassnet.reference import Array
 from glassnet.stack import Stack
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
+from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, epoch_generator
+from glassnet.training.vectors import all_finite, length
 
 STRETCH = 0.1  # seconds of compiled steps between two looks at the clock, the keyboard and the cost
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at least
-ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of pictures, dropout, augmentation
 
 
 class TrainingWarning(UserWarning):
     """Training ended before it should."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to train, on what, how long; checked."""
-
-    train: Dataset
-    epochs: int
-    batch_size: int
-    optimizer: Optimizer
-    validation: Dataset | None = None
-    seed: int = 0
-    weights: NDArray[np.float64] | None = None
-    keep_best: bool = False
-    averaging: float | None = None
-    checkpoint: Path | None = None
-    resume: bool = False
-    threads: int | None = None
-    augmentation: Augmentation | None = None
-    plain_epochs: int = 0  # the last ones, without augmentation
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return -(-len(self.train) // self.batch_size)
-
-
-def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
-    """The random numbers of one epoch: they follow from the seed alone, so a training can go on from any epoch."""
-    return np.random.default_rng([seed, epoch, stream])
 
 
 class Training:
@@ -151,7 +120,7 @@ class Training:
         self._steps(0, steps - 1, past)
         self._before[...] = self.stack.state
         self._steps(steps - 1, steps, past, keep_gradient=True)
-        if progress.step == steps and not (_all_finite(self.stack.state) and _all_finite(self.kept)):  # after the last cost
+        if progress.step == steps and not (all_finite(self.stack.state) and all_finite(self.kept)):  # after the last cost
             self._give_up(steps + 1)
         if progress.step < steps:
             return
@@ -233,11 +202,11 @@ class Training:
 
     def _norms(self) -> dict[str, Any]:
         gradients, updates = {}, {}
-        sizes = {slot.name: _length(slot.part(self._before)) for slot in self.stack.slots}
+        sizes = {slot.name: length(slot.part(self._before)) for slot in self.stack.slots}
         change_of_all = np.subtract(self.stack.state, self._before, out=self._before)
         for slot in self.stack.slots:
-            gradients[slot.name] = _length(slot.part(self.trainer.gradient))
-            size, change = sizes[slot.name], _length(slot.part(change_of_all))
+            gradients[slot.name] = length(slot.part(self.trainer.gradient))
+            size, change = sizes[slot.name], length(slot.part(change_of_all))
             updates[slot.name] = change / size if size else change
         return {"gradient_norms": gradients, "update_norms": updates}
 
@@ -313,42 +282,3 @@ class Training:
         self.stack.state[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
         first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
         self.progress.history.epochs.extend(state.history.epochs)
-
-
-def _length(vector: Array) -> float:
-    """‖v‖, which does not overflow on the way."""
-    with np.errstate(over="ignore"):
-        length = float(np.linalg.norm(vector))
-    if np.isfinite(length):
-        return length
-    highest = float(np.abs(vector).max(initial=0))
-    return highest * float(np.linalg.norm(vector / highest)) if highest > 0 else 0.0
-
-
-def _all_finite(vector: Array) -> bool:
-    """Whether no number is infinite or NaN; their sum tells, unless it overflows itself."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(vector.sum())) or bool(np.isfinite(vector).all())
-
-
-def check_labels(stack: Stack, data: Dataset, where: str) -> None:
-    """Refuse labels that the network has no output for."""
-    if not data.is_classification:
-        if data.labels.shape[1] != stack.outputs:
-            raise InputError(
-                "The targets do not fit the network's outputs.",
-                where=where,
-                expected=f"(N, {stack.outputs})",
-                received=data.labels.shape,
-            )
-        return
-    classes = max(2, stack.outputs)
-    highest = int(data.labels.max())
-    if highest >= classes:
-        raise InputError(
-            "A label lies beyond the network's outputs.",
-            where=f"{where}, item {int(data.labels.argmax())}",
-            expected=f"0 … {classes - 1}",
-            received=highest,
-            hint=f"give the last Dense layer {highest + 1} units",
-        )

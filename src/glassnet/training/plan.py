@@ -1,0 +1,69 @@
+"""What a training is to do, and the random numbers it draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.augmentation import Augmentation
+from glassnet.data import Dataset
+from glassnet.errors import InputError
+from glassnet.optimizers import Optimizer
+from glassnet.stack import Stack
+
+ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of pictures, dropout, augmentation
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train, on what, how long; checked."""
+
+    train: Dataset
+    epochs: int
+    batch_size: int
+    optimizer: Optimizer
+    validation: Dataset | None = None
+    seed: int = 0
+    weights: NDArray[np.float64] | None = None
+    keep_best: bool = False
+    averaging: float | None = None
+    checkpoint: Path | None = None
+    resume: bool = False
+    threads: int | None = None
+    augmentation: Augmentation | None = None
+    plain_epochs: int = 0  # the last ones, without augmentation
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.train) // self.batch_size)
+
+
+def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
+    """The random numbers of one epoch: they follow from the seed alone, so a training can go on from any epoch."""
+    return np.random.default_rng([seed, epoch, stream])
+
+
+def check_labels(stack: Stack, data: Dataset, where: str) -> None:
+    """Refuse labels that the network has no output for."""
+    if not data.is_classification:
+        if data.labels.shape[1] != stack.outputs:
+            raise InputError(
+                "The targets do not fit the network's outputs.",
+                where=where,
+                expected=f"(N, {stack.outputs})",
+                received=data.labels.shape,
+            )
+        return
+    classes = max(2, stack.outputs)
+    highest = int(data.labels.max())
+    if highest >= classes:
+        raise InputError(
+            "A label lies beyond the network's outputs.",
+            where=f"{where}, item {int(data.labels.argmax())}",
+            expected=f"0 … {classes - 1}",
+            received=highest,
+            hint=f"give the last Dense layer {highest + 1} units",
+        )
