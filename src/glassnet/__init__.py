@@ -14,8 +14,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import glassnet.architectures as architectures
     import glassnet.figures as figures
-    from glassnet import architectures
     from glassnet.augmentation import Augmentation
     from glassnet.data import Dataset, Splits, expand_by_shifts, list_datasets, load_dataset
     from glassnet.ensemble import Ensemble
