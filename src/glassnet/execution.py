@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from glassnet.augmentation import Augmentation
 from glassnet.kernels.host import kernels_wanted
 from glassnet.kernels.job import JOB
-from glassnet.kernels.sizes import SCRATCH_BYTES, UPDATE_BLOCK, aligned_zeros
+from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
 from glassnet.optimizers import Optimizer, average
 from glassnet.program import Program, assemble, can_lower
 from glassnet.reference import Array, augment
@@ -65,12 +65,13 @@ class Machine:
             constants=program.constants,
             parameters=stack.flat,
             workspace=aligned_zeros(program.workspace),
-            identity=np.arange(program.capacity),
+            identity=np.arange(program.rows),
+            records=program.records,
             counter=np.zeros(8, dtype=np.int64),
         )
         self.set(instructions=len(program.code), threads=threads, dropouts=program.dropouts)
         self._jobs["smoothing"], self._jobs["threshold"] = stack.loss.smoothing, stack.threshold
-        scratch = [aligned_zeros(max(SCRATCH_BYTES, program.scratch), np.uint8) for _ in range(threads)]
+        scratch = [aligned_zeros(program.scratch, np.uint8) for _ in range(threads)]
         for number, room in enumerate(scratch):
             self._alive[f"scratch{number}"] = room
             self._jobs[number]["scratch"], self._jobs[number]["thread"] = _address(room), number

@@ -36,7 +36,6 @@ from glassnet.layers import (
     Swish,
     Tanh,
     as_layer,
-    walk,
 )
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
@@ -197,27 +196,9 @@ def takes(factory: Callable[[], Layer], shape: tuple[int, ...]) -> bool:
     return True
 
 
-# Layers that run in NumPy alone: the kernels do not know them.
-NUMPY_ONLY = {
-    "Conv2D",
-    "MaxPool2D",
-    "AveragePool2D",
-    "GlobalAveragePool2D",
-    "GlobalMaxPool2D",
-    "BatchNorm",
-    "LayerNorm",
-    "Residual",
-    "Concatenate",
-    "SimpleRNN",
-    "GRU",
-    "LSTM",
-    "Swish",
-}
-
-
 def inside_kernels(net: Network) -> bool:
-    """All layers run on the kernels, save those above, and a softmax over pictures that are not flat."""
-    return not any(type(layer).__name__ in NUMPY_ONLY for layer in walk(net.layers)) and not any(
+    """All layers run on the kernels, save a softmax over pictures that are not flat."""
+    return not any(
         isinstance(layer, Softmax) and len(shape) > 1 for layer, shape in zip(net.layers, net.shapes, strict=False)
     )
 
@@ -329,10 +310,11 @@ def test_kernels_agree_with_the_reference(factory: Any, shape: Any, kind: str, c
     for purpose in ("raw", "outputs"):
         wanted = Forward(exact).outputs(exact_rows, purpose)[0]
         found = Forward(net).outputs(rows, purpose)[0]
-        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(wanted).max())))
-    np.testing.assert_allclose(
-        Forward(net).costs(rows, labels)[0], Forward(exact).costs(exact_rows, labels)[0], rtol=2e-5, atol=2e-5
-    )
+        rounding = 2e-5 * max(1.0, float(np.abs(wanted).max()))
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=rounding)
+        if purpose == "raw":  # a cost errs by as much as the outputs it is taken of
+            costs, exact_costs = Forward(net).costs(rows, labels)[0], Forward(exact).costs(exact_rows, labels)[0]
+            np.testing.assert_allclose(costs, exact_costs, rtol=2e-5, atol=rounding)
     options: dict[str, Any] = {"batch_size": 3, "optimizer": SGD(0.01, momentum=0.5), "weights": None, "threads": 1}
     compiled = make_trainer(net, rows, labels, **options)
     assert isinstance(compiled, CompiledTrainer) == use_kernels(net) == (inside_kernels(net))
@@ -342,7 +324,8 @@ def test_kernels_agree_with_the_reference(factory: Any, shape: Any, kind: str, c
         trainer.begin_epoch(order, np.full(steps, 0.01), np.random.default_rng(9))
         trainer.run(0, steps, 0)
     np.testing.assert_allclose(compiled.costs, reference.costs, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(net.flat, exact.flat, rtol=0, atol=2e-5 * max(1.0, float(np.abs(exact.flat).max())))
+    largest = max(1.0, float(np.abs(exact.flat).max()), float(reference.costs.max()) / 50)  # outputs of hundreds round more
+    np.testing.assert_allclose(net.flat, exact.flat, rtol=0, atol=2e-5 * largest)
 
 
 @each_layer

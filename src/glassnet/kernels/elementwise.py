@@ -13,7 +13,7 @@ from numba import float32, int64, void
 
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import floats_at
-from glassnet.kernels.operations import GELU, LEAKY_RELU, RELU, SIGMOID, TANH
+from glassnet.kernels.operations import GELU, LEAKY_RELU, RELU, SIGMOID, SWISH, TANH
 
 F = np.float32
 _LOG2_E, _LN2_HIGH, _LN2_LOW = F(1.44269504), F(0.693359375), F(-2.12194440e-4)
@@ -82,6 +82,9 @@ def activate(kind, size, x_at, y_at, slope):
     elif kind == GELU:
         for i in range(x.size):
             y[i] = _HALF * x[i] * (_1 + F(erf(x[i] * _ROOT_HALF)))
+    elif kind == SWISH:
+        for i in range(x.size):
+            y[i] = x[i] * sigmoid(x[i])
 
 
 @outlined(void(*[int64] * 6, float32))
@@ -105,6 +108,10 @@ def activate_back(kind, size, x_at, y_at, dy_at, dx_at, slope):
             below = _HALF * (_1 + F(erf(x[i] * _ROOT_HALF)))
             near = min(max(x[i], -_FAR), _FAR)  # beyond, the density is nothing
             dx[i] = dy[i] * (below + near * _DENSITY * exp(-_HALF * near * near))
+    elif kind == SWISH:
+        for i in range(x.size):
+            share = sigmoid(x[i])
+            dx[i] = dy[i] * share * (_1 + x[i] * (_1 - share))
 
 
 @compiled

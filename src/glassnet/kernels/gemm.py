@@ -44,9 +44,11 @@ def _depth(width):
     return min(DEPTH, max(64, BLOCK // width))
 
 
-@outlined(void(*[int64] * 3, float32, *[int64] * 11))
-def multiply_rows(source, is_bytes, stride, scale, order, first, m, inner, b, width, bias, c, scratch, thread, threads):
-    """C (m, width) = bias + x · B, B of shape (inner, width)."""
+@outlined(void(*[int64] * 3, float32, *[int64] * 12))
+def multiply_rows(
+    source, is_bytes, stride, scale, order, first, m, inner, b, width, bias, c, start, scratch, thread, threads
+):
+    """C (m, width) = bias + x · B (start SET) or C + x · B (start ADD), B of shape (inner, width)."""
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
     my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
@@ -61,7 +63,7 @@ def multiply_rows(source, is_bytes, stride, scale, order, first, m, inner, b, wi
     step = _depth(width)
     for k0 in range(0, inner, step):
         k1 = min(inner, k0 + step)
-        mode = SET if k0 == 0 else ADD
+        mode = start if k0 == 0 else ADD
         for t in range(my_tiles, last_tile):
             row, end = m * t // tiles, m * (t + 1) // tiles
             kept = pack_rows(

@@ -12,22 +12,26 @@ itself, bytes or floats, read where it lies in the data set. Which operand means
 from __future__ import annotations
 
 import numpy as np
-from numba import carray, float32, from_dtype, int64, void
+from numba import float32, int64, void
 
 from glassnet.kernels.augment import augment
 from glassnet.kernels.denormals import ignore_denormals, restore
 from glassnet.kernels.elementwise import activate, activate_back, dropout, softmax_row, softmax_row_back
 from glassnet.kernels.gemm import multiply_columns, multiply_rows
 from glassnet.kernels.jit import compiled, outlined
-from glassnet.kernels.job import JOB
+from glassnet.kernels.job_at import job_at_address
 from glassnet.kernels.losses import aim, cost_row, decide
-from glassnet.kernels.memory import bytes_at, doubles_at, floats_at, integers_at, keys_at, make_pointer
+from glassnet.kernels.memory import bytes_at, doubles_at, floats_at, integers_at, keys_at
 from glassnet.kernels.narrow import dot_rows, outer_columns
 from glassnet.kernels.operations import (
     ACTIVATE,
     ACTIVATE_BACK,
+    ADD_VALUES,
     AFFINE,
     AUGMENT,
+    AVERAGE_POOL,
+    AVERAGE_POOL_BACK,
+    COPY_CHANNELS,
     COST,
     DENSE,
     DENSE_BIAS,
@@ -38,26 +42,29 @@ from glassnet.kernels.operations import (
     DENSE_WEIGHT,
     DROPOUT,
     INPUT,
+    LAYER_NORM,
+    LAYER_NORM_BACK,
+    LAYER_NORM_WEIGHTS,
     LOAD,
     OPTIONS,
     OUTPUT,
+    SEQUENCE_BIAS,
+    SEQUENCE_ORDER,
     SGD,
     SOFTMAX,
     SOFTMAX_BACK,
+    STAGE_FORWARD,
+    STAGE_WEIGHTS,
 )
+from glassnet.kernels.pointwise import add, average_pool, copy_channels, layer_norm, layer_norm_back, layer_norm_sums
+from glassnet.kernels.sequences import sequences
 from glassnet.kernels.sizes import UPDATE_BLOCK
+from glassnet.kernels.stages import stages
 from glassnet.kernels.threads import meet
 from glassnet.kernels.tile import ADD, SET
 from glassnet.kernels.updates import average, penalise, square_sum, update
 
 F = np.float32
-
-_to_job = make_pointer(from_dtype(JOB))
-
-
-@compiled
-def job_at_address(address):
-    return carray(_to_job(address), 1)[0]
 
 
 @compiled
@@ -175,7 +182,7 @@ def execute(job_at, i, first, m, step, fused, rate):
         bias = job.parameters + 4 * line[6] if line[6] >= 0 else job.constants
         multiply_rows(
             address, is_bytes, width, number, order, skip, m, width, job.parameters + 4 * line[5], width_out, bias,
-            base + 4 * target, job.scratch, job.thread, job.threads,
+            base + 4 * target, SET, job.scratch, job.thread, job.threads,
         )  # fmt: skip
     elif operation == DENSE_NARROW:
         bias = job.parameters + 4 * line[5] if line[5] >= 0 else job.constants
@@ -196,7 +203,7 @@ def execute(job_at, i, first, m, step, fused, rate):
     elif operation == DENSE_INPUT:
         multiply_rows(
             address, int64(0), width, F(1), order, skip, m, width, base + 4 * line[5], width_out, job.constants,
-            base + 4 * target, job.scratch, job.thread, job.threads,
+            base + 4 * target, SET, job.scratch, job.thread, job.threads,
         )  # fmt: skip
     elif operation == DENSE_WEIGHT:
         into, mode, factor = (job.parameters, ADD, -rate) if fused else (job.gradient, SET, F(1))
@@ -227,6 +234,37 @@ def execute(job_at, i, first, m, step, fused, rate):
         costs(job_at, line[5], source, target, line[6], width, first, m, low, high)
     elif operation == OUTPUT:
         _outputs(job, source, width, first, low, high)
+    elif operation == ADD_VALUES:
+        at, size = 4 * low * width, (high - low) * width
+        add(base + 4 * source + at, base + 4 * line[5] + at, base + 4 * target + at, size)
+    elif operation == COPY_CHANNELS:
+        step, rows = 4 * low * line[5], (high - low) * line[5]
+        copy_channels(rows, base + 4 * source + step * width, width, base + 4 * target + step * width_out, width_out, line[6])
+    elif operation in (LAYER_NORM, LAYER_NORM_BACK):
+        rows = width // width_out
+        normal, inverse = base + 4 * (line[7] + low * width), base + 4 * (line[7] + m * width + low * rows)
+        here, there = base + 4 * (source + low * width), base + 4 * (target + low * width)
+        gamma, beta, rows = job.parameters + 4 * line[5], job.parameters + 4 * line[6], rows * (high - low)
+        if operation == LAYER_NORM:
+            layer_norm(rows, width_out, here, normal, inverse, there, gamma, beta, numbers[0])
+        else:
+            layer_norm_back(rows, width_out, here, normal, inverse, there, gamma)
+    elif operation == LAYER_NORM_WEIGHTS:
+        into = job.parameters if fused else job.gradient
+        left, right = width_out * job.thread // job.threads, width_out * (job.thread + 1) // job.threads
+        rows = m * (width // width_out)
+        layer_norm_sums(
+            rows, width_out, address, base + 4 * line[7], into + 4 * line[5], into + 4 * line[6], left, right, rate, fused
+        )
+    elif operation in (AVERAGE_POOL, AVERAGE_POOL_BACK):
+        back = int64(operation == AVERAGE_POOL_BACK)
+        x, x_width, out, out_width = (target, width_out, source, width) if back else (source, width, target, width_out)
+        for r in range(low, high):
+            average_pool(job.records + line[5], base + 4 * (x + r * x_width), base + 4 * (out + r * out_width), back)
+    elif STAGE_FORWARD <= operation <= STAGE_WEIGHTS:
+        stages(job_at, operation, job.records + line[5], first, m, fused, rate)
+    elif SEQUENCE_ORDER <= operation <= SEQUENCE_BIAS:
+        sequences(job_at, operation, job.records + line[5], first, m, fused, rate)
 
 
 @compiled

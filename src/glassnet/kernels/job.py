@@ -6,6 +6,7 @@ import numpy as np
 
 ADDRESSES = (
     "code", "numbers",  # the program: (instructions, 8) int64, (instructions, 2) float64
+    "records",  # of stages and recurrences
     "parameters", "gradient", "first_moment", "second_moment",  # flat float32; moments 0 where the optimizer has none
     "average",  # flat float32: the moving average of the parameters, or 0
     "workspace", "constants",  # float32; constants begin with zeros enough for any bias that is not there

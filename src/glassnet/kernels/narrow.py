@@ -32,7 +32,7 @@ from glassnet.kernels.sizes import (
     NARROW_X_AT,
     ROWS,
 )
-from glassnet.kernels.tile import ADD, SET, strided_tile
+from glassnet.kernels.tile import ADD, SET, adjacent_tile
 
 PAIR = 2  # pictures that share each load of a weight
 AHEAD = 16  # pictures that are fetched into the cache before they are widened
@@ -193,9 +193,9 @@ def outer_columns(
             for s in range(s0, s1):
                 for t in range(tiles):
                     j0, j1 = width * t // tiles, width * (t + 1) // tiles
-                    strided_tile(
+                    adjacent_tile(
                         j1 - j0, dy + 4 * (r0 * width + j0), 0, 1, width, 1, r1 - r0,
-                        xs + 4 * COLUMNS * (s - s0) * NARROW_DEPTH, COLUMNS, zeros,
+                        xs + 4 * COLUMNS * (s - s0) * NARROW_DEPTH, 0, COLUMNS, zeros,
                         sums + 4 * COLUMNS * ((s - s0) * width + j0), COLUMNS, COLUMNS, float32(1),
                         ADD if r0 > 0 else SET, 0,
                     )  # fmt: skip

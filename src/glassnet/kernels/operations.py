@@ -25,7 +25,38 @@ DENSE_NARROW_WEIGHT = 15  # DENSE_WEIGHT of such a layer
 AUGMENT = 16  # target = pictures at random; width_out: of a picture's row, a: options, b: column of keys, number: channels
 OUTPUT = 13  # the classes of source, and its rows to `outputs` if that is there
 
-SIGMOID, TANH, RELU, LEAKY_RELU, GELU = range(5)
+ADD_VALUES = 23  # target = source + b
+COPY_CHANNELS = 17  # a: places a picture; b: channels copied, from the first of a row on
+LAYER_NORM = 18  # target = γ·x̂ + β, row by row of `width out` numbers; a: γ, b: β, c: x̂, and after its rows 1/√(…); number: ε
+LAYER_NORM_BACK = 19  # target (dx); source dy; operands the same
+LAYER_NORM_WEIGHTS = 20  # gradients of γ and β; source dy; operands the same
+AVERAGE_POOL = 21  # a: the stage's record (its pooling)
+AVERAGE_POOL_BACK = 22  # source: dout, target: dx
+
+# About a stage (see stage.py): a is the offset of its record, in bytes.
+STAGE_FORWARD = 32  # convolution; where the mini-batch's statistics are asked for, these, else all that follows
+STAGE_JOIN = 33  # statistics of the pictures → of the mini-batch
+STAGE_RUNNING = 34  # gain and shift from the running statistics
+STAGE_FINISH = 35  # y → out
+STAGE_SUMS = 36  # Σg and Σg·ŷ of the pictures
+STAGE_GRADIENTS = 37  # gradients of γ and β, coefficients of dy
+STAGE_TURN = 38  # the weights turned about
+STAGE_BACK = 39  # dy → partial gradients of the weights, and dx
+STAGE_WEIGHTS = 40  # partial gradients → gradients of weights and biases
+
+# About a recurrent layer: a is the offset of its record, in bytes.
+SEQUENCE_ORDER = 48  # rows of x, step by step
+SEQUENCE_INPUT = 49  # z = x·W + b
+SEQUENCE_STEPS = 50  # all steps
+SEQUENCE_BACK = 51  # back through all steps
+SEQUENCE_INPUT_BACK = 52  # dx, step by step
+SEQUENCE_X = 53  # dx, picture by picture
+SEQUENCE_WEIGHT = 54
+SEQUENCE_RECURRENT_WEIGHT = 55
+SEQUENCE_BIAS = 56
+
+SIGMOID, TANH, RELU, LEAKY_RELU, GELU, SWISH = range(6)
+RNN_TANH, RNN_RELU, LSTM, GRU = range(4)
 QUADRATIC, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY = range(3)
 SGD, RMSPROP, ADAM = range(3)
 OPTIONS = 5  # of an optimizer: momentum, Nesterov's (0 or 1), beta 1 or rho, beta 2, epsilon

@@ -1,14 +1,16 @@
 """THE inner loop: one batch-reduce register tile, as LLVM vector code.
 
-    C[r, j] ⊕ sum over g, k of A[g·a_group + r·a_row + k·a_step] · B[(g·count + k)·b_row + j]       r < rows, j < columns
+    C[r, j] ⊕ sum over g, k of A[g·a_group + r·a_row + k·a_step] · B[g·b_group + k·b_row + j]       r < rows, j < columns
 
-`rows` × `tile_vectors` accumulators stay in registers while the inner dimension is walked once. Two forms come from the one
+`rows` × `vectors` accumulators stay in registers while the inner dimension is walked once. Two forms come from the one
 generator below:
 
 - `packed_tile`: A is a panel [k][rows] and B's row is `index[k]`, so that columns of A which are zero for all rows of the
   panel can be left out (ink is sparse). Dense layers use it.
 - `strided_tile`: A is read where it lies; `a_row` is the distance of two rows and `g` the batch-reduce index. For a
-  convolution in NHWC the groups are the kernel's rows, count = kernel width · channels, a_row = channels.
+  convolution in NHWC the groups are the kernel's rows, count = kernel width · channels, a_row = channels; for the gradient of
+  its weights the groups are rows of pixels and neighbouring rows of the tile lie side by side (`adjacent_tile`: a_row = 1).
+  `slim_…` are half as wide, for the last few columns.
 
 ⊕ is `SET` (C = bias + sum) or `ADD` (C = C + alpha · sum). Whole vectors of B and bias are read, also past `columns`: the
 buffers carry `PADDING` spare floats at their end. C is written under a mask. Every element of C is one chain of fused
@@ -38,6 +40,7 @@ Locate = Callable[[ir.Value], ir.Value]
 def _emit_tile(
     emit: Emitter,
     rows: int,
+    vectors: int,
     walk: Callable[[Callable[[ir.Value, Locate], None]], None],
     length: ir.Value,
     ahead: ir.Value,
@@ -53,7 +56,7 @@ def _emit_tile(
     `length` is the inner dimension, `ahead` the distance in bytes at which B's next rows are fetched into the cache.
     """
     builder = emit.builder
-    grid = [(r, v) for r in range(rows) for v in range(VECTORS)]
+    grid = [(r, v) for r in range(rows) for v in range(vectors)]
     vector_bytes = 4 * LANES
     sums = {place: cgutils.alloca_once(builder, VECTOR) for place in grid}
     c_rows = [builder.add(c, builder.mul(c_row, I64(4 * r))) for r in range(rows)]
@@ -68,19 +71,19 @@ def _emit_tile(
             emit.prefetch(c_address(r, v), to_write=True)
 
     def step(b_row: ir.Value, a_address: Locate) -> None:
-        vectors = [emit.load(builder.add(b_row, I64(vector_bytes * v))) for v in range(VECTORS)]
-        for v in range(VECTORS):
+        values = [emit.load(builder.add(b_row, I64(vector_bytes * v))) for v in range(vectors)]
+        for v in range(vectors):
             emit.prefetch(builder.add(builder.add(b_row, ahead), I64(vector_bytes * v)))
         for r in range(rows):
             a = emit.splat(builder.load(emit.pointer(a_address(r), FLOAT)))
-            for v in range(VECTORS):
-                builder.store(emit.multiply_add(a, vectors[v], builder.load(sums[r, v])), sums[r, v])
+            for v in range(vectors):
+                builder.store(emit.multiply_add(a, values[v], builder.load(sums[r, v])), sums[r, v])
 
     walk(step)
-    masks = [emit.lanes_before(columns, LANES * v) for v in range(VECTORS)]
+    masks = [emit.lanes_before(columns, LANES * v) for v in range(vectors)]
     with builder.if_else(builder.icmp_signed("==", mode, I64(SET))) as (then_set, then_add):
         with then_set:
-            start = [emit.load(builder.add(bias, I64(vector_bytes * v))) for v in range(VECTORS)]
+            start = [emit.load(builder.add(bias, I64(vector_bytes * v))) for v in range(vectors)]
             for r, v in grid:
                 emit.store_masked(builder.fadd(start[v], builder.load(sums[r, v])), c_address(r, v), masks[v])
         with then_add:
@@ -139,7 +142,7 @@ def packed_tile(
                     a = builder.add(panel, builder.mul(k, I64(4 * height)))
                     step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)))
 
-            _emit_tile(emit, height, walk, count, ahead, bias, c, c_row, columns, alpha, mode)
+            _emit_tile(emit, height, VECTORS, walk, count, ahead, bias, c, c_row, columns, alpha, mode)
 
         _switch(builder, rows, emit_case)
         return context.get_dummy_value()
@@ -147,48 +150,66 @@ def packed_tile(
     return signature, codegen
 
 
-@intrinsic
-def strided_tile(
-    _typing: Any,
-    rows: Any,
-    a: Any,
-    a_group: Any,
-    a_row: Any,
-    a_step: Any,
-    groups: Any,
-    count: Any,
-    b: Any,
-    b_row: Any,
-    bias: Any,
-    c: Any,
-    c_row: Any,
-    columns: Any,
-    alpha: Any,
-    mode: Any,
-    ahead: Any,
-) -> Any:
-    """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
-    signature = types.void(*[types.int64] * 13, types.float32, *[types.int64] * 2)
+def _make_strided_tile(vectors: int, *, adjacent: bool) -> Any:
+    """The strided form for tiles of `vectors` registers a row; `adjacent`: a_row is 1, whatever is given."""
 
-    def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        rows, a, a_group, a_row, a_step, groups, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead = args
-        emit = Emitter(builder)
+    @intrinsic
+    def tile(
+        _typing: Any,
+        rows: Any,
+        a: Any,
+        a_group: Any,
+        a_row: Any,
+        a_step: Any,
+        groups: Any,
+        count: Any,
+        b: Any,
+        b_group: Any,
+        b_row: Any,
+        bias: Any,
+        c: Any,
+        c_row: Any,
+        columns: Any,
+        alpha: Any,
+        mode: Any,
+        ahead: Any,
+    ) -> Any:
+        """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
+        signature = types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2)
 
-        def emit_case(height: int) -> None:
-            offsets = [builder.mul(a_row, I64(4 * r)) for r in range(height)]
+        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+            rows, a, a_group, a_row, a_step, groups, count, *rest = args
+            b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead = rest
+            emit = Emitter(builder)
 
-            def walk(step: Callable[[ir.Value, Locate], None]) -> None:
-                with cgutils.for_range(builder, groups, intp=I64) as outer:
-                    a_base = builder.add(a, builder.mul(builder.mul(outer.index, a_group), I64(4)))
-                    first = builder.mul(outer.index, count)
-                    with cgutils.for_range(builder, count, intp=I64) as inner:
-                        a_k = builder.add(a_base, builder.mul(builder.mul(inner.index, a_step), I64(4)))
-                        row = builder.mul(builder.mul(builder.add(first, inner.index), b_row), I64(4))
-                        step(builder.add(b, row), lambda r: builder.add(a_k, offsets[r]))
+            def in_bytes(floats: ir.Value) -> ir.Value:
+                return builder.mul(floats, I64(4))
 
-            _emit_tile(emit, height, walk, builder.mul(groups, count), ahead, bias, c, c_row, columns, alpha, mode)
+            def emit_case(height: int) -> None:
+                offsets = [I64(4 * r) if adjacent else builder.mul(a_row, I64(4 * r)) for r in range(height)]
+                a_bytes, b_bytes = in_bytes(a_step), in_bytes(b_row)
 
-        _switch(builder, rows, emit_case)
-        return context.get_dummy_value()
+                def walk(step: Callable[[ir.Value, Locate], None]) -> None:
+                    with cgutils.for_range(builder, groups, intp=I64) as outer:
+                        a_base = builder.add(a, builder.mul(in_bytes(a_group), outer.index))
+                        b_base = builder.add(b, builder.mul(in_bytes(b_group), outer.index))
+                        with cgutils.for_range(builder, count, intp=I64) as inner:
+                            a_k = builder.add(a_base, builder.mul(inner.index, a_bytes))
+                            step(
+                                builder.add(b_base, builder.mul(inner.index, b_bytes)), lambda r: builder.add(a_k, offsets[r])
+                            )
 
-    return signature, codegen
+                _emit_tile(
+                    emit, height, vectors, walk, builder.mul(groups, count), ahead, bias, c, c_row, columns, alpha, mode
+                )
+
+            _switch(builder, rows, emit_case)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return tile
+
+
+strided_tile, adjacent_tile = (_make_strided_tile(VECTORS, adjacent=adjacent) for adjacent in (False, True))
+slim_strided_tile, slim_adjacent_tile = (_make_strided_tile(1, adjacent=adjacent) for adjacent in (False, True))

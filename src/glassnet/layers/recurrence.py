@@ -14,7 +14,7 @@ from glassnet.layers.base import Backward, Layer, Shape
 from glassnet.reference import RECURRENT_ACTIVATIONS, Array
 
 
-class _Recurrent(Layer):
+class Recurrent(Layer):
     """What they share: sequences in, `gates` blocks of `units` side by side in every weight, the last state or all out."""
 
     options: ClassVar[tuple[str, ...]] = ("units", "return_sequences")
@@ -74,7 +74,7 @@ class _Recurrent(Layer):
         return steps * (width + self.units) * self.gates * self.units
 
 
-class SimpleRNN(_Recurrent):
+class SimpleRNN(Recurrent):
     """hₜ = f(xₜ·W + hₜ₋₁·U + b), from h = 0; `activation` f: "tanh" or "relu".
 
     Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
@@ -108,7 +108,7 @@ class SimpleRNN(_Recurrent):
         return self._asked(h), backward
 
 
-class LSTM(_Recurrent):
+class LSTM(Recurrent):
     """i, f, o = σ(…), g = tanh(…) of xₜ·W + hₜ₋₁·U + b; cₜ = f·cₜ₋₁ + i·g; hₜ = o·tanh cₜ; from h = c = 0.
 
     Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
@@ -137,7 +137,7 @@ class LSTM(_Recurrent):
         return self._asked(h), backward
 
 
-class GRU(_Recurrent):
+class GRU(Recurrent):
     """r, z = σ(xₜ·W + hₜ₋₁·U + b); n = tanh(xₜ·Wₙ + bₙ + r·(hₜ₋₁·Uₙ + b′)); hₜ = (1 − z)·n + z·hₜ₋₁; from h = 0.
 
     Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or

@@ -89,7 +89,7 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
             room = scratch()
             kernels["glassnet_multiply_rows"](
                 source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, case.first,
-                case.m, case.inner, b.at, case.width, bias.at, c.at, room.ctypes.data, thread, threads,
+                case.m, case.inner, b.at, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
             )  # fmt: skip
         c.check()
         results.append(c.values.copy())
@@ -140,7 +140,7 @@ def test_what_is_read_beyond_the_source_is_not_used(kernels: Any, guarded: Any, 
     zeros, order, room = guarded(np.zeros(width, np.float32)), np.arange(m), scratch()
     y, dw = guarded(np.zeros((m, width), np.float32)), guarded(np.zeros((inner, width), np.float32))
     common = (source.ctypes.data, int(is_bytes), inner, 1.0, order.ctypes.data, 0, m, inner)
-    kernels["glassnet_multiply_rows"](*common, b.at, width, zeros.at, y.at, room.ctypes.data, 0, 1)
+    kernels["glassnet_multiply_rows"](*common, b.at, width, zeros.at, y.at, SET, room.ctypes.data, 0, 1)
     kernels["glassnet_multiply_columns"](*common, dy.at, width, zeros.at, dw.at, SET, 1.0, room.ctypes.data, 0, 1)
     np.testing.assert_allclose(y.values, source.astype(float) @ b.values, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(dw.values, source.T.astype(float) @ dy.values, rtol=1e-5, atol=1e-5)

@@ -27,7 +27,7 @@ def convolve() -> Any:
                 for j in range(0, filters, COLUMNS):
                     strided_tile(
                         min(ROWS, width - ox), x + 4 * ((picture * (height + 2) + oy) * line + ox * channels),
-                        line, channels, 1, 3, 3 * channels, weight + 4 * j, filters, bias + 4 * j,
+                        line, channels, 1, 3, 3 * channels, weight + 4 * j, 3 * channels * filters, filters, bias + 4 * j,
                         y + 4 * ((row * width + ox) * filters + j), filters, min(COLUMNS, filters - j), alpha, mode, 0,
                     )  # fmt: skip
 

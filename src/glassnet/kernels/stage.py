@@ -1,0 +1,49 @@
+"""A stage: convolution, batch normalisation, activation and pooling that follow one another, done picture by picture.
+
+One record a stage tells the kernels where everything lies. Places are offsets in floats: `weight`, `bias`, `gamma`,
+`beta`, `running_mean` and `running_variance` into the network's state, the others into the workspace; −1: not there.
+
+    x (height, width, channels) → y (out_height, out_width, filters) → out (pooled_height, pooled_width, filters)
+
+y is the convolution's output (without a convolution: the stage's input), kept only where the normalisation needs it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SIZES = (
+    "height", "width", "channels", "kernel_height", "kernel_width", "stride_y", "stride_x",
+    "top", "left", "padded_height", "padded_width",  # of x: zeros above and left, and the whole with its zeros
+    "out_height", "out_width", "filters",
+    "activation",  # −1: none
+    "pool_height", "pool_width", "pool_stride_y", "pool_stride_x", "pool_top", "pool_left",  # pool_height 0: no pooling
+    "pooled_height", "pooled_width",
+    "back_top", "back_left", "back_height", "back_width",  # of dy, with zeros around and between its pixels
+    "scatters",  # 1: dx by scattering dy · Wᵀ (dy as it is); 0: by convolving dy, in a frame of zeros, with W turned about
+    "parts",  # into which the pictures are dealt for the sums of the gradients of the weights
+)  # fmt: skip
+PLACES = (
+    "weight", "bias", "gamma", "beta", "running_mean", "running_variance",
+    "x", "y", "out", "chosen",  # chosen: which place of its window each pooled value came from, as int32
+    "statistics",  # of each picture: mean of y, sum of squares about it
+    "mean", "inverse", "gain", "shift",  # normalised: y·gain + shift; inverse = 1/√(variance + ε)
+    "dout", "dx", "sums", "coefficients",  # of each picture: Σg, Σg·ŷ; dy = a·g + b·y + c
+    "transposed", "partial",  # W turned about, or Wᵀ; gradients of the weights, then of the biases, of each part
+)  # fmt: skip
+ROOMS = ("row_room", "y_room", "x_room", "dy_room", "taps_room")  # bytes from the start of a thread's scratch
+NUMBERS = ("slope", "momentum", "epsilon", "scale")
+
+STAGE = np.dtype([(name, np.int64) for name in SIZES + PLACES + ROOMS] + [(name, np.float64) for name in NUMBERS], align=True)
+
+SEQUENCE_SIZES = ("kind", "steps", "width", "units", "gates", "all_states")
+SEQUENCE_PLACES = (
+    "weight", "recurrent", "bias", "inner_bias",  # in the parameters
+    "x", "order",  # order: for each step and picture, the row of x that it reads, as int64
+    "z", "states", "cells", "inner", "product",  # gates; states and cells from step 0 on; GRU: m, and hₜ₋₁·U of one step
+    "out", "dout", "dproduct", "dstate", "dcell", "transposed", "weight_transposed", "dsteps", "dx",
+)  # fmt: skip
+SEQUENCE = np.dtype(
+    [(name, np.int64) for name in SEQUENCE_SIZES + SEQUENCE_PLACES] + [("scale", np.float64)],
+    align=True,
+)

@@ -1,0 +1,67 @@
+"""Recurrent layers, lowered to instructions."""
+
+from __future__ import annotations
+
+from glassnet.kernels import operations as op
+from glassnet.kernels.stage import SEQUENCE
+from glassnet.layers import GRU, LSTM, SimpleRNN
+from glassnet.layers.recurrence import Recurrent
+from glassnet.program.assembler import Assembler, Back, Places, Value
+from glassnet.program.chain import lower
+
+
+def _recurrence(kind: int, layer: Recurrent, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
+    steps, width = layer.sequence(x.shape)
+    units, wide = layer.units, layer.gates * layer.units
+    rows = steps * out.capacity
+    out.longest = max(out.longest, rows)
+    y = Value(
+        out.rows(steps * units if layer.return_sequences else units), (steps, units) if layer.return_sequences else (units,)
+    )
+    at, record = out.record(
+        SEQUENCE, kind=kind, steps=steps, width=width, units=units, gates=layer.gates, all_states=int(layer.return_sequences),
+        weight=places["weight"], recurrent=places["recurrent_weight"], bias=places["bias"],
+        inner_bias=places.get("recurrent_bias", -1), x=x.at, scale=x.scale, order=out.room(2 * rows),
+        z=out.room(rows * wide), states=out.room((rows + out.capacity) * units), out=y.at,
+    )  # fmt: skip
+    if kind == op.LSTM:
+        record["cells"] = out.room((rows + out.capacity) * units)
+    if kind == op.GRU:
+        record["inner"], record["product"] = out.room(rows * units), out.rows(wide)
+    for operation in (op.SEQUENCE_ORDER, op.SEQUENCE_INPUT, op.SEQUENCE_STEPS):
+        out.emit(operation, a=at)
+
+    def back(dy: int, wanted: bool) -> int:
+        record["dout"], record["dstate"], record["dcell"] = dy, out.rows(units), out.rows(units)
+        record["transposed"] = turned = out.room(units * wide)
+        if kind == op.GRU:
+            record["dproduct"] = out.room(rows * wide)
+        out.emit(op.DENSE_TRANSPOSE, 0, turned, units, wide, a=places["recurrent_weight"], b=units)
+        out.emit(op.SEQUENCE_BACK, a=at)
+        dx = dy
+        if wanted:  # before the weights change
+            record["weight_transposed"] = turned = out.room(width * wide)
+            record["dsteps"], record["dx"] = out.room(rows * width), (dx := out.rows(steps * width))
+            out.emit(op.DENSE_TRANSPOSE, 0, turned, width, wide, a=places["weight"], b=width)
+            out.emit(op.SEQUENCE_INPUT_BACK, a=at)
+            out.emit(op.SEQUENCE_X, a=at)
+        for operation in (op.SEQUENCE_WEIGHT, op.SEQUENCE_RECURRENT_WEIGHT, op.SEQUENCE_BIAS):
+            out.emit(operation, a=at)
+        return dx
+
+    return y, back
+
+
+@lower.register
+def _(layer: SimpleRNN, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
+    return _recurrence(op.RNN_RELU if layer.activation == "relu" else op.RNN_TANH, layer, x, places, out)
+
+
+@lower.register
+def _(layer: LSTM, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
+    return _recurrence(op.LSTM, layer, x, places, out)
+
+
+@lower.register
+def _(layer: GRU, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
+    return _recurrence(op.GRU, layer, x, places, out)
