@@ -298,7 +298,10 @@ class Network(Stack):
     def loss_and_gradient(
         self, images: Array, labels: Array, sample_weight: Array | None = None
     ) -> tuple[float, NDArray[np.float64]]:
-        """Mean cost with penalty, and its gradient by all parameters as one float64 vector, computed in float64."""
+        """Mean cost with penalty, and its gradient by all parameters as one float64 vector, computed in float64.
+
+        As `evaluate` has it: dropout is off, and BatchNorm uses its running statistics.
+        """
         data = as_dataset((images, labels), "loss_and_gradient")
         check_labels(self, data, "loss_and_gradient")
         exact: Stack = self if self.dtype == np.float64 else self.astype("float64")

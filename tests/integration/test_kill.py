@@ -102,6 +102,26 @@ def test_killed_at_twenty_random_moments(tmp_path: Path, unbroken: Path, start: 
     assert sum(count > 0 for count in reached) >= KILLS / 2  # most fell in the midst of training
 
 
+def test_killed_with_running_statistics(tmp_path: Path, start: Start) -> None:
+    """What batch norm has learnt stands in the checkpoint, beside the weights and their average."""
+    settings = ["architecture={type='mlp', units=[24], batch_norm=true, dropout=0.1}", f"average={AVERAGE}", "keep=last"]
+    recipe = ["digits", "--epochs", "120", "--seed", "11", *(part for setting in settings for part in ("--set", setting))]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    child = start(["train", *recipe, "--out", str(whole)])
+    assert child.end() == 0, child.err
+    for wait in (2, 5):
+        child = start(arguments(recipe, broken))
+        assert child.wait_for_epochs(wait)
+        assert child.kill()
+    child = start(arguments(recipe, broken))
+    assert child.end() == 0, child.err
+    assert bits(broken) == bits(whole)
+    assert told(broken) == told(whole)
+    network = gn.Network.load(broken / "model.safetensors")
+    assert (network.state[network.flat.size :] != 0).all()
+    assert len(network.running_slots) == 2
+
+
 @pytest.mark.parametrize("moment", [1, 3, 4, 6, 9, 12, 17, 22])
 def test_killed_while_a_file_is_written(tmp_path: Path, short: Path, start: Start, moment: int) -> None:
     """Before and after the disk has a file, and before and after it takes its name: never half of one."""
@@ -228,8 +248,9 @@ def test_interrupted_anywhere_in_an_epoch(tmp_path: Path, short: Path, where: st
 )
 @pytest.mark.parametrize("average", [None, 0.9])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("norm", [[], [{"type": "BatchNorm"}]], ids=["plain", "batch-norm"])
 def test_every_optimizer_goes_on_to_the_same_bits(
-    tmp_path: Path, optimizer: gn.SGD, dtype: str, average: float | None
+    tmp_path: Path, optimizer: gn.SGD, dtype: str, average: float | None, norm: list[dict[str, str]]
 ) -> None:
     splits = gn.load_dataset("digits")
 
@@ -238,8 +259,9 @@ def test_every_optimizer_goes_on_to_the_same_bits(
         network.fit(splits.train[:300], 6, optimizer=optimizer, seed=2, **options)
 
     def make() -> gn.Network:
-        layers = [gn.Flatten(), gn.Pixels(), gn.Standardize(), gn.Dense(20), gn.Tanh(), gn.Dropout(0.2), gn.Dense(10)]
-        return gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=(8, 8, 1), dtype=dtype, seed=3)
+        layers = [gn.Flatten(), gn.Pixels(), gn.Standardize(), gn.Dense(20), *norm, gn.Tanh(), gn.Dropout(0.2)]
+        options = {"loss": gn.SoftmaxCrossEntropy(), "input_shape": (8, 8, 1), "dtype": dtype, "seed": 3}
+        return gn.Network([*layers, gn.Dense(10)], **options)
 
     whole, cut = make(), make()
     fit(whole, keep="best")
@@ -247,7 +269,7 @@ def test_every_optimizer_goes_on_to_the_same_bits(
         fit(cut, keep="best", checkpoint=tmp_path / "checkpoint", callbacks=[Interrupt("step", 4)])
     other = make()
     fit(other, keep="best", checkpoint=tmp_path / "checkpoint", resume=True)
-    np.testing.assert_array_equal(other.parameters, whole.parameters)
+    np.testing.assert_array_equal(other.state, whole.state)
 
 
 def test_a_run_that_stopped_early_does_not_go_on_when_resumed(tmp_path: Path) -> None:
