@@ -32,6 +32,26 @@ batch_size = 100
 optimizer = { type = "Adam", learning_rate = 0.001, clip_norm = 1.0 }
 """
 
+PICTURES = """
+[data]
+dataset = "mnist"
+
+[network]
+architecture = {architecture}
+loss = "SoftmaxCrossEntropy"
+
+[training]
+epochs = 2
+batch_size = 50
+average = 0.9
+optimizer = {optimizer}
+"""
+ARCHITECTURES = {
+    "normalised and pooled": '{ type = "vgg", blocks = [[5, 7], [17]] }',
+    "residual": '{ type = "resnet", filters = [4, 8], blocks = [1, 1] }',
+    "recurrent": '{ type = "row_rnn", units = [20, 9], cell = "LSTM" }',
+}
+
 
 def model(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
@@ -93,6 +113,25 @@ def test_the_number_of_threads_changes_no_bit(
     assert model(tmp_path / str(others[0])) == model(tmp_path / str(others[1]))
     assert histories[0] == histories[1]
     assert run.history.validation_accuracy[-1] > 0.5  # it did learn something
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "AdamW"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_number_of_threads_changes_no_bit_of_networks_of_pictures(
+    tmp_path: Path, idx_folder: Path, architecture: str, optimizer: str
+) -> None:
+    """Weights, their average, and running statistics; costs of training and of validation."""
+    chosen = f'{{ type = "{optimizer}", learning_rate = 0.01 }}'
+    recipe = tmp_path / "pictures.toml"
+    recipe.write_text(PICTURES.format(architecture=ARCHITECTURES[architecture], optimizer=chosen), encoding="utf-8")
+    histories = []
+    for threads in (1, 2, 3):
+        run = gn.train(recipe, data=idx_folder, threads=threads, out=tmp_path / str(threads))
+        histories.append([(epoch.train_cost, epoch.validation_cost, epoch.gradient_norms) for epoch in run.history.epochs])
+    for threads in (2, 3):
+        assert model(tmp_path / str(threads)) == model(tmp_path / "1")
+    assert histories[0] == histories[1] == histories[2]
+    assert run.history.train_cost[-1] < run.history.train_cost[0]  # it did learn something
 
 
 def test_glassnet_threads_sets_the_most(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,9 +102,14 @@ def test_killed_at_twenty_random_moments(tmp_path: Path, unbroken: Path, start: 
     assert sum(count > 0 for count in reached) >= KILLS / 2  # most fell in the midst of training
 
 
-def test_killed_with_running_statistics(tmp_path: Path, start: Start) -> None:
+@pytest.mark.parametrize(
+    ("architecture", "running"),
+    [("{type='mlp', units=[24], batch_norm=true, dropout=0.1}", 2), ("{type='vgg', blocks=[[4], [9]], dropout=0.2}", 4)],
+    ids=["dense", "convolution"],
+)
+def test_killed_with_running_statistics(tmp_path: Path, start: Start, architecture: str, running: int) -> None:
     """What batch norm has learnt stands in the checkpoint, beside the weights and their average."""
-    settings = ["architecture={type='mlp', units=[24], batch_norm=true, dropout=0.1}", f"average={AVERAGE}", "keep=last"]
+    settings = [f"architecture={architecture}", f"average={AVERAGE}", "keep=last"]
     recipe = ["digits", "--epochs", "120", "--seed", "11", *(part for setting in settings for part in ("--set", setting))]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     child = start(["train", *recipe, "--out", str(whole)])
@@ -119,7 +124,7 @@ def test_killed_with_running_statistics(tmp_path: Path, start: Start) -> None:
     assert told(broken) == told(whole)
     network = gn.Network.load(broken / "model.safetensors")
     assert (network.state[network.flat.size :] != 0).all()
-    assert len(network.running_slots) == 2
+    assert len(network.running_slots) == running
 
 
 @pytest.mark.parametrize("moment", [1, 3, 4, 6, 9, 12, 17, 22])

@@ -1,0 +1,49 @@
+"""Means of windows, and their gradients, against NumPy in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassnet import reference
+from glassnet.kernels.stage import STAGE
+from glassnet.layers import AveragePool2D
+from glassnet.reference import Pair
+
+PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
+SIDE = st.sampled_from([1, 2, 3, 4, 5, 7, 13])
+
+
+@settings(max_examples=80)
+@given(st.tuples(SIDE, SIDE, st.sampled_from([1, 3, 16, 17, 33])), PAIRS, PAIRS, st.booleans(), st.integers(0, 2**32 - 1))
+def test_average_pool(
+    kernels: Any, guarded: Any, shape: tuple[int, int, int], window: Pair, strides: Pair, same: bool, seed: int
+) -> None:
+    if not same:
+        window = min(window[0], shape[0]), min(window[1], shape[1])
+    layer = AveragePool2D(window, strides=strides, padding="same" if same else "valid")
+    margins, places = layer.margins(shape), layer.places(shape)
+    stage = np.full(1, 0, STAGE)
+    fields = {
+        "out_height": shape[0], "out_width": shape[1], "filters": shape[2], "pool_height": window[0],
+        "pool_width": window[1], "pool_stride_y": strides[0], "pool_stride_x": strides[1], "pool_top": margins[0],
+        "pool_left": margins[2], "pooled_height": places[0], "pooled_width": places[1],
+    }  # fmt: skip
+    for name, value in fields.items():
+        stage[name] = value
+    rng = np.random.default_rng(seed)
+    x = guarded(rng.standard_normal(shape).astype(np.float32), fence=np.nan)
+    out = guarded(np.full((*places, shape[2]), np.nan, np.float32))
+    kernels["glassnet_average_pool"](stage.ctypes.data, x.at, out.at, 0)
+    out.check()
+    wanted = reference.average_pool(x.values[None].astype(float), window, strides, margins)[0]
+    np.testing.assert_allclose(out.values, wanted, rtol=1e-6, atol=3e-6)
+    dout = guarded(rng.standard_normal(out.values.shape).astype(np.float32), fence=np.nan)
+    dx = guarded(np.full(shape, np.nan, np.float32))
+    kernels["glassnet_average_pool"](stage.ctypes.data, dx.at, dout.at, 1)
+    dx.check()
+    wanted = reference.average_pool_backward(dout.values[None].astype(float), (1, *shape), window, strides, margins)[0]
+    np.testing.assert_allclose(dx.values, wanted, rtol=1e-6, atol=1e-5)

@@ -1,0 +1,216 @@
+"""What follows a convolution, and the way back: normalise, activate and pool against NumPy in float64.
+
+Values, gains and shifts are eighths, so that every sum before the activation is exact, and ties are many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from glassnet import reference
+from glassnet.kernels import operations as op
+from glassnet.kernels.sizes import LANES
+from glassnet.kernels.stage import STAGE
+from glassnet.layers import MaxPool2D
+from glassnet.reference import Pair
+
+Array = np.ndarray[Any, Any]
+SLOPE = 0.25
+KINDS = {"none": -1, "sigmoid": op.SIGMOID, "tanh": op.TANH, "relu": op.RELU, "leaky": op.LEAKY_RELU}
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """y (rows, columns, filters) of one picture and what follows; `pool`: window, strides, whether it may stick out."""
+
+    shape: tuple[int, int, int]
+    kind: str
+    pool: tuple[Pair, Pair, bool] | None
+    normalised: bool
+    seed: int
+
+    @property
+    def layer(self) -> MaxPool2D | None:
+        if self.pool is None:
+            return None
+        window, strides, same = self.pool
+        if not same:
+            window = min(window[0], self.shape[0]), min(window[1], self.shape[1])
+        return MaxPool2D(window, strides=strides, padding="same" if same else "valid")
+
+    @property
+    def slope(self) -> float:
+        return SLOPE if self.kind == "leaky" else 0.0
+
+    @property
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)
+
+    def record(self, **more: int) -> Array:
+        layer, (rows, columns, filters) = self.layer, self.shape
+        fields = {"out_height": rows, "out_width": columns, "filters": filters, "activation": KINDS[self.kind]}
+        fields |= {"pool_height": 0, "pooled_height": rows, "pooled_width": columns, "stride_y": 1, "stride_x": 1}
+        fields |= {"dx": -1, "scatters": 0}
+        if layer is not None:
+            (fields["pool_height"], fields["pool_width"]), places = layer.window, layer.places(self.shape)
+            fields["pool_stride_y"], fields["pool_stride_x"] = layer.strides
+            fields["pool_top"], _, fields["pool_left"], _ = layer.margins(self.shape)
+            fields["pooled_height"], fields["pooled_width"] = places
+        stage = np.full(1, 0, STAGE)
+        for name, value in (fields | more).items():
+            stage[name] = value
+        stage["slope"] = self.slope
+        return stage
+
+    @property
+    def pooled(self) -> tuple[int, int, int]:
+        stage = self.record()[0]
+        return int(stage["pooled_height"]), int(stage["pooled_width"]), self.shape[2]
+
+    def chain(self, y: Array, gain: Array, shift: Array) -> tuple[Array, Array]:
+        """σ of what was pooled, and the places, in float64."""
+        z, layer = y.astype(np.float64), self.layer
+        if self.normalised:
+            z = z * gain + shift
+        place = np.zeros(self.pooled, np.int64)
+        if layer is not None:
+            pooled, places = reference.max_pool(z[None], layer.window, layer.strides, layer.margins(self.shape))
+            z, place = pooled[0], places[0]
+        if self.kind == "sigmoid":
+            return reference.sigmoid(z), place
+        if self.kind == "tanh":
+            return np.tanh(z), place
+        return (z if self.kind == "none" else reference.leaky_relu(z, self.slope)), place
+
+    def slopes(self, dout: Array, out: Array) -> Array:
+        """dout · σ′, from σ's output, in float64."""
+        dout, out = dout.astype(np.float64), out.astype(np.float64)
+        if self.kind == "sigmoid":
+            return reference.sigmoid_backward(dout, out)
+        if self.kind == "tanh":
+            return reference.tanh_backward(dout, out)
+        return dout if self.kind == "none" else reference.leaky_relu_backward(dout, out, self.slope)
+
+    def spread(self, g: Array, place: Array) -> Array:
+        """The gradient of each pixel of y (before normalisation) from those of the windows."""
+        layer = self.layer
+        if layer is None:
+            return g
+        margins, shape = layer.margins(self.shape), (1, *self.shape)
+        return reference.max_pool_backward(g[None], place[None], shape, layer.window, layer.strides, margins)[0]
+
+
+def eighths(rng: np.random.Generator, shape: tuple[int, ...], most: int = 8) -> Array:
+    return (rng.integers(-most, most + 1, shape) / 8).astype(np.float32)
+
+
+SIDE, PAIRS = st.sampled_from([1, 2, 3, 4, 5, 7, 13]), st.tuples(st.integers(1, 4), st.integers(1, 4))
+CASES = st.builds(
+    Epilogue,
+    shape=st.tuples(SIDE, SIDE, st.sampled_from([1, 2, 3, LANES - 1, LANES, LANES + 1, 20, 2 * LANES + 1])),
+    kind=st.sampled_from(list(KINDS)),
+    pool=st.one_of(st.none(), st.tuples(PAIRS, PAIRS, st.booleans())),
+    normalised=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+NIELSEN = Epilogue((24, 24, 20), "relu", ((2, 2), (2, 2), False), False, 1)
+STICKS_OUT = Epilogue((5, 4, 3), "tanh", ((4, 3), (3, 2), True), True, 1)  # windows overlap, and stick out on all sides
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40)
+@given(case=CASES)
+@example(case=NIELSEN)
+@example(case=STICKS_OUT)
+def test_forward(kernels: Any, guarded: Any, kind: str, case: Epilogue) -> None:
+    case = replace(case, kind=kind)
+    rng, stage = case.rng, case.record()
+    y = guarded(eighths(rng, case.shape), fence=np.nan)
+    gain = guarded(rng.choice([-2, -1, -0.5, 0.5, 1, 2], case.shape[2]).astype(np.float32), fence=np.nan)
+    shift = guarded(eighths(rng, case.shape[2:]), fence=np.nan)
+    out, chosen = guarded(np.full(case.pooled, np.nan, np.float32)), guarded(np.full(case.pooled, np.nan, np.float32))
+    norm = (gain.at, shift.at) if case.normalised else (0, 0)
+    kernels["glassnet_finish"](stage.ctypes.data, y.at, out.at, chosen.at if case.pool else 0, *norm)
+    out.check()
+    chosen.check()
+    wanted, places = case.chain(y.values, gain.values, shift.values)
+    np.testing.assert_allclose(out.values, wanted, rtol=5e-7, atol=1e-7)
+    if case.pool:
+        np.testing.assert_array_equal(chosen.values.view(np.int32), places)
+    if not case.pool and not case.normalised:  # where the convolution wrote y
+        kernels["glassnet_finish"](stage.ctypes.data, y.at, y.at, 0, 0, 0)
+        np.testing.assert_array_equal(y.values, out.values)
+
+
+def begun(case: Epilogue, guarded: Any) -> tuple[Any, Any, Any, Any]:
+    """dout, out, chosen and y as forward left them."""
+    rng = case.rng
+    y, gain, shift = eighths(rng, case.shape), np.ones(case.shape[2]), eighths(rng, case.shape[2:])
+    out, place = case.chain(y, gain, shift)
+    dout = rng.standard_normal(case.pooled).astype(np.float32)
+    chosen = guarded(place.astype(np.int32).view(np.float32), fence=np.nan)
+    return guarded(dout, fence=np.nan), guarded(out.astype(np.float32), fence=np.nan), chosen, guarded(y, fence=np.nan)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40)
+@given(case=CASES, strides=st.tuples(st.integers(1, 3), st.integers(1, 3)), scatters=st.booleans())
+@example(case=NIELSEN, strides=(1, 1), scatters=False)
+@example(case=STICKS_OUT, strides=(2, 3), scatters=False)
+def test_back(kernels: Any, guarded: Any, kind: str, case: Epilogue, strides: Pair, scatters: bool) -> None:
+    """Into a frame whose pixels lie as far apart as the strides ask, or (`scatters`) side by side."""
+    case = replace(case, kind=kind)
+    down, across = (1, 1) if scatters else strides
+    stage = case.record(dx=0, scatters=int(scatters), stride_y=strides[0], stride_x=strides[1])
+    dout, out, chosen, y = begun(case, guarded)
+    rows, columns, filters = case.shape
+    a, b, c = (eighths(case.rng, (filters,)) for _ in range(3)) if case.normalised else (1.0, 0.0, 0.0)
+    coefficients = guarded(np.stack([a, b, c]) if case.normalised else np.zeros(1, np.float32), fence=np.nan)
+    room = guarded(np.full((max(columns, case.pooled[1]), filters), np.nan, np.float32))
+    framed = guarded(np.full((rows * down, columns * across + 1, filters), -5.5, np.float32))
+    kernels["glassnet_undo"](
+        stage.ctypes.data, dout.at, out.at, chosen.at if case.pool else 0, y.at, coefficients.at * case.normalised, room.at,
+        framed.at, (columns * across + 1) * filters,
+    )  # fmt: skip
+    framed.check()
+    room.check()
+    g = case.spread(case.slopes(dout.values, out.values), chosen.values.view(np.int32))
+    np.testing.assert_allclose(
+        framed.values[::down, : columns * across : across], a * g + b * y.values + c, rtol=1e-6, atol=2e-5
+    )
+    framed.values[::down, : columns * across : across] = -5.5
+    assert (framed.values == -5.5).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=40)
+@given(case=CASES)
+@example(case=NIELSEN)
+@example(case=STICKS_OUT)
+def test_sums_for_the_normalisation(kernels: Any, guarded: Any, kind: str, case: Epilogue) -> None:
+    case = replace(case, kind=kind)
+    stage, filters = case.record(), case.shape[2]
+    dout, out, chosen, y = begun(case, guarded)
+    mean = guarded(eighths(case.rng, (filters,)), fence=np.nan)
+    inverse = guarded((1 + case.rng.random(filters)).astype(np.float32), fence=np.nan)
+    room = guarded(np.full((case.pooled[1], filters), np.nan, np.float32))
+    sums = guarded(np.full((2, filters), np.nan, np.float32))
+    kernels["glassnet_gradient_sums"](
+        stage.ctypes.data, dout.at, out.at, chosen.at if case.pool else 0, y.at, mean.at, inverse.at, room.at, sums.at
+    )
+    sums.check()
+    room.check()
+    g = case.spread(case.slopes(dout.values, out.values), chosen.values.view(np.int32))
+    normal = (y.values.astype(float) - mean.values) * inverse.values
+    sizes = np.stack([np.abs(g).sum(axis=(0, 1)), np.abs(g * normal).sum(axis=(0, 1))])
+    terms = case.pooled[0] * case.pooled[1] + 8
+    # windows that share a pixel may cancel in g, not in the kernel's sums
+    sizes += np.abs(dout.values).sum(axis=(0, 1)) * np.stack([np.ones(filters), np.abs(normal).max(axis=(0, 1))])
+    error = np.abs(sums.values - np.stack([g.sum(axis=(0, 1)), (g * normal).sum(axis=(0, 1))]))
+    assert (error <= terms * np.finfo(np.float32).eps * sizes + 1e-30).all()

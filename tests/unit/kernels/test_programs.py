@@ -1,0 +1,207 @@
+"""Small networks of pictures and sequences: steps on the kernels against those in float64 NumPy, and the threads' bits."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassnet.execution import CompiledTrainer, Forward, ReferenceTrainer, use_kernels
+from glassnet.kernels.sizes import COLUMNS, LANES, ROWS
+from glassnet.layers import (
+    GRU,
+    LSTM,
+    AveragePool2D,
+    BatchNorm,
+    Concatenate,
+    Conv2D,
+    Dense,
+    Flatten,
+    GlobalAveragePool2D,
+    GlobalMaxPool2D,
+    Layer,
+    LayerNorm,
+    LeakyReLU,
+    MaxPool2D,
+    Pixels,
+    ReLU,
+    Residual,
+    Sigmoid,
+    SimpleRNN,
+    Swish,
+    Tanh,
+)
+from glassnet.losses import SoftmaxCrossEntropy
+from glassnet.network import Network
+from glassnet.optimizers import SGD
+
+Array = np.ndarray[Any, Any]
+RATE, CLASSES = 0.02, 3
+PLAIN, MOMENTUM = SGD(RATE), SGD(RATE, momentum=0.5)
+
+
+def make(layers: Sequence[Layer], shape: tuple[int, ...], seed: int = 3) -> Network:
+    """A network whose biases and normalisations are not where they start."""
+    rng = np.random.default_rng(seed)
+    net = Network([*copy.deepcopy(layers), Dense(CLASSES)], input_shape=shape, loss=SoftmaxCrossEntropy(), seed=seed)
+    net.flat[...] += (0.05 * rng.standard_normal(net.flat.size)).astype(np.float32)
+    assert use_kernels(net)
+    return net
+
+
+def draw(shape: tuple[int, ...], count: int, *, is_bytes: bool = False, seed: int = 0) -> Array:
+    rng = np.random.default_rng(seed)
+    if is_bytes:
+        return rng.integers(0, 256, (count, *shape), dtype=np.uint8)
+    return rng.standard_normal((count, *shape)).astype(np.float32)
+
+
+def train(trainer: Any, count: int, batch: int) -> None:
+    steps = -(-count // batch)
+    trainer.begin_epoch(np.random.default_rng(8).permutation(count), np.full(steps, RATE), np.random.default_rng(9))
+    trainer.run(0, steps, 0)
+
+
+def check(net: Network, x: Array, batch: int, threads: int, optimizer: SGD) -> None:
+    """Outputs, costs, weights and running statistics of an epoch, the last mini-batch a small one."""
+    labels, exact = np.arange(len(x)) % CLASSES, net.astype("float64")
+    rows, exact_rows = net.rows(x), exact.rows(x)
+    found, wanted = Forward(net, threads).outputs(rows, "raw")[0], Forward(exact).outputs(exact_rows, "raw")[0]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * max(1.0, np.abs(wanted).max()))
+    options: dict[str, Any] = {"batch_size": batch, "optimizer": optimizer, "weights": None, "threads": threads}
+    ours, theirs = CompiledTrainer(net, rows, labels, **options), ReferenceTrainer(exact, exact_rows, labels, **options)
+    before = exact.state.copy()
+    for trainer in (ours, theirs):
+        train(trainer, len(x), batch)
+    np.testing.assert_allclose(ours.costs, theirs.costs, rtol=2e-5, atol=5e-6 * max(1.0, theirs.costs.max()))
+    for slot in (*net.slots, *net.running_slots):
+        part = slice(slot.offset, slot.offset + slot.size)
+        moved = np.linalg.norm(exact.state[part] - before[part])
+        error = np.linalg.norm(net.state[part] - exact.state[part])
+        assert error <= 2e-4 * moved + 1e-6 * np.linalg.norm(exact.state[part]) + 1e-7, slot.name
+
+
+def thrice(filters: int) -> list[Layer]:
+    return [Conv2D(filters, 3, padding="same", use_bias=False), BatchNorm(), ReLU()]
+
+
+STAGES: dict[str, tuple[list[Layer], tuple[int, int, int]]] = {
+    "valid": ([Conv2D(4, 3), Conv2D(5, 3), Flatten()], (9, 8, 1)),
+    "same": ([Conv2D(4, 3, padding="same"), Conv2D(35, 3, padding="same"), Conv2D(4, 2, padding="same")], (9, 18, 3)),
+    "a row": ([Conv2D(5, (1, 3), padding="same"), Tanh(), Conv2D(3, (1, 2))], (1, 17, 2)),
+    "a column": ([Conv2D(5, (3, 1), padding="same"), Tanh(), Conv2D(3, (2, 1))], (17, 1, 2)),
+    "a point": ([Conv2D(COLUMNS + 1, 1), Sigmoid(), Conv2D(1, 1)], (1, 1, 1)),
+    "many channels": ([Conv2D(2 * COLUMNS + 1, 3), ReLU(), Conv2D(LANES + 1, 3, padding="same")], (5, 6, LANES + 3)),
+    "strides": ([Conv2D(4, 3, strides=2, padding="same"), Conv2D(5, 3, strides=(2, 1))], (11, 12, 3)),
+    "wide strides": ([Conv2D(4, 5, strides=3), Conv2D(5, 2, strides=2, padding="same")], (23, 20, 3)),
+    "pooled": ([Conv2D(20, 5), ReLU(), MaxPool2D(2), Conv2D(9, 3), ReLU(), MaxPool2D(2)], (18, 19, 1)),
+    "overlapping": ([Conv2D(4, 3), MaxPool2D(3, strides=2, padding="same"), Tanh(), Conv2D(4, 2), Sigmoid()], (9, 10, 3)),
+    "normalised": ([Conv2D(4, 3), BatchNorm()], (9, 10, 3)),
+    "dense, normalised": ([Flatten(), Dense(7), BatchNorm(), LeakyReLU(0.1)], (9, 10, 3)),
+    "normalised first": ([BatchNorm(), Tanh()], (5, 4, 3)),
+    "pooled first": ([MaxPool2D(2), AveragePool2D(2)], (9, 10, 3)),
+    "vgg": ([*thrice(8), *thrice(8), MaxPool2D(2), *thrice(17), GlobalMaxPool2D()], (12, 12, 1)),
+    "means": ([Conv2D(4, 3), AveragePool2D((3, 2), strides=2, padding="same"), Swish(), GlobalAveragePool2D()], (9, 10, 3)),
+    "residual": (
+        [
+            Conv2D(4, 3, padding="same"),
+            Residual([Tanh(), Conv2D(4, 3, padding="same"), BatchNorm()]),
+            Residual([BatchNorm(), ReLU(), Conv2D(6, 3, strides=2, padding="same")]),
+            GlobalAveragePool2D(),
+        ],
+        (9, 10, 3),
+    ),
+    "branches": ([Concatenate([[Conv2D(4, 3, padding="same")], [Conv2D(5, 1), ReLU()], []]), LayerNorm()], (9, 10, 3)),
+}
+FLAT: dict[str, tuple[list[Layer], tuple[int, ...]]] = {
+    name: (layers if isinstance(layers[-1], (GlobalMaxPool2D, GlobalAveragePool2D)) else [*layers, Flatten()], shape)
+    for name, (layers, shape) in STAGES.items()
+}
+each_network = pytest.mark.parametrize("name", FLAT)
+
+
+@each_network
+@pytest.mark.parametrize("optimizer", [PLAIN, MOMENTUM], ids=["plain", "momentum"])
+def test_networks_of_pictures(name: str, optimizer: SGD) -> None:
+    layers, shape = FLAT[name]
+    check(make(layers, shape), draw(shape, 23), 9, 2, optimizer)
+
+
+@pytest.mark.parametrize("name", ["pooled", "vgg", "residual"])
+def test_networks_of_bytes(name: str) -> None:
+    layers, shape = FLAT[name]
+    check(make([Pixels(), *layers], shape), draw(shape, 13, is_bytes=True), 13, 1, PLAIN)
+
+
+@pytest.mark.parametrize("optimizer", [PLAIN, MOMENTUM], ids=["plain", "momentum"])
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        *FLAT.values(),
+        ([LSTM(7, return_sequences=True), LSTM(20)], (6, 5)),
+        ([GRU(7, return_sequences=True), LayerNorm(), GRU(9)], (6, 5)),
+        ([SimpleRNN(7, return_sequences=True), SimpleRNN(9, activation="relu")], (6, 5)),
+    ],
+    ids=[*FLAT, "lstm", "gru", "rnn"],
+)
+def test_the_number_of_threads_changes_no_bit(layers: list[Layer], shape: tuple[int, ...], optimizer: SGD) -> None:
+    found = []
+    for threads in (1, 2, 3):
+        net, x = make(layers, shape), draw(shape, 19)
+        trainer = CompiledTrainer(
+            net, net.rows(x), np.arange(19) % CLASSES, batch_size=8, optimizer=optimizer, weights=None, threads=threads
+        )
+        before = net.state.copy()
+        train(trainer, 19, 8)
+        assert not np.array_equal(net.state, before)
+        found.append(
+            (net.state.tobytes(), trainer.costs.tobytes(), Forward(net, threads).outputs(net.rows(x), "raw")[0].tobytes())
+        )
+    assert found[0] == found[1] == found[2]
+
+
+@settings(max_examples=60)
+@given(
+    kind=st.sampled_from([SimpleRNN, LSTM, GRU]),
+    sequences=st.booleans(),
+    stacked=st.booleans(),
+    steps=st.sampled_from([1, 2, 3, 5, 11]),
+    width=st.sampled_from([1, 2, 7, LANES, LANES + 1]),
+    units=st.sampled_from([1, 2, 5, LANES - 1, LANES, COLUMNS + 1]),
+    count=st.sampled_from([1, 2, ROWS, ROWS + 1, 31]),
+    batch=st.sampled_from([1, 3, ROWS, ROWS + 1]),
+    threads=st.integers(1, 3),
+    optimizer=st.sampled_from([PLAIN, MOMENTUM]),
+    is_bytes=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_sequences(
+    kind: type[SimpleRNN] | type[LSTM] | type[GRU], sequences: bool, stacked: bool, steps: int, width: int, units: int,
+    count: int, batch: int, threads: int, optimizer: SGD, is_bytes: bool, seed: int,
+) -> None:  # fmt: skip
+    """One layer, or two of which the first gives all its states."""
+    first: list[Layer] = [GRU(3, return_sequences=True)] if stacked else []
+    layers: list[Layer] = [Pixels(), *first, kind(units, return_sequences=sequences)]
+    net = make([*layers, Flatten()] if sequences else layers, (steps, width), seed)
+    check(net, draw((steps, width), count, is_bytes=is_bytes, seed=seed), min(batch, count), threads, optimizer)
+
+
+@settings(max_examples=40)
+@given(
+    shape=st.lists(st.sampled_from([1, 2, 3, 5, LANES, LANES + 1, 31]), min_size=1, max_size=2).map(tuple),
+    count=st.sampled_from([1, 5, 17]),
+    threads=st.integers(1, 3),
+    optimizer=st.sampled_from([PLAIN, MOMENTUM]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_layer_norm(shape: tuple[int, ...], count: int, threads: int, optimizer: SGD, seed: int) -> None:
+    """Rows of one number are all mean: they normalise to 0; rows of two differ enough that no error is blown up."""
+    x = draw(shape, count, seed=seed)
+    x[..., 0] += 2
+    flat: list[Layer] = [Flatten()] if len(shape) > 1 else []
+    check(make([LayerNorm(epsilon=1e-2), *flat], shape, seed), x, min(4, count), threads, optimizer)
