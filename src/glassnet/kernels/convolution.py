@@ -14,6 +14,7 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, int64, void
 
+from glassnet.kernels.channels import channel_sum
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import bytes_at, floats_at
 from glassnet.kernels.sizes import COLUMNS, GIVEN, LANES, ROWS
@@ -142,10 +143,7 @@ def pixel_sums(dy, dy_line, dy_row, height, width, filters, total_at, fresh):
         for f in range(filters):
             total[f] = F(0)
     for i in range(height):
-        for j in range(width):
-            values = floats_at(dy + 4 * (i * dy_line + j * dy_row), filters)
-            for f in range(filters):
-                total[f] += values[f]
+        channel_sum(width, dy_row, filters, dy + 4 * i * dy_line, dy, dy, total_at)
 
 
 __all__ = ["ADD", "SET", "convolve", "convolve_weights", "pixel_sums", "scatter_back", "spread", "turn_weights"]

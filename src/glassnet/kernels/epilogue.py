@@ -13,9 +13,20 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, void
 
+from glassnet.kernels.channels import (
+    blend,
+    channel_sum,
+    largest,
+    largest_normalised,
+    picked_product,
+    products_about,
+    scale_shift,
+    unpool,
+    unpool_scaled,
+)
 from glassnet.kernels.elementwise import sigmoid, tanh
 from glassnet.kernels.jit import compiled, outlined
-from glassnet.kernels.memory import floats_at, int32_at
+from glassnet.kernels.memory import floats_at
 from glassnet.kernels.operations import LEAKY_RELU, RELU, SIGMOID, TANH
 from glassnet.kernels.stage_at import stage_at_address
 
@@ -60,48 +71,34 @@ def _times_slope(kind, dout, out, g, slope):
 
 
 @compiled
-def _normalise(y_at, out_at, pixels, filters, gain, shift):
-    for i in range(pixels):
-        y, out = floats_at(y_at + 4 * i * filters, filters), floats_at(out_at + 4 * i * filters, filters)
-        for f in range(filters):
-            out[f] = y[f] * gain[f] + shift[f]
+def _window_rows(stage, py):
+    """Of the windows in row `py` of the pooled picture: the first row of y, its end, and how many rows stick out above."""
+    top = py * stage.pool_stride_y - stage.pool_top
+    first = max(0, top)
+    return first, min(stage.out_height, top + stage.pool_height), first - top
+
+
+@compiled
+def _window_columns(stage, px):
+    """The same across."""
+    left = px * stage.pool_stride_x - stage.pool_left
+    first = max(0, left)
+    return first, min(stage.out_width, left + stage.pool_width), first - left
 
 
 @compiled
 def _pool_row(stage, py, y_at, out_at, chosen_at, gain_at, shift_at):
     """The largest of each window in row `py` of the pooled picture, before σ, and which place it has in its window."""
-    filters, width = stage.filters, stage.out_width
-    top, left = py * stage.pool_stride_y - stage.pool_top, -stage.pool_left
-    y0, y1 = max(0, top), min(stage.out_height, top + stage.pool_height)
-    gain, shift = floats_at(gain_at, filters), floats_at(shift_at, filters)
+    filters, width, across = stage.filters, stage.out_width, stage.pool_width
+    y0, y1, above = _window_rows(stage, py)
     for px in range(stage.pooled_width):
-        out = floats_at(out_at + 4 * px * filters, filters)
-        chosen = int32_at(chosen_at + 4 * px * filters, filters)
-        x0, x1 = max(0, left), min(width, left + stage.pool_width)
-        first = True
-        for i in range(y0, y1):
-            for j in range(x0, x1):
-                values = floats_at(y_at + 4 * (i * width + j) * filters, filters)
-                place = np.int32((i - top) * stage.pool_width + j - left)
-                if first and gain_at:
-                    for f in range(filters):
-                        out[f] = values[f] * gain[f] + shift[f]
-                        chosen[f] = place
-                elif first:
-                    for f in range(filters):
-                        out[f] = values[f]
-                        chosen[f] = place
-                elif gain_at:
-                    for f in range(filters):
-                        value = values[f] * gain[f] + shift[f]
-                        chosen[f] = place if value > out[f] else chosen[f]
-                        out[f] = value if value > out[f] else out[f]
-                else:
-                    for f in range(filters):
-                        chosen[f] = place if values[f] > out[f] else chosen[f]
-                        out[f] = values[f] if values[f] > out[f] else out[f]
-                first = False
-        left += stage.pool_stride_x
+        x0, x1, beside = _window_columns(stage, px)
+        y, place, at = y_at + 4 * (y0 * width + x0) * filters, above * across + beside, 4 * px * filters
+        out, chosen, line = out_at + at, chosen_at + at, width * filters
+        if gain_at:
+            largest_normalised(y, line, y1 - y0, x1 - x0, across, place, filters, gain_at, shift_at, out, chosen)
+        else:
+            largest(y, line, y1 - y0, x1 - x0, across, place, filters, gain_at, shift_at, out, chosen)
 
 
 @outlined(void(*[int64] * 6))
@@ -119,8 +116,8 @@ def finish(stage_at, y_at, out_at, chosen_at, gain_at, shift_at):
     for i in range(stage.out_height):
         out = floats_at(out_at + 4 * i * line, line)
         if gain_at:
-            gain, shift = floats_at(gain_at, filters), floats_at(shift_at, filters)
-            _normalise(y_at + 4 * i * line, out_at + 4 * i * line, stage.out_width, filters, gain, shift)
+            y = y_at + 4 * i * line
+            scale_shift(stage.out_width, filters, y, gain_at, shift_at, out_at + 4 * i * line, filters, y, y)
         elif y_at != out_at:
             y = floats_at(y_at + 4 * i * line, line)
             for j in range(line):
@@ -129,25 +126,28 @@ def finish(stage_at, y_at, out_at, chosen_at, gain_at, shift_at):
 
 
 @compiled
-def _scatter_row(stage, py, g_at, chosen_at, dy_at, dy_line, dy_row, a_at):
-    """dy += a·g at the chosen place of each window in row `py` of the pooled picture."""
-    filters, width = stage.filters, stage.out_width
-    top, left = py * stage.pool_stride_y - stage.pool_top, -stage.pool_left
-    y0, y1 = max(0, top), min(stage.out_height, top + stage.pool_height)
-    a = floats_at(a_at, filters)
+def _unpool_row(stage, py, g_at, chosen_at, dy_at, dy_line, dy_row, fresh, a_at):
+    """dy ⊕ a·g at the chosen place of each window in row `py` of the pooled picture; a_at 0: a = 1."""
+    filters, across = stage.filters, stage.pool_width
+    y0, y1, above = _window_rows(stage, py)
     for px in range(stage.pooled_width):
-        g, chosen = floats_at(g_at + 4 * px * filters, filters), int32_at(chosen_at + 4 * px * filters, filters)
-        for i in range(y0, y1):
-            for j in range(max(0, left), min(width, left + stage.pool_width)):
-                dy = floats_at(dy_at + 4 * (i * dy_line + j * dy_row), filters)
-                place = np.int32((i - top) * stage.pool_width + j - left)
-                if a_at:
-                    for f in range(filters):
-                        dy[f] += a[f] * g[f] if chosen[f] == place else _0
-                else:
-                    for f in range(filters):
-                        dy[f] += g[f] if chosen[f] == place else _0
-        left += stage.pool_stride_x
+        x0, x1, beside = _window_columns(stage, px)
+        dy, place, at = dy_at + 4 * (y0 * dy_line + x0 * dy_row), above * across + beside, 4 * px * filters
+        g, chosen, rows, columns = g_at + at, chosen_at + at, y1 - y0, x1 - x0
+        if a_at:
+            unpool_scaled(g, chosen, dy, dy_line, dy_row, rows, columns, across, place, filters, fresh, a_at)
+        else:
+            unpool(g, chosen, dy, dy_line, dy_row, rows, columns, across, place, filters, fresh, g)
+
+
+@compiled
+def _is_tiled(stage):
+    """Whether each pixel of y lies in just one window."""
+    return (
+        stage.pool_height == stage.pool_stride_y and stage.pool_width == stage.pool_stride_x
+        and stage.pool_height * stage.pooled_height == stage.out_height
+        and stage.pool_width * stage.pooled_width == stage.out_width
+    )  # fmt: skip
 
 
 @outlined(void(*[int64] * 9))
@@ -157,44 +157,45 @@ def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_a
     coefficients_at 0: not normalised. What lies between the pixels of dy is left alone.
     """
     stage = stage_at_address(stage_at)
-    filters, slope = stage.filters, F(stage.slope)
+    filters, slope, width = stage.filters, F(stage.slope), stage.out_width
     framed = stage.dx >= 0 and not stage.scatters
     dy_row = filters * stage.stride_x if framed else filters
     step = dy_line * stage.stride_y if framed else dy_line
-    a, b = floats_at(coefficients_at, filters), floats_at(coefficients_at + 4 * filters, filters)
-    c = floats_at(coefficients_at + 8 * filters, filters)
+    a, b, c = coefficients_at, coefficients_at + 4 * filters, coefficients_at + 8 * filters
     if stage.pool_height:
-        for i in range(stage.out_height):
-            for j in range(stage.out_width):
-                dy = floats_at(dy_at + 4 * (i * step + j * dy_row), filters)
-                if coefficients_at:
-                    y = floats_at(y_at + 4 * (i * stage.out_width + j) * filters, filters)
+        fresh = int64(not coefficients_at and _is_tiled(stage))
+        for i in range(0 if fresh else stage.out_height):
+            y, dy = y_at + 4 * i * width * filters, dy_at + 4 * i * step
+            if coefficients_at:
+                scale_shift(width, filters, y, b, c, dy, dy_row, y, y)
+            else:
+                for j in range(width):
+                    pixel = floats_at(dy + 4 * j * dy_row, filters)
                     for f in range(filters):
-                        dy[f] = b[f] * y[f] + c[f]
-                else:
-                    for f in range(filters):
-                        dy[f] = _0
+                        pixel[f] = _0
         line = stage.pooled_width * filters
         g = floats_at(g_at, line)
         for py in range(stage.pooled_height):
             at = 4 * py * line
             _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
-            _scatter_row(stage, py, g_at, chosen_at + at, dy_at, step, dy_row, coefficients_at)
+            _unpool_row(stage, py, g_at, chosen_at + at, dy_at, step, dy_row, fresh, a)
         return
-    line = stage.out_width * filters
+    line = width * filters
     g = floats_at(g_at, line)
     for i in range(stage.out_height):
-        at = 4 * i * line
+        at, dy = 4 * i * line, dy_at + 4 * i * step
+        if not coefficients_at and dy_row == filters:
+            here = floats_at(dy, line)
+            _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), here, slope)
+            continue
         _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
-        for j in range(stage.out_width):
-            dy, here = floats_at(dy_at + 4 * (i * step + j * dy_row), filters), floats_at(g_at + 4 * j * filters, filters)
-            if coefficients_at:
-                y = floats_at(y_at + at + 4 * j * filters, filters)
-                for f in range(filters):
-                    dy[f] = a[f] * here[f] + b[f] * y[f] + c[f]
-            else:
-                for f in range(filters):
-                    dy[f] = here[f]
+        if coefficients_at:
+            blend(width, filters, y_at + at, b, c, dy, dy_row, g_at, a)
+            continue
+        for j in range(width):
+            pixel, here = floats_at(dy + 4 * j * dy_row, filters), floats_at(g_at + 4 * j * filters, filters)
+            for f in range(filters):
+                pixel[f] = here[f]
 
 
 @outlined(void(*[int64] * 9))
@@ -202,33 +203,29 @@ def gradient_sums(stage_at, dout_at, out_at, chosen_at, y_at, mean_at, inverse_a
     """Σ g and Σ g·(y − mean)·inverse over one picture, for each channel."""
     stage = stage_at_address(stage_at)
     filters, width, slope = stage.filters, stage.out_width, F(stage.slope)
-    mean, inverse = floats_at(mean_at, filters), floats_at(inverse_at, filters)
-    plain, scaled = floats_at(sums_at, filters), floats_at(sums_at + 4 * filters, filters)
+    plain_at, along_at = sums_at, sums_at + 4 * filters
+    plain, along, inverse = floats_at(plain_at, filters), floats_at(along_at, filters), floats_at(inverse_at, filters)
     for f in range(filters):
         plain[f] = _0
-        scaled[f] = _0
+        along[f] = _0
     pooled = stage.pool_height > 0
     height_out, width_out = (stage.pooled_height, stage.pooled_width) if pooled else (stage.out_height, width)
     line = width_out * filters
-    g_row = floats_at(g_at, line)
+    g = floats_at(g_at, line)
     for i in range(height_out):
         at = 4 * i * line
-        _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g_row, slope)
-        top, left = i * stage.pool_stride_y - stage.pool_top, -stage.pool_left
+        _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
+        channel_sum(width_out, filters, filters, g_at, g_at, g_at, plain_at)
+        if not pooled:
+            products_about(width, filters, filters, y_at + at, mean_at, g_at, along_at)
+            continue
+        y0, y1, above = _window_rows(stage, i)
         for j in range(width_out):
-            g = floats_at(g_at + 4 * j * filters, filters)
-            for f in range(filters):
-                plain[f] += g[f]
-            if not pooled:
-                y = floats_at(y_at + at + 4 * j * filters, filters)
-                for f in range(filters):
-                    scaled[f] += g[f] * (y[f] - mean[f]) * inverse[f]
-                continue
-            chosen = int32_at(chosen_at + at + 4 * j * filters, filters)
-            for row in range(max(0, top), min(stage.out_height, top + stage.pool_height)):
-                for column in range(max(0, left), min(width, left + stage.pool_width)):
-                    y = floats_at(y_at + 4 * (row * width + column) * filters, filters)
-                    place = np.int32((row - top) * stage.pool_width + column - left)
-                    for f in range(filters):
-                        scaled[f] += g[f] * (y[f] - mean[f]) * inverse[f] if chosen[f] == place else _0
-            left += stage.pool_stride_x
+            x0, x1, beside = _window_columns(stage, j)
+            y, place, here = y_at + 4 * (y0 * width + x0) * filters, above * stage.pool_width + beside, 4 * j * filters
+            picked_product(
+                g_at + here, chosen_at + at + here, y, width * filters, y1 - y0, x1 - x0, stage.pool_width, place, filters,
+                mean_at, along_at,
+            )  # fmt: skip
+    for f in range(filters):
+        along[f] *= inverse[f]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from glassnet.kernels.channels import channel_sum, squares_about
 from glassnet.kernels.jit import compiled
 from glassnet.kernels.memory import floats_at
 
@@ -25,17 +26,10 @@ def picture_statistics(y_at, pixels, filters, found_at):
     for f in range(filters):
         mean[f] = _0
         squares[f] = _0
-    for i in range(pixels):
-        y = floats_at(y_at + 4 * i * filters, filters)
-        for f in range(filters):
-            mean[f] += y[f]
+    channel_sum(pixels, filters, filters, y_at, y_at, y_at, found_at)
     for f in range(filters):
         mean[f] *= F(1.0 / pixels)
-    for i in range(pixels):
-        y = floats_at(y_at + 4 * i * filters, filters)
-        for f in range(filters):
-            away = y[f] - mean[f]
-            squares[f] += away * away
+    squares_about(pixels, filters, filters, y_at, found_at, y_at, found_at + 4 * filters)
 
 
 @compiled

@@ -1,0 +1,281 @@
+"""Loops over the pixels of a picture in NHWC that keep a register of channels at a time, however many channels there are.
+
+LLVM's own vectors of such loops are longer than most pictures have channels. Registers are read whole, also past the last
+channel (buffers carry `PADDING`), and written under a mask.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from glassnet.kernels.simd import I32, I64, VECTOR, ZEROS, Emitter
+from glassnet.kernels.sizes import LANES
+
+INTEGERS = ir.VectorType(I32, LANES)
+CHAINS = 4  # sums at a time, so that one addition need not wait for the other
+Value = ir.Value
+
+
+def _each_register(emit: Emitter, channels: Value, body: Callable[[Value, Value], None]) -> None:
+    """Emit `body(offset in bytes, mask)` for each register that the channels fill."""
+    builder = emit.builder
+    count = builder.sdiv(builder.add(channels, I64(LANES - 1)), I64(LANES))
+    with cgutils.for_range(builder, count, intp=I64) as loop:
+        before = builder.mul(loop.index, I64(LANES))
+        body(builder.mul(before, I64(4)), emit.lanes_before(builder.sub(channels, before), 0))
+
+
+def _variable(builder: ir.IRBuilder, value: Value) -> Value:
+    place = cgutils.alloca_once(builder, value.type)
+    builder.store(value, place)
+    return place
+
+
+def _intrinsic(emit_body: Callable[..., None]) -> Any:
+    """An intrinsic of 64-bit integers, addresses and lengths, without a result, whose code `emit_body` emits."""
+
+    def call(_typing: Any, *arguments: Any) -> Any:
+        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[Value]) -> Value:
+            emit_body(Emitter(builder), *args)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * len(arguments)), codegen
+
+    call.__signature__ = inspect.signature(emit_body)  # type: ignore[attr-defined]  # Numba wants to see them one by one
+    return intrinsic(call)
+
+
+def _window(
+    builder: ir.IRBuilder,
+    at: Value,
+    line: Value,
+    pixel: Value,
+    rows: Value,
+    columns: Value,
+    width: Value,
+    place: Value,
+    body: Callable[[Value, Value], None],
+) -> None:
+    """Emit `body(address, place as a register of integers)` for each pixel of a window; distances in floats."""
+    with cgutils.for_range(builder, rows, intp=I64) as row:
+        first = builder.add(at, builder.mul(row.index, builder.mul(line, I64(4))))
+        number = builder.add(place, builder.mul(row.index, width))
+        with cgutils.for_range(builder, columns, intp=I64) as column:
+            address = builder.add(first, builder.mul(column.index, builder.mul(pixel, I64(4))))
+            here = builder.trunc(builder.add(number, column.index), I32)
+            body(address, Emitter(builder).splat(here, INTEGERS))
+
+
+def _make_largest(normalised: bool) -> Any:
+    def emit_body(
+        emit: Emitter,
+        y: Value,
+        line: Value,
+        rows: Value,
+        columns: Value,
+        width: Value,
+        place: Value,
+        channels: Value,
+        gain: Value,
+        shift: Value,
+        out: Value,
+        chosen: Value,
+    ) -> None:
+        builder = emit.builder
+
+        def register(offset: Value, mask: Value) -> None:
+            factor, term = (emit.load(builder.add(at, offset)) for at in (gain, shift)) if normalised else (None, None)
+
+            def value_at(address: Value) -> Value:
+                value = emit.load(address)
+                return emit.multiply_add(value, factor, term) if normalised else value
+
+            first = builder.add(y, offset)
+            best = _variable(builder, value_at(first))
+            where = _variable(builder, emit.splat(builder.trunc(place, I32), INTEGERS))
+
+            def pixel(address: Value, here: Value) -> None:
+                value = value_at(address)
+                above = builder.fcmp_ordered(">", value, builder.load(best))
+                builder.store(builder.select(above, value, builder.load(best)), best)
+                builder.store(builder.select(above, here, builder.load(where)), where)
+
+            _window(builder, first, line, channels, rows, columns, width, place, pixel)
+            emit.store_masked(builder.load(best), builder.add(out, offset), mask)
+            emit.store_masked(builder.bitcast(builder.load(where), VECTOR), builder.add(chosen, offset), mask)
+
+        _each_register(emit, channels, register)
+
+    return _intrinsic(emit_body)
+
+
+def _make_unpool(normalised: bool) -> Any:
+    def emit_body(
+        emit: Emitter,
+        g: Value,
+        chosen: Value,
+        dy: Value,
+        line: Value,
+        pixel: Value,
+        rows: Value,
+        columns: Value,
+        width: Value,
+        place: Value,
+        channels: Value,
+        fresh: Value,
+        a: Value,
+    ) -> None:
+        builder = emit.builder
+        is_fresh = builder.icmp_signed("!=", fresh, I64(0))
+
+        def register(offset: Value, mask: Value) -> None:
+            gradient = emit.load(builder.add(g, offset))
+            where = builder.bitcast(emit.load(builder.add(chosen, offset)), INTEGERS)
+            if normalised:
+                gradient = builder.fmul(gradient, emit.load(builder.add(a, offset)))
+
+            def share(address: Value, here: Value) -> None:
+                value = builder.select(builder.icmp_signed("==", where, here), gradient, ZEROS)
+                before = builder.select(is_fresh, ZEROS, emit.load(address))
+                emit.store_masked(builder.fadd(value, before), address, mask)
+
+            _window(builder, builder.add(dy, offset), line, pixel, rows, columns, width, place, share)
+
+        _each_register(emit, channels, register)
+
+    return _intrinsic(emit_body)
+
+
+def _emit_picked(
+    emit: Emitter,
+    g: Value,
+    chosen: Value,
+    y: Value,
+    line: Value,
+    rows: Value,
+    columns: Value,
+    width: Value,
+    place: Value,
+    channels: Value,
+    mean: Value,
+    total: Value,
+) -> None:
+    builder = emit.builder
+
+    def register(offset: Value, mask: Value) -> None:
+        where = builder.bitcast(emit.load(builder.add(chosen, offset)), INTEGERS)
+        picked = _variable(builder, ZEROS)
+
+        def look(address: Value, here: Value) -> None:
+            value = builder.select(builder.icmp_signed("==", where, here), emit.load(address), builder.load(picked))
+            builder.store(value, picked)
+
+        _window(builder, builder.add(y, offset), line, channels, rows, columns, width, place, look)
+        away = builder.fsub(builder.load(picked), emit.load(builder.add(mean, offset)))
+        sums = builder.add(total, offset)
+        emit.store_masked(emit.multiply_add(emit.load(builder.add(g, offset)), away, emit.load(sums)), sums, mask)
+
+    _each_register(emit, channels, register)
+
+
+def _each_pixel(emit: Emitter, pixels: Value, body: Callable[[Value, int], None]) -> None:
+    """Emit `body(number of the pixel, which of CHAINS)` for all pixels, CHAINS of them a turn."""
+    builder = emit.builder
+    turns = builder.sdiv(pixels, I64(CHAINS))
+    with cgutils.for_range(builder, turns, intp=I64) as loop:
+        first = builder.mul(loop.index, I64(CHAINS))
+        for chain in range(CHAINS):
+            body(builder.add(first, I64(chain)), chain)
+    done = builder.mul(turns, I64(CHAINS))
+    with cgutils.for_range(builder, builder.sub(pixels, done), intp=I64) as loop:
+        body(builder.add(done, loop.index), 0)
+
+
+def _make_sum(about: bool, weighted: bool) -> Any:
+    """total += Σ y; `about`: Σ (y − mean)²; `weighted`: Σ g·(y − mean)."""
+
+    def emit_body(
+        emit: Emitter, pixels: Value, pixel: Value, channels: Value, y: Value, mean: Value, g: Value, total: Value
+    ) -> None:
+        builder = emit.builder
+        step = builder.mul(pixel, I64(4))
+
+        def register(offset: Value, mask: Value) -> None:
+            sums = [_variable(builder, ZEROS) for _ in range(CHAINS)]
+            middle = emit.load(builder.add(mean, offset)) if about or weighted else None
+
+            def add(number: Value, chain: int) -> None:
+                at = builder.add(builder.mul(number, step), offset)
+                value, before = emit.load(builder.add(y, at)), builder.load(sums[chain])
+                if middle is None:
+                    builder.store(builder.fadd(before, value), sums[chain])
+                    return
+                away = builder.fsub(value, middle)
+                factor = emit.load(builder.add(g, at)) if weighted else away
+                builder.store(emit.multiply_add(factor, away, before), sums[chain])
+
+            _each_pixel(emit, pixels, add)
+            place = builder.add(total, offset)
+            value = emit.load(place)
+            for chain in sums:
+                value = builder.fadd(value, builder.load(chain))
+            emit.store_masked(value, place, mask)
+
+        _each_register(emit, channels, register)
+
+    return _intrinsic(emit_body)
+
+
+def _make_blend(two: bool) -> Any:
+    """out = y·gain + shift; `two`: out = g·a + y·gain + shift."""
+
+    def emit_body(
+        emit: Emitter,
+        pixels: Value,
+        channels: Value,
+        y: Value,
+        gain: Value,
+        shift: Value,
+        out: Value,
+        out_pixel: Value,
+        g: Value,
+        a: Value,
+    ) -> None:
+        builder = emit.builder
+
+        def register(offset: Value, mask: Value) -> None:
+            factor, term = emit.load(builder.add(gain, offset)), emit.load(builder.add(shift, offset))
+            share = emit.load(builder.add(a, offset)) if two else None
+
+            def blend(number: Value, _chain: int) -> None:
+                at = builder.add(builder.mul(number, builder.mul(channels, I64(4))), offset)
+                value = emit.multiply_add(emit.load(builder.add(y, at)), factor, term)
+                if share is not None:
+                    value = emit.multiply_add(emit.load(builder.add(g, at)), share, value)
+                target = builder.add(out, builder.add(builder.mul(number, builder.mul(out_pixel, I64(4))), offset))
+                emit.store_masked(value, target, mask)
+
+            _each_pixel(emit, pixels, blend)
+
+        _each_register(emit, channels, register)
+
+    return _intrinsic(emit_body)
+
+
+# The largest of a window, and its place: (y, line, rows, columns, width, place, channels, gain, shift, out, chosen). `place` is
+# the number of the first pixel, which grows by 1 along a row and by `width` from row to row; distances in floats.
+largest, largest_normalised = _make_largest(False), _make_largest(True)
+# dy ⊕ g (· a) where the place is the chosen one: (g, chosen, dy, line, pixel, rows, columns, width, place, channels, fresh, a).
+unpool, unpool_scaled = _make_unpool(False), _make_unpool(True)
+# total += g·(y − mean), y at the chosen place: (g, chosen, y, line, rows, columns, width, place, channels, mean, total).
+picked_product = _intrinsic(_emit_picked)
+# total += Σ y, Σ (y − mean)², Σ g·(y − mean): (pixels, pixel, channels, y, mean, g, total).
+channel_sum, squares_about, products_about = _make_sum(False, False), _make_sum(True, False), _make_sum(False, True)
+# out = y·gain + shift, out = g·a + y·gain + shift: (pixels, channels, y, gain, shift, out, out_pixel, g, a).
+scale_shift, blend = _make_blend(False), _make_blend(True)
