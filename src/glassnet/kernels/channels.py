@@ -19,10 +19,9 @@ from glassnet.kernels.sizes import LANES
 
 INTEGERS = ir.VectorType(I32, LANES)
 CHAINS = 4  # sums at a time, so that one addition need not wait for the other
-Value = ir.Value
 
 
-def _each_register(emit: Emitter, channels: Value, body: Callable[[Value, Value], None]) -> None:
+def _each_register(emit: Emitter, channels: ir.Value, body: Callable[[ir.Value, ir.Value], None]) -> None:
     """Emit `body(offset in bytes, mask)` for each register that the channels fill."""
     builder = emit.builder
     count = builder.sdiv(builder.add(channels, I64(LANES - 1)), I64(LANES))
@@ -31,7 +30,7 @@ def _each_register(emit: Emitter, channels: Value, body: Callable[[Value, Value]
         body(builder.mul(before, I64(4)), emit.lanes_before(builder.sub(channels, before), 0))
 
 
-def _variable(builder: ir.IRBuilder, value: Value) -> Value:
+def _variable(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     place = cgutils.alloca_once(builder, value.type)
     builder.store(value, place)
     return place
@@ -41,7 +40,7 @@ def _intrinsic(emit_body: Callable[..., None]) -> Any:
     """An intrinsic of 64-bit integers, addresses and lengths, without a result, whose code `emit_body` emits."""
 
     def call(_typing: Any, *arguments: Any) -> Any:
-        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[Value]) -> Value:
+        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
             emit_body(Emitter(builder), *args)
             return context.get_dummy_value()
 
@@ -53,14 +52,14 @@ def _intrinsic(emit_body: Callable[..., None]) -> Any:
 
 def _window(
     builder: ir.IRBuilder,
-    at: Value,
-    line: Value,
-    pixel: Value,
-    rows: Value,
-    columns: Value,
-    width: Value,
-    place: Value,
-    body: Callable[[Value, Value], None],
+    at: ir.Value,
+    line: ir.Value,
+    pixel: ir.Value,
+    rows: ir.Value,
+    columns: ir.Value,
+    width: ir.Value,
+    place: ir.Value,
+    body: Callable[[ir.Value, ir.Value], None],
 ) -> None:
     """Emit `body(address, place as a register of integers)` for each pixel of a window; distances in floats."""
     with cgutils.for_range(builder, rows, intp=I64) as row:
@@ -69,38 +68,38 @@ def _window(
         with cgutils.for_range(builder, columns, intp=I64) as column:
             address = builder.add(first, builder.mul(column.index, builder.mul(pixel, I64(4))))
             here = builder.trunc(builder.add(number, column.index), I32)
-            body(address, Emitter(builder).splat(here, INTEGERS))
+            body(address, Emitter(builder).splat(here))
 
 
 def _make_largest(normalised: bool) -> Any:
     def emit_body(
         emit: Emitter,
-        y: Value,
-        line: Value,
-        rows: Value,
-        columns: Value,
-        width: Value,
-        place: Value,
-        channels: Value,
-        gain: Value,
-        shift: Value,
-        out: Value,
-        chosen: Value,
+        y: ir.Value,
+        line: ir.Value,
+        rows: ir.Value,
+        columns: ir.Value,
+        width: ir.Value,
+        place: ir.Value,
+        channels: ir.Value,
+        gain: ir.Value,
+        shift: ir.Value,
+        out: ir.Value,
+        chosen: ir.Value,
     ) -> None:
         builder = emit.builder
 
-        def register(offset: Value, mask: Value) -> None:
+        def register(offset: ir.Value, mask: ir.Value) -> None:
             factor, term = (emit.load(builder.add(at, offset)) for at in (gain, shift)) if normalised else (None, None)
 
-            def value_at(address: Value) -> Value:
+            def value_at(address: ir.Value) -> ir.Value:
                 value = emit.load(address)
                 return emit.multiply_add(value, factor, term) if normalised else value
 
             first = builder.add(y, offset)
             best = _variable(builder, value_at(first))
-            where = _variable(builder, emit.splat(builder.trunc(place, I32), INTEGERS))
+            where = _variable(builder, emit.splat(builder.trunc(place, I32)))
 
-            def pixel(address: Value, here: Value) -> None:
+            def pixel(address: ir.Value, here: ir.Value) -> None:
                 value = value_at(address)
                 above = builder.fcmp_ordered(">", value, builder.load(best))
                 builder.store(builder.select(above, value, builder.load(best)), best)
@@ -118,29 +117,29 @@ def _make_largest(normalised: bool) -> Any:
 def _make_unpool(normalised: bool) -> Any:
     def emit_body(
         emit: Emitter,
-        g: Value,
-        chosen: Value,
-        dy: Value,
-        line: Value,
-        pixel: Value,
-        rows: Value,
-        columns: Value,
-        width: Value,
-        place: Value,
-        channels: Value,
-        fresh: Value,
-        a: Value,
+        g: ir.Value,
+        chosen: ir.Value,
+        dy: ir.Value,
+        line: ir.Value,
+        pixel: ir.Value,
+        rows: ir.Value,
+        columns: ir.Value,
+        width: ir.Value,
+        place: ir.Value,
+        channels: ir.Value,
+        fresh: ir.Value,
+        a: ir.Value,
     ) -> None:
         builder = emit.builder
         is_fresh = builder.icmp_signed("!=", fresh, I64(0))
 
-        def register(offset: Value, mask: Value) -> None:
+        def register(offset: ir.Value, mask: ir.Value) -> None:
             gradient = emit.load(builder.add(g, offset))
             where = builder.bitcast(emit.load(builder.add(chosen, offset)), INTEGERS)
             if normalised:
                 gradient = builder.fmul(gradient, emit.load(builder.add(a, offset)))
 
-            def share(address: Value, here: Value) -> None:
+            def share(address: ir.Value, here: ir.Value) -> None:
                 value = builder.select(builder.icmp_signed("==", where, here), gradient, ZEROS)
                 before = builder.select(is_fresh, ZEROS, emit.load(address))
                 emit.store_masked(builder.fadd(value, before), address, mask)
@@ -154,25 +153,25 @@ def _make_unpool(normalised: bool) -> Any:
 
 def _emit_picked(
     emit: Emitter,
-    g: Value,
-    chosen: Value,
-    y: Value,
-    line: Value,
-    rows: Value,
-    columns: Value,
-    width: Value,
-    place: Value,
-    channels: Value,
-    mean: Value,
-    total: Value,
+    g: ir.Value,
+    chosen: ir.Value,
+    y: ir.Value,
+    line: ir.Value,
+    rows: ir.Value,
+    columns: ir.Value,
+    width: ir.Value,
+    place: ir.Value,
+    channels: ir.Value,
+    mean: ir.Value,
+    total: ir.Value,
 ) -> None:
     builder = emit.builder
 
-    def register(offset: Value, mask: Value) -> None:
+    def register(offset: ir.Value, mask: ir.Value) -> None:
         where = builder.bitcast(emit.load(builder.add(chosen, offset)), INTEGERS)
         picked = _variable(builder, ZEROS)
 
-        def look(address: Value, here: Value) -> None:
+        def look(address: ir.Value, here: ir.Value) -> None:
             value = builder.select(builder.icmp_signed("==", where, here), emit.load(address), builder.load(picked))
             builder.store(value, picked)
 
@@ -184,7 +183,7 @@ def _emit_picked(
     _each_register(emit, channels, register)
 
 
-def _each_pixel(emit: Emitter, pixels: Value, body: Callable[[Value, int], None]) -> None:
+def _each_pixel(emit: Emitter, pixels: ir.Value, body: Callable[[ir.Value, int], None]) -> None:
     """Emit `body(number of the pixel, which of CHAINS)` for all pixels, CHAINS of them a turn."""
     builder = emit.builder
     turns = builder.sdiv(pixels, I64(CHAINS))
@@ -201,16 +200,23 @@ def _make_sum(about: bool, weighted: bool) -> Any:
     """total += Σ y; `about`: Σ (y − mean)²; `weighted`: Σ g·(y − mean)."""
 
     def emit_body(
-        emit: Emitter, pixels: Value, pixel: Value, channels: Value, y: Value, mean: Value, g: Value, total: Value
+        emit: Emitter,
+        pixels: ir.Value,
+        pixel: ir.Value,
+        channels: ir.Value,
+        y: ir.Value,
+        mean: ir.Value,
+        g: ir.Value,
+        total: ir.Value,
     ) -> None:
         builder = emit.builder
         step = builder.mul(pixel, I64(4))
 
-        def register(offset: Value, mask: Value) -> None:
+        def register(offset: ir.Value, mask: ir.Value) -> None:
             sums = [_variable(builder, ZEROS) for _ in range(CHAINS)]
             middle = emit.load(builder.add(mean, offset)) if about or weighted else None
 
-            def add(number: Value, chain: int) -> None:
+            def add(number: ir.Value, chain: int) -> None:
                 at = builder.add(builder.mul(number, step), offset)
                 value, before = emit.load(builder.add(y, at)), builder.load(sums[chain])
                 if middle is None:
@@ -237,23 +243,23 @@ def _make_blend(two: bool) -> Any:
 
     def emit_body(
         emit: Emitter,
-        pixels: Value,
-        channels: Value,
-        y: Value,
-        gain: Value,
-        shift: Value,
-        out: Value,
-        out_pixel: Value,
-        g: Value,
-        a: Value,
+        pixels: ir.Value,
+        channels: ir.Value,
+        y: ir.Value,
+        gain: ir.Value,
+        shift: ir.Value,
+        out: ir.Value,
+        out_pixel: ir.Value,
+        g: ir.Value,
+        a: ir.Value,
     ) -> None:
         builder = emit.builder
 
-        def register(offset: Value, mask: Value) -> None:
+        def register(offset: ir.Value, mask: ir.Value) -> None:
             factor, term = emit.load(builder.add(gain, offset)), emit.load(builder.add(shift, offset))
             share = emit.load(builder.add(a, offset)) if two else None
 
-            def blend(number: Value, _chain: int) -> None:
+            def blend(number: ir.Value, _chain: int) -> None:
                 at = builder.add(builder.mul(number, builder.mul(channels, I64(4))), offset)
                 value = emit.multiply_add(emit.load(builder.add(y, at)), factor, term)
                 if share is not None:
@@ -268,10 +274,10 @@ def _make_blend(two: bool) -> Any:
     return _intrinsic(emit_body)
 
 
-# The largest of a window, and its place: (y, line, rows, columns, width, place, channels, gain, shift, out, chosen). `place` is
-# the number of the first pixel, which grows by 1 along a row and by `width` from row to row; distances in floats.
+# The largest of a window, and its place: (y, line, rows, columns, width, place, channels, gain, shift, out, chosen).
+# `place` is the number of the first pixel; it grows by 1 along a row, by `width` from row to row; distances in floats.
 largest, largest_normalised = _make_largest(False), _make_largest(True)
-# dy ⊕ g (· a) where the place is the chosen one: (g, chosen, dy, line, pixel, rows, columns, width, place, channels, fresh, a).
+# dy ⊕ g (· a) at the chosen place: (g, chosen, dy, line, pixel, rows, columns, width, place, channels, fresh, a).
 unpool, unpool_scaled = _make_unpool(False), _make_unpool(True)
 # total += g·(y − mean), y at the chosen place: (g, chosen, y, line, rows, columns, width, place, channels, mean, total).
 picked_product = _intrinsic(_emit_picked)

@@ -17,12 +17,27 @@ from numba import float32, int64, void
 from glassnet.kernels.channels import channel_sum
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import bytes_at, floats_at
-from glassnet.kernels.sizes import COLUMNS, GIVEN, LANES, ROWS
+from glassnet.kernels.sizes import COLUMNS, GIVEN, HALF, LANES, ROWS
 from glassnet.kernels.stage_at import stage_at_address
-from glassnet.kernels.tile import ADD, SET, adjacent_tile, slim_adjacent_tile, slim_strided_tile, strided_tile
+from glassnet.kernels.tile import (
+    ADD,
+    SET,
+    adjacent_tile,
+    half_adjacent_tile,
+    half_strided_tile,
+    slim_adjacent_tile,
+    slim_strided_tile,
+    strided_tile,
+)
 
 F = np.float32
 BAND = 65536  # floats of x and dy that the sums of the weights' gradients pass over again and again
+
+
+@compiled
+def _width(left):
+    """Columns of the next tile, with `left` to go: whole ones, then what fills single and half registers best."""
+    return LANES if LANES < left <= LANES + HALF else min(COLUMNS, left)
 
 
 @outlined(void(*[int64] * 13))
@@ -30,9 +45,9 @@ def convolve(a, a_line, a_row, stride_y, kernel_height, count, w, filters, bias,
     """y = b + x ∗ W for one picture; `a_line`, `a_row`, `y_line`: distances in floats of rows, pixels and output rows."""
     tiles = (out_width + ROWS - 1) // ROWS
     for i in range(out_height):
-        row = a + 4 * i * stride_y * a_line
-        for j in range(0, filters, COLUMNS):
-            columns = min(COLUMNS, filters - j)
+        row, j = a + 4 * i * stride_y * a_line, 0
+        while j < filters:
+            columns = _width(filters - j)
             for t in range(tiles):
                 x0, x1 = out_width * t // tiles, out_width * (t + 1) // tiles
                 x, target = row + 4 * x0 * a_row, y + 4 * (i * y_line + x0 * filters + j)
@@ -41,11 +56,17 @@ def convolve(a, a_line, a_row, stride_y, kernel_height, count, w, filters, bias,
                         x1 - x0, x, a_line, a_row, 1, kernel_height, count, w + 4 * j, count * filters, filters, bias + 4 * j,
                         target, filters, columns, float32(1), SET, 0,
                     )  # fmt: skip
-                else:
+                elif columns > HALF:
                     slim_strided_tile(
                         x1 - x0, x, a_line, a_row, 1, kernel_height, count, w + 4 * j, count * filters, filters, bias + 4 * j,
                         target, filters, columns, float32(1), SET, 0,
                     )  # fmt: skip
+                else:
+                    half_strided_tile(
+                        x1 - x0, x, a_line, a_row, 1, kernel_height, count, w + 4 * j, count * filters, filters, bias + 4 * j,
+                        target, filters, columns, float32(1), SET, 0,
+                    )  # fmt: skip
+            j += columns
 
 
 @outlined(void(*[int64] * 15))
@@ -59,23 +80,28 @@ def convolve_weights(
         rows = min(step, out_height - i0)
         here = mode if i0 == 0 else ADD
         for ky in range(kernel_height):
-            line = x + 4 * (i0 * stride_y + ky) * x_line
-            for j in range(0, filters, COLUMNS):
-                columns = min(COLUMNS, filters - j)
+            line, j = x + 4 * (i0 * stride_y + ky) * x_line, 0
+            while j < filters:
+                columns, b = _width(filters - j), dy + 4 * (i0 * dy_line + j)
                 for t in range(tiles):
                     r0, r1 = count * t // tiles, count * (t + 1) // tiles
                     target = dw + 4 * ((ky * count + r0) * filters + j)
-                    b = dy + 4 * (i0 * dy_line + j)
                     if columns > LANES:
                         adjacent_tile(
-                            r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row,
-                            zeros, target, filters, columns, float32(1), here, 0,
+                            r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row, zeros,
+                            target, filters, columns, float32(1), here, 0,
+                        )  # fmt: skip
+                    elif columns > HALF:
+                        slim_adjacent_tile(
+                            r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row, zeros,
+                            target, filters, columns, float32(1), here, 0,
                         )  # fmt: skip
                     else:
-                        slim_adjacent_tile(
-                            r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row,
-                            zeros, target, filters, columns, float32(1), here, 0,
+                        half_adjacent_tile(
+                            r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row, zeros,
+                            target, filters, columns, float32(1), here, 0,
                         )  # fmt: skip
+                j += columns
 
 
 @outlined(void(*[int64] * 5))

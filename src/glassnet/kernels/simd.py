@@ -17,16 +17,18 @@ ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
 
 
 class Emitter:
-    """Registers of `LANES` floats, at addresses held in 64-bit integers."""
+    """Registers of `LANES` floats, or of fewer where that is asked for, at addresses held in 64-bit integers."""
 
-    def __init__(self, builder: ir.IRBuilder) -> None:
-        self.builder = builder
+    def __init__(self, builder: ir.IRBuilder, lanes: int = LANES) -> None:
+        self.builder, self.lanes = builder, lanes
+        self.vector, self.mask = ir.VectorType(FLOAT, lanes), ir.VectorType(I1, lanes)
+        self.zeros = ir.Constant(self.vector, [0.0] * lanes)
 
     def _declare(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> ir.Function:
         return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
 
-    def pointer(self, address: ir.Value, kind: ir.Type = VECTOR) -> ir.Value:
-        return self.builder.inttoptr(address, kind.as_pointer())
+    def pointer(self, address: ir.Value, kind: ir.Type | None = None) -> ir.Value:
+        return self.builder.inttoptr(address, (kind or self.vector).as_pointer())
 
     def load(self, address: ir.Value) -> ir.Value:
         return self.builder.load(self.pointer(address), align=4)
@@ -37,23 +39,24 @@ class Emitter:
     def store(self, value: ir.Value, address: ir.Value) -> None:
         self.builder.store(value, self.pointer(address), align=4)
 
-    def splat(self, scalar: ir.Value, lanes: ir.VectorType = VECTOR) -> ir.Value:
-        undefined = ir.Constant(lanes, ir.Undefined)
+    def splat(self, scalar: ir.Value) -> ir.Value:
+        undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         one = self.builder.insert_element(undefined, scalar, I32(0))
-        return self.builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(I32, LANES), [0] * LANES))
+        return self.builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes))
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a·b + c, fused where the machine can."""
-        function = self._declare(f"llvm.fmuladd.v{LANES}f32", VECTOR, [VECTOR] * 3)
+        function = self._declare(f"llvm.fmuladd.v{self.lanes}f32", self.vector, [self.vector] * 3)
         return self.builder.call(function, [a, b, c])
 
     def load_masked(self, address: ir.Value, mask: ir.Value) -> ir.Value:
-        function = self._declare(f"llvm.masked.load.v{LANES}f32.p0", VECTOR, [VECTOR.as_pointer(), I32, MASK, VECTOR])
-        return self.builder.call(function, [self.pointer(address), I32(4), mask, ZEROS])
+        arguments = [self.vector.as_pointer(), I32, self.mask, self.vector]
+        function = self._declare(f"llvm.masked.load.v{self.lanes}f32.p0", self.vector, arguments)
+        return self.builder.call(function, [self.pointer(address), I32(4), mask, self.zeros])
 
     def store_masked(self, value: ir.Value, address: ir.Value, mask: ir.Value) -> None:
-        arguments = [VECTOR, VECTOR.as_pointer(), I32, MASK]
-        function = self._declare(f"llvm.masked.store.v{LANES}f32.p0", ir.VoidType(), arguments)
+        arguments = [self.vector, self.vector.as_pointer(), I32, self.mask]
+        function = self._declare(f"llvm.masked.store.v{self.lanes}f32.p0", ir.VoidType(), arguments)
         self.builder.call(function, [value, self.pointer(address), I32(4), mask])
 
     def prefetch(self, address: ir.Value, *, to_write: bool = False) -> None:
@@ -63,8 +66,8 @@ class Emitter:
 
     def lanes_before(self, limit: ir.Value, first: int) -> ir.Value:
         """The mask of the lanes whose number, counted from `first`, lies before `limit`."""
-        lanes = ir.VectorType(I64, LANES)
-        return self.builder.icmp_signed("<", ir.Constant(lanes, list(range(first, first + LANES))), self.splat(limit, lanes))
+        lanes = ir.VectorType(I64, self.lanes)
+        return self.builder.icmp_signed("<", ir.Constant(lanes, list(range(first, first + self.lanes))), self.splat(limit))
 
     def any(self, mask: ir.Value) -> ir.Value:
         """Whether a lane of the mask is set."""

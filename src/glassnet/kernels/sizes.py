@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 from glassnet.kernels.host import UNIT
 
 LANES, ROWS, VECTORS, COLUMNS = UNIT.lanes, UNIT.tile_rows, UNIT.tile_vectors, UNIT.tile_columns
+HALF = max(1, LANES // 2)
 PADDING = COLUMNS  # floats that may be read, never used, past the end of any matrix
 
 GROUPS = -(-ROWS // LANES)  # registers that one column of a panel spans

@@ -10,7 +10,7 @@ generator below:
 - `strided_tile`: A is read where it lies; `a_row` is the distance of two rows and `g` the batch-reduce index. For a
   convolution in NHWC the groups are the kernel's rows, count = kernel width · channels, a_row = channels; for the gradient of
   its weights the groups are rows of pixels and neighbouring rows of the tile lie side by side (`adjacent_tile`: a_row = 1).
-  `slim_…` are half as wide, for the last few columns.
+  `slim_…` are one register wide and `half_…` half a register, for the last few columns.
 
 ⊕ is `SET` (C = bias + sum) or `ADD` (C = C + alpha · sum). Whole vectors of B and bias are read, also past `columns`: the
 buffers carry `PADDING` spare floats at their end. C is written under a mask. Every element of C is one chain of fused
@@ -28,8 +28,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from glassnet.kernels.simd import FLOAT, I32, I64, VECTOR, ZEROS, Emitter
-from glassnet.kernels.sizes import LANES, ROWS, VECTORS
+from glassnet.kernels.simd import FLOAT, I32, I64, Emitter
+from glassnet.kernels.sizes import HALF, LANES, ROWS, VECTORS
 
 SET, ADD = 0, 1
 LONG = 32  # inner dimensions beyond this give the memory time to bring C in the meantime
@@ -57,15 +57,16 @@ def _emit_tile(
     """
     builder = emit.builder
     grid = [(r, v) for r in range(rows) for v in range(vectors)]
-    vector_bytes = 4 * LANES
-    sums = {place: cgutils.alloca_once(builder, VECTOR) for place in grid}
+    lanes = emit.lanes
+    vector_bytes = 4 * lanes
+    sums = {place: cgutils.alloca_once(builder, emit.vector) for place in grid}
     c_rows = [builder.add(c, builder.mul(c_row, I64(4 * r))) for r in range(rows)]
 
     def c_address(r: int, v: int) -> ir.Value:
         return builder.add(c_rows[r], I64(vector_bytes * v))
 
     for r, v in grid:
-        builder.store(ZEROS, sums[r, v])
+        builder.store(emit.zeros, sums[r, v])
     with builder.if_then(builder.icmp_signed(">", length, I64(LONG))):
         for r, v in grid:
             emit.prefetch(c_address(r, v), to_write=True)
@@ -80,7 +81,7 @@ def _emit_tile(
                 builder.store(emit.multiply_add(a, values[v], builder.load(sums[r, v])), sums[r, v])
 
     walk(step)
-    masks = [emit.lanes_before(columns, LANES * v) for v in range(vectors)]
+    masks = [emit.lanes_before(columns, lanes * v) for v in range(vectors)]
     with builder.if_else(builder.icmp_signed("==", mode, I64(SET))) as (then_set, then_add):
         with then_set:
             start = [emit.load(builder.add(bias, I64(vector_bytes * v))) for v in range(vectors)]
@@ -150,8 +151,8 @@ def packed_tile(
     return signature, codegen
 
 
-def _make_strided_tile(vectors: int, *, adjacent: bool) -> Any:
-    """The strided form for tiles of `vectors` registers a row; `adjacent`: a_row is 1, whatever is given."""
+def _make_strided_tile(vectors: int, *, adjacent: bool, lanes: int = LANES) -> Any:
+    """The strided form for tiles of `vectors` registers of `lanes` a row; `adjacent`: a_row is 1, whatever is given."""
 
     @intrinsic
     def tile(
@@ -180,7 +181,7 @@ def _make_strided_tile(vectors: int, *, adjacent: bool) -> Any:
         def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
             rows, a, a_group, a_row, a_step, groups, count, *rest = args
             b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead = rest
-            emit = Emitter(builder)
+            emit = Emitter(builder, lanes)
 
             def in_bytes(floats: ir.Value) -> ir.Value:
                 return builder.mul(floats, I64(4))
@@ -213,3 +214,4 @@ def _make_strided_tile(vectors: int, *, adjacent: bool) -> Any:
 
 strided_tile, adjacent_tile = (_make_strided_tile(VECTORS, adjacent=adjacent) for adjacent in (False, True))
 slim_strided_tile, slim_adjacent_tile = (_make_strided_tile(1, adjacent=adjacent) for adjacent in (False, True))
+half_strided_tile, half_adjacent_tile = (_make_strided_tile(1, adjacent=adjacent, lanes=HALF) for adjacent in (False, True))
