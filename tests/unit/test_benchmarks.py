@@ -10,15 +10,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glassnet.bench import NAMES, Result, definition, run, table, write_json
+from glassnet import reference
+from glassnet.bench import NAMES, Result, definition, dense, run, table, write_json
 from glassnet.bench.__main__ import main
 from glassnet.bench.client import Worker, WorkerError
+from glassnet.bench.convolution import BATCH, Convolution, Window, quickest
 from glassnet.bench.machine import CAN_PIN, pinned, usable_cpus
 from glassnet.bench.peers import PEERS, Entry, Peer
 from glassnet.bench.pictures import Pictures, synthetic
 from glassnet.bench.results import quantity
 from glassnet.bench.timing import measure, with_ratios
-from glassnet.bench.workloads import WORKLOADS, Workload
+from glassnet.bench.weights import disagreement, load_weights, save_weights
+from glassnet.bench.workloads import WORKLOADS, DenseWorkload, LayeredWorkload, Workload
 from glassnet.errors import InputError
 
 SMALL = {
@@ -27,10 +30,32 @@ SMALL = {
     "cats": replace(WORKLOADS["cats"], sizes=(75, 8, 7, 5, 1), shape=(5, 5, 3), pictures=33, batch=33, rate=0.1),
 }
 
+NORMALISED = ({"type": "Conv2D", "filters": 5, "kernel_size": 3, "padding": "same", "use_bias": False}, "BatchNorm", "ReLU")
+LAYERS = {
+    "nielsen-cnn": (
+        "Pixels", {"type": "Conv2D", "filters": 3, "kernel_size": 3}, "ReLU", {"type": "MaxPool2D", "pool_size": 2},
+        {"type": "Conv2D", "filters": 4, "kernel_size": 2}, "Flatten", {"type": "Dense", "units": 7}, "ReLU",
+        {"type": "Dense", "units": 10},
+    ),
+    "vgg": (
+        "Pixels", *NORMALISED, {"type": "MaxPool2D", "pool_size": 2}, "GlobalAveragePool2D", {"type": "Dense", "units": 10},
+    ),
+    "lstm": ("Pixels", {"type": "LSTM", "units": 6}, {"type": "Dense", "units": 10}),
+}  # fmt: skip
+SMALL_LAYERED = {
+    name: replace(WORKLOADS[name], layers=layers, shape=(9, 8, 1), pictures=48, batch=12, rate=0.1)
+    for name, layers in LAYERS.items()
+}
+
 
 @pytest.fixture(params=SMALL)
-def work(request: pytest.FixtureRequest) -> Workload:
+def work(request: pytest.FixtureRequest) -> DenseWorkload:
     return SMALL[request.param]
+
+
+@pytest.fixture(params=SMALL_LAYERED)
+def layered_work(request: pytest.FixtureRequest) -> LayeredWorkload:
+    return SMALL_LAYERED[request.param]
 
 
 def make(name: str, work: Workload, pictures: Pictures) -> Peer:
@@ -45,7 +70,7 @@ def off(peer: Peer, work: Workload, pictures: Pictures) -> float:
     start, order = definition.initial_weights(work), definition.first_steps(work)
     peer.set_weights(start)
     peer.train(order)
-    return definition.disagreement(start, definition.train(work, start, pictures, order), peer.weights())
+    return disagreement(start, definition.train(work, start, pictures, order), peer.weights())
 
 
 @pytest.mark.parametrize("name", ["ours", "numpy", "sklearn", "torch-eager", "jax-scan"])
@@ -57,6 +82,21 @@ def test_peers_do_the_same_work(name: str, work: Workload) -> None:
     else:
         assert "not comparable" in peer.note
     peer.timed(definition.batch_order(work))
+
+
+@pytest.mark.parametrize("name", ["ours", "torch-net", "torch-net-last"])
+def test_peers_do_the_same_work_in_networks_of_layers(name: str, layered_work: LayeredWorkload) -> None:
+    pictures = synthetic(layered_work)
+    peer = make(name, layered_work, pictures)
+    assert off(peer, layered_work, pictures) < definition.TOLERANCE
+    peer.timed(definition.batch_order(layered_work))
+
+
+@pytest.mark.parametrize("name", ["ours", "torch-net"])
+def test_a_peer_that_does_other_work_is_found_in_networks_of_layers(name: str, layered_work: LayeredWorkload) -> None:
+    pictures = synthetic(layered_work)
+    peer = make(name, replace(layered_work, rate=1.01 * layered_work.rate), pictures)
+    assert off(peer, layered_work, pictures) > definition.TOLERANCE
 
 
 def test_nielsens_algorithm_does_the_same_work() -> None:
@@ -79,7 +119,7 @@ def test_predictions_are_the_same(name: str) -> None:
     answers = np.asarray(make(name, work, pictures).predictor()())
     classes = answers.argmax(axis=1) if answers.ndim == 2 else answers
     flat = pictures.images.reshape(50, -1) / 255.0
-    expected = definition.outputs(work, definition.initial_weights(work), flat)[-1].argmax(axis=1)
+    expected = dense.outputs(work, definition.initial_weights(work), flat)[-1].argmax(axis=1)
     np.testing.assert_array_equal(classes, expected)
 
 
@@ -92,12 +132,12 @@ def test_the_definition_is_the_gradient_of_its_cost(work: Workload) -> None:
 
     def cost(step: float) -> float:
         moved = [(w + step * v, b + step * u) for (w, b), (v, u) in zip(weights, direction, strict=True)]
-        a = definition.outputs(work, moved, x)[-1]
+        a = dense.outputs(work, moved, x)[-1]
         if work.loss == "quadratic":
             return float(0.5 * ((a - y) ** 2).sum())
         return float(-(y * np.log(a) + (1 - y) * np.log(1 - a)).sum())
 
-    found = definition.gradients(work, weights, x, y.astype(np.float64))
+    found = dense.gradients(work, weights, x, y.astype(np.float64))
     projected = sum(float((dw * v).sum() + (db * u).sum()) for (dw, db), (v, u) in zip(found, direction, strict=True))
     assert (cost(1e-6) - cost(-1e-6)) / 2e-6 == pytest.approx(projected, rel=1e-6)
 
@@ -123,7 +163,46 @@ def test_operations_and_units() -> None:
     assert work.flops == 50_000 * (4 * 784 * 30 + 6 * 30 * 10)
     assert WORKLOADS["numerals-100"].flops == 100 * (4 * 4096 * 256 + 6 * 256 * 15)
     assert WORKLOADS["cats"].steps == WORKLOADS["cats"].units == 6
-    assert Workload.from_json(json.loads(json.dumps(work.to_json()))) == work
+    assert WORKLOADS["nielsen-cnn"].flops == 64 * (4 * 24 * 24 * 25 * 20 + 6 * (8 * 8 * 25 * 20 * 40 + 640 * 100 + 100 * 10))
+    assert WORKLOADS["lstm"].flops == 100 * (4 * 28 * (28 + 128) * 512 + 6 * 128 * 10)
+    for work in WORKLOADS.values():
+        assert Workload.from_json(json.loads(json.dumps(work.to_json()))) == work
+        assert work.outputs in (1, 10, 15)
+
+
+def test_weights_come_back_from_their_file(tmp_path: Path) -> None:
+    weights = [tuple(np.full((i + 1, j), 10.0 * i + j) for j in range(1, 4 - i % 2)) for i in range(12)]
+    save_weights(tmp_path / "weights.npz", weights)
+    found = load_weights(tmp_path / "weights.npz")
+    assert [len(layer) for layer in found] == [len(layer) for layer in weights]
+    assert disagreement(weights, weights, found) == 0
+    found[11][0][0] += 1
+    assert disagreement(weights, weights, found) > definition.TOLERANCE
+
+
+@pytest.mark.parametrize(
+    "window", [Window(5, 3, 4), Window(7, 1, 3), Window(6, 2, 17, size=5, padding="valid"), Window(4, 33, 2, size=2)], ids=str
+)
+def test_each_direction_of_a_convolution_is_the_whole_of_it(window: Window) -> None:
+    case = Convolution(window)
+    top, bottom, *_ = case.margins
+    x = case.x[top : case.x.shape[0] - bottom, top : case.x.shape[1] - bottom][None].astype(np.float64)
+    dy, weight = case.dense_dy[None].astype(np.float64), case.weight.astype(np.float64)
+    for call in case.directions.values():
+        call()
+    dx, dweight, _ = reference.conv2d_backward(dy, x, weight, (1, 1), case.margins)
+    y = reference.conv2d(x, weight, None, (1, 1), case.margins)
+    for found, wanted in ((case.y, y), (case.dx, dx), (case.dweight, BATCH * dweight)):
+        np.testing.assert_allclose(found, np.broadcast_to(wanted, found.shape), rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_the_quickest_pass_of_each_direction() -> None:
+    window = Window(4, 2, 3)
+    found = quickest(window, 0.0)
+    assert found.keys() == {"forward", "to data", "to weights"}
+    assert all(seconds > 0 for seconds in found.values())
+    assert window.flops == 64 * 2 * 16 * 9 * 2 * 3
+    assert str(window) == "3×3 2→3 at 4×4"
 
 
 def test_pinning_is_undone() -> None:
@@ -198,7 +277,7 @@ def test_a_missing_peer_says_how_to_install_it() -> None:
 
 
 def test_every_workload_has_known_peers() -> None:
-    assert set(NAMES) >= {*WORKLOADS, "peak", "import", "first-compile", "memory"}
+    assert set(NAMES) >= {*WORKLOADS, "peak", "import", "first-compile", "memory", "convolution"}
     assert {peer for work in WORKLOADS.values() for peer in work.peers} | {"ours"} == set(PEERS)
 
 
@@ -210,15 +289,21 @@ def test_a_worker_answers_and_survives_a_failure(tmp_path: Path) -> None:
         assert worker.ask(do="memory")["mebibytes"] > 1
 
 
-def test_a_workload_is_measured_in_turn(tmp_path: Path) -> None:
-    work = replace(SMALL["nielsen"], peers=("numpy", "nielsen"))
+@pytest.mark.parametrize(
+    ("work", "peers"), [(SMALL["nielsen"], ("numpy", "nielsen")), (SMALL_LAYERED["vgg"], ("torch-net",))]
+)
+def test_a_workload_is_measured_in_turn(tmp_path: Path, work: Workload, peers: tuple[str, ...]) -> None:
+    for peer in peers:
+        if PEERS[peer].needs is not None:
+            pytest.importorskip(PEERS[peer].needs)
+    work = replace(work, peers=peers)
     said: list[str] = []
     rows = measure(work, synthetic(work), tmp_path, threads=1, rounds=2, say=said.append)
-    assert [row.peer for row in rows] == ["ours", "numpy", "nielsen"]
+    assert [row.peer for row in rows] == ["ours", *peers]
     for row in rows:
         assert row.median is not None, row.note
         assert row.rounds == 2
         assert row.disagreement is not None
         assert row.disagreement < definition.TOLERANCE
-    assert [line.rsplit(" ", 1)[1] for line in said[-6:]] == ["ours", "numpy", "nielsen"] * 2
+    assert [line.rsplit(" ", 1)[1] for line in said[-6:]] == ["ours", *peers] * 2
     assert "1 thread; drawn at random" in rows[0].note

@@ -18,6 +18,8 @@ from glassnet.bench.timing import Say, stage, with_ratios
 from glassnet.bench.workloads import TRAINING, WORKLOADS, Workload
 
 GEMM = 2048
+PRODUCTS = (GEMM, 512)
+"""Sizes of products: a large one, and one so short that little else comes between."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,28 @@ def peak(context: Context) -> list[Result]:
             note = f"{work.flops:.3g} useful operations per {work.per}"
             share = 100 * work.flops / row.median / top
             rows.append(Result("peak", f"ours at {work.name}", share, "% of it", rounds=row.rounds, note=note))
+    return rows
+
+
+def convolution(context: Context) -> list[Result]:
+    """Each kernel of a convolution on its own, on one core, as a share of a large product's speed in the same process."""
+    top, reached = 0.0, dict[tuple[str, str], float]()
+    try:
+        with Worker(1, context.scratch) as worker:
+            for number in range(context.rounds):
+                context.say(f"convolution: round {number + 1} of {context.rounds}")
+                for size in PRODUCTS:
+                    top = max(top, 2 * size**3 / worker.ask(do="gemm", size=size, threads=1)["seconds"] / 1e9)
+                for window, directions in worker.ask(do="convolution", seconds=0.02 if context.quick else 0.1).items():
+                    for direction, speed in directions.items():
+                        reached[window, direction] = max(speed, reached.get((window, direction), 0.0))
+    except WorkerError as error:
+        return [Result("convolution", "ours", None, "% of peak", note=str(error))]
+    sizes = " and ".join(f"{size}×{size}" for size in PRODUCTS)
+    rows = [Result("convolution", "sgemm", top, "GFLOP/s", rounds=context.rounds, note=f"NumPy's BLAS, products of {sizes}")]
+    for (window, direction), speed in reached.items():
+        share, note = 100 * speed / top, f"{speed:.0f} GFLOP/s"
+        rows.append(Result("convolution", f"{window}, {direction}", share, "% of peak", rounds=context.rounds, note=note))
     return rows
 
 
@@ -109,16 +133,15 @@ def first_compile(context: Context) -> list[Result]:
 
 
 def memory(context: Context) -> list[Result]:
-    """The most memory a process holds that loads the pictures and trains for one timed call."""
+    """Ours and PyTorch's (a compiler's would be counted with it): the most a process holds that loads the pictures and trains for one timed call."""
     rows: list[Result] = []
     for name in TRAINING:
         work = context.workload(name)
         threads = 1 if work.one_core else context.threads
         folder = context.scratch / f"memory-{name}"
         stage(work, pictures_for(work), folder)
-        found = [
-            _memory_of(peer, work, folder, context, threads, f"memory: {name}, {peer}") for peer in ("ours", "torch-eager")
-        ]
+        eager = [peer for peer in work.peers if PEERS[peer].needs == "torch" and not PEERS[peer].compiles]
+        found = [_memory_of(peer, work, folder, context, threads, f"memory: {name}, {peer}") for peer in ("ours", *eager)]
         rows += with_ratios(found)
     return rows
 
@@ -170,5 +193,6 @@ FIGURES: dict[str, Callable[[Context], list[Result]]] = {
     "import": import_time,
     "first-compile": first_compile,
     "memory": memory,
+    "convolution": convolution,
     "peak": peak,
 }

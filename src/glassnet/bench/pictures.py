@@ -109,7 +109,7 @@ def _from_zip(work: Workload, archive: str, mode: str, label: Labeller) -> Pictu
 def synthetic(work: Workload) -> Pictures:
     """Pictures that cost what the real ones cost: MNIST's and the numerals' share of ink, dense photographs."""
     rng = np.random.default_rng(0)
-    count, outputs = work.pictures, work.sizes[-1]
+    count, outputs = work.pictures, work.outputs
     labels = rng.integers(0, max(outputs, 2), size=count, dtype=np.int64)
     images = rng.integers(1, 256, size=(count, *work.shape), dtype=np.uint8)
     if work.source == "mnist":

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.bench import definition
+from glassnet.bench import definition, dense
 from glassnet.bench.client import Worker, WorkerError
 from glassnet.bench.peers import PEERS
 from glassnet.bench.pictures import Pictures
 from glassnet.bench.results import Result
-from glassnet.bench.workloads import Workload
+from glassnet.bench.weights import save_weights
+from glassnet.bench.workloads import DenseWorkload, Workload
 
 Say = Callable[[str], None]
 
@@ -59,13 +60,12 @@ def stage(work: Workload, pictures: Pictures, folder: Path) -> None:
     folder.mkdir(parents=True)
     start = definition.initial_weights(work)
     pictures.save(folder)
-    definition.save_weights(folder / "start.npz", start)
+    save_weights(folder / "start.npz", start)
     if work.kind == "train":
         expected = definition.train(work, start, pictures, definition.first_steps(work))
-        definition.save_weights(folder / "expected.npz", expected)
-    else:
-        flat = pictures.images.reshape(len(pictures.images), -1) / 255.0
-        np.save(folder / "classes.npy", definition.outputs(work, start, flat)[-1].argmax(axis=1))
+        save_weights(folder / "expected.npz", expected)
+    elif isinstance(work, DenseWorkload):
+        np.save(folder / "classes.npy", dense.classes(work, start, pictures))
 
 
 def measure(work: Workload, pictures: Pictures, scratch: Path, *, threads: int, rounds: int, say: Say) -> list[Result]:

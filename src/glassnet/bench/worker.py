@@ -20,6 +20,7 @@ from glassnet.bench import definition
 from glassnet.bench.machine import peak_memory
 from glassnet.bench.peers import PEERS, Peer
 from glassnet.bench.pictures import Pictures
+from glassnet.bench.weights import disagreement, load_weights
 from glassnet.bench.workloads import Workload
 
 Reply = dict[str, Any]
@@ -31,9 +32,9 @@ class Job:
     def __init__(self, peer: str, workload: dict[str, Any], folder: str, threads: int) -> None:
         self.work = Workload.from_json(workload)
         self.folder = Path(folder)
-        self.start = definition.load_weights(self.folder / "start.npz")
+        self.start = load_weights(self.folder / "start.npz")
         self.entry = PEERS[peer]
-        self.peer: Peer = self.entry.load()(self.work, Pictures.load(self.folder), self.start, threads)
+        self.peer: Peer[Any] = self.entry.load()(self.work, Pictures.load(self.folder), self.start, threads)
         self.limit = _limit_blas(threads)
         if self.work.kind == "train":
             order = definition.batch_order(self.work)
@@ -73,8 +74,8 @@ class Job:
             return None
         self.peer.set_weights(self.start)
         self.peer.train(definition.first_steps(self.work))
-        expected = definition.load_weights(self.folder / "expected.npz")
-        return definition.disagreement(self.start, expected, self.peer.weights())
+        expected = load_weights(self.folder / "expected.npz")
+        return disagreement(self.start, expected, self.peer.weights())
 
 
 def _limit_blas(threads: int) -> object:
@@ -97,6 +98,15 @@ def gemm_seconds(size: int, threads: int) -> float:
     return min(taken)
 
 
+def _convolutions(seconds: float) -> dict[str, Any]:
+    """GFLOP/s by convolution and direction."""
+    module = importlib.import_module("glassnet.bench.convolution")  # which compiles: not for every peer's process
+    return {
+        str(window): {name: window.flops / taken / 1e9 for name, taken in module.quickest(window, seconds).items()}
+        for window in module.WINDOWS
+    }
+
+
 def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]:
     """Do one request."""
     match request.pop("do"):
@@ -111,6 +121,8 @@ def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]
             return {"mebibytes": peak_memory()}, job
         case "gemm":
             return {"seconds": gemm_seconds(**request)}, job
+        case "convolution":
+            return _convolutions(**request), job
         case other:
             raise ValueError(f"Nothing is known of the request {other!r}.")
 

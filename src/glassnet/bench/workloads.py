@@ -1,33 +1,50 @@
-"""What is timed: one dataclass a workload, and the list of them."""
+"""What is timed: a dataclass a workload, of a dense network or of one made of layers, and the list of them."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Order = NDArray[np.int64]
+"""The pictures of each step: (steps, batch)."""
+Description = str | dict[str, Any]
+"""A layer, as recipes write it."""
 
 VECTORISED = ("numpy", "sklearn", "torch-eager", "torch-compiled", "jax-scan")
+LAYOUTS = ("torch-net", "torch-net-last", "torch-net-compiled", "torch-net-last-compiled")
 
 
-@dataclass(frozen=True)
-class Workload:
-    """A dense network, its data, and how much of the work one timed call does."""
+@dataclass(frozen=True, kw_only=True)
+class Workload(ABC):
+    """A network, its data, and how much of the work one timed call does."""
 
     name: str
-    sizes: tuple[int, ...]
     shape: tuple[int, int, int]
     source: Literal["mnist", "numerals", "cats"]
     pictures: int
     batch: int
     rate: float
     peers: tuple[str, ...]
-    hidden: Literal["sigmoid", "relu"] = "sigmoid"
-    loss: Literal["quadratic", "cross-entropy"] = "quadratic"
     kind: Literal["train", "predict"] = "train"
     per: Literal["epoch", "step", "picture", "call"] = "epoch"
     epochs: int = 1
     calls: int = 1
     one_core: bool = False
     quick_pictures: int | None = None
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """How many numbers the network gives for a picture."""
+
+    @property
+    @abstractmethod
+    def multiplications(self) -> list[int]:
+        """With additions: those of each layer that multiplies, for one picture forward."""
 
     @property
     def full_batch(self) -> bool:
@@ -52,27 +69,71 @@ class Workload:
         """Useful floating-point operations in one `per` of training.
 
         A product (m×k)·(k×n) counts 2·m·k·n. Each layer has three (output, weight gradient, input gradient), the
-        first layer two; activations, costs and updates are not counted.
+        first layer two; activations, normalisation, costs and updates are not counted.
         """
-        weights = [fan_in * fan_out for fan_in, fan_out in zip(self.sizes, self.sizes[1:], strict=False)]
-        a_picture = 6 * sum(weights) - 2 * weights[0]
+        each = self.multiplications
+        a_picture = 6 * sum(each) - 2 * each[0]
         return float(a_picture) * self.steps * self.batch / self.units
 
-    def quick(self) -> Workload:
+    def quick(self) -> Self:
         """The same work on fewer pictures, for a first impression."""
         return replace(self, pictures=self.quick_pictures or self.pictures, calls=max(1, self.calls // 10))
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"type": type(self).__name__} | asdict(self)
 
-    @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Workload:
-        values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
-        return cls(**values)
+    @staticmethod
+    def from_json(fields: dict[str, Any]) -> Workload:
+        """The workload of `to_json`."""
+        kinds: dict[str, type[Workload]] = {kind.__name__: kind for kind in (DenseWorkload, LayeredWorkload)}
+        values: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in fields.items() if name != "type"
+        }
+        return kinds[fields["type"]](**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseWorkload(Workload):
+    """Dense layers of `sizes`, all but the last followed by `hidden`; the outputs are sigmoids."""
+
+    sizes: tuple[int, ...]
+    hidden: Literal["sigmoid", "relu"] = "sigmoid"
+    loss: Literal["quadratic", "cross-entropy"] = "quadratic"
+
+    @property
+    def outputs(self) -> int:
+        return self.sizes[-1]
+
+    @property
+    def multiplications(self) -> list[int]:
+        return [fan_in * fan_out for fan_in, fan_out in zip(self.sizes, self.sizes[1:], strict=False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayeredWorkload(Workload):
+    """Layers as recipes describe them, from the pictures' bytes to scores for a softmax and its cross-entropy."""
+
+    layers: tuple[Description, ...]
+
+    @property
+    def outputs(self) -> int:
+        return int(self.network().outputs)
+
+    @property
+    def multiplications(self) -> list[int]:
+        return [count for count in self.network().operations() if count]
+
+    def network(self) -> Any:
+        """The network, in float32."""
+        import glassnet as gn
+        from glassnet.layers import as_layer
+
+        layers = [as_layer(layer, self.name) for layer in self.layers]
+        return gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=self.shape, seed=1)
 
 
 def _nielsen(hidden: int) -> Workload:
-    return Workload(
+    return DenseWorkload(
         name=f"nielsen-{hidden}",
         sizes=(784, hidden, 10),
         shape=(28, 28, 1),
@@ -87,7 +148,7 @@ def _nielsen(hidden: int) -> Workload:
 
 
 def _numerals(batch: int) -> Workload:
-    return Workload(
+    return DenseWorkload(
         name=f"numerals-{batch}",
         sizes=(4096, 256, 15),
         shape=(64, 64, 1),
@@ -103,7 +164,7 @@ def _numerals(batch: int) -> Workload:
     )
 
 
-_CATS = Workload(
+_CATS = DenseWorkload(
     name="cats",
     sizes=(49152, 20, 7, 5, 1),
     shape=(128, 128, 3),
@@ -120,7 +181,7 @@ _CATS = Workload(
 
 
 def _predict(pictures: int, calls: int, name: str, per: Literal["picture", "call"]) -> Workload:
-    return Workload(
+    return DenseWorkload(
         name=name,
         sizes=(784, 30, 10),
         shape=(28, 28, 1),
@@ -136,6 +197,42 @@ def _predict(pictures: int, calls: int, name: str, per: Literal["picture", "call
     )
 
 
+def _pictures(
+    name: str, layers: tuple[Description, ...], batch: int, steps: int, peers: tuple[str, ...] = LAYOUTS
+) -> Workload:
+    """Training of a network of layers on so many mini-batches of MNIST."""
+    return LayeredWorkload(
+        name=name,
+        layers=("Pixels", *layers, {"type": "Dense", "units": 10}),
+        shape=(28, 28, 1),
+        source="mnist",
+        pictures=steps * batch,
+        batch=batch,
+        rate=0.01,
+        peers=peers,
+        per="step",
+        quick_pictures=steps // 4 * batch,
+    )
+
+
+def _window(filters: int, size: int) -> tuple[Description, ...]:
+    return {"type": "Conv2D", "filters": filters, "kernel_size": size}, "ReLU", {"type": "MaxPool2D", "pool_size": 2}
+
+
+def _normalised(filters: int) -> tuple[Description, ...]:
+    convolution = {"type": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "use_bias": False}
+    return convolution, "BatchNorm", "ReLU"
+
+
+_NIELSEN_CNN = (*_window(20, 5), *_window(40, 5), "Flatten", {"type": "Dense", "units": 100}, "ReLU")
+_POOL: Description = {"type": "MaxPool2D", "pool_size": 2}
+_VGG = (
+    *_normalised(32), *_normalised(32), _POOL, *_normalised(64), *_normalised(64), _POOL, *_normalised(128),
+    "GlobalAveragePool2D",
+)  # fmt: skip
+_LSTM = ({"type": "LSTM", "units": 128},)
+
+
 WORKLOADS: dict[str, Workload] = {
     work.name: work
     for work in (
@@ -144,6 +241,9 @@ WORKLOADS: dict[str, Workload] = {
         _numerals(100),
         _numerals(1000),
         _CATS,
+        _pictures("nielsen-cnn", _NIELSEN_CNN, 64, 120),
+        _pictures("vgg", _VGG, 64, 40),
+        _pictures("lstm", _LSTM, 100, 80, ("torch-net", "torch-net-compiled")),
         _predict(1, 2_000, "predict-one", "picture"),
         _predict(10_000, 10, "predict-10000", "call"),
     )

@@ -107,7 +107,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
     else:
         fields |= _convolution(conv, x, kinds[Conv2D][1])
         shape = (*conv.places(x.shape), conv.filters)
-        fields["scatters"] = int(_scatters(conv, x.shape, shape[:2]))
+        fields["scatters"] = int(scatters(conv, x.shape, shape[:2]))
     size, filters = prod(shape), shape[2]
     fields |= {"out_height": shape[0], "out_width": shape[1], "filters": filters, **_pooling(pool, shape)}
     pooled = (fields["pooled_height"], fields["pooled_width"], filters)
@@ -177,7 +177,7 @@ def _normalisation(layer: BatchNorm, places: Places, learns: bool, filters: int,
     }  # fmt: skip
 
 
-def _scatters(conv: Conv2D, shape: Shape, places: Shape) -> bool:
+def scatters(conv: Conv2D, shape: Shape, places: Shape) -> bool:
     """Whether scattering dy · Wᵀ is less work than convolving dy in its frame: registers of products, a tenth for adding."""
     taps, lanes = prod(conv.kernel_size), UNIT.lanes
     convolved = prod(shape[:2]) * taps * conv.filters * -(-shape[2] // lanes)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from glassnet import reference
 from glassnet.kernels.convolution import BAND
-from glassnet.kernels.sizes import COLUMNS, GIVEN, LANES, ROWS
+from glassnet.kernels.sizes import COLUMNS, GIVEN, HALF, LANES, ROWS
 from glassnet.kernels.stage import STAGE
 from glassnet.kernels.tile import ADD, SET
 from glassnet.reference.convolution import windows
@@ -19,7 +19,8 @@ from glassnet.reference.convolution import windows
 Array = np.ndarray[Any, Any]
 CHANNELS = st.sampled_from([1, 2, 3, 5, 8, LANES, LANES + 1, 31])
 FILTERS = st.one_of(
-    st.sampled_from([n + d for n in (LANES, COLUMNS, COLUMNS + LANES, 2 * COLUMNS) for d in (-1, 0, 1)]), st.integers(1, 9)
+    st.sampled_from([n + d for n in (HALF, LANES, LANES + HALF, COLUMNS, COLUMNS + LANES, 2 * COLUMNS) for d in (-1, 0, 1)]),
+    st.integers(1, 9),
 )
 PLACES = st.one_of(st.sampled_from([1, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 1]), st.integers(1, 8))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from dataclasses import dataclass
+from typing import Any
 
 from glassnet.bench.peers.base import Peer
 
@@ -27,8 +28,8 @@ class Entry:
             return None
         return f"not installed (pip install {self.install})"
 
-    def load(self) -> type[Peer]:
-        found: type[Peer] = getattr(importlib.import_module(f"{__name__}.{self.module}"), self.cls)
+    def load(self) -> type[Peer[Any]]:
+        found: type[Peer[Any]] = getattr(importlib.import_module(f"{__name__}.{self.module}"), self.cls)
         return found
 
 
@@ -41,6 +42,10 @@ PEERS: dict[str, Entry] = {
     "torch-eager": Entry("torch_eager", "TorchEager", "torch", _TORCH),
     "torch-argmax": Entry("torch_eager", "TorchArgmax", "torch", _TORCH),
     "torch-compiled": Entry("torch_compiled", "TorchCompiled", "torch", _TORCH, compiles=True),
+    "torch-net": Entry("torch_net", "TorchNet", "torch", _TORCH),
+    "torch-net-last": Entry("torch_net", "TorchNetLast", "torch", _TORCH),
+    "torch-net-compiled": Entry("torch_net", "TorchNetCompiled", "torch", _TORCH, compiles=True),
+    "torch-net-last-compiled": Entry("torch_net", "TorchNetLastCompiled", "torch", _TORCH, compiles=True),
     "jax-scan": Entry("jax_scan", "JaxScan", "jax", '"jax>=0.10"', compiles=True),
     "nielsen": Entry("nielsen", "Nielsen", share=0.02),
 }

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.bench.definition import Order, Weights
 from glassnet.bench.pictures import Pictures
-from glassnet.bench.workloads import Workload
+from glassnet.bench.weights import Weights
+from glassnet.bench.workloads import Order, Workload
 
+Work = TypeVar("Work", bound=Workload)
 Predictor = Callable[[], NDArray[np.generic]]
 """Predicts all the pictures: class indices (N,) or outputs (N, classes), as a NumPy array or the peer's own."""
 
 
-class Peer(ABC):
-    """One way of doing a workload."""
+class Peer(ABC, Generic[Work]):
+    """One way of doing workloads of a kind."""
 
     note: str = ""
     same_cost: bool = True
     """Whether it minimises the workload's own cost, so that its weights can be compared."""
 
-    def __init__(self, work: Workload, pictures: Pictures, start: Weights, threads: int) -> None:
+    def __init__(self, work: Work, pictures: Pictures, start: Weights, threads: int) -> None:
         self.work, self.threads = work, threads
         self.prepare(pictures)
         self.set_weights(start)

@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.bench.definition import Order, Weights
 from glassnet.bench.peers.base import Peer
 from glassnet.bench.pictures import Pictures
+from glassnet.bench.weights import Weights
+from glassnet.bench.workloads import DenseWorkload, Order
 
 
-class JaxScan(Peer):
+class JaxScan(Peer[DenseWorkload]):
     """Its threads are set by the environment and the processor affinity that it was started with."""
 
     def prepare(self, pictures: Pictures) -> None:
         self.jax: Any = importlib.import_module("jax")
         self.x = self.jax.numpy.asarray(pictures.floats())
-        self.y = self.jax.numpy.asarray(pictures.targets(self.work.sizes[-1]))
+        self.y = self.jax.numpy.asarray(pictures.targets(self.work.outputs))
         self.epoch = self.jax.jit(self._epoch, donate_argnums=0)
 
     def _cost(self, parameters: Any, x: Any, y: Any) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.bench.definition import Order, Weights
 from glassnet.bench.peers.base import Peer
 from glassnet.bench.pictures import Floats, Pictures
+from glassnet.bench.weights import Weights
+from glassnet.bench.workloads import DenseWorkload, Order
 
 
 def sigmoid(z: Floats) -> Floats:
@@ -15,14 +16,14 @@ def sigmoid(z: Floats) -> Floats:
         return np.asarray(1 / (1 + np.exp(-z)), dtype=np.float32)
 
 
-class Nielsen(Peer):
+class Nielsen(Peer[DenseWorkload]):
     """Columns for pictures, a backpropagation for each, their gradients summed over the mini-batch."""
 
     note = "timed on a part of the epoch and scaled up"
 
     def prepare(self, pictures: Pictures) -> None:
         self.inputs = [row[:, None] for row in pictures.floats()]
-        self.wanted = [row[:, None] for row in pictures.targets(self.work.sizes[-1])]
+        self.wanted = [row[:, None] for row in pictures.targets(self.work.outputs)]
 
     def set_weights(self, weights: Weights) -> None:
         self.w = [weight.T.astype(np.float32) for weight, _ in weights]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from glassnet.bench.definition import Order, Weights
+from glassnet.bench import layered
 from glassnet.bench.peers.base import Peer, Predictor
 from glassnet.bench.pictures import Pictures
+from glassnet.bench.weights import Weights
+from glassnet.bench.workloads import DenseWorkload, LayeredWorkload, Order
 
 
-class Ours(Peer):
+class Ours(Peer[DenseWorkload | LayeredWorkload]):
     """`Network.fit` and `Network.predict` on the pictures as bytes."""
 
     def prepare(self, pictures: Pictures) -> None:
@@ -19,30 +19,13 @@ class Ours(Peer):
 
         self.images, self.labels = pictures.images, pictures.labels
         self.dataset = gn.Dataset(pictures.images, pictures.labels)
-        self.net = self._network()
-
-    def _network(self) -> Any:
-        import glassnet as gn
-
-        work = self.work
-        if work.hidden == "sigmoid" and work.loss == "quadratic":
-            return gn.Network(list(work.sizes), seed=1)
-        layers: list[Any] = [gn.Flatten(), gn.Pixels()]
-        for units in work.sizes[1:-1]:
-            layers += [gn.Dense(units), gn.ReLU() if work.hidden == "relu" else gn.Sigmoid()]
-        layers += [gn.Dense(work.sizes[-1]), gn.Sigmoid()]
-        return gn.Network(layers, loss=gn.BinaryCrossEntropy(), input_shape=work.shape, seed=1)
+        self.net = self.work.network() if isinstance(self.work, LayeredWorkload) else _dense(self.work)
 
     def set_weights(self, weights: Weights) -> None:
-        self.net.parameters = np.concatenate([array.ravel() for pair in weights for array in pair])
+        self.net.parameters = layered.flatten(weights)
 
     def weights(self) -> Weights:
-        flat = np.asarray(self.net.parameters, dtype=np.float64)
-        found: Weights = []
-        for fan_in, fan_out in zip(self.work.sizes, self.work.sizes[1:], strict=False):
-            weight, bias, flat = np.split(flat, [fan_in * fan_out, fan_in * fan_out + fan_out])
-            found.append((weight.reshape(fan_in, fan_out), bias))
-        return found
+        return layered.weights_of(self.net)
 
     def train(self, order: Order) -> None:
         """A fit for each batch, so that the batches are the given ones."""
@@ -71,3 +54,15 @@ class Ours(Peer):
     def predictor(self) -> Predictor:
         predict, images = self.net.predict, self.images
         return lambda: predict(images)
+
+
+def _dense(work: DenseWorkload) -> Any:
+    import glassnet as gn
+
+    if work.hidden == "sigmoid" and work.loss == "quadratic":
+        return gn.Network(list(work.sizes), seed=1)
+    layers: list[Any] = [gn.Flatten(), gn.Pixels()]
+    for units in work.sizes[1:-1]:
+        layers += [gn.Dense(units), gn.ReLU() if work.hidden == "relu" else gn.Sigmoid()]
+    layers += [gn.Dense(work.sizes[-1]), gn.Sigmoid()]
+    return gn.Network(layers, loss=gn.BinaryCrossEntropy(), input_shape=work.shape, seed=1)

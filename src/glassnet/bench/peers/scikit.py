@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.bench.definition import Order, Weights
 from glassnet.bench.peers.base import Peer
 from glassnet.bench.pictures import Pictures
+from glassnet.bench.weights import Weights
+from glassnet.bench.workloads import DenseWorkload, Order
 
 
-class Scikit(Peer):
+class Scikit(Peer[DenseWorkload]):
     """One-hot targets, hence sigmoid outputs with log-loss summed over them; the batches are its own shuffle."""
 
     def prepare(self, pictures: Pictures) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.bench.definition import Order, Weights
 from glassnet.bench.peers.torch_eager import TorchEager
 from glassnet.bench.pictures import Pictures
+from glassnet.bench.weights import Weights
+from glassnet.bench.workloads import Order
 
 
 class TorchCompiled(TorchEager):

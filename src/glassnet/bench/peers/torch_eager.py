@@ -7,19 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.bench.definition import Order, Weights
 from glassnet.bench.peers.base import Peer, Predictor
 from glassnet.bench.pictures import Pictures
+from glassnet.bench.weights import Weights
+from glassnet.bench.workloads import DenseWorkload, Order
 
 
-class TorchEager(Peer):
+class TorchEager(Peer[DenseWorkload]):
     """`Sequential`, a cost, `backward`, `SGD.step`."""
 
     def prepare(self, pictures: Pictures) -> None:
         self.torch: Any = importlib.import_module("torch")
         self.torch.set_num_threads(self.threads)
         self.x = self.torch.from_numpy(pictures.floats())
-        self.y = self.torch.from_numpy(pictures.targets(self.work.sizes[-1]))
+        self.y = self.torch.from_numpy(pictures.targets(self.work.outputs))
         self.model = self._model()
         self.optimizer = self.torch.optim.SGD(self.model.parameters(), lr=self.work.rate)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.bench.definition import Order, Weights
 from glassnet.bench.peers.base import Peer, Predictor
 from glassnet.bench.pictures import Floats, Pictures
+from glassnet.bench.weights import Weights
+from glassnet.bench.workloads import DenseWorkload, Order
 
 
-class Vectorised(Peer):
+class Vectorised(Peer[DenseWorkload]):
     """The loop a careful NumPy user would write."""
 
     def prepare(self, pictures: Pictures) -> None:
         self.x = pictures.floats()
-        self.y = pictures.targets(self.work.sizes[-1])
+        self.y = pictures.targets(self.work.outputs)
 
     def set_weights(self, weights: Weights) -> None:
         self.layers = [(weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in weights]
