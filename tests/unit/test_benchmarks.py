@@ -305,5 +305,5 @@ def test_a_workload_is_measured_in_turn(tmp_path: Path, work: Workload, peers: t
         assert row.rounds == 2
         assert row.disagreement is not None
         assert row.disagreement < definition.TOLERANCE
-    assert [line.rsplit(" ", 1)[1] for line in said[-6:]] == ["ours", *peers] * 2
+    assert [line.rsplit(" ", 1)[1] for line in said[-2 * len(rows) :]] == ["ours", *peers] * 2
     assert "1 thread; drawn at random" in rows[0].note

@@ -133,7 +133,10 @@ def first_compile(context: Context) -> list[Result]:
 
 
 def memory(context: Context) -> list[Result]:
-    """Ours and PyTorch's (a compiler's would be counted with it): the most a process holds that loads the pictures and trains for one timed call."""
+    """The most memory a process holds that loads the pictures and trains for one timed call: ours and eager PyTorch's.
+
+    A compiled peer's would have its compiler in it.
+    """
     rows: list[Result] = []
     for name in TRAINING:
         work = context.workload(name)
