@@ -138,6 +138,7 @@ class Network(Stack):
         checkpoint: str | Path | None = None,
         resume: bool = False,
         threads: int | None = None,
+        statistics: bool = True,
         progress: bool | None = None,
     ) -> training.History:
         """Train on pictures and labels; the history, epoch by epoch.
@@ -149,7 +150,8 @@ class Network(Stack):
         validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
-        `threads`: as many as pay, by default; the result never depends on it.
+        `threads`: as many as pay, by default; the result never depends on it. `statistics`: whether the history tells what
+        the layers give for a few training pictures, which `diagnose` reads; the weights do not depend on it.
         `progress`: True shows it, False does not, None does on a terminal.
         """
         data = as_dataset(train, "fit(train)")
@@ -211,6 +213,7 @@ class Network(Stack):
             threads=threads,
             augmentation=changes,
             plain_epochs=int(plain_epochs),
+            statistics=bool(statistics),
         )
         return Training(self, plan, display).run()
 

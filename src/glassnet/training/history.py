@@ -15,7 +15,9 @@ class Epoch:
     """One epoch. Costs are means without penalty; the training ones run over the mini-batches as the weights move.
 
     Norms are of the last step of the epoch: the length of each parameter array's gradient, and of its change relative to
-    the array itself.
+    the array itself. `activations` are statistics of each layer's output for a few training pictures, always the same, after
+    the epoch. `first_step`, of the first epoch alone, are such norms of the very first step, and what activations and cost of
+    those pictures were before it.
     """
 
     epoch: int
@@ -29,6 +31,9 @@ class Epoch:
     seconds: float
     gradient_norms: dict[str, float] = field(default_factory=dict)
     update_norms: dict[str, float] = field(default_factory=dict)
+    steps: int = 0
+    activations: dict[str, dict[str, float]] = field(default_factory=dict)
+    first_step: dict[str, Any] = field(default_factory=dict)
 
 
 class History:
@@ -82,6 +87,15 @@ class History:
         """‖Δw‖ / ‖w‖ of each parameter array at the last step of each epoch."""
         return self._norms("update_norms")
 
+    @property
+    def activations(self) -> dict[str, dict[str, list[float]]]:
+        """Of each layer, after each epoch: mean and spread of its output, and the share that is saturated or dead."""
+        layers = self.epochs[0].activations if self.epochs else {}
+        return {
+            layer: {name: [epoch.activations[layer][name] for epoch in self.epochs] for name in found}
+            for layer, found in layers.items()
+        }
+
     def _norms(self, name: str) -> dict[str, list[float]]:
         names = getattr(self.epochs[0], name) if self.epochs else {}
         return {key: [getattr(epoch, name)[key] for epoch in self.epochs] for key in names}
@@ -106,11 +120,16 @@ class History:
         return [asdict(epoch) for epoch in self.epochs]
 
     def lines(self) -> str:
-        """One JSON object a line, as kept in history.jsonl."""
-        return "".join(line(row) for row in self.rows())
+        """One JSON object a line, as kept in history.jsonl; at last, where training ended early, {"stopped": why}."""
+        rows = [*self.rows(), *([] if self.stopped is None else [{"stopped": self.stopped}])]
+        return "".join(map(line, rows))
 
     @classmethod
     def from_rows(cls, rows: Sequence[dict[str, Any]], *, seed: int = 0, stopped: str | None = None) -> History:
+        """The history of what `rows` or `lines` gave."""
+        if rows and set(rows[-1]) == {"stopped"}:
+            *rows, last = rows
+            stopped = str(last["stopped"])
         return cls([Epoch(**numbers(row)) for row in rows], seed=seed, stopped=stopped)
 
     def __repr__(self) -> str:

@@ -23,7 +23,8 @@ from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
 from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, epoch_generator
-from glassnet.training.vectors import all_finite, length
+from glassnet.training.statistics import Watch, norms
+from glassnet.training.vectors import all_finite
 
 STRETCH = 0.1  # seconds of compiled steps between two looks at the clock, the keyboard and the cost
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at least
@@ -56,6 +57,7 @@ class Training:
         )
         self.forward = Forward(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
+        self.watch = Watch(stack, plan.train) if plan.statistics else None
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
         # What would be kept at the start of this epoch, of the last one that went well, and before the last step.
@@ -117,9 +119,10 @@ class Training:
         plain = plan.augmentation is None or number > plan.epochs - plan.plain_epochs
         changes = None if plain else epoch_generator(plan.seed, number, CHANGES)
         self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, CHANCE), changes)
-        self._steps(0, steps - 1, past)
+        first = self._first_step() if number == 1 and self.watch is not None else {}
+        self._steps(progress.step, steps - 1, past)
         self._before[...] = self.stack.state
-        self._steps(steps - 1, steps, past, keep_gradient=True)
+        self._steps(max(steps - 1, progress.step), steps, past, keep_gradient=True)
         if progress.step == steps and not (all_finite(self.stack.state) and all_finite(self.kept)):  # after the last cost
             self._give_up(steps + 1)
         if progress.step < steps:
@@ -127,6 +130,7 @@ class Training:
         self._good, self._here = self._here, self._good
         with self._shown():
             validated = self._validate()
+            activations = {} if self.watch is None else self.watch.look()[0]
         epoch = Epoch(
             epoch=number,
             train_cost=float(self.trainer.costs.mean()),
@@ -134,7 +138,10 @@ class Training:
             learning_rate=float(rates[-1]),
             seconds=time.perf_counter() - start,
             **validated,
-            **self._norms(),
+            steps=steps,
+            activations=activations,
+            first_step=first,
+            **norms(self.stack, self.trainer.gradient, self._before),
         )
         progress.history.epochs.append(epoch)
         if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
@@ -145,6 +152,16 @@ class Training:
                 callback.on_epoch_end(progress, epoch)
         if time.monotonic() - self._saved > CHECKPOINT_EVERY:
             self._save_state()
+
+    def _first_step(self) -> dict[str, Any]:
+        """Take the first step of all, unless it is the last of its epoch; what it was like."""
+        assert self.watch is not None
+        activations, cost = self.watch.look()
+        if self.plan.steps_per_epoch == 1:
+            return {"cost": cost, "activations": activations}
+        self._before[...] = self.stack.state
+        self._steps(0, 1, 0, keep_gradient=True)
+        return {"cost": cost, "activations": activations, **norms(self.stack, self.trainer.gradient, self._before)}
 
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
         """Run steps in stretches, so that the keyboard, the callbacks and a cost that overflows are noticed in time."""
@@ -199,16 +216,6 @@ class Training:
             "validation_correct": correct,
             "validation_total": len(data),
         }
-
-    def _norms(self) -> dict[str, Any]:
-        gradients, updates = {}, {}
-        sizes = {slot.name: length(slot.part(self._before)) for slot in self.stack.slots}
-        change_of_all = np.subtract(self.stack.state, self._before, out=self._before)
-        for slot in self.stack.slots:
-            gradients[slot.name] = length(slot.part(self.trainer.gradient))
-            size, change = sizes[slot.name], length(slot.part(change_of_all))
-            updates[slot.name] = change / size if size else change
-        return {"gradient_norms": gradients, "update_norms": updates}
 
     def _settings(self) -> dict[str, Any]:
         plan = self.plan

@@ -35,6 +35,7 @@ class Plan:
     threads: int | None = None
     augmentation: Augmentation | None = None
     plain_epochs: int = 0  # the last ones, without augmentation
+    statistics: bool = True  # of the layers' outputs, after each epoch
 
     @property
     def steps_per_epoch(self) -> int:
