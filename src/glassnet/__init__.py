@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import glassnet.figures as figures
     from glassnet.augmentation import Augmentation
     from glassnet.data import Dataset, Splits, expand_by_shifts, list_datasets, load_dataset
+    from glassnet.diagnosis import Diagnosis, Difference, Finding, diagnose, diagnose_difference
     from glassnet.ensemble import Ensemble
     from glassnet.errors import (
         DataError,
@@ -86,6 +87,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "augmentation": ("Augmentation",),
     "data": ("Dataset", "Splits", "expand_by_shifts", "list_datasets", "load_dataset"),
+    "diagnosis": ("Diagnosis", "Difference", "Finding", "diagnose", "diagnose_difference"),
     "ensemble": ("Ensemble",),
     "errors": (
         "DataError", "DataWarning", "GlassnetError", "InputError", "ModelFileError", "RecipeError", "RunError",
@@ -138,10 +140,13 @@ __all__ = [
     "DataWarning",
     "Dataset",
     "Dense",
+    "Diagnosis",
+    "Difference",
     "Dropout",
     "EarlyStopping",
     "Ensemble",
     "Evaluation",
+    "Finding",
     "Flatten",
     "GlassnetError",
     "GlobalAveragePool2D",
@@ -191,6 +196,8 @@ __all__ = [
     "__version__",
     "architectures",
     "check_gradients",
+    "diagnose",
+    "diagnose_difference",
     "expand_by_shifts",
     "figures",
     "find_learning_rate",

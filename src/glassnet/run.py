@@ -17,6 +17,7 @@ from glassnet.data_section import DataSection
 from glassnet.errors import DataError, GlassnetError, RunError
 from glassnet.metrics import Evaluation
 from glassnet.network import Network
+from glassnet.optimizers import ScipyMinimize
 from glassnet.recipe import Recipe, load_recipe
 from glassnet.strict_json import line, numbers
 from glassnet.training import Callback, EarlyStopping, Epoch, History
@@ -57,6 +58,12 @@ class Run:
         if self._splits is None:
             self._splits = read_splits(self.recipe)
         return self._splits
+
+    @property
+    def learning_rate(self) -> float | None:
+        """The rate of the first step, as the recipe asks for it; None for an optimizer that has none."""
+        optimizer = self.recipe.make_optimizer()
+        return None if isinstance(optimizer, ScipyMinimize) else float(optimizer.schedule.rates(0, 1, 1)[0])
 
     @property
     def looks(self) -> list[dict[str, Any]]:

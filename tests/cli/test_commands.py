@@ -23,7 +23,7 @@ from glassnet.data import read_digits
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
 
-COMMANDS = ("train", "evaluate", "predict", "check", "find-rate", "recipes", "datasets", "bench")
+COMMANDS = ("train", "evaluate", "predict", "check", "diagnose", "find-rate", "recipes", "datasets", "bench")
 PROMISED = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png"}
 LINE = re.compile(r"Epoch (\d+): (\d+) / (\d+)")
 

@@ -96,6 +96,7 @@ def _extras(recipe: str | Path) -> list[Any]:
 
 def _report_seeds(several: list[Run]) -> None:
     """What each seed kept, on validation data, and all of them together."""
+    from glassnet.diagnosis import diagnose
     from glassnet.metrics import Spread
 
     say()
@@ -106,6 +107,9 @@ def _report_seeds(several: list[Run]) -> None:
         accuracies.append(history.validation_accuracy[epoch - 1] if epoch else None)
         found = "" if accuracies[-1] is None else f": validation accuracy {100 * accuracies[-1]:.2f} % after epoch {epoch}"
         say(f"{done.folder}{found}")
+        diagnosis = diagnose(history, done.network, done.splits, learning_rate=done.learning_rate)
+        if not diagnosis.healthy:
+            say(f"  diagnosis: {', '.join(finding.name for finding in diagnosis.top)}")
         if history.stopped:
             say(f"  ended early: {history.stopped}")
     told = [accuracy for accuracy in accuracies if accuracy is not None]
@@ -121,6 +125,7 @@ def _report_seeds(several: list[Run]) -> None:
 
 def _report(done: Run) -> None:
     """Where the run stands, a figure of it, and what to do next."""
+    from glassnet.diagnosis import diagnose
     from glassnet.figures import augmentation_figure, save_figure, training_figure
     from glassnet.run import sample
 
@@ -146,6 +151,11 @@ def _report(done: Run) -> None:
     if augmentation is not None and len(train.shape) == 3 and train.shape[2] in (1, 3):
         save_figure(augmentation_figure(train, augmentation, title=done.recipe.title), folder / "augmentation.png")
         say(f"  {folder / 'augmentation.png'}   some training pictures, before and after augmentation")
+    say()
+    found = diagnose(history, done.network, done.splits, learning_rate=done.learning_rate)
+    say(found.short())
+    if not found.healthy:
+        say(f"  more:  glassnet diagnose {folder}")
     say()
     say("Next:")
     say(f"  glassnet evaluate {folder}             open the test set, which stayed closed so far")

@@ -1,0 +1,59 @@
+"""`glassnet diagnose RUN…`: why a training failed; of several, whether the best is really better."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from glassnet.cli.console import fail, say
+
+if TYPE_CHECKING:
+    from glassnet.diagnosis import Diagnosis
+
+NAME = "diagnose"
+
+
+def command(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN…",
+            help="A run folder, or a folder of several seeds; two or more are compared with each other.",
+            show_default=False,
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything is found.")] = False,
+) -> None:
+    """Say why a training failed: what is seen, why, and what to try; of several runs, whether the best is really better."""
+    from glassnet.diagnosis import diagnose
+    from glassnet.run import Run
+    from glassnet.runs import diagnose_runs, is_of_seeds, load_seeds
+
+    told: list[tuple[str, Diagnosis]] = []
+    if len(runs) > 1:
+        told.append((", ".join(map(str, runs)), diagnose_runs(runs)))
+    else:
+        several = load_seeds(runs[0]) if is_of_seeds(runs[0]) else [Run.load(runs[0])]
+        for run in several:
+            found = diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
+            told.append((str(run.folder), found))
+    if as_json:
+        say(json.dumps({name: _plain(diagnosis) for name, diagnosis in told}, ensure_ascii=False, indent=1))
+    else:
+        for name, diagnosis in told:
+            say(f"{name}:\n")
+            say(str(diagnosis))
+            say()
+    if strict and not all(diagnosis.healthy for _, diagnosis in told):
+        fail(1)
+
+
+def _plain(diagnosis: Diagnosis) -> list[dict[str, object]]:
+    return [
+        {"name": one.name, "evidence": one.evidence, "cause": one.cause, "try_next": list(one.try_next)}
+        for one in diagnosis.findings
+    ]

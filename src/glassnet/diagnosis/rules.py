@@ -1,0 +1,70 @@
+"""The rules in their order: causes before what follows from them, and what is certain before what is likely."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from glassnet.diagnosis import course_rules, data_rules, start_rules
+from glassnet.diagnosis.course_rules import Rule
+from glassnet.diagnosis.facts import Facts
+from glassnet.diagnosis.finding import Finding
+
+SELDOM = 0.2  # of a class's share: answered less often, it is as good as left out
+
+RULES: tuple[Rule, ...] = (
+    # what is fed in
+    data_rules.missing_classes,
+    data_rules.unscaled_inputs,
+    # where the network starts
+    start_rules.symmetric_start,
+    start_rules.exploding_gradients,
+    start_rules.saturated_at_start,
+    start_rules.dead_at_start,
+    start_rules.vanishing_gradients,
+    # what the pictures and labels say
+    data_rules.validation_mismatch,
+    data_rules.noisy_labels,
+    # how it moves
+    course_rules.non_finite_cost,
+    course_rules.learning_rate_too_high,
+    start_rules.saturated_now,
+    start_rules.dead_now,
+    course_rules.majority_class_of_many,
+    course_rules.learning_rate_too_low,
+    course_rules.too_few_steps,
+)
+
+# What came of it, told where no cause was found: a symptom beside its cause only distracts.
+SYMPTOMS: tuple[Rule, ...] = (
+    course_rules.overfitting,
+    course_rules.underfitting,
+    course_rules.majority_class,
+)
+
+
+def apply_rules(facts: Facts) -> tuple[Finding, ...]:
+    """What the rules find, in their order, each name once."""
+    return _apply(RULES, facts) or _apply(SYMPTOMS, facts)
+
+
+def _apply(rules: tuple[Rule, ...], facts: Facts) -> tuple[Finding, ...]:
+    found: dict[str, Finding] = {}
+    for rule in rules:
+        finding = rule(facts)
+        if finding is not None:
+            found.setdefault(finding.name, finding)
+    return tuple(found.values())
+
+
+def still_learning(facts: Facts) -> tuple[str, ...]:
+    """A remark about a network that falls short, though no rule says why: which classes it leaves out so far."""
+    if not facts.is_classification or not facts.falls_short:
+        return ()
+    answers = np.bincount(facts.train_classes, minlength=len(facts.train.counts)) / len(facts.train_classes)
+    rare = np.flatnonzero(answers < SELDOM * facts.train.counts / len(facts.train))
+    names = ", ".join((facts.train.classes or ())[place] for place in rare[:8])
+    return (
+        f"accuracy {100 * facts.accuracy:.1f} %, where comparing pixels reaches {100 * facts.within_reach:.1f} %"
+        + (f"; hardly ever answered so far: class {names}" if len(rare) else "")
+        + ". Training may need more epochs, or a luckier start: try other seeds (--seeds 5).",
+    )

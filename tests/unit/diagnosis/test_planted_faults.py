@@ -1,0 +1,101 @@
+"""Trainings broken on purpose are found and rightly named; healthy ones are left in peace."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from glassnet.data import Dataset, Splits, load_dataset
+from glassnet.diagnosis import Finding, diagnose
+from glassnet.diagnosis.faults import FAULTS, Fault, healthy
+from glassnet.errors import DataError
+
+NAMES = {
+    "learning-rate-too-high", "learning-rate-too-low", "saturated-units", "dead-relus", "vanishing-gradients",
+    "exploding-gradients", "symmetric-start", "unscaled-inputs", "overfitting", "underfitting", "non-finite-cost",
+    "majority-class", "noisy-labels", "validation-mismatch", "missing-classes", "too-few-steps",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def digits() -> Splits:
+    return load_dataset("digits")
+
+
+@pytest.fixture(scope="module")
+def mnist() -> Splits:
+    try:
+        splits = load_dataset("mnist")
+    except DataError as error:
+        pytest.skip(f"MNIST is not here: {error.what}")
+    assert splits.validation is not None
+    return Splits(splits.train[:2000], splits.validation[:600])
+
+
+def test_each_name_has_a_fault() -> None:
+    assert {fault.name for fault in FAULTS} == NAMES  # difference-within-noise takes two trainings: it has tests of its own
+
+
+def is_told(finding: Finding) -> bool:
+    """Whether a finding has all that a reader needs: figures, a reason, and steps."""
+    return any(sign.isdigit() for sign in finding.evidence) and len(finding.cause) > 40 and all(finding.try_next)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.name}: {fault.how}")
+def test_fault_in_digits(fault: Fault, digits: Splits) -> None:
+    found = diagnose(*fault.train(digits, 1))
+    assert found.names[0] == fault.name, str(found)
+    assert all(map(is_told, found)), str(found)
+    assert "{" not in str(found)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.name}: {fault.how}")
+def test_fault_in_mnist(fault: Fault, mnist: Splits) -> None:
+    found = diagnose(*fault.train(mnist, 2))
+    assert found.names[0] == fault.name, str(found)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_alarm_without_a_fault(seed: int, digits: Splits) -> None:
+    found = diagnose(*healthy(digits, seed))
+    assert found.healthy
+    assert str(found).startswith("Nothing wrong found.")
+    assert found.short().startswith("Diagnosis: nothing wrong found.")
+
+
+def test_no_more_than_three_at_the_top(digits: Splits) -> None:
+    fault = next(fault for fault in FAULTS if fault.name == "unscaled-inputs")
+    found = diagnose(*fault.train(digits, 1))
+    assert len(found) > 3
+    assert len(found.top) == 3
+    text = str(found)
+    assert all(f"{number}. {finding.name}" in text for number, finding in enumerate(found.top, 1))
+    assert found.names[3] in text.split("consequence:")[1]
+    assert text.count("  seen:") == 3
+
+
+def test_without_validation_and_without_statistics(digits: Splits) -> None:
+    """What is not known is not guessed: the rest is found all the same."""
+    fault = next(fault for fault in FAULTS if fault.how == "all weights zero")
+    history, network, _ = fault.train(Splits(digits.train), 1)
+    assert diagnose(history, network, digits.train).names[0] == "symmetric-start"
+    history.epochs = []
+    assert diagnose(history, network, digits.train).names[0] == "symmetric-start"
+
+
+def test_the_rate_is_named_where_it_is_known(digits: Splits) -> None:
+    fault = next(fault for fault in FAULTS if fault.name == "non-finite-cost")
+    history, network, data = fault.train(digits, 1)
+    assert not history.epochs
+    assert "learning_rate=1e+03" in diagnose(history, network, data, learning_rate=1e4).findings[0].try_next[0]
+    assert "=" not in diagnose(history, network, data).findings[0].try_next[0]
+
+
+def test_hard_pictures_are_not_noisy_labels() -> None:
+    """Classes that overlap, so that neighbours often contradict, and a network that does better than noise allows."""
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, 900)
+    centres = rng.standard_normal((4, 30))
+    images = (centres[labels] * 0.6 + rng.standard_normal((900, 30))).astype(np.float32)
+    parts = [Dataset(images[part], labels[part]) for part in (slice(0, 600), slice(600, None))]
+    assert "noisy-labels" not in diagnose(*healthy(Splits(*parts), 0)).names
