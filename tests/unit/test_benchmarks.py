@@ -78,7 +78,7 @@ def test_peers_do_the_same_work(name: str, work: Workload) -> None:
     pictures = synthetic(work)
     peer = make(name, work, pictures)
     if peer.same_cost:
-        assert off(peer, work, pictures) < definition.TOLERANCE
+        assert off(peer, work, pictures) < work.tolerance
     else:
         assert "not comparable" in peer.note
     peer.timed(definition.batch_order(work))
@@ -88,28 +88,28 @@ def test_peers_do_the_same_work(name: str, work: Workload) -> None:
 def test_peers_do_the_same_work_in_networks_of_layers(name: str, layered_work: LayeredWorkload) -> None:
     pictures = synthetic(layered_work)
     peer = make(name, layered_work, pictures)
-    assert off(peer, layered_work, pictures) < definition.TOLERANCE
+    assert off(peer, layered_work, pictures) < 1e-3  # few values, few near a kink
     peer.timed(definition.batch_order(layered_work))
 
 
 @pytest.mark.parametrize("name", ["ours", "torch-net"])
 def test_a_peer_that_does_other_work_is_found_in_networks_of_layers(name: str, layered_work: LayeredWorkload) -> None:
     pictures = synthetic(layered_work)
-    peer = make(name, replace(layered_work, rate=1.01 * layered_work.rate), pictures)
-    assert off(peer, layered_work, pictures) > definition.TOLERANCE
+    peer = make(name, replace(layered_work, rate=1.1 * layered_work.rate), pictures)
+    assert off(peer, layered_work, pictures) > layered_work.tolerance
 
 
 def test_nielsens_algorithm_does_the_same_work() -> None:
     work = SMALL["nielsen"]
     pictures = synthetic(work)
-    assert off(make("nielsen", work, pictures), work, pictures) < definition.TOLERANCE
+    assert off(make("nielsen", work, pictures), work, pictures) < work.tolerance
 
 
 def test_a_peer_that_does_other_work_is_found(work: Workload) -> None:
     pictures = synthetic(work)
     peer = make("numpy", work, pictures)
     peer.work = replace(work, rate=1.01 * work.rate)
-    assert off(peer, work, pictures) > definition.TOLERANCE
+    assert off(peer, work, pictures) > work.tolerance
 
 
 @pytest.mark.parametrize("name", ["ours", "numpy", "torch-eager", "torch-argmax"])
@@ -177,7 +177,7 @@ def test_weights_come_back_from_their_file(tmp_path: Path) -> None:
     assert [len(layer) for layer in found] == [len(layer) for layer in weights]
     assert disagreement(weights, weights, found) == 0
     found[11][0][0] += 1
-    assert disagreement(weights, weights, found) > definition.TOLERANCE
+    assert disagreement(weights, weights, found) > WORKLOADS["nielsen-30"].tolerance
 
 
 @pytest.mark.parametrize(
@@ -304,6 +304,6 @@ def test_a_workload_is_measured_in_turn(tmp_path: Path, work: Workload, peers: t
         assert row.median is not None, row.note
         assert row.rounds == 2
         assert row.disagreement is not None
-        assert row.disagreement < definition.TOLERANCE
+        assert row.disagreement < work.tolerance
     assert [line.rsplit(" ", 1)[1] for line in said[-2 * len(rows) :]] == ["ours", *peers] * 2
     assert "1 thread; drawn at random" in rows[0].note

@@ -10,7 +10,6 @@ from glassnet.bench.weights import Weights
 from glassnet.bench.workloads import DenseWorkload, LayeredWorkload, Order, Workload
 
 STEPS = 3
-TOLERANCE = 1e-3
 
 
 def initial_weights(work: Workload) -> Weights:

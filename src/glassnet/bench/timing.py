@@ -94,7 +94,7 @@ def _enter(stack: ExitStack, work: Workload, peer: str, folder: Path, scratch: P
     contender.worker = stack.enter_context(Worker(threads, scratch))
     contender.facts = contender.ask(do="prepare", peer=peer, workload=work.to_json(), folder=str(folder), threads=threads)
     off = contender.facts.get("disagreement")
-    allowed = definition.TOLERANCE if work.kind == "train" else WRONG_ANSWERS
+    allowed = work.tolerance if work.kind == "train" else WRONG_ANSWERS
     if off is not None and not off <= allowed:
         contender.drop(f"not timed: it does not do the same work (off by {off:.1e}, allowed {allowed:.0e})")
     return contender

@@ -40,7 +40,7 @@ class TorchNet(Peer[LayeredWorkload]):
         self.format = getattr(self.torch, self.layout)
         images = pictures.floats().reshape(-1, *self.work.shape).transpose(0, 3, 1, 2)
         self.x = self.torch.from_numpy(np.ascontiguousarray(images)).contiguous(memory_format=self.format)
-        self.y = self.torch.from_numpy(pictures.labels)
+        self.y = self.torch.from_numpy(pictures.labels.copy())
         self.steps: list[Callable[[Any], Any]] = []
         self.held: list[list[Held]] = []
         self.seen = self.work.shape  # by the next layer: rows, columns, channels, or a single number
