@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import glassnet.architectures as architectures
+    import glassnet.explain as explain
     import glassnet.figures as figures
     from glassnet.augmentation import Augmentation
     from glassnet.data import Dataset, Splits, expand_by_shifts, list_datasets, load_dataset
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from glassnet.rate_test import RateTest, find_learning_rate
     from glassnet.recipe import Recipe, list_recipes, load_recipe
     from glassnet.regularizers import L1, L1L2, L2
+    from glassnet.reporting import report
     from glassnet.run import Run, train
     from glassnet.schedules import Constant, CosineDecay, OneCycle, StepDecay, WarmUp
     from glassnet.training import Callback, EarlyStopping, History, TrainingWarning
@@ -110,11 +112,12 @@ _HOMES = {
     "rate_test": ("RateTest", "find_learning_rate"),
     "recipe": ("Recipe", "list_recipes", "load_recipe"),
     "regularizers": ("L1", "L1L2", "L2"),
+    "reporting": ("report",),
     "run": ("Run", "train"),
     "schedules": ("Constant", "CosineDecay", "OneCycle", "StepDecay", "WarmUp"),
     "training": ("Callback", "EarlyStopping", "History", "TrainingWarning"),
 }  # fmt: skip
-_MODULES = ("architectures", "figures")
+_MODULES = ("architectures", "explain", "figures")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -199,12 +202,14 @@ __all__ = [
     "diagnose",
     "diagnose_difference",
     "expand_by_shifts",
+    "explain",
     "figures",
     "find_learning_rate",
     "list_datasets",
     "list_recipes",
     "load_dataset",
     "load_recipe",
+    "report",
     "train",
 ]
 

@@ -11,6 +11,14 @@ from numpy.typing import NDArray
 from glassnet.errors import InputError
 
 
+def wilson(correct: int, total: int) -> tuple[float, float]:
+    """Wilson's 95 % confidence interval of a share, correct of total. Wilson, JASA 1927."""
+    n, p, z = total, correct / total, 1.959964
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
 @dataclass(frozen=True)
 class ClassReport:
     """One class: of `total` pictures `correct` were found; `precision` of those called so, `recall` of those that are."""
@@ -39,11 +47,8 @@ class Evaluation:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % confidence interval of the accuracy. Wilson, JASA 1927."""
-        n, p, z = self.total, self.accuracy, 1.959964
-        middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-        half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-        return max(0.0, middle - half), min(1.0, middle + half)
+        """Wilson's 95 % confidence interval of the accuracy."""
+        return wilson(self.correct, self.total)
 
     @property
     def per_class(self) -> list[ClassReport]:

@@ -125,10 +125,16 @@ def digits_run(trained: Path, here: Path) -> Path:
 
 @pytest.fixture
 def plain_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty training.png, for tests of other things: drawing takes longer than training."""
+    """An empty training.png and report.html, for tests of other things: drawing takes longer than training."""
     from matplotlib.figure import Figure
 
+    def report(done: run.Run) -> Path:
+        path = done.folder / "report.html"
+        path.touch()
+        return path
+
     monkeypatch.setattr("glassnet.figures.training_figure", lambda *arguments: Figure(figsize=(1, 1)))
+    monkeypatch.setattr("glassnet.reporting.report", report)
 
 
 def packed(array: Array) -> bytes:

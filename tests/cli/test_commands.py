@@ -23,8 +23,8 @@ from glassnet.data import read_digits
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
 
-COMMANDS = ("train", "evaluate", "predict", "check", "diagnose", "find-rate", "recipes", "datasets", "bench")
-PROMISED = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png"}
+COMMANDS = ("train", "evaluate", "report", "predict", "check", "diagnose", "find-rate", "recipes", "datasets", "bench")
+PROMISED = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
 LINE = re.compile(r"Epoch (\d+): (\d+) / (\d+)")
 
 
@@ -154,7 +154,7 @@ def test_early_stopping_is_told(cli: CommandLine) -> None:
 
 @pytest.mark.usefixtures("plain_figure")
 def test_resume_of_a_finished_run_changes_nothing(cli: CommandLine, digits_run: Path) -> None:
-    kept = {name: (digits_run / name).read_bytes() for name in PROMISED - {"training.png"}}
+    kept = {name: (digits_run / name).read_bytes() for name in PROMISED - {"training.png", "report.html"}}
     outcome = cli.good("train", "--resume", digits_run)
     assert not any(line.startswith("Epoch ") for line in outcome.lines)
     assert {name: (digits_run / name).read_bytes() for name in kept} == kept

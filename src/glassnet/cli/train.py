@@ -98,10 +98,12 @@ def _report_seeds(several: list[Run]) -> None:
     """What each seed kept, on validation data, and all of them together."""
     from glassnet.diagnosis import diagnose
     from glassnet.metrics import Spread
+    from glassnet.reporting import report as write_report
 
     say()
     accuracies: list[float | None] = []
     for done in several:
+        write_report(done)
         history = done.history
         epoch = history.best_epoch if done.recipe.training.keep == "best" else len(history)
         accuracies.append(history.validation_accuracy[epoch - 1] if epoch else None)
@@ -127,6 +129,7 @@ def _report(done: Run) -> None:
     """Where the run stands, a figure of it, and what to do next."""
     from glassnet.diagnosis import diagnose
     from glassnet.figures import augmentation_figure, save_figure, training_figure
+    from glassnet.reporting import report as write_report
     from glassnet.run import sample
 
     history, folder, validation = done.history, done.folder, done.splits.validation
@@ -151,6 +154,7 @@ def _report(done: Run) -> None:
     if augmentation is not None and len(train.shape) == 3 and train.shape[2] in (1, 3):
         save_figure(augmentation_figure(train, augmentation, title=done.recipe.title), folder / "augmentation.png")
         say(f"  {folder / 'augmentation.png'}   some training pictures, before and after augmentation")
+    say(f"  {write_report(done)}   all of it on one page, for a browser")
     say()
     found = diagnose(history, done.network, done.splits, learning_rate=done.learning_rate)
     say(found.short())

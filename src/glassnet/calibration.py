@@ -1,0 +1,56 @@
+"""Calibration: whether a network is right as often as it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.errors import InputError
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Pictures in bins of how sure the network is: `counts`, mean `confidence`, and `accuracy` of each, NaN where empty."""
+
+    edges: NDArray[np.float64]
+    counts: NDArray[np.int64]
+    confidence: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+
+    @property
+    def error(self) -> float:
+        """The expected calibration error Σ nᵢ/n·|accuracyᵢ − confidenceᵢ|. Guo et al., arXiv 1706.04599."""
+        gaps = np.abs(self.accuracy - self.confidence)
+        return float(np.where(self.counts > 0, gaps * self.counts, 0).sum() / self.counts.sum())
+
+    @property
+    def overconfidence(self) -> float:
+        """Mean confidence less accuracy, over all pictures: above 0, the network is surer than it is right."""
+        gaps = self.confidence - self.accuracy
+        return float(np.where(self.counts > 0, gaps * self.counts, 0).sum() / self.counts.sum())
+
+
+def calibrate(probabilities: NDArray[np.float64], labels: NDArray[np.int64], bins: int = 10) -> Calibration:
+    """Calibration of probabilities (N, classes) for labels (N,), over `bins` of equal width.
+
+    Raises `InputError` where the numbers of both differ, and where there is no bin.
+    """
+    if bins < 1 or len(probabilities) != len(labels) or not len(labels):
+        raise InputError(
+            "These can't be compared.",
+            where="calibrate",
+            expected="as many labels as rows of probabilities, and at least one bin",
+            received=f"{len(probabilities)} rows, {len(labels)} labels, {bins} bins",
+        )
+    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    place = np.minimum((sure * bins).astype(int), bins - 1)
+    counts = np.bincount(place, minlength=bins)
+    safe = np.where(counts > 0, counts, np.nan)
+    return Calibration(
+        np.linspace(0, 1, bins + 1),
+        counts,
+        np.bincount(place, sure, minlength=bins) / safe,
+        np.bincount(place, right, minlength=bins) / safe,
+    )

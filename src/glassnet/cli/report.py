@@ -1,0 +1,36 @@
+"""`glassnet report RUN`: all of a run on one page that opens from disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from glassnet.cli.console import say
+
+NAME = "report"
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="A run folder.", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="The file to write; by default report.html in the run folder.")] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="About the test set: opens it, and notes the look in the run's ledger.")
+    ] = False,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Also write the charts as SVG files into this folder.")
+    ] = None,
+) -> None:
+    """Write the report of a run: one HTML file, in English and Chinese, that needs no network."""
+    from glassnet.reporting import report
+    from glassnet.run import Run
+
+    loaded = Run.load(run)
+    path = report(loaded, out, test=test, figures=figures)
+    say(f"{path}   {path.stat().st_size / 1e6:.1f} MB, opens in any browser")
+    if figures is not None:
+        say(f"{figures}   its charts, one file each")
+    if test:
+        count = len(loaded.looks)
+        say(f"The test set was opened; this was look {count}, and it is noted in the ledger.")

@@ -1,0 +1,131 @@
+"""From the facts to the file."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassnet import __version__
+from glassnet.atomic import write_text
+from glassnet.errors import RunError
+from glassnet.figures import save_figure
+from glassnet.figures.quality import MOST_BARS
+from glassnet.reporting import overview
+from glassnet.reporting.charts import drawings
+from glassnet.reporting.drawing import inline_svg
+from glassnet.reporting.facts import Facts, gather
+from glassnet.reporting.inside import look_inside
+from glassnet.reporting.showing import show, table
+from glassnet.reporting.texts import IN_SCRIPT, both, spans
+from glassnet.run import Run
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
+
+REPORT = "report.html"
+EXAMPLES = 12  # rows shown where there are targets instead of classes
+
+
+def report(
+    run: Run | str | Path, path: str | Path | None = None, *, test: bool = False, figures: str | Path | None = None
+) -> Path:
+    """Write the report of a run as one HTML file, by default report.html in its folder; the path.
+
+    It is about the validation pictures; with `test` the test set is opened, and the look noted in the run's ledger.
+    The file opens from disk without a network, in English and Chinese, light and dark. `figures`: a folder, made if need be,
+    for its charts as SVG files.
+    """
+    chosen = run if isinstance(run, Run) else Run.load(run)
+    target = chosen.folder / REPORT if path is None else Path(path)
+    if not target.parent.is_dir():
+        raise RunError("There is no such folder for the report.", where=target.parent, expected="a folder that exists")
+    facts = gather(chosen, test=test)
+    try:
+        charts = drawings(facts)
+        if figures is not None:
+            folder = Path(figures)
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, figure in charts.items():
+                save_figure(figure, folder / f"{name}.svg")
+        write_text(target, page(facts, charts))
+    except OSError as error:
+        raise RunError(
+            "The report can't be written.",
+            where=target,
+            expected="a place that you may write to",
+            received=error.strerror or str(error),
+        ) from None
+    return target
+
+
+def page(facts: Facts, charts: dict[str, Figure]) -> str:
+    """The report as HTML text."""
+    shown, inside, classes = show(facts), look_inside(facts), table(facts)
+    sheets = [*(shown.sheets if shown else []), *inside.sheets]
+    svgs = {name: inline_svg(figure, name, figure_label(name, facts)) for name, figure in charts.items()}
+    result = facts.result
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            facts=facts,
+            run=facts.run,
+            t=both,
+            spans=spans,
+            title=facts.run.recipe.title or facts.run.recipe.name,
+            cards=overview.cards(facts),
+            trained=overview.trained(facts),
+            commands=overview.commands(facts),
+            best=overview.best(facts),
+            looks=overview.looks(facts),
+            result=result,
+            bars_of_all=result is None or len(result.classes) <= MOST_BARS,
+            confusion=classes,
+            shown=shown,
+            inside=inside,
+            sheets=sheets,
+            svgs=svgs,
+            calibration=facts.calibration,
+            percent=overview.percent,
+            ranges=overview.ranges(facts),
+            examples=_examples(facts),
+            script_data={"cells": shown.cells if shown else {}, "classes": list(facts.classes), "texts": IN_SCRIPT},
+            version=__version__,
+            date=datetime.now(UTC).strftime("%Y-%m-%d"),
+        )
+    )
+
+
+def figure_label(name: str, facts: Facts) -> str:
+    """What a chart shows, for those who listen."""
+    return f"{facts.run.recipe.name}: {name}"
+
+
+def _examples(facts: Facts) -> list[tuple[str, str, str]]:
+    """(input, target, output) of the first rows, where there are targets instead of classes."""
+    data = facts.data
+    if data.is_classification:
+        return []
+    outputs = facts.run.network(data.images[:EXAMPLES])
+
+    def spell(values: Any) -> str:
+        flat = values.ravel()
+        return ", ".join(f"{value:.4g}" for value in flat[:6]) + (" …" if flat.size > 6 else "")
+
+    return [(spell(x), spell(y), spell(out)) for x, y, out in zip(data.images[:EXAMPLES], data.labels, outputs, strict=False)]
+
+
+@functools.lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("glassnet.reporting", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
