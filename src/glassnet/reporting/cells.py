@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.reporting.facts import Facts
+from glassnet.reporting.facts import Facts, percent
 from glassnet.reporting.tiles import LARGEST
 
 MOST_PIXELS = 1_300_000  # of all pictures on the page together, under 1.5 MB even where they are noise
@@ -49,11 +49,9 @@ def choose(facts: Facts, budget: int) -> dict[tuple[int, int], list[int]]:
 
 
 def for_script(facts: Facts, cells: dict[tuple[int, int], list[int]], styles: dict[int, str]) -> dict[str, Any]:
-    """The cells as the page's script reads them: {"3,5": [[style, place, sureness in % or None], …]}."""
+    """The cells as the page's script reads them: {"3,5": [[style, place, how sure, or None], …]}."""
     sure = facts.sureness
     return {
-        f"{truth},{said}": [
-            [styles[place], place, None if sure is None else round(100 * float(sure[place]))] for place in places
-        ]
+        f"{truth},{said}": [[styles[place], place, None if sure is None else percent(float(sure[place]))] for place in places]
         for (truth, said), places in cells.items()
     }

@@ -29,7 +29,7 @@ def drawings(facts: Facts) -> dict[str, Figure]:
             found["gradients"] = gradients_figure(history)
         if any(history.update_norms.values()):
             found["updates"] = updates_figure(history)
-    if facts.result is not None:
+    if facts.result is not None and facts.data.is_classification:
         found["classes"] = class_accuracy_figure(facts.result)
     if facts.calibration is not None:
         found["calibration"] = calibration_figure(facts.calibration)

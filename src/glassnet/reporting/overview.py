@@ -46,7 +46,7 @@ def cards(facts: Facts) -> list[tuple[Markup, str, Markup | str]]:
         found.append((both("last-training"), f"{percent(last.train_accuracy)} %", note))
     found.append((both("epochs-card"), str(len(history)), both("took", seconds=f"{sum(history.seconds):,.1f}")))
     network = run.network
-    size = both("size", kilobytes=f"{network.flat.nbytes / 1000:,.0f}", dtype=str(network.dtype))
+    size = both("size", kilobytes=f"{network.flat.nbytes / 1000:,.1f}", dtype=str(network.dtype))
     found.append((both("parameters-card"), f"{network.flat.size:,}", size))
     return found
 

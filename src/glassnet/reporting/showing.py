@@ -13,7 +13,7 @@ from glassnet.errors import InputError
 from glassnet.explain import nearest_training_pictures, occlusion, saliency
 from glassnet.figures.pictures import heat
 from glassnet.reporting.cells import choose, for_script, room
-from glassnet.reporting.facts import Facts
+from glassnet.reporting.facts import Facts, percent
 from glassnet.reporting.texts import both
 from glassnet.reporting.tiles import Sheet
 from glassnet.run import sample
@@ -73,7 +73,7 @@ def _tile(facts: Facts, place: int, style: str) -> Tile:
     said, truth = facts.classes[facts.found[place]], facts.classes[facts.data.labels[place]]
     wrong = said != truth
     caption = both("said-wrong", said=said, truth=truth) if wrong else said
-    note = "" if facts.sureness is None else f"{100 * facts.sureness[place]:.0f} %"
+    note = "" if facts.sureness is None else percent(float(facts.sureness[place]))
     return Tile("pictures", style, caption, note, wrong)
 
 
@@ -117,7 +117,7 @@ def _look(facts: Facts, shown: Shown) -> None:
 
 def table(facts: Facts) -> dict[str, Any] | None:
     """The confusion matrix as rows of (count, share of its row's worst, right?), or a list of the most frequent mistakes."""
-    if facts.result is None:
+    if facts.result is None or not facts.data.is_classification:
         return None
     confusion, classes = facts.result.confusion, facts.result.classes
     wrong = np.where(np.eye(len(classes), dtype=bool), 0, confusion)

@@ -38,7 +38,7 @@ TEXTS: dict[str, Both] = {
     "accuracy-train": ("Accuracy on training pictures", "训练图片上的准确率"),
     "sign-accuracy": ("Right signs", "符号正确率"),
     "interval": ("95 % interval {low}–{high} %", "95% 置信区间 {low}–{high}%"),
-    "of-pictures": ("{correct} of {total} pictures", "{total} 张中答对 {correct} 张"),
+    "of-pictures": ("{correct} of {total}", "{total} 个中答对 {correct} 个"),
     "last-training": ("Training accuracy, last epoch", "训练准确率（最后一轮）"),
     "while-learning": ("measured while the weights moved", "在权重变化过程中测得"),
     "cost-card": ("Mean cost", "平均代价"),
@@ -96,7 +96,6 @@ TEXTS: dict[str, Both] = {
     "evidence": ("Evidence", "证据"),
     "cause": ("Cause", "原因"),
     "try": ("Try", "可以尝试"),
-    "in-english": ("", "（诊断文字目前只有英文）"),
     # section: curves
     "curves": ("How it learned", "学习过程"),
     "curves-how": (
@@ -155,8 +154,7 @@ TEXTS: dict[str, Both] = {
         "Not chosen: this is what the network is like on any day.",
         "没有挑选：这就是网络平常的样子。",
     ),
-    "said": ("{said}", "{said}"),
-    "said-wrong": ("{said}, is {truth}", "认作 {said}，实为 {truth}"),
+    "said-wrong": ("{said}, is {truth}", "{said}，实为 {truth}"),
     "outputs": ("Some answers", "一些回答"),
     "outputs-how": (
         "The first examples: what goes in, what is wanted, and what the network says.",
@@ -262,8 +260,7 @@ IN_SCRIPT: dict[str, Both] = {  # {n} of {all} are put in by the page's script
     "cell-one": ("1 picture of {truth} that was called {said}", "1 张 {truth} 被认作 {said}"),
     "cell-right": ("{n} pictures of {truth}, called rightly", "{n} 张 {truth}，答对"),
     "shown": (" ({shown} shown)", "（显示 {shown} 张）"),
-    "number": ("no. {index}", "第 {index} 张"),
-    "sure": ("{sure} % sure", "把握 {sure}%"),
+    "number": ("picture {index}", "第 {index} 张"),
 }
 
 IN_FIGURES: dict[str, str] = {

@@ -29,7 +29,7 @@
       picture.setAttribute("role", "img");
       picture.setAttribute("aria-label", text("number", { index }));
       caption.className = "note";
-      caption.textContent = sure === null ? text("number", { index }) : text("sure", { sure });
+      caption.textContent = sure === null ? text("number", { index }) : sure;
       caption.title = text("number", { index });
       tile.append(picture, caption);
       return tile;

@@ -1,0 +1,360 @@
+"""The report: what stands in it, in both languages, and that it opens in a browser without a network."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import glassnet as gn
+from glassnet import run as runs
+from glassnet.reporting import texts
+from glassnet.reporting.cells import EACH, choose
+from glassnet.reporting.facts import gather, percent
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+class Page(HTMLParser):
+    """What is looked for in the report: texts by language, ids, links, and whatever would be fetched."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.fetched: list[str] = []
+        self.spoken = {"en": 0, "zh": 0}
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        self.ids += [found["id"] or ""] if "id" in found else []
+        for name in ("src", "href", "xlink:href"):
+            value = found.get(name) or ""
+            if value.startswith("#"):
+                self.links.append(value[1:])
+            elif value and not value.startswith("data:"):
+                self.fetched.append(value)
+        if found.get("class") in ("en", "zh"):
+            self.spoken[str(found["class"])] += 1
+
+
+def read(path: Path) -> tuple[str, Page]:
+    text = path.read_text(encoding="utf-8")
+    return text, Page(text)
+
+
+def script_data(text: str) -> Any:
+    return json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[0])
+
+
+@pytest.fixture(scope="module")
+def convolutional(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small convolutional network on the digits; not to be changed."""
+    folder = tmp_path_factory.mktemp("report") / "cnn"
+    layers = [
+        "Pixels",
+        {"type": "Conv2D", "filters": 4, "kernel_size": 3},
+        "BatchNorm",
+        "ReLU",
+        "Flatten",
+        {"type": "Dense", "units": 16},
+    ]
+    layers += ["ReLU", {"type": "Dense", "units": 10}]
+    settings = {"network.layers": layers, "title": "A <b>title</b> & more"}
+    runs.train("digits", epochs=3, out=folder, settings=settings)
+    return folder
+
+
+def test_report_stands_in_the_run_folder_and_needs_nothing_else(cli: CommandLine, digits_run: Path) -> None:
+    said = cli.good("report", digits_run).out
+    path = digits_run / "report.html"
+    assert said.startswith(f"{path}   ")
+    text, page = read(path)
+    assert page.fetched == []
+    assert "default-src 'none'" in text
+    assert len(page.ids) == len(set(page.ids))
+    assert set(page.links) <= set(page.ids)
+    assert page.spoken["en"] == page.spoken["zh"] > 40
+    assert path.stat().st_size < 1_000_000
+    for part in (
+        "what",
+        "curves",
+        "per-class",
+        "confusion",
+        "worst",
+        "random",
+        "looks",
+        "inside",
+        "calibration",
+        "health",
+        "ledger",
+    ):
+        assert part in page.ids
+    assert not (digits_run / "ledger.jsonl").exists()  # the test set stayed closed
+    assert "glassnet train digits-run/recipe.toml" in text
+
+
+def test_the_figures_of_the_page_are_those_of_the_run(digits_run: Path) -> None:
+    run = gn.Run.load(digits_run)
+    path = gn.report(run)
+    assert run.splits.validation is not None
+    result = run.network.evaluate(run.splits.validation)
+    text, _ = read(path)
+    assert f"<b>{100 * result.accuracy:.2f} %</b>" in text
+    low, high = result.interval
+    assert f"95 % interval {100 * low:.2f}–{100 * high:.2f} %" in text
+    counted = {key: int(count) for key, count in re.findall(r'data-cell="([\d,]+)" data-count="(\d+)"', text)}
+    assert counted == {f"{i},{j}": n for (i, j), n in np.ndenumerate(result.confusion) if n}
+    cells = script_data(text)["cells"]
+    assert set(cells) == set(counted)
+    found = run.network.predict(run.splits.validation.images)
+    for key, tiles in cells.items():
+        truth, said = map(int, key.split(","))
+        assert len(tiles) == min(counted[key], EACH)
+        for _, place, _ in tiles:
+            assert (run.splits.validation.labels[place], found[place]) == (truth, said)
+
+
+def test_a_budget_is_shared_by_all_cells(digits_run: Path) -> None:
+    facts = gather(gn.Run.load(digits_run))
+    assert facts.result is not None
+    filled = int((facts.result.confusion > 0).sum())
+    few = choose(facts, filled)
+    assert sum(map(len, few.values())) <= filled
+    many = choose(facts, 200)
+    assert sum(map(len, many.values())) == 200
+    wrong = sum(len(places) for (i, j), places in many.items() if i != j)
+    assert wrong == min(len(facts.mistakes), 200 - sum(len(places) for (i, j), places in many.items() if i == j))
+    assert len({place for places in many.values() for place in places}) == 200
+
+
+def test_the_worst_mistakes_are_the_surest(digits_run: Path) -> None:
+    facts = gather(gn.Run.load(digits_run))
+    assert facts.sureness is not None
+    sure = facts.sureness[facts.mistakes]
+    assert len(sure) > 3
+    np.testing.assert_array_equal(sure, np.sort(sure)[::-1])
+    assert (percent(1.0), percent(0.9999), percent(0.985), percent(0.4)) == ("100 %", "> 99 %", "98 %", "40 %")
+
+
+def test_with_test_the_test_set_is_opened_and_the_look_noted(cli: CommandLine, digits_run: Path) -> None:
+    said = cli.good("report", digits_run, "--test", "--out", "test.html").out
+    assert "this was look 1" in said
+    run = gn.Run.load(digits_run)
+    (look,) = run.looks
+    text, _ = read(Path("test.html"))
+    assert texts.TEXTS["about-test"][0] in text
+    assert f"{look['correct']} / {look['total']}" in text
+    assert f"<b>{100 * look['correct'] / look['total']:.2f} %</b>" in text
+    assert texts.TEXTS["shown-here"][0] in text
+    cli.good("report", digits_run)
+    text, _ = read(digits_run / "report.html")
+    assert texts.TEXTS["about-validation"][0] in text
+    assert f"{look['correct']} / {look['total']}" in text  # the ledger tells of the look, and opens nothing
+    assert len(run.looks) == 1
+
+
+def test_what_a_user_wrote_is_not_taken_for_html(convolutional: Path) -> None:
+    text, page = read(gn.report(convolutional, convolutional.parent / "r.html"))
+    assert "A &lt;b&gt;title&lt;/b&gt; &amp; more" in text
+    assert "<b>title" not in text
+    assert "maps-relu1" in text
+    assert "sheet-weights-conv2d1" in text
+    assert page.fetched == []
+
+
+def test_a_regression_has_fewer_sections(cli: CommandLine) -> None:
+    cli.good("train", "chain", "--out", "chain")
+    text, page = read(Path("chain/report.html"))
+    assert {"what", "curves", "health", "outputs", "ledger"} <= set(page.ids)
+    assert not {"per-class", "confusion", "worst", "looks", "inside", "calibration"} & set(page.ids)
+    assert texts.TEXTS["about-train"][0] in text
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        ["Pixels", {"type": "LSTM", "units": 8}, {"type": "Dense", "units": 10}],
+        ["Flatten", "Pixels", {"type": "Dense", "units": 10}],
+        ["Flatten", "Pixels", {"type": "Dense", "units": 8}, "Tanh", {"type": "Dense", "units": 10}, "Tanh"],
+    ],
+    ids=["recurrence", "one layer", "no probabilities"],
+)
+def test_networks_of_all_kinds(layers: list[Any], here: Path) -> None:
+    loss = "Quadratic" if "Tanh" in layers else "SoftmaxCrossEntropy"
+    run = runs.train("digits", epochs=1, out="a", settings={"network.layers": layers, "loss": loss})
+    _, page = read(gn.report(run))
+    assert {"confusion", "worst", "random", "looks"} <= set(page.ids)
+    assert ("calibration" in page.ids) == (loss != "Quadratic")
+
+
+def test_a_training_that_ran_away_has_a_report_too(here: Path) -> None:
+    settings = {
+        "network.layers": ["Flatten", {"type": "Scale", "factor": 1.0}, {"type": "Dense", "units": 10}],
+        "loss": "Quadratic",
+    }
+    with pytest.warns(gn.TrainingWarning):
+        run = runs.train("digits", out="a", settings={**settings, "optimizer": {"type": "SGD", "learning_rate": 1e6}})
+    text, _ = read(gn.report(run))
+    assert "Training ended early" in text
+    run.network.flat[:] = np.nan
+    text, page = read(gn.report(run))
+    assert "looks" not in page.ids
+    assert "inside" not in page.ids
+
+
+def test_figures_as_files(cli: CommandLine, digits_run: Path) -> None:
+    cli.good("report", digits_run, "--figures", "figures")
+    names = {path.name for path in Path("figures").iterdir()}
+    assert names == {f"{name}.svg" for name in ("cost", "accuracy", "classes", "calibration", "gradients", "updates")}
+
+
+def test_wrong_input_is_told(cli: CommandLine, digits_run: Path) -> None:
+    assert cli.wrong("report", "nothing")["what"] == "This is not a run."
+    assert cli.wrong("report", digits_run, "--out", "no/such/r.html")["what"] == "There is no such folder for the report."
+    assert cli.wrong("report", digits_run, "--out", digits_run)["what"] == "The report can't be written."
+
+
+def test_every_text_is_there_in_both_languages() -> None:
+    for table in (texts.TEXTS, texts.IN_SCRIPT):
+        for key, (english, chinese) in table.items():
+            assert english, key
+            assert chinese, key
+            assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", chinese)), key
+    assert all(re.search(r"[一-鿿]", chinese) for chinese in texts.IN_FIGURES.values())
+
+
+def test_ten_thousand_pictures_in_ten_seconds(here: Path) -> None:
+    """Half of them noise that the network is wrong about, so that no cell is empty and nothing is easily made small."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (13_000, 28, 28), dtype=np.uint8)
+    np.savez(
+        "noise.npz", x_train=images[:3000], y_train=np.arange(3000) % 10, x_test=images[3000:], y_test=np.arange(10_000) % 10
+    )
+    run = runs.train("digits", epochs=1, data="noise.npz", out="a")
+    start = time.perf_counter()
+    path = gn.report(run, test=True)
+    assert time.perf_counter() - start < 10
+    assert path.stat().st_size < 5_000_000
+    assert len(script_data(path.read_text(encoding="utf-8"))["cells"]) > 20
+
+
+# ------------------------------------------------------------------ in a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip("there is no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, which drives the browser, is not installed")
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=program, args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def written(convolutional: Path) -> Path:
+    return gn.report(convolutional, convolutional.parent / "browser.html")
+
+
+@pytest.fixture
+def opened(browser: Any, written: Path) -> Iterator[Any]:
+    """The report on a laptop without a network; any complaint of the page fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, offline=True, locale="en-GB", color_scheme="light")
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if request.url.startswith("http") else None)
+    page.goto(written.as_uri())
+    yield page
+    assert complaints == []
+    context.close()
+
+
+def test_each_cell_shows_its_pictures(opened: Any) -> None:
+    buttons = opened.query_selector_all("[data-cell]")
+    assert len(buttons) > 10
+    panel = opened.query_selector("#cell")
+    assert not panel.is_visible()
+    for button in buttons:
+        button.click()
+        assert panel.is_visible()
+        assert button.get_attribute("aria-pressed") == "true"
+        wanted = min(int(button.get_attribute("data-count")), EACH)
+        tiles = panel.query_selector_all(".picture")
+        assert len(tiles) == wanted
+        assert tiles[0].bounding_box()["width"] > 30
+        assert button.get_attribute("data-count") in panel.query_selector("strong").inner_text()
+    assert opened.locator('[aria-pressed="true"]').count() == 1
+    panel.query_selector("button").click()
+    assert not panel.is_visible()
+    buttons[0].press("Enter")
+    assert panel.is_visible()
+    opened.keyboard.press("Escape")
+    assert not panel.is_visible()
+
+
+def test_the_language_changes_every_text(opened: Any) -> None:
+    def chinese() -> bool:
+        return bool(re.search("混淆矩阵", opened.inner_text("main")))
+
+    assert not chinese()
+    opened.query_selector("[data-cell]").click()
+    assert re.search(r"pictures? of 0", opened.inner_text("#cell"))
+    opened.click("#language")
+    assert chinese()
+    assert "What is taken for what" not in opened.inner_text("body")
+    assert "张" in opened.inner_text("#cell strong")
+    words = opened.query_selector("svg.figure").query_selector_all("tspan")
+    assert {word.text_content() for word in words if word.is_visible()} == {"代价", "训练", "验证", "轮"}
+    assert opened.evaluate("document.documentElement.lang") == "zh-Hans"
+    opened.reload()
+    assert chinese()  # it is remembered
+    opened.click("#language")
+    assert not chinese()
+
+
+def test_light_and_dark(opened: Any) -> None:
+    def paper() -> str:
+        return str(opened.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    assert paper() == "rgb(255, 255, 255)"
+    opened.click("#theme")
+    opened.click("#theme")
+    assert paper() == "rgb(13, 17, 23)"
+    opened.click("#theme")
+    assert paper() == "rgb(255, 255, 255)"
+    opened.emulate_media(color_scheme="dark")
+    assert paper() == "rgb(13, 17, 23)"
+
+
+def test_every_link_and_fold_answers(opened: Any) -> None:
+    for link in opened.query_selector_all("nav a"):
+        link.click()
+        assert opened.query_selector(link.get_attribute("href")).is_visible()
+    for fold in opened.query_selector_all("details"):
+        before = fold.get_attribute("open") is not None
+        fold.query_selector("summary").click()
+        assert (fold.get_attribute("open") is not None) != before
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280])
+def test_nothing_is_wider_than_the_window(opened: Any, width: int) -> None:
+    opened.set_viewport_size({"width": width, "height": 800})
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
