@@ -11,6 +11,7 @@ from glassnet.diagnosis.finding import Finding
 THROWN = 0.3  # of a weight matrix's length, changed in one step: useful steps change a hundredth or less, early ones a tenth
 RISEN = 1.0  # times the cost at the start: above it, the steps did harm
 TINY = 1e-4  # of a weight matrix's length, changed in one step: ten thousand of them would be needed to replace it
+USEFUL = 3e-3  # what a step may well change
 FEW = 1000  # steps: networks of this kind take some thousands
 FALLING = 0.01  # of the cost, that the last epoch still gained
 ONE_CLASS = 0.95  # of the answers
@@ -90,8 +91,7 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
         + _costs(facts) + "." + _outcome(facts),
         "The steps are so short that the training hardly leaves its start.",
         (
-            f"raise the learning rate tenfold or "
-            f"more{facts.set_rate(min(1e4, max(10.0, 0.003 / max(max(changes), 1e-12))))}",
+            f"raise the learning rate tenfold or more{facts.set_rate(min(1e4, max(10.0, USEFUL / max(changes))))}",
             "or let glassnet find-rate suggest one",
         ),
     )  # fmt: skip
@@ -110,8 +110,7 @@ def too_few_steps(facts: Facts) -> Finding | None:
     return Finding(
         "too-few-steps",
         f"{facts.steps} steps in all, in {len(costs)} epoch{'s' if len(costs) > 1 else ''}; in the last one the "
-        f"cost still fell, "
-        f"from {before:.3g} to {after:.3g}." + _outcome(facts),
+        f"cost still fell, from {before:.3g} to {after:.3g}." + _outcome(facts),
         "The training ended while it was still learning.",
         (
             f"train for longer: --epochs {_more_epochs(facts)}",
@@ -154,9 +153,9 @@ def _majority(facts: Facts) -> Finding | None:
         f"{100 * facts.chance:.0f} % of the training pictures; of the other classes' pictures "
         f"{100 * recall:.0f} % are right.",
         "One class is so frequent that answering it always is nearly the lowest cost, and the accuracy looks good "
-        "without anything "
-        "being learnt." if uneven else "The network gives one answer to everything: it has found the shares of "
-        "the classes, and nothing in the pictures.",
+        "without anything being learnt."
+        if uneven
+        else "The network gives one answer to everything: it has found the shares of the classes, and nothing in the pictures.",
         (
             "let rare classes count more: --set training.class_weight=balanced",
             "look at the accuracy of each class, not at the mean: glassnet evaluate tells it",

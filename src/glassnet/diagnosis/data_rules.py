@@ -20,7 +20,11 @@ APART = 0.8  # area under the curve: sets of other writers stay well below, an i
 OTHER_SHARES = 0.25  # of the pictures that would have to change class for the same proportions
 CHECKED = 600  # pictures of each set that are compared
 WRONG = 0.06  # of the clear training pictures: real sets have under 0.02 of them
-LEVEL = 0.5  # wrong labels lie evenly, among clear pictures as among all; hard pictures lie where neighbours disagree
+LEVEL = 0.6  # wrong labels lie evenly, among clear pictures as among all; hard pictures lie where neighbours disagree
+INFORMED = 0.65  # of what is wrong by lot: above it, pixels tell too little about the labels to contradict them
+AT_CHANCE = 0.9  # of what is wrong by lot: above it, they tell nothing at all
+MANY = 5  # classes
+BY_HEART = 0.9  # of the training pictures right
 AGREE = 1.1  # accuracy and wrong labels of one set can't sum to more than 1, but for chance
 
 
@@ -78,8 +82,7 @@ def unscaled_inputs(facts: Facts) -> Finding | None:
         f"the numbers that reach the first weights have a typical size of {size:.3g} "
         f"(from {float(x.min()):.3g} to {float(x.max()):.3g}); 0 to 1 is usual.",
         "Weights start at sizes that suit inputs of about 1. With larger ones every sum, and every step, is as many "
-        "times too "
-        "large." if large else "Weights start at sizes that suit inputs of about 1. Smaller ones hardly move "
+        "times too large." if large else "Weights start at sizes that suit inputs of about 1. Smaller ones hardly move "
         "what comes after them.",
         (
             "begin the network with Pixels, which brings 0 … 255 to 0 … 1"
@@ -134,29 +137,45 @@ def noisy_labels(facts: Facts) -> Finding | None:
     if not facts.is_classification or facts.not_finite or len(facts.train) < 50:
         return None
     near = facts.neighbours
-    held_out = near.held_out_wrong
     if near.clear_wrong < WRONG or near.clear_wrong < LEVEL * near.wrong:
         return None
-    if held_out is None or held_out > near.clear_wrong / 2:  # wrong in both parts, or pixels that tell nothing?
-        accuracy = facts.train_accuracy if facts.validation_accuracy is None else facts.validation_accuracy
-        if facts.validation_accuracy is not None and accuracy + (held_out or 0.0) > AGREE + 2 * facts.uncertainty:
+    by_lot = 1.0 - float(np.square(shares(facts.train)).sum())  # wrong, if labels had nothing to do with pictures
+    if near.wrong > AT_CHANCE * by_lot:
+        if not _learns_by_heart_only(facts):
             return None
-        if facts.validation_accuracy is None and near.wrong > 0.6:
-            return None
+    elif near.wrong > INFORMED * by_lot or _contradicts(facts):
+        return None
     return Finding(
         "noisy-labels",
         f"of the training pictures whose nearest neighbours agree best, {100 * near.clear_wrong:.0f} % carry "
-        f"another label than "
-        f"these neighbours ({100 * near.wrong:.0f} % of all); accuracy {_percent(facts)}.",
+        f"another label than these neighbours ({100 * near.wrong:.0f} % of all); accuracy {_percent(facts)}.",
         "Labels contradict the pictures: they are shuffled against them, or partly wrong. A network can only learn such "
         "labels by heart, which helps with no new picture.",
         (
             "look at pictures beside their labels; check that pictures and labels are read in the same order",
             "correct or leave out the labels that neighbours contradict",
-            "where they can't be corrected, trust them less: --set network.loss.label_smoothing=0.1, fewer "
-            'epochs, keep = "best"',
+            "where they can't be corrected, stop before they are learnt by heart: --set training.keep=best",
         ),
     )
+
+
+def _learns_by_heart_only(facts: Facts) -> bool:
+    """Whether the network finds nothing either where neighbours find nothing, so that it can't be for lack of likeness.
+
+    Photographs of two kinds are hardly alike in their pixels, of many classes they always are a little.
+    """
+    found = facts.validation_accuracy
+    if found is not None and found > facts.chance + 2 * facts.uncertainty:
+        return False
+    return len(facts.train.counts) >= MANY or (found is not None and facts.train_accuracy > BY_HEART)
+
+
+def _contradicts(facts: Facts) -> bool:
+    """Whether the network is right more often than it could be if so many validation labels were wrong."""
+    near, found = facts.neighbours, facts.validation_accuracy
+    if found is None or near.held_out_wrong is None or near.held_out_wrong < near.clear_wrong / 2:
+        return False
+    return found + near.held_out_wrong > AGREE + 2 * facts.uncertainty
 
 
 def _percent(facts: Facts) -> str:

@@ -147,9 +147,9 @@ def _unscaled(splits: Splits, seed: int) -> Trained:
     return _fit(splits, [layer for layer in _relus(splits) if not isinstance(layer, Pixels)], seed)
 
 
-@_fault("overfitting", "four pictures of each class, learnt by heart")
+@_fault("overfitting", "three pictures of each class, learnt by heart")
 def _overfitting(splits: Splits, seed: int) -> Trained:
-    few = Splits(_few(splits.train, 4, seed), splits.validation)
+    few = Splits(_few(splits.train, 3, seed), splits.validation)
     return _fit(few, _relus(few, 128), seed, epochs=60)
 
 

@@ -73,8 +73,8 @@ def vanishing_gradients(facts: Facts) -> Finding | None:
     return Finding(
         "vanishing-gradients",
         f"at the first step a typical gradient of {names[-1]}, the last weights, is {last:.2g}, and of "
-        f"{names[0]}, the first, "
-        f"{first:.2g}: {last / first if first else np.inf:.3g} times less, over {len(names)} layers." + _accuracy(facts),
+        f"{names[0]}, the first, {first:.2g}: {last / first if first else np.inf:.3g} times less, over {len(names)} layers."
+        + _accuracy(facts),
         "Each layer passes on only a part of the gradient (a sigmoid a quarter at most), so that over many layers "
         "nothing is left of it, and the first layers stay as they were.",
         (

@@ -7,6 +7,7 @@ import pytest
 
 from glassnet.data import Dataset, Splits, load_dataset
 from glassnet.diagnosis import Finding, diagnose
+from glassnet.diagnosis.facts import Facts
 from glassnet.diagnosis.faults import FAULTS, Fault, healthy
 from glassnet.errors import DataError
 
@@ -99,3 +100,17 @@ def test_hard_pictures_are_not_noisy_labels() -> None:
     images = (centres[labels] * 0.6 + rng.standard_normal((900, 30))).astype(np.float32)
     parts = [Dataset(images[part], labels[part]) for part in (slice(0, 600), slice(600, None))]
     assert "noisy-labels" not in diagnose(*healthy(Splits(*parts), 0)).names
+
+
+def test_pixels_that_tell_nothing_contradict_no_label() -> None:
+    """Two classes whose neighbours are no better than chance, and a network that is: as it is with photographs."""
+    rng = np.random.default_rng(4)
+    images = rng.standard_normal((900, 200)).astype(np.float32)
+    labels = (images[:, 0] > 0).astype(np.int64)  # one number of two hundred: lost in the angle between pictures
+    splits = Splits(*(Dataset(images[part], labels[part], ("a", "b")) for part in (slice(0, 700), slice(700, None))))
+    history, network, _ = healthy(splits, 0)
+    found = Facts(history, network, splits.train, splits.validation)
+    assert found.neighbours.clear_wrong > 0.25
+    assert found.validation_accuracy is not None
+    assert found.validation_accuracy > 0.65
+    assert "noisy-labels" not in diagnose(history, network, splits).names
