@@ -155,7 +155,7 @@ def _majority(facts: Facts) -> Finding | None:
         "One class is so frequent that answering it always is nearly the lowest cost, and the accuracy looks good "
         "without anything being learnt."
         if uneven
-        else "The network gives one answer to everything: it has found the shares of the classes, and nothing in the pictures.",
+        else "The network gives one answer to everything: it has found the shares of the classes, nothing in the pictures.",
         (
             "let rare classes count more: --set training.class_weight=balanced",
             "look at the accuracy of each class, not at the mean: glassnet evaluate tells it",
