@@ -16,7 +16,8 @@ from glassnet.stack import Slot
 from glassnet.training import Epoch, History
 from glassnet.training.statistics import Statistics, Watch
 
-ASKED, COMPARED, HELD_OUT = 1000, 1500, 600  # pictures: the network is asked about, that are compared, held-out ones of these
+ASKED, VALIDATED = 1000, 10_000  # training and validation pictures that the network is asked about
+COMPARED, HELD_OUT = 1500, 600  # of both, that are compared with each other
 SHORT = 0.05  # below what the nearest picture alone tells: a network that has learnt stands above it
 MARGIN = 3.0  # standard errors, so that a few pictures do not decide
 FALLEN = 0.95  # of the first cost: what a network without classes must reach to have learnt something
@@ -71,7 +72,7 @@ class Facts:
 
     @cached_property
     def held_out(self) -> Dataset | None:
-        return None if self.validation is None else spread(self.validation, 2 * ASKED)
+        return None if self.validation is None else spread(self.validation, VALIDATED)
 
     @cached_property
     def train_classes(self) -> NDArray[np.int64]:
