@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,15 +16,19 @@ import numpy as np
 import pytest
 
 import glassnet as gn
+from glassnet import diagnosis
 from glassnet import run as runs
 from glassnet.reporting import texts
 from glassnet.reporting.cells import EACH, choose
 from glassnet.reporting.facts import gather, percent
+from glassnet.reporting.findings import CHINESE
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FIGURES = {"cost", "accuracy", "classes", "calibration", "gradients", "updates"}
+FIGURES |= {f"activations-{statistic}" for statistic in ("mean", "spread", "dead")}
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
@@ -91,6 +96,7 @@ def test_report_stands_in_the_run_folder_and_needs_nothing_else(cli: CommandLine
     assert path.stat().st_size < 1_000_000
     for part in (
         "what",
+        "diagnosis",
         "curves",
         "per-class",
         "confusion",
@@ -219,13 +225,37 @@ def test_a_training_that_ran_away_has_a_report_too(here: Path) -> None:
 def test_figures_as_files(cli: CommandLine, digits_run: Path) -> None:
     cli.good("report", digits_run, "--figures", "figures")
     names = {path.name for path in Path("figures").iterdir()}
-    assert names == {f"{name}.svg" for name in ("cost", "accuracy", "classes", "calibration", "gradients", "updates")}
+    assert names == {f"{name}.svg" for name in FIGURES}
 
 
 def test_wrong_input_is_told(cli: CommandLine, digits_run: Path) -> None:
     assert cli.wrong("report", "nothing")["what"] == "This is not a run."
     assert cli.wrong("report", digits_run, "--out", "no/such/r.html")["what"] == "There is no such folder for the report."
     assert cli.wrong("report", digits_run, "--out", digits_run)["what"] == "The report can't be written."
+
+
+def test_the_diagnosis_is_told_in_both_languages(here: Path) -> None:
+    settings = {"optimizer": {"type": "SGD", "learning_rate": 100.0}, "network.layers": [64, 30, 10], "loss": "Quadratic"}
+    run = runs.train("digits", epochs=5, out="a", settings=settings)
+    found = gn.diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
+    text, page = read(gn.report(run))
+    assert "diagnosis" in page.ids
+    assert text.count('class="finding"') == len(found.top) > 0
+    for finding in found.top:
+        assert finding.evidence in unescape(text)
+        assert finding.cause in unescape(text)
+        assert CHINESE[finding.name].title in text
+        assert CHINESE[finding.name].cause in text
+
+
+def test_every_finding_is_known_in_chinese() -> None:
+    source = "".join(path.read_text(encoding="utf-8") for path in Path(str(diagnosis.__file__)).parent.glob("*.py"))
+    names = set(re.findall(r'Finding\(\s*"([a-z-]+)"', source))
+    assert len(names) > 12
+    assert names <= set(CHINESE)
+    for wording in CHINESE.values():
+        for said in (wording.title, wording.cause, *wording.try_next):
+            assert re.search(r"[一-鿿]", said)
 
 
 def test_every_text_is_there_in_both_languages() -> None:

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 SIZE = (4.8, 3.0)  # inches: two side by side on a laptop, one on a phone, with letters that can be read on both
 MOST_SERIES = len(SERIES)
+STATISTICS = {
+    "mean": "mean output",
+    "spread": "spread of the outputs",
+    "saturated": "share of saturated outputs",
+    "dead": "share of dead units",
+}
 
 
 def cost_figure(history: History) -> Figure:
@@ -63,7 +69,7 @@ def activation_statistics_figure(activations: Mapping[str, Mapping[str, Sequence
             received=repr(statistic),
         )
     _series(axes, _thinned(chosen))
-    plain(axes, title=statistic.replace("_", " "), x="epoch")
+    plain(axes, title=STATISTICS.get(statistic, statistic), x="epoch")
     return figure
 
 
@@ -72,10 +78,13 @@ def _norms(norms: Mapping[str, Sequence[float]], title: str) -> Figure:
     figure = new_figure(*SIZE)
     axes = figure.subplots()
     weights = {name: values for name, values in norms.items() if name.endswith("weight")} or dict(norms)
-    chosen = {name.removesuffix(".weight"): values for name, values in _thinned(weights).items()}
+    chosen = {  # a logarithmic axis has no place for 0, where nothing moves any more
+        name.removesuffix(".weight"): [value if value > 0 and isfinite(value) else np.nan for value in values]
+        for name, values in _thinned(weights).items()
+    }
     _series(axes, chosen)
     plain(axes, title=title, x="epoch")
-    if any(value > 0 and isfinite(value) for values in chosen.values() for value in values):
+    if any(isfinite(value) for values in chosen.values() for value in values):
         logarithmic(axes)
     return figure
 
@@ -90,10 +99,15 @@ def _thinned(series: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]
 def _series(axes: Axes, series: Mapping[str, Sequence[float]]) -> None:
     for (name, values), colour in zip(series.items(), SERIES, strict=False):
         epochs = np.arange(1, len(values) + 1)
-        axes.plot(epochs, values, color=colour, label=name, linewidth=1.3, marker="o" if len(values) == 1 else None)
+        axes.plot(epochs, values, color=colour, label=name, linewidth=1.3, marker=_mark(values))
     _whole_epochs(axes, max(map(len, series.values()), default=1))
     if series:
         legend(axes, ncols=1 if len(series) < 5 else 2)
+
+
+def _mark(values: Sequence[float]) -> str | None:
+    """A dot for each value where a line alone would not show all: single ones, and those between gaps."""
+    return "." if len(values) < 2 or not np.isfinite(values).all() else None
 
 
 def _lines(axes: Axes, columns: Mapping[str, Sequence[Any]], factor: float) -> list[float]:

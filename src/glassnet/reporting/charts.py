@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from glassnet.figures import (
     accuracy_figure,
+    activation_statistics_figure,
     calibration_figure,
     class_accuracy_figure,
     cost_figure,
@@ -16,6 +17,9 @@ from glassnet.reporting.facts import Facts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+ACTIVITY = "activations-"  # begins the names of charts of activations
 
 
 def drawings(facts: Facts) -> dict[str, Figure]:
@@ -29,6 +33,10 @@ def drawings(facts: Facts) -> dict[str, Figure]:
             found["gradients"] = gradients_figure(history)
         if any(history.update_norms.values()):
             found["updates"] = updates_figure(history)
+        measured = {statistic for found_in in history.activations.values() for statistic in found_in}
+        for statistic in ("mean", "spread", "saturated", "dead"):
+            if statistic in measured:
+                found[ACTIVITY + statistic] = activation_statistics_figure(history.activations, statistic)
     if facts.result is not None and facts.data.is_classification:
         found["classes"] = class_accuracy_figure(facts.result)
     if facts.calibration is not None:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from glassnet import __version__
 from glassnet.data import Dataset
+from glassnet.diagnosis import Diagnosis, diagnose
 from glassnet.metrics import wilson
 from glassnet.reporting.facts import Facts
 from glassnet.reporting.texts import both, spans
@@ -104,6 +105,12 @@ def ranges(facts: Facts) -> list[str]:
     reports = facts.result.per_class if facts.result is not None else []
     bounds = [wilson(report.correct, report.total) if report.total else None for report in reports]
     return ["" if each is None else f"{percent(each[0])}–{percent(each[1])} %" for each in bounds]
+
+
+def diagnosis(facts: Facts) -> Diagnosis:
+    """What is wrong with the training, as `glassnet diagnose` says it."""
+    run = facts.run
+    return diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
 
 
 def best(facts: Facts) -> Markup | None:

@@ -93,6 +93,7 @@ TEXTS: dict[str, Both] = {
         "用规则在本次训练的数字里查找已知毛病，最可能的原因在前。",
     ),
     "healthy": ("Nothing was found that needs a cure.", "没有发现需要处理的问题。"),
+    "less-likely": ("Less likely, or a consequence:", "可能性较小，或只是后果："),
     "evidence": ("Evidence", "证据"),
     "cause": ("Cause", "原因"),
     "try": ("Try", "可以尝试"),
@@ -280,11 +281,10 @@ IN_FIGURES: dict[str, str] = {
     "length of the gradient": "梯度的长度",
     "length of the last update / length of the weights": "最后一次更新的长度 / 权重的长度",
     "nothing finite was measured": "没有测到有限的数值",
-    "mean": "平均值",
-    "spread": "离散程度",
-    "std": "标准差",
-    "saturated": "饱和单元的比例",
-    "dead": "死亡单元的比例",
+    "mean output": "输出的平均值",
+    "spread of the outputs": "输出的标准差",
+    "share of saturated outputs": "饱和输出的比例",
+    "share of dead units": "死亡单元的比例",
 }
 
 

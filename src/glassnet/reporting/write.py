@@ -13,9 +13,10 @@ from glassnet.errors import RunError
 from glassnet.figures import save_figure
 from glassnet.figures.quality import MOST_BARS
 from glassnet.reporting import overview
-from glassnet.reporting.charts import drawings
+from glassnet.reporting.charts import ACTIVITY, drawings
 from glassnet.reporting.drawing import inline_svg
 from glassnet.reporting.facts import Facts, gather
+from glassnet.reporting.findings import CHINESE
 from glassnet.reporting.inside import look_inside
 from glassnet.reporting.showing import show, table
 from glassnet.reporting.texts import IN_SCRIPT, both, spans
@@ -89,6 +90,9 @@ def page(facts: Facts, charts: dict[str, Figure]) -> str:
             sheets=sheets,
             svgs=svgs,
             calibration=facts.calibration,
+            diagnosis=overview.diagnosis(facts),
+            wordings=CHINESE,
+            activity=[name for name in charts if name.startswith(ACTIVITY)],
             percent=overview.percent,
             ranges=overview.ranges(facts),
             examples=_examples(facts),
