@@ -275,9 +275,9 @@ def test_ten_thousand_pictures_in_ten_seconds(here: Path) -> None:
         "noise.npz", x_train=images[:3000], y_train=np.arange(3000) % 10, x_test=images[3000:], y_test=np.arange(10_000) % 10
     )
     run = runs.train("digits", epochs=1, data="noise.npz", out="a")
-    start = time.perf_counter()
+    start = time.process_time()  # of this process alone, whatever else the machine does
     path = gn.report(run, test=True)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert path.stat().st_size < 5_000_000
     assert len(script_data(path.read_text(encoding="utf-8"))["cells"]) > 20
 
