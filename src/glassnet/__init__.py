@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     )
     from glassnet.losses import BinaryCrossEntropy, Quadratic, SoftmaxCrossEntropy
     from glassnet.metrics import Evaluation
+    from glassnet.microscope import Trace, trace
     from glassnet.network import Network
     from glassnet.optimizers import SGD, Adam, AdamW, RMSprop, ScipyMinimize
     from glassnet.rate_test import RateTest, find_learning_rate
@@ -107,6 +108,7 @@ _HOMES = {
     ),
     "losses": ("BinaryCrossEntropy", "Quadratic", "SoftmaxCrossEntropy"),
     "metrics": ("Evaluation",),
+    "microscope": ("Trace", "trace"),
     "network": ("Network",),
     "optimizers": ("SGD", "Adam", "AdamW", "RMSprop", "ScipyMinimize"),
     "rate_test": ("RateTest", "find_learning_rate"),
@@ -192,6 +194,7 @@ __all__ = [
     "StepDecay",
     "Swish",
     "Tanh",
+    "Trace",
     "TrainingWarning",
     "Uniform",
     "WarmUp",
@@ -210,6 +213,7 @@ __all__ = [
     "load_dataset",
     "load_recipe",
     "report",
+    "trace",
     "train",
 ]
 

@@ -23,7 +23,9 @@ from glassnet.data import read_digits
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
 
-COMMANDS = ("train", "evaluate", "report", "predict", "check", "diagnose", "find-rate", "recipes", "datasets", "bench")
+COMMANDS = (
+    "train", "evaluate", "report", "predict", "check", "diagnose", "trace", "find-rate", "recipes", "datasets", "bench"
+)
 PROMISED = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
 LINE = re.compile(r"Epoch (\d+): (\d+) / (\d+)")
 

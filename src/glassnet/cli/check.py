@@ -28,7 +28,7 @@ def command(
         done = Run.load(what)
         network, splits = done.network, done.splits
     else:
-        recipe = _recipe(what)
+        recipe = recipe_of(what)
         splits = read_splits(recipe)
         network = recipe.make_network(splits)
     result = check_gradients(network, sample(splits.train, PICTURES))
@@ -39,7 +39,8 @@ def command(
         fail(1)
 
 
-def _recipe(what: str) -> Recipe:
+def recipe_of(what: str) -> Recipe:
+    """The recipe of this name or file, or the error for what is neither that nor a run."""
     from glassnet.errors import RecipeError
     from glassnet.recipe import load_recipe
 

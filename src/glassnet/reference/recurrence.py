@@ -56,14 +56,22 @@ def simple_rnn(x: Array, weight: Array, recurrent: Array, bias: Array, activatio
     return states.transpose(1, 0, 2)
 
 
-def simple_rnn_backward(dy: Array, x: Array, h: Array, weight: Array, recurrent: Array, activation: str) -> Gradients:
-    """(dx, dW, dU, db) from dy (N, T, units), the gradient by every state."""
+def simple_rnn_through_time(dy: Array, h: Array, recurrent: Array, activation: str) -> tuple[Array, Array]:
+    """The gradients by what goes into f and by the states, (T, N, units) each, with all that later steps add."""
     back = RECURRENT_ACTIVATIONS[activation][1]
     states, dstates = h.transpose(1, 0, 2), dy.transpose(1, 0, 2)
-    dgates, dh = np.empty_like(states), np.zeros_like(states[0])
+    dgates, dh, by_state = np.empty_like(states), np.zeros_like(states[0]), np.empty_like(states)
     for t in reversed(range(len(states))):
-        dgates[t] = back(dstates[t] + dh, states[t])
+        by_state[t] = dstates[t] + dh
+        dgates[t] = back(by_state[t], states[t])
         dh = dgates[t] @ recurrent.T
+    return dgates, by_state
+
+
+def simple_rnn_backward(dy: Array, x: Array, h: Array, weight: Array, recurrent: Array, activation: str) -> Gradients:
+    """(dx, dW, dU, db) from dy (N, T, units), the gradient by every state."""
+    states = h.transpose(1, 0, 2)
+    dgates, _ = simple_rnn_through_time(dy, h, recurrent, activation)
     dx, dweight, dbias = _inputs_backward(dgates, x, weight)
     return dx, dweight, _product(_before(states), dgates), dbias
 
@@ -87,16 +95,16 @@ def lstm(x: Array, weight: Array, recurrent: Array, bias: Array) -> tuple[Array,
     return states.transpose(1, 0, 2), cells, gates
 
 
-def lstm_backward(dy: Array, x: Array, h: Array, cells: Array, gates: Array, weight: Array, recurrent: Array) -> Gradients:
-    """(dx, dW, dU, db) from dy (N, T, units), the gradient by every state."""
-    states, dstates, earlier = h.transpose(1, 0, 2), dy.transpose(1, 0, 2), _before(cells)
-    dgates = np.empty_like(gates)
+def lstm_through_time(dy: Array, cells: Array, gates: Array, recurrent: Array) -> tuple[Array, Array, Array]:
+    """The gradients by what goes into the gates, by the states and by the cells, (T, N, …), with all that later steps add."""
+    dstates, earlier = dy.transpose(1, 0, 2), _before(cells)
+    dgates, by_state, by_cell = np.empty_like(gates), np.empty_like(cells), np.empty_like(cells)
     dh = dc = np.zeros_like(cells[0])
-    for t in reversed(range(len(states))):
+    for t in reversed(range(len(cells))):
         i, f, g, o = np.split(gates[t], 4, axis=-1)
         bent = np.tanh(cells[t])
-        dh = dstates[t] + dh
-        dc = dc + tanh_backward(dh * o, bent)
+        dh = by_state[t] = dstates[t] + dh
+        dc = by_cell[t] = dc + tanh_backward(dh * o, bent)
         parts = (
             sigmoid_backward(dc * g, i),
             sigmoid_backward(dc * earlier[t], f),
@@ -106,6 +114,13 @@ def lstm_backward(dy: Array, x: Array, h: Array, cells: Array, gates: Array, wei
         dgates[t] = np.concatenate(parts, axis=-1)
         dc = dc * f
         dh = dgates[t] @ recurrent.T
+    return dgates, by_state, by_cell
+
+
+def lstm_backward(dy: Array, x: Array, h: Array, cells: Array, gates: Array, weight: Array, recurrent: Array) -> Gradients:
+    """(dx, dW, dU, db) from dy (N, T, units), the gradient by every state."""
+    states = h.transpose(1, 0, 2)
+    dgates, _, _ = lstm_through_time(dy, cells, gates, recurrent)
     dx, dweight, dbias = _inputs_backward(dgates, x, weight)
     return dx, dweight, _product(_before(states), dgates), dbias
 
@@ -130,19 +145,26 @@ def gru(x: Array, weight: Array, recurrent: Array, bias: Array, recurrent_bias: 
     return states.transpose(1, 0, 2), gates, inner
 
 
-def gru_backward(dy: Array, x: Array, h: Array, gates: Array, inner: Array, weight: Array, recurrent: Array) -> Gradients:
-    """(dx, dW, dU, db, db′) from dy (N, T, units), the gradient by every state."""
+def gru_through_time(dy: Array, h: Array, gates: Array, inner: Array, recurrent: Array) -> tuple[Array, Array, Array]:
+    """The gradients by xₜ·W + b, by hₜ₋₁·U and by the states, (T, N, …), with all that later steps add."""
     states, dstates = h.transpose(1, 0, 2), dy.transpose(1, 0, 2)
     earlier = _before(states)
-    dgates, dsteps = np.empty_like(gates), np.empty_like(gates)  # by xₜ·W + b, and by hₜ₋₁·U
+    dgates, dsteps, by_state = np.empty_like(gates), np.empty_like(gates), np.empty_like(states)
     dh = np.zeros_like(states[0])
     for t in reversed(range(len(states))):
         r, z, n = np.split(gates[t], 3, axis=-1)
-        dh = dstates[t] + dh
+        dh = by_state[t] = dstates[t] + dh
         dn = tanh_backward(dh * (1 - z), n)
         dr, dz = sigmoid_backward(dn * inner[t], r), sigmoid_backward(dh * (earlier[t] - n), z)
         dgates[t], dsteps[t] = np.concatenate([dr, dz, dn], axis=-1), np.concatenate([dr, dz, dn * r], axis=-1)
         dh = dh * z + dsteps[t] @ recurrent.T
+    return dgates, dsteps, by_state
+
+
+def gru_backward(dy: Array, x: Array, h: Array, gates: Array, inner: Array, weight: Array, recurrent: Array) -> Gradients:
+    """(dx, dW, dU, db, db′) from dy (N, T, units), the gradient by every state."""
+    earlier = _before(h.transpose(1, 0, 2))
+    dgates, dsteps, _ = gru_through_time(dy, h, gates, inner, recurrent)
     dx, dweight, dbias = _inputs_backward(dgates, x, weight)
     units = recurrent.shape[0]
     return dx, dweight, _product(earlier, dsteps), dbias, dsteps[..., 2 * units :].sum(axis=(0, 1))

@@ -1,0 +1,69 @@
+"""`glassnet trace RUN`: one picture and one weight, followed through forward, backward and update."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from glassnet.cli.console import say
+
+if TYPE_CHECKING:
+    from glassnet.microscope import Trace
+
+NAME = "trace"
+
+
+def command(
+    what: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a recipe: then its network before training.")],
+    image: Annotated[
+        str, typer.Option(metavar="N|FILE", help="The number of a picture of the run's data, or a picture file.")
+    ] = "0",
+    part: Annotated[Literal["train", "validation"], typer.Option(help="The part that the number counts in.")] = "train",
+    label: Annotated[str | None, typer.Option(help="What a picture file shows; by default what the network says.")] = None,
+    unit: Annotated[
+        str | None, typer.Option(metavar="LAYER.UNIT", help="The unit to follow, such as dense1.3 or conv2d1.4.5.0.")
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(metavar="LAYER.I.J", help="The weight to follow, such as dense1.40.3 or dense1.bias.3.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page for a browser.")] = None,
+) -> None:
+    """Follow one picture and one weight through forward, backward and update, with every number."""
+    from glassnet.microscope import trace
+
+    options: dict[str, Any] = {"label": label, "unit": unit, "weight": weight}
+    number = image.removeprefix("-").isdigit() and not Path(image).is_file()
+    options["image"] = int(image) if number else image
+    found: Trace = trace(_subject(what), part=part, **options)
+    _show(found)
+    if out is not None:
+        say()
+        say(f"The page is in {found.save(out)}")
+
+
+def _subject(what: str) -> Any:
+    """The run in a folder, or the untrained network of a recipe as if it were a run."""
+    from glassnet.cli.check import recipe_of
+    from glassnet.run import Run, read_splits
+    from glassnet.training import History
+
+    if Path(what).is_dir():
+        return Run.load(what)
+    recipe = recipe_of(what)
+    splits = read_splits(recipe)
+    network = recipe.make_network(splits)
+    network.adapt(splits.train.images)
+    return Run(Path(what), recipe, network, History(), splits)
+
+
+def _show(found: Trace) -> None:
+    """With colours on a terminal, without elsewhere."""
+    if not sys.stdout.isatty():
+        say(str(found).rstrip("\n"))
+        return
+    from rich.console import Console
+
+    Console().print(found)
