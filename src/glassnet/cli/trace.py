@@ -38,10 +38,11 @@ def command(
     number = image.removeprefix("-").isdigit() and not Path(image).is_file()
     options["image"] = int(image) if number else image
     found: Trace = trace(_subject(what), part=part, **options)
+    page = None if out is None else found.save(out)
     _show(found)
-    if out is not None:
+    if page is not None:
         say()
-        say(f"The page is in {found.save(out)}")
+        say(f"The page is in {page}")
 
 
 def _subject(what: str) -> Any:

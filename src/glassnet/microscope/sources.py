@@ -19,6 +19,7 @@ ROOT = Path(glassnet.__file__).parent
 @lru_cache(maxsize=256)
 def line_of(function: Callable[..., Any], name: str | None = None, place: int = -1) -> Source:
     """Where `function` gives `name` its value (or, without a name, returns): by default the last such line."""
+    function = inspect.unwrap(function)
     lines, first = inspect.getsourcelines(function)
     tree = ast.parse(textwrap.dedent("".join(lines)))
     found = sorted(

@@ -8,10 +8,11 @@ Im C(v + ih) / h, exact to float64. Nothing of the library's layers, costs or op
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy.special import erf
 
 Array = np.ndarray[Any, Any]
@@ -22,6 +23,10 @@ INDEXED = re.compile(r"(?P<base>.+?)\[(?P<index>[-\d, ]*)\]")
 
 def sigmoid(z: Array) -> Array:
     return 1 / (1 + np.exp(-z))
+
+
+def softmax(z: Array) -> Array:
+    return np.exp(z) / np.exp(z).sum()
 
 
 class Own:
@@ -38,7 +43,7 @@ class Own:
         self.seen: dict[str, Array] = {}
         self.cost = float(self.run().real)
         self.values = dict(self.seen)
-        self.others: dict[str, Callable[[], float]] = {}
+        self.slopes: dict[tuple[str, Place], float] = {}
 
     # ------------------------------------------------------------- forward
 
@@ -56,7 +61,8 @@ class Own:
         for name, layer in self.layers.items():
             kind = type(layer).__name__
             if name == self.network.names[-1] and kind == self.network.loss.link:
-                break
+                self.seen[f"{name}.x"], self.seen[f"{name}.y"] = x, (sigmoid if kind == "Sigmoid" else softmax)(x)
+                break  # the cost takes what goes into the last layer, which only tells the answer
             x = self.see(f"{name}.x", x)
             x = self.see(f"{name}.y", getattr(self, f"_{kind.lower()}")(name, layer, x))
         return self._cost(self.see("z", x.reshape(-1)))
@@ -71,7 +77,7 @@ class Own:
         return x / 255 if self.of_bytes else x
 
     def _dense(self, name: str, layer: Any, x: Array) -> Array:
-        y = np.array([sum(x[i] * w for i, w in enumerate(column)) for column in self._array(f"{name}.weight").T])
+        y = x @ self._array(f"{name}.weight")
         return y + self._array(f"{name}.bias") if f"{name}.bias" in self.arrays else y
 
     def _sigmoid(self, name: str, layer: Any, x: Array) -> Array:
@@ -90,7 +96,7 @@ class Own:
         return x * sigmoid(x)
 
     def _softmax(self, name: str, layer: Any, x: Array) -> Array:
-        return np.exp(x) / np.exp(x).sum()
+        return softmax(x)
 
     def windows(self, layer: Any, shape: Place) -> Iterator[tuple[int, int, list[tuple[int, int, int, int]]]]:
         """For each output place (p, q): the (i, j, row, column) of its window, also those outside."""
@@ -158,10 +164,11 @@ class Own:
 
     def slope(self, name: str, place: Place) -> float:
         """∂C by one number on the way."""
-        self.bumps = {name: (place, 1j * H)}
-        found = self.run().imag / H
-        self.bumps = {}
-        return float(found)
+        if (name, place) not in self.slopes:
+            self.bumps = {name: (place, 1j * H)}
+            self.slopes[name, place] = float(self.run().imag / H)
+            self.bumps = {}
+        return self.slopes[name, place]
 
     def cost_with(self, name: str, place: Place, by: float) -> float:
         self.bumps = {name: (place, by)}
@@ -179,7 +186,7 @@ class Own:
     def number(self, name: str) -> float | None:
         """A plain number of a layer: x, y, dy, dx, a parameter, its gradient, a gate; None if the name is none of these."""
         match = INDEXED.fullmatch(name)
-        if match is None:
+        if match is None or not match["index"]:
             return 0.0 if name.endswith(".padding") else None
         layer, _, what = match["base"].rpartition(".")
         place = tuple(int(i) for i in match["index"].split(","))
@@ -203,3 +210,8 @@ class Own:
         if what.startswith("d") and f"{layer}.{what[1:]}" in self.arrays:
             return self.slope(f"{layer}.{what[1:]}", place)
         return None
+
+
+@pytest.fixture(scope="session")
+def own() -> type[Own]:
+    return Own

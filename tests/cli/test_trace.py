@@ -1,0 +1,46 @@
+"""`glassnet trace`: a run, a recipe, a picture file; what it says and refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import glassnet as gn
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+
+def test_a_run_on_the_terminal_and_as_a_page(cli: CommandLine, trained: Path) -> None:
+    outcome = cli.good("trace", trained, "--image", 4, "--unit", "dense2.3", "--out", "page.html")
+    assert "the picture" not in outcome.out
+    for part in ("FORWARD", "THE COST", "BACKWARD", "THE DEFINITION", "THE STEP", "BP1", "BP2", "BP4", "reference/dense.py:"):
+        assert part in outcome.out
+    assert outcome.lines[-1] == "The page is in page.html"
+    trace = gn.trace(str(trained), 4, unit="dense2.3")
+    assert Path("page.html").read_text(encoding="utf-8") == trace.html()
+    assert f"the weight {trace.weight}" in outcome.out
+
+
+def test_a_recipe_before_training(cli: CommandLine) -> None:
+    outcome = cli.good("trace", "chain", "--image", 1)
+    assert "+0.233300    +0.1249122161  +0.1249122161" in outcome.out
+    assert "target 1" in outcome.out
+
+
+def test_a_picture_file(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+    path, digit = digit_pictures[7]
+    outcome = cli.good("trace", trained, "--image", path, "--label", digit)
+    assert f"{path.name}: {digit}; the network says" in outcome.out
+    assert "No label was given" in cli.good("trace", trained, "--image", path).out
+
+
+def test_wrong_input_is_one_message(cli: CommandLine, trained: Path) -> None:
+    assert cli.wrong("trace", trained, "--weight", "dense9.0.0")["what"] == "There is no such layer."
+    assert cli.wrong("trace", trained, "--image", 99999)["expected"].endswith("of the train part")
+    assert cli.wrong("trace", trained, "--image", "nothing.png")["what"] == "The picture can't be read."
+    assert cli.wrong("trace", "chian")["try"] == "did you mean 'chain'?"
+    Path("text.png").write_text("no picture")
+    assert "where" in cli.wrong("trace", trained, "--image", "text.png")
+    assert cli.wrong("trace", trained, "--out", "text.png/page.html")["what"] == "The page can't be written."
+    cli.misused("trace", trained, "--part", "test")
