@@ -24,7 +24,17 @@ if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
 
 COMMANDS = (
-    "train", "evaluate", "report", "predict", "check", "diagnose", "trace", "find-rate", "recipes", "datasets", "bench"
+    "train",
+    "evaluate",
+    "report",
+    "predict",
+    "check",
+    "diagnose",
+    "trace",
+    "find-rate",
+    "recipes",
+    "datasets",
+    "bench",
 )
 PROMISED = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
 LINE = re.compile(r"Epoch (\d+): (\d+) / (\d+)")

@@ -10,10 +10,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import glassnet
 from glassnet.microscope.model import Source
 
-ROOT = Path(glassnet.__file__).parent
+ROOT = Path(__file__).parents[1]
 
 
 @lru_cache(maxsize=256)
