@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Uniform,
         Zeros,
     )
+    from glassnet.inspection import inspect
     from glassnet.layers import (
         GELU,
         GRU,
@@ -101,6 +102,7 @@ _HOMES = {
         "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "LecunNormal", "Normal",
         "Orthogonal", "Uniform", "Zeros",
     ),
+    "inspection": ("inspect",),
     "layers": (
         "GELU", "GRU", "LSTM", "AveragePool2D", "BatchNorm", "Concatenate", "Conv2D", "Dense", "Dropout", "Flatten",
         "GlobalAveragePool2D", "GlobalMaxPool2D", "Layer", "LayerNorm", "LeakyReLU", "MaxPool2D", "Pixels", "ReLU",
@@ -208,6 +210,7 @@ __all__ = [
     "explain",
     "figures",
     "find_learning_rate",
+    "inspect",
     "list_datasets",
     "list_recipes",
     "load_dataset",

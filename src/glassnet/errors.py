@@ -41,6 +41,10 @@ class DataError(GlassnetError, ValueError):
     """A data set that is missing, unreadable or inconsistent."""
 
 
+class MixedSizesError(DataError):
+    """Pictures of several sizes, and none to bring them to."""
+
+
 class DataWarning(UserWarning):
     """A data set that can be used, but not all of it: pictures were left out."""
 

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from glassnet.cli import bench, check, datasets, diagnose, evaluate, find_rate, predict, recipes, report, trace, train
+from glassnet.cli import (
+    bench,
+    check,
+    datasets,
+    diagnose,
+    evaluate,
+    find_rate,
+    inspect,
+    predict,
+    recipes,
+    report,
+    trace,
+    train,
+)
 from glassnet.cli.console import run_app, say
 
 app = typer.Typer(
@@ -18,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (train, evaluate, report, predict, check, diagnose, trace, find_rate, recipes, datasets, bench):
+for module in (train, evaluate, report, predict, check, diagnose, trace, find_rate, inspect, recipes, datasets, bench):
     app.command(module.NAME)(module.command)
 
 

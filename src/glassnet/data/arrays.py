@@ -136,6 +136,19 @@ def as_groups(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     return np.ascontiguousarray(array, dtype=np.str_ if array.dtype.kind == "U" else np.int64)
 
 
+def as_names(values: Sequence[str] | npt.NDArray[np.str_], where: str) -> npt.NDArray[np.str_]:
+    """Bring the names of the pictures' files to an array of texts, shape `(N,)`."""
+    array = _as_array(values, where)
+    if array.dtype.kind != "U" or array.ndim != 1:
+        raise InputError(
+            "The names are not texts, one for each picture.",
+            where=where,
+            expected="texts of shape (N,)",
+            received=f"shape {array.shape}, dtype {array.dtype}",
+        )
+    return np.ascontiguousarray(array)
+
+
 def _as_array(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     try:
         return np.asarray(values)

@@ -15,7 +15,7 @@ from glassnet.data.decode import decode, peek, quiet
 from glassnet.data.folder import PictureFiles
 from glassnet.data.options import PictureOptions
 from glassnet.data.progress import progress
-from glassnet.errors import DataError, InputError
+from glassnet.errors import DataError, InputError, MixedSizesError
 
 Result = TypeVar("Result")
 Reasons = dict[int, str]
@@ -104,7 +104,7 @@ def _one_size(files: PictureFiles, heads: Sequence[tuple[int, int, bool]]) -> tu
     sizes = Counter((height, width) for height, width, _ in heads)
     if len(sizes) > 1:
         shown = ", ".join(f"{width} × {height} ({count} pictures)" for (height, width), count in sizes.most_common(3))
-        raise DataError(
+        raise MixedSizesError(
             "The pictures have different sizes, and there is no size to bring them to.",
             where=files.path,
             expected="pictures of one size, or a size",

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.arrays import as_classes, as_groups, as_labels, as_pixels, check_finite
+from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite
 from glassnet.errors import DataError, InputError
 
 Selection: TypeAlias = slice | Sequence[int] | Sequence[bool] | npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
@@ -24,16 +24,18 @@ class Dataset:
     `labels`   `(N,)` class indices, kept as `int64`; or floating targets `(N, outputs)`, kept as `float64`.
     `classes`  the names of the classes, "0" to the highest label if not given; None for targets.
     `groups`   `(N,)` integers or texts: pictures that belong together, such as those of one writer; or None.
+    `names`    `(N,)` texts: the file of each picture; or None.
 
     Raises `InputError` for anything that does not fit, with the item that does not.
     """
 
-    __slots__ = ("classes", "groups", "images", "labels")
+    __slots__ = ("classes", "groups", "images", "labels", "names")
 
     images: npt.NDArray[Any]
     labels: npt.NDArray[Any]
     classes: tuple[str, ...] | None
     groups: npt.NDArray[Any] | None
+    names: npt.NDArray[Any] | None
 
     def __init__(
         self,
@@ -41,12 +43,15 @@ class Dataset:
         labels: npt.ArrayLike,
         classes: Sequence[object] | None = None,
         groups: npt.ArrayLike | None = None,
+        names: Sequence[str] | npt.NDArray[np.str_] | None = None,
     ) -> None:
         pixels = _with_channels(as_pixels(images, "Dataset(images)"))
         marks = as_labels(labels, "Dataset(labels)")
         parts = {"labels": marks}
         if groups is not None:
             parts["groups"] = as_groups(groups, "Dataset(groups)")
+        if names is not None:
+            parts["names"] = as_names(names, "Dataset(names)")
         for name, part in parts.items():
             if len(part) != len(pixels):
                 raise InputError(
@@ -66,6 +71,7 @@ class Dataset:
         self.classes = None if marks.ndim == 2 else as_classes(classes, marks, "Dataset")
         self.images, self.labels = _read_only(pixels), _read_only(marks)
         self.groups = _read_only(parts["groups"]) if groups is not None else None
+        self.names = _read_only(parts["names"]) if names is not None else None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -91,6 +97,7 @@ class Dataset:
         subset.images, subset.labels = _read_only(self.images[chosen]), _read_only(self.labels[chosen])
         subset.classes = self.classes
         subset.groups = None if self.groups is None else _read_only(self.groups[chosen])
+        subset.names = None if self.names is None else _read_only(self.names[chosen])
         if not len(subset):
             raise InputError(
                 "The selection holds no pictures.",
@@ -172,13 +179,15 @@ class Splits:
     """The parts of a data set: one to train on, one to choose by, and one for the last word.
 
     All parts have pictures of one shape, and the same classes. Raises `DataError` where they do not.
-    `left_out` names the picture files that belong to none of them: those that can't be read, or have no label.
+    `left_out` names the picture files that belong to none of them: those that can't be read, or have no label;
+    `reasons` says why, for each of these.
     """
 
     train: Dataset
     validation: Dataset | None = None
     test: Dataset | None = None
     left_out: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, part in (("validation", self.validation), ("test", self.test)):

@@ -41,4 +41,5 @@ def expand_by_shifts(dataset: Dataset, pixels: int = 1) -> Dataset:
     times = len(SHIFTS)
     labels = np.concatenate([dataset.labels] * times)
     groups = None if dataset.groups is None else np.concatenate([dataset.groups] * times)
-    return Dataset(images, labels, classes=dataset.classes, groups=groups)
+    names = None if dataset.names is None else np.concatenate([dataset.names] * times)
+    return Dataset(images, labels, dataset.classes, groups, names)

@@ -46,19 +46,19 @@ def read_picture_files(files: PictureFiles, options: PictureOptions, pattern: re
             stacklevel=5,  # the line that called load_dataset
         )
     classes = check_classes([picture.label for picture in pictures], files.path)
-    return _splits(images, pictures, classes, tuple(left_out), files)
+    return _splits(images, pictures, classes, left_out, files)
 
 
 def _splits(
     images: npt.NDArray[np.uint8],
     pictures: Sequence[Labelled],
     classes: tuple[str, ...],
-    left_out: tuple[str, ...],
+    left_out: dict[str, str],
     files: PictureFiles,
 ) -> Splits:
     index = {name: number for number, name in enumerate(classes)}
     labels = np.array([index[picture.label] for picture in pictures], np.int64)
-    everything = Dataset(images, labels, classes, _groups(pictures))
+    everything = Dataset(images, labels, classes, _groups(pictures), [picture.name for picture in pictures])
     part_of = np.array([picture.part for picture in pictures])
     train = np.flatnonzero(part_of == "train")
     lacking = np.flatnonzero(np.bincount(labels[train], minlength=len(classes)) == 0)
@@ -70,10 +70,10 @@ def _splits(
             received=f"of {len(classes)} classes, {len(lacking)} are missing there",
         )
     if len(train) == len(pictures):
-        return Splits(everything, left_out=left_out)
+        return Splits(everything, left_out=tuple(left_out), reasons=tuple(left_out.values()))
     others = [np.flatnonzero(part_of == part) for part in ("validation", "test")]
     validation, test = (everything[places] if len(places) else None for places in others)
-    return Splits(everything[train], validation, test, left_out)
+    return Splits(everything[train], validation, test, tuple(left_out), tuple(left_out.values()))
 
 
 def _groups(pictures: Sequence[Labelled]) -> npt.NDArray[np.int64] | npt.NDArray[np.str_] | None:

@@ -74,7 +74,8 @@ def bring(splits: Splits, options: PictureOptions, where: object) -> Splits:
     def brought(part: Dataset | None) -> Dataset | None:
         if part is None:
             return None
-        return Dataset(bring_pixels(part.images, size, color, options.fit), part.labels, part.classes, part.groups)
+        pixels = bring_pixels(part.images, size, color, options.fit)
+        return Dataset(pixels, part.labels, part.classes, part.groups, part.names)
 
     train = brought(splits.train)
     assert train is not None

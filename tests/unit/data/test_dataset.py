@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from glassnet.data import Dataset, Splits, make_chain
+from glassnet.data import Dataset, Splits, expand_by_shifts, make_chain
 from glassnet.errors import DataError, InputError
 
 
@@ -267,3 +267,17 @@ def test_importing_is_light() -> None:
         "assert 'sklearn' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_of_files_go_with_their_pictures() -> None:
+    data = Dataset(np.zeros((3, 4, 4), np.uint8), [0, 1, 0], names=["a.png", "b.png", "c.png"])
+    assert data.names is not None
+    assert data.names.tolist() == ["a.png", "b.png", "c.png"]
+    subset = data[[2, 0]]
+    assert subset.names is not None
+    assert subset.names.tolist() == ["c.png", "a.png"]
+    assert expand_by_shifts(data).names.tolist() == data.names.tolist() * 5  # type: ignore[union-attr]
+    with pytest.raises(InputError, match="not as many names as pictures"):
+        Dataset(np.zeros((3, 4, 4), np.uint8), [0, 1, 0], names=["a.png"])
+    with pytest.raises(InputError, match="names are not texts"):
+        Dataset(np.zeros((3, 4, 4), np.uint8), [0, 1, 0], names=[1, 2, 3])  # type: ignore[list-item]

@@ -1,0 +1,101 @@
+"""`glassnet inspect DATA`: what is wrong with data, before a network is trained on it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from glassnet.cli.console import fail, say
+
+if TYPE_CHECKING:
+    from glassnet.inspection import Inspection
+
+NAME = "inspect"
+
+
+def command(
+    data: Annotated[
+        str, typer.Argument(help="A data set by name or path, or a recipe, for the data that it names.", show_default=False)
+    ],
+    size: Annotated[
+        str | None, typer.Option(metavar="N|HxW", help="Bring pictures to this size.", show_default=False)
+    ] = None,
+    color: Annotated[str | None, typer.Option(metavar="grey|rgb", help="Bring pictures to this colour.")] = None,
+    fit: Annotated[str | None, typer.Option(metavar="stretch|crop|pad", help="How another shape fills the size.")] = None,
+    pattern: Annotated[
+        str | None, typer.Option(help="A regular expression with (?P<label>…), perhaps (?P<group>…), for file names.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(metavar="stratified|random|group", help="How to divide the data.")] = None,
+    fractions: Annotated[str | None, typer.Option(metavar="A,B,C", help="Shares of training, validation and test.")] = None,
+    fold: Annotated[int | None, typer.Option(help="The fold that is the test set.")] = None,
+    folds: Annotated[int | None, typer.Option(help="How many folds.")] = None,
+    split_seed: Annotated[int | None, typer.Option(help="Seed of the split's chance.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="A folder for contact sheets of each class and finding, and everything as JSON.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON, instead of the report.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="End with 1 where there are findings.")] = False,
+) -> None:
+    """Look for what is broken, blank, doubled, leaked, inverted, uneven or doubtfully labelled."""
+    from glassnet.inspection import inspect
+    from glassnet.strict_json import plain
+
+    asked: dict[str, Any] = {
+        "size": None if size is None else _numbers(size, "--size", int),
+        "color": color,
+        "fit": fit,
+        "pattern": pattern,
+        "split": split,
+        "fractions": None if fractions is None else _numbers(fractions, "--fractions", float),
+        "fold": fold,
+        "folds": folds,
+        "seed": split_seed,
+    }
+    if isinstance(asked["size"], list) and len(asked["size"]) == 1:
+        asked["size"] = asked["size"][0]
+    found = inspect(data, **{name: value for name, value in asked.items() if value is not None})
+    written = [] if out is None else _write(found, out)
+    if as_json:
+        say(json.dumps(plain(found.as_dict()), indent=1, allow_nan=False))
+    else:
+        say(str(found).encode("utf-8", "backslashreplace").decode())
+        say()
+        if written:
+            say(f"{len(written)} files in {out}: contact sheets of classes and findings (.png), and {written[0].name}")
+        else:
+            say(f"See the pictures: glassnet inspect {data} … --out FOLDER")
+    if strict and found.findings:
+        fail(1)
+
+
+def _write(found: Inspection, folder: Path) -> list[Path]:
+    from glassnet.contact_sheets import write_inspection
+    from glassnet.errors import RunError
+
+    try:
+        return write_inspection(found, folder)
+    except OSError as error:
+        raise RunError(
+            "The folder can't be written.",
+            where=folder,
+            expected="a folder that you may write to",
+            received=error.strerror or str(error),
+            hint="choose another with --out",
+        ) from None
+
+
+def _numbers(text: str, where: str, kind: type[int] | type[float]) -> list[Any]:
+    from glassnet.errors import InputError
+
+    try:
+        return [kind(part) for part in text.lower().replace("x", ",").replace("×", ",").split(",")]
+    except ValueError:
+        raise InputError(
+            "These are no numbers.",
+            where=where,
+            expected="64 or 48x64" if kind is int else "0.7,0.1,0.2",
+            received=repr(text),
+        ) from None

@@ -1,0 +1,73 @@
+"""`glassnet inspect`: the report, JSON, the folder, exit codes, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+import glassnet as gn
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+
+@pytest.fixture
+def faulty(here: Path) -> str:
+    """A .npz of digits: one blank, and one that is there twice."""
+    train = gn.load_dataset("digits").train
+    images = np.array(train.images[:300])
+    images[7], images[20] = 0, images[30]
+    labels = np.array(train.labels[:300])
+    labels[20] = labels[30]
+    np.savez(here / "faulty.npz", images=images, labels=labels)
+    return "faulty.npz"
+
+
+def test_findings_come_first(cli: CommandLine, faulty: str) -> None:
+    lines = cli.good("inspect", faulty).lines
+    assert lines[0] == "faulty.npz: 300 of 8 × 8 × 1, uint8, 10 classes"
+    assert lines[2] == "2 findings"
+    assert any(line.startswith("  1. ") for line in lines)
+    assert lines.index("Looked for") > lines.index("2 findings")
+    assert [path.name for path in Path().iterdir()] == ["faulty.npz"]
+
+
+def test_json(cli: CommandLine, faulty: str) -> None:
+    assert json.loads(cli.good("inspect", faulty, "--json").out) == gn.inspect(faulty).as_dict()
+
+
+def test_strict_ends_with_1_where_there_are_findings(cli: CommandLine, faulty: str) -> None:
+    outcome = cli("inspect", faulty, "--strict")
+    assert (outcome.code, outcome.err) == (1, "")
+    assert "No findings." in cli.good("inspect", "digits", "--strict").lines
+
+
+def test_sheets_and_json_into_a_folder(cli: CommandLine, faulty: str) -> None:
+    outcome = cli.good("inspect", faulty, "--out", "a")
+    assert outcome.lines[-1] == "14 files in a: contact sheets of classes and findings (.png), and inspection.json"
+    assert len(list(Path("a").iterdir())) == 14
+    assert json.loads(Path("a/inspection.json").read_text(encoding="utf-8"))["data"] == "faulty.npz"
+
+
+def test_options_of_reading(cli: CommandLine) -> None:
+    found = json.loads(cli.good("inspect", "digits", "--size", "6x5", "--split", "random",
+                                "--fractions", "0.5,0.25,0.25", "--split-seed", 3, "--json").out)  # fmt: skip
+    assert found["shape"] == [6, 5, 1]
+    assert [part["pictures"] for part in found["parts"]] == [899, 449, 449]
+
+
+def test_what_it_refuses(cli: CommandLine, faulty: str) -> None:
+    assert cli.wrong("inspect", "digts")["try"] == 'did you mean "digits"?'
+    assert cli.wrong("inspect", "digits", "--size", "big")["what"] == "These are no numbers."
+    assert cli.wrong("inspect", "digits", "--size", "0")["what"] == "This is no size of pictures."
+    assert cli.wrong("inspect", "digits", "--color", "red")["what"] == "Unknown color."
+    assert cli.wrong("inspect", "digits", "--split", "group")["what"] == "There are no groups to split by."
+    assert cli.wrong("inspect", "digits", "--pattern", "(?P<label>.)")["expected"] == "no pattern"
+    assert cli.wrong("inspect", "none.toml")["what"] == "There is no such recipe file."
+    Path("file").write_text("", encoding="utf-8")
+    assert cli.wrong("inspect", faulty, "--out", "file/a")["what"] == "The folder can't be written."
+    assert "Missing argument" in cli.misused("inspect")
