@@ -19,6 +19,7 @@ from glassnet.figures.explanations import (
 from glassnet.figures.pictures import pictures_figure
 from glassnet.figures.quality import calibration_figure, class_accuracy_figure, confusion_figure
 from glassnet.figures.rates import learning_rate_figure
+from glassnet.figures.sheets import contact_sheet_figure, finding_figure
 from glassnet.figures.training import training_figure
 from glassnet.figures.weights import weights_figure
 
@@ -34,7 +35,9 @@ __all__ = [
     "calibration_figure",
     "class_accuracy_figure",
     "confusion_figure",
+    "contact_sheet_figure",
     "cost_figure",
+    "finding_figure",
     "gradients_figure",
     "learning_rate_figure",
     "nearest_figure",

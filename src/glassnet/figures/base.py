@@ -84,7 +84,7 @@ def sheet(pictures: Array, columns: int, gap: int = 2) -> Array:
 
 
 @functools.lru_cache(maxsize=1)
-def _east_asian() -> str | None:
+def east_asian() -> str | None:
     """A font on this machine that has Chinese characters."""
     from matplotlib import font_manager
 
@@ -98,7 +98,7 @@ def with_letters(figure: Figure) -> Figure:
 
     for text in figure.findobj(Text):
         if isinstance(text, Text) and any(unicodedata.east_asian_width(letter) in "WF" for letter in text.get_text()):
-            text.set_fontfamily(["DejaVu Sans", *filter(None, [_east_asian()])])
+            text.set_fontfamily(["DejaVu Sans", *filter(None, [east_asian()])])
     return figure
 
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 import glassnet as gn
-from glassnet.contact_sheets import class_sheet, finding_sheet, legible, write_inspection
+from glassnet.contact_sheets import write_inspection
+from glassnet.figures.sheets import legible
 from glassnet.inspection import Finding
 
 Array = np.ndarray[Any, Any]
@@ -23,7 +24,7 @@ def test_a_class_sheet_shows_only_its_class(planted: Callable[..., gn.Splits]) -
         images[:] = np.where(labels[:, np.newaxis, np.newaxis, np.newaxis] == 3, 200, 20)
 
     splits = planted(change)
-    figure = class_sheet(splits, 3)
+    figure = gn.figures.contact_sheet_figure(splits, 3)
     (axes,) = figure.axes
     sheet = np.asarray(axes.images[0].get_array())
     count = int((splits.train.labels == 3).sum() + (splits.test.labels == 3).sum())  # type: ignore[union-attr]
@@ -65,8 +66,8 @@ def test_letters_without_a_font_are_numbers() -> None:
 def test_what_has_no_sheet(planted: Callable[..., gn.Splits]) -> None:
     splits = planted()
     with pytest.raises(gn.InputError, match="no such class"):
-        class_sheet(splits, 10)
+        gn.figures.contact_sheet_figure(splits, 10)
     with pytest.raises(gn.InputError, match="speaks of no pictures"):
-        finding_sheet(splits, Finding("mixed-sizes", "", "", ()))
+        gn.figures.finding_figure(splits, Finding("mixed-sizes", "", "", ()))
     with pytest.raises(gn.InputError, match="Only pictures can be drawn"):
-        class_sheet(gn.load_dataset("chain"), 0)
+        gn.figures.contact_sheet_figure(gn.load_dataset("chain"), 0)
