@@ -60,8 +60,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
         )
         for k in (range(len(z)) if len(z) <= 20 else sorted({*kept, j}))
     )
-    heading = "class, z, a, target, cost, ∂C/∂z" if linked else "output, z, target, cost, ∂C/∂z"
-    heading_zh = "类别、z、a、目标、代价、∂C/∂z" if linked else "输出、z、目标、代价、∂C/∂z"
+    heads = ("j", "z", "a", "t", "C", "∂C/∂z") if linked else ("j", "z", "t", "C", "∂C/∂z")
     line: Parts = [Number(f"outputs.dz[{j}]", float(slopes[j]), "dz"), " = "]
     line += [Number(f"outputs.{'a' if linked else 'z'}[{j}]", float(answers[j] if linked else z[j]), "a" if linked else "z")]
     line += [" − ", Number(f"outputs.t[{j}]", float(t[j]), "t")]
@@ -75,7 +74,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     sources = [line_of(function)]
     used = [s for s in symbols if "{" + s.key + "}" in equation]
     back = [dz, *(s for s in symbols if "{" + s.key + "}" in backward_equation)]
-    table = Grid(Text(f"every output: {heading}", f"所有输出：{heading_zh}"), "z", grid, None)
+    table = Grid(Text("output by output", "逐个输出"), "z", grid, None, heads)
     return [
         Step("cost", "cost", Text(f"the cost: {name}", f"代价：{name}"), equation, tuple(used), (forward,), tuple(sources),
              note=note, grids=(table,)),

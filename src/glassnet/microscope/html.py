@@ -29,7 +29,7 @@ PHASES = {
 }
 WORDS = {
     "more": Text("more", "项"),
-    "difference": Text("|difference|", "|差|"),
+    "difference": Text("difference", "差"),
     "other channels": Text("other channels", "其他通道"),
     "only this weight": Text("only this weight", "仅此权重"),
     "every weight": Text("every weight", "全部权重"),
@@ -72,9 +72,9 @@ def _summary(trace: Trace) -> list[tuple[Text, str]]:
         (Text("gradient by backpropagation", "反向传播的梯度"), _number(Number("gradient", trace.gradient))),
         (Text("by its definition", "按定义"), _number(Number("numerical", trace.numerical, "", ".9f"))),
         (Text("the weight before", "更新前的权重"), _number(Number("w", trace.before, "", ".9g"))),
-        (Text("after", "更新后"), _number(Number("w.after", trace.after, "", ".9g"))),
+        (Text("the weight after", "更新后的权重"), _number(Number("w.after", trace.after, "", ".9g"))),
         (Text("cost before", "更新前的代价"), _number(Number("cost", trace.cost_before))),
-        (Text("after", "更新后"), _number(Number("cost.after", trace.cost_after))),
+        (Text("cost after", "更新后的代价"), _number(Number("cost.after", trace.cost_after))),
     ]  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def _grid(grid: Grid) -> str:
     """A small array as a table, its cells tinted by their values."""
     values = [abs(number.value) for row in grid.cells for number in row if np.isfinite(number.value)]
     top = max(values, default=0) or 1
-    rows = []
+    rows = [f"<tr>{''.join(f'<th>{html.escape(head)}</th>' for head in grid.heads)}</tr>"] if grid.heads else []
     for i, row in enumerate(grid.cells):
         cells = []
         for j, number in enumerate(row):
@@ -152,7 +152,7 @@ def _grid(grid: Grid) -> str:
             tint = f"rgba({'200,60,40' if number.value > 0 else '40,90,200'},{0.5 * share:.2f})"
             mark = ' class="mark"' if (i, j) == grid.mark else ""
             key = f' data-s="{number.symbol}"' if number.symbol else ""
-            tint = "" if grid.mark is None and len(row) > 4 and grid.symbol == "z" else f' style="background:{tint}"'
+            tint = "" if grid.heads else f' style="background:{tint}"'
             name = html.escape(number.name)
             cells.append(f'<td{mark}{key}{tint} tabindex="0"><span class="n" data-q="{name}">{figure(number)}</span></td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")

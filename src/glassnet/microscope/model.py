@@ -62,6 +62,7 @@ class Grid:
     symbol: str
     cells: tuple[tuple[Number, ...], ...]
     mark: Index | None = None
+    heads: tuple[str, ...] = ()  # of the columns
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def spoken(parts: Parts) -> list[tuple[str, Number | None]]:
     before = ""
     for part in parts:
         if isinstance(part, str):
-            before = part
+            before = part or before
             found.append((part, None))
             continue
         text = figure(part)
@@ -71,7 +71,7 @@ def sum_of_products(factors: Sequence[tuple[Array, Callable[[int], str], str]], 
         kept = sorted([*kept[: SHOWN - 1], must])
     parts: Parts = []
     for place in kept:
-        parts.append(" + " if parts else "")
+        parts += [" + "] if parts else []
         for order, (values, name, symbol) in enumerate(factors):
             parts += ["·"] if order else []
             parts.append(Number(name(place), float(values[place]), symbol))

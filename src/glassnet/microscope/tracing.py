@@ -126,7 +126,7 @@ def trace(
     if network.flat.size <= TABLE_UP_TO:
         table = check_gradients(network, picture[None], target)
     return Trace(
-        title="the network" if run is None else run.recipe.title or run.recipe.name,
+        title="" if run is None else run.recipe.title or run.recipe.name,
         picture=as_picture(picture),
         subject=subject,
         why=choice.why,

@@ -77,7 +77,7 @@ class ConvolutionLens(WindowLens):
                 float((self.patch(out, other) * weight[..., other]).sum()) for other in range(channels) if other != channel
             )
             line += [" + ", Number(f"{self.name}.channels[{at((p, q, f, channel))}]", others, "rest"), " (other channels)"]
-        equation = "{y} = Σᵢⱼ,꜀ {x}·{w}"
+        equation = "{y} = Σ {x}·{w}"
         symbols = [symbol("y", "y[p, q]", "y"), symbol("x", "x[p·s + i, q·t + j]", "x", "windows"),
                    symbol("w", "W[i, j]", "weight")]  # fmt: skip
         sources = [line_of(reference.conv2d, "y")]

@@ -111,7 +111,7 @@ class LSTMLens(RecurrentLens):
             *self._symbols(),
         ]
         equation = (
-            "{dc} = {dh}·{o}·(1 − tanh² {c}) + later ∂C/∂c·{f}   {dz} = {dc}·{g}·{i}·(1 − {i}), "
+            "{dc} = {dh}·{o}·(1 − tanh² {c}) + ∂C/∂cₜ₊₁·fₜ₊₁   {dz} = {dc}·{g}·{i}·(1 − {i}), "
             "{dc}·{earlier}·{f}·(1 − {f}), {dc}·{i}·(1 − {g}²), {dh}·tanh {c}·{o}·(1 − {o})"
         )
         function = reference.lstm_through_time
@@ -172,7 +172,7 @@ class GRULens(RecurrentLens):
         ]
         symbols = [DH, symbol("dz", "∂C/∂z", "dn", "dr", "dz", meaning=Text("by what goes into each gate", "对送入各门的值"))]
         equation = (
-            "{dz} = {dh}·(1 − {z})·(1 − {n}²) of n, ∂C/∂zₙ·{m}·{r}·(1 − {r}) of r, {dh}·({before} − {n})·{z}·(1 − {z}) of z"
+            "∂C/∂zₙ = {dh}·(1 − {z})·(1 − {n}²)   {dz} = ∂C/∂zₙ·{m}·{r}·(1 − {r}),  {dh}·({before} − {n})·{z}·(1 − {z})"
         )
         function = reference.gru_through_time
         sources = [line_of(function, "dn"), line_of(function, "dr")]

@@ -109,8 +109,8 @@ class ReLULens(Pointwise):
 
 
 class LeakyReLULens(ReLULens):
-    forward_equation = "{y} = {x} where {x} > 0, else {s}·{x}"
-    backward_equation = "{dx} = {dy} where {x} > 0, else {s}·{dy}"
+    forward_equation = "{y} = {x} ({x} > 0),  {s}·{x} ({x} ≤ 0)"
+    backward_equation = "{dx} = {dy} ({x} > 0),  {s}·{dy} ({x} ≤ 0)"
     backward_note = None
 
     def more(self) -> list[Symbol]:

@@ -11,7 +11,10 @@ from glassnet.microscope.model import Index, Number, Parts, Step, Text
 from glassnet.microscope.notation import at, sum_of_products
 from glassnet.microscope.sources import line_of
 
-WON = Text("Only the pixel that won receives the gradient.", "只有胜出的像素得到梯度。")
+WON = Text(
+    "Only the pixel that won receives the gradient, from each window that it won.",
+    "只有胜出的像素得到梯度，来自它胜出的每个窗口。",
+)
 
 
 class MaxPoolLens(WindowLens):
@@ -79,7 +82,7 @@ class MaxPoolLens(WindowLens):
         line += [] if won else ["0"]
         symbols = [symbol("dx", "∂C/∂x[i, j]", "dpadded"), symbol("dy", "∂C/∂y[p, q]", "dy")]
         title = Text(f"back through MaxPool2D to pixel {at(inside)}", f"反向通过 MaxPool2D，到像素 {at(inside)}")
-        equation = "{dx} = Σ {dy} over the windows that the pixel won"
+        equation = "{dx} = Σ {dy}"
         sources = [line_of(reference.max_pool_backward, "tap")]
         return [self.step("backward", title, equation, symbols, [line], sources, tag="BP2", note=WON)]
 
@@ -187,11 +190,12 @@ class GlobalPoolLens(Lens):
         kind = type(self.layer).__name__
         title = Text(f"back through {kind} to pixel {at(inside)}", f"反向通过 {kind}，到像素 {at(inside)}")
         symbols = [symbol("dx", "∂C/∂x", "dx"), symbol("dy", "∂C/∂y", "dy")]
+        symbols += [symbol("x", "x", "place")] if self._is_max else []
         dx, dy = self.number("dx", inside), self.number("dy", out)
         if self._is_max:
             won = self.down(out) == inside
             sources = [line_of(reference.global_max_backward)]
-            equation = "{dx} = {dy} where the pixel won, else 0"
+            equation = "{dx} = {dy}·[{x} = max x]"
             return [self.step("backward", title, equation, symbols, [[dx, " = ", dy if won else "0"]], sources, tag="BP2",
                               note=WON)]  # fmt: skip
         count = Number(f"{self.name}.count", self.array("x").shape[0] * self.array("x").shape[1], "n", ".0f")

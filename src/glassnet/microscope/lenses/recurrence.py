@@ -193,7 +193,7 @@ class RecurrentLens(Lens):
             lines = [[self.number("y", out), " = ", self.state(last, u)]]
             sources = [line_of(type(self.layer)._asked)]
             note = None if t == last else Text(
-                f"{last - t} more steps lie between step {t} and the last.", f"第 {t} 步之后还有 {last - t} 步才到最后一步。"
+                f"Steps that follow before the last is done: {last - t}.", f"第 {t} 步之后还有 {last - t} 步。"
             )  # fmt: skip
             steps.append(self.step("forward", title, "{y} = {h}", symbols, lines, sources, note=note))
         return steps
