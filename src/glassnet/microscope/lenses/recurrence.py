@@ -9,7 +9,7 @@ import numpy as np
 from glassnet import reference
 from glassnet.microscope.lens import Lens, largest, symbol
 from glassnet.microscope.model import Index, Number, Parts, Source, Step, Symbol, Text
-from glassnet.microscope.notation import at, sum_of_products
+from glassnet.microscope.notation import at, sub, sum_of_products
 from glassnet.microscope.sources import line_of
 from glassnet.reference import Array
 
@@ -189,7 +189,7 @@ class RecurrentLens(Lens):
         steps.append(self.step("forward", title, equation, symbols, lines, sources))
         if not self.layer.return_sequences:
             title = Text(f"{kind}: the last state is the output", f"{kind}：最后一个状态就是输出")
-            symbols = [symbol("y", "y", "h"), symbol("h", f"h at step {last}", "h", meaning=STATE)]
+            symbols = [symbol("y", "y", "h"), symbol("h", f"h{sub(last)}", "h", meaning=STATE)]
             lines = [[self.number("y", out), " = ", self.state(last, u)]]
             sources = [line_of(type(self.layer)._asked)]
             note = None if t == last else Text(
