@@ -18,9 +18,9 @@ Array = np.ndarray[Any, Any]
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the kernels once, before workers start and before any test looks at what is printed."""
     if not hasattr(config, "workerinput"):
-        from glassnet.kernels.library import library
+        from glassnet.kernels.library import compile_all
 
-        library()
+        compile_all()
 
 
 def _central_differences(cost: Callable[[], float], w: Array, epsilon: float = 1e-5) -> Array:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.augmentation import Augmentation
+from glassnet.kernels import operations as op
 from glassnet.kernels.host import kernels_wanted
 from glassnet.kernels.job import JOB
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
@@ -53,7 +54,8 @@ class Machine:
     def __init__(self, stack: Stack, program: Program, threads: int) -> None:
         from glassnet.kernels.library import library
 
-        self._run = library()["glassnet_run"]
+        kernels, operations = library(), set(program.code[:, 0].tolist())
+        self._run = kernels["glassnet_run"]
         self._jobs = np.zeros(threads, dtype=JOB)
         self._numbers = self._jobs.view(np.int64).reshape(threads, -1)
         self._first = _address(self._jobs)
@@ -70,6 +72,9 @@ class Machine:
             counter=np.zeros(8, dtype=np.int64),
         )
         self.set(instructions=len(program.code), threads=threads, dropouts=program.dropouts)
+        for name, members in op.UNITS.items():
+            if not operations.isdisjoint(members):
+                self.set(**{name: kernels.address(f"glassnet_{name}")})
         self._jobs["smoothing"], self._jobs["threshold"] = stack.loss.smoothing, stack.threshold
         scratch = [aligned_zeros(program.scratch, np.uint8) for _ in range(threads)]
         for number, room in enumerate(scratch):

@@ -57,9 +57,9 @@ def test_a_usage_error_needs_no_arrays() -> None:
 
 @pytest.fixture(scope="module")
 def warm_kernels() -> None:
-    from glassnet.kernels.library import library
+    from glassnet.kernels.library import compile_all
 
-    library()
+    compile_all()
 
 
 TRAIN = """

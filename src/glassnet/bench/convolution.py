@@ -81,7 +81,7 @@ def _many_scattered(n, stage, dy, wt, dx, room, apart):  # type: ignore[no-untyp
 @functools.cache
 def _loops() -> tuple[Any, Any, Any]:
     """The three, compiled, for a process that knows the addresses of the kernels."""
-    library()
+    library()["glassnet_stages"]
     compiled = numba.njit(**OPTIONS)
     return compiled(_many_forward), compiled(_many_weights), compiled(_many_scattered)
 

@@ -18,7 +18,7 @@ from glassnet.kernels.augment import augment
 from glassnet.kernels.denormals import ignore_denormals, restore
 from glassnet.kernels.elementwise import activate, activate_back, dropout, softmax_row, softmax_row_back
 from glassnet.kernels.gemm import multiply_columns, multiply_rows
-from glassnet.kernels.jit import compiled, outlined
+from glassnet.kernels.jit import called_at, compiled, outlined
 from glassnet.kernels.job_at import job_at_address
 from glassnet.kernels.losses import aim, cost_row, decide
 from glassnet.kernels.memory import bytes_at, doubles_at, floats_at, integers_at, keys_at
@@ -29,8 +29,6 @@ from glassnet.kernels.operations import (
     ADD_VALUES,
     AFFINE,
     AUGMENT,
-    AVERAGE_POOL,
-    AVERAGE_POOL_BACK,
     COPY_CHANNELS,
     COST,
     DENSE,
@@ -53,10 +51,10 @@ from glassnet.kernels.operations import (
     SGD,
     SOFTMAX,
     SOFTMAX_BACK,
+    STAGE_AVERAGE_BACK,
     STAGE_FORWARD,
-    STAGE_WEIGHTS,
 )
-from glassnet.kernels.pointwise import add, average_pool, copy_channels, layer_norm, layer_norm_back, layer_norm_sums
+from glassnet.kernels.pointwise import add, copy_channels, layer_norm, layer_norm_back, layer_norm_sums
 from glassnet.kernels.sequences import sequences
 from glassnet.kernels.sizes import UPDATE_BLOCK
 from glassnet.kernels.stages import stages
@@ -65,6 +63,9 @@ from glassnet.kernels.tile import ADD, SET
 from glassnet.kernels.updates import average, penalise, square_sum, update
 
 F = np.float32
+
+# Whole groups of operations are units of their own, compiled when a program first has them.
+call_stages, call_sequences, call_augment = called_at(stages.sig), called_at(sequences.sig), called_at(augment.sig)
 
 
 @compiled
@@ -168,9 +169,9 @@ def execute(job_at, i, first, m, step, fused, rate):
             _load(address, is_bytes, order, base, target, width, F(1), skip, low, high)
         else:
             height, channels = width // width_out, int64(number)
-            augment(
-                job.constants + 4 * line[5], address, is_bytes, order, skip, low, high, height, width_out // channels,
-                channels, keys_at(job.keys + 8 * (job.dropouts * step + line[6]), 1)[0], base + 4 * target, job.scratch,
+            call_augment(
+                job.augment, job.constants + 4 * line[5], address, is_bytes, order, skip, low, high, height,
+                width_out // channels, channels, keys_at(job.keys + 8 * (job.dropouts * step + line[6]), 1)[0], base + 4 * target, job.scratch,
             )  # fmt: skip
     elif operation == AFFINE:
         scale, shift = floats_at(job.constants + 4 * line[5], width), floats_at(job.constants + 4 * line[6], width)
@@ -256,15 +257,10 @@ def execute(job_at, i, first, m, step, fused, rate):
         layer_norm_sums(
             rows, width_out, address, base + 4 * line[7], into + 4 * line[5], into + 4 * line[6], left, right, rate, fused
         )
-    elif operation in (AVERAGE_POOL, AVERAGE_POOL_BACK):
-        back = int64(operation == AVERAGE_POOL_BACK)
-        x, x_width, out, out_width = (target, width_out, source, width) if back else (source, width, target, width_out)
-        for r in range(low, high):
-            average_pool(job.records + line[5], base + 4 * (x + r * x_width), base + 4 * (out + r * out_width), back)
-    elif STAGE_FORWARD <= operation <= STAGE_WEIGHTS:
-        stages(job_at, operation, job.records + line[5], first, m, fused, rate)
+    elif STAGE_FORWARD <= operation <= STAGE_AVERAGE_BACK:
+        call_stages(job.stages, job_at, operation, job.records + line[5], first, m, fused, rate)
     elif SEQUENCE_ORDER <= operation <= SEQUENCE_BIAS:
-        sequences(job_at, operation, job.records + line[5], first, m, fused, rate)
+        call_sequences(job.sequences, job_at, operation, job.records + line[5], first, m, fused, rate)
 
 
 @compiled

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numba
+from llvmlite import ir
 from numba.core import types
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,6 +33,27 @@ UNITS: dict[str, Unit] = {}
 def compiled(function: Function) -> Function:
     """`function` for use by other compiled functions, each of which takes in a copy of it."""
     return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+
+
+def called_at(signature: Any) -> Any:
+    """A function of an address and a unit's arguments: it calls the unit there, which need not be loaded before."""
+
+    def call(_typing: Any, *arguments: Any) -> Any:
+        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+            kind = ir.FunctionType(ir.VoidType(), [context.get_value_type(argument) for argument in signature.args])
+            builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+            return context.get_dummy_value()
+
+        return types.void(types.int64, *signature.args), codegen
+
+    call.__signature__ = named_parameters(len(signature.args) + 2)  # type: ignore[attr-defined]
+    return intrinsic(call)
+
+
+def named_parameters(count: int) -> inspect.Signature:
+    """The signature of a function of so many positional arguments: Numba wants to see them one by one."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([inspect.Parameter(f"argument{number}", kind) for number in range(count)])
 
 
 def outlined(signature: Any) -> Callable[[Function], Any]:

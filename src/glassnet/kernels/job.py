@@ -16,6 +16,7 @@ ADDRESSES = (
     "rates", "keys",  # per step: float64; (steps, dropouts) uint64
     "segments", "options", "sums",  # (segments, 5) float64: offset, size, l1, l2, decay; float64; float64 per block
     "scratch", "counter",  # this thread's; all threads'
+    "stages", "sequences", "augment",  # where the units of these names lie, or 0 where the program does not ask for them
 )  # fmt: skip
 COUNTS = (
     "instructions", "is_bytes", "pictures_in_order", "batch_size", "first_step", "last_step", "past_steps",

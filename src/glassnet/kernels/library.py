@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -27,34 +28,34 @@ import platformdirs
 from glassnet.errors import GlassnetError
 from glassnet.kernels.host import UNIT
 
-# Units in the order they are loaded, callees first; two lists of about equal work, for two processes.
-LISTS = (
-    (
-        "glassnet_tile_row",
-        "glassnet_multiply_rows",
-        "glassnet_multiply_columns",
-        "glassnet_dot_rows",
-        "glassnet_outer_columns",
-        "glassnet_sequences",
-        "glassnet_augment",
-        "glassnet_average_pool",
+# Groups of units, each compiled when a program first asks for it. Of each: lists of about equal work, for two processes, with
+# units in the order they are loaded, callees first.
+GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "dense layers and training": (
+        (
+            "glassnet_tile_row",
+            "glassnet_multiply_rows",
+            "glassnet_multiply_columns",
+            "glassnet_dot_rows",
+            "glassnet_outer_columns",
+        ),
+        (
+            "glassnet_activate",
+            "glassnet_activate_back",
+            "glassnet_costs",
+            "glassnet_update",
+            "glassnet_execute",
+            "glassnet_run",
+        ),
     ),
-    (
-        "glassnet_convolve",
-        "glassnet_convolve_weights",
-        "glassnet_scatter_back",
-        "glassnet_finish",
-        "glassnet_undo",
-        "glassnet_gradient_sums",
-        "glassnet_stages",
-        "glassnet_activate",
-        "glassnet_activate_back",
-        "glassnet_costs",
-        "glassnet_update",
-        "glassnet_execute",
-        "glassnet_run",
+    "convolution": (
+        ("glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_back", "glassnet_average_pool"),
+        ("glassnet_finish", "glassnet_undo", "glassnet_gradient_sums", "glassnet_stages"),
     ),
-)
+    "recurrence": (("glassnet_sequences",),),
+    "augmentation": (("glassnet_augment",),),
+}
+FIRST = next(iter(GROUPS))
 # What Numba's error paths would call. Kernels raise nothing; without Numba these names must still lead somewhere.
 UNREACHED = (
     "numba_gil_ensure", "numba_gil_release", "numba_do_raise", "numba_unpickle", "numba_runtime_build_excinfo_struct",
@@ -77,11 +78,11 @@ def cache_folder() -> Path:
     return (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("glassnet"))) / "kernels" / _digest()
 
 
-def _notes(folder: Path) -> list[tuple[dict[str, Any], bytes]] | None:
-    """The notes and codes of all units, or None where one is missing or damaged."""
+def _notes(folder: Path, group: str) -> list[tuple[dict[str, Any], bytes]] | None:
+    """The notes and codes of a group's units, or None where one is missing or damaged."""
     found = []
     try:
-        for symbol in (symbol for names in LISTS for symbol in names):
+        for symbol in (symbol for names in GROUPS[group] for symbol in names):
             note = json.loads((folder / f"{symbol}.json").read_bytes())
             code = (folder / f"{symbol}.o").read_bytes()
             if hashlib.sha256(code).hexdigest() != note["sha256"]:
@@ -92,15 +93,16 @@ def _notes(folder: Path) -> list[tuple[dict[str, Any], bytes]] | None:
     return found
 
 
-def _compile(folder: Path) -> None:
-    """Build the lists side by side, each in an interpreter of its own."""
+def _compile(folder: Path, group: str) -> None:
+    """Build the lists of a group side by side, each in an interpreter of its own."""
     said = sys.stderr.isatty() or os.environ.get("CI") is None
     if said:
-        print("glassnet compiles its kernels for this processor: once, some ten seconds …", file=sys.stderr, flush=True)
+        what = f"glassnet compiles its kernels of {group} for this processor: once, some seconds …"
+        print(what, file=sys.stderr, flush=True)
     start = time.perf_counter()
     source = str(Path(__file__).parents[2])
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")])))
-    commands = [[sys.executable, "-m", "glassnet.kernels.build", str(folder), *names] for names in LISTS]
+    commands = [[sys.executable, "-m", "glassnet.kernels.build", str(folder), *names] for names in GROUPS[group]]
     workers = [
         subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in commands
     ]
@@ -124,49 +126,83 @@ def _forget_older(folder: Path, keep: int = 4) -> None:
 
 
 class Library:
-    """All units, loaded; `library["glassnet_run"]` is a function of integers and floats that runs without the lock."""
+    """The units; `library["glassnet_run"]` is a function of integers and floats that runs without the interpreter's lock.
 
-    def __init__(self, units: list[tuple[dict[str, Any], bytes]]) -> None:
+    A unit's group is loaded, and if need be compiled, when it is first asked for.
+    """
+
+    def __init__(self) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         abort = ctypes.cast(ctypes.CDLL(None).abort, ctypes.c_void_p).value if os.name == "posix" else 0
         for name in UNREACHED:
             if llvm.address_of_symbol(name) is None:
                 llvm.add_symbol(name, abort)
-        self._engines = []
+        self._engines: list[Any] = []
         self._functions: dict[str, Callable[..., None]] = {}
-        for note, code in units:
-            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
-            engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-            engine.finalize_object()
-            address = engine.get_function_address(note["entry"])
-            llvm.add_symbol(note["symbol"], address)
-            self._engines.append(engine)  # the code goes when its engine goes
-            kinds = [KINDS[name] for name in note["arguments"]]
-            self._functions[note["symbol"]] = ctypes.CFUNCTYPE(None, *kinds)(address)
+        self._addresses: dict[str, int] = {}
+        self._lock = threading.RLock()
 
     def __getitem__(self, symbol: str) -> Callable[..., None]:
+        self._need(symbol)
         return self._functions[symbol]
+
+    def address(self, symbol: str) -> int:
+        """Where a unit's code lies."""
+        self._need(symbol)
+        return self._addresses[symbol]
+
+    def _need(self, symbol: str) -> None:
+        with self._lock:
+            if symbol in self._functions:
+                return
+            group = next(name for name, lists in GROUPS.items() if any(symbol in names for names in lists))
+            if group != FIRST:  # which the others call
+                self._need(GROUPS[FIRST][0][0])
+            for note, code in _units(group):
+                self._load(note, code)
+
+    def _load(self, note: dict[str, Any], code: bytes) -> None:
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        address = engine.get_function_address(note["entry"])
+        llvm.add_symbol(note["symbol"], address)
+        self._engines.append(engine)  # the code goes when its engine goes
+        kinds = [KINDS[name] for name in note["arguments"]]
+        self._functions[note["symbol"]] = ctypes.CFUNCTYPE(None, *kinds)(address)
+        self._addresses[note["symbol"]] = address
 
 
 def _machine() -> Any:
     return llvm.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
 
 
-@functools.cache
-def library() -> Library:
-    """The kernels, compiled first if this machine has not done so yet."""
+def _units(group: str) -> list[tuple[dict[str, Any], bytes]]:
+    """The units of a group, compiled first if this machine has not done so yet."""
     folder = cache_folder()
-    units = _notes(folder)
+    units = _notes(folder, group)
     if units is None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _compile(folder)
-            units = _notes(folder)
+            _compile(folder, group)
+            units = _notes(folder, group)
         except OSError:  # a cache that can't be written: compile for this process alone
             with tempfile.TemporaryDirectory() as temporary:
-                _compile(Path(temporary))
-                units = _notes(Path(temporary))
+                _compile(Path(temporary), group)
+                units = _notes(Path(temporary), group)
     if units is None:
         raise GlassnetError("The compiled kernels can't be read back.", where=folder, hint="remove that folder")
-    return Library(units)
+    return units
+
+
+@functools.cache
+def library() -> Library:
+    """The kernels of this process."""
+    return Library()
+
+
+def compile_all() -> None:
+    """Load, and if need be compile, every group."""
+    for lists in GROUPS.values():
+        library().address(lists[-1][-1])

@@ -30,8 +30,6 @@ COPY_CHANNELS = 17  # a: places a picture; b: channels copied, from the first of
 LAYER_NORM = 18  # target = γ·x̂ + β, row by row of `width out` numbers; a: γ, b: β, c: x̂, and after its rows 1/√(…); number: ε
 LAYER_NORM_BACK = 19  # target (dx); source dy; operands the same
 LAYER_NORM_WEIGHTS = 20  # gradients of γ and β; source dy; operands the same
-AVERAGE_POOL = 21  # a: the stage's record (its pooling)
-AVERAGE_POOL_BACK = 22  # source: dout, target: dx
 
 # About a stage (see stage.py): a is the offset of its record, in bytes.
 STAGE_FORWARD = 32  # convolution; where the mini-batch's statistics are asked for, these, else all that follows
@@ -43,6 +41,8 @@ STAGE_GRADIENTS = 37  # gradients of γ and β, coefficients of dy
 STAGE_TURN = 38  # the weights turned about
 STAGE_BACK = 39  # dy → partial gradients of the weights, and dx
 STAGE_WEIGHTS = 40  # partial gradients → gradients of weights and biases
+STAGE_AVERAGE = 41  # out = means of y's windows, as the record's pooling has them
+STAGE_AVERAGE_BACK = 42  # dx from dout
 
 # About a recurrent layer: a is the offset of its record, in bytes.
 SEQUENCE_ORDER = 48  # rows of x, step by step
@@ -54,6 +54,13 @@ SEQUENCE_X = 53  # dx, picture by picture
 SEQUENCE_WEIGHT = 54
 SEQUENCE_RECURRENT_WEIGHT = 55
 SEQUENCE_BIAS = 56
+
+# Operations that are units of their own, by the name of the unit.
+UNITS = {
+    "stages": range(STAGE_FORWARD, STAGE_AVERAGE_BACK + 1),
+    "sequences": range(SEQUENCE_ORDER, SEQUENCE_BIAS + 1),
+    "augment": range(AUGMENT, AUGMENT + 1),
+}
 
 SIGMOID, TANH, RELU, LEAKY_RELU, GELU, SWISH = range(6)
 RNN_TANH, RNN_RELU, LSTM, GRU = range(4)

@@ -17,6 +17,8 @@ from glassnet.kernels.memory import floats_at, integers_at
 from glassnet.kernels.normalisation import join_gradients, join_statistics, picture_statistics, running_gain
 from glassnet.kernels.operations import (
     INPUT,
+    STAGE_AVERAGE,
+    STAGE_AVERAGE_BACK,
     STAGE_BACK,
     STAGE_FINISH,
     STAGE_FORWARD,
@@ -27,6 +29,7 @@ from glassnet.kernels.operations import (
     STAGE_TURN,
     STAGE_WEIGHTS,
 )
+from glassnet.kernels.pointwise import average_pool
 from glassnet.kernels.sizes import COLUMNS
 from glassnet.kernels.stage_at import stage_at_address
 from glassnet.kernels.tile import ADD, SET
@@ -241,3 +244,10 @@ def stages(job_at, operation, stage_at, first, m, fused, rate):
         _back(job, stage_at, first, m)
     elif operation == STAGE_WEIGHTS:
         _join_parts(job, stage, rate, fused)
+    elif operation in (STAGE_AVERAGE, STAGE_AVERAGE_BACK):
+        back = int64(operation == STAGE_AVERAGE_BACK)
+        size_y = stage.out_height * stage.out_width * stage.filters
+        size_out = stage.pooled_height * stage.pooled_width * stage.filters
+        y, out = (stage.dx, stage.dout) if back else (stage.y, stage.out)
+        for picture in range(low, high):
+            average_pool(stage_at, _at(job, y, size_y, picture), _at(job, out, size_out, picture), back)

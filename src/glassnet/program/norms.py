@@ -36,20 +36,20 @@ def _average(
 ) -> tuple[Value, Back]:
     """Means of windows that begin at `corner` of the padding and lie `strides` apart, at `places`."""
     x = out.loaded(x)
-    record, _ = out.record(
-        STAGE, out_height=x.shape[0], out_width=x.shape[1], filters=x.shape[2],
+    width = prod(shape)
+    y = out.rows(width)
+    at, record = out.record(
+        STAGE, y=x.at, out=y, out_height=x.shape[0], out_width=x.shape[1], filters=x.shape[2],
         pool_height=window[0], pool_width=window[1], pool_stride_y=strides[0], pool_stride_x=strides[1],
         pool_top=corner[0], pool_left=corner[1], pooled_height=places[0], pooled_width=places[1],
     )  # fmt: skip
-    width = prod(shape)
-    y = out.rows(width)
-    out.emit(op.AVERAGE_POOL, x.at, y, x.width, width, a=record)
+    out.emit(op.STAGE_AVERAGE, a=at)
 
     def back(dy: int, wanted: bool) -> int:
         if not wanted:
             return dy
-        dx = out.rows(x.width)
-        out.emit(op.AVERAGE_POOL_BACK, dy, dx, width, x.width, a=record)
+        record["dout"], record["dx"] = dy, (dx := out.rows(x.width))
+        out.emit(op.STAGE_AVERAGE_BACK, a=at)
         return dx
 
     return Value(y, shape), back
