@@ -171,7 +171,8 @@ def execute(job_at, i, first, m, step, fused, rate):
             height, channels = width // width_out, int64(number)
             call_augment(
                 job.augment, job.constants + 4 * line[5], address, is_bytes, order, skip, low, high, height,
-                width_out // channels, channels, keys_at(job.keys + 8 * (job.dropouts * step + line[6]), 1)[0], base + 4 * target, job.scratch,
+                width_out // channels, channels, keys_at(job.keys + 8 * (job.dropouts * step + line[6]), 1)[0],
+                base + 4 * target, job.scratch,
             )  # fmt: skip
     elif operation == AFFINE:
         scale, shift = floats_at(job.constants + 4 * line[5], width), floats_at(job.constants + 4 * line[6], width)
