@@ -32,6 +32,7 @@ COMMANDS = (
     "diagnose",
     "trace",
     "find-rate",
+    "inspect",
     "recipes",
     "datasets",
     "bench",
