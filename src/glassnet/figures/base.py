@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import unicodedata
@@ -32,8 +33,10 @@ SERIES = (
 )  # told apart on white and on black
 EAST_ASIAN = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Heiti SC",
-    "Hiragino Sans GB", "Microsoft YaHei", "SimHei",
+    "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Serif CJK JP",
+    "WenQuanYi Zen Hei",
 )  # fmt: skip
+FONT_FILES = ("cjk", "notosanssc", "sourcehan", "wqy", "pingfang", "heiti", "hiragino", "msyh", "simhei")  # in their names
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -88,8 +91,16 @@ def east_asian() -> str | None:
     """A font on this machine that has Chinese characters."""
     from matplotlib import font_manager
 
-    known = {font.name for font in font_manager.fontManager.ttflist}
-    return next((name for name in EAST_ASIAN if name in known), None)
+    def first() -> str | None:
+        known = {font.name for font in font_manager.fontManager.ttflist}
+        return next((name for name in EAST_ASIAN if name in known), None)
+
+    if first() is None:  # matplotlib remembers the fonts of its first start: some may have come since
+        for path in font_manager.findSystemFonts():
+            if any(part in Path(path).name.lower() for part in FONT_FILES):
+                with contextlib.suppress(OSError, RuntimeError):  # a file that is no font
+                    font_manager.fontManager.addfont(path)
+    return first()
 
 
 def with_letters(figure: Figure) -> Figure:

@@ -25,8 +25,8 @@ def training_figure(history: History, network: Network, data: Dataset | None, ti
     from matplotlib.figure import Figure
 
     pictures = data is not None and data.is_classification and len(data.shape) == 3 and data.shape[2] in (1, 3)
-    figure = Figure(figsize=(10, 5.6 if pictures else 3.2), layout="constrained")
-    curves, *rest = figure.subfigures(2 if pictures else 1, 1, height_ratios=[3, 2] if pictures else None, squeeze=False)
+    figure = Figure(figsize=(10, 5.1 if pictures else 3.2), layout="constrained")
+    curves, *rest = figure.subfigures(2 if pictures else 1, 1, height_ratios=[3, 1.55] if pictures else None, squeeze=False)
     curves = curves[0]
     if title:
         curves.suptitle(title, fontsize=11)
