@@ -31,7 +31,7 @@ def test_findings_come_first(cli: CommandLine, faulty: str) -> None:
     lines = cli.good("inspect", faulty).lines
     assert lines[0] == "faulty.npz: 300 of 8 × 8 × 1, uint8, 10 classes"
     assert lines[2] == "2 findings"
-    assert any(line.startswith("  1. ") for line in lines)
+    assert any(line.startswith("1. ") for line in lines)
     assert lines.index("Looked for") > lines.index("2 findings")
     assert [path.name for path in Path().iterdir()] == ["faulty.npz"]
 

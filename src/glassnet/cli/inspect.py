@@ -66,7 +66,7 @@ def command(
         if written:
             say(f"{len(written)} files in {out}: contact sheets of classes and findings (.png), and {written[0].name}")
         else:
-            say(f"See the pictures: glassnet inspect {data} … --out FOLDER")
+            say("With --out FOLDER: contact sheets of the classes and of the findings, and everything as JSON.")
     if strict and found.findings:
         fail(1)
 

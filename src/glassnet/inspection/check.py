@@ -10,7 +10,7 @@ import numpy as np
 from glassnet.data import Dataset, Splits
 from glassnet.inspection import parts, pictures
 from glassnet.inspection.duplicates import exact_groups, near_groups
-from glassnet.inspection.findings import Finding
+from glassnet.inspection.findings import Finding, counted
 from glassnet.inspection.labels import VOTERS, contradicted
 from glassnet.inspection.neighbours import Neighbours, find_neighbours
 from glassnet.inspection.pixels import blank, value_range
@@ -51,7 +51,7 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
         Check(
             ("unreadable-pictures", "unlabelled-pictures"),
             "every file is decoded; Splits.left_out has those that can't be, or whose names give no label",
-            f"{len(splits.left_out):,} files left out",
+            f"{counted(len(splits.left_out), 'file')} left out",
         )
     ]
     findings += pictures.value_ranges(pool, {part.name: part.pixels for part in facts})
@@ -74,7 +74,7 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
         Check(
             ("groups-across-splits",),
             "groups, such as writers, that have pictures in two parts",
-            f"{sum(part.groups or 0 for part in facts):,} groups" if grouped else "not known which pictures belong together",
+            "known" if grouped else "not known which pictures belong together",
         ),
     ]
     _look_at_pictures(pool, high - low, findings, checks)
@@ -93,7 +93,7 @@ def _look_at_pictures(pool: Pool, whole: float, findings: list[Finding], checks:
         Check(
             ("blank-pictures",), "no pixel differs from another by more than 2 % of the whole range", f"{is_blank.sum():,}"
         ),
-        Check(exact, "pictures with the same pixels, blank ones aside", f"{len(copies):,} groups"),
+        Check(exact, "pictures with the same pixels, blank ones aside", counted(len(copies), "group")),
     ]
     names = ("near-duplicates", "near-duplicates-across-splits", "contradicting-near-duplicates")
     if not pool.are_pictures:
@@ -114,9 +114,9 @@ def _look_at_pictures(pool: Pool, whole: float, findings: list[Finding], checks:
     checks.append(
         Check(
             names,
-            "nearest neighbours by edge directions, then compared pixel by pixel, shifted by up to 2 pixels; a pair counts "
-            "when it is far closer than other similar pictures are. Cropped, turned and mirrored copies are missed.",
-            f"{len(near):,} groups",
+            "nearest neighbours by edge directions, then compared pixel by pixel; a pair counts "
+            "when it is far closer than other similar pictures are; cropped, turned and mirrored copies are missed, and most that were shifted",
+            counted(len(near), "group"),
         )
     )
     checks.append(_look_at_labels(pool, neighbours, findings))
@@ -124,8 +124,8 @@ def _look_at_pictures(pool: Pool, whole: float, findings: list[Finding], checks:
 
 def _look_at_labels(pool: Pool, neighbours: Neighbours, findings: list[Finding]) -> Check:
     method = (
-        f"labels that none of the {VOTERS} nearest neighbours by edge directions has, while most of them agree on another. "
-        "Neighbours know shapes only: drawings can be judged so, most photographs can't."
+        f"labels that none of the {VOTERS} nearest neighbours by edge directions has, while most of them agree on another; "
+        "they know shapes only: drawings can be judged so, most photographs can't"
     )
     if pool.labels is None:
         return Check(("doubtful-labels",), method, "there are no classes")

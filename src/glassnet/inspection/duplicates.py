@@ -17,7 +17,7 @@ ALIKE = 0.15
 """A pair is a near duplicate where √(distance share × difference share) is below this.
 
 Natural pairs, drawn by hand or photographed, stay above 0.17 in MNIST, the Chinese numerals, the bundled digits and the
-cats; pictures saved anew as JPEG of quality 75, changed in brightness or by noise of 3 % come to 0.01 to 0.12.
+cats; pictures saved anew as JPEG of quality 75 or changed in brightness come to 0.01 to 0.12.
 """
 SAME = 0.003
 """… or where they differ by less than this at all: natural pairs differ by 0.008 and more."""
@@ -41,9 +41,10 @@ def near_groups(images: npt.NDArray[Any], neighbours: Neighbours) -> list[Indice
     A picture's nearest neighbours are its candidates. A pair counts where it is much closer than pictures that are merely
     alike: its distance by features against that of the 11th neighbour, and its difference pixel by pixel (`differences`)
     against that of the 9th to 13th. Ones and horizontal strokes, of which many look the same, so set a measure of their
-    own. Where it has fewer neighbours, or more copies, the difference alone decides. Found are copies that were saved
-    anew, resized a little, made lighter, darker or inverted, shifted by a pixel or two, or made noisy; missed are those
-    that were cropped, turned or mirrored.
+    own. Where it has fewer neighbours, or more copies, the difference alone decides. Found are copies that were
+    saved anew as good JPEG, made lighter, darker or inverted, and where pictures are large enough to bear it (64 pixels)
+    also shifted by a pixel; many of those that were resized or made noisy. Missed are those that were cropped, turned or
+    mirrored, and most shifted ones of small pictures: they are as far apart as one hand's digits are.
     """
     first, second = _pairs(images, neighbours)
     if not len(first):

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from glassnet import diagnosis
+
+SHOWN = 3  # of the pictures of a finding, where it is told
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -28,26 +32,27 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """Something in the data that a person should know before training.
+class Finding(diagnosis.Finding):
+    """Something in the data that a person should know before training: a finding of a diagnosis, with its pictures.
 
-    `name`      one word for it, the same for ever
-    `evidence`  what was found, with the figures
-    `cause`     what it does, or where it comes from
-    `try_next`  what to do, the first thing first
     `groups`    the pictures, those together that belong together (copies of one another); single ones alone
     `files`     files that are not in the data set, with the reason
     """
 
-    name: str
-    evidence: str
-    cause: str
-    try_next: tuple[str, ...]
     groups: tuple[tuple[Picture, ...], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.evidence}"
+        """The finding, with its first pictures or files below what was seen."""
+        head, *rest = super().__str__().split("\n")
+        after = next(number for number, line in enumerate(rest) if line.startswith("  why:"))
+        return "\n".join([head, *rest[:after], *self._shown(), *rest[after:]])
+
+    def _shown(self) -> list[str]:
+        lines = [f"          {_joined(group)}" for group in self.groups[:SHOWN]]
+        lines += [f"          {file}: {reason}" for file, reason in self.files[:SHOWN]]
+        more = max(len(self.groups), len(self.files)) - SHOWN
+        return [*lines, f"          and {more:,} more"] if more > 0 else lines
 
     @property
     def pictures(self) -> tuple[Picture, ...]:
@@ -68,3 +73,9 @@ class Finding:
 def counted(count: int, noun: str = "picture") -> str:
     """1 picture, 2 pictures."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
+
+
+def _joined(group: tuple[Picture, ...]) -> str:
+    """The first pictures of a group as one line."""
+    more = f" = {len(group) - 4} more" if len(group) > 4 else ""
+    return " = ".join(map(str, group[:4])) + more

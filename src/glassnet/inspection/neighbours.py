@@ -30,7 +30,7 @@ class Neighbours:
 def find_neighbours(images: npt.NDArray[Any], places: Indices) -> Neighbours:
     """The 16 nearest by `edge_features` (fewer where there are fewer), nearest first, by exact search.
 
-    scikit-learn's brute force goes block by block through matrix products: O(n²), 25 s for 70,000 pictures on two cores.
+    scikit-learn's brute force goes block by block through matrix products: O(n²), some 20 s for 70,000 pictures on two cores.
     """
     from sklearn.neighbors import NearestNeighbors
 

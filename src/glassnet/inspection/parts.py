@@ -63,26 +63,29 @@ def class_balance(pool: Pool) -> list[Finding]:
 
 
 def shared_groups(pool: Pool) -> list[Finding]:
-    """Groups (writers, photographs) with pictures in two parts."""
+    """Groups (writers, photographs) with pictures in more than one part."""
     groups = {name: np.unique(part.groups) for name, part in pool.parts.items() if part.groups is not None}
-    found = []
+    if not groups:
+        return []
+    names, counts = np.unique(np.concatenate(list(groups.values())), return_counts=True)
+    shared = [str(name) for name in names[counts > 1]]
+    if not shared:
+        return []
+    told = []
     for first, second in combinations(groups, 2):
-        shared = np.intersect1d(groups[first], groups[second])
-        if not len(shared):
-            continue
-        there = np.isin(pool.parts[second].groups, shared)  # type: ignore[arg-type]  # it has groups
-        found.append(
-            Finding(
-                "groups-across-splits",
-                f"{len(shared):,} of {counted(len(groups[second]), 'group')} in {second} "
-                f"{'is' if len(shared) == 1 else 'are'} in {first} too, such as "
-                f"{_listed([str(name) for name in shared[:3]])}: {counted(int(there.sum()))} of {second}",
-                "Pictures that belong together (of one writer, cut from one photograph) are easier to tell when their like "
-                f"was in training: accuracy in {second} comes out higher than for people and photographs never seen.",
-                ("split anew with --split group",),
-            )
+        there = np.isin(pool.parts[second].groups, groups[first])  # type: ignore[arg-type]  # it has groups
+        if there.any():
+            told.append(f"{int(there.sum()):,} of {counted(len(there))} in {second} are of groups in {first}")
+    return [
+        Finding(
+            "groups-across-splits",
+            f"{len(shared):,} of {counted(len(names), 'group')} {'is' if len(shared) == 1 else 'are'} in more than one part, "
+            f"such as {_listed(shared[:3])}; {', '.join(told)}",
+            "Pictures that belong together (of one writer, cut from one photograph) are easier to tell when their like was "
+            "in training: accuracy comes out higher than for people and photographs never seen.",
+            ("split anew with --split group",),
         )
-    return found
+    ]
 
 
 def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:

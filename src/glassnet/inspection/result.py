@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data import Splits
-from glassnet.inspection.findings import Finding, Picture
+from glassnet.inspection.findings import Finding, counted
 from glassnet.inspection.pixels import Range
 
-_SHOWN = 3
+WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -85,15 +86,9 @@ class Inspection:
     def _findings(self) -> list[str]:
         if not self.findings:
             return ["No findings."]
-        lines = ["1 finding" if len(self.findings) == 1 else f"{len(self.findings)} findings"]
+        lines = [counted(len(self.findings), "finding")]
         for number, finding in enumerate(self.findings, 1):
-            lines.append(f"  {number}. {finding}")
-            lines += [f"       {_joined(group)}" for group in finding.groups[:_SHOWN]]
-            lines += [f"       {file}: {reason}" for file, reason in finding.files[:_SHOWN]]
-            more = max(len(finding.groups), len(finding.files)) - _SHOWN
-            lines += [f"       and {more:,} more"] if more > 0 else []
-            lines.append(f"     {finding.cause}")
-            lines += [f"     try: {step}" for step in finding.try_next]
+            lines += ["", *f"{number}. {finding}".split("\n")]
         return lines
 
     def _facts(self) -> list[str]:
@@ -114,7 +109,11 @@ class Inspection:
         return ["  " + _line(row, widths) for row in [head, *rows]]
 
     def _checks(self) -> list[str]:
-        return ["Looked for", *(f"  {', '.join(check.names)}: {check.result}" for check in self.checks)]
+        lines = ["Looked for"]
+        for check in self.checks:
+            told = f"{', '.join(check.names)}: {check.result}" + (f" ({check.method})" if check.method else "")
+            lines += textwrap.wrap(told, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        return lines
 
 
 def _cells(parts: tuple[Part, ...], index: int) -> list[str]:
@@ -137,9 +136,3 @@ def _line(cells: list[str], widths: list[int]) -> str:
     gaps = [" " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
     padded = [cells[0] + gaps[0], *(gap + cell for gap, cell in zip(gaps[1:], cells[1:], strict=True))]
     return "  ".join(padded).rstrip()
-
-
-def _joined(group: tuple[Picture, ...]) -> str:
-    """The first pictures of a group as one line."""
-    more = f" = {len(group) - 4} more" if len(group) > 4 else ""
-    return " = ".join(map(str, group[:4])) + more
