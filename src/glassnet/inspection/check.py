@@ -115,7 +115,8 @@ def _look_at_pictures(pool: Pool, whole: float, findings: list[Finding], checks:
         Check(
             names,
             "nearest neighbours by edge directions, then compared pixel by pixel; a pair counts "
-            "when it is far closer than other similar pictures are; cropped, turned and mirrored copies are missed, and most that were shifted",
+            "when it is far closer than other similar pictures are; cropped, turned, mirrored "
+            "and most shifted copies are missed",
             counted(len(near), "group"),
         )
     )
