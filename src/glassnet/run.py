@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from glassnet.training.display import default_display
 
 RECIPE, MODEL, CHECKPOINT = "recipe.toml", "model.safetensors", "checkpoint.safetensors"
 HISTORY, LEDGER = "history.jsonl", "ledger.jsonl"
+EVERY = 1.0  # seconds between two writings of the history, at least
 
 
 @dataclass
@@ -136,13 +138,19 @@ class KeepRecipe(Callback):
 
 
 class KeepHistory(Callback):
-    """Writes history.jsonl beside the checkpoint as epochs end."""
+    """Writes history.jsonl beside the checkpoint as epochs end, about once a second: it is written whole each time."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._written = path, -EVERY
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        write_text(self._path, progress.history.lines())
+        if time.monotonic() - self._written >= EVERY:
+            write_text(self._path, progress.history.lines())
+            self._written = time.monotonic()
+
+    def on_train_end(self, progress: Progress) -> None:
+        if progress.history.epochs:
+            write_text(self._path, progress.history.lines())
 
 
 def train(
