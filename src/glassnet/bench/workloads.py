@@ -249,7 +249,7 @@ WORKLOADS: dict[str, Workload] = {
         _numerals(1000),
         _CATS,
         _pictures("nielsen-cnn", _NIELSEN_CNN, 64, 120),
-        _pictures("vgg", _VGG, 64, 40),
+        _pictures("vgg", _VGG, 64, 120),
         _pictures("lstm", _LSTM, 100, 80, ("torch-net", "torch-net-compiled")),
         _predict(1, 2_000, "predict-one", "picture"),
         _predict(10_000, 10, "predict-10000", "call"),
