@@ -74,7 +74,7 @@ CASES: dict[str, list[Case]] = {
         (lambda: Conv2D(3, 3, strides=2, padding="same"), (5, 4, 3)),
         (lambda: Conv2D(3, (4, 2), strides=(3, 2), padding="same"), (7, 5, 1)),
         (lambda: Conv2D(2, 1, strides=3, bias_initializer=Normal()), (7, 8, 2)),
-        (lambda: Conv2D(5, 4), (4, 4, 3)),
+        (lambda: Conv2D(5, 4, initializer=Normal(0.02)), (4, 4, 3)),  # small, so that bytes as they are give small costs
         (lambda: Conv2D(17, 3, padding="same"), (3, 3, 16)),
         (lambda: Conv2D(1, 5, padding="same"), (2, 3, 1)),
     ],
@@ -310,11 +310,10 @@ def test_kernels_agree_with_the_reference(factory: Any, shape: Any, kind: str, c
     for purpose in ("raw", "outputs"):
         wanted = Forward(exact).outputs(exact_rows, purpose)[0]
         found = Forward(net).outputs(rows, purpose)[0]
-        rounding = 2e-5 * max(1.0, float(np.abs(wanted).max()))
-        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=rounding)
-        if purpose == "raw":  # a cost errs by as much as the outputs it is taken of
-            costs, exact_costs = Forward(net).costs(rows, labels)[0], Forward(exact).costs(exact_rows, labels)[0]
-            np.testing.assert_allclose(costs, exact_costs, rtol=2e-5, atol=rounding)
+        np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(wanted).max())))
+    np.testing.assert_allclose(
+        Forward(net).costs(rows, labels)[0], Forward(exact).costs(exact_rows, labels)[0], rtol=2e-5, atol=2e-5
+    )
     options: dict[str, Any] = {"batch_size": 3, "optimizer": SGD(0.01, momentum=0.5), "weights": None, "threads": 1}
     compiled = make_trainer(net, rows, labels, **options)
     assert isinstance(compiled, CompiledTrainer) == use_kernels(net) == (inside_kernels(net))
@@ -324,8 +323,7 @@ def test_kernels_agree_with_the_reference(factory: Any, shape: Any, kind: str, c
         trainer.begin_epoch(order, np.full(steps, 0.01), np.random.default_rng(9))
         trainer.run(0, steps, 0)
     np.testing.assert_allclose(compiled.costs, reference.costs, rtol=1e-4, atol=1e-5)
-    largest = max(1.0, float(np.abs(exact.flat).max()), float(reference.costs.max()) / 50)  # outputs of hundreds round more
-    np.testing.assert_allclose(net.flat, exact.flat, rtol=0, atol=2e-5 * largest)
+    np.testing.assert_allclose(net.flat, exact.flat, rtol=0, atol=2e-5 * max(1.0, float(np.abs(exact.flat).max())))
 
 
 @each_layer
