@@ -119,7 +119,7 @@ def diagnose_difference(
             "compare on more pictures: the interval halves with four times as many",
         ),
     )
-    return Diagnosis((finding,), told)
+    return Diagnosis((finding,), tuple(str(other) for other in differences if not other.is_noise))
 
 
 def _mcnemar(

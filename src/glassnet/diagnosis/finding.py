@@ -66,7 +66,7 @@ class Diagnosis:
         texts = [f"{number}. {finding}" for number, finding in enumerate(self.top, 1)]
         if rest := self.names[TOP:]:
             texts.append(f"Less likely, or a consequence: {', '.join(rest)}")
-        return "\n\n".join([*texts, *self._notes()])
+        return "\n\n".join([*texts, *filter(None, ["\n".join(self._notes())])])
 
     def _notes(self) -> list[str]:
         return [line for note in self.notes for line in _wrapped("note:", note)]
