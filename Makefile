@@ -14,6 +14,7 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/tested: $(VENV)/installed
 	$(PIP) --group test --group parity --group lint
+	$(BIN)/python -m tests.install_browser
 	@touch $@
 
 $(VENV)/peers: $(VENV)/installed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,20 @@ def pytest_configure(config: pytest.Config) -> None:
         from glassnet.kernels.library import compile_all
 
         compile_all()
+
+
+@pytest.fixture(scope="module")  # the driver keeps an event loop running: not for longer than needed
+def browser() -> Iterator[Any]:
+    """A Chromium without a window; tests that need it are skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, which drives the browser, is not installed")
+    from tests.install_browser import launch
+
+    with playwright.sync_playwright() as driver:
+        opened = launch(driver)
+        if opened is None:
+            pytest.skip("there is no Chromium on this machine: python -m tests.install_browser looks for one")
+        yield opened
+        opened.close()
 
 
 def _central_differences(cost: Callable[[], float], w: Array, epsilon: float = 1e-5) -> Array:

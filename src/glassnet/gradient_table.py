@@ -11,18 +11,22 @@ from glassnet.training.callbacks import Progress
 SHOWN = 8  # epochs, evenly spread, that the table shows
 
 
-def table(check: GradientCheck) -> str:
-    """A line for each parameter: its value, its gradient by backpropagation and by definition, and how far these differ."""
-    rows = [("parameter", "value", "backpropagation", "definition", "difference")]
-    rows += [
+def rows(check: GradientCheck) -> list[tuple[str, ...]]:
+    """Of each parameter its name, its value, its gradient by backpropagation and by definition, and how far these differ."""
+    return [
         (entry.name, f"{entry.value:+.6f}", f"{entry.gradient:+.10f}", f"{entry.numerical:+.10f}", f"{entry.error:.1e}")
         for entry in check.parameters
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+
+
+def table(check: GradientCheck) -> str:
+    """The rows as lines of text, below a line that names the columns."""
+    lines = [("parameter", "value", "backpropagation", "definition", "difference"), *rows(check)]
+    widths = [max(len(line[i]) for line in lines) for i in range(5)]
     return "\n".join(
         "  "
-        + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
+        + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from html import unescape
@@ -13,23 +14,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import glassnet as gn
 from glassnet import diagnosis
 from glassnet import run as runs
+from glassnet.figures.base import percent
 from glassnet.reporting import texts
 from glassnet.reporting.cells import EACH, choose
-from glassnet.reporting.facts import gather, percent
+from glassnet.reporting.facts import gather
 from glassnet.reporting.findings import CHINESE
+from glassnet.reporting.tiles import Sheet
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FIGURES = {"cost", "accuracy", "classes", "calibration", "gradients", "updates"}
 FIGURES |= {f"activations-{statistic}" for statistic in ("mean", "spread", "dead")}
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 class Page(HTMLParser):
@@ -282,19 +284,26 @@ def test_ten_thousand_pictures_in_ten_seconds(here: Path) -> None:
     assert len(script_data(path.read_text(encoding="utf-8"))["cells"]) > 20
 
 
+@pytest.mark.parametrize("count", [1, 3, 4])
+def test_a_picture_of_a_sheet_is_shown_whole_and_with_nothing_of_its_neighbours(count: int) -> None:
+    rng = np.random.default_rng(count)
+    pictures = [rng.integers(0, 256, (6, 8, 1)).astype(np.uint8) for _ in range(count)]
+    sheet = Sheet("s", pictures, exact=True)
+    with PIL.Image.open(io.BytesIO(base64.b64decode(sheet.url.partition(",")[2]))) as file:
+        whole = np.asarray(file)
+    size = [float(share) / 100 for share in re.findall(r"background-size:(.*?)% (.*?)%", sheet.css)[0]]
+    assert (size[1] * 6, size[0] * 8) == pytest.approx(whole.shape, rel=1e-4)
+    for number, picture in enumerate(pictures):
+        across, down = (float(share) / 100 for share in sheet.style(number).split(":")[1].replace("%", "").split())
+        top, left = down * (whole.shape[0] - 6), across * (whole.shape[1] - 8)  # as CSS has it
+        assert (top, left) == pytest.approx((round(top), round(left)), abs=1e-3)
+        top, left = round(top), round(left)
+        np.testing.assert_array_equal(whole[top : top + 6, left : left + 8], picture[..., 0])
+        np.testing.assert_array_equal(whole[top - 1, left : left + 8], picture[0, :, 0])
+        np.testing.assert_array_equal(whole[top : top + 6, left + 8], picture[:, -1, 0])
+
+
 # ------------------------------------------------------------------ in a browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip("there is no Chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, which drives the browser, is not installed")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -372,6 +381,14 @@ def test_light_and_dark(opened: Any) -> None:
     assert paper() == "rgb(255, 255, 255)"
     opened.emulate_media(color_scheme="dark")
     assert paper() == "rgb(13, 17, 23)"
+
+
+def test_the_whole_table_of_contents_is_seen(opened: Any) -> None:
+    for _ in range(2):
+        assert opened.evaluate("(nav => nav.scrollWidth <= nav.clientWidth)(document.querySelector('nav'))")
+        assert opened.locator("nav a").count() == opened.locator("h2[id]").count() > 8
+        assert all(word.strip() for word in opened.locator("nav a").all_inner_texts())
+        opened.click("#language")
 
 
 def test_every_link_and_fold_answers(opened: Any) -> None:

@@ -31,7 +31,7 @@ def test_a_recipe_before_training(cli: CommandLine) -> None:
 def test_a_picture_file(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
     path, digit = digit_pictures[7]
     outcome = cli.good("trace", trained, "--image", path, "--label", digit)
-    assert f"{path.name}: {digit}; the network says" in outcome.out
+    assert f"{path.name}, labelled {digit}; the network says" in outcome.out
     assert "No label was given" in cli.good("trace", trained, "--image", path).out
 
 

@@ -13,6 +13,7 @@ from glassnet import figures
 from glassnet.calibration import calibrate
 from glassnet.data import Dataset
 from glassnet.errors import InputError
+from glassnet.figures.base import power
 from glassnet.figures.pictures import as_colours, heat, signed_colours
 from glassnet.figures.weights import layers_with_pictures, weight_pictures
 from glassnet.layers import Conv2D, Dense, Flatten, Pixels, ReLU
@@ -166,3 +167,39 @@ def test_what_is_no_picture_is_refused() -> None:
     with pytest.raises(InputError, match="not measured") as error:
         figures.activation_statistics_figure({"relu1": {"mean": [1.0]}}, "spread")
     assert error.value.expected == "mean"
+
+
+# ------------------------------------------------------------------ what the eye would stumble over
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3])
+def test_few_epochs_are_marked_whole(epochs: int, network: Network, data: Dataset) -> None:
+    drawn = [figures.training_figure(history(epochs), network, data), figures.cost_figure(history(epochs))]
+    for axes in (drawn[0].axes[0], drawn[0].axes[1], drawn[1].axes[0]):
+        low, high = axes.get_xlim()
+        marks = [mark for mark in axes.get_xticks() if low <= mark <= high]
+        assert set(range(1, epochs + 1)) <= set(marks)
+        assert all(mark == round(mark) for mark in marks)
+
+
+def test_long_names_of_classes_do_not_run_into_each_other(network: Network, data: Dataset) -> None:
+    kept, network.classes = network.classes, ("a long name of a class", "b", "another long name of a class")
+    try:
+        shown = figures.training_figure(history(), network, data)
+    finally:
+        network.classes = kept
+    titles = [line for axes in shown.axes for line in axes.get_title().splitlines()]
+    assert any("…" in title for title in titles)
+    assert max(map(len, titles)) <= len("is ") + 14
+
+
+@pytest.mark.parametrize(("value", "text"), [(1, "1"), (0.0001, "0.0001"), (1e-5, "10⁻⁵"), (2e-12, "2·10⁻¹²"), (1e6, "10⁶")])
+def test_small_numbers_on_axes_are_powers_of_ten(value: float, text: str) -> None:
+    assert power(value) == text
+
+
+def test_no_interval_strikes_out_a_number() -> None:
+    result = Evaluation(0.1, 2, 4, np.array([[0, 2], [0, 2]]), ("a", "b"))
+    axes = figures.class_accuracy_figure(result).axes[0]
+    assert {text.get_text() for text in axes.texts} == {"0", "100"}
+    assert all(text.get_position()[0] > 100 for text in axes.texts)

@@ -36,6 +36,7 @@ EAST_ASIAN = (
     "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Serif CJK JP",
     "WenQuanYi Zen Hei",
 )  # fmt: skip
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 FONT_FILES = ("cjk", "notosanssc", "sourcehan", "wqy", "pingfang", "heiti", "hiragino", "msyh", "simhei")  # in their names
 
 
@@ -65,8 +66,22 @@ def logarithmic(axes: Axes) -> None:
     axes.set_yscale("log")
     low, high = axes.get_ylim()
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 30 * low else (1,)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def power(value: float) -> str:
+    """A number as it is read on an axis: 0.01 as it is, 1e-05 as 10⁻⁵."""
+    digits, _, exponent = f"{value:g}".partition("e")
+    if not exponent:
+        return digits
+    raised = str(int(exponent)).translate(RAISED)
+    return f"10{raised}" if digits == "1" else f"{digits}·10{raised}"
+
+
+def percent(share: float) -> str:
+    """How sure, in short: never 100 % where there is doubt left."""
+    return f"{100 * share:.0f} %" if share >= 0.99999 or share < 0.99 else "> 99 %"
 
 
 def legend(axes: Axes, **options: Any) -> None:

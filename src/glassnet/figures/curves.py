@@ -100,7 +100,7 @@ def _series(axes: Axes, series: Mapping[str, Sequence[float]]) -> None:
     for (name, values), colour in zip(series.items(), SERIES, strict=False):
         epochs = np.arange(1, len(values) + 1)
         axes.plot(epochs, values, color=colour, label=name, linewidth=1.3, marker=_mark(values))
-    _whole_epochs(axes, max(map(len, series.values()), default=1))
+    whole_epochs(axes, max(map(len, series.values()), default=1))
     if series:
         legend(axes, ncols=1 if len(series) < 5 else 2)
 
@@ -121,7 +121,7 @@ def _lines(axes: Axes, columns: Mapping[str, Sequence[Any]], factor: float) -> l
         axes.plot(np.arange(1, len(values) + 1), values, color=colour, label=label, marker="o" if len(values) == 1 else None)
         finite += [value for value in values if isfinite(value)]
         longest = max(longest, len(values))
-    _whole_epochs(axes, longest)
+    whole_epochs(axes, longest)
     if axes.lines:
         legend(axes)
     else:
@@ -129,9 +129,10 @@ def _lines(axes: Axes, columns: Mapping[str, Sequence[Any]], factor: float) -> l
     return finite
 
 
-def _whole_epochs(axes: Axes, count: int) -> None:
-    from matplotlib.ticker import MaxNLocator
+def whole_epochs(axes: Axes, count: int) -> None:
+    """Marks at whole epochs only, and at the one that there is."""
+    from matplotlib.ticker import FixedLocator, MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    axes.xaxis.set_major_locator(FixedLocator([1]) if count == 1 else MaxNLocator(nbins=6, integer=True))
     if count == 1:
         axes.set_xlim(0, 2)

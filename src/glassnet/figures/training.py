@@ -8,13 +8,16 @@ import numpy as np
 
 from glassnet.data import Dataset
 from glassnet.errors import InputError
-from glassnet.figures.base import GREY, TRAIN, VALIDATION, WRONG
+from glassnet.figures.base import GREY, TRAIN, VALIDATION, WRONG, percent
+from glassnet.figures.curves import whole_epochs
 from glassnet.network import Network
 from glassnet.training import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+LONGEST = 14  # letters above a picture
 
 
 def training_figure(history: History, network: Network, data: Dataset | None, title: str = "") -> Figure:
@@ -25,8 +28,8 @@ def training_figure(history: History, network: Network, data: Dataset | None, ti
     from matplotlib.figure import Figure
 
     pictures = data is not None and data.is_classification and len(data.shape) == 3 and data.shape[2] in (1, 3)
-    figure = Figure(figsize=(10, 5.1 if pictures else 3.2), layout="constrained")
-    curves, *rest = figure.subfigures(2 if pictures else 1, 1, height_ratios=[3, 1.55] if pictures else None, squeeze=False)
+    figure = Figure(figsize=(10, 4.9 if pictures else 3.2), layout="constrained")
+    curves, *rest = figure.subfigures(2 if pictures else 1, 1, height_ratios=[3, 1.35] if pictures else None, squeeze=False)
     curves = curves[0]
     if title:
         curves.suptitle(title, fontsize=11)
@@ -45,6 +48,7 @@ def _curve(axes: Axes, name: str, train: list[Any], validation: list[Any], facto
         if values:
             mark = "o" if len(values) == 1 else None
             axes.plot(epochs[: len(values)], values, color=colour, label=f"{label}, at the end {values[-1]:.4g}", marker=mark)
+    whole_epochs(axes, len(train))
     axes.set_xlabel("epoch")
     axes.set_title(name, fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
@@ -64,13 +68,24 @@ def _predictions(figure: Any, network: Network, data: Dataset, count: int = 12) 
     for axes, index, share in zip(figure.subplots(1, count).flat, chosen, probabilities, strict=False):
         axes.imshow(data.images[index].squeeze(), cmap="gray", interpolation="nearest")
         said, truth = network.classes[found[index]], network.classes[data.labels[index]]
-        sure = "" if share is None else f"\n{100 * share[found[index]]:.0f} %"
+        sure = "" if share is None else f"\n{percent(float(share[found[index]]))}"
         if said == truth:
-            axes.set_title(f"{said}{sure}", fontsize=9)
+            axes.set_title(f"{_short(said)}{sure}", fontsize=9)
         else:
-            axes.set_title(f"{said}, is {truth}{sure}", fontsize=9, color=WRONG)
+            axes.set_title(_wrong(said, truth) + sure, fontsize=9, color=WRONG)
     for axes in figure.axes:
         axes.set_axis_off()
+
+
+def _short(name: str) -> str:
+    """A class's name, cut where it would run into the next picture's."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _wrong(said: str, truth: str) -> str:
+    """On one line, or where that is too long on two."""
+    one = f"{said}, is {truth}"
+    return one if len(one) <= LONGEST else f"{_short(said)},\nis {_short(truth)}"
 
 
 def _probabilities(network: Network, images: Any) -> Any:

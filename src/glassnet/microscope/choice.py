@@ -61,7 +61,7 @@ def choose(chain: list[Lens], unit: str | None, weight: str | None) -> Choice:
         key = next(key for key in lens.layer.parameters if key in lens.layer.penalised or lens.layer.penalised == ())
     index = largest(lens.array(f"d{key}"))
     why = Text(
-        f"None was asked for: this one has the largest gradient of {lens.name}, the first layer that learns from it.",
+        f"No weight was asked for: this one has the largest gradient of {lens.name}, the first layer that learns from it.",
         f"未指定权重：在从这张图片学习的第一层 {lens.name} 中，它的梯度最大。",
     )
     return _whole(chain, lens, key, index, lens.feeds(key, index), why)

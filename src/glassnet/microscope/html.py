@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassnet.gradient_table import table
+from glassnet.gradient_table import rows
 from glassnet.microscope.model import Grid, Number, Parts, Picture, Source, Step, Symbol, Text
 from glassnet.microscope.notation import figure, spoken
 
@@ -21,14 +21,18 @@ if TYPE_CHECKING:
     from glassnet.microscope.tracing import Trace
 
 PHASES = {
-    "forward": Text("Forward: from the picture to the answer", "前向：从图片到回答"),
+    "forward": Text("Forward: from the input to the answer", "前向：从输入到回答"),
     "cost": Text("The cost", "代价"),
     "backward": Text("Backward: from the cost to the weight", "反向：从代价到权重"),
     "check": Text("The gradient, held against its definition", "用定义检验梯度"),
     "update": Text("The step", "更新"),
 }
+HEADS = (
+    Text("parameter", "参数"), Text("value", "数值"), Text("backpropagation", "反向传播"), Text("definition", "按定义"),
+    Text("difference", "差"),
+)  # fmt: skip
 WORDS = {
-    "more": Text("more", "项"),
+    "more": Text("more", "项合计"),
     "difference": Text("difference", "差"),
     "other channels": Text("other channels", "其他通道"),
     "only this weight": Text("only this weight", "仅此权重"),
@@ -63,7 +67,11 @@ def page(trace: Trace) -> str:
             last = step.phase
         phases[-1][1].append((number, step))
     return _template().render(
-        trace=trace, phases=phases, table=None if trace.table is None else table(trace.table), summary=_summary(trace)
+        trace=trace,
+        phases=phases,
+        table=[] if trace.table is None else rows(trace.table),
+        heads=HEADS,
+        summary=_summary(trace),
     )
 
 
@@ -93,16 +101,23 @@ def _safe(text: str) -> str:
 
 def _marked(symbol: Symbol) -> str:
     meaning = f"{symbol.meaning.en} · {symbol.meaning.zh}"
-    return f'<b class="s" tabindex="0" data-s="{symbol.key}" data-m="{html.escape(meaning)}">{html.escape(symbol.sign)}</b>'
+    sign = _lowered(html.escape(symbol.sign))
+    return f'<b class="s" tabindex="0" data-s="{symbol.key}" data-m="{html.escape(meaning)}">{sign}</b>'
+
+
+def _lowered(sign: str) -> str:
+    """z_g with g as a subscript."""
+    return re.sub(r"(?<=[A-Za-z])_(\w)(?!\w)", r"<sub>\1</sub>", sign)
 
 
 def _equation(step: Step) -> str:
-    """The equation with its symbols marked, each of its parts on a line of its own."""
+    """The equation with its symbols marked, each of its parts on a line of its own; ^ raises what follows."""
     by_key = {symbol.key: symbol for symbol in step.symbols}
     parts = []
-    for piece in re.split(r"(\{\w+\})", step.equation):
-        key = piece.strip("{}")
-        parts.append(_marked(by_key[key]) if piece.startswith("{") and key in by_key else html.escape(piece))
+    for piece in re.split(r"(\^?\{\w+\})", step.equation):
+        key = piece.strip("^{}")
+        shown = _marked(by_key[key]) if piece.endswith("}") and key in by_key else html.escape(piece)
+        parts.append(f"<sup>{shown}</sup>" if piece.startswith("^") else shown)
     return _safe("<br>".join("".join(parts).split("   ")))
 
 
@@ -124,7 +139,7 @@ def _line(parts: Parts) -> str:
 
 def _words(text: str) -> str:
     """Signs as they are, words in both languages."""
-    shown = html.escape(text)
+    shown = _lowered(html.escape(text))
     for word, both in WORDS.items():
         shown = re.sub(rf"(?<![\w]){re.escape(word)}(?![\w])", _both(both), shown)
     return shown

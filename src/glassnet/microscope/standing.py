@@ -38,14 +38,14 @@ def stand_of(run: Run | None, network: Network, wanted: Any) -> tuple[Optimizer,
         if state.first.size == first.size and state.second.size == second.size:
             first, second = state.first.astype(np.float64), state.second.astype(np.float64)
         note = Text(
-            f"The step after the {steps} of the training, with what the optimizer has kept.",
+            f"The step that would follow the {steps} steps of the training, with what the optimizer has kept.",
             f"接着训练的 {steps} 步之后的一步，沿用优化器保留的状态。",
         )
     schedule = made.schedule
     rate = schedule.rate(0, 1) if isinstance(schedule, Constant) else schedule.rate(total // 2, total)
     if not isinstance(schedule, Constant):
         more = Text(
-            f" The rate follows {type(schedule).__name__}; taken is that of half-way through.",
+            f" The rate follows {type(schedule).__name__}; here it is that of half-way through the training.",
             f" 学习率按 {type(schedule).__name__} 变化，这里取训练一半时的值。",
         )
         note = Text(note.en + more.en, note.zh + more.zh)

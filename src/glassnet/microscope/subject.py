@@ -49,7 +49,9 @@ def subject_of(
         picture, target = data.images[int(image)], data.labels[int(image) : int(image) + 1]
         if label is not None:
             target = _label(network, label)
-        place, zh = f"picture {image} of the {part} part", f"{'训练' if part == 'train' else '验证'}部分的第 {image} 张图片"
+        thing, measure = ("picture", "张图片") if as_picture(picture) is not None else ("example", "个样本")
+        whose, zh = ("validation", "验证") if part == "validation" else ("training", "训练")
+        place, zh = f"{thing} {image} of the {whose} data", f"{zh}数据的第 {image} {measure}"
     else:
         if isinstance(image, (str, Path)):
             fit = "stretch" if run is None else run.recipe.data.fit
@@ -76,7 +78,11 @@ def subject_of(
         return picture, target, Text(f"{place}, target {shown}", f"{zh}，目标 {shown}")
     answer = network.classes[int(network.predict(picture[None])[0])]
     right = network.classes[int(target[0])]
-    return picture, target, Text(f"{place}: {right}; the network says {answer}", f"{zh}：{right}；网络的回答是 {answer}")
+    return (
+        picture,
+        target,
+        Text(f"{place}, labelled {right}; the network says {answer}", f"{zh}，标签 {right}；网络的回答是 {answer}"),
+    )
 
 
 def _classifies(network: Network) -> bool:

@@ -58,14 +58,15 @@ def _step(number: int, step: Step) -> list[RenderableType]:
     head = Line.assemble((f"{number:>2}  {step.place}", "bold"), f"  {step.title.en}")
     if step.tag:
         head.append(f"  {step.tag}", style="bold yellow")
-    body: list[RenderableType] = [Line(step.plain_equation, style="green")]
+    body: list[RenderableType] = [Line(part, style="green") for part in step.plain_equation.split("   ")]
     for parts in step.numbers:
         line = Line()
         for text, known in spoken(parts):
             line.append(text, style="" if known is None else "bold")
         body.append(line)
     if step.phase != "cost":
-        body += [_grid(grid) for grid in step.grids if len(grid.cells[0]) <= WIDEST]
+        for grid in (grid for grid in step.grids if len(grid.cells[0]) <= WIDEST):
+            body += [Line(grid.title.en, style="dim"), _grid(grid)]
     for source in step.sources:
         body.append(Line.assemble((f"{source.file}:{source.line}  ", "dim"), (source.text, "dim italic")))
     if step.note is not None:
@@ -74,7 +75,7 @@ def _step(number: int, step: Step) -> list[RenderableType]:
 
 
 def _grid(grid: Grid) -> RenderableType:
-    found = Table(title=grid.title.en, title_justify="left", title_style="dim", show_header=False, box=None, padding=(0, 1))
+    found = Table(show_header=False, box=None, padding=(0, 1))  # a title of its own would be broken at the table's width
     for _ in grid.cells[0]:
         found.add_column(justify="right")
     for i, row in enumerate(grid.cells):

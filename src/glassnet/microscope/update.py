@@ -78,7 +78,7 @@ def update_steps(found: Pass, name: str, place: int, penalised: bool, optimizer:
     cost_after = cost_of(network, found.row, found.label)
     flat[...] = start
     flat[place] = w
-    steps.append(_after(found, w, after, alone, cost_after))
+    steps.append(_after(found, w, after, alone, cost_after, bool(optimizer.moments)))
     return Update(numerical, w, after, found.cost, cost_after, steps)
 
 
@@ -95,9 +95,21 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
     lines: tuple[Parts, ...] = (
         ["(", Number("cost.above", above, "above", COSTS), " − ", Number("cost.below", below, "below", COSTS), ") / (2·",
          Number("epsilon", EPSILON, "epsilon"), ") = ", Number("numerical", numerical, "above", SLOPES)],
-        ["∂C/∂w = ", Number("gradient", gradient, "g", SLOPES), "   |difference| ≤ ",
-         Number("difference.bound", bound, "g", ".0e")],
+        ["∂C/∂w = ", Number("gradient", gradient, "g", SLOPES)],
+        ["|difference| ≤ ", Number("difference.bound", bound, "g", ".0e")],
     )  # fmt: skip
+    note = None
+    if apart > 1e-6 * max(1.0, abs(gradient)):
+        note = Text(
+            "They differ: the cost has a kink here (a ReLU or a maximum that changes within ε).",
+            "两者不同：代价在此处有折点（ReLU 或最大值在 ε 内改变）。",
+        )
+    elif abs(gradient) < 0.5e-9:
+        note = Text(
+            "Too small for these digits: the network is all but sure of this picture, or nothing of it reaches the weight. "
+            "A picture that it gets wrong has more to tell.",
+            "梯度太小，这几位数字显示不出：网络对这张图片几乎已有十足把握，或者图片的信息到不了这个权重。换一张答错的图片会看到更多。",
+        )
     return Step(
         "check",
         "definition",
@@ -106,12 +118,7 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
         symbols,
         lines,
         (line_of(gradient_check._check, place=0),),
-        note=None
-        if apart <= 1e-6 * max(1.0, abs(gradient))
-        else Text(
-            "They differ: the cost has a kink here (a ReLU or a maximum that changes within ε).",
-            "两者不同：代价在此处有折点（ReLU 或最大值在 ε 内改变）。",
-        ),
+        note=note,
     )
 
 
@@ -247,7 +254,8 @@ class _Step:
         lines: list[Parts] = [
             ["m = ", m, " = ", one, "·", self.old["first"], " + (1 − ", one, ")·", self.g],
             ["v = ", v, " = ", two, "·", self.old["second"], " + (1 − ", two, ")·(", self.g, ")²"],
-            ["m̂ = ", mhat, " = ", m, " / (1 − ", one, "^", t, ")   v̂ = ", vhat, " = ", v, " / (1 − ", two, "^", t, ")"],
+            ["m̂ = ", mhat, " = ", m, " / (1 − ", one, "^", t, ")"],
+            ["v̂ = ", vhat, " = ", v, " / (1 − ", two, "^", t, ")"],
             [self.new, " = ", *start, " − ", self.rate, "·", mhat, " / (√", vhat, " + ", epsilon, ")"],
         ]
         equation = (
@@ -258,7 +266,7 @@ class _Step:
         return equation, lines, symbols
 
 
-def _after(found: Pass, w: float, after: float, alone: float, everything: float) -> Step:
+def _after(found: Pass, w: float, after: float, alone: float, everything: float, remembers: bool) -> Step:
     symbols = (
         symbol("before", "C", meaning=Text("the cost before the step", "更新前的代价")),
         symbol("alone", "C₁", meaning=Text("the cost when only this weight moves", "只更新这个权重后的代价")),
@@ -270,10 +278,14 @@ def _after(found: Pass, w: float, after: float, alone: float, everything: float)
          Number("w.after", after, "", ".9g"), ")"],
         ["C′ = ", Number("cost.after", everything, "all", ".9g"), "   (every weight)"],
     )  # fmt: skip
-    worse = everything > found.cost
-    note = (
-        Text("The step went too far: the cost of this picture rose.", "步子过大：这张图片的代价反而上升。") if worse else None
-    )
+    note = None
+    if everything > found.cost and remembers:
+        note = Text(
+            "The cost of this picture rose: the step follows the gradients of earlier pictures, too, and may be too long.",
+            "这张图片的代价反而上升：这一步也受此前图片的梯度影响，而且可能过大。",
+        )
+    elif everything > found.cost:
+        note = Text("The step went too far: the cost of this picture rose.", "步子过大：这张图片的代价反而上升。")
     title = Text("the cost before and after", "更新前后的代价")
     return Step("update", "after", title, "{before} → {alone}, {all}", symbols, lines,
                 (line_of(type(found.network).costs_and_gradient, "costs"),), note=note)  # fmt: skip

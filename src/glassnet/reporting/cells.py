@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.reporting.facts import Facts, percent
+from glassnet.figures.base import percent
+from glassnet.reporting.facts import Facts
 from glassnet.reporting.tiles import LARGEST
 
 MOST_PIXELS = 1_300_000  # of all pictures on the page together, under 1.5 MB even where they are noise

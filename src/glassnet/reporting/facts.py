@@ -72,11 +72,6 @@ class Facts:
         return np.sort(np.random.default_rng(0).permutation(len(self.data))[:count])
 
 
-def percent(share: float) -> str:
-    """How sure, in short: never 100 % where there is doubt left."""
-    return f"{100 * share:.0f} %" if share >= 0.99999 or share < 0.99 else "> 99 %"
-
-
 def gather(run: Run, *, test: bool = False) -> Facts:
     """The facts about the validation pictures, or with `test` about the test set: that is a look, and the ledger says so.
 

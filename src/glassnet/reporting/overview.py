@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from importlib.metadata import version
 from math import isfinite
 from shlex import quote
@@ -45,9 +46,9 @@ def cards(facts: Facts) -> list[tuple[Markup, str, Markup | str]]:
         total = len(run.splits.train)
         note = Markup("{}<br>{}").format(interval(round(last.train_accuracy * total), total), both("while-learning"))
         found.append((both("last-training"), f"{percent(last.train_accuracy)} %", note))
-    found.append((both("epochs-card"), str(len(history)), both("took", seconds=f"{sum(history.seconds):,.1f}")))
+    found.append((both("epochs-card"), str(len(history)), both("took", seconds=_decimals(sum(history.seconds)))))
     network = run.network
-    size = both("size", kilobytes=f"{network.flat.nbytes / 1000:,.1f}", dtype=str(network.dtype))
+    size = both("size", kilobytes=_decimals(network.flat.nbytes / 1000), dtype=str(network.dtype))
     found.append((both("parameters-card"), f"{network.flat.size:,}", size))
     return found
 
@@ -70,7 +71,7 @@ def trained(facts: Facts) -> list[Row]:
     if facts.data.is_classification:
         names = ", ".join(facts.classes[:40]) + (" …" if len(facts.classes) > 40 else "")
         rows.append((both("classes"), f"{len(facts.classes)}: {names}"))
-    rows.append((both("network"), " → ".join(repr(layer) for layer in run.network.layers)))
+    rows.append((both("network"), " → ".join(map(brief, run.network.layers))))
     rows.append((both("cost"), repr(run.network.loss)))
     if any(run.network.regularizer.rates):
         rows.append((both("penalty"), repr(run.network.regularizer)))
@@ -85,6 +86,16 @@ def trained(facts: Facts) -> list[Row]:
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     rows.append((both("made-with"), f"glassnet {__version__}, {tools}, {machine}"))
     return rows
+
+
+def brief(layer: object) -> str:
+    """A layer by its name and its size alone; all of it stands in the table of the layers and in the recipe."""
+    sizes = re.search(r"\b(?:units|filters|pool_size|rate)=(\([^)]*\)|[\d.]+)", repr(layer))
+    return type(layer).__name__ + (f"({sizes[1]})" if sizes else "")
+
+
+def _decimals(value: float) -> str:
+    return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
 
 
 def _count(part: Dataset) -> Markup:

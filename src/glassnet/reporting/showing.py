@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from glassnet.errors import InputError
 from glassnet.explain import nearest_training_pictures, occlusion, saliency
+from glassnet.figures.base import percent
 from glassnet.figures.pictures import heat
 from glassnet.reporting.cells import choose, for_script, room
-from glassnet.reporting.facts import Facts, percent
+from glassnet.reporting.facts import Facts
 from glassnet.reporting.texts import both
 from glassnet.reporting.tiles import Sheet
 from glassnet.run import sample

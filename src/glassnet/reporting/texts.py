@@ -12,7 +12,7 @@ TEXTS: dict[str, Both] = {
     "report": ("Report of a training", "训练报告"),
     "contents": ("Contents", "目录"),
     "language": ("中文", "English"),
-    "theme-auto": ("◐ as the system", "◐ 跟随系统"),
+    "theme-auto": ("◐ auto", "◐ 自动"),
     "theme-light": ("☀ light", "☀ 浅色"),
     "theme-dark": ("☾ dark", "☾ 深色"),
     # what the report is about
@@ -25,8 +25,8 @@ TEXTS: dict[str, Both] = {
         "下面的图片都来自测试集：为写这份报告打开了它，这次查看已记入账本。",
     ),
     "about-train": (
-        "This data has no validation pictures. All below is about pictures that the network learned from, and flatters it.",
-        "这份数据没有验证图片。下面的结果都来自网络学习过的图片，因此偏乐观。",
+        "This data has no validation part. All below is about the data that the network learned from, and flatters it.",
+        "这份数据没有验证部分。下面的结果都来自网络学习过的数据，因此偏乐观。",
     ),
     "views": (
         "Each answer is the mean over {views} views of the picture.",
@@ -42,9 +42,9 @@ TEXTS: dict[str, Both] = {
     "last-training": ("Training accuracy, last epoch", "训练准确率（最后一轮）"),
     "while-learning": ("measured while the weights moved", "在权重变化过程中测得"),
     "cost-card": ("Mean cost", "平均代价"),
-    "on-train": ("on training pictures", "训练图片"),
-    "on-validation": ("on validation pictures", "验证图片"),
-    "on-test": ("on test pictures", "测试图片"),
+    "on-train": ("on training data", "训练数据"),
+    "on-validation": ("on validation data", "验证数据"),
+    "on-test": ("on test data", "测试数据"),
     "epochs-card": ("Epochs", "训练轮数"),
     "took": ("{seconds} s of training", "训练用时 {seconds} 秒"),
     "parameters-card": ("Parameters", "参数个数"),
@@ -69,7 +69,7 @@ TEXTS: dict[str, Both] = {
     "optimizer": ("Optimizer", "优化器"),
     "steps": ("Steps", "训练安排"),
     "steps-of": (
-        "{epochs} epochs, mini-batches of {batch}, seed {seed}",
+        "epochs: {epochs}; mini-batches of {batch}; seed {seed}",
         "{epochs} 轮，小批量 {batch}，随机种子 {seed}",
     ),
     "kept-best": (
@@ -225,8 +225,8 @@ TEXTS: dict[str, Both] = {
         "取每轮的最后一步。前面各层的梯度远小于后面各层，就是梯度消失；更新约为权重的千分之一是常见的，大得多会震荡，小得多则停滞。",
     ),
     "activations-how": (
-        "Activations of each layer on a few training pictures, always the same ones.",
-        "各层在固定的几张训练图片上的激活。",
+        "Outputs of each layer for a few examples of the training data, always the same ones.",
+        "各层对固定的几个训练样本的输出。",
     ),
     # section: ledger
     "ledger": ("Looks at the test set", "查看测试集的记录"),

@@ -14,6 +14,7 @@ from glassnet.figures import save_figure
 from glassnet.figures.quality import MOST_BARS
 from glassnet.reporting import overview
 from glassnet.reporting.charts import ACTIVITY, drawings
+from glassnet.reporting.contents import short
 from glassnet.reporting.drawing import inline_svg
 from glassnet.reporting.facts import Facts, gather
 from glassnet.reporting.findings import CHINESE
@@ -75,6 +76,7 @@ def page(facts: Facts, charts: dict[str, Figure]) -> str:
             facts=facts,
             run=facts.run,
             t=both,
+            short=short,
             spans=spans,
             title=facts.run.recipe.title or facts.run.recipe.name,
             cards=overview.cards(facts),

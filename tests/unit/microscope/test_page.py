@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,6 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        pytest.skip("there is no Chromium on this machine")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright, which drives the browser, is not installed")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=program, args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +75,9 @@ def test_each_symbol_of_the_page_can_be_reached_and_explained(page: Any) -> None
 def test_languages_and_colours_switch(page: Any) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(background)
-    assert page.locator("h2").first.inner_text() == "Forward: from the picture to the answer"
+    assert page.locator("h2").first.inner_text() == "Forward: from the input to the answer"
     page.click("#language")
-    assert page.locator("h2").first.inner_text() == "前向：从图片到回答"
+    assert page.locator("h2").first.inner_text() == "前向：从输入到回答"
     page.locator(".step .eq [data-s=x]").first.focus()
     assert "输入" in page.inner_text("#meaning")
     page.click("#theme")

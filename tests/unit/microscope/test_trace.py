@@ -14,8 +14,9 @@ import pytest
 import glassnet as gn
 from glassnet.errors import InputError
 from glassnet.gradient_check import check_gradients
-from glassnet.gradient_table import table
+from glassnet.gradient_table import rows, table
 from glassnet.layers import LAYERS
+from glassnet.microscope.html import _equation, _lowered
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(1)
@@ -163,7 +164,36 @@ def test_a_picture_without_label_takes_the_networks_word_and_says_so() -> None:
     trace = gn.trace(network, DATA.images[0])
     said = network.classes[int(network.predict(DATA.images[:1])[0])]
     assert any(said in note.en and said in note.zh for note in trace.notes)
-    assert gn.trace(network, DATA.images[0], label="owl").subject.en.startswith("the picture: owl")
+    assert gn.trace(network, DATA.images[0], label="owl").subject.en.startswith("the picture, labelled owl")
+
+
+def test_what_is_too_small_to_be_seen_is_explained() -> None:
+    """A gradient of 1e-13 beside "0.000000000" looks like a fault; a picture that tells more has no such words."""
+    splits = gn.load_dataset("chain")
+    network = gn.load_recipe("chain").make_network(splits)
+
+    def words() -> str:
+        check = next(step for step in gn.trace(network, 0, data=splits.train).steps if step.phase == "check")
+        return "" if check.note is None else check.note.en
+
+    assert words() == ""
+    network.parameters = np.array([1, -1, 1 + 1e-12])
+    assert words().startswith("Too small for these digits")
+
+
+def test_powers_are_raised_and_marks_lowered_on_the_page() -> None:
+    step = next(step for step in gn.trace(made("relu"), 0, data=DATA, optimizer="Adam").steps if step.place == "optimizer")
+    assert "^" in step.plain_equation
+    shown = str(_equation(step))
+    assert "^" not in shown
+    assert '<sup><b class="s" tabindex="0" data-s="t"' in shown
+    assert _lowered("z_g = W_x, two_words") == "z<sub>g</sub> = W<sub>x</sub>, two_words"
+
+
+def test_titles_of_arrays_are_not_broken_at_their_width() -> None:
+    layers = [gn.Conv2D(2, 2), gn.Flatten(), gn.Dense(3)]
+    network = gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=(4, 4, 1), seed=1)
+    assert "their products, which are summed\n" in str(gn.trace(network, np.zeros((4, 4, 1), np.float32), label=0))
 
 
 # ------------------------------------------------------------------ the chain, and a run
@@ -186,7 +216,8 @@ def test_the_chain_gives_the_tutorials_table() -> None:
         assert [entry.gradient for entry in trace.table.parameters] == pytest.approx(
             [error * w2 * w3, error * w1 * w3, error * w1 * w2], rel=1e-12
         )
-        assert table(trace.table) in trace.html()
+        assert all(f"<td>{cell.replace('-', '−')}</td>" in trace.html() for row in rows(trace.table) for cell in row)
+        assert "picture" not in f"{trace.subject.en} {trace.why.en}"  # it has none
         assert all(line.strip() in str(trace) for line in table(trace.table).splitlines())
     assert trace.table.parameters[0].numerical == check_gradients(network, splits.train[:1]).parameters[0].numerical
 

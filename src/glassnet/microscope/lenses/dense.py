@@ -7,7 +7,7 @@ import numpy as np
 from glassnet import reference
 from glassnet.microscope.lens import Lens, largest, symbol
 from glassnet.microscope.model import Index, Number, Parts, Picture, Step, Text
-from glassnet.microscope.notation import sum_of_products
+from glassnet.microscope.notation import ALL_UP_TO, sum_of_products
 from glassnet.microscope.sources import line_of
 
 
@@ -55,10 +55,22 @@ class DenseLens(Lens):
         sources = [source, line_of(reference.dense)] if self.layer.use_bias else [source]
         title = Text(f"Dense: unit {j} of {len(self.array('y'))}", f"Dense：第 {j} 个单元（共 {len(self.array('y'))} 个）")
         return [
-            self.step("forward", title, equation, symbols, [line], sources, pictures=self._pictures(i, j), note=self._note(i))
+            self.step(
+                "forward",
+                title,
+                equation,
+                symbols,
+                [line],
+                sources,
+                pictures=self._pictures(i, j),
+                note=self._note(i, len(x)),
+            )
         ]
 
-    def _note(self, i: int) -> Text:
+    def _note(self, i: int, terms: int) -> Text | None:
+        """Where the path comes from, of several inputs; and what is written of many."""
+        if terms <= ALL_UP_TO:
+            return None if terms == 1 else Text(f"The path comes from input {i}.", f"路径来自第 {i} 个输入。")
         return Text(
             f"The path comes from input {i}; of many terms, those that weigh most are written.",
             f"路径来自第 {i} 个输入；项数多时只写出最大的几项。",
