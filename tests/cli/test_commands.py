@@ -99,6 +99,13 @@ def test_the_runs_recipe_gives_the_same_weights_again(cli: CommandLine) -> None:
 
 
 @pytest.mark.usefixtures("plain_figure")
+def test_one_epoch_is_not_compared_with_itself(cli: CommandLine) -> None:
+    told = cli.good("train", "digits", "--epochs", 1, "--out", "a").out
+    assert "% after epoch 1. That is what was kept." in told
+    assert "the best" not in told
+
+
+@pytest.mark.usefixtures("plain_figure")
 def test_the_best_weights_are_kept_where_the_recipe_says_so(cli: CommandLine) -> None:
     outcome = cli.good("train", "digits", "--epochs", 4, "--set", "keep=best", "--out", "a")
     assert "Kept: the best." in outcome.out

@@ -139,9 +139,13 @@ def _report(done: Run) -> None:
     if history.epochs and history.epochs[-1].validation_accuracy is not None and history.best_epoch:
         best = history.epochs[history.best_epoch - 1]
         say(
-            f"Validation accuracy {100 * history.validation_accuracy[-1]:.2f} % after epoch {len(history)}; "
-            f"the best was {100 * (best.validation_accuracy or 0):.2f} % after epoch {best.epoch}. "
-            f"Kept: the {'best' if done.recipe.training.keep == 'best' else 'last'}."
+            f"Validation accuracy {100 * history.validation_accuracy[-1]:.2f} % after epoch {len(history)}"
+            + (
+                ". That is what was kept."
+                if len(history) == 1
+                else f"; the best was {100 * (best.validation_accuracy or 0):.2f} % after epoch {best.epoch}. "
+                f"Kept: the {'best' if done.recipe.training.keep == 'best' else 'last'}."
+            )
         )
     elif history.epochs:
         say(f"Cost {history.train_cost[-1]:.6g} after epoch {len(history)}.")
@@ -165,4 +169,5 @@ def _report(done: Run) -> None:
     say(f"  glassnet evaluate {folder}             open the test set, which stayed closed so far")
     if len(done.network.input_shape) == 3:
         say(f"  glassnet predict {folder} PICTURE…     ask it about pictures of your own")
+    say(f"  glassnet trace {folder}                follow one picture and one weight, number by number")
     say(f"  glassnet check {folder}                hold every gradient against its definition")
