@@ -419,9 +419,10 @@ def test_version(cli: CommandLine) -> None:
 def test_help_lists_all_commands() -> None:
     assert sorted(command.name or "" for command in app.registered_commands) == sorted(COMMANDS)
     done = subprocess.run(
-        [sys.executable, "-m", "glassnet.cli.main", "--help"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "glassnet", "--help"], capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: glassnet ")
     for name in COMMANDS:
         assert re.search(rf"^\W*{name} ", done.stdout, re.MULTILINE), name
 

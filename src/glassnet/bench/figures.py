@@ -91,7 +91,7 @@ def import_time(context: Context) -> list[Result]:
     """Fresh processes, in turn: `import glassnet`, the command's help, and for scale Python alone and PyTorch."""
     commands = {
         "import glassnet": ["-c", "import glassnet"],
-        "glassnet --help": ["-m", "glassnet.cli.main", "--help"],
+        "glassnet --help": ["-m", "glassnet", "--help"],
         "python alone": ["-c", "pass"],
     }
     if PEERS["torch-eager"].missing is None:
@@ -120,7 +120,7 @@ def first_compile(context: Context) -> list[Result]:
     for peer in ("empty cache", "full cache"):
         context.say(f"first-compile: {peer}")
         out = context.scratch / f"digits {peer}"
-        arguments = ["-m", "glassnet.cli.main", "train", "digits", "--epochs", "1", "--out", str(out)]
+        arguments = ["-m", "glassnet", "train", "digits", "--epochs", "1", "--out", str(out)]
         try:
             seconds = _python(arguments, context.scratch, GLASSNET_CACHE=str(cache))
         except WorkerError as error:

@@ -54,7 +54,3 @@ def options(
 
 def main() -> None:
     sys.exit(run_app(app))
-
-
-if __name__ == "__main__":
-    main()
