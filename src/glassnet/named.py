@@ -32,6 +32,11 @@ def unknown(what: str, name: object, names: Iterable[str], where: object = None)
     )
 
 
+def plain(name: str) -> str:
+    """A name as it is compared: "WarmUp", "warm_up" and "warm-up" are the same."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
 def find_named(value: Kind | str | dict[str, Any], kind: type[Kind], names: Mapping[str, type[Kind]], where: str) -> Kind:
     """`value` if it is one already, else made from its name or its description."""
     if isinstance(value, kind):
@@ -41,8 +46,8 @@ def find_named(value: Kind | str | dict[str, Any], kind: type[Kind], names: Mapp
     if isinstance(value, dict):
         options = dict(value)
         name = options.pop("type", None)
-    by_lower = {known.lower().replace("_", ""): found for known, found in names.items()}
-    found = by_lower.get(name.lower().replace("_", "").replace("-", "")) if isinstance(name, str) else None
+    by_plain = {plain(known): found for known, found in names.items()}
+    found = by_plain.get(plain(name)) if isinstance(name, str) else None
     if found is None:
         raise unknown(kind.__name__.lower(), name, names, where)
     fields = [field.name for field in dataclasses.fields(cast("Any", found))]

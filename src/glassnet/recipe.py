@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from glassnet.architectures import as_layers
 from glassnet.augmentation import Augmentation, as_augmentation
@@ -19,10 +19,9 @@ from glassnet.layers import Layer
 from glassnet.named import nearest, unknown
 from glassnet.network import Network
 from glassnet.optimizers import Optimizer, ScipyMinimize, as_optimizer
+from glassnet.settings import changed
 
 Description = str | dict[str, Any]
-NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
-EITHER = {"layers", "architecture"}
 
 
 class NetworkSection(Section):
@@ -79,6 +78,11 @@ class EvaluationSection(Section):
     view_augmentation: dict[str, Any] | None = None
 
 
+SECTIONS: dict[str, type[Section]] = {
+    "data": DataSection, "network": NetworkSection, "training": TrainingSection, "evaluation": EvaluationSection
+}  # fmt: skip
+
+
 class Recipe(Section):
     """One experiment. `make_network(splits)` and `training` say how; `title`, `about` and `expect` say what and why."""
 
@@ -98,49 +102,8 @@ class Recipe(Section):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def changed(self, settings: dict[str, Any]) -> Recipe:
-        """A copy with other values for some keys, dotted ("training.epochs") or, where that is clear, alone ("epochs").
-
-        Keys go on into descriptions ("optimizer.learning_rate"). A new "type" begins a description anew.
-        """
-        values = self.model_dump(exclude_none=True)
-        changes = [(self._place(key), value) for key, value in settings.items()]
-        changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options at last
-        whole = [["network", "layers"], ["network", "architecture"], ["network", "architecture", "type"]]
-        asked = {path[1] for path, _ in changes if path in whole}
-        if len(asked) == 1:  # one takes the other's place
-            values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - asked}
-        for (*path, name), value in changes:
-            place = values
-            for part in path:
-                place[part] = place = _description(place.get(part, NOTHING.get(part)))
-            if name == "type" and len(path) > 1:
-                place.clear()
-            place[name] = value
-        return _checked(values, f"recipe {self.name}")
-
-    def _place(self, key: str) -> list[str]:
-        """The path to a key, in sections and descriptions."""
-        sections: dict[str, type[BaseModel]] = {
-            "data": DataSection, "network": NetworkSection, "training": TrainingSection, "evaluation": EvaluationSection
-        }  # fmt: skip
-        fields = {f"{section}.{name}": f for section, model in sections.items() for name, f in model.model_fields.items()}
-        names = [*fields, "name", "title", "about", "expect"]
-        parts = key.split(".")
-        for length in range(len(parts), 0, -1):
-            head, inner = ".".join(parts[:length]), parts[length:]
-            found = [name for name in names if name == head or name.endswith(f".{head}")]
-            described = len(found) == 1 and found[0] in fields and dict[str, Any] in get_args(fields[found[0]].annotation)
-            if len(found) == 1 and (not inner or (described and all(inner))):
-                return [*found[0].split("."), *inner]
-        alone = [name.rpartition(".")[2] for name in names]
-        close = nearest(key, names) or nearest(key, alone) if "." in key else nearest(key, alone) or nearest(key, names)
-        raise RecipeError(
-            "A recipe has no such key.",
-            where=f"--set {key}",
-            expected=", ".join(names),
-            received=repr(key),
-            hint=f"did you mean {close!r}?" if close else None,
-        )
+        """A copy with other values for some keys, as `settings.changed` reads them: "training.epochs", or alone "epochs"."""
+        return _checked(changed(self.model_dump(exclude_none=True), SECTIONS, settings), f"recipe {self.name}")
 
     def make_network(self, splits: Splits) -> Network:
         """The network, before training, for the pictures of `splits`."""
@@ -187,11 +150,6 @@ class Recipe(Section):
             return as_augmentation(options, where)
         except InputError as error:
             raise _in_recipe(error, self.name) from None
-
-
-def _description(value: Any) -> dict[str, Any]:
-    """A copy of a section or description, to be changed; a name alone becomes {"type": name}."""
-    return {"type": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
 
 
 def _in_recipe(error: GlassnetError, name: str) -> RecipeError:

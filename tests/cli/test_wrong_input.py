@@ -207,6 +207,17 @@ def test_settings_that_are_none(cli: CommandLine) -> None:
     parts = cli.wrong("train", "digits", "--set", "batchsize=5")
     assert (parts["what"], parts["where"]) == ("A recipe has no such key.", "--set batchsize")
     assert parts["try"] in ("did you mean 'batch_size'?", "did you mean 'training.batch_size'?")
+    for key, near in (
+        ("learning_rat", "learning_rate"),
+        ("training.learning_rate", "learning_rate"),
+        ("momentum", "optimizer.momentum"),
+    ):
+        assert cli.wrong("train", "digits", "--set", f"{key}=0.5")["try"] == f"did you mean {near!r}?"
+    for rate in ("much", "-1"):
+        parts = cli.wrong("train", "digits", "--set", f"learning_rate={rate}")
+        assert (parts["where"], parts["received"]) == ("recipe digits, OneCycle(learning_rate)", rate)
+    parts = cli.wrong("train", "digits", "--set", "learning_rate=1", "--set", "optimizer=ScipyMinimize")
+    assert (parts["what"], parts["received"]) == ("Unknown option of ScipyMinimize.", "'learning_rate'")
     parts = cli.wrong("train", "digits", "--set", "epochs=many")
     assert (parts["where"], parts["received"]) == ("recipe digits, training.epochs", "'many'")
 

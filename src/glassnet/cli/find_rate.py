@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -57,13 +57,4 @@ def command(
         fail(1)
     say()
     say("Next:")
-    say(f"  glassnet train {recipe} --set {_key(chosen.training.optimizer)}={result.suggested:.2g}")
-
-
-def _key(optimizer: Any) -> str:
-    """The key of the recipe that holds the rate, or the highest rate of a schedule."""
-    key, place = "optimizer.learning_rate", optimizer.get("learning_rate") if isinstance(optimizer, dict) else None
-    while isinstance(place, dict):
-        inner = "then" if "then" in place else "learning_rate"
-        key, place = f"{key}.{inner}", place.get(inner)
-    return key
+    say(f"  glassnet train {recipe} --set learning_rate={result.suggested:.2g}")
