@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+PART = re.compile(r"\..+\.[a-z0-9_]{8}\.part")  # the names of `replacing`, whose middle `tempfile` draws
 
 
 @contextlib.contextmanager
@@ -25,6 +28,13 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove from a folder what a process that was killed while it wrote has left behind: files that had no name yet."""
+    for path in folder.glob(".*.part"):
+        if PART.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes, *, durable: bool = False) -> None:

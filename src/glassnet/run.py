@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from glassnet.atomic import write_text
+from glassnet.atomic import sweep, write_text
 from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.data_section import DataSection
 from glassnet.errors import DataError, GlassnetError, RunError
@@ -269,17 +269,10 @@ def require_run(folder: Path) -> Path:
     return folder
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote has left behind: files that had no name yet."""
-    for name in (RECIPE, MODEL, CHECKPOINT, HISTORY, LEDGER):
-        for path in folder.glob(f".{name}.*.part"):
-            path.unlink(missing_ok=True)
-
-
 def _old_folder(folder: Path) -> Path:
     require_run(folder)
     try:
-        _sweep(folder)
+        sweep(folder)
     except OSError as error:
         raise _not_writable(folder, error) from None
     return folder
@@ -294,7 +287,7 @@ def new_folder(out: str | Path | None, name: str) -> Path:
     else:
         folder = Path(out)
     try:
-        _sweep(folder)
+        sweep(folder)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise RunError(
                 "The folder for the run is not empty.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import unicodedata
 import warnings
 from pathlib import Path
@@ -137,7 +138,8 @@ def render(figure: Figure, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def save_figure(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write the figure as a PNG file, or as SVG or PDF where the name ends so, in one step."""
+    path = Path(path)
     kind = path.suffix.lower().lstrip(".")
     write_bytes(path, render(figure, kind, dpi=130) if kind in ("svg", "pdf") else render(figure, "png", dpi=130))
