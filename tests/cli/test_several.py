@@ -15,6 +15,7 @@ import pytest
 import glassnet as gn
 from glassnet import runs
 from glassnet.data import read_digits
+from glassnet.data.pictures import read_picture
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -231,6 +232,42 @@ def test_an_ensemble_over_views(cli: CommandLine, several: Path) -> None:
         assert [look["views"] for look in ledger(folder)] == [4, 4]
 
 
+def test_predict_over_views(cli: CommandLine, several: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+    folders, files = [several / "seed-5", several / "seed-6"], [path for path, _ in digit_pictures]
+    pictures = np.stack([read_picture(path, (8, 8, 1)) for path in files])
+
+    def asked(*arguments: object) -> Any:
+        answers = json.loads(cli.good("predict", *arguments, "--json").out)
+        return np.array([list(answer["probabilities"].values()) for answer in answers])
+
+    for folder, changes in zip(folders, ("shift = 1", "rotation = 9"), strict=True):
+        recipe = folder / "recipe.toml"
+        recipe.write_text(recipe.read_text().replace("[training]", f"[training.augmentation]\n{changes}\n\n[training]"))
+    shares = [
+        gn.Run.load(folder).network.predict_proba(pictures, augmentation=changes, views=4, seed=seed)
+        for folder, changes, seed in zip(folders, ({"shift": 1}, {"rotation": 9}), (5, 6), strict=True)
+    ]
+    plain = gn.Run.load(folders[0]).network.predict_proba(pictures)
+    assert abs(shares[0] - plain).max() > 0.01
+    np.testing.assert_allclose(asked(folders[0], *files), plain, atol=1e-6)
+    np.testing.assert_allclose(asked(folders[0], *files, "--views", 4), shares[0], atol=1e-6)
+    together = asked(folders[0], *files, "--with", folders[1], "--views", 4)
+    np.testing.assert_allclose(together, np.mean(shares, axis=0), atol=1e-6)
+    recipe = folders[0] / "recipe.toml"  # as many as the recipe says, as `evaluate` has it
+    recipe.write_text(recipe.read_text().replace("views = 1", "views = 4"))
+    np.testing.assert_allclose(asked(folders[0], *files), shares[0], atol=1e-6)
+    np.testing.assert_allclose(asked(folders[0], *files, "--views", 1), plain, atol=1e-6)
+    model = folders[0] / "model.safetensors"
+    np.testing.assert_allclose(asked(model, *files, "--views", 1), plain, atol=1e-6)
+    assert cli.wrong("predict", model, *files, "--views", 4) == {
+        "what": "A model file does not say how views of a picture differ.",
+        "where": str(model),
+        "expected": "a run folder, whose recipe has an augmentation",
+        "received": "a file, and --views 4",
+        "try": "ask the run, or leave --views out",
+    }
+
+
 def test_views_that_are_none(cli: CommandLine, several: Path) -> None:
     assert "Invalid value for '--views'" in cli.misused("evaluate", several / "seed-5", "--views", 0)
     for runs_of in ([several / "seed-5"], [several], [several / "seed-5", several / "seed-6"]):
@@ -238,6 +275,9 @@ def test_views_that_are_none(cli: CommandLine, several: Path) -> None:
         assert parts["what"] == "The recipe has no augmentation by which views could differ."
         assert parts["where"] == str(several / "seed-5" / "recipe.toml")
         assert "view_augmentation" in parts["expected"]
+    np.save("picture.npy", np.zeros((8, 8), dtype=np.uint8))
+    assert "Invalid value for '--views'" in cli.misused("predict", several / "seed-5", "picture.npy", "--views", 0)
+    assert cli.wrong("predict", several / "seed-5", "picture.npy", "--views", 4)["where"] == parts["where"]
     parts = cli.wrong("train", "digits", "--set", "views=0")
     assert parts["where"] == "recipe digits, evaluation.views"
     parts = cli.wrong("train", "digits", "--set", "view_augmentation={shft=1}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassnet.cli.console import say
+from glassnet.cli.settings import Views
 
 if TYPE_CHECKING:
     from glassnet.metrics import Evaluation
@@ -26,12 +27,7 @@ def command(
     each: Annotated[
         bool, typer.Option("--each", help="Also each run of an ensemble alone: a look at the test set of its own.")
     ] = False,
-    views: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="Views of each picture, one as it is and others augmented, whose probabilities are averaged."
-        ),
-    ] = None,
+    views: Views = None,
 ) -> None:
     """Open the test set, which stays closed during training; each look is noted in the run's ledger."""
     from glassnet.run import Run

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glassnet.cli.console import say
+from glassnet.cli.settings import Views
+
+if TYPE_CHECKING:
+    from glassnet.run import Run
 
 NAME = "predict"
 
@@ -20,6 +24,7 @@ def command(
         list[Path] | None,
         typer.Option("--with", metavar="RUN", help="Ask this one too, and tell the mean; as often as you like."),
     ] = None,
+    views: Views = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
 ) -> None:
     """Say what pictures show. They are brought to the size and colour of the pictures that the network was trained on."""
@@ -43,9 +48,11 @@ def command(
             received=", ".join(f"{path}: {fit}" for path, fit in zip(paths, fits, strict=True)),
             hint="ask them one by one",
         )
+    options = [_views_of(path, done, views) for path, done in zip(paths, runs, strict=True)]
     pictures = np.stack([read_picture(path, network.input_shape, fits[0]) for path in images])
     answers = []
-    probabilities = network.predict_proba(pictures)
+    shares_of = zip(network.networks, options, strict=True)
+    probabilities = np.mean([member.predict_proba(pictures, **each) for member, each in shares_of], axis=0)
     for path, shares in zip(images, probabilities, strict=True):
         best = int(shares.argmax())
         answers.append(
@@ -63,3 +70,20 @@ def command(
         order = np.argsort(-shares)[:3]
         others = ", ".join(f"{network.classes[i]} {100 * shares[i]:.1f} %" for i in order[1:])
         say(f"{answer['file']}: {answer['class']}  {100 * shares[order[0]]:.1f} %   ({others})")
+
+
+def _views_of(path: Path, run: Run | None, wanted: int | None) -> dict[str, Any]:
+    """The views that a run is asked for, as many as its recipe says unless told; a model file alone has only one."""
+    from glassnet.errors import InputError
+
+    if run is not None:
+        return run.views(wanted)
+    if wanted not in (None, 1):
+        raise InputError(
+            "A model file does not say how views of a picture differ.",
+            where=path,
+            expected="a run folder, whose recipe has an augmentation",
+            received=f"a file, and --views {wanted}",
+            hint="ask the run, or leave --views out",
+        )
+    return {}

@@ -1,10 +1,17 @@
-"""`--set KEY=VALUE`, as several commands take it."""
+"""Options that several commands take: `--set KEY=VALUE`, `--views N`."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+
+Views = Annotated[
+    int | None,
+    typer.Option(min=1, help="Views of each picture, one as it is and others augmented, whose probabilities are averaged."),
+]
 
 
 def changes_of(settings: Sequence[str] | None) -> dict[str, Any]:
