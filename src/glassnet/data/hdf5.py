@@ -12,11 +12,12 @@ import numpy.typing as npt
 
 from glassnet.data.dataset import Splits
 from glassnet.data.options import PictureOptions
-from glassnet.data.roles import Role, find_roles
+from glassnet.data.roles import Role, find_roles, part_of
 from glassnet.data.tables import assemble
 from glassnet.errors import DataError
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
+ENDINGS = (".h5", ".hdf5", ".hdf")
 
 
 def read_hdf5(path: Path, options: PictureOptions) -> Splits:
@@ -27,13 +28,47 @@ def read_hdf5(path: Path, options: PictureOptions) -> Splits:
     return assemble(*read_named(path, matlab=False), path, options)
 
 
-def read_named(path: Path, *, matlab: bool) -> tuple[dict[Role, npt.NDArray[Any]], list[str]]:
-    """The arrays of an HDF5 file by their roles, and the names of others; with `matlab` their axes as MATLAB has them."""
+def hdf5_files(folder: Path) -> list[Path]:
+    """The HDF5 files in a folder, by their names; hidden ones are none."""
+    files = (path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
+    return sorted(path for path in files if path.is_file())
+
+
+def read_hdf5_folder(folder: Path, options: PictureOptions) -> Splits:
+    """The data set in the HDF5 files of a folder, one for each part, as train_catvnoncat.h5 and test_catvnoncat.h5.
+
+    An array whose name does not say of which part it is belongs to the part that its file's name says.
+    Raises `DataError` where two files hold the same, or differ in their class names.
+    """
+    arrays: dict[Role, npt.NDArray[Any]] = {}
+    others: list[str] = []
+    homes: dict[Role, Path] = {}
+    for path in hdf5_files(folder):
+        found, rest = read_named(path, matlab=False, part=part_of(path.stem))
+        others += rest
+        for role, array in found.items():
+            if role in homes and not (role[1] == "classes" and np.array_equal(array, arrays[role])):
+                raise DataError(
+                    "Two files differ in their class names." if role[1] == "classes" else "Two files hold the same part.",
+                    where=folder,
+                    expected="the same classes in both" if role[1] == "classes" else f"the {role[0]} {role[1]} in one file",
+                    received=f"{homes[role].name} and {path.name}",
+                    hint="give the path of one file, or say train and test in their names or in their arrays' names",
+                )
+            arrays[role], homes[role] = array, path
+    return assemble(arrays, others, folder, options)
+
+
+def read_named(path: Path, *, matlab: bool, part: str = "train") -> tuple[dict[Role, npt.NDArray[Any]], list[str]]:
+    """The arrays of an HDF5 file by their roles, and the names of others; with `matlab` their axes as MATLAB has them.
+
+    `part`: of arrays whose names do not say.
+    """
     h5py = _h5py(path)
     try:
         with h5py.File(path, "r") as file:
             found: dict[str, Any] = dict(_datasets(h5py, file))
-            roles = find_roles(found, path)
+            roles = find_roles(found, path, part)
             arrays = {role: _values(h5py, file, found[name], matlab=matlab) for role, name in roles.items()}
             others = [f"{name}: {dataset.shape}" for name, dataset in found.items() if name not in roles.values()]
     except DataError:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from glassnet.data.dataset import Splits
 from glassnet.data.folder import holds_pictures
-from glassnet.data.hdf5 import MAGIC, read_hdf5
+from glassnet.data.hdf5 import ENDINGS as HDF5_ENDINGS
+from glassnet.data.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
 from glassnet.data.mat import read_mat
 from glassnet.data.mnist import holds_mnist
 from glassnet.data.named_pictures import read_path
@@ -41,7 +42,7 @@ def _is_mat(path: Path) -> bool:
 
 
 def _is_hdf5(path: Path) -> bool:
-    return path.suffix.lower() in (".h5", ".hdf5", ".hdf") or (path.suffix.lower() != ".mat" and _begins(path, MAGIC))
+    return path.suffix.lower() in HDF5_ENDINGS or (path.suffix.lower() != ".mat" and _begins(path, MAGIC))
 
 
 def _begins(path: Path, magic: bytes) -> bool:
@@ -85,6 +86,11 @@ PATH_READERS: list[PathReader] = [
         accepts=lambda path: path.is_file() and _is_hdf5(path),
         read=lambda path, options: divide(read_hdf5(path, options.pictures), options.splitting),
     ),
+    PathReader(
+        kind="a folder with a .h5 for each part",
+        accepts=lambda path: path.is_dir() and bool(hdf5_files(path)),
+        read=lambda path, options: divide(read_hdf5_folder(path, options.pictures), options.splitting),
+    ),
 ]
 
 
@@ -105,7 +111,8 @@ def load_dataset(
     """Read a data set, given by its name (see `list_datasets`) or by the path of what holds it, in its splits.
 
     Paths: a folder or zip with one folder a class, or with names that a `pattern` finds the label in; folders train,
-    validation and test above these; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5` with arrays.
+    validation and test above these; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5` with arrays;
+    a folder with a `.h5` for each part.
 
     `size`, `color`  what pictures are brought to: `(H, W)` or one number; "grey" or "rgb" (None: as they are)
     `fit`            how another shape fills the size: "stretch" squeezes it, "crop" takes its middle, "pad" adds black

@@ -24,19 +24,19 @@ _FILLERS = ("set", "dataset", "orig")
 Role = tuple[str, str]
 
 
-def find_roles(names: Iterable[str], where: object) -> dict[Role, str]:
+def find_roles(names: Iterable[str], where: object, part: str = "train") -> dict[Role, str]:
     """The arrays that matter, `{(part, kind): name}`: part "train", "validation" or "test", kind "images", "labels" or …
 
     Known are x_train, X, train_set_x, trainX, train_images, images, labels, y, data, target, groups, writers, classes,
     list_classes, class_names, dataset/train/images and their like; and arr_0, arr_1 as `np.savez(images, labels)` names
-    them. Raises `DataError` for two names with the same meaning.
+    them. `part`: of names that do not say. Raises `DataError` for two names with the same meaning.
     """
     names = list(names)
     found: dict[Role, str] = {}
     if set(names) == {"arr_0", "arr_1"}:
-        return {("train", "images"): "arr_0", ("train", "labels"): "arr_1"}
+        return {(part, "images"): "arr_0", (part, "labels"): "arr_1"}
     for name in names:
-        role = _role(name)
+        role = _role(name, part)
         if role is None:
             continue
         if role in found:
@@ -51,17 +51,27 @@ def find_roles(names: Iterable[str], where: object) -> dict[Role, str]:
     return found
 
 
-def _role(name: str) -> Role | None:
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
-    words = [word for word in re.split(r"[^A-Za-z0-9]+", spaced.lower()) if word]
-    words = [piece for word in words for piece in _pieces(word)]
+def part_of(name: str) -> str:
+    """The part that a file's name says it holds, as "train_catvnoncat" does; "train" where it says none, or several."""
+    parts = {_PARTS[word] for word in _words(name) if word in _PARTS}
+    return parts.pop() if len(parts) == 1 else "train"
+
+
+def _role(name: str, part: str) -> Role | None:
+    words = _words(name)
     if any(word in _CLASSES for word in words):
         return "", "classes"
     parts = {_PARTS[word] for word in words if word in _PARTS}
     rest = [word for word in words if word not in _PARTS and word not in _FILLERS]
     if len(parts) > 1 or len(rest) != 1 or rest[0] not in _KIND:
         return None
-    return (parts.pop() if parts else "train"), _KIND[rest[0]]
+    return (parts.pop() if parts else part), _KIND[rest[0]]
+
+
+def _words(name: str) -> list[str]:
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name)
+    words = [word for word in re.split(r"[^A-Za-z0-9]+", spaced.lower()) if word]
+    return [piece for word in words for piece in _pieces(word)]
 
 
 def _pieces(word: str) -> tuple[str, ...]:

@@ -56,12 +56,12 @@ def mat73(path: Path, **arrays: Any) -> Path:
     return path / "data.mat"
 
 
-def h5(path: Path, **arrays: Any) -> Path:
+def h5(path: Path, file_name: str = "data.h5", /, **arrays: Any) -> Path:
     h5py = pytest.importorskip("h5py")
-    with h5py.File(path / "data.h5", "w") as file:
+    with h5py.File(path / file_name, "w") as file:
         for name, array in arrays.items():
             file[name] = array
-    return path / "data.h5"
+    return path / file_name
 
 
 def same(splits: Splits, pictures: Array = PICTURES, labels: Array = LABELS) -> None:
@@ -137,6 +137,71 @@ def test_ng_cats(tmp_path: Path) -> None:
     splits = load_dataset(h5(tmp_path, train_set_x=colour, train_set_y=labels, list_classes=[b"non-cat", b"cat"]), **WHOLE)
     same(splits, colour, labels[0])
     assert splits.classes == ("non-cat", "cat")
+
+
+COLOUR = RNG.integers(0, 256, (10, 4, 4, 3), np.uint8)
+CATS = np.arange(10) % 2
+NAMES = [b"non-cat", b"cat"]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "names"),
+    [
+        (("train_set_x", "train_set_y"), ("test_set_x", "test_set_y"), ("train_catvnoncat.h5", "test_catvnoncat.h5")),
+        (("X", "Y"), ("X", "Y"), ("Training.hdf5", "my-test.h5")),  # the files' names say it
+        (("x_train", "y_train"), ("x_test", "y_test"), ("b.h5", "a.h5")),
+    ],
+)
+@pytest.mark.parametrize("classes", [{}, {"list_classes": NAMES}])
+def test_one_hdf5_file_for_each_part(
+    tmp_path: Path, train: tuple[str, str], test: tuple[str, str], names: tuple[str, str], classes: dict[str, Any]
+) -> None:
+    for (x, y), name, part in ((train, names[0], slice(0, 6)), (test, names[1], slice(6, 10))):
+        h5(tmp_path, name, **{x: COLOUR[part], y: CATS[np.newaxis, part]}, **classes)
+    (tmp_path / "._hidden.h5").write_bytes(b"what a system left here")
+    splits = load_dataset(tmp_path, fractions=(1, 0, 0))
+    same(splits, COLOUR[:6], CATS[:6])
+    assert splits.validation is None
+    assert splits.test is not None
+    np.testing.assert_array_equal(splits.test.images, COLOUR[6:])
+    np.testing.assert_array_equal(splits.test.labels, CATS[6:])
+    assert splits.classes == (("non-cat", "cat") if classes else ("0", "1"))
+    sized = load_dataset(tmp_path, size=2, color="grey", seed=1)  # part of the training pictures for validation
+    assert sized.train.shape == (2, 2, 1)
+    assert sized.test is not None
+    assert (len(sized.test), sized.validation is not None) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "what", "expected"),
+    [
+        ({"x": COLOUR, "y": CATS}, {"x": COLOUR, "y": CATS}, "Two files hold the same part.", "the train images in one file"),
+        ({"x": COLOUR}, {"x_train": COLOUR}, "Two files hold the same part.", "the train images in one file"),
+        ({"y": CATS}, {"y": CATS}, "Two files hold the same part.", "the train labels in one file"),
+        (
+            {"x": COLOUR, "y": CATS, "list_classes": NAMES},
+            {"x_test": COLOUR, "y_test": CATS, "list_classes": NAMES[::-1]},
+            "Two files differ in their class names.",
+            "the same classes in both",
+        ),
+    ],
+)
+def test_hdf5_files_that_do_not_go_together(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], what: str, expected: str
+) -> None:
+    h5(tmp_path, "one.h5", **first)
+    h5(tmp_path, "two.h5", **second)
+    with pytest.raises(DataError) as caught:
+        load_dataset(tmp_path)
+    assert (caught.value.what, caught.value.expected, caught.value.where) == (what, expected, tmp_path)
+    assert caught.value.received == "one.h5 and two.h5"
+    assert "train and test in their names" in str(caught.value.hint)
+
+
+def test_a_folder_with_only_the_test_part(tmp_path: Path) -> None:
+    h5(tmp_path, "test_catvnoncat.h5", test_set_x=COLOUR, test_set_y=CATS)
+    with pytest.raises(DataError, match="The file has no pictures to train on"):
+        load_dataset(tmp_path)
 
 
 @pytest.mark.parametrize(
