@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from glassnet.bench.machine import CAN_PIN, pinned, usable_cpus
 from glassnet.bench.peers import PEERS, Entry, Peer
 from glassnet.bench.pictures import Pictures, synthetic
 from glassnet.bench.results import quantity
-from glassnet.bench.timing import measure, with_ratios
+from glassnet.bench.timing import _other_work, measure, stage, with_ratios
 from glassnet.bench.weights import disagreement, load_weights, save_weights
+from glassnet.bench.worker import Job
 from glassnet.bench.workloads import WORKLOADS, DenseWorkload, LayeredWorkload, Workload
 from glassnet.errors import InputError
 
@@ -93,10 +95,30 @@ def test_peers_do_the_same_work_in_networks_of_layers(name: str, layered_work: L
 
 
 @pytest.mark.parametrize("name", ["ours", "torch-net"])
-def test_a_peer_that_does_other_work_is_found_in_networks_of_layers(name: str, layered_work: LayeredWorkload) -> None:
-    pictures = synthetic(layered_work)
-    peer = make(name, replace(layered_work, rate=1.1 * layered_work.rate), pictures)
-    assert off(peer, layered_work, pictures) > layered_work.tolerance
+@pytest.mark.parametrize("rate", [0.99, 1.0, 1.01])
+def test_a_rate_that_is_1_percent_off_is_found(tmp_path: Path, name: str, rate: float, layered_work: LayeredWorkload) -> None:
+    """By the first step, in networks of layers, whose end is compared loosely."""
+    if PEERS[name].needs is not None:
+        pytest.importorskip(PEERS[name].needs)
+    stage(layered_work, synthetic(layered_work), tmp_path / "staged")
+    other = replace(layered_work, rate=rate * layered_work.rate)
+    facts = Job(name, other.to_json(), str(tmp_path / "staged"), threads=1).check()
+    assert facts["overshoot"] == pytest.approx(rate - 1, abs=1e-4)
+    reason = _other_work(layered_work, facts)
+    if rate == 1:
+        assert reason is None
+    else:
+        assert reason is not None
+        assert re.fullmatch(r"its first step is off by [+-](0\.99|1\.0[01])%, allowed 0\.2%", reason)
+
+
+def test_what_a_peer_that_does_other_work_is_told() -> None:
+    work = WORKLOADS["vgg"]
+    assert _other_work(work, {}) is None  # of another cost
+    assert _other_work(work, {"disagreement": 0.04, "overshoot": -0.001}) is None
+    assert _other_work(work, {"disagreement": 0.06, "overshoot": 0.001}) == "off by 6.0e-02, allowed 5e-02"
+    assert _other_work(work, {"disagreement": 0.0, "overshoot": float("nan")}) is not None
+    assert _other_work(WORKLOADS["predict-10000"], {"disagreement": 0.002}) == "off by 2.0e-03, allowed 1e-03"
 
 
 def test_nielsens_algorithm_does_the_same_work() -> None:

@@ -26,6 +26,8 @@ REST = 0.05
 """Seconds between two peers, in which the threads of the last one stop spinning."""
 WRONG_ANSWERS = 1e-3
 """The share of predictions that may differ from float64's: pictures that lie on the border."""
+FIRST_STEP = 2e-3
+"""By what share the first step may be too long or too short: a fifth of what a learning rate 1 % off does."""
 
 
 @dataclass
@@ -62,8 +64,10 @@ def stage(work: Workload, pictures: Pictures, folder: Path) -> None:
     pictures.save(folder)
     save_weights(folder / "start.npz", start)
     if work.kind == "train":
-        expected = definition.train(work, start, pictures, definition.first_steps(work))
-        save_weights(folder / "expected.npz", expected)
+        order = definition.first_steps(work)
+        first = definition.train(work, start, pictures, order[:1])
+        save_weights(folder / "first.npz", first)
+        save_weights(folder / "expected.npz", definition.train(work, first, pictures, order[1:]))
     elif isinstance(work, DenseWorkload):
         np.save(folder / "classes.npy", dense.classes(work, start, pictures))
 
@@ -93,11 +97,21 @@ def _enter(stack: ExitStack, work: Workload, peer: str, folder: Path, scratch: P
     say(f"{work.name}: preparing and checking {peer}")
     contender.worker = stack.enter_context(Worker(threads, scratch))
     contender.facts = contender.ask(do="prepare", peer=peer, workload=work.to_json(), folder=str(folder), threads=threads)
-    off = contender.facts.get("disagreement")
-    allowed = work.tolerance if work.kind == "train" else WRONG_ANSWERS
-    if off is not None and not off <= allowed:
-        contender.drop(f"not timed: it does not do the same work (off by {off:.1e}, allowed {allowed:.0e})")
+    reason = _other_work(work, contender.facts)
+    if reason is not None:
+        contender.drop(f"not timed: it does not do the same work ({reason})")
     return contender
+
+
+def _other_work(work: Workload, facts: dict[str, Any]) -> str | None:
+    """In what a peer's check shows that it does other work, or None."""
+    off, begun = facts.get("disagreement"), facts.get("overshoot")
+    allowed = work.tolerance if work.kind == "train" else WRONG_ANSWERS
+    if begun is not None and not abs(begun) <= FIRST_STEP:
+        return f"its first step is off by {begun:+.2%}, allowed {FIRST_STEP:.1%}"
+    if off is not None and not off <= allowed:
+        return f"off by {off:.1e}, allowed {allowed:.0e}"
+    return None
 
 
 def _result(work: Workload, contender: Contender, origin: str, threads: int) -> Result:

@@ -20,7 +20,7 @@ from glassnet.bench import definition
 from glassnet.bench.machine import peak_memory
 from glassnet.bench.peers import PEERS, Peer
 from glassnet.bench.pictures import Pictures
-from glassnet.bench.weights import disagreement, load_weights
+from glassnet.bench.weights import disagreement, load_weights, overshoot
 from glassnet.bench.workloads import Workload
 
 Reply = dict[str, Any]
@@ -64,18 +64,21 @@ class Job:
         again = time.perf_counter() - second
         return max(0.0, second - first - again) if self.entry.compiles else None
 
-    def check(self) -> float | None:
-        """How far the peer is from the definition; None where its cost is another one."""
+    def check(self) -> Reply:
+        """How far the peer is from the definition, at the end and along the first step; nothing where its cost is another."""
         if self.work.kind == "predict":
             answers = np.asarray(self.predict())
             classes = answers.argmax(axis=1) if answers.ndim == 2 else answers
-            return float(np.mean(classes != np.load(self.folder / "classes.npy")))
+            return {"disagreement": float(np.mean(classes != np.load(self.folder / "classes.npy")))}
         if not self.peer.same_cost:
-            return None
+            return {}
+        order = definition.first_steps(self.work)
+        first, last = (load_weights(self.folder / f"{name}.npz") for name in ("first", "expected"))
         self.peer.set_weights(self.start)
-        self.peer.train(definition.first_steps(self.work))
-        expected = load_weights(self.folder / "expected.npz")
-        return disagreement(self.start, expected, self.peer.weights())
+        self.peer.train(order[:1])
+        begun = overshoot(self.start, first, self.peer.weights())
+        self.peer.train(order[1:])
+        return {"disagreement": disagreement(self.start, last, self.peer.weights()), "overshoot": begun}
 
 
 def _limit_blas(threads: int) -> object:
@@ -112,7 +115,7 @@ def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]
     match request.pop("do"):
         case "prepare":
             job = Job(**request)
-            return {"compile_seconds": job.warm_up(), "disagreement": job.check(), "note": job.peer.note}, job
+            return {"compile_seconds": job.warm_up(), "note": job.peer.note} | job.check(), job
         case "load":
             return {}, Job(**request)
         case "run" if job is not None:

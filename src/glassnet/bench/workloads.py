@@ -120,7 +120,7 @@ class LayeredWorkload(Workload):
 
     tolerance: ClassVar[float] = 5e-2
     """Of many values near the kinks of ReLU and of pooling, rounding (Winograd's, too) puts some on the other side: the
-    gradient's error is about the square root of the outputs'."""
+    gradient's error is about the square root of the outputs'. The length of the first step is checked more sharply."""
 
     @property
     def outputs(self) -> int:
