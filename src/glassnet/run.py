@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from glassnet.atomic import sweep, write_text
+from glassnet.atomic import write_text
 from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.data_section import DataSection
 from glassnet.errors import DataError, GlassnetError, RunError
@@ -20,13 +20,12 @@ from glassnet.metrics import Evaluation
 from glassnet.network import Network
 from glassnet.optimizers import ScipyMinimize
 from glassnet.recipe import Recipe, load_recipe
+from glassnet.run_folder import CHECKPOINT, HISTORY, LEDGER, MODEL, RECIPE, new_folder, not_writable, old_folder, require_run
 from glassnet.strict_json import line, numbers
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import default_display
 
-RECIPE, MODEL, CHECKPOINT = "recipe.toml", "model.safetensors", "checkpoint.safetensors"
-HISTORY, LEDGER = "history.jsonl", "ledger.jsonl"
 EVERY = 1.0  # seconds between two writings of the history, at least
 
 
@@ -124,7 +123,7 @@ class Run:
         try:
             write_text(self.folder / LEDGER, "".join(map(line, [*self.looks, look])))
         except OSError as error:
-            raise _not_writable(self.folder, error) from None
+            raise not_writable(self.folder, error) from None
 
 
 class KeepRecipe(Callback):
@@ -176,7 +175,7 @@ def train(
     network = chosen.make_network(splits)
     optimizer, shifts = chosen.make_optimizer(), chosen.training.expand_shifts
     train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
-    folder = _old_folder(Path(out)) if resume and out is not None else new_folder(out, chosen.name)
+    folder = old_folder(Path(out)) if resume and out is not None else new_folder(out, chosen.name)
     patience = chosen.training.patience
     try:
         history = network.fit(
@@ -206,7 +205,7 @@ def train(
         network.save(folder / MODEL)
         write_text(folder / HISTORY, history.lines(), durable=True)
     except OSError as error:
-        raise _not_writable(folder, error) from None
+        raise not_writable(folder, error) from None
     except KeyboardInterrupt as interrupt:
         kept = "The last whole epoch is kept." if (folder / CHECKPOINT).exists() else "No epoch was whole yet."
         interrupt.add_note(f"{kept} Go on with: glassnet train --resume {folder}")
@@ -255,62 +254,6 @@ def _read_splits(data: str) -> Splits:
 def sample(data: Dataset, count: int) -> Dataset:
     """The first few pictures, or all where there are fewer."""
     return data.head(min(count, len(data)))
-
-
-def require_run(folder: Path) -> Path:
-    """The folder, if it holds a run."""
-    if not (folder / RECIPE).is_file():
-        raise RunError(
-            "This is not a run.",
-            where=folder,
-            expected=f"a folder with a {RECIPE}, as glassnet train leaves it",
-            received="no such folder" if not folder.exists() else f"no {RECIPE} in it",
-        )
-    return folder
-
-
-def _old_folder(folder: Path) -> Path:
-    require_run(folder)
-    try:
-        sweep(folder)
-    except OSError as error:
-        raise _not_writable(folder, error) from None
-    return folder
-
-
-def new_folder(out: str | Path | None, name: str) -> Path:
-    """The folder `out`, made if need be, which must be empty; by default runs/`name`, or the first runs/`name`-N free."""
-    if out is None:
-        number = 1
-        while (folder := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
-            number += 1
-    else:
-        folder = Path(out)
-    try:
-        sweep(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RunError(
-                "The folder for the run is not empty.",
-                where=folder,
-                expected="a new or empty folder",
-                hint=f"choose another, or go on with it: glassnet train --resume {folder}"
-                if (folder / RECIPE).exists()
-                else "choose another with --out",
-            )
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _not_writable(folder, error) from None
-    return folder
-
-
-def _not_writable(folder: Path, error: OSError) -> RunError:
-    return RunError(
-        "The run's folder can't be written.",
-        where=folder,
-        expected="a folder that you may write to",
-        received=error.strerror or str(error),
-        hint="choose another with --out",
-    )
 
 
 def _read_history(path: Path, seed: int) -> History:

@@ -14,7 +14,8 @@ from glassnet.ensemble import Ensemble
 from glassnet.errors import GlassnetError, InputError, RunError
 from glassnet.metrics import Evaluation, evaluate_probabilities
 from glassnet.recipe import Recipe, load_recipe
-from glassnet.run import RECIPE, Run, new_folder, train
+from glassnet.run import Run, train
+from glassnet.run_folder import RECIPE, new_folder
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from glassnet.errors import InputError, ShapeError
 from glassnet.kernels.sizes import aligned_zeros
-from glassnet.layers import Flatten, Layer, Nested, Pixels
+from glassnet.layers import Flatten, Layer, Pixels
 from glassnet.layers.base import Gradients, Shape
 from glassnet.layers.chain import adapt_chain, build_chain, check_distinct, forward_chain, name_layers
 from glassnet.losses import Loss
 from glassnet.reference import Array
 from glassnet.regularizers import Regularizer
+from glassnet.summary import table
 
 
 @dataclass(frozen=True)
@@ -250,24 +251,9 @@ class Stack:
         return [layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
 
     def summary(self) -> str:
-        """A table of layers, output shapes, parameters, operations and bytes."""
-        item, operations = self.dtype.itemsize, self.operations()
-        rows: list[tuple[str, ...]] = [("", "layer", "output", "parameters", "operations", "bytes")]
-        rows.append(("", "input", _spell(self.input_shape), "", "", ""))
-        for i, layer in enumerate(self.layers):
-            rows += _rows(str(i + 1), "", layer, self.shapes[i], self.shapes[i + 1], item)
-        rows.append(("", "total", "", *(f"{n:,}" for n in (self._flat.size, sum(operations), self._flat.size * item))))
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = []
-        for row in rows:
-            cells = [
-                cell.ljust(width) if i < 3 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ]
-            lines.append("  ".join(cells).rstrip())
-        rule = "─" * max(map(len, lines))
+        """A table of layers, output shapes, parameters, operations and bytes, and the cost."""
         cost = f"cost: {self.loss!r}" + (f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else "")
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1], cost])
+        return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\n{cost}"
 
 
 def expand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
@@ -286,22 +272,6 @@ def expand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
     for size in sizes[1:]:
         layers += [Dense(size, initializer=Normal(), bias_initializer=Normal()), Sigmoid()]
     return layers, (int(sizes[0]),)
-
-
-def _rows(number: str, indent: str, layer: Layer, before: Shape, after: Shape, item: int) -> list[tuple[str, ...]]:
-    """The lines of a layer in the summary, and of those inside it, each marked with its branch."""
-    count = sum(array.size for array in layer.parameters.values())
-    numbers = (f"{n:,}" for n in (count, layer.operations(before), count * item))
-    rows = [(number, indent + (type(layer).__name__ if layer.branches else repr(layer)), _spell(after), *numbers)]
-    if isinstance(layer, Nested):
-        for place, (branch, shapes) in enumerate(zip(layer.branches, layer.branch_shapes, strict=True)):
-            for inside, first, last in zip(branch, shapes, shapes[1:], strict=False):
-                rows += _rows("", f"{' ' * len(indent)}  {place}: ", inside, first, last, item)
-    return rows
-
-
-def _spell(shape: Shape) -> str:
-    return " × ".join(map(str, shape)) if shape else "1"
 
 
 __all__ = ["Slot", "Stack", "expand"]

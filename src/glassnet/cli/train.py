@@ -37,6 +37,7 @@ def command(
     """Train a network after a recipe."""
     from glassnet import run, runs
     from glassnet.errors import InputError
+    from glassnet.run_folder import RECIPE, require_run
     from glassnet.training import TrainingWarning
     from glassnet.training.display import SeedLine
 
@@ -62,7 +63,7 @@ def command(
     options: dict[str, Any] = {
         "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads, "progress": True
     }  # fmt: skip
-    options["callbacks"] = _extras(recipe if recipe is not None else run.require_run(Path(str(resume))) / run.RECIPE)
+    options["callbacks"] = _extras(recipe if recipe is not None else require_run(Path(str(resume))) / RECIPE)
     options["callbacks"] += [SeedLine()] if seeds is not None else []
     try:
         with warnings.catch_warnings():

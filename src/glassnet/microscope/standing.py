@@ -11,7 +11,8 @@ from glassnet.microscope.model import Text
 from glassnet.microscope.update import Stand
 from glassnet.network import Network
 from glassnet.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
-from glassnet.run import CHECKPOINT, Run
+from glassnet.run import Run
+from glassnet.run_folder import CHECKPOINT
 from glassnet.schedules import Constant
 from glassnet.training.checkpoint import State
 
