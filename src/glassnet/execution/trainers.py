@@ -1,117 +1,19 @@
-"""Networks at work: training steps, costs and outputs over many pictures; on the kernels where they can, else in NumPy.
-
-Both forms have the same face, so that neither training nor prediction asks which one it has.
-"""
+"""Training steps over a data set, on the kernels or in NumPy."""
 
 from __future__ import annotations
 
-import os
-import threading
-from math import prod
-from typing import Any, ClassVar, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.augmentation import Augmentation
-from glassnet.kernels import operations as op
-from glassnet.kernels.host import kernels_wanted
-from glassnet.kernels.job import JOB
+from glassnet.execution.machine import Machine, thread_count, use_kernels
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
 from glassnet.optimizers import Optimizer, average
-from glassnet.program import Program, assemble, can_lower
+from glassnet.program import assemble
 from glassnet.reference import Array, augment
 from glassnet.stack import Stack
-
-WORTH_A_THREAD = 4_000_000  # multiplications with additions a step and thread, below which threads wait more than they work
-FORWARD_FLOATS = 1 << 21  # room for the values of one block of pictures in prediction
-
-
-def use_kernels(stack: Stack) -> bool:
-    """Whether this network runs on the kernels: float32, all layers known, and GLASSNET_KERNELS is not 0."""
-    return kernels_wanted() and can_lower(stack)
-
-
-def thread_count(wanted: int | None, work: float) -> int:
-    """Threads for steps of `work` multiplications: as wanted, else as many as pay (GLASSNET_THREADS or all cores at most)."""
-    if wanted is not None:
-        return max(1, wanted)
-    limit = os.environ.get("GLASSNET_THREADS", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = int(limit) if limit.isdigit() and int(limit) > 0 else cores
-    return max(1, min(most, int(work // WORTH_A_THREAD)))
-
-
-def _address(array: Array) -> int:
-    return array.ctypes.data
-
-
-class Machine:
-    """The interpreter with one program: its job records, and the arrays they point to, kept alive."""
-
-    _FIELDS: ClassVar = {name: number for number, name in enumerate(JOB.names or ())}
-
-    def __init__(self, stack: Stack, program: Program, threads: int) -> None:
-        from glassnet.kernels.library import library
-
-        kernels, operations = library(), set(program.code[:, 0].tolist())
-        self._run = kernels["glassnet_run"]
-        self._jobs = np.zeros(threads, dtype=JOB)
-        self._numbers = self._jobs.view(np.int64).reshape(threads, -1)
-        self._first = _address(self._jobs)
-        self._alive: dict[str, Array] = {}
-        self.threads, self.program = threads, program
-        self.bind(
-            code=program.code,
-            numbers=program.numbers,
-            constants=program.constants,
-            parameters=stack.flat,
-            workspace=aligned_zeros(program.workspace),
-            identity=np.arange(program.rows),
-            records=program.records,
-            counter=np.zeros(8, dtype=np.int64),
-        )
-        self.set(instructions=len(program.code), threads=threads, dropouts=program.dropouts)
-        for name, members in op.UNITS.items():
-            if not operations.isdisjoint(members):
-                self.set(**{name: kernels.address(f"glassnet_{name}")})
-        self._jobs["smoothing"], self._jobs["threshold"] = stack.loss.smoothing, stack.threshold
-        scratch = [aligned_zeros(program.scratch, np.uint8) for _ in range(threads)]
-        for number, room in enumerate(scratch):
-            self._alive[f"scratch{number}"] = room
-            self._jobs[number]["scratch"], self._jobs[number]["thread"] = _address(room), number
-
-    def bind(self, **arrays: Array | None) -> None:
-        """Point fields of the job at arrays (None: at nothing)."""
-        for name, array in arrays.items():
-            if array is None:
-                self._alive.pop(name, None)
-            else:
-                self._alive[name] = array
-            self._numbers[:, self._FIELDS[name]] = 0 if array is None else _address(array)
-
-    def set(self, **numbers: int) -> None:
-        for name, number in numbers.items():
-            self._numbers[:, self._FIELDS[name]] = number
-
-    def set_float(self, name: str, number: float) -> None:
-        self._jobs[name] = number
-
-    def run(self, first_step: int, last_step: int) -> None:
-        """Run the steps; the calling thread takes part."""
-        self.set(first_step=first_step, last_step=last_step)
-        if self.threads == 1:
-            self._run(self._first)
-            return
-        others = [
-            threading.Thread(target=self._run, args=(self._first + JOB.itemsize * number,), daemon=True)
-            for number in range(1, self.threads)
-        ]
-        for thread in others:
-            thread.start()
-        self._run(self._first)
-        for thread in others:
-            thread.join()
 
 
 class Trainer(Protocol):
@@ -295,79 +197,3 @@ def make_trainer(stack: Stack, rows: Array, labels: Array, **options: Any) -> Tr
     if use_kernels(stack):
         return CompiledTrainer(stack, rows, labels, **options)
     return ReferenceTrainer(stack, rows, labels, **options)
-
-
-class Forward:
-    """Costs, classes and outputs of many pictures; keeps its programs for the next call."""
-
-    def __init__(self, stack: Stack, threads: int | None = None) -> None:
-        self._stack, self._threads = stack, threads
-        self._kernels = use_kernels(stack)
-        widths = sum(prod(shape) for shape in stack.shapes[1:])
-        self._capacity = max(16, min(1024, FORWARD_FLOATS // max(1, widths)))
-        self._work = sum(stack.operations())
-        self._machines: dict[tuple[str, bool, int], Machine] = {}
-        self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
-        self._lock = threading.Lock()  # machines have one workspace each; a server may ask from several threads
-
-    def _machine(self, purpose: str, is_bytes: bool, count: int) -> Machine:
-        threads = 1 if count == 1 else thread_count(self._threads, min(count, self._capacity) * self._work)
-        key = (purpose, is_bytes, threads)
-        machine = self._machines.get(key)
-        if machine is None:
-            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose)
-            machine = self._machines[key] = Machine(self._stack, program, threads)
-            machine.set(is_bytes=int(is_bytes), batch_size=self._capacity)
-            machine.bind(order=self._order, classes=self._classes)
-        if count > len(self._order):
-            self._order, self._classes = np.arange(count), np.empty(count, dtype=np.int64)
-            for known in self._machines.values():
-                known.bind(order=self._order, classes=self._classes)
-        machine.set(pictures_in_order=count)
-        return machine
-
-    def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
-        """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
-        if not self._kernels:
-            stop = self._stack.raw if purpose == "raw" else None
-            blocks = [
-                self._stack.forward(rows[i : i + self._capacity], stop=stop)[0].reshape(-1, self._stack.outputs)
-                for i in range(0, max(1, len(rows)), self._capacity)
-            ]
-            found = np.concatenate(blocks)
-            return found, self._stack.decide(found)
-        found = np.empty((len(rows), self._stack.outputs), dtype=np.float32)
-        return found, self._run(rows, purpose, outputs=found)
-
-    def classes(self, rows: Array) -> NDArray[np.int64]:
-        """The classes (N,)."""
-        return self._run(rows, "raw") if self._kernels else self.outputs(rows, "raw")[1]
-
-    def _run(self, rows: Array, purpose: str, **arrays: Array | None) -> NDArray[np.int64]:
-        """Run a program over all pictures; their classes. `arrays` are what else the program reads or writes."""
-        with self._lock:
-            machine = self._machine(purpose, rows.dtype == np.uint8, len(rows))
-            machine.bind(pictures=rows, **arrays)
-            machine.run(0, -(-len(rows) // self._capacity))
-            machine.bind(**dict.fromkeys(arrays))
-            return self._classes[: len(rows)].copy()
-
-    def costs(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Costs (N,), without penalty, and classes (N,)."""
-        if not self._kernels:
-            raw, classes = self.outputs(rows, "raw")
-            target = self._stack.loss.targets(labels, raw.shape[1], raw.dtype.type)
-            return self._stack.loss.value_and_gradient(raw, target)[0].astype(np.float64), classes
-        costs = np.empty(len(rows))
-        floating = labels.dtype.kind == "f"
-        classes = self._run(
-            rows,
-            "costs",
-            labels=None if floating else np.ascontiguousarray(labels, dtype=np.int64),
-            targets=np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
-            costs=costs,
-        )
-        return costs, classes
-
-
-__all__ = ["Forward", "Trainer", "make_trainer", "thread_count", "use_kernels"]
