@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet import reference, training
+from glassnet import training
 from glassnet.augmentation import Augmentation, as_augmentation
 from glassnet.data import Dataset
 from glassnet.errors import InputError, ModelFileError, ShapeError
@@ -24,6 +24,7 @@ from glassnet.reference import Array
 from glassnet.regularizers import Regularizer, as_regularizer
 from glassnet.stack import Stack, expand
 from glassnet.storage import as_path, fill, read_tensors, write_tensors
+from glassnet.training.arguments import as_dataset, check_fit, check_seed
 from glassnet.training.callbacks import Callback
 from glassnet.training.display import default_display
 from glassnet.training.loop import Training
@@ -156,25 +157,9 @@ class Network(Stack):
         """
         data = as_dataset(train, "fit(train)")
         held_out = None if validation is None else as_dataset(validation, "fit(validation)")
-        for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("plain_epochs", plain_epochs, 0)):
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-                raise InputError(
-                    f"{name} must be a whole number{' above 0' if least else ''}.",
-                    where=f"fit({name})",
-                    expected=f"{least} or more",
-                    received=value,
-                )
-        if keep not in ("last", "best"):
-            raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
-        if average is not None and not (isinstance(average, float) and 0 < average < 1):
-            raise InputError(
-                "The moving average needs a share of the past.",
-                where="fit(average)",
-                expected="a number between 0 and 1, such as 0.999",
-                received=average,
-            )
         changes = as_augmentation(augmentation, "fit(augmentation)")
         chosen = SGD() if optimizer is None else as_optimizer(optimizer, "fit(optimizer)")
+        check_fit(epochs, batch_size, plain_epochs, keep, average, changes, chosen)
         self._prepare(data)
         check_labels(self, data, "fit(train)")
         if held_out is not None:
@@ -183,20 +168,6 @@ class Network(Stack):
         display = [*default_display(progress), *callbacks]
         self._forward = None
         if isinstance(chosen, ScipyMinimize):
-            if average is not None:
-                raise InputError(
-                    "ScipyMinimize takes no small steps to average over.",
-                    where="fit(average)",
-                    expected="None, or another optimizer",
-                    received=average,
-                )
-            if changes is not None:
-                raise InputError(
-                    "ScipyMinimize needs the same pictures in every step.",
-                    where="fit(augmentation)",
-                    expected="no augmentation, or another optimizer",
-                    received=changes,
-                )
             return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
         plan = Plan(
             train=data,
@@ -245,26 +216,10 @@ class Network(Stack):
         """
         rows = self.rows(images)
         shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
-        shares = [self._probabilities(view) for view in views_of(rows, shape, augmentation, views, check_seed(seed))]
-        return np.asarray(np.mean(shares, axis=0))
-
-    def _probabilities(self, rows: Array) -> Array:
-        raw = self.forward_pass.outputs(rows, "raw")[0].astype(np.float64)
-        last = self.loss.link or type(self.layers[-1]).__name__
-        if last == "Softmax":
-            return reference.softmax(raw) if self.loss.link else raw / raw.sum(axis=1, keepdims=True)
-        if last != "Sigmoid":
-            raise InputError(
-                "The outputs of this network are not probabilities.",
-                where="predict_proba",
-                expected="a Sigmoid or Softmax at the end, or a cross-entropy cost",
-                received=repr(self.layers[-1]),
-            )
-        a = reference.sigmoid(raw) if self.loss.link else raw
-        if a.shape[1] == 1:
-            return np.concatenate([1 - a, a], axis=1)
-        total = a.sum(axis=1, keepdims=True)
-        return np.where(total > 0, a / np.where(total > 0, total, 1), 1 / a.shape[1])
+        raws = [
+            self.forward_pass.outputs(view, "raw")[0] for view in views_of(rows, shape, augmentation, views, check_seed(seed))
+        ]
+        return np.asarray(np.mean([self.probabilities(raw) for raw in raws], axis=0))
 
     def evaluate(
         self,
@@ -364,24 +319,6 @@ class Network(Stack):
     def __repr__(self) -> str:
         inside = ", ".join(map(repr, self.layers))
         return f"Network([{inside}], loss={self.loss!r}, input_shape={self.input_shape})"
-
-
-def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
-    """A Dataset from itself or from (images, labels)."""
-    if isinstance(value, Dataset):
-        return value
-    if isinstance(value, tuple) and len(value) == 2:
-        return Dataset(*value)
-    raise InputError(
-        "This is no data set.", where=where, expected="a Dataset, or (images, labels)", received=type(value).__name__
-    )
-
-
-def check_seed(seed: int) -> int:
-    """The seed, if it is one."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError("A seed is a whole number of at least 0.", where="seed", expected="0, 1, 2 …", received=seed)
-    return int(seed)
 
 
 __all__ = ["Network", "as_dataset", "check_seed"]

@@ -17,7 +17,7 @@ from glassnet.layers import Flatten, Layer, Pixels
 from glassnet.layers.base import Gradients, Shape
 from glassnet.layers.chain import adapt_chain, build_chain, check_distinct, forward_chain, name_layers
 from glassnet.losses import Loss
-from glassnet.reference import Array
+from glassnet.reference import Array, sigmoid, softmax
 from glassnet.regularizers import Regularizer
 from glassnet.summary import table
 
@@ -245,6 +245,25 @@ class Stack:
         if raw.shape[1] == 1:
             return np.asarray(raw[:, 0] > self.threshold, dtype=np.int64)
         return np.asarray(raw.argmax(axis=1), dtype=np.int64)
+
+    def probabilities(self, raw: Array) -> Array:
+        """Probabilities (N, classes) from raw outputs (N, outputs); rows sum to 1. Of a single sigmoid, that of class 1."""
+        raw = raw.astype(np.float64)
+        last = self.loss.link or type(self.layers[-1]).__name__
+        if last == "Softmax":
+            return softmax(raw) if self.loss.link else raw / raw.sum(axis=1, keepdims=True)
+        if last != "Sigmoid":
+            raise InputError(
+                "The outputs of this network are not probabilities.",
+                where="predict_proba",
+                expected="a Sigmoid or Softmax at the end, or a cross-entropy cost",
+                received=repr(self.layers[-1]),
+            )
+        a = sigmoid(raw) if self.loss.link else raw
+        if a.shape[1] == 1:
+            return np.concatenate([1 - a, a], axis=1)
+        total = a.sum(axis=1, keepdims=True)
+        return np.where(total > 0, a / np.where(total > 0, total, 1), 1 / a.shape[1])
 
     def operations(self) -> list[int]:
         """Multiplications with additions of each layer, for one picture forward."""

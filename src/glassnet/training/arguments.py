@@ -1,0 +1,73 @@
+"""What people give to `fit` and its like, checked before anything begins."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from glassnet.augmentation import Augmentation
+from glassnet.data import Dataset
+from glassnet.errors import InputError
+from glassnet.optimizers import Optimizer, ScipyMinimize
+from glassnet.reference import Array
+
+
+def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
+    """A Dataset from itself or from (images, labels)."""
+    if isinstance(value, Dataset):
+        return value
+    if isinstance(value, tuple) and len(value) == 2:
+        return Dataset(*value)
+    raise InputError(
+        "This is no data set.", where=where, expected="a Dataset, or (images, labels)", received=type(value).__name__
+    )
+
+
+def check_seed(seed: int) -> int:
+    """The seed, if it is one."""
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise InputError("A seed is a whole number of at least 0.", where="seed", expected="0, 1, 2 …", received=seed)
+    return int(seed)
+
+
+def check_fit(
+    epochs: int,
+    batch_size: int,
+    plain_epochs: int,
+    keep: str,
+    average: float | None,
+    augmentation: Augmentation | None,
+    optimizer: Optimizer | ScipyMinimize,
+) -> None:
+    """Refuse what `Network.fit` can't do with these arguments of it."""
+    for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("plain_epochs", plain_epochs, 0)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+            raise InputError(
+                f"{name} must be a whole number{' above 0' if least else ''}.",
+                where=f"fit({name})",
+                expected=f"{least} or more",
+                received=value,
+            )
+    if keep not in ("last", "best"):
+        raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
+    if average is not None and not (isinstance(average, float) and 0 < average < 1):
+        raise InputError(
+            "The moving average needs a share of the past.",
+            where="fit(average)",
+            expected="a number between 0 and 1, such as 0.999",
+            received=average,
+        )
+    if isinstance(optimizer, ScipyMinimize):
+        if average is not None:
+            raise InputError(
+                "ScipyMinimize takes no small steps to average over.",
+                where="fit(average)",
+                expected="None, or another optimizer",
+                received=average,
+            )
+        if augmentation is not None:
+            raise InputError(
+                "ScipyMinimize needs the same pictures in every step.",
+                where="fit(augmentation)",
+                expected="no augmentation, or another optimizer",
+                received=augmentation,
+            )
