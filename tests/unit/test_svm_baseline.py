@@ -12,7 +12,7 @@ def test_each_machine_is_measured_on_the_test_set() -> None:
     found = list(svm.measure(splits, grid={"C": (10.0,), "gamma": (0.001, 1.0)}))
     assert [measured.options for measured in found] == [{"gamma": "auto"}, {"gamma": "scale"}, {"C": 10.0, "gamma": 1.0}]
     assert {measured.total for measured in found} == {len(splits.test)}
-    assert found[0].correct < 0.95 * len(splits.test) < found[1].correct
+    assert 0.95 * len(splits.test) < found[0].correct < found[1].correct
     assert found[2].correct > 0.95 * len(splits.test)
     assert str(found[1]).startswith(f"SVC(gamma='scale'): {found[1].correct} / {found[1].total} correct, 9")
 
