@@ -1,104 +1,118 @@
 """How well the diagnosis knows planted faults, and how seldom it alarms without one: `python -m benchmarks.diagnosis`.
 
-Each fault of `glassnet.diagnosis.faults` on the bundled digits and on some of MNIST's pictures, with three seeds: has the
-first finding its name? Then the shipped recipes that are meant to work, five seeds each, short: is anything found at all?
+Each fault of `glassnet.diagnosis.faults` on the bundled digits, on some of MNIST's pictures and on some of the Chinese
+numerals, with three seeds: has the first finding its name? Then the shipped recipes that are meant to work, short, five seeds
+each: is anything found at all? `planted`, `differences` and `healthy` choose one of these; names of data sets and recipes
+choose among them; `--seeds N` takes more or fewer seeds. What was measured goes into results-diagnosis.json, beside what
+stands there already.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import sys
 import tempfile
-import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 import glassnet as gn
+from benchmarks.short_recipes import HEALTHY, some_of, train_short
+from glassnet.atomic import write_text
 from glassnet.diagnosis.faults import FAULTS, healthy
 
-SEEDS = 3
-HEALTHY_SEEDS = 5
-PICTURES, HELD_OUT = 3000, 1000  # of MNIST
-HEALTHY = {"digits": 20, "nielsen-30": 4, "nielsen-100": 6, "mnist-mlp": 2, "chain": 160}  # epochs
+SEEDS, HEALTHY_SEEDS = 3, 5
+PICTURES, HELD_OUT = 3000, 1000  # of each large set
+RESULTS = Path(__file__).with_name("results-diagnosis.json")
+SETS: dict[str, Callable[[], gn.Splits]] = {
+    "digits": lambda: gn.load_dataset("digits"),
+    "mnist": lambda: some_of(gn.load_dataset("mnist"), PICTURES, HELD_OUT),
+    "numerals": lambda: some_of(gn.load_dataset("chinese-numerals", size=32), PICTURES, HELD_OUT),
+}
 
 
-def some_of(splits: gn.Splits, seed: int) -> gn.Splits:
-    """A few pictures of a large set, drawn by `seed`."""
-    rng = np.random.default_rng(seed)
-    assert splits.validation is not None
-    train, validation = (
-        part[np.sort(rng.permutation(len(part))[:count])]
-        for part, count in ((splits.train, PICTURES), (splits.validation, HELD_OUT))
-    )
-    return gn.Splits(train, validation)
-
-
-def planted(sets: dict[str, gn.Splits]) -> tuple[int, int]:
-    """A line for each fault; how many were named rightly, of how many."""
-    right = total = 0
-    print(f"{'planted':<24} {'how':<62} " + " ".join(f"{name:>8}" for name in sets) + "   else named")
+def planted(name: str, seeds: int) -> dict[str, Any]:
+    """The faults in one data set: a line for each, and how many were named rightly, of how many."""
+    splits = SETS[name]()
+    right, misses = 0, []
     for fault in FAULTS:
-        cells, others = [], Counter[str]()
-        for splits in sets.values():
-            found = 0
-            for seed in range(SEEDS):
-                history, network, data = fault.train(splits, seed)
-                names = gn.diagnose(history, network, data).names
-                first = names[0] if names else "nothing"
-                found += first == fault.name
-                others[first] += first != fault.name
-            cells.append(f"{found} of {SEEDS}")
-            right, total = right + found, total + SEEDS
-        told = ", ".join(f"{name} {count}" for name, count in others.items() if count)
-        print(f"{fault.name:<24} {fault.how:<62} " + " ".join(f"{cell:>8}" for cell in cells) + f"   {told}", flush=True)
-    return right, total
+        found, others = 0, Counter[str]()
+        for seed in range(seeds):
+            names = gn.diagnose(*fault.train(splits, seed)).names
+            found += names[:1] == (fault.name,)
+            if names[:1] != (fault.name,):
+                others[names[0] if names else "nothing"] += 1
+                misses.append({"fault": fault.name, "how": fault.how, "seed": seed, "found": list(names)})
+        told = ", ".join(f"{other} {count}" for other, count in others.items())
+        print(f"{name:<9} {fault.name:<24} {fault.how:<62} {found} of {seeds}   {told}", flush=True)
+        right += found
+    return {"right": right, "total": seeds * len(FAULTS), "misses": misses}
 
 
-def differences(sets: dict[str, gn.Splits]) -> tuple[int, int]:
-    """Two seeds of one training are no difference; a network and one that has learnt nothing are one."""
+def differences(name: str, seeds: int) -> dict[str, Any]:
+    """Two seeds of one training are no difference; a network and one that has learnt little are one."""
+    splits = SETS[name]()
+    too_short = next(fault for fault in FAULTS if fault.name == "too-few-steps")
     right = total = 0
-    for name, splits in sets.items():
-        assert splits.validation is not None
-        for seed in range(SEEDS):
-            one, other = (healthy(splits, 10 * seed + number)[:2] for number in (0, 1))
-            short = next(fault for fault in FAULTS if fault.name == "too-few-steps").train(splits, seed)[:2]
-            for first, second, wanted in ((one, other, ("difference-within-noise",)), (one, short, ())):
-                diagnosis = gn.diagnose([first[0], second[0]], [first[1], second[1]], splits)
-                right += diagnosis.names == wanted
-                total += 1
-        print(f"{'difference-within-noise':<24} two seeds of one training; one against a shorter one; {name}", flush=True)
-    return right, total
+    for seed in range(seeds):
+        one, other = (healthy(splits, 10 * seed + number)[:2] for number in (0, 1))
+        short = too_short.train(splits, seed)[:2]
+        for first, second, wanted in ((one, other, ("difference-within-noise",)), (one, short, ())):
+            right += gn.diagnose([first[0], second[0]], [first[1], second[1]], splits).names == wanted
+            total += 1
+    print(f"{name:<9} difference-within-noise: two seeds of one training, one against a shorter one   {right} of {total}")
+    return {"right": right, "total": total}
 
 
-def alarms() -> tuple[int, int]:
-    """A line for each recipe; in how many healthy runs something was found, of how many."""
-    found = total = 0
-    for name, epochs in HEALTHY.items():
-        told, accuracies = Counter[str](), []
-        for seed in range(HEALTHY_SEEDS):
-            with tempfile.TemporaryDirectory() as folder:
-                run = gn.train(name, seed=seed, epochs=epochs, out=Path(folder) / "run", progress=False)
-                diagnosis = gn.diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
+def alarms(name: str, seeds: int) -> dict[str, Any]:
+    """One recipe, healthy: in how many runs something was found, of how many."""
+    told, accuracies, found = Counter[str](), [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(seeds):
+            run = train_short(name, seed, Path(folder))
+            diagnosis = gn.diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
+            if not diagnosis.healthy:
+                print(f"{name}, seed {seed}: {diagnosis}\n", flush=True)
             told.update(diagnosis.names)
-            found, total = found + (not diagnosis.healthy), total + 1
-            accuracies.append(run.history.validation_accuracy[-1])
-        reached = "" if accuracies[0] is None else " ".join(f"{100 * accuracy:.1f}" for accuracy in accuracies)
-        said = ", ".join(f"{what} {count}" for what, count in told.items()) or "nothing"
-        print(f"{name:<14} {epochs:>3} epochs, {HEALTHY_SEEDS} seeds: {said:<30} validation {reached}", flush=True)
-    return found, total
+            found += not diagnosis.healthy
+            epoch = run.history.epochs[-1]
+            reached = epoch.train_accuracy if epoch.validation_accuracy is None else epoch.validation_accuracy
+            accuracies += [] if reached is None else [round(100 * reached, 1)]
+    said = ", ".join(f"{what} {count}" for what, count in told.items()) or "nothing"
+    print(f"{name:<19} {HEALTHY[name].epochs:>3} epochs, {seeds} seeds: {said:<30} accuracy {accuracies}", flush=True)
+    return {"alarms": found, "total": seeds, "found": dict(told), "accuracies": accuracies}
 
 
-def main(wanted: list[str]) -> None:
-    start = time.perf_counter()
-    sets = {"digits": gn.load_dataset("digits"), "mnist": some_of(gn.load_dataset("mnist"), 0)}
-    if not wanted or "planted" in wanted:
-        for what, (right, total) in (("planted faults", planted(sets)), ("differences", differences(sets))):
-            print(f"{what}: {right} of {total} named rightly ({100 * right / total:.1f} %)\n")
-    if not wanted or "healthy" in wanted:
-        found, total = alarms()
-        print(f"healthy runs: {found} of {total} with an alarm ({100 * found / total:.1f} %)")
-    print(f"{time.perf_counter() - start:.0f} s")
+def keep(kind: str, name: str, result: dict[str, Any]) -> None:
+    """Write one result into the file, in place of what it said of this before."""
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    known.setdefault(kind, {})[name] = {**result, "version": gn.__version__}
+    write_text(RESULTS, json.dumps(known, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.diagnosis", description=(__doc__ or "").splitlines()[0])
+    kinds = {"planted": planted, "differences": differences, "healthy": alarms}
+    parser.add_argument("wanted", nargs="*", help=f"by default everything, of: {', '.join([*kinds, *SETS, *HEALTHY])}")
+    parser.add_argument("--seeds", type=int, help="instead of three, and of five for healthy runs")
+    chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.wanted) - {*kinds, *SETS, *HEALTHY}:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    for kind, measure in kinds.items():
+        if set(chosen.wanted) & set(kinds) and kind not in chosen.wanted:
+            continue
+        names = list(HEALTHY if kind == "healthy" else SETS)
+        among = set(chosen.wanted) & {*SETS, *HEALTHY}
+        results = []
+        for name in (name for name in names if not among or name in among):
+            results.append(measure(name, chosen.seeds or (HEALTHY_SEEDS if kind == "healthy" else SEEDS)))
+            keep(kind, name, results[-1])
+        count, total = (sum(each[key] for each in results) for key in ("alarms" if kind == "healthy" else "right", "total"))
+        if total:
+            what = "with an alarm" if kind == "healthy" else "named rightly"
+            print(f"{kind}: {count} of {total} {what} ({100 * count / total:.1f} %)\n")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -75,3 +77,41 @@ def blobs() -> tuple[Array, Array]:
     labels = np.arange(90) % 3
     centres = rng.standard_normal((3, 6))
     return (centres[labels] + 0.8 * rng.standard_normal((90, 6))).astype(np.float32), labels
+
+
+class _ChinesePage(HTMLParser):
+    """The texts that a page shows when it is switched to Chinese, code left out."""
+
+    HIDDEN = ("style", "script", "pre", "title")
+    VOID = ("meta", "link", "br", "img", "input", "hr")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self._open: list[tuple[str, bool]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        english = tag != "html" and (found.get("class") == "en" or found.get("lang") == "en")
+        if tag not in self.VOID:
+            self._open.append((tag, english or tag in self.HIDDEN))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self._open and self._open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not any(hidden for _, hidden in self._open):
+            self.texts.append(data.strip())
+
+
+def _english_left(text: str) -> list[str]:
+    """What stays English on a page in Chinese: texts of two words or more without a Chinese character, or plain words."""
+    shown = [text for text in _ChinesePage(text).texts if not re.search(r"[一-鿿]", text)]
+    return [text for text in shown if re.search(r"[A-Za-z]{2,}[ :,;]+[a-z]{2,}", text) or re.fullmatch(r"[a-z]{3,}", text)]
+
+
+@pytest.fixture(scope="session")
+def english_left() -> Callable[[str], list[str]]:
+    return _english_left

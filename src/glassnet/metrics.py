@@ -75,7 +75,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Spread:
-    """Results of several seeds: their mean, and how far they lie apart."""
+    """Shares of several seeds, 0 … 1 each: their mean, and how far they lie apart."""
 
     values: tuple[float, ...]
 
@@ -92,20 +92,26 @@ class Spread:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Student's 95 % confidence interval of the mean, mean ± t·deviation/√n. Student, Biometrika 1908."""
+        """Student's 95 % confidence interval of the mean of shares 0 … 1: mean ± t·deviation/√n, as far as shares go.
+
+        For few seeds t is large (4.3 for three), so that near 0 or 1 the formula leaves what is possible; NaN for a single
+        one. Student, Biometrika 1908.
+        """
         from scipy.special import stdtrit
 
+        if len(self.values) < 2:
+            return float("nan"), float("nan")
         half = float(stdtrit(len(self.values) - 1, 0.975)) * self.deviation / sqrt(len(self.values))
-        return self.mean - half, self.mean + half
+        return max(0.0, self.mean - half), min(1.0, self.mean + half)
 
     def percent(self) -> str:
-        """For shares 0 … 1."""
+        """In words, with the name of the interval."""
         if len(self.values) < 2:
             return f"{100 * self.mean:.2f} %"
         low, high = self.interval
         return (
             f"{100 * self.mean:.2f} ± {100 * self.deviation:.2f} % (mean ± standard deviation; "
-            f"95 % interval of the mean {100 * low:.2f}–{100 * high:.2f})"
+            f"Student's 95 % interval of the mean {100 * low:.2f}–{100 * high:.2f})"
         )
 
 

@@ -20,6 +20,7 @@ from glassnet.named import nearest, unknown
 from glassnet.network import Network
 from glassnet.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.settings import changed
+from glassnet.wording import Text, same
 
 Description = str | dict[str, Any]
 
@@ -84,16 +85,32 @@ SECTIONS: dict[str, type[Section]] = {
 
 
 class Recipe(Section):
-    """One experiment. `make_network(splits)` and `training` say how; `title`, `about` and `expect` say what and why."""
+    """One experiment. `make_network(splits)` and `training` say how; `title`, `about` and `expect` say what and why.
+
+    `title_zh`, `about_zh`, `expect_zh`: the same in Chinese, for pages that are in both languages.
+    """
 
     name: str = Field(min_length=1)
     title: str = ""
     about: str = ""
     expect: str = ""
+    title_zh: str | None = None
+    about_zh: str | None = None
+    expect_zh: str | None = None
     data: DataSection = DataSection()
     network: NetworkSection
     training: TrainingSection
     evaluation: EvaluationSection = EvaluationSection()
+
+    def told(self, key: Literal["title", "about", "expect"]) -> Text:
+        """Its words in both languages; in English twice where it has no Chinese ones."""
+        english = getattr(self, key).strip()
+        return Text(english, (getattr(self, f"{key}_zh") or english).strip())
+
+    @property
+    def heading(self) -> Text:
+        """The title, or the name where there is none."""
+        return self.told("title") if self.title else same(self.name)
 
     def to_toml(self) -> str:
         """The recipe as TOML text, complete."""

@@ -14,7 +14,8 @@ from glassnet.optimizers import OPTIMIZERS
 
 NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
 EITHER = {"layers", "architecture"}
-OUTSIDE = ("name", "title", "about", "expect")  # keys in no section
+WORDS = ("title", "about", "expect")
+OUTSIDE = ("name", *WORDS, *(f"{word}_zh" for word in WORDS))  # keys in no section
 RATE = "learning_rate"  # alone it is the optimizer's rate, whatever schedule that follows
 
 
@@ -31,6 +32,8 @@ def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], set
     asked = {path[1] for path, _ in changes if path in whole}
     if len(asked) == 1:  # one takes the other's place
         values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - asked}
+    for word in set(WORDS) & settings.keys():  # what was said of it in Chinese is not what is said now
+        values.pop(f"{word}_zh", None)
     for (*path, name), value in changes:
         place = values
         for part in path:

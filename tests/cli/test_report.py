@@ -7,7 +7,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,14 +18,15 @@ import PIL.Image
 import pytest
 
 import glassnet as gn
-from glassnet import diagnosis
 from glassnet import run as runs
+from glassnet.diagnosis import Diagnosis
 from glassnet.figures.base import percent
-from glassnet.reporting import texts
+from glassnet.reporting import figure_texts, texts
 from glassnet.reporting.cells import EACH, choose
 from glassnet.reporting.facts import gather
-from glassnet.reporting.findings import CHINESE
 from glassnet.reporting.tiles import Sheet
+from glassnet.training.reasons import in_both
+from glassnet.wording import Text
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -244,20 +245,42 @@ def test_the_diagnosis_is_told_in_both_languages(here: Path) -> None:
     assert "diagnosis" in page.ids
     assert text.count('class="finding"') == len(found.top) > 0
     for finding in found.top:
-        assert finding.evidence in unescape(text)
-        assert finding.cause in unescape(text)
-        assert CHINESE[finding.name].title in text
-        assert CHINESE[finding.name].cause in text
+        assert finding.chinese is not None
+        for told in (finding, finding.chinese):
+            for said in (told.name, told.evidence, told.cause, *told.try_next):
+                assert said in unescape(text)
 
 
-def test_every_finding_is_known_in_chinese() -> None:
-    source = "".join(path.read_text(encoding="utf-8") for path in Path(str(diagnosis.__file__)).parent.glob("*.py"))
-    names = set(re.findall(r'Finding\(\s*"([a-z-]+)"', source))
-    assert len(names) > 12
-    assert names <= set(CHINESE)
-    for wording in CHINESE.values():
-        for said in (wording.title, wording.cause, *wording.try_next):
-            assert re.search(r"[一-鿿]", said)
+def test_remarks_are_told_in_both_languages(digits_run: Path) -> None:
+    remark = Text("accuracy 12.0 %", "准确率 12.0%")
+    text, _ = read(gn.report(digits_run, digits_run.parent / "r.html", diagnosis=Diagnosis((), (remark,))))
+    assert f'<span class="en" lang="en">{remark.en}</span><span class="zh" lang="zh-Hans">{remark.zh}</span>' in text
+
+
+def test_nothing_stays_english_in_chinese(
+    cli: CommandLine, digits_run: Path, convolutional: Path, english_left: Callable[[str], list[str]]
+) -> None:
+    names = {"digits", "chain"}  # of recipes and data sets
+    stopping = ("--set", "patience=1", "--set", "learning_rate=0.0001", "--epochs", 20, "--out", "stopped")
+    cli.good("train", "digits", "--set", "optimizer.type=SGD", *stopping)
+    cli.good("train", "chain", "--epochs", 2, "--out", "chain")
+    for folder in (digits_run, Path("stopped"), Path("chain")):
+        text, _ = read(folder / "report.html")
+        assert [left for left in english_left(text) if left not in names] == []
+    text, _ = read(gn.report(convolutional, convolutional.parent / "zh.html"))
+    assert english_left(text) == ["A <b>title</b> & more", "digits"]  # what a user wrote has no translation
+    assert english_left("<p>one way</p><p lang='en'>another way</p><p>两 ways</p><p>dense1</p>") == ["one way"]
+
+
+def test_why_training_ended_early_is_told_in_both_languages(here: Path) -> None:
+    run = runs.train("digits", epochs=30, out="a", settings={"patience": 1})
+    stopped = run.history.stopped
+    assert stopped is not None
+    text, _ = read(gn.report(run))
+    chinese = in_both(stopped).zh
+    assert re.findall(r"\d+", chinese) == re.findall(r"\d+", stopped)
+    assert f"Training ended early: {stopped}" in unescape(text)
+    assert f"训练提前结束：{chinese}" in unescape(text)
 
 
 def test_every_text_is_there_in_both_languages() -> None:
@@ -266,7 +289,7 @@ def test_every_text_is_there_in_both_languages() -> None:
             assert english, key
             assert chinese, key
             assert set(re.findall(r"\{\w+\}", english)) == set(re.findall(r"\{\w+\}", chinese)), key
-    assert all(re.search(r"[一-鿿]", chinese) for chinese in texts.IN_FIGURES.values())
+    assert all(re.search(r"[一-鿿]", chinese) for chinese in figure_texts.IN_FIGURES.values())
 
 
 def test_ten_thousand_pictures_in_ten_seconds(here: Path) -> None:

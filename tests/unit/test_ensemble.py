@@ -92,6 +92,18 @@ def test_spread_by_hand() -> None:
     assert spread.deviation == pytest.approx(0.01)
     low, high = spread.interval  # t of 2 degrees of freedom: 4.3027
     assert (low, high) == (pytest.approx(0.97 - 4.3027 * 0.01 / 3**0.5, abs=1e-6), pytest.approx(0.97 + 0.0248416, abs=1e-6))
-    assert spread.percent().startswith("97.00 ± 1.00 % (mean ± standard deviation; 95 % interval of the mean 94.52–99.48)")
+    assert spread.percent() == ("97.00 ± 1.00 % (mean ± standard deviation; Student's 95 % interval of the mean 94.52–99.48)")
     assert Spread((0.5,)).percent() == "50.00 %"
     assert np.isnan(Spread((0.5,)).deviation)
+    assert np.isnan(Spread((0.5,)).interval).all()
+
+
+def test_an_interval_does_not_leave_what_is_possible() -> None:
+    above, below = Spread((0.995, 0.999, 0.99)), Spread((0.001, 0.01))
+    low, high = above.interval
+    assert high == 1
+    assert low == pytest.approx(above.mean - 4.302653 * above.deviation / 3**0.5)
+    assert below.interval[0] == 0
+    assert below.interval[1] == pytest.approx(0.0055 + 12.7062 * 0.0045, abs=1e-5)  # t of 1 degree of freedom
+    assert above.percent().endswith("interval of the mean 98.35–100.00)")
+    assert Spread((1.0, 1.0)).interval == (1, 1)

@@ -104,13 +104,13 @@ def _report_seeds(several: list[Run]) -> None:
     say()
     accuracies: list[float | None] = []
     for done in several:
-        write_report(done)
         history = done.history
+        diagnosis = diagnose(history, done.network, done.splits, learning_rate=done.learning_rate)
+        write_report(done, diagnosis=diagnosis)
         epoch = history.best_epoch if done.recipe.training.keep == "best" else len(history)
         accuracies.append(history.validation_accuracy[epoch - 1] if epoch else None)
         found = "" if accuracies[-1] is None else f": validation accuracy {100 * accuracies[-1]:.2f} % after epoch {epoch}"
         say(f"{done.folder}{found}")
-        diagnosis = diagnose(history, done.network, done.splits, learning_rate=done.learning_rate)
         if not diagnosis.healthy:
             say(f"  diagnosis: {', '.join(finding.name for finding in diagnosis.top)}")
         if history.stopped:
@@ -159,9 +159,9 @@ def _report(done: Run) -> None:
     if augmentation is not None and len(train.shape) == 3 and train.shape[2] in (1, 3):
         save_figure(augmentation_figure(train, augmentation, title=done.recipe.title), folder / "augmentation.png")
         say(f"  {folder / 'augmentation.png'}   some training pictures, before and after augmentation")
-    say(f"  {write_report(done)}   all of it on one page, for a browser")
-    say()
     found = diagnose(history, done.network, done.splits, learning_rate=done.learning_rate)
+    say(f"  {write_report(done, diagnosis=found)}   all of it on one page, for a browser")
+    say()
     say(found.short())
     if not found.healthy:
         say(f"  more:  glassnet diagnose {folder}")

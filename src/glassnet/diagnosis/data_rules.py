@@ -9,10 +9,12 @@ import numpy as np
 from glassnet.data import Dataset
 from glassnet.diagnosis.facts import Facts
 from glassnet.diagnosis.finding import Finding
+from glassnet.diagnosis.phrases import accuracies, whole
 from glassnet.diagnosis.pictures import shares, spread, told_apart
 from glassnet.layers import BatchNorm, LayerNorm
 from glassnet.layers.chain import forward_chain
 from glassnet.training.statistics import first_changing
+from glassnet.wording import FULL_STOP, Text, clauses
 
 EXPECTED = 5  # pictures of a class that a small set should have, before its absence is more than chance
 LARGE, SMALL = 8.0, 0.01  # typical size of the inputs: usual starts of the weights assume about 1, and bear a tenth of it
@@ -25,7 +27,26 @@ INFORMED = 0.65  # of what is wrong by lot: above it, pixels tell too little abo
 AT_CHANCE = 0.9  # of what is wrong by lot: above it, they tell nothing at all
 MANY = 5  # classes
 BY_HEART = 0.9  # of the training pictures right
+PARTS = {"training": "训练", "validation": "验证", "test": "测试"}  # as Chinese has them
 AGREE = 1.1  # accuracy and wrong labels of one set can't sum to more than 1, but for chance
+
+
+TOO_LARGE = Text(
+    "Weights start at sizes that suit inputs of about 1. With larger ones every sum, and every step, is as many times too "
+    "large.",
+    "初始权重的大小适合 1 左右的输入。输入大多少倍，每个加权和、每一步就大多少倍。",
+)
+TOO_SMALL = Text(
+    "Weights start at sizes that suit inputs of about 1. Smaller ones hardly move what comes after them.",
+    "初始权重的大小适合 1 左右的输入。输入太小，就几乎影响不了后面的层。",
+)
+USE_PIXELS = Text(
+    "begin the network with Pixels, which brings 0 … 255 to 0 … 1", "用 Pixels 作为网络的第一层，它把 0 … 255 变为 0 … 1"
+)
+ONCE_ONLY = Text(
+    "scale once only: Pixels divides whole numbers by 255 and leaves fractions as they are",
+    "只缩放一次：Pixels 把整数除以 255，小数则保持不变",
+)
 
 
 def missing_classes(facts: Facts) -> Finding | None:
@@ -44,17 +65,32 @@ def missing_classes(facts: Facts) -> Finding | None:
             absent &= elsewhere * len(part) >= EXPECTED
         if absent.any():
             names = [str((part.classes or ())[place]) for place in np.flatnonzero(absent)]
-            told.append(f"the {name} part ({len(part)} pictures) has none of class {_list(names)}")
+            lacks = Text(
+                "the {part} part ({count} pictures) has none of class {names}", "{part}部分（{count} 张图片）没有类别 {names}"
+            )
+            told.append(lacks.format(part=Text(name, PARTS[name]), count=len(part), names=_list(names)))
     if not told:
         return None
-    return Finding(
+    return Finding.told(
         "missing-classes",
-        "; ".join(told) + ".",
-        "What is not in the training part can't be learnt, and what is not in the other parts is not measured.",
+        clauses(told) + FULL_STOP,
+        Text(
+            "What is not in the training part can't be learnt, and what is not in the other parts is not measured.",
+            "训练部分没有的学不到，其他部分没有的测不到。",
+        ),
         (
-            "divide the data by class, so that each part has its share of each: --set data.split=stratified",
-            "look for the missing pictures: are they in another folder, or were they left out as unreadable?",
-            "if the class is not wanted at all, take its name out of the data",
+            Text(
+                "divide the data by class, so that each part has its share of each: --set data.split=stratified",
+                "按类别分层划分数据，使每一部分都有各个类别：--set data.split=stratified",
+            ),
+            Text(
+                "look for the missing pictures: are they in another folder, or were they left out as unreadable?",
+                "找一找缺少的图片：是在别的文件夹里，还是因为无法读取而被略去？",
+            ),
+            Text(
+                "if the class is not wanted at all, take its name out of the data",
+                "如果根本不需要这个类别，就把它的名称从数据中去掉",
+            ),
         ),
     )
 
@@ -77,20 +113,18 @@ def unscaled_inputs(facts: Facts) -> Finding | None:
     if SMALL <= size <= LARGE or size == 0:
         return None
     large = size > LARGE
-    return Finding(
-        "unscaled-inputs",
-        f"the numbers that reach the first weights have a typical size of {size:.3g} "
-        f"(from {float(x.min()):.3g} to {float(x.max()):.3g}); 0 to 1 is usual.",
-        "Weights start at sizes that suit inputs of about 1. With larger ones every sum, and every step, is as many "
-        "times too large." if large else "Weights start at sizes that suit inputs of about 1. Smaller ones hardly move "
-        "what comes after them.",
-        (
-            "begin the network with Pixels, which brings 0 … 255 to 0 … 1"
-            if large
-            else "scale once only: Pixels divides whole numbers by 255 and leaves fractions as they are",
-            "or with Standardize, which takes mean and spread from the training pictures",
-        ),
-    )  # fmt: skip
+    seen = Text(
+        "the numbers that reach the first weights have a typical size of {size:.3g} (from {low:.3g} to {high:.3g}); 0 to 1 "
+        "is usual.",
+        "送到第一层权重的数一般大小为 {size:.3g}（从 {low:.3g} 到 {high:.3g}）；通常在 0 到 1 之间。",
+    ).format(size=size, low=float(x.min()), high=float(x.max()))
+    standardize = Text(
+        "or with Standardize, which takes mean and spread from the training pictures",
+        "或用 Standardize，它按训练图片的均值和标准差缩放",
+    )
+    return Finding.told(
+        "unscaled-inputs", seen, TOO_LARGE if large else TOO_SMALL, (USE_PIXELS if large else ONCE_ONLY, standardize)
+    )
 
 
 def validation_mismatch(facts: Facts) -> Finding | None:
@@ -101,11 +135,13 @@ def validation_mismatch(facts: Facts) -> Finding | None:
     apart = told_apart(spread(facts.train, CHECKED), spread(facts.validation, CHECKED))
     if apart > APART:
         means = [spread(part, CHECKED).images.mean() for part in (facts.train, facts.validation)]
-        told.append(
-            f"by brightness, contrast and coarse pixels alone, a validation picture is told from a training picture "
-            f"{100 * apart:.0f} % of the time (50 % is chance); mean pixel {means[0]:.3g} in training, "
-            f"{means[1]:.3g} in validation"
+        by_looks = Text(
+            "by brightness, contrast and coarse pixels alone, a validation picture is told from a training picture {apart} % "
+            "of the time (50 % is chance); mean pixel {train:.3g} in training, {validation:.3g} in validation",
+            "仅凭明暗、对比度和粗略的像素，就有 {apart}% 的机会能把验证图片和训练图片区分开（随机为 50%）；"
+            "像素均值在训练中为 {train:.3g}，在验证中为 {validation:.3g}",
         )
+        told.append(by_looks.format(apart=whole(apart), train=means[0], validation=means[1]))
     if facts.is_classification:
         first, second = shares(facts.train), shares(facts.validation)
         moved = float(np.abs(first - second).sum() / 2)
@@ -113,21 +149,37 @@ def validation_mismatch(facts: Facts) -> Finding | None:
         if moved > OTHER_SHARES + 2 * noise:
             place = int(np.abs(first - second).argmax())
             name = (facts.train.classes or ())[place]
-            told.append(
-                f"class {name} makes up {100 * first[place]:.0f} % of the training part and "
-                f"{100 * second[place]:.0f} % of the validation part"
+            by_share = Text(
+                "class {name} makes up {train} % of the training part and {validation} % of the validation part",
+                "类别 {name} 占训练部分的 {train}%，占验证部分的 {validation}%",
             )
+            told.append(by_share.format(name=name, train=whole(first[place]), validation=whole(second[place])))
     if not told:
         return None
-    return Finding(
+    if facts.is_classification:
+        told.append(Text("accuracy {told}", "准确率：{told}").format(told=accuracies(facts)))
+    return Finding.told(
         "validation-mismatch",
-        "; ".join(told) + f"; accuracy {_percent(facts)}." if facts.is_classification else "; ".join(told) + ".",
-        "The validation pictures are of another kind than the training pictures, so the network is asked what it was "
-        "not taught, and its validation accuracy says little about either.",
+        clauses(told) + FULL_STOP,
+        Text(
+            "The validation pictures are of another kind than the training pictures, so the network is asked what it was "
+            "not taught, and its validation accuracy says little about either.",
+            "验证图片与训练图片不是同一类图片：问网络的是没有教过它的东西，验证准确率对两者都说明不了什么。",
+        ),
         (
-            "look at both parts side by side: polarity (ink dark or light), scale, position, source",
-            "prepare all pictures by the same steps, and divide them by chance afterwards: --set data.split=stratified",
-            "if the difference is real and wanted, teach it: --set training.augmentation.shift=2, or pictures of that kind",
+            Text(
+                "look at both parts side by side: polarity (ink dark or light), scale, position, source",
+                "并排查看两部分图片：黑白极性（笔迹是深是浅）、大小、位置、来源",
+            ),
+            Text(
+                "prepare all pictures by the same steps, and divide them by chance afterwards: --set data.split=stratified",
+                "用同样的步骤处理全部图片，然后再随机划分：--set data.split=stratified",
+            ),
+            Text(
+                "if the difference is real and wanted, teach it: --set training.augmentation.shift=2, or pictures of that "
+                "kind",
+                "如果差别真实存在而且需要，就教给网络：--set training.augmentation.shift=2，或加入那一类图片",
+            ),
         ),
     )
 
@@ -145,16 +197,32 @@ def noisy_labels(facts: Facts) -> Finding | None:
             return None
     elif near.wrong > INFORMED * by_lot or _contradicts(facts):
         return None
-    return Finding(
+    seen = Text(
+        "of the training pictures whose nearest neighbours agree best, {clear} % carry another label than these neighbours "
+        "({wrong} % of all); accuracy {told}.",
+        "在近邻意见最一致的那些训练图片中，{clear}% 的标签与近邻不同（在全部图片中为 {wrong}%）；准确率：{told}。",
+    ).format(clear=whole(near.clear_wrong), wrong=whole(near.wrong), told=accuracies(facts))
+    return Finding.told(
         "noisy-labels",
-        f"of the training pictures whose nearest neighbours agree best, {100 * near.clear_wrong:.0f} % carry "
-        f"another label than these neighbours ({100 * near.wrong:.0f} % of all); accuracy {_percent(facts)}.",
-        "Labels contradict the pictures: they are shuffled against them, or partly wrong. A network can only learn such "
-        "labels by heart, which helps with no new picture.",
+        seen,
+        Text(
+            "Labels contradict the pictures: they are shuffled against them, or partly wrong. A network can only learn such "
+            "labels by heart, which helps with no new picture.",
+            "标签与图片矛盾：标签与图片错了位，或者部分标签有误。这样的标签网络只能死记，对新图片毫无帮助。",
+        ),
         (
-            "look at pictures beside their labels; check that pictures and labels are read in the same order",
-            "correct or leave out the labels that neighbours contradict",
-            "where they can't be corrected, stop before they are learnt by heart: --set training.keep=best",
+            Text(
+                "look at pictures beside their labels; check that pictures and labels are read in the same order",
+                "对照图片查看标签；检查图片和标签是否按相同的顺序读取",
+            ),
+            Text(
+                "correct or leave out the labels that neighbours contradict",
+                "改正或去掉与近邻矛盾的标签",
+            ),
+            Text(
+                "where they can't be corrected, stop before they are learnt by heart: --set training.keep=best",
+                "如果无法改正，就在网络死记它们之前停下：--set training.keep=best",
+            ),
         ),
     )
 
@@ -178,11 +246,7 @@ def _contradicts(facts: Facts) -> bool:
     return found + near.held_out_wrong > AGREE + 2 * facts.uncertainty
 
 
-def _percent(facts: Facts) -> str:
-    found = f"{100 * facts.train_accuracy:.1f} % in training"
-    return found if facts.validation_accuracy is None else f"{found}, {100 * facts.validation_accuracy:.1f} % in validation"
-
-
-def _list(names: list[str]) -> str:
-    shown = names[:8]
-    return ", ".join(shown) + (f" and {len(names) - 8} others" if len(names) > 8 else "")
+def _list(names: list[str]) -> Text:
+    shown = Text(", ".join(names[:8]), "、".join(names[:8]))
+    more = len(names) - 8
+    return shown if more <= 0 else shown + Text(" and {more} others", "等，另有 {more} 个").format(more=more)

@@ -14,6 +14,7 @@ from glassnet.diagnosis.finding import Diagnosis, Finding
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.training import History
+from glassnet.wording import Text, clauses
 
 LEVEL = 0.05  # probability that chance alone makes such a difference, above which it is taken for chance
 NORMAL = 1.959964  # standard errors on either side of 95 %
@@ -28,7 +29,7 @@ class Difference:
     accuracies: tuple[float, float]
     interval: tuple[float, float]
     probability: float
-    how: str
+    how: Text
 
     @property
     def value(self) -> float:
@@ -38,13 +39,20 @@ class Difference:
     def is_noise(self) -> bool:
         return self.probability > LEVEL
 
-    def __str__(self) -> str:
-        first, second = (f"{100 * accuracy:.2f} %" for accuracy in self.accuracies)
+    @property
+    def told(self) -> Text:
+        first, second = (f"{100 * accuracy:.2f}" for accuracy in self.accuracies)
         low, high = (f"{100 * end:+.2f}" for end in self.interval)
-        return (
-            f"{self.better} {first}, {self.worse} {second}: {100 * self.value:+.2f} points, 95 % interval {low} to {high}; "
-            f"chance alone makes as large a difference with probability {self.probability:.2g} ({self.how})"
-        )
+        return Text(
+            "{better} {first} %, {worse} {second} %: {value:+.2f} points, 95 % interval {low} to {high}; chance alone makes "
+            "as large a difference with probability {probability:.2g} ({how})",
+            "{better} {first}%，{worse} {second}%：相差 {value:+.2f} 个百分点，95% 置信区间 {low} 到 {high}；仅由偶然"
+            "造成这么大差别的概率为 {probability:.2g}（{how}）",
+        ).format(better=self.better, first=first, worse=self.worse, second=second, value=100 * self.value, low=low,
+                 high=high, probability=self.probability, how=self.how)  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.told.en
 
 
 def compare(
@@ -103,23 +111,32 @@ def diagnose_difference(
     """The finding difference-within-noise, where the best is not clearly better than another."""
     differences = compare(groups, data, names, histories)
     noise = [difference for difference in differences if difference.is_noise]
-    told = tuple(map(str, differences))
     if not noise:
-        return Diagnosis((), told)
-    pictures, seeds = f"{len(data):,} validation pictures", len(groups[0])
-    finding = Finding(
+        return Diagnosis((), tuple(difference.told for difference in differences))
+    seeds = len(groups[0])
+    on = Text(". On {count:,} validation pictures.", "。共 {count:,} 张验证图片。").format(count=len(data))
+    more = Text("more", "更多") if seeds > 1 else Text("several", "几个")
+    finding = Finding.told(
         "difference-within-noise",
-        "; ".join(map(str, noise)) + f". On {pictures}.",
-        "Other pictures, or other seeds, would have given another order as easily: the difference is no larger than "
-        "chance makes it, and choosing by it is choosing by lot.",
+        clauses(difference.told for difference in noise) + on,
+        Text(
+            "Other pictures, or other seeds, would have given another order as easily: the difference is no larger than "
+            "chance makes it, and choosing by it is choosing by lot.",
+            "换一些图片或换几个种子，名次很可能就会不同：差别不比偶然造成的大，按它来选等于抽签。",
+        ),
         (
-            "treat them as equal, and take the smaller or quicker one",
-            f"train each with {'more' if seeds > 1 else 'several'} seeds, and compare means: glassnet train RECIPE --seeds "
-            f"{2 * seeds if seeds > 1 else 5}",
-            "compare on more pictures: the interval halves with four times as many",
+            Text("treat them as equal, and take the smaller or quicker one", "把它们看作一样好，取较小或较快的那个"),
+            Text(
+                "train each with {more} seeds, and compare means: glassnet train RECIPE --seeds {count}",
+                "各用{more}种子训练，再比较平均值：glassnet train RECIPE --seeds {count}",
+            ).format(more=more, count=2 * seeds if seeds > 1 else 5),
+            Text(
+                "compare on more pictures: the interval halves with four times as many",
+                "用更多图片比较：图片增加到四倍，区间缩小一半",
+            ),
         ),
     )
-    return Diagnosis((finding,), tuple(str(other) for other in differences if not other.is_noise))
+    return Diagnosis((finding,), tuple(difference.told for difference in differences if not difference.is_noise))
 
 
 def _mcnemar(
@@ -137,10 +154,16 @@ def _mcnemar(
     value = (gained - lost) / n
     error = sqrt(max(gained + lost - (gained - lost) ** 2 / n, 0.0) / n**2 + variance)
     half = NORMAL * error
-    how = f"McNemar's test: {gained} pictures only the first has right, {lost} only the second"
+    how = Text(
+        "McNemar's test: {gained} pictures only the first has right, {lost} only the second",
+        "McNemar 检验：{gained} 张图片只有前者答对，{lost} 张只有后者答对",
+    ).format(gained=gained, lost=lost)
     if variance:
         probability = max(probability, float(2 * norm.sf(abs(value) / error)))
-        how += f"; from one late epoch to the next it changes by {100 * sqrt(variance):.2f} points"
+        how += Text(
+            "; from one late epoch to the next it changes by {points:.2f} points",
+            "；后期各轮之间的变化为 {points:.2f} 个百分点",
+        ).format(points=100 * sqrt(variance))
     return Difference(better, worse, (float(a.mean()), float(b.mean())), (value - half, value + half), probability, how)
 
 
@@ -156,5 +179,7 @@ def _welch(better: str, worse: str, first: NDArray[np.bool_], second: NDArray[np
     else:
         freedom = sum(parts) ** 2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, (a, b), strict=True))
         probability, half = float(2 * t.sf(abs(value) / error, freedom)), float(t.ppf(0.975, freedom)) * error
-    how = f"Welch's test over {len(a)} and {len(b)} seeds"
+    how = Text("Welch's test over {first} and {second} seeds", "Welch 检验：{first} 个与 {second} 个种子").format(
+        first=len(a), second=len(b)
+    )
     return Difference(better, worse, (float(a.mean()), float(b.mean())), (value - half, value + half), probability, how)

@@ -59,10 +59,6 @@ class Facts:
         """Whether the cost was no longer finite."""
         return "finite" in (self.history.stopped or "") or not all(map(isfinite, self.history.train_cost))
 
-    def set_rate(self, factor: float) -> str:
-        """How to ask for another learning rate, where this one is known."""
-        return "" if self.rate is None else f": --set optimizer.learning_rate={self.rate * factor:.2g}"
-
     # What the network can do now
 
     @cached_property

@@ -6,18 +6,31 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from glassnet.diagnosis.titles import TITLES
+from glassnet.wording import Text
+
 TOP = 3  # findings told in full: more at once help nobody
 WIDTH = 110
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `evidence`: figures of this run; `cause`: why, in plain words; `try_next`: in this order."""
+    """One thing that is wrong. `evidence`: figures of this run; `cause`: why, in plain words; `try_next`: in this order.
+
+    `chinese`: the same finding in Chinese, with a title for its name; None where it is told in English only.
+    """
 
     name: str
     evidence: str
     cause: str
     try_next: tuple[str, ...]
+    chinese: Finding | None = field(default=None, compare=False, repr=False, kw_only=True)
+
+    @classmethod
+    def told(cls, name: str, evidence: Text, cause: Text, try_next: tuple[Text, ...]) -> Finding:
+        """A finding in both languages."""
+        chinese = cls(TITLES[name], evidence.zh, cause.zh, tuple(step.zh for step in try_next))
+        return cls(name, evidence.en, cause.en, tuple(step.en for step in try_next), chinese=chinese)
 
     def __str__(self) -> str:
         steps = [f"{number}. {step}" for number, step in enumerate(self.try_next, 1)]
@@ -31,11 +44,16 @@ class Finding:
 class Diagnosis:
     """All `findings`, causes before what follows from them; `top` are the first three at most; `healthy` if there are none.
 
-    `notes` are remarks that are no alarm: what was compared with what, and how far a training is that still goes on.
+    `remarks` are no alarm: what was compared with what, and how far a training is that still goes on; `notes` the same in
+    English.
     """
 
     findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = field(default=(), compare=False)
+    remarks: tuple[Text, ...] = field(default=(), compare=False)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return tuple(remark.en for remark in self.remarks)
 
     @property
     def top(self) -> tuple[Finding, ...]:

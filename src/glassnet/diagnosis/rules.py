@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.diagnosis import course_rules, data_rules, start_rules
+from glassnet.diagnosis import course_rules, data_rules, outcome_rules, start_rules
 from glassnet.diagnosis.course_rules import Rule
 from glassnet.diagnosis.facts import Facts
 from glassnet.diagnosis.finding import Finding
+from glassnet.diagnosis.phrases import percent
+from glassnet.wording import NOTHING, Text
 
 SELDOM = 0.2  # of a class's share: answered less often, it is as good as left out
 
@@ -29,16 +31,16 @@ RULES: tuple[Rule, ...] = (
     course_rules.learning_rate_too_high,
     start_rules.saturated_now,
     start_rules.dead_now,
-    course_rules.majority_class_of_many,
+    outcome_rules.majority_class_of_many,
     course_rules.learning_rate_too_low,
     course_rules.too_few_steps,
 )
 
 # What came of it, told where no cause was found: a symptom beside its cause only distracts.
 SYMPTOMS: tuple[Rule, ...] = (
-    course_rules.overfitting,
-    course_rules.underfitting,
-    course_rules.majority_class,
+    outcome_rules.overfitting,
+    outcome_rules.underfitting,
+    outcome_rules.majority_class,
 )
 
 
@@ -56,15 +58,22 @@ def _apply(rules: tuple[Rule, ...], facts: Facts) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
-def still_learning(facts: Facts) -> tuple[str, ...]:
+def still_learning(facts: Facts) -> tuple[Text, ...]:
     """A remark about a network that falls short, though no rule says why: which classes it leaves out so far."""
     if not facts.is_classification or not facts.falls_short:
         return ()
     answers = np.bincount(facts.train_classes, minlength=len(facts.train.counts)) / len(facts.train_classes)
     rare = np.flatnonzero(answers < SELDOM * facts.train.counts / len(facts.train))
-    names = ", ".join((facts.train.classes or ())[place] for place in rare[:8])
-    return (
-        f"accuracy {100 * facts.accuracy:.1f} %, where comparing pixels reaches {100 * facts.within_reach:.1f} %"
-        + (f"; hardly ever answered so far: class {names}" if len(rare) else "")
-        + ". Training may need more epochs, or a luckier start: try other seeds (--seeds 5).",
+    left_out = NOTHING
+    if len(rare):
+        names = [(facts.train.classes or ())[place] for place in rare[:8]]
+        left_out = Text("; hardly ever answered so far: class {en}", "；至今几乎从未回答过的类别：{zh}").format(
+            en=", ".join(names), zh="、".join(names)
+        )
+    told = Text(
+        "accuracy {found} %, where comparing pixels reaches {reach} %{left_out}. Training may need more epochs, or a luckier "
+        "start: try other seeds (--seeds 5).",
+        "准确率 {found}%，而比较像素可达 {reach}%{left_out}。可能需要训练更多轮，"
+        "或换一个更好的起点：试试别的种子（--seeds 5）。",
     )
+    return (told.format(found=percent(facts.accuracy), reach=percent(facts.within_reach), left_out=left_out),)

@@ -40,6 +40,17 @@ WORDS = {
 }
 
 
+PLACES = {  # of steps that belong to no layer
+    "cost": Text("cost", "代价"),
+    "definition": Text("definition", "定义"),
+    "penalty": Text("penalty", "惩罚项"),
+    "clip": Text("clip", "截短"),
+    "optimizer": Text("optimizer", "优化器"),
+    "after": Text("after", "更新后"),
+}
+
+
+
 @lru_cache(maxsize=1)
 def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -71,6 +82,7 @@ def page(trace: Trace) -> str:
         phases=phases,
         table=[] if trace.table is None else rows(trace.table),
         heads=HEADS,
+        places=PLACES,
         summary=_summary(trace),
     )
 
@@ -159,7 +171,7 @@ def _grid(grid: Grid) -> str:
     """A small array as a table, its cells tinted by their values."""
     values = [abs(number.value) for row in grid.cells for number in row if np.isfinite(number.value)]
     top = max(values, default=0) or 1
-    rows = [f"<tr>{''.join(f'<th>{html.escape(head)}</th>' for head in grid.heads)}</tr>"] if grid.heads else []
+    lines = [f"<tr>{''.join(f'<th>{html.escape(head)}</th>' for head in grid.heads)}</tr>"] if grid.heads else []
     for i, row in enumerate(grid.cells):
         cells = []
         for j, number in enumerate(row):
@@ -170,8 +182,8 @@ def _grid(grid: Grid) -> str:
             tint = "" if grid.heads else f' style="background:{tint}"'
             name = html.escape(number.name)
             cells.append(f'<td{mark}{key}{tint} tabindex="0"><span class="n" data-q="{name}">{figure(number)}</span></td>')
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    return _safe(f'<table class="grid">{"".join(rows)}</table>')
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return _safe(f'<table class="grid">{"".join(lines)}</table>')
 
 
 def _picture(picture: Picture) -> str:

@@ -6,16 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glassnet.reference import Array
+from glassnet.wording import Text
 
 Index = tuple[int, ...]
 
-
-@dataclass(frozen=True)
-class Text:
-    """The same words in English and Chinese."""
-
-    en: str
-    zh: str
+__all__ = ["Grid", "Index", "Number", "Parts", "Picture", "Source", "Step", "Symbol", "Text", "fill"]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ WIDEST = 10  # columns of a grid that a terminal shows
 def render(trace: Trace) -> RenderableType:
     """All steps under headings of their phases."""
     parts: list[RenderableType] = [
-        *([Line(trace.title, style="bold")] if trace.title else []),
+        *([Line(trace.title.en, style="bold")] if trace.title.en else []),
         Line(f"{trace.subject.en}"),
         Line.assemble("the weight ", (trace.weight, "bold magenta"), f". {trace.why.en}"),
         *(Line(note.en, style="dim") for note in trace.notes),

@@ -24,6 +24,7 @@ from glassnet.network import Network
 from glassnet.optimizers import Optimizer
 from glassnet.reference import Array
 from glassnet.run import Run
+from glassnet.wording import NOTHING
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,7 +39,7 @@ class Trace:
     `table`: every gradient beside its definition, of networks of at most 20 parameters.
     """
 
-    title: str
+    title: Text
     picture: Picture | None
     subject: Text
     why: Text
@@ -126,7 +127,7 @@ def trace(
     if network.flat.size <= TABLE_UP_TO:
         table = check_gradients(network, picture[None], target)
     return Trace(
-        title="" if run is None else run.recipe.title or run.recipe.name,
+        title=NOTHING if run is None else run.recipe.heading,
         picture=as_picture(picture),
         subject=subject,
         why=choice.why,

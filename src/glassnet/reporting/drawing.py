@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from glassnet.figures.base import GREY, INK, LINE, PALE, SERIES, TRAIN, VALIDATION, WRONG, render
-from glassnet.reporting.texts import IN_FIGURES
+from glassnet.reporting.figure_texts import IN_FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,10 +13,10 @@ from markupsafe import Markup
 
 from glassnet import __version__
 from glassnet.data import Dataset
-from glassnet.diagnosis import Diagnosis, diagnose
 from glassnet.metrics import wilson
 from glassnet.reporting.facts import Facts
 from glassnet.reporting.texts import both, spans
+from glassnet.training.reasons import in_both
 
 Row = tuple[Markup, object]
 
@@ -59,7 +59,8 @@ def trained(facts: Facts) -> list[Row]:
     recipe, history, training = run.recipe, run.history, run.recipe.training
     rows: list[Row] = [(both("recipe"), recipe.name)]
     if recipe.expect:
-        rows.append((both("expected"), recipe.expect))
+        expect = recipe.told("expect")
+        rows.append((both("expected"), spans(expect.en, expect.zh)))
     source = recipe.data.path or recipe.data.dataset
     parts = [Markup("{}").format(source)]
     for name, part in (("train", run.splits.train), ("validation", run.splits.validation), ("test", run.splits.test)):
@@ -103,6 +104,12 @@ def _count(part: Dataset) -> Markup:
     return both(key, count=f"{len(part):,}", shape=" × ".join(map(str, part.shape)))
 
 
+def stopped(facts: Facts) -> Markup | None:
+    """Why training ended before its last epoch, if it did."""
+    reason = facts.run.history.stopped
+    return None if reason is None else both("stopped", reason=in_both(reason))
+
+
 def commands(facts: Facts) -> str:
     """What to type to have the same again."""
     folder = facts.run.folder
@@ -116,12 +123,6 @@ def ranges(facts: Facts) -> list[str]:
     reports = facts.result.per_class if facts.result is not None else []
     bounds = [wilson(report.correct, report.total) if report.total else None for report in reports]
     return ["" if each is None else f"{percent(each[0])}–{percent(each[1])} %" for each in bounds]
-
-
-def diagnosis(facts: Facts) -> Diagnosis:
-    """What is wrong with the training, as `glassnet diagnose` says it."""
-    run = facts.run
-    return diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
 
 
 def best(facts: Facts) -> Markup | None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from glassnet.wording import Text
+
 Both = tuple[str, str]
 
 TEXTS: dict[str, Both] = {
@@ -86,6 +88,12 @@ TEXTS: dict[str, Both] = {
     ),
     "whole-recipe": ("The whole recipe", "完整配方"),
     "layer-table": ("The layers", "各层"),
+    "layer": ("layer", "层"),
+    "output-shape": ("output", "输出"),
+    "parameters": ("parameters", "参数"),
+    "operations": ("operations", "运算次数"),
+    "bytes": ("bytes", "字节"),
+    "total": ("total", "合计"),
     # section: diagnosis
     "diagnosis": ("Diagnosis", "诊断"),
     "diagnosis-how": (
@@ -264,33 +272,11 @@ IN_SCRIPT: dict[str, Both] = {  # {n} of {all} are put in by the page's script
     "number": ("picture {index}", "第 {index} 张"),
 }
 
-IN_FIGURES: dict[str, str] = {
-    "training": "训练",
-    "validation": "验证",
-    "epoch": "轮",
-    "cost": "代价",
-    "accuracy, %": "准确率，%",
-    "accuracy of each class, %": "各类别准确率，%",
-    "right, %": "答对，%",
-    "pictures": "图片数",
-    "how sure it is, %": "把握，%",
-    "as sure as right": "把握与正确率相等",
-    "this network": "本网络",
-    "is": "实际",
-    "was called": "被认作",
-    "length of the gradient": "梯度的长度",
-    "length of the last update / length of the weights": "最后一次更新的长度 / 权重的长度",
-    "nothing finite was measured": "没有测到有限的数值",
-    "mean output": "输出的平均值",
-    "spread of the outputs": "输出的标准差",
-    "share of saturated outputs": "饱和输出的比例",
-    "share of dead units": "死亡单元的比例",
-}
-
 
 def both(key: str, **values: Any) -> Markup:
     """A text of the table in both languages, with values put in; a switch on the page shows one of them."""
-    return spans(*(Markup(text).format(**values) for text in TEXTS[key]))  # the table is ours, values are escaped
+    told = Text(*map(Markup, TEXTS[key])).format(**values)  # the table is ours, values are escaped
+    return spans(told.en, told.zh)
 
 
 def spans(english: object, chinese: object) -> Markup:

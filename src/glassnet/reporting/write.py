@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from glassnet import __version__
+from glassnet import __version__, summary
 from glassnet.atomic import write_text
+from glassnet.diagnosis import Diagnosis, diagnose
 from glassnet.errors import RunError
 from glassnet.figures import save_figure
 from glassnet.figures.quality import MOST_BARS
@@ -17,10 +18,10 @@ from glassnet.reporting.charts import ACTIVITY, drawings
 from glassnet.reporting.contents import short
 from glassnet.reporting.drawing import inline_svg
 from glassnet.reporting.facts import Facts, gather
-from glassnet.reporting.findings import CHINESE
+from glassnet.reporting.figure_texts import ABOUT, IN_FIGURES
 from glassnet.reporting.inside import look_inside
 from glassnet.reporting.showing import show, table
-from glassnet.reporting.texts import IN_SCRIPT, both, spans
+from glassnet.reporting.texts import IN_SCRIPT, TEXTS, both, spans
 from glassnet.run import Run
 
 if TYPE_CHECKING:
@@ -32,13 +33,18 @@ EXAMPLES = 12  # rows shown where there are targets instead of classes
 
 
 def report(
-    run: Run | str | Path, path: str | Path | None = None, *, test: bool = False, figures: str | Path | None = None
+    run: Run | str | Path,
+    path: str | Path | None = None,
+    *,
+    test: bool = False,
+    figures: str | Path | None = None,
+    diagnosis: Diagnosis | None = None,
 ) -> Path:
     """Write the report of a run as one HTML file, by default report.html in its folder; the path.
 
     It is about the validation pictures; with `test` the test set is opened, and the look noted in the run's ledger.
     The file opens from disk without a network, in English and Chinese, light and dark. `figures`: a folder, made if need be,
-    for its charts as SVG files.
+    for its charts as SVG files. `diagnosis`: what `glassnet.diagnose` said of this run, if it was asked already.
     """
     chosen = run if isinstance(run, Run) else Run.load(run)
     target = chosen.folder / REPORT if path is None else Path(path)
@@ -52,7 +58,7 @@ def report(
             folder.mkdir(parents=True, exist_ok=True)
             for name, figure in charts.items():
                 save_figure(figure, folder / f"{name}.svg")
-        write_text(target, page(facts, charts))
+        write_text(target, page(facts, charts, _diagnosed(chosen) if diagnosis is None else diagnosis))
     except OSError as error:
         raise RunError(
             "The report can't be written.",
@@ -63,12 +69,17 @@ def report(
     return target
 
 
-def page(facts: Facts, charts: dict[str, Figure]) -> str:
+def _diagnosed(run: Run) -> Diagnosis:
+    return diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
+
+
+def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
     """The report as HTML text."""
     shown, inside, classes = show(facts), look_inside(facts), table(facts)
     sheets = [*(shown.sheets if shown else []), *inside.sheets]
     svgs = {name: inline_svg(figure, name, figure_label(name, facts)) for name, figure in charts.items()}
-    result = facts.result
+    result, heading, network = facts.result, facts.run.recipe.heading, facts.run.network
+    titles = [f"{heading.en} · glassnet", f"{heading.zh} · glassnet"]
     return (
         _environment()
         .get_template("report.html")
@@ -78,9 +89,13 @@ def page(facts: Facts, charts: dict[str, Figure]) -> str:
             t=both,
             short=short,
             spans=spans,
-            title=facts.run.recipe.title or facts.run.recipe.name,
+            title=heading,
+            about=facts.run.recipe.told("about"),
             cards=overview.cards(facts),
             trained=overview.trained(facts),
+            stopped=overview.stopped(facts),
+            labels=label,
+            layer_rows=summary.rows(network.layers, network.shapes, network.dtype.itemsize),
             commands=overview.commands(facts),
             best=overview.best(facts),
             looks=overview.looks(facts),
@@ -92,13 +107,17 @@ def page(facts: Facts, charts: dict[str, Figure]) -> str:
             sheets=sheets,
             svgs=svgs,
             calibration=facts.calibration,
-            diagnosis=overview.diagnosis(facts),
-            wordings=CHINESE,
+            diagnosis=diagnosis,
             activity=[name for name in charts if name.startswith(ACTIVITY)],
             percent=overview.percent,
             ranges=overview.ranges(facts),
             examples=_examples(facts),
-            script_data={"cells": shown.cells if shown else {}, "classes": list(facts.classes), "texts": IN_SCRIPT},
+            script_data={
+                "cells": shown.cells if shown else {},
+                "classes": list(facts.classes),
+                "texts": IN_SCRIPT,
+                "titles": titles,
+            },
             version=__version__,
             date=datetime.now(UTC).strftime("%Y-%m-%d"),
         )
@@ -106,8 +125,13 @@ def page(facts: Facts, charts: dict[str, Figure]) -> str:
 
 
 def figure_label(name: str, facts: Facts) -> str:
-    """What a chart shows, for those who listen."""
-    return f"{facts.run.recipe.name}: {name}"
+    """What a chart shows, for those who listen: in both languages, as a label has but one text."""
+    return f"{facts.run.recipe.name}: {ABOUT[name]} · {IN_FIGURES[ABOUT[name]]}"
+
+
+def label(key: str) -> str:
+    """A text of the table for those who listen."""
+    return " · ".join(TEXTS[key])
 
 
 def _examples(facts: Facts) -> list[tuple[str, str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from glassnet.errors import InputError
 from glassnet.stack import Stack
 from glassnet.training.history import Epoch, History
+from glassnet.training.reasons import NO_BETTER
 
 
 @dataclass
@@ -81,4 +82,4 @@ class EarlyStopping(Callback):
             else:
                 since += 1
         if since >= self.patience:
-            progress.stop(f"no better for {since} epochs (early stopping, patience {self.patience})")
+            progress.stop(NO_BETTER.format(since=since, patience=self.patience).en)

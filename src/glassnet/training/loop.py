@@ -23,6 +23,7 @@ from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
 from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, epoch_generator
+from glassnet.training.reasons import NOT_FINITE
 from glassnet.training.statistics import Watch, norms
 from glassnet.training.vectors import all_finite
 
@@ -192,11 +193,7 @@ class Training:
         """End training because the cost of `step` was not finite, on weights that do not depend on how steps are timed."""
         self.kept[...] = self._good if step == 1 else self._here
         progress = self.progress
-        reason = (
-            f"the cost was no longer finite in epoch {progress.epoch}, at step {min(step, progress.steps_per_epoch)}: "
-            "the weights grew without bound. The last good weights, from the start of an epoch, are kept. "
-            "Try a smaller learning rate, or clip_norm=1."
-        )
+        reason = NOT_FINITE.format(epoch=progress.epoch, step=min(step, progress.steps_per_epoch)).en
         progress.step = 0
         progress.stop(reason)
         warnings.warn(reason, TrainingWarning, stacklevel=6)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest, ttest_ind
@@ -84,6 +86,22 @@ def test_of_trainings() -> None:
     found = diagnose([one[0], short[0]], [one[1], short[1]], digits)
     assert found.healthy
     assert "network 1" in found.notes[0]
+    assert "network 1" in found.remarks[0].zh
+
+
+def test_told_in_both_languages() -> None:
+    seeds = [answering([1] * right + [0] * (20 - right)) for right in (17, 18, 17, 18)]
+    restless = history([0.9, 0.4] * 6)
+    single = diagnose_difference([seeds[:1], seeds[1:2]], DATA, ["a", "b"], [[restless], [restless]])
+    several = diagnose_difference([seeds[:2], seeds[2:]], DATA, ["a", "b"])
+    for (finding,) in (single, several):
+        assert finding.chinese is not None
+        told = zip((finding.evidence, *finding.try_next), (finding.chinese.evidence, *finding.chinese.try_next), strict=True)
+        for english, chinese in told:
+            assert re.search(r"[一-鿿]", chinese)
+            assert sorted(re.findall(r"[\d.]*\d", english)) == sorted(re.findall(r"[\d.]*\d", chinese))
+    assert "McNemar 检验" in str(single.findings[0].chinese)
+    assert "Welch 检验：2 个与 2 个种子" in str(several.findings[0].chinese)
 
 
 def test_wrong_input() -> None:

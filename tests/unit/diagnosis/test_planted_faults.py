@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from glassnet.data import Dataset, Splits, load_dataset
 from glassnet.diagnosis import Finding, diagnose
 from glassnet.diagnosis.facts import Facts
 from glassnet.diagnosis.faults import FAULTS, Fault, healthy
+from glassnet.diagnosis.rules import still_learning
+from glassnet.diagnosis.titles import TITLES
 from glassnet.errors import DataError
 
 NAMES = {
@@ -35,6 +39,7 @@ def mnist() -> Splits:
 
 def test_each_name_has_a_fault() -> None:
     assert {fault.name for fault in FAULTS} == NAMES  # difference-within-noise takes two trainings: it has tests of its own
+    assert TITLES.keys() == NAMES | {"difference-within-noise"}
 
 
 def is_told(finding: Finding) -> bool:
@@ -42,11 +47,32 @@ def is_told(finding: Finding) -> bool:
     return any(sign.isdigit() for sign in finding.evidence) and len(finding.cause) > 40 and all(finding.try_next)
 
 
+def figures(text: str) -> list[str]:
+    """The numbers of a text, in any order, as languages have words in different orders."""
+    return sorted(re.findall(r"\d+(?:[,.]\d+)*(?:e[+-]?\d+)?", text))
+
+
+def is_told_in_chinese(finding: Finding) -> bool:
+    """Whether everything is said in Chinese too, with the same figures and the same options to type."""
+    chinese = finding.chinese
+    assert chinese is not None
+    assert chinese.name == TITLES[finding.name]
+    assert len(finding.try_next) == len(chinese.try_next)
+    pairs = [(finding.evidence, chinese.evidence), (finding.cause, chinese.cause)]
+    for english, other in [*pairs, *zip(finding.try_next, chinese.try_next, strict=True)]:
+        assert re.search(r"[一-鿿]", other), other
+        assert figures(english) == figures(other), (english, other)
+        assert re.findall(r"--[\w-]+(?: [\w.]+=[\w.+-]+)?", english) == re.findall(r"--[\w-]+(?: [\w.]+=[\w.+-]+)?", other)
+        assert not re.search(r"[,.;:] |[a-z]{3,} [a-z]{3,} [a-z]{3,} [a-z]{3,}", other), other
+    return True
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.name}: {fault.how}")
 def test_fault_in_digits(fault: Fault, digits: Splits) -> None:
     found = diagnose(*fault.train(digits, 1))
     assert found.names[0] == fault.name, str(found)
     assert all(map(is_told, found)), str(found)
+    assert all(map(is_told_in_chinese, found)), str(found)
     assert "{" not in str(found)
 
 
@@ -73,6 +99,14 @@ def test_no_more_than_three_at_the_top(digits: Splits) -> None:
     assert all(f"{number}. {finding.name}" in text for number, finding in enumerate(found.top, 1))
     assert found.names[3] in text.split("consequence:")[1]
     assert text.count("  seen:") == 3
+
+
+def test_a_remark_is_told_in_both_languages(digits: Splits) -> None:
+    """Of a training that was too short, as a rule would tell if it did not do so itself."""
+    history, network, _ = next(fault for fault in FAULTS if fault.name == "too-few-steps").train(digits, 1)
+    (remark,) = still_learning(Facts(history, network, digits.train, digits.validation))
+    assert figures(remark.en) == figures(remark.zh)
+    assert remark.zh.startswith("准确率")
 
 
 def test_without_validation_and_without_statistics(digits: Splits) -> None:

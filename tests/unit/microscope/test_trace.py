@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import linecache
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,15 @@ def test_a_weight_of_every_array_of_every_network(name: str) -> None:
         first = backward[-1].numbers[0][0]
         assert not isinstance(first, str)
         assert first.value == trace.gradient
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_nothing_of_the_page_stays_english_in_chinese(name: str, english_left: Callable[[str], list[str]]) -> None:
+    network = made(name)
+    names = {"cat", "dog", "owl"}
+    for optimizer in (gn.SGD(0.1, momentum=0.5, clip_norm=1e-3), gn.AdamW()):
+        text = gn.trace(network, 1, data=DATA, optimizer=optimizer).html()
+        assert [left for left in english_left(text) if left not in names] == []
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))

@@ -73,11 +73,11 @@ class Fork(Lens):
             line.append(Number(f"{self.name}.{branch}.dx[{at(inside)}]", self.nest.share(branch, inside), "d"))
         symbols = [
             symbol("dx", "∂C/∂x", "dx", "found", "sum"),
-            symbol("d", "∂C/∂x of each branch", "found", meaning=Text("what each branch sends back", "各分支传回的导数")),
+            symbol("d", "∂C/∂xₖ", "found", meaning=Text("what branch k sends back", "第 k 个分支传回的导数")),
         ]
         title = Text("where the branches began, what they send back adds up", "各分支传回的导数在分叉处相加")
         sources = [line_of(layers.Nested._forward_branches, place=0)]
-        return [self.step("backward", title, "{dx} = Σ {d}", symbols, [line], sources, tag="BP2")]
+        return [self.step("backward", title, "{dx} = Σₖ {d}", symbols, [line], sources, tag="BP2")]
 
 
 class Join(Lens):

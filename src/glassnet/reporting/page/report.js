@@ -60,6 +60,7 @@
   function speak(language) {
     root.dataset.lang = language;
     root.lang = language === "zh" ? "zh-Hans" : "en";
+    document.title = data.titles[language === "zh" ? 1 : 0];
     showCell();
   }
   document.getElementById("language").addEventListener("click", () => {

@@ -1,0 +1,81 @@
+"""The shipped recipes that are meant to work, each in a short form that still works: fewer epochs, and fewer pictures.
+
+Schedules stretch over the epochs that are left, so they are scaled by themselves. What is cut is said here and nowhere else:
+layers, cost, optimizer and augmentation stay the recipe's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import glassnet as gn
+from glassnet.data import Dataset, Splits
+from glassnet.data_section import DataSection
+from glassnet.run import read_splits
+
+
+@dataclass(frozen=True)
+class Short:
+    """`epochs` of a recipe, other `settings`, and `pictures` of its training part (None: all) with a third as many others."""
+
+    epochs: int
+    pictures: int | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+PLAIN = {"training.plain_epochs": 1}  # the last epochs without augmentation are as small a share as in the whole recipe
+
+HEALTHY = {
+    "digits": Short(20),
+    "nielsen-30": Short(4),
+    "nielsen-100": Short(6),
+    "mnist-mlp": Short(2),
+    "mnist-mlp-augmented": Short(4, 12_000, PLAIN),
+    "mnist-99": Short(2),
+    "mnist-cnn": Short(3, 6_000, PLAIN),
+    "mnist-rnn": Short(5, 20_000, PLAIN),
+    "chinese-bp": Short(20),
+    "chinese-mlp": Short(12, 6_000, PLAIN),
+    "chinese-cnn": Short(6, 3_000, PLAIN),
+    "cats-cnn": Short(12, None, {**PLAIN, "data.size": 32}),
+    "cats-deep": Short(500, None, {"data.size": 64}),
+    "chain": Short(160),
+}
+
+
+def some_of(splits: Splits, pictures: int, others: int, seed: int = 0) -> Splits:
+    """So many pictures of the training part and of each other part that there is, drawn by `seed`."""
+    rng = np.random.default_rng(seed)
+
+    def draw(part: Dataset | None, count: int) -> Dataset | None:
+        return None if part is None else part[np.sort(rng.permutation(len(part))[:count])]
+
+    train = draw(splits.train, pictures)
+    assert train is not None
+    return Splits(train, draw(splits.validation, others), draw(splits.test, others))
+
+
+def train_short(name: str, seed: int, folder: Path) -> gn.Run:
+    """One healthy run, as a user would have it: through the recipe, into a run folder."""
+    short = HEALTHY[name]
+    recipe = gn.load_recipe(name).changed({"training.epochs": short.epochs, **short.settings})
+    if short.pictures is not None:
+        path = folder / f"{name}.npz"
+        if not path.exists():
+            save(some_of(read_splits(recipe), short.pictures, short.pictures // 3), path)
+        recipe = recipe.model_copy(update={"data": DataSection(path=str(path))})
+    return gn.train(recipe, seed=seed, out=folder / f"{name}-{seed}", progress=False)
+
+
+def save(splits: Splits, path: Path) -> None:
+    """The parts as the `.npz` that `load_dataset` reads."""
+    parts = {"train": splits.train, "val": splits.validation, "test": splits.test}
+    arrays: dict[str, Any] = {"classes": np.array(splits.classes)}
+    for name, part in parts.items():
+        if part is not None:
+            arrays |= {f"x_{name}": part.images, f"y_{name}": part.labels}
+    np.savez(path, **arrays)
