@@ -101,7 +101,38 @@ def _other_share(parts: dict[str, Dataset | None], name: str) -> Any:
 
 
 def unscaled_inputs(facts: Facts) -> Finding | None:
-    """Pictures that reach the first weights as large numbers, or as next to nothing."""
+    """Pictures that reach the first weights as large numbers, or as next to nothing, of which a network learns too little."""
+    found = _size_of_inputs(facts)
+    if found is None or not facts.falls_short:
+        return None
+    size, seen = found
+    large = size > LARGE
+    standardize = Text(
+        "or with Standardize, which takes mean and spread from the training pictures",
+        "或用 Standardize，它按训练图片的均值和标准差缩放",
+    )
+    return Finding.told(
+        "unscaled-inputs",
+        seen + FULL_STOP,
+        TOO_LARGE if large else TOO_SMALL,
+        (USE_PIXELS if large else ONCE_ONLY, standardize),
+    )
+
+
+def learns_unscaled(facts: Facts) -> tuple[Text, ...]:
+    """A remark about such pictures where the network learns them all the same: its start and its rate suit them."""
+    found = _size_of_inputs(facts)
+    if found is None or facts.falls_short:
+        return ()
+    more = Text(
+        ". The network learns all the same; with scaled pixels it would bear other starts and learning rates too.",
+        "。网络照样学会了；如果缩放像素，换别的初始权重和学习率也能训练。",
+    )
+    return (found[1] + more,)
+
+
+def _size_of_inputs(facts: Facts) -> tuple[float, Text] | None:
+    """The typical size of what reaches the first weights, and a clause on it; None where it is usual, or normalised."""
     network = facts.network
     first = first_changing(network)
     if not facts.weights or any(isinstance(layer, (BatchNorm, LayerNorm)) for layer in network.layers[first : first + 1]):
@@ -112,19 +143,12 @@ def unscaled_inputs(facts: Facts) -> Finding | None:
     size = float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
     if SMALL <= size <= LARGE or size == 0:
         return None
-    large = size > LARGE
     seen = Text(
         "the numbers that reach the first weights have a typical size of {size:.3g} (from {low:.3g} to {high:.3g}); 0 to 1 "
-        "is usual.",
-        "送到第一层权重的数一般大小为 {size:.3g}（从 {low:.3g} 到 {high:.3g}）；通常在 0 到 1 之间。",
-    ).format(size=size, low=float(x.min()), high=float(x.max()))
-    standardize = Text(
-        "or with Standardize, which takes mean and spread from the training pictures",
-        "或用 Standardize，它按训练图片的均值和标准差缩放",
+        "is usual",
+        "送到第一层权重的数一般大小为 {size:.3g}（从 {low:.3g} 到 {high:.3g}）；通常在 0 到 1 之间",
     )
-    return Finding.told(
-        "unscaled-inputs", seen, TOO_LARGE if large else TOO_SMALL, (USE_PIXELS if large else ONCE_ONLY, standardize)
-    )
+    return size, seen.format(size=size, low=float(x.min()), high=float(x.max()))
 
 
 def validation_mismatch(facts: Facts) -> Finding | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from glassnet.data import Dataset, Splits
+from glassnet.diagnosis.data_rules import learns_unscaled
 from glassnet.diagnosis.difference import diagnose_difference
 from glassnet.diagnosis.facts import Facts
 from glassnet.diagnosis.finding import Diagnosis
@@ -38,7 +39,7 @@ def diagnose(
         check_labels(network, splits.train, "diagnose(data)")
         facts = Facts(history, network, splits.train, splits.validation, splits.test, rate=learning_rate)
         found = apply_rules(facts)
-        return Diagnosis(found, () if found else still_learning(facts))
+        return Diagnosis(found, (*(() if found else still_learning(facts)), *learns_unscaled(facts)))
     if isinstance(history, History) or isinstance(network, Network) or len(history) != len(network):
         raise InputError(
             "Histories and networks do not belong together.",

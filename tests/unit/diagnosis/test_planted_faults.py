@@ -14,6 +14,9 @@ from glassnet.diagnosis.faults import FAULTS, Fault, healthy
 from glassnet.diagnosis.rules import still_learning
 from glassnet.diagnosis.titles import TITLES
 from glassnet.errors import DataError
+from glassnet.layers import Pixels
+from glassnet.losses import SoftmaxCrossEntropy
+from glassnet.network import Network
 
 NAMES = {
     "learning-rate-too-high", "learning-rate-too-low", "saturated-units", "dead-relus", "vanishing-gradients",
@@ -107,6 +110,23 @@ def test_a_remark_is_told_in_both_languages(digits: Splits) -> None:
     (remark,) = still_learning(Facts(history, network, digits.train, digits.validation))
     assert figures(remark.en) == figures(remark.zh)
     assert remark.zh.startswith("准确率")
+
+
+def test_unscaled_inputs_that_are_learnt_all_the_same_are_no_alarm(digits: Splits) -> None:
+    """A healthy network, and the same function of raw pixels: what was scaled by Pixels is scaled by the first weights."""
+    history, network, _ = healthy(digits, 0)
+    layers = [layer for layer in network.layers if not isinstance(layer, Pixels)]
+    raw = Network(layers, loss=SoftmaxCrossEntropy(), input_shape=digits.train.shape, seed=0)
+    raw.parameters = network.parameters
+    first = next(slot for slot in raw.slots if slot.key == "weight")
+    first.part(raw.flat)[...] /= 255
+    found = diagnose(history, raw, digits)
+    assert found.healthy
+    (remark,) = found.remarks
+    assert "typical size" in remark.en
+    assert figures(remark.en) == figures(remark.zh)
+    assert "note: the numbers that reach" in found.short()
+    assert diagnose(history, network, digits).remarks == ()
 
 
 def test_without_validation_and_without_statistics(digits: Splits) -> None:
