@@ -191,8 +191,8 @@ class ScaleLens(Pointwise):
 
     def more(self) -> list[Symbol]:
         return [
-            symbol("f", "factor", "factor", meaning=Text("the layer's factor", "该层的系数")),
-            symbol("o", "offset", "offset", meaning=Text("what is added", "加上的数")),
+            symbol("f", "a", "factor", meaning=Text("the layer's factor", "该层的系数")),
+            symbol("o", "c", "offset", meaning=Text("what is added", "加上的数")),
         ]
 
     def value(self, x: Number, index: Index) -> Parts:
@@ -209,8 +209,8 @@ class StandardizeLens(Pointwise):
 
     def more(self) -> list[Symbol]:
         return [
-            symbol("m", "mean", "mean", meaning=Text("the mean", "均值")),
-            symbol("s", "std", "std", meaning=Text("the standard deviation", "标准差")),
+            symbol("m", "μ", "mean", meaning=Text("the mean", "均值")),
+            symbol("s", "s", "std", meaning=Text("the standard deviation", "标准差")),
         ]
 
     def value(self, x: Number, index: Index) -> Parts:
