@@ -12,10 +12,12 @@ from glassnet.training.reasons import in_both
 from glassnet.wording import FULL_STOP, NOTHING, Text
 
 THROWN = 0.3  # of a weight matrix's length, changed in one step: useful steps change a hundredth or less, early ones a tenth
+LONG = 0.1  # of it, changed in one step: early steps of a good training may, but then the cost falls
 TINY = 1e-4  # of a weight matrix's length, changed in one step: ten thousand of them would be needed to replace it
 USEFUL = 3e-3  # what a step may well change
 FEW = 1000  # steps: networks of this kind take some thousands
 FALLING = 0.01  # of the cost, that the last epoch still gained
+PACE = 0.1  # or that it would have gained in `FEW` steps, as an epoch of a dozen steps gains little however well it goes
 
 
 def non_finite_cost(facts: Facts) -> Finding | None:
@@ -51,9 +53,10 @@ def non_finite_cost(facts: Facts) -> Finding | None:
 def learning_rate_too_high(facts: Facts) -> Finding | None:
     """Steps that change the weights by a good part of themselves, and a network that is the worse for it."""
     change = max([facts.first_change or 0.0, *facts.changes])
-    if not facts.falls_short or not (change > THROWN or not isfinite(change)):
-        return None
     epochs = facts.history.train_cost
+    did_harm = bool(facts.start_cost and epochs and epochs[-1] > facts.start_cost)  # all steps together
+    if not facts.falls_short or (isfinite(change) and not change > (LONG if did_harm else THROWN)):
+        return None
     course = NOTHING
     if facts.start_cost and epochs:
         course = Text(
@@ -135,7 +138,10 @@ def too_few_steps(facts: Facts) -> Finding | None:
     if not found or not facts.steps or facts.steps >= FEW or not facts.falls_short:
         return None
     before, after = (found[-2], found[-1]) if len(found) > 1 else (facts.start_cost, facts.end_cost)
-    if before is None or after > (1 - FALLING) * before:
+    if before is None or after >= before:
+        return None
+    gain = 1 - after / before
+    if gain < FALLING and gain * FEW / (facts.steps / len(found)) < PACE:
         return None
     if facts.is_classification and facts.train_accuracy > facts.within_reach:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glassnet.diagnosis.course_rules import FEW
 from glassnet.diagnosis.facts import Facts
 from glassnet.diagnosis.finding import Finding
 from glassnet.diagnosis.phrases import costs, percent, whole
@@ -125,6 +126,8 @@ def underfitting(facts: Facts) -> Finding | None:
     if not facts.is_classification or facts.not_finite or not facts.falls_short:
         return None
     found = facts.history.train_cost
+    if len(found) < 2 and facts.steps < FEW:  # nothing tells that it is at its end
+        return None
     if facts.train_accuracy > facts.within_reach - BEHIND or (len(found) > 1 and found[-1] < LEVEL * found[-2]):
         return None
     seen = Text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -127,6 +128,33 @@ def test_unscaled_inputs_that_are_learnt_all_the_same_are_no_alarm(digits: Split
     assert figures(remark.en) == figures(remark.zh)
     assert "note: the numbers that reach" in found.short()
     assert diagnose(history, network, digits).remarks == ()
+
+
+def test_a_dozen_steps_need_not_gain_much(digits: Splits) -> None:
+    """Half a hundredth of the cost in five steps is a good pace; a cost that stands still is none, but says nothing else."""
+    history, network, _ = next(fault for fault in FAULTS if fault.name == "too-few-steps").train(digits, 1)
+    (epoch,) = history.epochs
+    assert epoch.steps == 5
+    end = Facts(history, network, digits.train).end_cost
+    epoch.first_step["cost"] = end / 0.995
+    assert diagnose(history, network, digits).names == ("too-few-steps",)
+    epoch.first_step["cost"] = end / 0.9999
+    assert diagnose(history, network, digits).healthy
+
+
+def test_steps_that_do_harm_need_not_be_huge(digits: Splits) -> None:
+    """Sparse pictures give small gradients: a fifth of the weights changed in a step, and a cost above that of the start."""
+    history, network, _ = next(fault for fault in FAULTS if fault.how == "ReLUs at rate 5").train(digits, 1)
+    for epoch in history.epochs:
+        epoch.first_step.pop("update_norms", None)
+        for name in epoch.update_norms:
+            epoch.update_norms[name] = 0.2
+    start = history.epochs[0].first_step["cost"]
+    *others, last = history.epochs
+    history.epochs = [*others, replace(last, train_cost=1.01 * start)]
+    assert diagnose(history, network, digits).names[0] == "learning-rate-too-high"
+    history.epochs = [*others, replace(last, train_cost=0.9 * start)]
+    assert diagnose(history, network, digits).names[0] == "dead-relus"
 
 
 def test_without_validation_and_without_statistics(digits: Splits) -> None:
