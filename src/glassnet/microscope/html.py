@@ -38,8 +38,6 @@ WORDS = {
     "only this weight": Text("only this weight", "仅此权重"),
     "every weight": Text("every weight", "全部权重"),
 }
-
-
 PLACES = {  # of steps that belong to no layer
     "cost": Text("cost", "代价"),
     "definition": Text("definition", "定义"),
@@ -48,7 +46,6 @@ PLACES = {  # of steps that belong to no layer
     "optimizer": Text("optimizer", "优化器"),
     "after": Text("after", "更新后"),
 }
-
 
 
 @lru_cache(maxsize=1)
