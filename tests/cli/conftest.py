@@ -128,7 +128,7 @@ def plain_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty training.png and report.html, for tests of other things: drawing takes longer than training."""
     from matplotlib.figure import Figure
 
-    def report(done: run.Run) -> Path:
+    def report(done: run.Run, **options: Any) -> Path:
         path = done.folder / "report.html"
         path.touch()
         return path

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet.diagnosis import judgement, rules
-
 pytestmark = pytest.mark.usefixtures("plain_figure")
 
 
@@ -32,24 +30,6 @@ def test_train_says_why_it_failed(cli: Any) -> None:
     assert told[0]["name"] == "learning-rate-too-high"
     assert set(told[0]) == {"name", "evidence", "cause", "try_next"}
     assert cli("diagnose", "bad", "--strict").code == 1
-
-
-def test_a_training_is_diagnosed_once(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def counted(facts: Any) -> Any:
-        asked.append(facts)
-        return rules.apply_rules(facts)
-
-    monkeypatch.setattr(judgement, "apply_rules", counted)
-    said = cli.good("train", "digits", "--epochs", 2, "--out", "one").out
-    assert len(asked) == 1
-    assert "Diagnosis: nothing wrong found." in said
-    assert "Nothing was found that needs a cure." in Path("one/report.html").read_text(encoding="utf-8")
-    cli.good("train", "digits", "--epochs", 1, "--seeds", 2, "--out", "two")
-    assert len(asked) == 3
-    cli.good("report", "one")
-    assert len(asked) == 4
 
 
 def test_a_run_that_was_given_up(cli: Any) -> None:

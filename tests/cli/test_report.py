@@ -19,7 +19,7 @@ import pytest
 
 import glassnet as gn
 from glassnet import run as runs
-from glassnet.diagnosis import Diagnosis
+from glassnet.diagnosis import Diagnosis, judgement, rules
 from glassnet.figures.base import percent
 from glassnet.reporting import figure_texts, texts
 from glassnet.reporting.cells import EACH, choose
@@ -249,6 +249,24 @@ def test_the_diagnosis_is_told_in_both_languages(here: Path) -> None:
         for told in (finding, finding.chinese):
             for said in (told.name, told.evidence, told.cause, *told.try_next):
                 assert said in unescape(text)
+
+
+def test_a_training_is_diagnosed_once(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def counted(facts: Any) -> Any:
+        asked.append(facts)
+        return rules.apply_rules(facts)
+
+    monkeypatch.setattr(judgement, "apply_rules", counted)
+    said = cli.good("train", "digits", "--epochs", 2, "--out", "one").out
+    assert len(asked) == 1
+    assert "Diagnosis: nothing wrong found." in said
+    assert "Nothing was found that needs a cure." in Path("one/report.html").read_text(encoding="utf-8")
+    cli.good("train", "digits", "--epochs", 1, "--seeds", 2, "--out", "two")
+    assert len(asked) == 3
+    cli.good("report", "one")
+    assert len(asked) == 4
 
 
 def test_remarks_are_told_in_both_languages(digits_run: Path) -> None:
