@@ -328,6 +328,18 @@ def test_predict_asks_the_network_once(
     assert asked == [10]
 
 
+def test_predict_inverted(cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+    from PIL import Image, ImageOps
+
+    light, _ = digit_pictures[3]
+    ImageOps.invert(Image.open(light)).save("dark.png")
+    expected = json.loads(cli.good("predict", digits_run, light, "--json").out)[0]
+    found = json.loads(cli.good("predict", digits_run, "dark.png", "--json", "--invert").out)[0]
+    assert found["probabilities"] == expected["probabilities"]
+    np.save("floats.npy", np.zeros((8, 8, 1), np.float32))
+    assert cli.wrong("predict", digits_run, "floats.npy", "--invert")["received"] == "an array of float32"
+
+
 def test_predict_takes_npy_arrays(cli: CommandLine, digits_run: Path) -> None:
     test = read_digits().test
     assert test is not None

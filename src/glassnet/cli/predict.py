@@ -12,6 +12,8 @@ from glassnet.cli.console import say
 from glassnet.cli.settings import Views
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from glassnet.run import Run
 
 NAME = "predict"
@@ -25,6 +27,9 @@ def command(
         typer.Option("--with", metavar="RUN", help="Ask this one too, and tell the mean; as often as you like."),
     ] = None,
     views: Views = None,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Dark ink on light ground: turn black and white around first.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
 ) -> None:
     """Say what pictures show. They are brought to the size and colour of the pictures that the network was trained on."""
@@ -50,6 +55,8 @@ def command(
         )
     options = [_views_of(path, done, views) for path, done in zip(paths, runs, strict=True)]
     pictures = np.stack([read_picture(path, network.input_shape, fits[0]) for path in images])
+    if invert:
+        pictures = _inverted(pictures)
     answers = []
     shares_of = zip(network.networks, options, strict=True)
     probabilities = np.mean([member.predict_proba(pictures, **each) for member, each in shares_of], axis=0)
@@ -70,6 +77,20 @@ def command(
         order = np.argsort(-shares)[:3]
         others = ", ".join(f"{network.classes[i]} {100 * shares[i]:.1f} %" for i in order[1:])
         say(f"{answer['file']}: {answer['class']}  {100 * shares[order[0]]:.1f} %   ({others})")
+
+
+def _inverted(pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    from glassnet.errors import InputError
+
+    if pictures.dtype != "uint8":
+        raise InputError(
+            "Only pictures of bytes can be inverted: other numbers have no black and white.",
+            where="glassnet predict --invert",
+            expected="picture files, or .npy arrays of uint8",
+            received=f"an array of {pictures.dtype}",
+            hint="invert the array before it is saved",
+        )
+    return 255 - pictures
 
 
 def _views_of(path: Path, run: Run | None, wanted: int | None) -> dict[str, Any]:
