@@ -24,7 +24,7 @@ def test_train_says_why_it_failed(cli: Any) -> None:
     outcome = cli.good(*arguments, "--out", "bad")
     assert "Diagnosis: learning-rate-too-high" in outcome.lines
     assert any(line.startswith("  why:") for line in outcome.lines)
-    assert any("--set optimizer.learning_rate=" in line for line in outcome.lines)
+    assert any("--set learning_rate=" in line for line in outcome.lines)
     assert "  more:  glassnet diagnose bad" in outcome.lines
     told = json.loads(cli.good("diagnose", "bad", "--json").out)["bad"]
     assert told[0]["name"] == "learning-rate-too-high"
@@ -41,7 +41,7 @@ def test_a_run_that_was_given_up(cli: Any) -> None:
     found = cli.good("diagnose", "lost")
     assert "1. non-finite-cost" in found.lines
     assert "no longer finite in epoch 1" in found.out
-    assert "--set optimizer.learning_rate=1e+29" in found.out
+    assert "--set learning_rate=1e+29" in found.out
 
 
 def test_two_runs(cli: Any, digits_run: Path) -> None:

@@ -45,7 +45,7 @@ def set_rate(facts: Facts, factor: float) -> Text:
     """How to ask for so many times the learning rate, where it is known."""
     if facts.rate is None:
         return NOTHING
-    return Text(": {option}", "：{option}").format(option=f"--set optimizer.learning_rate={facts.rate * factor:.2g}")
+    return Text(": {option}", "：{option}").format(option=f"--set learning_rate={facts.rate * factor:.2g}")
 
 
 def percent(share: float) -> str:
