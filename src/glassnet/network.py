@@ -100,7 +100,7 @@ class Network(Stack):
                 where="Network(classes)",
                 expected=f"{wanted} names" + (", as a single output tells two classes apart" if self.outputs == 1 else ""),
                 received=f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}",
-                hint=f"give the last Dense layer {len(names)} units, or take an architecture, which fits itself to the classes"
+                hint=f"give the last Dense layer {len(names)} units, or take an architecture: it fits itself to the classes"
                 if len(names) > 1
                 else None,
             )

@@ -367,7 +367,7 @@ def test_data_that_does_not_fit_the_network(cli: CommandLine, idx: Callable[...,
     parts = cli.wrong("train", "digits", "--set", "layers=[64,30,5]", "--set", "loss=Quadratic", "--out", "a")
     assert parts["what"] == "There are not as many class names as outputs."
     assert (parts["expected"], parts["received"]) == ("5 names", "10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
-    assert parts["try"] == "give the last Dense layer 10 units, or take an architecture, which fits itself to the classes"
+    assert parts["try"] == "give the last Dense layer 10 units, or take an architecture: it fits itself to the classes"
     parts = cli.wrong("train", "digits", "--set", "layers=[63,30,10]", "--set", "loss=Quadratic", "--out", "a")
     assert parts["what"] == "The pictures do not fit the network."
     parts = cli.wrong("train", recipe(GOOD), "--data", idx(), "--out", "a")
