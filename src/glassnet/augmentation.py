@@ -182,7 +182,8 @@ def picture_shape(shapes: list[tuple[int, ...]], where: str) -> tuple[int, int, 
     """(H, W, C) of the pictures: the first of the shapes that is one."""
     for shape in shapes:
         if len(shape) in (2, 3):
-            return (*shape, 1)[:3]  # type: ignore[return-value]
+            height, width, channels = (*shape, 1)[:3]
+            return height, width, channels
     raise ShapeError(
         "Augmentation needs to know how the pixels lie.",
         where=where,

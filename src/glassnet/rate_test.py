@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.execution import make_trainer
-from glassnet.network import Network, as_dataset, check_seed
+from glassnet.network import Network
 from glassnet.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.reference import Array
+from glassnet.training.arguments import as_dataset, check_seed, check_whole
 from glassnet.training.plan import CHANCE, ORDER, check_labels, epoch_generator
 
 EXPLODED = 4.0  # times the lowest cost so far: where the test ends
@@ -137,13 +138,7 @@ def _check(optimizer: object, batch_size: int, low: float, high: float, steps: i
             received=repr(optimizer),
         )
     for name, value, least in (("batch_size", batch_size, 1), ("steps", steps, LEAST)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise InputError(
-                f"{name} must be a whole number of at least {least}.",
-                where=f"find_learning_rate({name})",
-                expected=f"{least} or more",
-                received=value,
-            )
+        check_whole(value, name, least, "find_learning_rate")
     if not (isfinite(low) and isfinite(high) and 0 < low < high):
         raise InputError(
             "The rates must rise.",

@@ -103,7 +103,7 @@ def test_a_range_longer_than_an_epoch_and_a_batch_larger_than_the_data(blobs: Da
         ({"low": float("nan")}, "The rates must rise."),
         ({"steps": 9}, "steps must be a whole number of at least 10."),
         ({"steps": 50.0}, "steps must be a whole number of at least 10."),
-        ({"batch_size": 0}, "batch_size must be a whole number of at least 1."),
+        ({"batch_size": 0}, "batch_size must be a whole number above 0."),
         ({"seed": -1}, "A seed is a whole number of at least 0."),
         ({"optimizer": ScipyMinimize()}, "This optimizer has no learning rate."),
     ],

@@ -34,7 +34,7 @@ class Worker:
     """A child process on `threads` processors."""
 
     def __init__(self, threads: int, scratch: Path) -> None:
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  close() ends it
         flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
         environment = child_environment(
             JAX_PLATFORMS="cpu",

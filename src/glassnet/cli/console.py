@@ -41,7 +41,7 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
     except Exception as error:
         if not isinstance(error, usage):
             raise
-        error.show()  # type: ignore[attr-defined]
+        error.show()  # type: ignore[attr-defined]  # those of `usage` have it
         return 2
 
 

@@ -9,7 +9,7 @@ import os
 import unicodedata
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -48,13 +48,13 @@ def new_figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: str = "y") -> None:
+def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: Literal["x", "y", "both"] = "y") -> None:
     """Axes with two spines, a pale grid, and their title at the left."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)
     axes.tick_params(which="both", colors=GREY, labelsize=9)
     axes.set_axisbelow(True)
-    axes.grid(axis=grid, color=LINE, linewidth=0.6)  # type: ignore[arg-type]
+    axes.grid(axis=grid, color=LINE, linewidth=0.6)
     axes.set_title(title, fontsize=10, loc="left", color=INK)
     axes.set_xlabel(x, fontsize=9, color=GREY)
     axes.set_ylabel(y, fontsize=9, color=GREY)

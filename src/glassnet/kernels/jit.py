@@ -46,7 +46,7 @@ def called_at(signature: Any) -> Any:
 
         return types.void(types.int64, *signature.args), codegen
 
-    call.__signature__ = named_parameters(len(signature.args) + 2)  # type: ignore[attr-defined]
+    call.__signature__ = named_parameters(len(signature.args) + 2)  # type: ignore[attr-defined]  # mypy knows none of functions
     return intrinsic(call)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class Nested(Layer):
         def backward(dys: Sequence[Array]) -> tuple[Array, Gradients]:
             found = [back(dy) for dy, (_, back) in zip(dys, passes, strict=True)]
             by_layer = [gradients for _, of_branch in found for gradients in of_branch]
-            return sum(dx for dx, _ in found), {  # type: ignore[return-value]
+            return reduce(np.add, (dx for dx, _ in found)), {
                 prefix + key: gradient
                 for (prefix, _), gradients in zip(self._inside(), by_layer, strict=True)
                 for key, gradient in gradients.items()

@@ -29,6 +29,17 @@ def check_seed(seed: int) -> int:
     return int(seed)
 
 
+def check_whole(value: object, name: str, least: int, where: str) -> None:
+    """Refuse what is no whole number of at least `least`; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InputError(
+            f"{name} must be a whole number {'above 0' if least == 1 else f'of at least {least}'}.",
+            where=f"{where}({name})",
+            expected=f"{least} or more",
+            received=value,
+        )
+
+
 def check_fit(
     epochs: int,
     batch_size: int,
@@ -40,13 +51,7 @@ def check_fit(
 ) -> None:
     """Refuse what `Network.fit` can't do with these arguments of it."""
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("plain_epochs", plain_epochs, 0)):
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-            raise InputError(
-                f"{name} must be a whole number{' above 0' if least else ''}.",
-                where=f"fit({name})",
-                expected=f"{least} or more",
-                received=value,
-            )
+        check_whole(value, name, least, "fit")
     if keep not in ("last", "best"):
         raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
     if average is not None and not (isinstance(average, float) and 0 < average < 1):
