@@ -51,7 +51,7 @@ def _activate_in_place(kind, a, slope):
 
 
 @compiled
-def _times_slope(kind, dout, out, g, slope):
+def times_slope(kind, dout, out, g, slope):
     """g = dout · σ′, from σ's output."""
     if kind == RELU:
         for i in range(g.size):
@@ -89,7 +89,7 @@ def _window_columns(stage, px):
 @compiled
 def _pool_row(stage, py, y_at, out_at, chosen_at, gain_at, shift_at):
     """The largest of each window in row `py` of the pooled picture, before σ, and which place it has in its window."""
-    filters, width, across = stage.filters, stage.out_width, stage.pool_width
+    filters, width, across = stage.filters, stage.out_width, stage.chosen_line
     y0, y1, above = _window_rows(stage, py)
     for px in range(stage.pooled_width):
         x0, x1, beside = _window_columns(stage, px)
@@ -128,7 +128,7 @@ def finish(stage_at, y_at, out_at, chosen_at, gain_at, shift_at):
 @compiled
 def _unpool_row(stage, py, g_at, chosen_at, dy_at, dy_line, dy_row, fresh, a_at):
     """dy ⊕ a·g at the chosen place of each window in row `py` of the pooled picture; a_at 0: a = 1."""
-    filters, across = stage.filters, stage.pool_width
+    filters, across = stage.filters, stage.chosen_line
     y0, y1, above = _window_rows(stage, py)
     for px in range(stage.pooled_width):
         x0, x1, beside = _window_columns(stage, px)
@@ -177,7 +177,7 @@ def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_a
         g = floats_at(g_at, line)
         for py in range(stage.pooled_height):
             at = 4 * py * line
-            _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
+            times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
             _unpool_row(stage, py, g_at, chosen_at + at, dy_at, step, dy_row, fresh, a)
         return
     line = width * filters
@@ -186,9 +186,9 @@ def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_a
         at, dy = 4 * i * line, dy_at + 4 * i * step
         if not coefficients_at and dy_row == filters:
             here = floats_at(dy, line)
-            _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), here, slope)
+            times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), here, slope)
             continue
-        _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
+        times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
         if coefficients_at:
             blend(width, filters, y_at + at, b, c, dy, dy_row, g_at, a)
             continue
@@ -214,7 +214,7 @@ def gradient_sums(stage_at, dout_at, out_at, chosen_at, y_at, mean_at, inverse_a
     g = floats_at(g_at, line)
     for i in range(height_out):
         at = 4 * i * line
-        _times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
+        times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
         channel_sum(width_out, filters, filters, g_at, g_at, g_at, plain_at)
         if not pooled:
             products_about(width, filters, filters, y_at + at, mean_at, g_at, along_at)
@@ -222,9 +222,9 @@ def gradient_sums(stage_at, dout_at, out_at, chosen_at, y_at, mean_at, inverse_a
         y0, y1, above = _window_rows(stage, i)
         for j in range(width_out):
             x0, x1, beside = _window_columns(stage, j)
-            y, place, here = y_at + 4 * (y0 * width + x0) * filters, above * stage.pool_width + beside, 4 * j * filters
+            y, place, here = y_at + 4 * (y0 * width + x0) * filters, above * stage.chosen_line + beside, 4 * j * filters
             picked_product(
-                g_at + here, chosen_at + at + here, y, width * filters, y1 - y0, x1 - x0, stage.pool_width, place, filters,
+                g_at + here, chosen_at + at + here, y, width * filters, y1 - y0, x1 - x0, stage.chosen_line, place, filters,
                 mean_at, along_at,
             )  # fmt: skip
     for f in range(filters):

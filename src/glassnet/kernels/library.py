@@ -50,7 +50,10 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "convolution": (
         ("glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_back", "glassnet_average_pool"),
-        ("glassnet_finish", "glassnet_undo", "glassnet_gradient_sums", "glassnet_stages"),
+        (
+            "glassnet_finish", "glassnet_undo", "glassnet_gradient_sums", "glassnet_add_listed", "glassnet_picked_back",
+            "glassnet_stages",
+        ),
     ),
     "recurrence": (("glassnet_sequences",),),
     "augmentation": (("glassnet_augment",),),

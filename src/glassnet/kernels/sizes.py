@@ -40,6 +40,7 @@ NARROW_BYTES = NARROW_X_AT + 4 * COLUMNS * NARROW_DEPTH * NARROW_GROUPS + 64
 SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, NARROW_BYTES)
 
 GIVEN = 32768  # floats of what some rows of dy give to the taps of a convolution, made before they are added (convolution.py)
+LISTED = 8192  # entries of a list of the pixels that pooling chose (picked.py)
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
 WARP_LANES = 16  # columns of a picture that augmentation takes together

@@ -19,8 +19,10 @@ SIZES = (
     "activation",  # −1: none
     "pool_height", "pool_width", "pool_stride_y", "pool_stride_x", "pool_top", "pool_left",  # pool_height 0: no pooling
     "pooled_height", "pooled_width",
+    "chosen_line",  # chosen counts the pixels of a window from its first, rows so far apart
     "back_top", "back_left", "back_height", "back_width",  # of dy, with zeros around and between its pixels
     "scatters",  # 1: dx by scattering dy · Wᵀ (dy as it is); 0: by convolving dy, in a frame of zeros, with W turned about
+    "list_rows",  # of windows whose chosen pixels are listed together, to find dW and dx from the lists; 0: not from lists
     "parts",  # into which the pictures are dealt for the sums of the gradients of the weights
 )  # fmt: skip
 PLACES = (
@@ -31,7 +33,7 @@ PLACES = (
     "dout", "dx", "sums", "coefficients",  # of each picture: Σg, Σg·ŷ; dy = a·g + b·y + c
     "transposed", "partial",  # W turned about, or Wᵀ; gradients of the weights, then of the biases, of each part
 )  # fmt: skip
-ROOMS = ("row_room", "y_room", "x_room", "dy_room", "taps_room")  # bytes from the start of a thread's scratch
+ROOMS = ("row_room", "y_room", "x_room", "dy_room", "taps_room", "list_room")  # bytes from the start of a thread's scratch
 NUMBERS = ("slope", "momentum", "epsilon", "scale")
 
 STAGE = np.dtype([(name, np.int64) for name in SIZES + PLACES + ROOMS] + [(name, np.float64) for name in NUMBERS], align=True)

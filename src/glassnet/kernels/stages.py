@@ -29,6 +29,7 @@ from glassnet.kernels.operations import (
     STAGE_TURN,
     STAGE_WEIGHTS,
 )
+from glassnet.kernels.picked import picked_back
 from glassnet.kernels.pointwise import average_pool
 from glassnet.kernels.sizes import COLUMNS
 from glassnet.kernels.stage_at import stage_at_address
@@ -155,7 +156,7 @@ def _back(job, stage_at, first, m):
             _clear(framed, stage.padded_height * padded)
         if stage.scatters:
             _clear(job.scratch + stage.taps_room, size_w // filters + COLUMNS)
-        if stage.dx >= 0 and not stage.scatters:
+        if stage.dx >= 0 and not stage.scatters and not stage.list_rows:
             dy_line = stage.back_width * filters
             inside = dy_room + 4 * (stage.back_top * dy_line + stage.back_left * filters)
             row, line = filters * stage.stride_x, dy_line * stage.stride_y
@@ -163,9 +164,17 @@ def _back(job, stage_at, first, m):
     for part in range(stage.parts * job.thread // job.threads, stage.parts * (job.thread + 1) // job.threads):
         partial = job.workspace + 4 * (stage.partial + part * (size_w + filters))
         low, high = m * part // stage.parts, m * (part + 1) // stage.parts
-        if low == high and convolves:
+        if stage.list_rows or (low == high and convolves):
             _clear(partial, size_w + filters)
         for picture in range(low, high):
+            if stage.list_rows:
+                picked_back(
+                    stage_at, _at(job, stage.dout, size_out, picture), _at(job, stage.out, size_out, picture),
+                    _at(job, stage.chosen, size_out, picture), _framed(job, stage, first, picture, framed),
+                    _at(job, stage.transposed, 0, 0), _at(job, stage.dx, size_x, picture),
+                    dy_room, partial, job.scratch + stage.list_room,
+                )  # fmt: skip
+                continue
             dy = inside if convolves else _at(job, stage.dx, size_x, picture)
             undo(
                 stage_at, _at(job, stage.dout, size_out, picture), _at(job, stage.out, size_out, picture),
@@ -214,6 +223,29 @@ def _join_parts(job, stage, rate, fused):
             target[i] = target[i] - rate * total[i] if fused else total[i]
 
 
+@compiled
+def _join_listed(job, stage, rate, fused):
+    """The same of sums that lie channel by channel: this thread's share of the channels."""
+    taps, filters = stage.kernel_height * stage.kernel_width * stage.channels, stage.filters
+    into, size = job.parameters if fused else job.gradient, (taps + 1) * filters
+    f0, f1 = filters * job.thread // job.threads, filters * (job.thread + 1) // job.threads
+    for block in range(2):
+        first, rows, place = (0, taps, stage.weight) if block == 0 else (taps * filters, 1, stage.bias)
+        if place < 0:
+            continue
+        at, count = first + f0 * rows, (f1 - f0) * rows
+        total = floats_at(job.workspace + 4 * (stage.partial + at), count)
+        for part in range(1, stage.parts):
+            more = floats_at(job.workspace + 4 * (stage.partial + part * size + at), count)
+            for i in range(count):
+                total[i] += more[i]
+        target = floats_at(into + 4 * place, rows * filters)
+        for row in range(rows):
+            for f in range(f1 - f0):
+                i, value = row * filters + f0 + f, total[f * rows + row]
+                target[i] = target[i] - rate * value if fused else value
+
+
 @outlined(void(*[int64] * 6, float32))
 def stages(job_at, operation, stage_at, first, m, fused, rate):
     """This thread's share of an instruction about a stage."""
@@ -242,6 +274,8 @@ def stages(job_at, operation, stage_at, first, m, fused, rate):
         )  # fmt: skip
     elif operation == STAGE_BACK:
         _back(job, stage_at, first, m)
+    elif operation == STAGE_WEIGHTS and stage.list_rows:
+        _join_listed(job, stage, rate, fused)
     elif operation == STAGE_WEIGHTS:
         _join_parts(job, stage, rate, fused)
     elif operation in (STAGE_AVERAGE, STAGE_AVERAGE_BACK):

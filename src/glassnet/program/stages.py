@@ -11,8 +11,8 @@ from typing import Any
 
 from glassnet.kernels import operations as op
 from glassnet.kernels.host import UNIT
-from glassnet.kernels.sizes import COLUMNS, GIVEN
-from glassnet.kernels.stage import STAGE
+from glassnet.kernels.sizes import COLUMNS, GIVEN, LISTED
+from glassnet.kernels.stage import ROOMS, STAGE
 from glassnet.layers import BatchNorm, Conv2D, GlobalMaxPool2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
 from glassnet.layers.base import Shape
 from glassnet.program.assembler import Assembler, Back, Places, Value
@@ -110,6 +110,9 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
         fields["scatters"] = int(scatters(conv, x.shape, shape[:2]))
     size, filters = prod(shape), shape[2]
     fields |= {"out_height": shape[0], "out_width": shape[1], "filters": filters, **_pooling(pool, shape)}
+    fields |= {"chosen_line": fields.get("pool_width", 0), "list_rows": 0}
+    if conv is not None and norm is None and pool is not None and conv.strides == (1, 1) and lists(fields):
+        fields |= {"chosen_line": fields["padded_width"], "list_rows": list_rows(fields), "scatters": 0}
     pooled = (fields["pooled_height"], fields["pooled_width"], filters)
     if isinstance(pool, GlobalMaxPool2D):
         y = Value(0, (filters,))
@@ -149,7 +152,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
             record["parts"], record["partial"] = parts, out.room(parts * (weights + filters))
             if wanted:  # before the weights change
                 record["transposed"] = turned = out.room(weights)
-                if record["scatters"]:
+                if record["scatters"] or record["list_rows"]:
                     out.emit(
                         op.DENSE_TRANSPOSE, 0, turned, weights // filters, filters, a=fields["weight"], b=weights // filters
                     )
@@ -184,6 +187,16 @@ def scatters(conv: Conv2D, shape: Shape, places: Shape) -> bool:
     return 1.1 * prod(places) * conv.filters * -(-taps * shape[2] // lanes) < convolved
 
 
+def lists(fields: dict[str, Any]) -> bool:
+    """Whether lists of the pixels that pooling chose are less work than products of all pixels: a third of them or fewer."""
+    return bool(3 * fields["pooled_height"] * fields["pooled_width"] <= fields["out_height"] * fields["out_width"])
+
+
+def list_rows(fields: dict[str, Any]) -> int:
+    """Rows of windows that are listed together: so many that the lists stay in the cache."""
+    return max(1, min(fields["pooled_height"], LISTED // (fields["pooled_width"] * fields["filters"])))
+
+
 def _look_back(record: Any, conv: Conv2D) -> None:
     """dy's frame: so many zeros around it that the turned kernel meets every pixel of x."""
     height, width = conv.kernel_size
@@ -202,6 +215,12 @@ def _give_rooms(record: Any, convolves: bool, out: Assembler) -> None:
     given = taps + COLUMNS + max(GIVEN, int(stage["out_width"]) * taps) if stage["scatters"] else 0
     framed = stage["padded_height"] * stage["padded_width"] * stage["channels"] if convolves else 0
     back = stage["back_height"] * stage["back_width"] * stage["filters"] if stage["back_height"] > 0 else size
-    rooms = out.scratch_rooms(int(line), int(size), int(framed), int(back), given)
-    for name, room in zip(("row_room", "y_room", "x_room", "dy_room", "taps_room"), rooms, strict=True):
+    listed = 0
+    if stage["list_rows"] > 0:
+        rows = min(stage["out_height"], (stage["list_rows"] - 1) * stage["pool_stride_y"] + stage["pool_height"])
+        entries = stage["list_rows"] * stage["pooled_width"] * stage["filters"]
+        listed = int(5 * entries + stage["filters"] + 1 + rows * stage["chosen_line"] + 2)
+        back = framed
+    rooms = out.scratch_rooms(int(line), int(size), int(framed), int(back), given, listed)
+    for name, room in zip(ROOMS, rooms, strict=True):
         record[name] = room

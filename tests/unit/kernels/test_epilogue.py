@@ -59,6 +59,7 @@ class Epilogue:
         fields |= {"dx": -1, "scatters": 0}
         if layer is not None:
             (fields["pool_height"], fields["pool_width"]), places = layer.window, layer.places(self.shape)
+            fields["chosen_line"] = fields["pool_width"]
             fields["pool_stride_y"], fields["pool_stride_x"] = layer.strides
             fields["pool_top"], _, fields["pool_left"], _ = layer.margins(self.shape)
             fields["pooled_height"], fields["pooled_width"] = places
