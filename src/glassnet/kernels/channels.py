@@ -61,14 +61,28 @@ def _window(
     place: ir.Value,
     body: Callable[[ir.Value, ir.Value], None],
 ) -> None:
-    """Emit `body(address, place as a register of integers)` for each pixel of a window; distances in floats."""
-    with cgutils.for_range(builder, rows, intp=I64) as row:
-        first = builder.add(at, builder.mul(row.index, builder.mul(line, I64(4))))
-        number = builder.add(place, builder.mul(row.index, width))
-        with cgutils.for_range(builder, columns, intp=I64) as column:
-            address = builder.add(first, builder.mul(column.index, builder.mul(pixel, I64(4))))
-            here = builder.trunc(builder.add(number, column.index), I32)
-            body(address, Emitter(builder).splat(here))
+    """Emit `body(address, place as a register of integers)` for each pixel of a window; distances in floats.
+
+    Windows of 2 × 2 pixels, of which most networks are made, have no loops.
+    """
+
+    def one(row: ir.Value, column: ir.Value) -> None:
+        address = builder.add(at, builder.mul(I64(4), builder.add(builder.mul(row, line), builder.mul(column, pixel))))
+        here = builder.add(place, builder.add(builder.mul(row, width), column))
+        body(address, Emitter(builder).splat(builder.trunc(here, I32)))
+
+    is_square = builder.and_(*(builder.icmp_signed("==", size, I64(2)) for size in (rows, columns)))
+    with builder.if_else(is_square) as (square, other):
+        with square:
+            for row in range(2):
+                for column in range(2):
+                    one(I64(row), I64(column))
+        with (
+            other,
+            cgutils.for_range(builder, rows, intp=I64) as row,
+            cgutils.for_range(builder, columns, intp=I64) as column,
+        ):
+            one(row.index, column.index)
 
 
 def _make_largest(normalised: bool) -> Any:

@@ -51,7 +51,11 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     "convolution": (
         ("glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_back", "glassnet_average_pool"),
         (
-            "glassnet_finish", "glassnet_undo", "glassnet_gradient_sums", "glassnet_add_listed", "glassnet_picked_back",
+            "glassnet_finish",
+            "glassnet_undo",
+            "glassnet_gradient_sums",
+            "glassnet_add_listed",
+            "glassnet_picked_back",
             "glassnet_stages",
         ),
     ),

@@ -59,7 +59,6 @@ def _listed_tile(
     rows: Any,
     width: Any,
     lists: Any,
-    apart: Any,
     begins: Any,
     places: Any,
     factors: Any,
@@ -74,7 +73,7 @@ def _listed_tile(
     """Addresses and lengths as integers, distances in floats; see `add_listed`."""
 
     def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        rows, width, lists, apart, begins, places, factors, step, a, a_line, columns, c, c_step, c_line = args
+        rows, width, lists, begins, places, factors, step, a, a_line, columns, c, c_step, c_line = args
         end = builder.append_basic_block("listed.end")
         switch = builder.switch(builder.add(builder.mul(rows, I64(WIDEST + 1)), width), end)
         for high, wide in ((r, v) for v in range(1, WIDEST + 1) for r in range(1, max(1, CHAINS // v) + 1)):
@@ -83,7 +82,7 @@ def _listed_tile(
             builder.position_at_end(block)
             emit = Emitter(builder, SHORT)
             with cgutils.for_range(builder, lists, intp=I64) as loop:
-                here = builder.add(begins, builder.mul(builder.mul(loop.index, apart), I64(4)))
+                here = builder.add(begins, builder.mul(loop.index, I64(4)))
                 first, last = (
                     builder.sext(builder.load(emit.pointer(builder.add(here, I64(offset)), I32)), I64) for offset in (0, 4)
                 )
@@ -94,12 +93,12 @@ def _listed_tile(
         builder.position_at_end(end)
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 14), codegen
+    return types.void(*[types.int64] * 13), codegen
 
 
-@outlined(void(*[int64] * 13))
-def add_listed(lists, apart, begins, places, factors, step, a, a_line, rows, columns, c, c_step, c_line):
-    """The sum above. List l: the entries from begins[l·apart] to begins[l·apart + 1] of `places` and `factors`.
+@outlined(void(*[int64] * 12))
+def add_listed(lists, begins, places, factors, step, a, a_line, rows, columns, c, c_step, c_line):
+    """The sum above. List l: the entries from begins[l] to begins[l + 1] of `places` and `factors`.
 
     begins and places int32, factors float32; distances in floats; whole registers of A are read.
     """
@@ -110,7 +109,7 @@ def add_listed(lists, apart, begins, places, factors, step, a, a_line, rows, col
         together = max(1, CHAINS // (last - first))
         for r in range(0, rows, together):
             _listed_tile(
-                min(together, rows - r), last - first, lists, apart, begins, places, factors, step,
+                min(together, rows - r), last - first, lists, begins, places, factors, step,
                 a + 4 * (r * a_line + first * SHORT), a_line, min(columns, last * SHORT) - first * SHORT,
                 c + 4 * (r * c_line + first * SHORT), c_step, c_line,
             )  # fmt: skip

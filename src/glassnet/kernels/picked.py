@@ -59,10 +59,10 @@ def _sort(filters, begins_at, places_at, factors_at, base, pixels, sorted_at, ch
         begins_here[pixel] += begins_here[pixel - 1]  # one place too far: putting them in moves it on
     for f in range(filters):
         for entry in range(U(begins[f]), U(begins[f + 1])):
-            pixel = U(places[entry] - base + 1)
-            here = begins_here[pixel]
+            behind = U(places[entry] - base + 1)
+            here = begins_here[behind]
             channels[U(here)], by_pixel[U(here)] = f, factors[entry]
-            begins_here[pixel] = here + 1
+            begins_here[behind] = here + 1
 
 
 @compiled
@@ -80,7 +80,7 @@ def _copy_inside(stage, framed, dx):
 def picked_back(stage_at, dout_at, out_at, chosen_at, x, wt, dx, framed, total_at, room):
     """Of one picture: Wᵀ's gradient (filters, taps), and behind it that of the biases, added to `total_at`; dx, unless 0.
 
-    x in its frame; Wᵀ (filters, taps) at `wt`; `framed`: room for dx in its frame, if it has one.
+    x in its frame; Wᵀ (filters, taps) at `wt`; `framed`: room for dx in its frame, if it has one; `room`: for the lists.
     """
     stage = stage_at_address(stage_at)
     filters, channels, line, wide = stage.filters, stage.channels, stage.chosen_line, stage.pooled_width
@@ -98,13 +98,17 @@ def picked_back(stage_at, dout_at, out_at, chosen_at, x, wt, dx, framed, total_a
         rows, at = min(stage.list_rows, stage.pooled_height - row), 4 * row * wide * filters
         count = rows * wide * filters
         times_slope(
-            stage.activation, floats_at(dout_at + at, count), floats_at(out_at + at, count), floats_at(g, count), F(stage.slope)
+            stage.activation,
+            floats_at(dout_at + at, count),
+            floats_at(out_at + at, count),
+            floats_at(g, count),
+            F(stage.slope),
         )
         if stage.bias >= 0:
             channel_sum(rows * wide, filters, filters, g, g, g, total_at + 4 * filters * taps)
         _list_chosen(stage, row, rows, g, chosen_at + at, begins, places, factors)
         add_listed(
-            filters, 1, begins, places, factors, channels, x, line * channels, stage.kernel_height, across, total_at, taps,
+            filters, begins, places, factors, channels, x, line * channels, stage.kernel_height, across, total_at, taps,
             across,
         )  # fmt: skip
         if dx:
@@ -113,7 +117,7 @@ def picked_back(stage_at, dout_at, out_at, chosen_at, x, wt, dx, framed, total_a
             pixels = (bottom - top) * line
             _sort(filters, begins, places, factors, top * line, pixels, begins_here, of_pixels, by_pixel)
             add_listed(
-                pixels, 1, begins_here, of_pixels, by_pixel, taps, wt, across, stage.kernel_height, across,
+                pixels, begins_here, of_pixels, by_pixel, taps, wt, across, stage.kernel_height, across,
                 framed + 4 * top * line * channels, channels, line * channels,
             )  # fmt: skip
     if dx and framed != dx:

@@ -194,7 +194,16 @@ def lists(fields: dict[str, Any]) -> bool:
 
 def list_rows(fields: dict[str, Any]) -> int:
     """Rows of windows that are listed together: so many that the lists stay in the cache."""
-    return max(1, min(fields["pooled_height"], LISTED // (fields["pooled_width"] * fields["filters"])))
+    return max(1, min(int(fields["pooled_height"]), LISTED // (fields["pooled_width"] * fields["filters"])))
+
+
+def list_floats(stage: Any) -> int:
+    """The room of the lists: gradients, twice entries of two numbers, and where the lists begin; see picked.py."""
+    if stage["list_rows"] <= 0:
+        return 0
+    rows = min(stage["out_height"], (stage["list_rows"] - 1) * stage["pool_stride_y"] + stage["pool_height"])
+    entries = stage["list_rows"] * stage["pooled_width"] * stage["filters"]
+    return int(5 * entries + stage["filters"] + 1 + rows * stage["chosen_line"] + 2)
 
 
 def _look_back(record: Any, conv: Conv2D) -> None:
@@ -215,12 +224,7 @@ def _give_rooms(record: Any, convolves: bool, out: Assembler) -> None:
     given = taps + COLUMNS + max(GIVEN, int(stage["out_width"]) * taps) if stage["scatters"] else 0
     framed = stage["padded_height"] * stage["padded_width"] * stage["channels"] if convolves else 0
     back = stage["back_height"] * stage["back_width"] * stage["filters"] if stage["back_height"] > 0 else size
-    listed = 0
-    if stage["list_rows"] > 0:
-        rows = min(stage["out_height"], (stage["list_rows"] - 1) * stage["pool_stride_y"] + stage["pool_height"])
-        entries = stage["list_rows"] * stage["pooled_width"] * stage["filters"]
-        listed = int(5 * entries + stage["filters"] + 1 + rows * stage["chosen_line"] + 2)
-        back = framed
-    rooms = out.scratch_rooms(int(line), int(size), int(framed), int(back), given, listed)
+    listed = list_floats(stage)
+    rooms = out.scratch_rooms(int(line), int(size), int(framed), int(framed if listed else back), given, listed)
     for name, room in zip(ROOMS, rooms, strict=True):
         record[name] = room
