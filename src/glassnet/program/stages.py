@@ -194,7 +194,7 @@ def lists(fields: dict[str, Any]) -> bool:
 
 def list_rows(fields: dict[str, Any]) -> int:
     """Rows of windows that are listed together: so many that the lists stay in the cache."""
-    return max(1, min(int(fields["pooled_height"]), LISTED // (fields["pooled_width"] * fields["filters"])))
+    return max(1, min(int(fields["pooled_height"]), LISTED // int(fields["pooled_width"] * fields["filters"])))
 
 
 def list_floats(stage: Any) -> int:
