@@ -46,8 +46,8 @@ from glassnet.kernels.operations import (
     LOAD,
     OPTIONS,
     OUTPUT,
-    SEQUENCE_BIAS,
-    SEQUENCE_ORDER,
+    SEQUENCE_FORWARD,
+    SEQUENCE_WEIGHTS,
     SGD,
     SOFTMAX,
     SOFTMAX_BACK,
@@ -260,7 +260,7 @@ def execute(job_at, i, first, m, step, fused, rate):
         )
     elif STAGE_FORWARD <= operation <= STAGE_AVERAGE_BACK:
         call_stages(job.stages, job_at, operation, job.records + line[5], first, m, fused, rate)
-    elif SEQUENCE_ORDER <= operation <= SEQUENCE_BIAS:
+    elif SEQUENCE_FORWARD <= operation <= SEQUENCE_WEIGHTS:
         call_sequences(job.sequences, job_at, operation, job.records + line[5], first, m, fused, rate)
 
 

@@ -45,20 +45,14 @@ STAGE_AVERAGE = 41  # out = means of y's windows, as the record's pooling has th
 STAGE_AVERAGE_BACK = 42  # dx from dout
 
 # About a recurrent layer: a is the offset of its record, in bytes.
-SEQUENCE_ORDER = 48  # rows of x, step by step
-SEQUENCE_INPUT = 49  # z = x·W + b
-SEQUENCE_STEPS = 50  # all steps
-SEQUENCE_BACK = 51  # back through all steps
-SEQUENCE_INPUT_BACK = 52  # dx, step by step
-SEQUENCE_X = 53  # dx, picture by picture
-SEQUENCE_WEIGHT = 54
-SEQUENCE_RECURRENT_WEIGHT = 55
-SEQUENCE_BIAS = 56
+SEQUENCE_FORWARD = 48  # z = x·W + b, then all steps
+SEQUENCE_BACK = 49  # back through all steps, dx, and partial gradients of the weights
+SEQUENCE_WEIGHTS = 50  # partial gradients → gradients
 
 # Operations that are units of their own, by the name of the unit.
 UNITS = {
     "stages": range(STAGE_FORWARD, STAGE_AVERAGE_BACK + 1),
-    "sequences": range(SEQUENCE_ORDER, SEQUENCE_BIAS + 1),
+    "sequences": range(SEQUENCE_FORWARD, SEQUENCE_WEIGHTS + 1),
     "augment": range(AUGMENT, AUGMENT + 1),
 }
 

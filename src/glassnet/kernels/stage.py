@@ -38,12 +38,13 @@ NUMBERS = ("slope", "momentum", "epsilon", "scale")
 
 STAGE = np.dtype([(name, np.int64) for name in SIZES + PLACES + ROOMS] + [(name, np.float64) for name in NUMBERS], align=True)
 
-SEQUENCE_SIZES = ("kind", "steps", "width", "units", "gates", "all_states")
+SEQUENCE_SIZES = ("kind", "steps", "width", "units", "gates", "all_states", "parts")
 SEQUENCE_PLACES = (
     "weight", "recurrent", "bias", "inner_bias",  # in the parameters
-    "x", "order",  # order: for each step and picture, the row of x that it reads, as int64
+    "x", "order",  # order: the row of x that each row of z is made of, as int64
     "z", "states", "cells", "inner", "product",  # gates; states and cells from step 0 on; GRU: m, and hₜ₋₁·U of one step
     "out", "dout", "dproduct", "dstate", "dcell", "transposed", "weight_transposed", "dsteps", "dx",
+    "partial",  # gradients of the weights, then of the biases, of each part of the mini-batch
 )  # fmt: skip
 SEQUENCE = np.dtype(
     [(name, np.int64) for name in SEQUENCE_SIZES + SEQUENCE_PLACES] + [("scale", np.float64)],

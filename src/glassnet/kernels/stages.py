@@ -29,6 +29,7 @@ from glassnet.kernels.operations import (
     STAGE_TURN,
     STAGE_WEIGHTS,
 )
+from glassnet.kernels.parts import join_parts, sum_parts
 from glassnet.kernels.picked import picked_back
 from glassnet.kernels.pointwise import average_pool
 from glassnet.kernels.sizes import COLUMNS
@@ -203,47 +204,28 @@ def _back(job, stage_at, first, m):
 
 
 @compiled
-def _join_parts(job, stage, rate, fused):
-    """The gradients of the weights and biases: this thread's share of them, summed over the parts."""
-    size_w = stage.kernel_height * stage.kernel_width * stage.channels * stage.filters
-    size = size_w + stage.filters
-    into = job.parameters if fused else job.gradient
-    for block in range(2):
-        first, count, place = (0, size_w, stage.weight) if block == 0 else (size_w, stage.filters, stage.bias)
-        if place < 0:
-            continue
-        low, high = count * job.thread // job.threads, count * (job.thread + 1) // job.threads
-        target = floats_at(into + 4 * (place + low), high - low)
-        total = floats_at(job.workspace + 4 * (stage.partial + first + low), high - low)
-        for part in range(1, stage.parts):
-            more = floats_at(job.workspace + 4 * (stage.partial + part * size + first + low), high - low)
-            for i in range(high - low):
-                total[i] += more[i]
-        for i in range(high - low):
-            target[i] = target[i] - rate * total[i] if fused else total[i]
-
-
-@compiled
-def _join_listed(job, stage, rate, fused):
-    """The same of sums that lie channel by channel: this thread's share of the channels."""
-    taps, filters = stage.kernel_height * stage.kernel_width * stage.channels, stage.filters
-    into, size = job.parameters if fused else job.gradient, (taps + 1) * filters
-    f0, f1 = filters * job.thread // job.threads, filters * (job.thread + 1) // job.threads
-    for block in range(2):
-        first, rows, place = (0, taps, stage.weight) if block == 0 else (taps * filters, 1, stage.bias)
-        if place < 0:
-            continue
-        at, count = first + f0 * rows, (f1 - f0) * rows
-        total = floats_at(job.workspace + 4 * (stage.partial + at), count)
-        for part in range(1, stage.parts):
-            more = floats_at(job.workspace + 4 * (stage.partial + part * size + at), count)
-            for i in range(count):
-                total[i] += more[i]
-        target = floats_at(into + 4 * place, rows * filters)
-        for row in range(rows):
-            for f in range(f1 - f0):
-                i, value = row * filters + f0 + f, total[f * rows + row]
-                target[i] = target[i] - rate * value if fused else value
+def _join(job, stage, rate, fused):
+    """The gradients of the weights and biases, summed over the parts; where these come from lists, Wᵀ's gradient."""
+    taps, filters, into = stage.kernel_height * stage.kernel_width * stage.channels, stage.filters, job.gradient
+    if fused:
+        into = job.parameters
+    size, at = (taps + 1) * filters, job.workspace + 4 * stage.partial
+    if stage.bias >= 0:
+        join_parts(
+            at + 4 * taps * filters, size, stage.parts, into + 4 * stage.bias, filters, job.thread, job.threads, rate, fused
+        )
+    if not stage.list_rows:
+        join_parts(at, size, stage.parts, into + 4 * stage.weight, taps * filters, job.thread, job.threads, rate, fused)
+        return
+    left, right = filters * job.thread // job.threads, filters * (job.thread + 1) // job.threads
+    total, target = (
+        sum_parts(at, size, stage.parts, left * taps, right * taps),
+        floats_at(into + 4 * stage.weight, taps * filters),
+    )
+    for tap in range(taps):
+        for f in range(left, right):
+            i, value = tap * filters + f, total[(f - left) * taps + tap]
+            target[i] = target[i] - rate * value if fused else value
 
 
 @outlined(void(*[int64] * 6, float32))
@@ -274,10 +256,8 @@ def stages(job_at, operation, stage_at, first, m, fused, rate):
         )  # fmt: skip
     elif operation == STAGE_BACK:
         _back(job, stage_at, first, m)
-    elif operation == STAGE_WEIGHTS and stage.list_rows:
-        _join_listed(job, stage, rate, fused)
     elif operation == STAGE_WEIGHTS:
-        _join_parts(job, stage, rate, fused)
+        _join(job, stage, rate, fused)
     elif operation in (STAGE_AVERAGE, STAGE_AVERAGE_BACK):
         back = int64(operation == STAGE_AVERAGE_BACK)
         size_y = stage.out_height * stage.out_width * stage.filters

@@ -8,6 +8,7 @@ from glassnet.layers import GRU, LSTM, SimpleRNN
 from glassnet.layers.recurrence import Recurrent
 from glassnet.program.assembler import Assembler, Back, Places, Value
 from glassnet.program.chain import lower
+from glassnet.program.parts import parts_of
 
 
 def _recurrence(kind: int, layer: Recurrent, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
@@ -18,18 +19,18 @@ def _recurrence(kind: int, layer: Recurrent, x: Value, places: Places, out: Asse
     y = Value(
         out.rows(steps * units if layer.return_sequences else units), (steps, units) if layer.return_sequences else (units,)
     )
+    parts = parts_of(out.capacity, (width + units) * wide)
     at, record = out.record(
-        SEQUENCE, kind=kind, steps=steps, width=width, units=units, gates=layer.gates, all_states=int(layer.return_sequences),
-        weight=places["weight"], recurrent=places["recurrent_weight"], bias=places["bias"],
-        inner_bias=places.get("recurrent_bias", -1), x=x.at, scale=x.scale, order=out.room(2 * rows),
+        SEQUENCE, kind=kind, parts=parts, steps=steps, width=width, units=units, gates=layer.gates,
+        all_states=int(layer.return_sequences), weight=places["weight"], recurrent=places["recurrent_weight"],
+        bias=places["bias"], inner_bias=places.get("recurrent_bias", -1), x=x.at, scale=x.scale, order=out.room(2 * rows),
         z=out.room(rows * wide), states=out.room((rows + out.capacity) * units), out=y.at,
     )  # fmt: skip
     if kind == op.LSTM:
         record["cells"] = out.room((rows + out.capacity) * units)
     if kind == op.GRU:
         record["inner"], record["product"] = out.room(rows * units), out.rows(wide)
-    for operation in (op.SEQUENCE_ORDER, op.SEQUENCE_INPUT, op.SEQUENCE_STEPS):
-        out.emit(operation, a=at)
+    out.emit(op.SEQUENCE_FORWARD, a=at)
 
     def back(dy: int, wanted: bool) -> int:
         record["dout"], record["dstate"], record["dcell"] = dy, out.rows(units), out.rows(units)
@@ -37,16 +38,14 @@ def _recurrence(kind: int, layer: Recurrent, x: Value, places: Places, out: Asse
         if kind == op.GRU:
             record["dproduct"] = out.room(rows * wide)
         out.emit(op.DENSE_TRANSPOSE, 0, turned, units, wide, a=places["recurrent_weight"], b=units)
-        out.emit(op.SEQUENCE_BACK, a=at)
         dx = dy
-        if wanted:  # before the weights change
+        if wanted:
             record["weight_transposed"] = turned = out.room(width * wide)
             record["dsteps"], record["dx"] = out.room(rows * width), (dx := out.rows(steps * width))
             out.emit(op.DENSE_TRANSPOSE, 0, turned, width, wide, a=places["weight"], b=width)
-            out.emit(op.SEQUENCE_INPUT_BACK, a=at)
-            out.emit(op.SEQUENCE_X, a=at)
-        for operation in (op.SEQUENCE_WEIGHT, op.SEQUENCE_RECURRENT_WEIGHT, op.SEQUENCE_BIAS):
-            out.emit(operation, a=at)
+        record["partial"] = out.room(parts * ((width + units + 1) * wide + units))
+        out.emit(op.SEQUENCE_BACK, a=at)
+        out.emit(op.SEQUENCE_WEIGHTS, a=at)
         return dx
 
     return y, back

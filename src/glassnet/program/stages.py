@@ -16,9 +16,8 @@ from glassnet.kernels.stage import ROOMS, STAGE
 from glassnet.layers import BatchNorm, Conv2D, GlobalMaxPool2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
 from glassnet.layers.base import Shape
 from glassnet.program.assembler import Assembler, Back, Places, Value
+from glassnet.program.parts import parts_of
 
-PARTS, FEW_PARTS = 8, 4  # sums over pictures are taken in so many parts, fewer where the weights are many
-MANY_WEIGHTS = 1 << 16
 ACTIVATIONS: dict[type[Layer], int] = {ReLU: op.RELU, LeakyReLU: op.LEAKY_RELU, Sigmoid: op.SIGMOID, Tanh: op.TANH}
 
 
@@ -148,7 +147,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
             record["dx"] = dx = out.rows(x.width)
         if conv is not None:
             weights = prod(conv.kernel_size) * x.shape[2] * filters
-            parts = min(out.capacity, FEW_PARTS if weights > MANY_WEIGHTS else PARTS)
+            parts = parts_of(out.capacity, weights)
             record["parts"], record["partial"] = parts, out.room(parts * (weights + filters))
             if wanted:  # before the weights change
                 record["transposed"] = turned = out.room(weights)
@@ -163,7 +162,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
             out.emit(op.STAGE_BACK, a=at)
             out.emit(op.STAGE_WEIGHTS, a=at)
         elif wanted:
-            record["parts"] = min(out.capacity, PARTS)
+            record["parts"] = parts_of(out.capacity, 0)
             out.emit(op.STAGE_BACK, a=at)
         return dx
 
