@@ -21,7 +21,7 @@ INTEGERS = ir.VectorType(I32, LANES)
 CHAINS = 4  # sums at a time, so that one addition need not wait for the other
 
 
-def _each_register(emit: Emitter, channels: ir.Value, body: Callable[[ir.Value, ir.Value], None]) -> None:
+def each_register(emit: Emitter, channels: ir.Value, body: Callable[[ir.Value, ir.Value], None]) -> None:
     """Emit `body(offset in bytes, mask)` for each register that the channels fill."""
     builder = emit.builder
     count = builder.sdiv(builder.add(channels, I64(LANES - 1)), I64(LANES))
@@ -36,7 +36,7 @@ def _variable(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     return place
 
 
-def _intrinsic(emit_body: Callable[..., None]) -> Any:
+def intrinsic_of(emit_body: Callable[..., None]) -> Any:
     """An intrinsic of 64-bit integers, addresses and lengths, without a result, whose code `emit_body` emits."""
 
     def call(_typing: Any, *arguments: Any) -> Any:
@@ -123,9 +123,9 @@ def _make_largest(normalised: bool) -> Any:
             emit.store_masked(builder.load(best), builder.add(out, offset), mask)
             emit.store_masked(builder.bitcast(builder.load(where), VECTOR), builder.add(chosen, offset), mask)
 
-        _each_register(emit, channels, register)
+        each_register(emit, channels, register)
 
-    return _intrinsic(emit_body)
+    return intrinsic_of(emit_body)
 
 
 def _make_unpool(normalised: bool) -> Any:
@@ -160,9 +160,9 @@ def _make_unpool(normalised: bool) -> Any:
 
             _window(builder, builder.add(dy, offset), line, pixel, rows, columns, width, place, share)
 
-        _each_register(emit, channels, register)
+        each_register(emit, channels, register)
 
-    return _intrinsic(emit_body)
+    return intrinsic_of(emit_body)
 
 
 def _emit_picked(
@@ -194,7 +194,7 @@ def _emit_picked(
         sums = builder.add(total, offset)
         emit.store_masked(emit.multiply_add(emit.load(builder.add(g, offset)), away, emit.load(sums)), sums, mask)
 
-    _each_register(emit, channels, register)
+    each_register(emit, channels, register)
 
 
 def _each_pixel(emit: Emitter, pixels: ir.Value, body: Callable[[ir.Value, int], None]) -> None:
@@ -247,9 +247,9 @@ def _make_sum(about: bool, weighted: bool) -> Any:
                 value = builder.fadd(value, builder.load(chain))
             emit.store_masked(value, place, mask)
 
-        _each_register(emit, channels, register)
+        each_register(emit, channels, register)
 
-    return _intrinsic(emit_body)
+    return intrinsic_of(emit_body)
 
 
 def _make_blend(two: bool) -> Any:
@@ -283,9 +283,9 @@ def _make_blend(two: bool) -> Any:
 
             _each_pixel(emit, pixels, blend)
 
-        _each_register(emit, channels, register)
+        each_register(emit, channels, register)
 
-    return _intrinsic(emit_body)
+    return intrinsic_of(emit_body)
 
 
 # The largest of a window, and its place: (y, line, rows, columns, width, place, channels, gain, shift, out, chosen).
@@ -294,7 +294,7 @@ largest, largest_normalised = _make_largest(False), _make_largest(True)
 # dy ⊕ g (· a) at the chosen place: (g, chosen, dy, line, pixel, rows, columns, width, place, channels, fresh, a).
 unpool, unpool_scaled = _make_unpool(False), _make_unpool(True)
 # total += g·(y − mean), y at the chosen place: (g, chosen, y, line, rows, columns, width, place, channels, mean, total).
-picked_product = _intrinsic(_emit_picked)
+picked_product = intrinsic_of(_emit_picked)
 # total += Σ y, Σ (y − mean)², Σ g·(y − mean): (pixels, pixel, channels, y, mean, g, total).
 channel_sum, squares_about, products_about = _make_sum(False, False), _make_sum(True, False), _make_sum(False, True)
 # out = y·gain + shift, out = g·a + y·gain + shift: (pixels, channels, y, gain, shift, out, out_pixel, g, a).

@@ -51,8 +51,8 @@ from glassnet.kernels.operations import (
     SGD,
     SOFTMAX,
     SOFTMAX_BACK,
-    STAGE_AVERAGE_BACK,
     STAGE_FORWARD,
+    STAGE_PRODUCTS_BACK,
 )
 from glassnet.kernels.pointwise import add, copy_channels, layer_norm, layer_norm_back, layer_norm_sums
 from glassnet.kernels.sequences import sequences
@@ -258,7 +258,7 @@ def execute(job_at, i, first, m, step, fused, rate):
         layer_norm_sums(
             rows, width_out, address, base + 4 * line[7], into + 4 * line[5], into + 4 * line[6], left, right, rate, fused
         )
-    elif STAGE_FORWARD <= operation <= STAGE_AVERAGE_BACK:
+    elif STAGE_FORWARD <= operation <= STAGE_PRODUCTS_BACK:
         call_stages(job.stages, job_at, operation, job.records + line[5], first, m, fused, rate)
     elif SEQUENCE_FORWARD <= operation <= SEQUENCE_WEIGHTS:
         call_sequences(job.sequences, job_at, operation, job.records + line[5], first, m, fused, rate)

@@ -49,7 +49,13 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "convolution": (
-        ("glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_back", "glassnet_average_pool"),
+        (
+            "glassnet_convolve",
+            "glassnet_convolve_weights",
+            "glassnet_scatter_back",
+            "glassnet_winograd",
+            "glassnet_average_pool",
+        ),
         (
             "glassnet_finish",
             "glassnet_undo",

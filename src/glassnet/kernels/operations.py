@@ -43,6 +43,8 @@ STAGE_BACK = 39  # dy → partial gradients of the weights, and dx
 STAGE_WEIGHTS = 40  # partial gradients → gradients of weights and biases
 STAGE_AVERAGE = 41  # out = means of y's windows, as the record's pooling has them
 STAGE_AVERAGE_BACK = 42  # dx from dout
+STAGE_PRODUCTS = 43  # the weights as Winograd's convolution takes them
+STAGE_PRODUCTS_BACK = 44  # the same of the weights turned about
 
 # About a recurrent layer: a is the offset of its record, in bytes.
 SEQUENCE_FORWARD = 48  # z = x·W + b, then all steps
@@ -51,7 +53,7 @@ SEQUENCE_WEIGHTS = 50  # partial gradients → gradients
 
 # Operations that are units of their own, by the name of the unit.
 UNITS = {
-    "stages": range(STAGE_FORWARD, STAGE_AVERAGE_BACK + 1),
+    "stages": range(STAGE_FORWARD, STAGE_PRODUCTS_BACK + 1),
     "sequences": range(SEQUENCE_FORWARD, SEQUENCE_WEIGHTS + 1),
     "augment": range(AUGMENT, AUGMENT + 1),
 }

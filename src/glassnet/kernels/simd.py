@@ -44,6 +44,9 @@ class Emitter:
         one = self.builder.insert_element(undefined, scalar, I32(0))
         return self.builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes))
 
+    def constant(self, value: float) -> ir.Constant:
+        return ir.Constant(self.vector, [value] * self.lanes)
+
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a·b + c, fused where the machine can."""
         function = self._declare(f"llvm.fmuladd.v{self.lanes}f32", self.vector, [self.vector] * 3)

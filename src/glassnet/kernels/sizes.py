@@ -41,6 +41,7 @@ SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, NARROW_BYTES)
 
 GIVEN = 32768  # floats of what some rows of dy give to the taps of a convolution, made before they are added (convolution.py)
 LISTED = 8192  # entries of a list of the pixels that pooling chose (picked.py)
+PRODUCTS = 16  # for the four outputs of a square (winograd.py)
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
 WARP_LANES = 16  # columns of a picture that augmentation takes together
@@ -59,6 +60,16 @@ def warp_layout(height: int, width: int, channels: int, cells: int) -> tuple[int
     places = moves + 2 * wide
     points = places + wide
     return field, weights, firsts, moves, places, points, points + controls
+
+
+def winograd_rows(width: int) -> int:
+    """Rows of squares of 2 × 2 outputs that are taken together (winograd.py): enough of them for a whole tile."""
+    return max(1, ROWS // ((width + 1) // 2))
+
+
+def winograd_floats(width: int, channels: int, filters: int) -> int:
+    """The room of so many rows of squares: their transforms, and their products."""
+    return PRODUCTS * winograd_rows(width) * ((width + 1) // 2) * (channels + filters) + 2 * PADDING
 
 
 def dot_row(inputs: int) -> int:

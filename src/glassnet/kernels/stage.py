@@ -31,9 +31,18 @@ PLACES = (
     "statistics",  # of each picture: mean of y, sum of squares about it
     "mean", "inverse", "gain", "shift",  # normalised: y·gain + shift; inverse = 1/√(variance + ε)
     "dout", "dx", "sums", "coefficients",  # of each picture: Σg, Σg·ŷ; dy = a·g + b·y + c
+    "products", "products_back",  # W, and W turned about, as winograd.py takes them
     "transposed", "partial",  # W turned about, or Wᵀ; gradients of the weights, then of the biases, of each part
 )  # fmt: skip
-ROOMS = ("row_room", "y_room", "x_room", "dy_room", "taps_room", "list_room")  # bytes from the start of a thread's scratch
+ROOMS = (
+    "row_room",
+    "y_room",
+    "x_room",
+    "dy_room",
+    "taps_room",
+    "list_room",
+    "winograd_room",
+)  # bytes from the start of a thread's scratch
 NUMBERS = ("slope", "momentum", "epsilon", "scale")
 
 STAGE = np.dtype([(name, np.int64) for name in SIZES + PLACES + ROOMS] + [(name, np.float64) for name in NUMBERS], align=True)

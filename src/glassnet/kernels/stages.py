@@ -24,6 +24,8 @@ from glassnet.kernels.operations import (
     STAGE_FORWARD,
     STAGE_GRADIENTS,
     STAGE_JOIN,
+    STAGE_PRODUCTS,
+    STAGE_PRODUCTS_BACK,
     STAGE_RUNNING,
     STAGE_SUMS,
     STAGE_TURN,
@@ -35,6 +37,7 @@ from glassnet.kernels.pointwise import average_pool
 from glassnet.kernels.sizes import COLUMNS
 from glassnet.kernels.stage_at import stage_at_address
 from glassnet.kernels.tile import ADD, SET
+from glassnet.kernels.winograd import transform_weights, winograd
 
 F = np.float32
 
@@ -94,11 +97,17 @@ def _forward(job, stage_at, first, low, high):
         y = _at(job, stage.y, size_y, picture)
         if y == 0:
             y = job.scratch + stage.y_room if stage.pool_height else out
-        convolve(
-            x, padded, stage.stride_x * stage.channels, stage.stride_y, stage.kernel_height,
-            stage.kernel_width * stage.channels, job.parameters + 4 * stage.weight, filters, bias, y,
-            stage.out_width * filters, stage.out_height, stage.out_width,
-        )  # fmt: skip
+        if stage.products >= 0:
+            winograd(
+                x, padded, stage.channels, job.workspace + 4 * stage.products, filters, bias, y, stage.out_width * filters,
+                stage.out_height, stage.out_width, job.constants, job.scratch + stage.winograd_room,
+            )  # fmt: skip
+        else:
+            convolve(
+                x, padded, stage.stride_x * stage.channels, stage.stride_y, stage.kernel_height,
+                stage.kernel_width * stage.channels, job.parameters + 4 * stage.weight, filters, bias, y,
+                stage.out_width * filters, stage.out_height, stage.out_width,
+            )  # fmt: skip
         if stage.statistics >= 0:
             picture_statistics(y, pixels, filters, _at(job, stage.statistics, 2 * filters, picture))
         else:
@@ -195,6 +204,12 @@ def _back(job, stage_at, first, m):
                     stage_at, dy, job.workspace + 4 * stage.transposed, _at(job, stage.dx, size_x, picture),
                     job.scratch + stage.taps_room,
                 )  # fmt: skip
+            elif stage.products_back >= 0:
+                winograd(
+                    dy_room, dy_line, filters, job.workspace + 4 * stage.products_back, stage.channels, job.constants,
+                    _at(job, stage.dx, size_x, picture), stage.width * stage.channels, stage.height, stage.width,
+                    job.constants, job.scratch + stage.winograd_room,
+                )  # fmt: skip
             elif stage.dx >= 0:
                 convolve(
                     dy_room, dy_line, filters, int64(1), stage.kernel_height, stage.kernel_width * filters,
@@ -253,6 +268,17 @@ def stages(job_at, operation, stage_at, first, m, fused, rate):
         turn_weights(
             job.parameters + 4 * stage.weight, job.workspace + 4 * stage.transposed, stage.kernel_height, stage.kernel_width,
             stage.channels, stage.filters, taps * job.thread // job.threads, taps * (job.thread + 1) // job.threads,
+        )  # fmt: skip
+    elif operation == STAGE_PRODUCTS:
+        channels = stage.channels
+        transform_weights(
+            job.parameters + 4 * stage.weight, channels, stage.filters, job.workspace + 4 * stage.products,
+            channels * job.thread // job.threads, channels * (job.thread + 1) // job.threads,
+        )  # fmt: skip
+    elif operation == STAGE_PRODUCTS_BACK:
+        transform_weights(
+            job.workspace + 4 * stage.transposed, stage.filters, stage.channels, job.workspace + 4 * stage.products_back,
+            left, right,
         )  # fmt: skip
     elif operation == STAGE_BACK:
         _back(job, stage_at, first, m)

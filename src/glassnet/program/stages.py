@@ -11,7 +11,7 @@ from typing import Any
 
 from glassnet.kernels import operations as op
 from glassnet.kernels.host import UNIT
-from glassnet.kernels.sizes import COLUMNS, GIVEN, LISTED
+from glassnet.kernels.sizes import COLUMNS, GIVEN, LISTED, PRODUCTS, winograd_floats
 from glassnet.kernels.stage import ROOMS, STAGE
 from glassnet.layers import BatchNorm, Conv2D, GlobalMaxPool2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
 from glassnet.layers.base import Shape
@@ -119,6 +119,8 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
         y = Value(0, pooled if conv is not None or pool is not None else x.shape)
     y = Value(out.rows(y.width), y.shape)
     fields |= {"out": y.at, "chosen": out.rows(y.width) if pool is not None else -1}
+    if conv is not None and multiplies_less(conv, x.shape, shape):
+        fields["products"] = out.room(PRODUCTS * x.shape[2] * filters)
     learns = norm is not None and out.training
     if norm is not None:
         fields |= {**_normalisation(norm, kinds[BatchNorm][1], learns, filters, out)}
@@ -126,6 +128,8 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
             fields["y"] = out.rows(size)
     at, record = out.record(STAGE, **fields)
     _give_rooms(record, conv is not None, out)
+    if "products" in fields:
+        out.emit(op.STAGE_PRODUCTS, a=at)
     if learns:
         operations = (op.STAGE_FORWARD, op.STAGE_JOIN, op.STAGE_FINISH)
     else:
@@ -158,6 +162,9 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
                 else:
                     _look_back(record, conv)
                     out.emit(op.STAGE_TURN, a=at)
+                    if multiplies_less(conv, shape, x.shape):
+                        record["products_back"] = out.room(PRODUCTS * x.shape[2] * filters)
+                        out.emit(op.STAGE_PRODUCTS_BACK, a=at)
             _give_rooms(record, True, out)
             out.emit(op.STAGE_BACK, a=at)
             out.emit(op.STAGE_WEIGHTS, a=at)
@@ -184,6 +191,20 @@ def scatters(conv: Conv2D, shape: Shape, places: Shape) -> bool:
     taps, lanes = prod(conv.kernel_size), UNIT.lanes
     convolved = prod(shape[:2]) * taps * conv.filters * -(-shape[2] // lanes)
     return 1.1 * prod(places) * conv.filters * -(-taps * shape[2] // lanes) < convolved
+
+
+def multiplies_less(conv: Conv2D, given: Shape, made: Shape) -> bool:
+    """Whether Winograd's way from pictures of shape `given` to `made` is less work than the products of all taps.
+
+    Registers of products are counted, and those of the transforms. Of an odd number of rows it would read one behind x.
+    """
+    if conv.kernel_size != (3, 3) or conv.strides != (1, 1) or (given[:2] != made[:2] and (made[0] % 2 or made[1] % 2)):
+        return False
+    wide, out_wide = (-(-shape[2] // UNIT.lanes) for shape in (given, made))
+    squares = -(-made[0] // 2) * -(-made[1] // 2)
+    return (
+        squares * (PRODUCTS * given[2] * out_wide + 60 * (wide + out_wide)) * 1.15 < prod(made[:2]) * 9 * given[2] * out_wide
+    )
 
 
 def lists(fields: dict[str, Any]) -> bool:
@@ -223,7 +244,10 @@ def _give_rooms(record: Any, convolves: bool, out: Assembler) -> None:
     given = taps + COLUMNS + max(GIVEN, int(stage["out_width"]) * taps) if stage["scatters"] else 0
     framed = stage["padded_height"] * stage["padded_width"] * stage["channels"] if convolves else 0
     back = stage["back_height"] * stage["back_width"] * stage["filters"] if stage["back_height"] > 0 else size
-    listed = list_floats(stage)
-    rooms = out.scratch_rooms(int(line), int(size), int(framed), int(framed if listed else back), given, listed)
+    listed, winograd = list_floats(stage), 0
+    if stage["products"] >= 0 or stage["products_back"] >= 0:
+        channels, filters = int(stage["channels"]), int(stage["filters"])
+        winograd = max(winograd_floats(int(stage[width]), channels, filters) for width in ("out_width", "width"))
+    rooms = out.scratch_rooms(int(line), int(size), int(framed), int(framed if listed else back), given, listed, winograd)
     for name, room in zip(ROOMS, rooms, strict=True):
         record[name] = room

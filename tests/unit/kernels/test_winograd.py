@@ -1,0 +1,70 @@
+"""Winograd's convolution against NumPy in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from glassnet import reference
+from glassnet.kernels.sizes import LANES, PRODUCTS, winograd_floats
+from glassnet.layers import Conv2D
+from glassnet.program.stages import multiplies_less
+
+Array = np.ndarray[Any, Any]
+# G, Bᵀ and Aᵀ of Lavin and Gray's F(2×2, 3×3)
+G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+SIDE = st.sampled_from([1, 2, 3, 5, 7, 8, 14, 29])
+CHANNELS = st.sampled_from([1, 3, LANES - 1, LANES, LANES + 1, 2 * LANES + 3])
+
+
+def exactly(x: Array, weight: Array, bias: Array) -> Array:
+    return reference.conv2d(x[None].astype(float), weight.astype(float), bias.astype(float), (1, 1), (0, 0, 0, 0))[0]
+
+
+@settings(max_examples=60)
+@given(SIDE, SIDE, CHANNELS, CHANNELS, st.integers(0, 2**32 - 1))
+@example(28, 28, 32, 32, 0)
+@example(7, 7, 64, 128, 0)
+def test_convolution(kernels: Any, guarded: Any, down: int, across: int, channels: int, filters: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((down + 2, across + 2, channels)).astype(np.float32)
+    weight = rng.standard_normal((3, 3, channels, filters)).astype(np.float32)
+    bias = rng.standard_normal(filters).astype(np.float32)
+    u = np.einsum("ik,klcf,jl->ijcf", G, weight.astype(float), G).astype(np.float32).reshape(PRODUCTS, channels, filters)
+    behind = np.full(((across + 3) * channels + 1,), np.nan, np.float32)  # what is read there must not show
+    held = guarded(np.concatenate([x.ravel(), behind]), fence=np.nan)
+    products, biases = guarded(u, fence=np.nan), guarded(bias, fence=np.nan)
+    zeros = guarded(np.zeros(filters, np.float32), fence=np.nan)
+    y = guarded(np.full((down, across * filters + 3), -5.5, np.float32))
+    room = guarded(np.full(winograd_floats(across, channels, filters), np.nan, np.float32))
+    kernels["glassnet_winograd"](
+        held.at, (across + 2) * channels, channels, products.at, filters, biases.at, y.at, y.values.shape[1], down, across,
+        zeros.at, room.at,
+    )  # fmt: skip
+    y.check()
+    room.check()
+    assert (y.values[:, across * filters :] == -5.5).all()
+    found = y.values[:, : across * filters].reshape(down, across, filters)
+    sizes = exactly(np.abs(x), np.abs(weight), np.abs(bias))
+    largest = max(sizes.max(), 1e-30)  # sums of a square's neighbours are in every output
+    assert (np.abs(found - exactly(x, weight, bias)) <= (channels + 40) * np.finfo(np.float32).eps * largest).all()
+
+
+@pytest.mark.parametrize(
+    ("conv", "given_shape", "made", "chosen"),
+    [
+        (Conv2D(32, 3, padding="same"), (28, 28, 32), (28, 28, 32), True),
+        (Conv2D(128, 3, padding="same"), (7, 7, 64), (7, 7, 128), True),
+        (Conv2D(32, 3), (30, 30, 32), (28, 28, 32), True),
+        (Conv2D(32, 3), (29, 29, 32), (27, 27, 32), False),  # it would read behind x
+        (Conv2D(32, 3, padding="same"), (28, 28, 1), (28, 28, 32), False),  # the transforms cost more than they save
+        (Conv2D(32, 5, padding="same"), (28, 28, 32), (28, 28, 32), False),
+        (Conv2D(32, 3, strides=2, padding="same"), (28, 28, 32), (14, 14, 32), False),
+    ],
+)
+def test_where_it_is_chosen(conv: Conv2D, given_shape: tuple[int, ...], made: tuple[int, ...], chosen: bool) -> None:
+    assert multiplies_less(conv, given_shape, made) == chosen
