@@ -1,6 +1,7 @@
 """The kernels of a convolution, each on its own: a mini-batch forward, back to the pictures, and back to the weights.
 
 As in a network, a kernel reads what has just been written into a frame of zeros, and its results go to each picture's place.
+Where a network would take Winograd's way, that is timed beside the direct one; the operations are those of the direct one.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import numpy as np
 from glassnet.kernels.convolution import convolve, convolve_weights, scatter_back
 from glassnet.kernels.jit import OPTIONS
 from glassnet.kernels.library import library
-from glassnet.kernels.sizes import COLUMNS, GIVEN, aligned_zeros
+from glassnet.kernels.sizes import COLUMNS, GIVEN, PRODUCTS, aligned_zeros, winograd_floats
 from glassnet.kernels.stage import STAGE
 from glassnet.kernels.tile import ADD, SET
+from glassnet.kernels.winograd import transform_weights, winograd
 from glassnet.layers import Conv2D
-from glassnet.program.stages import scatters
+from glassnet.program.stages import multiplies_less, scatters
 
 Array = np.ndarray[Any, Any]
 BATCH = 64
@@ -78,12 +80,18 @@ def _many_scattered(n, stage, dy, wt, dx, room, apart):  # type: ignore[no-untyp
         scatter_back(stage, dy, wt, dx + 4 * i * apart, room)
 
 
+def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):  # type: ignore[no-untyped-def]
+    transform_weights(w, channels, filters, u, 0, channels)  # type: ignore[no-untyped-call]  # compiled, too
+    for i in range(n):
+        winograd(x, line, channels, u, filters, zeros, y + 4 * i * apart, y_line, down, across, zeros, room)
+
+
 @functools.cache
-def _loops() -> tuple[Any, Any, Any]:
-    """The three, compiled, for a process that knows the addresses of the kernels."""
+def _loops() -> tuple[Any, Any, Any, Any]:
+    """The four, compiled, for a process that knows the addresses of the kernels."""
     library()["glassnet_stages"]
     compiled = numba.njit(**OPTIONS)
-    return compiled(_many_forward), compiled(_many_weights), compiled(_many_scattered)
+    return compiled(_many_forward), compiled(_many_weights), compiled(_many_scattered), compiled(_many_by_winograd)
 
 
 class Convolution:
@@ -116,11 +124,15 @@ class Convolution:
         }  # fmt: skip
         for name, value in values.items():
             self._stage[name] = value
-        self._forward, self._weights, self._scattered = _loops()
+        self._products = aligned_zeros(PRODUCTS * channels * filters)
+        self._strip = aligned_zeros(winograd_floats(side, channels, filters) + 8 * side * (channels + filters))
+        self.by_winograd = multiplies_less(layer, (side, side, channels), (places, places, filters))
+        self._forward, self._weights, self._scattered, self._winograd = _loops()
 
     @staticmethod
     def _copy(values: Array) -> Array:
-        held = aligned_zeros(values.size).reshape(values.shape)
+        """With room behind for a line that Winograd's way reads of odd pictures."""
+        held = aligned_zeros(values.size + 4 * values[0].size)[: values.size].reshape(values.shape)
         held[...] = values
         return held
 
@@ -161,9 +173,31 @@ class Convolution:
             self.dweight.ctypes.data, w.places, w.places, self.zeros.ctypes.data,
         )  # fmt: skip
 
+    def forward_by_winograd(self) -> None:
+        w, x = self.window, self.x
+        self._winograd(
+            BATCH, self.weight.ctypes.data, x.ctypes.data, x.shape[1] * w.channels, w.channels, self._products.ctypes.data,
+            w.filters, self.zeros.ctypes.data, self.y.ctypes.data, w.places * w.filters, w.places, w.places,
+            self._strip.ctypes.data, self.y[0].size,
+        )  # fmt: skip
+
+    def back_to_data_by_winograd(self) -> None:
+        w, dy = self.window, self.dy
+        self._winograd(
+            BATCH, self.turned.ctypes.data, dy.ctypes.data, dy.shape[1] * w.filters, w.filters, self._products.ctypes.data,
+            w.channels, self.zeros.ctypes.data, self.dx.ctypes.data, w.side * w.channels, w.side, w.side,
+            self._strip.ctypes.data, self.dx[0].size,
+        )  # fmt: skip
+
     @property
     def directions(self) -> dict[str, Callable[[], None]]:
-        return {"forward": self.forward, "to data": self.back_to_data, "to weights": self.back_to_weights}
+        found = {"forward": self.forward, "to data": self.back_to_data, "to weights": self.back_to_weights}
+        if self.by_winograd:
+            found |= {
+                "forward by Winograd": self.forward_by_winograd,
+                "to data by Winograd": self.back_to_data_by_winograd,
+            }
+        return found
 
 
 def quickest(window: Window, seconds: float) -> dict[str, float]:
