@@ -21,7 +21,7 @@ from glassnet.kernels.library import library
 from glassnet.kernels.sizes import COLUMNS, GIVEN, PRODUCTS, aligned_zeros, winograd_floats
 from glassnet.kernels.stage import STAGE
 from glassnet.kernels.tile import ADD, SET
-from glassnet.kernels.winograd import transform_weights, winograd
+from glassnet.kernels.winograd import gather_taps, transform_weights, winograd, winograd_weights
 from glassnet.layers import Conv2D
 from glassnet.program.stages import multiplies_less, scatters
 
@@ -86,12 +86,20 @@ def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, dow
         winograd(x, line, channels, u, filters, zeros, y + 4 * i * apart, y_line, down, across, zeros, room)
 
 
+def _many_weights_by_winograd(n, x, line, channels, dy, dy_line, filters, du, down, across, zeros, room, dw):  # type: ignore[no-untyped-def]
+    for i in range(n):
+        winograd_weights(x, line, channels, dy, dy_line, filters, du, down, across, SET if i == 0 else ADD, zeros, room)
+    for c in range(channels):
+        gather_taps(du + 4 * c * filters, channels * filters, filters, dw + 4 * c * filters, channels * filters)
+
+
 @functools.cache
-def _loops() -> tuple[Any, Any, Any, Any]:
-    """The four, compiled, for a process that knows the addresses of the kernels."""
+def _loops() -> tuple[Any, ...]:
+    """The five, compiled, for a process that knows the addresses of the kernels."""
     library()["glassnet_stages"]
     compiled = numba.njit(**OPTIONS)
-    return compiled(_many_forward), compiled(_many_weights), compiled(_many_scattered), compiled(_many_by_winograd)
+    loops = (_many_forward, _many_weights, _many_scattered, _many_by_winograd, _many_weights_by_winograd)
+    return tuple(map(compiled, loops))
 
 
 class Convolution:
@@ -125,9 +133,9 @@ class Convolution:
         for name, value in values.items():
             self._stage[name] = value
         self._products = aligned_zeros(PRODUCTS * channels * filters)
-        self._strip = aligned_zeros(winograd_floats(side, channels, filters) + 8 * side * (channels + filters))
+        self._strip = aligned_zeros(winograd_floats(side, channels, filters))
         self.by_winograd = multiplies_less(layer, (side, side, channels), (places, places, filters))
-        self._forward, self._weights, self._scattered, self._winograd = _loops()
+        self._forward, self._weights, self._scattered, self._winograd, self._winograd_weights = _loops()
 
     @staticmethod
     def _copy(values: Array) -> Array:
@@ -189,6 +197,14 @@ class Convolution:
             self._strip.ctypes.data, self.dx[0].size,
         )  # fmt: skip
 
+    def back_to_weights_by_winograd(self) -> None:
+        w, x = self.window, self.x
+        self._winograd_weights(
+            BATCH, x.ctypes.data, x.shape[1] * w.channels, w.channels, self.dy.ctypes.data + self._inside,
+            self.dy.shape[1] * w.filters, w.filters, self._products.ctypes.data, w.places, w.places, self.zeros.ctypes.data,
+            self._strip.ctypes.data, self.dweight.ctypes.data,
+        )  # fmt: skip
+
     @property
     def directions(self) -> dict[str, Callable[[], None]]:
         found = {"forward": self.forward, "to data": self.back_to_data, "to weights": self.back_to_weights}
@@ -196,6 +212,7 @@ class Convolution:
             found |= {
                 "forward by Winograd": self.forward_by_winograd,
                 "to data by Winograd": self.back_to_data_by_winograd,
+                "to weights by Winograd": self.back_to_weights_by_winograd,
             }
         return found
 

@@ -54,6 +54,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
             "glassnet_convolve_weights",
             "glassnet_scatter_back",
             "glassnet_winograd",
+            "glassnet_winograd_weights",
             "glassnet_average_pool",
         ),
         (

@@ -42,6 +42,7 @@ SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, NARROW_BYTES)
 GIVEN = 32768  # floats of what some rows of dy give to the taps of a convolution, made before they are added (convolution.py)
 LISTED = 8192  # entries of a list of the pixels that pooling chose (picked.py)
 PRODUCTS = 16  # for the four outputs of a square (winograd.py)
+WEIGHT_SQUARES = 48  # squares taken together for the gradient of the weights: their transforms stay in the second-level cache
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
 WARP_LANES = 16  # columns of a picture that augmentation takes together
@@ -68,8 +69,9 @@ def winograd_rows(width: int) -> int:
 
 
 def winograd_floats(width: int, channels: int, filters: int) -> int:
-    """The room of so many rows of squares: their transforms, and their products."""
-    return PRODUCTS * winograd_rows(width) * ((width + 1) // 2) * (channels + filters) + 2 * PADDING
+    """The room of so many rows of squares: their transforms, and their products; of the gradient's too."""
+    squares = max(ROWS, WEIGHT_SQUARES, (width + 1) // 2)
+    return PRODUCTS * squares * (channels + filters) + 2 * PADDING
 
 
 def dot_row(inputs: int) -> int:

@@ -23,6 +23,7 @@ SIZES = (
     "back_top", "back_left", "back_height", "back_width",  # of dy, with zeros around and between its pixels
     "scatters",  # 1: dx by scattering dy · Wᵀ (dy as it is); 0: by convolving dy, in a frame of zeros, with W turned about
     "list_rows",  # of windows whose chosen pixels are listed together, to find dW and dx from the lists; 0: not from lists
+    "product_gradients",  # 1: the partial gradients of the weights are sums of Winograd's products
     "parts",  # into which the pictures are dealt for the sums of the gradients of the weights
 )  # fmt: skip
 PLACES = (

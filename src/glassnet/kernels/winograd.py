@@ -1,14 +1,16 @@
 """3×3 convolutions with stride 1 by Winograd's minimal filtering F(2×2, 3×3): 16 products for 4 outputs, not 36.
 
-    y = Aᵀ[Σ_c (G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A          d: 4×4 pixels of x that overlap by 2, y: 2×2 pixels
+    forward:  y = Aᵀ[Σ_c (G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A          d: 4×4 pixels of x that overlap by 2, y: 2×2 pixels
+    weights:  dw = Gᵀ[Σ (Bᵀ·d·B) ⊙ (A·dy·Aᵀ)]G          over the squares of all pictures
 
            1    0    0            1  0 −1  0           1  1  1  0
     G =    ½    ½    ½     Bᵀ =   0  1  1  0     Aᵀ =  0  1 −1 −1
            ½   −½    ½            0 −1  1  0
            0    0    1            0  1  0 −1
 
-The sums over channels are 16 ordinary products, done on the register tile for a strip of squares at a time. A pixel of y
-depends on just the pixels of x under its window, whatever lies beside them in d. Rounding errors are about twice as large.
+The sums over channels, or squares, are 16 ordinary products, done on the register tile for a strip of squares at a time. A
+pixel of y depends on just the pixels of x under its window, whatever lies beside them in d. Rounding errors are about twice
+as large.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308.
 """
@@ -21,10 +23,11 @@ from llvmlite import ir
 from numba import int64, void
 
 from glassnet.kernels.channels import each_register, intrinsic_of
-from glassnet.kernels.convolution import convolve
+from glassnet.kernels.convolution import convolve, convolve_weights
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.simd import I64, Emitter
-from glassnet.kernels.sizes import PADDING, PRODUCTS, ROWS
+from glassnet.kernels.sizes import PADDING, PRODUCTS, ROWS, WEIGHT_SQUARES
+from glassnet.kernels.tile import ADD
 
 Four = Sequence[ir.Value]
 
@@ -47,6 +50,19 @@ def _outputs(emit: Emitter, m: Four) -> list[ir.Value]:
     """Aᵀ·m."""
     builder = emit.builder
     return [builder.fadd(builder.fadd(m[0], m[1]), m[2]), builder.fsub(builder.fsub(m[1], m[2]), m[3])]
+
+
+def _spread(emit: Emitter, d: Sequence[ir.Value]) -> list[ir.Value]:
+    """A·d."""
+    builder = emit.builder
+    return [d[0], builder.fadd(d[0], d[1]), builder.fsub(d[0], d[1]), builder.fsub(emit.zeros, d[1])]
+
+
+def _taps(emit: Emitter, m: Four) -> list[ir.Value]:
+    """Gᵀ·m."""
+    builder, half = emit.builder, emit.constant(0.5)
+    both, apart = (builder.fmul(operation(m[1], m[2]), half) for operation in (builder.fadd, builder.fsub))
+    return [builder.fadd(m[0], both), apart, builder.fadd(both, m[3])]
 
 
 def _at(emit: Emitter, address: ir.Value, distances: Sequence[tuple[ir.Value, int]]) -> ir.Value:
@@ -107,12 +123,67 @@ def _emit_outputs(
     each_register(emit, filters, register)
 
 
+def _emit_spread(
+    emit: Emitter,
+    dy: ir.Value,
+    line: ir.Value,
+    filters: ir.Value,
+    rows: ir.Value,
+    columns: ir.Value,
+    d: ir.Value,
+    apart: ir.Value,
+) -> None:
+    builder = emit.builder
+    there = [[builder.icmp_signed(">", size, I64(i)) for i in range(2)] for size in (rows, columns)]
+
+    def register(offset: ir.Value, mask: ir.Value) -> None:
+        start = builder.add(dy, offset)
+
+        def pixel(i: int, j: int) -> ir.Value:
+            value = emit.load(_at(emit, start, [(line, i), (filters, j)]))
+            return builder.select(builder.and_(there[0][i], there[1][j]), value, emit.zeros)
+
+        columns_of = [_spread(emit, [pixel(i, j) for i in range(2)]) for j in range(2)]
+        for i in range(4):
+            for j, value in enumerate(_spread(emit, [columns_of[k][i] for k in range(2)])):
+                emit.store_masked(value, _at(emit, builder.add(d, offset), [(apart, 4 * i + j)]), mask)
+
+    each_register(emit, filters, register)
+
+
+def _emit_taps(emit: Emitter, m: ir.Value, apart: ir.Value, filters: ir.Value, w: ir.Value, tap: ir.Value) -> None:
+    builder = emit.builder
+
+    def register(offset: ir.Value, mask: ir.Value) -> None:
+        start = builder.add(m, offset)
+        columns = [_taps(emit, [emit.load(_at(emit, start, [(apart, 4 * i + j)])) for i in range(4)]) for j in range(4)]
+        for i in range(3):
+            for j, value in enumerate(_taps(emit, [columns[k][i] for k in range(4)])):
+                emit.store_masked(value, _at(emit, builder.add(w, offset), [(tap, 3 * i + j)]), mask)
+
+    each_register(emit, filters, register)
+
+
 # u = G·w·Gᵀ of one channel: (w, from tap to tap, filters, u, from product to product).
 transform_filters = intrinsic_of(_emit_weights)
 # v = Bᵀ·d·B of one square: (d, from row to row, channels, v, from product to product).
 _transform_square = intrinsic_of(_emit_squares)
 # y = bias + Aᵀ·m·A of one square, those of its rows and columns that are there: (m, from product to product, filters, …).
 _finish_square = intrinsic_of(_emit_outputs)
+
+# A·dy·Aᵀ of one square, whose rows and columns that are not there are 0: (dy, from row to row, filters, rows, columns, …).
+_spread_square = intrinsic_of(_emit_spread)
+# dw = Gᵀ·m·G of one channel: (m, from product to product, filters, dw, from tap to tap).
+gather_taps = intrinsic_of(_emit_taps)
+
+
+@compiled
+def _transform_rows(x, line, channels, rows, across, squares, v):
+    """The transforms of so many rows of squares, product by product."""
+    for i in range(rows):
+        for j in range(across):
+            source = x + 4 * (2 * i * line + 2 * j * channels)
+            _transform_square(source, line, channels, v + 4 * (i * across + j) * channels, squares * channels)
 
 
 @compiled
@@ -134,10 +205,7 @@ def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_wid
         rows = min(step, down - row)
         squares = rows * across
         m = room + 4 * (PRODUCTS * squares * channels + PADDING)
-        for i in range(rows):
-            for j in range(across):
-                source = x + 4 * (2 * (row + i) * line + 2 * j * channels)
-                _transform_square(source, line, channels, room + 4 * (i * across + j) * channels, squares * channels)
+        _transform_rows(x + 4 * 2 * row * line, line, channels, rows, across, squares, room)
         for product in range(PRODUCTS):
             convolve(
                 room + 4 * product * squares * channels, int64(0), channels, int64(0), int64(1), channels,
@@ -151,3 +219,31 @@ def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_wid
                     at, squares * filters, filters, bias, y + 4 * (top * y_line + 2 * j * filters), y_line,
                     out_height - top, out_width - 2 * j,
                 )  # fmt: skip
+
+
+@outlined(void(*[int64] * 12))
+def winograd_weights(x, line, channels, dy, dy_line, filters, du, out_height, out_width, mode, zeros, room):
+    """dU (16, channels, filters) ⊕ Σ over the squares of one picture; mode SET or ADD.
+
+    Distances in floats; x in its frame, behind which there is a line of finite numbers where rows of dy are odd.
+    """
+    across, down = (out_width + 1) // 2, (out_height + 1) // 2
+    step = max(1, WEIGHT_SQUARES // across)
+    for row in range(0, down, step):
+        rows = min(step, down - row)
+        squares = rows * across
+        d = room + 4 * (PRODUCTS * squares * channels + PADDING)
+        _transform_rows(x + 4 * 2 * row * line, line, channels, rows, across, squares, room)
+        for i in range(rows):
+            for j in range(across):
+                top = 2 * (row + i)
+                _spread_square(
+                    dy + 4 * (top * dy_line + 2 * j * filters), dy_line, filters, out_height - top, out_width - 2 * j,
+                    d + 4 * (i * across + j) * filters, squares * filters,
+                )  # fmt: skip
+        for product in range(PRODUCTS):
+            convolve_weights(
+                room + 4 * product * squares * channels, int64(0), channels, int64(0), int64(1), channels,
+                d + 4 * product * squares * filters, int64(1), filters, filters, du + 4 * product * channels * filters,
+                int64(1), squares, mode if row == 0 else ADD, zeros,
+            )  # fmt: skip

@@ -109,7 +109,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
         fields["scatters"] = int(scatters(conv, x.shape, shape[:2]))
     size, filters = prod(shape), shape[2]
     fields |= {"out_height": shape[0], "out_width": shape[1], "filters": filters, **_pooling(pool, shape)}
-    fields |= {"chosen_line": fields.get("pool_width", 0), "list_rows": 0}
+    fields |= {"chosen_line": fields.get("pool_width", 0), "list_rows": 0, "product_gradients": 0}
     if conv is not None and norm is None and pool is not None and conv.strides == (1, 1) and lists(fields):
         fields |= {"chosen_line": fields["padded_width"], "list_rows": list_rows(fields), "scatters": 0}
     pooled = (fields["pooled_height"], fields["pooled_width"], filters)
@@ -121,6 +121,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
     fields |= {"out": y.at, "chosen": out.rows(y.width) if pool is not None else -1}
     if conv is not None and multiplies_less(conv, x.shape, shape):
         fields["products"] = out.room(PRODUCTS * x.shape[2] * filters)
+        fields["product_gradients"] = int(not fields["list_rows"])
     learns = norm is not None and out.training
     if norm is not None:
         fields |= {**_normalisation(norm, kinds[BatchNorm][1], learns, filters, out)}
@@ -151,8 +152,9 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
             record["dx"] = dx = out.rows(x.width)
         if conv is not None:
             weights = prod(conv.kernel_size) * x.shape[2] * filters
+            partial = PRODUCTS * x.shape[2] * filters if record["product_gradients"] else weights
             parts = parts_of(out.capacity, weights)
-            record["parts"], record["partial"] = parts, out.room(parts * (weights + filters))
+            record["parts"], record["partial"] = parts, out.room(parts * (partial + filters))
             if wanted:  # before the weights change
                 record["transposed"] = turned = out.room(weights)
                 if record["scatters"] or record["list_rows"]:
@@ -242,7 +244,8 @@ def _give_rooms(record: Any, convolves: bool, out: Assembler) -> None:
     size = stage["out_height"] * stage["out_width"] * stage["filters"]
     taps = int(stage["kernel_height"] * stage["kernel_width"] * stage["channels"]) if convolves else 0
     given = taps + COLUMNS + max(GIVEN, int(stage["out_width"]) * taps) if stage["scatters"] else 0
-    framed = stage["padded_height"] * stage["padded_width"] * stage["channels"] if convolves else 0
+    line_behind = (stage["padded_width"] + 2) * stage["channels"]  # which Winograd's way may read
+    framed = stage["padded_height"] * stage["padded_width"] * stage["channels"] + line_behind if convolves else 0
     back = stage["back_height"] * stage["back_width"] * stage["filters"] if stage["back_height"] > 0 else size
     listed, winograd = list_floats(stage), 0
     if stage["products"] >= 0 or stage["products_back"] >= 0:

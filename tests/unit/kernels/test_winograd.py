@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from glassnet import reference
 from glassnet.kernels.sizes import LANES, PRODUCTS, winograd_floats
+from glassnet.kernels.tile import ADD, SET
 from glassnet.layers import Conv2D
 from glassnet.program.stages import multiplies_less
 
@@ -52,6 +53,43 @@ def test_convolution(kernels: Any, guarded: Any, down: int, across: int, channel
     sizes = exactly(np.abs(x), np.abs(weight), np.abs(bias))
     largest = max(sizes.max(), 1e-30)  # sums of a square's neighbours are in every output
     assert (np.abs(found - exactly(x, weight, bias)) <= (channels + 40) * np.finfo(np.float32).eps * largest).all()
+
+
+@settings(max_examples=60)
+@given(SIDE, SIDE, CHANNELS, CHANNELS, st.integers(0, 2**32 - 1))
+@example(28, 28, 32, 32, 0)
+@example(7, 7, 64, 128, 0)
+def test_gradient_of_the_weights(
+    kernels: Any, guarded: Any, down: int, across: int, channels: int, filters: int, seed: int
+) -> None:
+    """Of two pictures; what lies behind the first is finite, as in a frame of zeros, and beside dy it is anything."""
+    rng = np.random.default_rng(seed)
+    pictures = rng.standard_normal((2, down + 2, across + 2, channels)).astype(np.float32)
+    dys = rng.standard_normal((2, down, across, filters)).astype(np.float32)
+    behind = np.full(((across + 3) * channels + 1,), 3.25, np.float32)
+    zeros = guarded(np.zeros(filters, np.float32), fence=np.nan)
+    products = guarded(np.full((4, 4, channels, filters), np.nan, np.float32))
+    room = guarded(np.full(winograd_floats(across, channels, filters), np.nan, np.float32))
+    for x, dy, mode in zip(pictures, dys, (SET, ADD), strict=True):
+        held = guarded(np.concatenate([x.ravel(), behind]), fence=np.nan)
+        gap = np.full((down, 1, filters), np.nan, np.float32)
+        spaced = guarded(
+            np.concatenate([np.concatenate([dy, gap], axis=1), gap[:1].repeat(across + 1, axis=1)]), fence=np.nan
+        )
+        kernels["glassnet_winograd_weights"](
+            held.at, (across + 2) * channels, channels, spaced.at, (across + 1) * filters, filters, products.at, down, across,
+            mode, zeros.at, room.at,
+        )  # fmt: skip
+        products.check()
+        room.check()
+    found = np.einsum("ik,ijcf,jl->klcf", G, products.values.astype(float), G)
+
+    def exact(x: Array, dy: Array) -> Array:
+        none = np.zeros((3, 3, channels, filters))
+        return reference.conv2d_backward(dy.astype(float), x.astype(float), none, (1, 1), (0, 0, 0, 0))[1]
+
+    largest = exact(np.abs(pictures), np.abs(dys)).max()
+    assert (np.abs(found - exact(pictures, dys)) <= (down * across / 2 + 60) * np.finfo(np.float32).eps * largest).all()
 
 
 @pytest.mark.parametrize(
