@@ -18,9 +18,8 @@ from numba.extending import intrinsic
 
 from glassnet.kernels.jit import outlined
 from glassnet.kernels.simd import FLOAT, I32, I64, Emitter
-from glassnet.kernels.sizes import LANES, ROWS, VECTORS
+from glassnet.kernels.sizes import ROWS, SHORT, VECTORS
 
-SHORT = min(8, LANES)
 WIDEST = min(14, ROWS * VECTORS)  # registers of one row
 CHAINS = min(6, WIDEST)  # registers over several rows where one row has fewer: sums that need not wait for one another
 

@@ -40,9 +40,10 @@ NARROW_BYTES = NARROW_X_AT + 4 * COLUMNS * NARROW_DEPTH * NARROW_GROUPS + 64
 SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, NARROW_BYTES)
 
 GIVEN = 32768  # floats of what some rows of dy give to the taps of a convolution, made before they are added (convolution.py)
+SHORT = min(8, LANES)  # floats of the registers that lists are summed in (listed.py)
 LISTED = 8192  # entries of a list of the pixels that pooling chose (picked.py)
 PRODUCTS = 16  # for the four outputs of a square (winograd.py)
-WEIGHT_SQUARES = 48  # squares taken together for the gradient of the weights: their transforms stay in the second-level cache
+WEIGHT_SQUARES = 48  # squares taken together for the gradient of the weights, so that their sums seldom leave the registers
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
 WARP_LANES = 16  # columns of a picture that augmentation takes together
@@ -63,13 +64,8 @@ def warp_layout(height: int, width: int, channels: int, cells: int) -> tuple[int
     return field, weights, firsts, moves, places, points, points + controls
 
 
-def winograd_rows(width: int) -> int:
-    """Rows of squares of 2 × 2 outputs that are taken together (winograd.py): enough of them for a whole tile."""
-    return max(1, ROWS // ((width + 1) // 2))
-
-
 def winograd_floats(width: int, channels: int, filters: int) -> int:
-    """The room of so many rows of squares: their transforms, and their products; of the gradient's too."""
+    """The room of as many rows of squares of 2 × 2 outputs as are taken together: their transforms, and their products."""
     squares = max(ROWS, WEIGHT_SQUARES, (width + 1) // 2)
     return PRODUCTS * squares * (channels + filters) + 2 * PADDING
 

@@ -170,7 +170,6 @@ transform_filters = intrinsic_of(_emit_weights)
 _transform_square = intrinsic_of(_emit_squares)
 # y = bias + Aᵀ·m·A of one square, those of its rows and columns that are there: (m, from product to product, filters, …).
 _finish_square = intrinsic_of(_emit_outputs)
-
 # A·dy·Aᵀ of one square, whose rows and columns that are not there are 0: (dy, from row to row, filters, rows, columns, …).
 _spread_square = intrinsic_of(_emit_spread)
 # dw = Gᵀ·m·G of one channel: (m, from product to product, filters, dw, from tap to tap).
@@ -200,7 +199,7 @@ def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_wid
     Distances in floats; x in its frame; `room`: see winograd_floats.
     """
     across, down = (out_width + 1) // 2, (out_height + 1) // 2
-    step = max(1, ROWS // across)  # winograd_rows
+    step = max(1, ROWS // across)  # rows of squares that fill a tile
     for row in range(0, down, step):
         rows = min(step, down - row)
         squares = rows * across

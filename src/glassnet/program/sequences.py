@@ -8,7 +8,7 @@ from glassnet.layers import GRU, LSTM, SimpleRNN
 from glassnet.layers.recurrence import Recurrent
 from glassnet.program.assembler import Assembler, Back, Places, Value
 from glassnet.program.chain import lower
-from glassnet.program.parts import parts_of
+from glassnet.program.parts import parts_of_sequences
 
 
 def _recurrence(kind: int, layer: Recurrent, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
@@ -19,7 +19,7 @@ def _recurrence(kind: int, layer: Recurrent, x: Value, places: Places, out: Asse
     y = Value(
         out.rows(steps * units if layer.return_sequences else units), (steps, units) if layer.return_sequences else (units,)
     )
-    parts = parts_of(out.capacity, (width + units) * wide)
+    parts = parts_of_sequences(out.capacity, (width + units) * wide, out.training)
     at, record = out.record(
         SEQUENCE, kind=kind, parts=parts, steps=steps, width=width, units=units, gates=layer.gates,
         all_states=int(layer.return_sequences), weight=places["weight"], recurrent=places["recurrent_weight"],

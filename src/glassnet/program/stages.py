@@ -11,13 +11,14 @@ from typing import Any
 
 from glassnet.kernels import operations as op
 from glassnet.kernels.host import UNIT
-from glassnet.kernels.sizes import COLUMNS, GIVEN, LISTED, PRODUCTS, winograd_floats
+from glassnet.kernels.sizes import COLUMNS, GIVEN, LISTED, PRODUCTS, SHORT, winograd_floats
 from glassnet.kernels.stage import ROOMS, STAGE
 from glassnet.layers import BatchNorm, Conv2D, GlobalMaxPool2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
 from glassnet.layers.base import Shape
 from glassnet.program.assembler import Assembler, Back, Places, Value
 from glassnet.program.parts import parts_of
 
+ENOUGH_PIXELS = 49  # of a picture, for the weights' gradient by Winograd's way
 ACTIVATIONS: dict[type[Layer], int] = {ReLU: op.RELU, LeakyReLU: op.LEAKY_RELU, Sigmoid: op.SIGMOID, Tanh: op.TANH}
 
 
@@ -121,7 +122,8 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
     fields |= {"out": y.at, "chosen": out.rows(y.width) if pool is not None else -1}
     if conv is not None and multiplies_less(conv, x.shape, shape):
         fields["products"] = out.room(PRODUCTS * x.shape[2] * filters)
-        fields["product_gradients"] = int(not fields["list_rows"])
+        many = shape[0] * shape[1] >= ENOUGH_PIXELS  # sums of few squares a picture would wait for the memory
+        fields["product_gradients"] = int(many and not fields["list_rows"])
     learns = norm is not None and out.training
     if norm is not None:
         fields |= {**_normalisation(norm, kinds[BatchNorm][1], learns, filters, out)}
@@ -210,8 +212,15 @@ def multiplies_less(conv: Conv2D, given: Shape, made: Shape) -> bool:
 
 
 def lists(fields: dict[str, Any]) -> bool:
-    """Whether lists of the pixels that pooling chose are less work than products of all pixels: a third of them or fewer."""
-    return bool(3 * fields["pooled_height"] * fields["pooled_width"] <= fields["out_height"] * fields["out_width"])
+    """Whether lists of the pixels that pooling chose are less work than products of all pixels.
+
+    In register operations, measured: of a list 4 an entry and its sums, at least 4; of a pixel 8 to bring back, and products.
+    """
+    taps = fields["kernel_width"] * fields["channels"]
+    sums = fields["kernel_height"] * -(-taps // SHORT) * (0.75 if UNIT.lanes > SHORT else 1.25)
+    entries = fields["pooled_height"] * fields["pooled_width"] * fields["filters"]
+    registers = fields["out_height"] * fields["out_width"] * -(-fields["filters"] // UNIT.lanes)
+    return bool(entries * (4 + max(4, sums)) < registers * (8 + fields["kernel_height"] * taps))
 
 
 def list_rows(fields: dict[str, Any]) -> int:
