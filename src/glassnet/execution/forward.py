@@ -45,6 +45,11 @@ class Forward:
         machine.set(pictures_in_order=count)
         return machine
 
+    def close(self) -> None:
+        """End the threads that prediction has started; the next call starts others."""
+        for machine in self._machines.values():
+            machine.close()
+
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
         if not self._kernels:
@@ -65,11 +70,15 @@ class Forward:
     def _run(self, rows: Array, purpose: str, **arrays: Array | None) -> NDArray[np.int64]:
         """Run a program over all pictures; their classes. `arrays` are what else the program reads or writes."""
         with self._lock:
-            machine = self._machine(purpose, rows.dtype == np.uint8, len(rows))
-            machine.bind(pictures=rows, **arrays)
-            machine.run(0, -(-len(rows) // self._capacity))
-            machine.bind(**dict.fromkeys(arrays))
-            return self._classes[: len(rows)].copy()
+            try:
+                machine = self._machine(purpose, rows.dtype == np.uint8, len(rows))
+                machine.bind(pictures=rows, **arrays)
+                machine.run(0, -(-len(rows) // self._capacity))
+                machine.bind(**dict.fromkeys(arrays))
+                return self._classes[: len(rows)].copy()
+            except BaseException:  # Ctrl-C may have come between two fields of a machine that belong together
+                self._machines.clear()
+                raise
 
     def costs(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Costs (N,), without penalty, and classes (N,)."""

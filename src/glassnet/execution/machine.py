@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
 
+from glassnet.execution.workers import Workers
 from glassnet.kernels import operations as op
 from glassnet.kernels.host import kernels_wanted
-from glassnet.kernels.job import JOB
+from glassnet.kernels.job import JOB, SIGNALS, STOP
 from glassnet.kernels.sizes import aligned_zeros
 from glassnet.program import Program, can_lower
 from glassnet.reference import Array
@@ -53,6 +54,8 @@ class Machine:
         self._first = _address(self._jobs)
         self._alive: dict[str, Array] = {}
         self.threads, self.program = threads, program
+        self._signals = aligned_zeros(SIGNALS, np.int64)
+        self._workers: Workers | None = None
         self.bind(
             code=program.code,
             numbers=program.numbers,
@@ -61,7 +64,7 @@ class Machine:
             workspace=aligned_zeros(program.workspace),
             identity=np.arange(program.rows),
             records=program.records,
-            counter=np.zeros(8, dtype=np.int64),
+            signals=self._signals,
         )
         self.set(instructions=len(program.code), threads=threads, dropouts=program.dropouts)
         for name, members in op.UNITS.items():
@@ -90,17 +93,23 @@ class Machine:
         self._jobs[name] = number
 
     def run(self, first_step: int, last_step: int) -> None:
-        """Run the steps; the calling thread takes part."""
+        """Run the steps; when this returns or raises, no thread is inside the program any more."""
         self.set(first_step=first_step, last_step=last_step)
         if self.threads == 1:
-            self._run(self._first)
+            self._run(self._first)  # Ctrl-C waits until this returns
             return
-        others = [
-            threading.Thread(target=self._run, args=(self._first + JOB.itemsize * number,), daemon=True)
-            for number in range(1, self.threads)
-        ]
-        for thread in others:
-            thread.start()
-        self._run(self._first)
-        for thread in others:
-            thread.join()
+        if self._workers is None or not self._workers.usable:
+            self._workers = Workers(self.threads)
+        self._signals[...] = 0
+        self._workers.run([partial(self._share, number) for number in range(self.threads)], self._stop)
+
+    def _share(self, thread: int) -> None:
+        self._run(self._first + JOB.itemsize * thread)
+
+    def _stop(self) -> None:
+        self._signals[STOP] = 1
+
+    def close(self) -> None:
+        """End the threads; `run` starts others."""
+        if self._workers is not None:
+            self._workers.close()

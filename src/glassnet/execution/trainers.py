@@ -19,7 +19,8 @@ from glassnet.stack import Stack
 class Trainer(Protocol):
     """Runs training steps over a data set in the order of `begin_epoch`; results lie in place of that order.
 
-    `changes` is the chance that augments the pictures of an epoch; without it, they are taken as they are.
+    `changes` is the chance that augments the pictures of an epoch; without it, they are taken as they are. When `run` raises,
+    by Ctrl-C for instance, parameters and moments may be those within a step. `close` ends the threads.
     """
 
     costs: NDArray[np.float64]
@@ -37,6 +38,8 @@ class Trainer(Protocol):
     ) -> None: ...
 
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class CompiledTrainer:
@@ -117,6 +120,9 @@ class CompiledTrainer:
         self._machine.set(past_steps=past_steps, keep_gradient=int(keep_gradient))
         self._machine.run(first_step, last_step)
 
+    def close(self) -> None:
+        self._machine.close()
+
 
 class ReferenceTrainer:
     """Training steps in NumPy, layer by layer."""
@@ -173,6 +179,9 @@ class ReferenceTrainer:
             self._update(float(self._rates[step]), scale, past_steps + step + 1)
             if self._averaging is not None:
                 average(self.average, self._stack.state, self._averaging, past_steps + step)
+
+    def close(self) -> None:
+        """There are no threads to end."""
 
     def _pictures(self, chosen: NDArray[np.int64]) -> Array:
         """The rows of a mini-batch, augmented in an epoch that is not plain."""

@@ -58,7 +58,7 @@ from glassnet.kernels.pointwise import add, copy_channels, layer_norm, layer_nor
 from glassnet.kernels.sequences import sequences
 from glassnet.kernels.sizes import UPDATE_BLOCK
 from glassnet.kernels.stages import stages
-from glassnet.kernels.threads import meet
+from glassnet.kernels.threads import meet, read_stop, stopped
 from glassnet.kernels.tile import ADD, SET
 from glassnet.kernels.updates import average, penalise, square_sum, update
 
@@ -281,7 +281,7 @@ def _apply(job, rate, step):
                     doubles_at(job.sums, blocks + 1)[blocks] = square_sum(g)
             blocks += 1
     if job.clip > 0:
-        meet(job.counter, job.threads)
+        meet(job.signals, job.threads)
         total, sums = 0.0, doubles_at(job.sums, blocks)
         for b in range(blocks):
             total += sums[b]
@@ -323,7 +323,10 @@ def _is_plain(job):
 
 @outlined(void(int64))
 def run(job_at):
-    """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each."""
+    """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each.
+
+    It ends after a step during which `signals` asked for that.
+    """
     job = job_at_address(job_at)
     fused = job.training and _is_plain(job)
     before = ignore_denormals()
@@ -331,13 +334,17 @@ def run(job_at):
         first = step * job.batch_size
         m = min(job.batch_size, job.pictures_in_order - first)
         rate = doubles_at(job.rates + 8 * step, 1)[0] if job.training else 0.0
+        if job.thread == 0:
+            read_stop(job.signals, step)
         for i in range(job.instructions):
             execute(job_at, i, first, m, step, fused, F(rate))
-            meet(job.counter, job.threads)
+            meet(job.signals, job.threads)
         if job.training and not fused:
             _apply(job, rate, job.past_steps + step + 1)
-            meet(job.counter, job.threads)
+            meet(job.signals, job.threads)
         if job.training and job.averaged > 0:
             _average(job, job.past_steps + step)
-            meet(job.counter, job.threads)
+            meet(job.signals, job.threads)
+        if stopped(job.signals, step):
+            break
     restore(before)

@@ -15,7 +15,7 @@ ADDRESSES = (
     "costs", "classes", "outputs",  # per place in `order`: float64; int64; float32 rows, or 0
     "rates", "keys",  # per step: float64; (steps, dropouts) uint64
     "segments", "options", "sums",  # (segments, 5) float64: offset, size, l1, l2, decay; float64; float64 per block
-    "scratch", "counter",  # this thread's; all threads'
+    "scratch", "signals",  # this thread's; all threads'
     "stages", "sequences", "augment",  # where the units of these names lie, or 0 where the program does not ask for them
 )  # fmt: skip
 COUNTS = (
@@ -26,3 +26,7 @@ COUNTS = (
 NUMBERS = ("smoothing", "threshold", "clip", "averaging")
 
 JOB = np.dtype([(name, np.int64) for name in ADDRESSES + COUNTS] + [(name, np.float64) for name in NUMBERS], align=True)
+
+# The places of `signals`, int64, each in a cache line of its own: how often threads came to a barrier; whether the caller
+# wants the program to stop; what the first thread read there at the start of an even and of an odd step.
+ARRIVALS, STOP, DECISIONS, SIGNALS = 0, 8, (16, 17), 24

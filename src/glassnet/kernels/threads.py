@@ -11,6 +11,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from glassnet.kernels.jit import compiled
+from glassnet.kernels.job import DECISIONS, STOP
+from glassnet.kernels.memory import integers_at
 
 SPINS = 4000  # looks at the counter before the processor is offered to others (tens of microseconds)
 
@@ -59,3 +61,19 @@ def meet(address, threads):
         spins += 1
         if spins > SPINS:
             _give_way()
+
+
+@compiled
+def read_stop(signals, step):
+    """Called by the first thread before a step: what it reads is what `stopped` tells all threads after the step.
+
+    A barrier must lie between the two. Even and odd steps have places of their own, since the first thread may begin the next
+    step while others still look at the decision of the last.
+    """
+    integers_at(signals, DECISIONS[1] + 1)[DECISIONS[0] + step % 2] = _look(signals + 8 * STOP)
+
+
+@compiled
+def stopped(signals, step):
+    """Whether the program shall end after this step: the same answer in every thread."""
+    return _look(signals + 8 * (DECISIONS[0] + step % 2)) != 0

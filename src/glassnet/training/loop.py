@@ -61,15 +61,15 @@ class Training:
         self.watch = Watch(stack, plan.train) if plan.statistics else None
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
-        # What would be kept at the start of this epoch, of the last one that went well, and before the last step.
-        self._here, self._good, self._before = self.best.copy(), self.best.copy(), self.best.copy()
+        # What would be kept: after the last whole epoch, and after the one before it. And the state before the last step.
+        self._whole, self._good, self._before = self.best.copy(), self.best.copy(), self.best.copy()
         self._raw = self.trainer.average.copy()
         self._stretch = 1
         self._saved = time.monotonic()
         self._state: State | None = None
 
     def run(self) -> History:
-        """Train; the history. However training ends, by Ctrl-C too, the last whole epoch is saved first."""
+        """Train. After an error or Ctrl-C the network has the weights of the last whole epoch, which are saved."""
         plan, history = self.plan, self.progress.history
         if plan.resume and plan.checkpoint is not None and plan.checkpoint.exists():
             self._go_on(State.load(plan.checkpoint), plan.checkpoint)
@@ -81,15 +81,23 @@ class Training:
                 if self.progress.reason:
                     break
                 self._epoch(epoch)
+            self._whole[...] = self.kept
         finally:
-            self._save_state()
-            self.stack.state[...] = self.kept
-            for callback in self.callbacks:
-                callback.on_train_end(self.progress)
+            self._end()
         history.stopped = self.progress.reason
         if plan.keep_best and history.epochs:
             self.stack.state[...] = self.best
         return history
+
+    def _end(self) -> None:
+        self.stack.state[...] = self._whole
+        self.trainer.close()
+        self.forward.close()
+        try:
+            self._save_state()
+        finally:
+            for callback in self.callbacks:
+                callback.on_train_end(self.progress)
 
     @property
     def kept(self) -> Array:
@@ -113,7 +121,6 @@ class Training:
         plan, progress = self.plan, self.progress
         start = time.perf_counter()
         progress.epoch, progress.step = number, 0
-        self._here[...] = self.kept
         steps, past = plan.steps_per_epoch, (number - 1) * plan.steps_per_epoch
         rates = plan.optimizer.schedule.rates(past, past + steps, plan.epochs * steps)
         order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
@@ -128,7 +135,6 @@ class Training:
             self._give_up(steps + 1)
         if progress.step < steps:
             return
-        self._good, self._here = self._here, self._good
         with self._shown():
             validated = self._validate()
             activations = {} if self.watch is None else self.watch.look()[0]
@@ -144,7 +150,9 @@ class Training:
             first_step=first,
             **norms(self.stack, self.trainer.gradient, self._before),
         )
+        self._good[...] = self.kept
         progress.history.epochs.append(epoch)
+        self._whole, self._good = self._good, self._whole
         if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
             self.best[...] = self.kept
         self._keep_state(number)  # before anyone is told: Ctrl-C may come while they are
@@ -191,7 +199,7 @@ class Training:
 
     def _give_up(self, step: int) -> None:
         """End training because the cost of `step` was not finite, on weights that do not depend on how steps are timed."""
-        self.kept[...] = self._good if step == 1 else self._here
+        self.kept[...] = self._good if step == 1 else self._whole
         progress = self.progress
         reason = NOT_FINITE.format(epoch=progress.epoch, step=min(step, progress.steps_per_epoch)).en
         progress.step = 0
@@ -285,4 +293,5 @@ class Training:
             )
         self.stack.state[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
         first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
+        self._whole[...] = self.kept
         self.progress.history.epochs.extend(state.history.epochs)
