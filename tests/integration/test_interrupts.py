@@ -59,9 +59,9 @@ interrupted = 0
 for number in range(count):
     (network, options), states, seen = cases[number % 3], known[number % 3], Weights()
     network.state[...] = states[0]
-    signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-4, 0.06))
     try:
         try:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-4, 0.06))
             network.fit(data, 100, validation=held_out, seed=3, threads=threads, callbacks=[seen], **options)
             for _ in range(20):
                 network.predict(data.images)
@@ -76,9 +76,9 @@ network, states = cases[0][0], known[0]
 many = np.tile(data.images, (10, 1, 1, 1))  # enough for two threads
 network.state[...] = states[-1]
 for number in range(count):  # what an interrupted prediction leaves behind serves the next
-    signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3))
     try:
         try:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 2e-3))
             while True:
                 network.predict(many[: chance.randrange(1, 6000)])
         finally:

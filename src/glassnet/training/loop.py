@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +23,10 @@ from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
 from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, epoch_generator
 from glassnet.training.reasons import NOT_FINITE
-from glassnet.training.statistics import Watch, norms
+from glassnet.training.statistics import Statistics, Watch, norms
 from glassnet.training.vectors import all_finite
 
+Result = TypeVar("Result")
 STRETCH = 0.1  # seconds of compiled steps between two looks at the clock, the keyboard and the cost
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at least
 
@@ -104,16 +104,17 @@ class Training:
         """The state that training is for: its moving average, or else itself."""
         return self.stack.state if self.plan.averaging is None else self.trainer.average
 
-    @contextmanager
-    def _shown(self) -> Iterator[None]:
-        """The network with the weights that would be kept, for a while."""
+    def _with_kept(self, work: Callable[[], Result]) -> Result:
+        """What `work` gives while the network has the weights that would be kept.
+
+        No context manager: the frame of a generator that Ctrl-C left open would put the other weights back at any later time.
+        """
         if self.plan.averaging is None:
-            yield
-            return
+            return work()
         self._raw[...] = self.stack.state
         self.stack.state[...] = self.trainer.average
         try:
-            yield
+            return work()
         finally:
             self.stack.state[...] = self._raw
 
@@ -135,9 +136,7 @@ class Training:
             self._give_up(steps + 1)
         if progress.step < steps:
             return
-        with self._shown():
-            validated = self._validate()
-            activations = {} if self.watch is None else self.watch.look()[0]
+        validated, activations = self._with_kept(self._look)
         epoch = Epoch(
             epoch=number,
             train_cost=float(self.trainer.costs.mean()),
@@ -156,11 +155,17 @@ class Training:
         if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
             self.best[...] = self.kept
         self._keep_state(number)  # before anyone is told: Ctrl-C may come while they are
-        with self._shown():
-            for callback in self.callbacks:
-                callback.on_epoch_end(progress, epoch)
+        self._with_kept(lambda: self._tell(epoch))
         if time.monotonic() - self._saved > CHECKPOINT_EVERY:
             self._save_state()
+
+    def _look(self) -> tuple[dict[str, Any], Statistics]:
+        """The validation's results, and what the layers give for a few pictures."""
+        return self._validate(), {} if self.watch is None else self.watch.look()[0]
+
+    def _tell(self, epoch: Epoch) -> None:
+        for callback in self.callbacks:
+            callback.on_epoch_end(self.progress, epoch)
 
     def _first_step(self) -> dict[str, Any]:
         """Take the first step of all, unless it is the last of its epoch; what it was like."""
