@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("glassnet", deadline=None, print_blob=True)
+# New examples each time, in CI too, where Hypothesis by itself would repeat the same; nothing that a busy machine could fail.
+settings.register_profile(
+    "glassnet", deadline=None, derandomize=False, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("glassnet")
 
 Array = np.ndarray[Any, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -55,7 +55,6 @@ def test_pixels_become_uint8_or_float32(given: Any, kept: type) -> None:
     np.testing.assert_array_equal(images, np.asarray(given))
 
 
-@settings(deadline=None)
 @given(
     hnp.arrays(
         st.sampled_from([np.uint8, np.int16, np.int64, np.float32]),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -39,7 +39,6 @@ def refused(source: bytes | str | Path, *parts: str) -> None:
         assert part in str(caught.value)
 
 
-@settings(deadline=None)
 @given(
     array=st.sampled_from(sorted(CODES)).flatmap(
         lambda name: hnp.arrays(name, hnp.array_shapes(min_dims=1, max_dims=5, min_side=0, max_side=5))
@@ -54,7 +53,6 @@ def test_round_trip(array: np.ndarray[Any, Any], zipped: bool) -> None:
     np.testing.assert_array_equal(read, array)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.booleans())
 def test_any_bytes_are_read_or_refused_in_our_words(content: bytes, zipped: bool) -> None:
     for given_bytes in (content, b"\0\0" + content, b"\0\0\x08\x01" + content, b"\x1f\x8b\x08" + content):
@@ -66,15 +64,20 @@ def test_any_bytes_are_read_or_refused_in_our_words(content: bytes, zipped: bool
         assert "expected:" in message
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_gzip_file_that_is_cut_or_changed_anywhere(data: st.DataObject) -> None:
+    """Cut off, it is refused; changed, it is refused unless what it holds is the same."""
     array = np.arange(600, dtype=np.int16)
     whole = gzip.compress(packed(array), 6, mtime=0)
     refused(whole[: data.draw(st.integers(0, len(whole) - 1))], "expected:")
     position = data.draw(st.integers(10, len(whole) - 1))
     changed = bytes([*whole[:position], whole[position] ^ data.draw(st.integers(1, 255)), *whole[position + 1 :]])
-    refused(changed, "expected:")
+    message = "expected:"
+    try:  # the last bits before the checksum are padding, and a few other changes unpack to the same bytes
+        np.testing.assert_array_equal(read_idx(changed), array)
+    except DataError as error:
+        message = str(error)
+    assert "expected:" in message
 
 
 def test_the_name_does_not_decide_what_is_gzipped(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_cut_off_in_words(tmp_path: Path) -> None:
     refused(path, "can't be decoded: it is damaged, cut off", "a whole picture file", "truncated", shape=(40, 60, 3))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ending=st.sampled_from(sorted(ENCODED)), position=st.integers(0, 400), byte=st.integers(0, 255))
 def test_damaged_anywhere(tmp_path: Path, ending: str, position: int, byte: int) -> None:
     content = bytearray(ENCODED[ending])

@@ -39,7 +39,6 @@ def numbers_of(dataset: Dataset) -> list[int]:
     return [int(number) for number in dataset.groups]
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 20), min_size=1, max_size=6))
 def test_split_in_order_is_a_partition_in_order(counts: list[int]) -> None:
     dataset = numbered(np.arange(sum(counts)) % 3)
@@ -57,7 +56,6 @@ def test_split_in_order_refuses(counts: tuple[int, ...], received: str) -> None:
     assert f"received: {received}" in str(caught.value)
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 60), min_size=1, max_size=6),
     weights=st.lists(st.integers(1, 20), min_size=1, max_size=4),
@@ -130,7 +128,6 @@ def grouped(groups: Any, labels: Any = None, classes: Any = None) -> Dataset:
     return Dataset(numbers, np.zeros(len(groups), int) if labels is None else labels, classes, groups=np.asarray(groups))
 
 
-@settings(deadline=None)
 @given(count=st.integers(2, 300), seed=st.integers(0, 2**32))
 def test_split_random_is_a_partition_of_the_right_sizes(count: int, seed: int) -> None:
     dataset = numbered(np.arange(count) % 2)
@@ -142,7 +139,7 @@ def test_split_random_is_a_partition_of_the_right_sizes(count: int, seed: int) -
         split_random(dataset, (1 - 1e-4, 1e-4))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 12), min_size=4, max_size=40),
     weights=st.lists(st.integers(1, 4), min_size=2, max_size=3),

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassnet.augmentation import Augmentation
+from glassnet.kernels import operations as op
 from glassnet.kernels.sizes import warp_layout
 from glassnet.reference import augment
+from tests.rounding import check_within, gamma
 
 Array = np.ndarray[Any, Any]
 AUGMENTATIONS = st.builds(
@@ -58,6 +60,25 @@ def run(
     return np.array(target.values[slice(*rows)])
 
 
+def bound(options: Augmentation, shape: tuple[int, ...], is_bytes: bool) -> float:
+    """How far a pixel may be off: by the place that it is taken from, the mixing of four pixels, and shading.
+
+    A place is a·j + b·i + c + 1 + shift: a, b and c are rounded, then their products, then four sums. The elastic shift sums
+    weighted points of up to `points` along both sides. Four weights, which add up to 1, are off by 12u together (cubics,
+    term by term); they belong to a place between points, known to 2u of at most `cells`, and from there to the next
+    point the shift may change by 2 · points.
+    """
+    height, width, _ = shape
+    steepest = (1 + np.tan(np.radians(options.shear))) / ((1 - options.scale) * (1 - options.stretch))  # of a and b
+    terms = steepest * (1.5 * (width + height) + 2 * (options.shift + options.crop)) + max(width, height) / 2 + 1
+    points, cells = 2 * 0xFFFF * op.WARP_NORMAL * options.elastic, options.elastic_grid
+    shift = points * (gamma(2) + 2 * (gamma(12) + gamma(3) + 2 * gamma(2) * cells))
+    place = gamma(6) * (terms + points) + shift
+    top, between = (255, 255) if is_bytes else (1, 2)  # the largest value, and from one pixel to the next
+    mixed = 2 * place * between + gamma(10) * top  # two differences, products and sums one way, then the other
+    return (1 + options.contrast) * mixed + gamma(3) * top * (1 + 2 * options.contrast + options.brightness)
+
+
 @settings(max_examples=150)
 @given(
     options=AUGMENTATIONS, shape=SHAPES, is_bytes=st.booleans(), key=st.integers(0, 2**64 - 1), seed=st.integers(0, 2**32 - 1)
@@ -67,17 +88,13 @@ def test_kernel_is_the_reference(
 ) -> None:
     rng = np.random.default_rng(seed)
     pictures = rng.integers(0, 256, (6, *shape), dtype=np.uint8)
-    top = 255.0
     if not is_bytes:
-        pictures, top = rng.uniform(-1, 1, pictures.shape).astype(np.float32), 1.0
+        pictures = rng.uniform(-1, 1, pictures.shape).astype(np.float32)
     order = rng.permutation(6)
     found = run(kernels, guarded, pictures, order, options, key, (1, 4), 1)
     wanted = augment(pictures[order[2:5]], options.numbers, np.uint64(key), np.float64, 1)
     assert found.shape == wanted.shape
-    # A place is known to a share of what it is computed from; the value changes by no more than `top` a pixel.
-    lean = 1 / np.cos(np.radians(options.shear)) ** 2
-    reach = (max(shape[:2]) + options.shift + options.crop) * lean * 1.5 / (1 - options.scale) + 8 * options.elastic
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=2 * top * (2e-6 + 1e-6 * reach))
+    check_within(found, wanted, bound(options, shape, is_bytes))
     if is_bytes:
         assert found.min() >= 0
         assert found.max() <= 255

@@ -12,7 +12,9 @@ from glassnet import reference
 from glassnet.kernels.stage import STAGE
 from glassnet.layers import AveragePool2D
 from glassnet.reference import Pair
+from tests.rounding import check_sum
 
+Array = np.ndarray[Any, Any]
 PAIRS = st.tuples(st.integers(1, 4), st.integers(1, 4))
 SIDE = st.sampled_from([1, 2, 3, 4, 5, 7, 13])
 
@@ -39,11 +41,19 @@ def test_average_pool(
     out = guarded(np.full((*places, shape[2]), np.nan, np.float32))
     kernels["glassnet_average_pool"](stage.ctypes.data, x.at, out.at, 0)
     out.check()
-    wanted = reference.average_pool(x.values[None].astype(float), window, strides, margins)[0]
-    np.testing.assert_allclose(out.values, wanted, rtol=1e-6, atol=3e-6)
+
+    def exact(x: Array) -> Array:
+        return reference.average_pool(x[None].astype(float), window, strides, margins)[0]
+
+    # The pixels of a window, or the windows at a pixel, of which there are no more; 1 / pixels and the product with it.
+    roundings = window[0] * window[1] + 1
+    check_sum(out.values, exact(x.values), exact(np.abs(x.values)), roundings)
     dout = guarded(rng.standard_normal(out.values.shape).astype(np.float32), fence=np.nan)
     dx = guarded(np.full(shape, np.nan, np.float32))
     kernels["glassnet_average_pool"](stage.ctypes.data, dx.at, dout.at, 1)
     dx.check()
-    wanted = reference.average_pool_backward(dout.values[None].astype(float), (1, *shape), window, strides, margins)[0]
-    np.testing.assert_allclose(dx.values, wanted, rtol=1e-6, atol=1e-5)
+
+    def exact_back(dout: Array) -> Array:
+        return reference.average_pool_backward(dout[None].astype(float), (1, *shape), window, strides, margins)[0]
+
+    check_sum(dx.values, exact_back(dout.values), exact_back(np.abs(dout.values)), roundings)

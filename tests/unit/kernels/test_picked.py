@@ -17,9 +17,9 @@ from glassnet.kernels.sizes import LANES, SHORT
 from glassnet.kernels.stage import STAGE
 from glassnet.layers import Conv2D, MaxPool2D
 from glassnet.program.stages import list_floats, list_rows, lists
+from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]
-EPSILON = float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
     margins, stage = conv.margins(case.shape), case.record()
     top, bottom, left, right = margins
     rng = np.random.default_rng(case.seed)
-    x, weight = rng.standard_normal(case.shape), rng.standard_normal((*conv.kernel_size, case.shape[2], case.filters))
+    shapes = case.shape, (*conv.kernel_size, case.shape[2], case.filters)
+    x, weight = (rng.standard_normal(shape).astype(np.float32).astype(float) for shape in shapes)
     places = (*conv.places(case.shape), case.filters)
     y = rng.standard_normal(places)  # any: what the pooling chose matters, not how y came about
     out, place = (found[0] for found in reference.max_pool(y[None], pool.window, pool.strides, pool.margins(places)))
@@ -138,24 +139,24 @@ def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
                 pool.margins(places),
             )
 
-        dy, terms_of_dy = (
-            spread(dout.astype(float)),
-            spread(np.abs(dout).astype(float)),
-        )  # windows that share a pixel may cancel
+        # Windows that share a pixel may cancel in dy; the lists hold them one by one.
+        dy, terms_of_dy = spread(dout.astype(float)), spread(np.abs(dout).astype(float))
 
         def exact(dy: Array, x: Array, weight: Array) -> tuple[Array, Array]:
             found, dw, _ = reference.conv2d_backward(dy, x[None], weight, (1, 1), margins)
             return found[0], dw.reshape(taps, -1).T
 
         wanted, sizes = exact(dy, x, weight), exact(terms_of_dy, np.abs(x), np.abs(weight))
-        terms = out[..., 0].size * pool.window[0] * pool.window[1] + 8
-        found = total.values[: taps * case.filters].reshape(case.filters, taps).astype(float) - start[
-            : taps * case.filters
-        ].reshape(case.filters, taps)
-        assert (np.abs(found - wanted[1]) <= terms * EPSILON * (sizes[1] + 4)).all()
-        biases = total.values[taps * case.filters :].astype(float) - start[taps * case.filters :]
-        assert (np.abs(biases - dy.sum(axis=(0, 1, 2))) <= terms * EPSILON * (np.abs(dout).sum(axis=(0, 1)) + 4)).all()
-        assert (np.abs(dx.values - wanted[0]) <= (taps * case.filters * 4 + 8) * EPSILON * sizes[0] + 1e-30).all()
+        windows, ends = out[..., 0].size, taps * case.filters
+        began, ended = start.astype(float), total.values.astype(float)
+        # Each window's product and sum, in lists that are added to what was there; for the biases in four sums side by side.
+        dw, sizes_of_dw = (values.ravel() for values in (wanted[1], sizes[1]))
+        check_sum(ended[:ends], began[:ends] + dw, np.abs(began[:ends]) + sizes_of_dw, windows + 1)
+        db, sizes_of_db = dy.sum(axis=(0, 1, 2)), terms_of_dy.sum(axis=(0, 1, 2))
+        check_sum(ended[ends:], began[ends:] + db, np.abs(began[ends:]) + sizes_of_db, windows + 4)
+        # A list of the filters and windows that chose a pixel, for each tap; those of each row of windows by themselves.
+        chosen_by, lists_at = case.filters * pool.window[0] * pool.window[1], taps // case.shape[2] * pool.window[0]
+        check_sum(dx.values, wanted[0], sizes[0], chosen_by + lists_at)
 
 
 @settings(max_examples=60)
@@ -184,7 +185,7 @@ def test_sums_over_lists(kernels: Any, guarded: Any, rows: int, columns: int, si
         entries = slice(begins[number], begins[number + 1])
         terms = factors[entries, None, None].astype(float) * matrix[places[entries]]
         wanted, bound = before[number] + terms.sum(axis=0), np.abs(before[number]) + np.abs(terms).sum(axis=0)
-        assert (np.abs(c.values[number] - wanted) <= 9 * EPSILON * bound).all()
+        check_sum(c.values[number], wanted, bound, len(terms) + 1)  # the entries, then what was there
 
 
 @pytest.mark.skipif(LANES != 16, reason="what is less work depends on the registers")

@@ -39,6 +39,7 @@ from glassnet.layers import (
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.optimizers import SGD
+from tests.rounding import U, check_within
 
 Array = np.ndarray[Any, Any]
 RATE, CLASSES = 0.02, 3
@@ -61,29 +62,49 @@ def draw(shape: tuple[int, ...], count: int, *, is_bytes: bool = False, seed: in
     return rng.standard_normal((count, *shape)).astype(np.float32)
 
 
-def train(trainer: Any, count: int, batch: int) -> None:
-    steps = -(-count // batch)
-    trainer.begin_epoch(np.random.default_rng(8).permutation(count), np.full(steps, RATE), np.random.default_rng(9))
+def train(kind: type[CompiledTrainer | ReferenceTrainer], net: Network, x: Array, batch: int, **options: Any) -> Array:
+    """The costs of an epoch, the last mini-batch a small one."""
+    steps, labels = -(-len(x) // batch), np.arange(len(x)) % CLASSES
+    trainer = kind(net, net.rows(x), labels, batch_size=batch, weights=None, **options)
+    trainer.begin_epoch(np.random.default_rng(8).permutation(len(x)), np.full(steps, RATE), np.random.default_rng(9))
     trainer.run(0, steps, 0)
+    return trainer.costs
+
+
+def nudged(net: Network, rng: np.random.Generator) -> Network:
+    """The network in float32, each parameter moved to the next number above or below."""
+    twin = net.astype("float32")
+    twin.flat[...] = np.nextafter(twin.flat, np.where(rng.random(twin.flat.size) < 0.5, -np.inf, np.inf).astype(np.float32))
+    return twin
 
 
 def check(net: Network, x: Array, batch: int, threads: int, optimizer: SGD) -> None:
-    """Outputs, costs, weights and running statistics of an epoch, the last mini-batch a small one."""
-    labels, exact = np.arange(len(x)) % CLASSES, net.astype("float64")
-    rows, exact_rows = net.rows(x), exact.rows(x)
-    found, wanted = Forward(net, threads).outputs(rows, "raw")[0], Forward(exact).outputs(exact_rows, "raw")[0]
-    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * max(1.0, np.abs(wanted).max()))
-    options: dict[str, Any] = {"batch_size": batch, "optimizer": optimizer, "weights": None, "threads": threads}
-    ours, theirs = CompiledTrainer(net, rows, labels, **options), ReferenceTrainer(exact, exact_rows, labels, **options)
-    before = exact.state.copy()
-    for trainer in (ours, theirs):
-        train(trainer, len(x), batch)
-    np.testing.assert_allclose(ours.costs, theirs.costs, rtol=2e-5, atol=5e-6 * max(1.0, theirs.costs.max()))
+    """Outputs, costs, weights and running statistics of an epoch against those in float64.
+
+    Errors may be 16 times those of float32 NumPy, found with parameters that were nudged, as one run may be right by luck. It
+    adds long sums up in pairs or blocks, the kernels in one chain, and knows tanh and σ to 1u, they to 4u. Neither can keep
+    what it rounds at the end: a parameter, a term of an output, which the costs are differences of.
+    """
+    exact, rng, options = net.astype("float64"), np.random.default_rng(5), {"optimizer": optimizer, "threads": threads}
+    peers = [nudged(net, rng) for _ in range(4)]
+
+    def raw(net: Network, stop: int) -> Array:
+        return net.forward(net.rows(x), stop=stop)[0]
+
+    before, last = raw(exact, exact.raw - 1), exact.layers[exact.raw - 1].parameters
+    wanted, terms = raw(exact, exact.raw), np.abs(before) @ np.abs(last["weight"]) + np.abs(last["bias"])
+    off = max(U * terms.max(), *(np.abs(raw(peer, peer.raw) - wanted).max() for peer in peers))
+    check_within(Forward(net, threads).outputs(net.rows(x), "raw")[0], wanted, 16 * off)
+
+    costs = train(CompiledTrainer, net, x, batch, **options)
+    wanted = train(ReferenceTrainer, exact, x, batch, **options)
+    off = max(off, *(np.abs(train(ReferenceTrainer, peer, x, batch, **options) - wanted).max() for peer in peers))
+    check_within(costs, wanted, 16 * off)
+
     for slot in (*net.slots, *net.running_slots):
-        part = slice(slot.offset, slot.offset + slot.size)
-        moved = np.linalg.norm(exact.state[part] - before[part])
-        error = np.linalg.norm(net.state[part] - exact.state[part])
-        assert error <= 2e-4 * moved + 1e-6 * np.linalg.norm(exact.state[part]) + 1e-7, slot.name
+        end = exact.state[slot.offset : slot.offset + slot.size]
+        error, *others = (np.linalg.norm(found.state[slot.offset : slot.offset + slot.size] - end) for found in (net, *peers))
+        assert error <= 16 * max(U * np.linalg.norm(end), *others), slot.name
 
 
 def thrice(filters: int) -> list[Layer]:
@@ -153,15 +174,10 @@ def test_the_number_of_threads_changes_no_bit(layers: list[Layer], shape: tuple[
     found = []
     for threads in (1, 2, 3):
         net, x = make(layers, shape), draw(shape, 19)
-        trainer = CompiledTrainer(
-            net, net.rows(x), np.arange(19) % CLASSES, batch_size=8, optimizer=optimizer, weights=None, threads=threads
-        )
         before = net.state.copy()
-        train(trainer, 19, 8)
+        costs = train(CompiledTrainer, net, x, 8, optimizer=optimizer, threads=threads)
         assert not np.array_equal(net.state, before)
-        found.append(
-            (net.state.tobytes(), trainer.costs.tobytes(), Forward(net, threads).outputs(net.rows(x), "raw")[0].tobytes())
-        )
+        found.append((net.state.tobytes(), costs.tobytes(), Forward(net, threads).outputs(net.rows(x), "raw")[0].tobytes()))
     assert found[0] == found[1] == found[2]
 
 

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassnet.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
+from tests.rounding import check_within, gamma
 
 RATE = 0.03125
+STEPS = 4
 EACH = [
     SGD(RATE),
     SGD(RATE, momentum=0.75),
@@ -44,19 +46,22 @@ def test_steps(
     first, second = guarded(np.zeros(kept, np.float32)), guarded(np.zeros(size if optimizer.moments > 1 else 0, np.float32))
     exact, m, v = w.values.astype(np.float64), np.zeros(kept), np.zeros(size)
     options = np.array(optimizer.options)
-    moved = np.zeros(size)
-    for number in range(1, 5):
+    moved, sizes_of_m, same_v, start = np.zeros(size), np.zeros(kept), np.zeros(size), np.abs(exact)
+    for number in range(1, STEPS + 1):
         gradient = (size_of_g * rng.standard_normal(size)).astype(np.float32)
         g = guarded(gradient)
         kernels["glassnet_update"](
             optimizer.code, size, w.at, g.at, first.at, second.at, RATE, scale, optimizer.decay, options.ctypes.data, number
         )
-        before = exact.copy()
         optimizer.step(exact, scale * gradient.astype(np.float64), m, v, RATE, number, optimizer.decay)
-        moved += np.abs(exact - before)
+        # Along |g| no step's terms cancel: −moved becomes Σ|terms| of all steps.
+        optimizer.step(moved, scale * np.abs(gradient.astype(np.float64)), sizes_of_m, same_v, RATE, number)
         g.check()
         np.testing.assert_array_equal(g.values, gradient)
     for buffer in (w, first, second):
         buffer.check()
-    error = np.abs(w.values - exact)
-    assert (error <= 1e-6 + 4e-6 * (np.abs(exact) + moved)).all()
+    # A moment takes a product and a sum at each step, and three products with g and g; the step of it: two corrections, ε,
+    # a root, a sum, a product, a quotient. β is known to float32, which is a larger share of 1 − β. w: decay and two more.
+    off = sum(abs(float(np.float32(beta)) - beta) / (1 - beta) for beta in optimizer.options[2:4])
+    a_step = gamma(2 * STEPS + 3 + 7) + off
+    check_within(w.values, exact, gamma(3 * STEPS) * (start - moved) - a_step * moved)

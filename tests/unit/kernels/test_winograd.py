@@ -14,16 +14,27 @@ from glassnet.kernels.sizes import LANES, PRODUCTS, winograd_floats
 from glassnet.kernels.tile import ADD, SET
 from glassnet.layers import Conv2D
 from glassnet.program.stages import multiplies_less
+from glassnet.reference.convolution import windows
+from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]
-# G, Bᵀ and Aᵀ of Lavin and Gray's F(2×2, 3×3)
+# G and the absolute values of Bᵀ and Aᵀ of Lavin and Gray's F(2×2, 3×3)
 G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
+B_SIZES = np.array([[1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]])
+A_SIZES = np.array([[1, 1, 1, 0], [0, 1, 1, 1]])
 SIDE = st.sampled_from([1, 2, 3, 5, 7, 8, 14, 29])
 CHANNELS = st.sampled_from([1, 3, LANES - 1, LANES, LANES + 1, 2 * LANES + 3])
 
 
 def exactly(x: Array, weight: Array, bias: Array) -> Array:
     return reference.conv2d(x[None].astype(float), weight.astype(float), bias.astype(float), (1, 1), (0, 0, 0, 0))[0]
+
+
+def sizes_of_squares(x: Array) -> Array:
+    """|Bᵀ|·|d|·|B| of each square of 4 × 4 pixels, (rows, columns, 4, 4, channels)."""
+    odd = [(0, size % 2) for size in x.shape[:2]]
+    d = windows(np.pad(np.abs(x.astype(float)), (*odd, (0, 0)))[None], (4, 4), (2, 2))[0]
+    return np.einsum("ik,pqckl,jl->pqijc", B_SIZES, d, B_SIZES, optimize=True)
 
 
 @settings(max_examples=60)
@@ -50,9 +61,11 @@ def test_convolution(kernels: Any, guarded: Any, down: int, across: int, channel
     room.check()
     assert (y.values[:, across * filters :] == -5.5).all()
     found = y.values[:, : across * filters].reshape(down, across, filters)
-    sizes = exactly(np.abs(x), np.abs(weight), np.abs(bias))
-    largest = max(sizes.max(), 1e-30)  # sums of a square's neighbours are in every output
-    assert (np.abs(found - exactly(x, weight, bias)) <= (channels + 40) * np.finfo(np.float32).eps * largest).all()
+    m = np.einsum("pqabc,abcf->pqabf", sizes_of_squares(x), np.abs(u.reshape(4, 4, channels, filters)), optimize=True)
+    sizes = np.einsum("ia,pqabf,jb->piqjf", A_SIZES, m, A_SIZES, optimize=True)
+    sizes = sizes.reshape(2 * m.shape[0], 2 * m.shape[1], filters)[:down, :across] + np.abs(bias)
+    # U once, two sums of d, the channels, four sums of m, the bias
+    check_sum(found, exactly(x, weight, bias), sizes, 1 + 2 + channels + 4 + 1)
 
 
 @settings(max_examples=60)
@@ -88,8 +101,16 @@ def test_gradient_of_the_weights(
         none = np.zeros((3, 3, channels, filters))
         return reference.conv2d_backward(dy.astype(float), x.astype(float), none, (1, 1), (0, 0, 0, 0))[1]
 
-    largest = exact(np.abs(pictures), np.abs(dys)).max()
-    assert (np.abs(found - exact(pictures, dys)) <= (down * across / 2 + 60) * np.finfo(np.float32).eps * largest).all()
+    m = np.zeros((4, 4, channels, filters))
+    for x, dy in zip(pictures, dys, strict=True):
+        pairs = np.pad(np.abs(dy.astype(float)), ((0, down % 2), (0, across % 2), (0, 0)))
+        pairs = pairs.reshape((down + 1) // 2, 2, (across + 1) // 2, 2, filters)
+        spread = np.einsum("ia,piqjf,jb->pqabf", A_SIZES, pairs, A_SIZES, optimize=True)
+        m += np.einsum("pqabc,pqabf->abcf", sizes_of_squares(x), spread, optimize=True)
+    sizes = np.einsum("ik,ijcf,jl->klcf", np.abs(G), m, np.abs(G), optimize=True)
+    # Two sums of d and of dy each, the squares of a picture, and those of the picture before
+    squares = (down + 1) // 2 * ((across + 1) // 2)
+    check_sum(found, exact(pictures, dys), sizes, 2 + 2 + squares + 1)
 
 
 @pytest.mark.parametrize(
