@@ -7,6 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 .PHONY: demo test lint bench clean
 
 $(VENV)/installed: pyproject.toml
+	@test -e $(VENV) || { mkdir -p $(VENV) && touch $(VENV)/made-by-glassnet; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade "pip>=25.1"
 	$(PIP) --editable .
@@ -21,13 +22,13 @@ $(VENV)/peers: $(VENV)/installed
 	$(PIP) --group peers
 	@touch $@
 
+demo: RUN := $(shell n=1; run=runs/demo; while [ -e $$run ]; do n=$$((n + 1)); run=runs/demo-$$n; done; echo $$run)
 demo: $(VENV)/installed ## train on the bundled digits and show the result
-	@rm -rf runs/demo
-	$(BIN)/glassnet train digits --out runs/demo
+	$(BIN)/glassnet train digits --out $(RUN)
 	@echo
-	$(BIN)/glassnet evaluate runs/demo
+	$(BIN)/glassnet evaluate $(RUN)
 	@echo
-	@echo "Look at runs/demo/training.png. With MNIST (glassnet datasets --fetch mnist): glassnet train nielsen-30"
+	@echo "Look at $(RUN)/training.png. With MNIST (glassnet datasets --fetch mnist): glassnet train nielsen-30"
 
 test: $(VENV)/tested ## all tests
 	$(BIN)/python -m pytest -n auto
@@ -41,5 +42,7 @@ lint: $(VENV)/tested ## style, types, and which module may import which
 bench: $(VENV)/peers ## ours against its peers, on this machine
 	$(BIN)/python -m benchmarks
 
-clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## what the commands above made in glassnet's checkout; an environment that was there before stays
+	@grep -qsx 'name = "glassnet"' pyproject.toml || { echo "make clean: this is not glassnet's folder" >&2; exit 2; }
+	@if [ -e $(VENV)/made-by-glassnet ] && [ ! -L $(VENV) ]; then rm -rf $(VENV); fi
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

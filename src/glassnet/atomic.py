@@ -6,17 +6,18 @@ import contextlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-PART = re.compile(r"\..+\.[a-z0-9_]{8}\.part")  # the names of `replacing`, whose middle `tempfile` draws
+PART = re.compile(r"\..+\.[a-z0-9_]{8}\.glassnet\.part")  # the names of `replacing`, whose middle `tempfile` draws
 
 
 @contextlib.contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
     """A file to write to that takes the place of `path` when all went well, and is gone when it did not."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".glassnet.part")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -30,10 +31,24 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
         raise
 
 
-def sweep(folder: Path) -> None:
-    """Remove from a folder what a process that was killed while it wrote has left behind: files that had no name yet."""
-    for path in folder.glob(".*.part"):
-        if PART.fullmatch(path.name):
+def files_named(folder: Path, name: re.Pattern[str]) -> list[tuple[Path, os.stat_result]]:
+    """The files in a folder whose whole name matches, and their status; links and folders are none. Raises OSError."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # another process removed it
+                if name.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                    found.append((Path(entry.path), entry.stat(follow_symlinks=False)))
+    return found
+
+
+def sweep(folder: Path, older_than: float | None = None) -> None:
+    """Remove from a folder what a process that was killed while it wrote has left behind: files that had no name yet.
+
+    With `older_than`, only those last written so many seconds ago: another process may be writing.
+    """
+    for path, status in files_named(folder, PART):
+        if older_than is None or status.st_mtime < time.time() - older_than:
             path.unlink(missing_ok=True)
 
 

@@ -14,13 +14,25 @@ from typing import Any
 
 from glassnet.atomic import write_text
 from glassnet.data import Dataset, Splits, expand_by_shifts
+from glassnet.data.paths import exists
 from glassnet.data_section import DataSection
 from glassnet.errors import DataError, GlassnetError, RunError
 from glassnet.metrics import Evaluation
 from glassnet.network import Network
 from glassnet.optimizers import ScipyMinimize
 from glassnet.recipe import Recipe, load_recipe
-from glassnet.run_folder import CHECKPOINT, HISTORY, LEDGER, MODEL, RECIPE, new_folder, not_writable, old_folder, require_run
+from glassnet.run_folder import (
+    CHECKPOINT,
+    HISTORY,
+    LEDGER,
+    MODEL,
+    RECIPE,
+    new_folder,
+    not_writable,
+    old_folder,
+    remove_empty,
+    require_run,
+)
 from glassnet.strict_json import line, numbers
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
@@ -175,6 +187,7 @@ def train(
     network = chosen.make_network(splits)
     optimizer, shifts = chosen.make_optimizer(), chosen.training.expand_shifts
     train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
+    was_there = out is not None and exists(Path(out))
     folder = old_folder(Path(out)) if resume and out is not None else new_folder(out, chosen.name)
     patience = chosen.training.patience
     try:
@@ -211,8 +224,8 @@ def train(
         interrupt.add_note(f"{kept} Go on with: glassnet train --resume {folder}")
         raise
     except GlassnetError:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        if not was_there:
+            remove_empty(folder)
         raise
     return Run(folder, chosen, network, history, splits)
 

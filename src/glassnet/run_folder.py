@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
-from glassnet.atomic import sweep
+from glassnet.atomic import PART, files_named, sweep
 from glassnet.errors import RunError
 
 RECIPE, MODEL, CHECKPOINT = "recipe.toml", "model.safetensors", "checkpoint.safetensors"
@@ -34,7 +35,10 @@ def old_folder(folder: Path) -> Path:
 
 
 def new_folder(out: str | Path | None, name: str) -> Path:
-    """The folder `out`, made if need be, which must be empty; by default runs/`name`, or the first runs/`name`-N free."""
+    """The folder `out`, made if need be, which must be empty; by default runs/`name`, or the first runs/`name`-N free.
+
+    What a run left half-written that was killed before its first file was whole does not count, and goes.
+    """
     if out is None:
         number = 1
         while (folder := Path("runs") / (name if number == 1 else f"{name}-{number}")).exists():
@@ -42,8 +46,7 @@ def new_folder(out: str | Path | None, name: str) -> Path:
     else:
         folder = Path(out)
     try:
-        sweep(folder)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if folder.exists() and (not folder.is_dir() or len(list(folder.iterdir())) > len(files_named(folder, PART))):
             raise RunError(
                 "The folder for the run is not empty.",
                 where=folder,
@@ -53,9 +56,16 @@ def new_folder(out: str | Path | None, name: str) -> Path:
                 else "choose another with --out",
             )
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
     except OSError as error:
         raise not_writable(folder, error) from None
     return folder
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove a folder that was made for a run which did not begin, if nothing is in it."""
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def not_writable(folder: Path, error: OSError) -> RunError:

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from glassnet.data import Dataset
+from glassnet.data.paths import exists
 from glassnet.diagnosis import Diagnosis, diagnose_difference
 from glassnet.ensemble import Ensemble
 from glassnet.errors import GlassnetError, InputError, RunError
 from glassnet.metrics import Evaluation, evaluate_probabilities
 from glassnet.recipe import Recipe, load_recipe
 from glassnet.run import Run, train
-from glassnet.run_folder import RECIPE, new_folder
+from glassnet.run_folder import RECIPE, new_folder, remove_empty
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
 
@@ -36,14 +37,15 @@ def train_seeds(
     if count < 1:
         raise InputError("There must be seeds to train.", where="train_seeds(count)", expected="1 or more", received=count)
     first = chosen.training.seed if seed is None else seed
+    was_there = out is not None and exists(Path(out))
     folder = new_folder(out, chosen.name)
     runs: list[Run] = []
     try:
         for number in range(first, first + count):
             runs += [train(chosen, seed=number, out=folder / f"{SEED}{number}", **options)]
     except GlassnetError:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        if not was_there:
+            remove_empty(folder)
         raise
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"Of {count} seeds {len(runs)} were done.")

@@ -607,6 +607,29 @@ def test_output_folder_that_is_in_use(cli: CommandLine, digits_run: Path) -> Non
     assert cli.wrong("train", "digits", "--out", "file")["where"] == "file"
 
 
+@pytest.mark.parametrize("seeds", [[], ["--seeds", 2]], ids=["one", "several"])
+def test_a_folder_that_was_there_stays(cli: CommandLine, seeds: list[object]) -> None:
+    """What can't begin takes back the folder that it made, and no other."""
+    Path("mine").mkdir()
+    for out in ("mine", "new"):
+        cli.wrong("train", "digits", *seeds, "--set", "optimizer=ScipyMinimize", "--set", "average=0.9", "--out", out)
+    assert Path("mine").is_dir()
+    assert not Path("new").exists()
+
+
+def test_files_that_look_half_written_stay(cli: CommandLine) -> None:
+    """Only a folder with nothing but what a killed run left in it counts as empty."""
+    Path("mine").mkdir()
+    names = [".report.html.abcd1234.part", ".recipe.toml.abcd1234.glassnet.part"]
+    for name in names:
+        Path("mine", name).write_text("x")
+    assert cli.wrong("train", "digits", "--epochs", 1, "--out", "mine")["what"] == "The folder for the run is not empty."
+    assert sorted(path.name for path in Path("mine").iterdir()) == sorted(names)
+    Path("mine", names[0]).unlink()
+    cli.good("train", "digits", "--epochs", 1, "--out", "mine")
+    assert not list(Path("mine").glob("*.part"))
+
+
 def test_runs_that_are_none(cli: CommandLine, picture: str) -> None:
     Path("empty").mkdir()
     commands = (["train", "--resume"], ["evaluate"], ["predict"], ["check"])

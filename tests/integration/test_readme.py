@@ -105,7 +105,8 @@ def demo() -> list[str]:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     recipe = re.search(r"^demo:.*\n((?:\t.*\n)+)", text, re.M)
     assert recipe
-    return [f"glassnet {match}" for match in re.findall(r"^\t\S*glassnet (.*)$", recipe[1], re.M)]
+    commands = re.findall(r"^\t\S*glassnet (.*)$", recipe[1], re.M)
+    return [f"glassnet {command}".replace("$(RUN)", "runs/demo") for command in commands]
 
 
 def provide_pictures(run: str, names: list[str]) -> None:

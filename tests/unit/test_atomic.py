@@ -34,19 +34,40 @@ def test_what_a_killed_process_left_is_swept_whatever_it_wrote(tmp_path: Path, n
     killed_while_it_wrote(tmp_path / name)
     (left,) = tmp_path.iterdir()
     assert left.name != name
-    others = [
+    write_text(tmp_path / name, "whole")
+    sweep(tmp_path, older_than=3600)  # another process may be writing it
+    assert left.exists()
+    os.utime(left, (1, 1))
+    sweep(tmp_path, older_than=3600)
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_only_looks_like_it_stays(tmp_path: Path, old: bool) -> None:
+    folder, elsewhere = tmp_path / "folder", tmp_path / "elsewhere"
+    folder.mkdir()
+    elsewhere.write_text("of somebody else")
+    for name in (
         ".part",
         ".mine.part",
-        f".{name}.part",
-        f"{name}.abcd1234.part",
-        f".{name}.abcd1234.partly",
-        f".{name}.abcd123.part",
-    ]
-    for other in others:
-        (tmp_path / other).write_text("of somebody else")
-    write_text(tmp_path / name, "whole")
-    sweep(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {name, *others}
+        ".model.safetensors.part",
+        ".model.safetensors.abcd1234.part",
+        ".model.safetensors.glassnet.part",
+        "model.safetensors.abcd1234.glassnet.part",
+        ".model.safetensors.abcd1234.glassnet.partly",
+        ".model.safetensors.abcd123.glassnet.part",
+        ".model.safetensors.ABCD1234.glassnet.part",
+        "..abcd1234.glassnet.part",
+    ):
+        (folder / name).write_text("of somebody else")
+    (folder / ".a.abcd1234.glassnet.part").mkdir()
+    (folder / ".b.abcd1234.glassnet.part").symlink_to(elsewhere)
+    for path in folder.iterdir():
+        os.utime(path, (1, 1), follow_symlinks=False)
+    before = {path.name for path in folder.iterdir()}
+    sweep(folder, older_than=10 if old else None)
+    assert {path.name for path in folder.iterdir()} == before
+    assert elsewhere.read_text() == "of somebody else"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="kills by a signal")

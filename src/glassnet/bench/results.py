@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from glassnet.atomic import write_text
 from glassnet.bench.machine import describe
 from glassnet.errors import InputError
 
@@ -71,20 +70,9 @@ def write_json(results: Sequence[Result], path: Path) -> None:
     """Write the machine, the results and their table; the file is either the old one or the whole new one."""
     document = {"machine": describe(), "results": [asdict(result) for result in results], "table": table(results)}
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    temporary = None
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            temporary = Path(file.name)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        write_text(path, text, durable=True)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise cannot_write(path, error.strerror) from error
 
 

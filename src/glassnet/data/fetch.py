@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glassnet.data.paths import as_path
+from glassnet import cache
 from glassnet.errors import DataError
 
 
@@ -23,13 +22,8 @@ class Remote:
 
 
 def cache_folder() -> Path:
-    """The folder for downloaded data: `$GLASSNET_CACHE/data`, else in the user's cache folder. Not created here."""
-    chosen = os.environ.get("GLASSNET_CACHE")
-    if chosen:
-        return as_path(chosen) / "data"
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("glassnet")) / "data"
+    """The folder for downloaded data: `$GLASSNET_CACHE/data`, else in the user's cache folder. Not made here."""
+    return cache.root() / "data"
 
 
 def fetch_remote(remote: Remote) -> Path:
@@ -37,11 +31,12 @@ def fetch_remote(remote: Remote) -> Path:
 
     This is the only function of glassnet that downloads anything. Mirrors are tried in turn, for each file; the one
     that served the last file comes first. A file appears under its name only when its checksum is right.
-    Raises `DataError` with each mirror's reason where none could serve a file.
+    Raises `DataError` with each mirror's reason where none could serve a file, and where another file would be replaced that
+    is not known to be ours.
     """
     folder = cache_folder() / remote.name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        cache.make_folder(folder)
     except OSError as error:
         raise DataError(
             "The folder for downloaded data can't be made.",
@@ -61,6 +56,14 @@ def _fetch_one(dataset: str, name: str, checksum: str, mirrors: list[str], folde
     """Get one file and return the mirror that served it."""
     import pooch
 
+    found = folder / name
+    if found.exists() and not cache.is_ours(folder) and not _has(found, checksum):
+        raise DataError(
+            "The folder for downloaded data has another file of this name, which glassnet did not put there.",
+            where=found,
+            expected=f"a file with the checksum {checksum}, or none",
+            hint="move it away, or set GLASSNET_CACHE to another folder",
+        )
     reasons = []
     for mirror in mirrors:
         downloader = pooch.HTTPDownloader(chunk_size=1 << 16, timeout=(10, 60))
@@ -79,6 +82,16 @@ def _fetch_one(dataset: str, name: str, checksum: str, mirrors: list[str], folde
         hint="connect to the network and try again; or get the files some other way and set GLASSNET_DATA to their "
         "folder, or name it with --data",
     )
+
+
+def _has(path: Path, checksum: str) -> bool:
+    import pooch
+
+    kind, _, wanted = checksum.partition(":")
+    try:
+        return bool(pooch.file_hash(str(path), alg=kind) == wanted)
+    except OSError:  # a folder, or not ours to read
+        return False
 
 
 def _reason(error: OSError | ValueError) -> str:

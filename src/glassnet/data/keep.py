@@ -6,14 +6,15 @@ import contextlib
 import hashlib
 import json
 import os
-import time
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.atomic import replacing
+from glassnet import cache
+from glassnet.atomic import files_named, replacing, sweep
 from glassnet.data.batch import Reasons, decode_all
 from glassnet.data.fetch import cache_folder
 from glassnet.data.folder import PictureFiles
@@ -21,6 +22,7 @@ from glassnet.data.options import PictureOptions
 
 VERSION = 1
 """Of the manner of decoding: raise it when `decode` finds other pixels, and nothing old is taken."""
+NAME = re.compile(r"[0-9a-f]{40}\.npz")
 MOST_BYTES = 4 * 2**30
 """What all kept pictures may take on disk; those longest not used go first."""
 
@@ -34,25 +36,39 @@ def kept_pictures(
     kept file that is damaged is made anew; where the folder can't be written, nothing is kept.
     """
     path = cache_folder() / "pictures" / f"{_key(files, names, options)}.npz"
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            images, places, texts = stored["images"], stored["places"], stored["reasons"]
-        with contextlib.suppress(OSError):
-            os.utime(path)  # used now: the oldest go first
-        return images, {int(place): str(text) for place, text in zip(places, texts, strict=True)}
-    except FileNotFoundError:
-        pass
-    except Exception:  # damaged: NumPy and zipfile fail in many ways
-        with contextlib.suppress(OSError):
-            path.unlink()
+    kept = _read(path, len(names))
+    if kept is not None:
+        return kept
     images, reasons = decode_all(files, names, options)
     if images.nbytes <= MOST_BYTES // 2:
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            cache.make_folder(path.parent)
             places, texts = np.array(list(reasons), np.int64), np.array(list(reasons.values()), np.str_)
             with replacing(path) as target:
                 np.savez(target, images=images, places=places, reasons=texts)
+        except OSError as error:
+            cache.cannot_keep(error)
+        with contextlib.suppress(OSError):
             _drop_oldest(path.parent)
+    return images, reasons
+
+
+def _read(path: Path, count: int) -> tuple[npt.NDArray[np.uint8], Reasons] | None:
+    """What is kept for so many names, or None where there is nothing or it is damaged."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return None
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            images, places, texts = stored["images"], stored["places"], stored["reasons"]
+        reasons = {int(place): str(text) for place, text in zip(places, texts, strict=True)}
+    except Exception:  # damaged: NumPy and zipfile fail in many ways
+        return None
+    if images.dtype != np.uint8 or images.ndim != 4 or len(images) + len(reasons) != count:
+        return None
+    if not reasons.keys() <= {*range(count)}:
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # used now: the oldest go first
     return images, reasons
 
 
@@ -65,11 +81,11 @@ def _key(files: PictureFiles, names: Sequence[str], options: PictureOptions) -> 
 
 def _drop_oldest(folder: Path) -> None:
     """Remove what was longest not used, beyond `MOST_BYTES`; and what a killed process left half-written a day ago."""
+    if not cache.is_ours(folder):
+        return
+    sweep(folder, older_than=cache.DAY)
     total = 0
-    files = sorted(((file.stat(), file) for file in folder.iterdir()), key=lambda pair: -pair[0].st_mtime)
-    for status, file in files:
+    for file, status in sorted(files_named(folder, NAME), key=lambda pair: -pair[1].st_mtime):
         total += status.st_size
-        if (file.suffix == ".npz" and total > MOST_BYTES) or (
-            file.suffix == ".part" and status.st_mtime < time.time() - 86_400
-        ):
+        if total > MOST_BYTES:
             file.unlink(missing_ok=True)

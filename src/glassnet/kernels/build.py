@@ -1,20 +1,16 @@
-"""Compile kernels to object files: `python -m glassnet.kernels.build FOLDER SYMBOL…`, a process that `library` starts."""
+"""Compile kernels and print the object code: `python -m glassnet.kernels.build SYMBOL…`, a process that `library` starts."""
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import json
 import sys
-from pathlib import Path
-from typing import Any
 
 import llvmlite.binding as llvm
 import numba
 
 import glassnet.kernels.interpreter  # noqa: F401  importing the kernels fills UNITS
-from glassnet.atomic import write_bytes
 from glassnet.kernels.jit import OPTIONS, UNITS, Unit
+from glassnet.kernels.objects import Compiled, sent
 
 
 def _object_code(assembly: str) -> bytes:
@@ -29,28 +25,18 @@ def _object_code(assembly: str) -> bytes:
     return target.emit_object(module)
 
 
-def build(unit: Unit, folder: Path) -> dict[str, Any]:
-    """Write the unit's object file and, after it, a note that says what it holds."""
+def build(unit: Unit) -> Compiled:
+    """The unit, compiled for this processor."""
     function = numba.cfunc(unit.signature, **OPTIONS)(unit.function)
-    code = _object_code(function.inspect_llvm())
-    write_bytes(folder / f"{unit.symbol}.o", code)
-    note = {
-        "symbol": unit.symbol,
-        "entry": function.native_name,
-        "arguments": [str(kind) for kind in unit.signature.args],
-        "sha256": hashlib.sha256(code).hexdigest(),
-    }
-    write_bytes(folder / f"{unit.symbol}.json", json.dumps(note).encode())
-    return note
+    kinds = tuple(str(kind) for kind in unit.signature.args)
+    return Compiled(unit.symbol, function.native_name, kinds, _object_code(function.inspect_llvm()))
 
 
-def main(arguments: list[str]) -> None:
-    folder, symbols = Path(arguments[0]), arguments[1:]
+def main(symbols: list[str]) -> None:
     nowhere = ctypes.cast(ctypes.pythonapi.Py_DecRef, ctypes.c_void_p).value
     for symbol in UNITS:  # units call each other; while compiling, any address will do
         llvm.add_symbol(symbol, nowhere)
-    for symbol in symbols:
-        build(UNITS[symbol], folder)
+    print(sent([build(UNITS[symbol]) for symbol in symbols]))
 
 
 if __name__ == "__main__":

@@ -10,12 +10,9 @@ import ctypes
 import functools
 import hashlib
 import importlib.metadata
-import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -23,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
-import platformdirs
 
+from glassnet import cache
 from glassnet.errors import GlassnetError
+from glassnet.kernels import objects
 from glassnet.kernels.host import UNIT
+from glassnet.kernels.objects import KINDS, Compiled, received
 
 # Groups of units, each compiled when a program first asks for it. Of each: lists of about equal work, for two processes, with
 # units in the order they are loaded, callees first.
@@ -75,7 +74,6 @@ UNREACHED = (
     "numba_gil_ensure", "numba_gil_release", "numba_do_raise", "numba_unpickle", "numba_runtime_build_excinfo_struct",
     "NRT_Free", "NRT_MemInfo_call_dtor",
 )  # fmt: skip
-KINDS: dict[str, Any] = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
 def _digest() -> str:
@@ -88,55 +86,43 @@ def _digest() -> str:
 
 def cache_folder() -> Path:
     """Where this machine's kernels of these sources are kept: under $GLASSNET_CACHE or the user's cache."""
-    chosen = os.environ.get("GLASSNET_CACHE")
-    return (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("glassnet"))) / "kernels" / _digest()
+    return cache.root() / "kernels" / _digest()
 
 
-def _notes(folder: Path, group: str) -> list[tuple[dict[str, Any], bytes]] | None:
-    """The notes and codes of a group's units, or None where one is missing or damaged."""
-    found = []
-    try:
-        for symbol in (symbol for names in GROUPS[group] for symbol in names):
-            note = json.loads((folder / f"{symbol}.json").read_bytes())
-            code = (folder / f"{symbol}.o").read_bytes()
-            if hashlib.sha256(code).hexdigest() != note["sha256"]:
-                return None
-            found.append((note, code))
-    except (OSError, ValueError, KeyError):
-        return None
-    return found
-
-
-def _compile(folder: Path, group: str) -> None:
-    """Build the lists of a group side by side, each in an interpreter of its own."""
-    said = sys.stderr.isatty() or os.environ.get("CI") is None
-    if said:
-        what = f"glassnet compiles its kernels of {group} for this processor: once, some seconds …"
-        print(what, file=sys.stderr, flush=True)
-    start = time.perf_counter()
+def _compile(group: str) -> list[Compiled]:
+    """The units of a group; its lists are compiled side by side, each in an interpreter of its own. No file is written."""
     source = str(Path(__file__).parents[2])
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")])))
-    commands = [[sys.executable, "-m", "glassnet.kernels.build", str(folder), *names] for names in GROUPS[group]]
-    workers = [
-        subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for command in commands
-    ]
-    complaints = [worker.communicate()[1].decode(errors="replace") for worker in workers]
-    if any(worker.returncode for worker in workers):
-        raise GlassnetError(
-            "The kernels could not be compiled.",
-            where=folder,
-            received=next(text for worker, text in zip(workers, complaints, strict=True) if worker.returncode)[-2000:],
-            hint="GLASSNET_KERNELS=0 runs everything on plain NumPy",
-        )
-    if said:
-        print(f"… compiled in {time.perf_counter() - start:.1f} s, kept in {folder}", file=sys.stderr, flush=True)
-    _forget_older(folder)
+    commands = [[sys.executable, "-m", "glassnet.kernels.build", *names] for names in GROUPS[group]]
+    pipe = subprocess.PIPE
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        for command in commands:
+            worker = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+            workers.append(worker)  # one by one: if the next can't be started, this one is ended
+        said = [worker.communicate() for worker in workers]
+    except OSError as error:
+        raise _not_compiled(str(error)) from None
+    finally:
+        for worker in workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.communicate()
+    units = []
+    for worker, (sent, complaint) in zip(workers, said, strict=True):
+        if worker.returncode:
+            raise _not_compiled(complaint.decode(errors="replace")[-2000:])
+        units += received(sent)
+    return units
 
 
-def _forget_older(folder: Path, keep: int = 4) -> None:
-    others = sorted(folder.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in others[keep:]:
-        shutil.rmtree(path, ignore_errors=True)
+def _not_compiled(reason: str) -> GlassnetError:
+    return GlassnetError(
+        "The kernels could not be compiled.",
+        where="glassnet.kernels.build",
+        received=reason,
+        hint="GLASSNET_KERNELS=0 runs everything on plain NumPy",
+    )
 
 
 class Library:
@@ -173,41 +159,57 @@ class Library:
             group = next(name for name, lists in GROUPS.items() if any(symbol in names for names in lists))
             if group != FIRST:  # which the others call
                 self._need(GROUPS[FIRST][0][0])
-            for note, code in _units(group):
-                self._load(note, code)
+            folder = cache_folder()
+            units = objects.read(folder, [symbol for names in GROUPS[group] for symbol in names])
+            if units is None or not self._load(units):
+                self._load_new(group, folder)
 
-    def _load(self, note: dict[str, Any], code: bytes) -> None:
-        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
-        engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-        engine.finalize_object()
-        address = engine.get_function_address(note["entry"])
-        llvm.add_symbol(note["symbol"], address)
-        self._engines.append(engine)  # the code goes when its engine goes
-        kinds = [KINDS[name] for name in note["arguments"]]
-        self._functions[note["symbol"]] = ctypes.CFUNCTYPE(None, *kinds)(address)
-        self._addresses[note["symbol"]] = address
+    def _load_new(self, group: str, folder: Path) -> None:
+        """Compile a group and keep it for the next process, with a word about it where somebody may read it."""
+        said = sys.stderr.isatty() or os.environ.get("CI") is None
+        if said:
+            what = f"glassnet compiles its kernels of {group} for this processor: once, some seconds …"
+            print(what, file=sys.stderr, flush=True)
+        start = time.perf_counter()
+        units = _compile(group)
+        seconds = time.perf_counter() - start
+        if not self._load(units):
+            raise _not_compiled("object files that can't be loaded")
+        try:
+            objects.keep(folder, units)
+            kept = f", kept in {folder}"
+        except OSError as error:
+            cache.cannot_keep(error)
+            kept = ""
+        if said:
+            print(f"… compiled in {seconds:.1f} s{kept}", file=sys.stderr, flush=True)
+
+    def _load(self, units: list[Compiled]) -> bool:
+        """Load the units of a group, callees first; False where one's code is no object file or lacks its entry."""
+        engines, addresses = [], {}
+        for unit in units:
+            found = llvm.ObjectFileRef.from_data(unit.code)
+            if not found:
+                return False
+            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+            engine.add_object_file(found)
+            engine.finalize_object()
+            address = engine.get_function_address(unit.entry)
+            if address == 0:
+                return False
+            llvm.add_symbol(unit.symbol, address)
+            engines.append(engine)  # the code goes when its engine goes
+            addresses[unit.symbol] = address
+        self._engines += engines
+        self._addresses |= addresses
+        for unit in units:
+            kinds = [KINDS[name] for name in unit.arguments]
+            self._functions[unit.symbol] = ctypes.CFUNCTYPE(None, *kinds)(addresses[unit.symbol])
+        return True
 
 
 def _machine() -> Any:
     return llvm.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
-
-
-def _units(group: str) -> list[tuple[dict[str, Any], bytes]]:
-    """The units of a group, compiled first if this machine has not done so yet."""
-    folder = cache_folder()
-    units = _notes(folder, group)
-    if units is None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _compile(folder, group)
-            units = _notes(folder, group)
-        except OSError:  # a cache that can't be written: compile for this process alone
-            with tempfile.TemporaryDirectory() as temporary:
-                _compile(Path(temporary), group)
-                units = _notes(Path(temporary), group)
-    if units is None:
-        raise GlassnetError("The compiled kernels can't be read back.", where=folder, hint="remove that folder")
-    return units
 
 
 @functools.cache

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glassnet.cache import TAG
 from glassnet.data import Remote, cache_folder, fetch_remote, load_dataset, read_mnist
 from glassnet.data.mnist import PARTS
 from glassnet.errors import DataError
@@ -88,7 +89,8 @@ def test_mirrors_in_turn(server: Server, dead: str, caplog: pytest.LogCaptureFix
         mirrors = (dead, f"{server.url}/none", f"{server.url}/bad/", f"{server.url}/short", f"{server.url}/good/")
         folder = fetch_remote(remote(*mirrors))
     assert folder == cache_folder() / "mnist"
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
+    assert {path.name: path.read_bytes() for path in folder.glob("*.gz")} == CONTENT
+    assert len(list(folder.iterdir())) == len(CONTENT) + 1  # and the mark
     first = "train-images-idx3-ubyte.gz"
     assert server.asked[:4] == [f"/none/{first}", f"/bad/{first}", f"/short/{first}", f"/good/{first}"]
     assert server.asked[4:] == [f"/good/{name}" for name in list(CONTENT)[1:]]  # the mirror that worked comes first
@@ -118,7 +120,28 @@ def test_no_mirror_can_serve_it(server: Server, dead: str) -> None:
     assert f"{server.url}/bad: other bytes than expected (the checksum differs)" in message
     assert "GLASSNET_DATA" in message
     assert "--data" in message
-    assert list((cache_folder() / "mnist").iterdir()) == []  # nothing half-written
+    assert [path.name for path in (cache_folder() / "mnist").iterdir()] == [TAG]  # nothing half-written
+
+
+def test_another_file_of_the_name_stays(server: Server) -> None:
+    """Other data sets come in files of the same names as MNIST's."""
+    first, second, *_ = CONTENT
+    folder = cache_folder() / "mnist"
+    folder.mkdir(parents=True)
+    (folder / first).write_bytes(CONTENT[first])
+    (folder / second).write_bytes(b"of somebody else")
+    with pytest.raises(DataError) as caught:
+        fetch_remote(remote(f"{server.url}/good"))
+    assert str(caught.value) == (
+        "The folder for downloaded data has another file of this name, which glassnet did not put there.\n"
+        f"  where:    {folder / second}\n"
+        f"  expected: a file with the checksum {CHECKSUMS[second]}, or none\n"
+        "  try:      move it away, or set GLASSNET_CACHE to another folder"
+    )
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {first: CONTENT[first], second: b"of somebody else"}
+    (folder / second).unlink()
+    fetch_remote(remote(f"{server.url}/good"))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
 
 
 def test_the_cache_can_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

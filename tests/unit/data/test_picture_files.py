@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import glassnet.cache
 from glassnet.data import Dataset, batch, keep, load_dataset
 from glassnet.errors import DataError, DataWarning, InputError
 
@@ -244,7 +245,7 @@ def test_decoded_once_and_again_when_files_change(pictures: Write, cache: Path, 
     os.utime(folder / "a" / "1.png", (1, 1))
     assert content(load_dataset(folder, **WHOLE).train)[0] == (99, "a")
     assert len(calls) == 5
-    assert len(list(cache.iterdir())) == 5
+    assert len(list(cache.glob("*.npz"))) == 5
 
 
 def test_a_zip_with_other_bytes_is_decoded_anew(pictures: Write) -> None:
@@ -259,7 +260,7 @@ def test_a_zip_with_other_bytes_is_decoded_anew(pictures: Write) -> None:
 def test_a_damaged_kept_file_is_made_anew(pictures: Write, cache: Path) -> None:
     folder = pictures(["a/1.png", "b/1.png"])
     load_dataset(folder, **WHOLE)
-    (kept,) = cache.iterdir()
+    (kept,) = cache.glob("*.npz")
     whole = kept.read_bytes()
     for damaged in (b"", b"rubbish", whole[:-40], whole[:200]):
         kept.write_bytes(damaged)
@@ -267,31 +268,96 @@ def test_a_damaged_kept_file_is_made_anew(pictures: Write, cache: Path) -> None:
         assert len(kept.read_bytes()) == len(whole)
 
 
+@pytest.mark.parametrize("change", [
+    {"images": np.zeros((2, 6, 5), np.uint8)}, {"images": np.zeros((2, 6, 5, 1))},
+    {"images": np.zeros((1, 6, 5, 1), np.uint8)},
+    {"places": np.array([0]), "reasons": np.array(["none"])}, {"places": np.array(["x"]), "reasons": np.array(["none"])},
+    {"images": np.zeros((1, 6, 5, 1), np.uint8), "places": np.array([2]), "reasons": np.array(["none"])},
+])  # fmt: skip
+def test_a_kept_file_of_another_shape_is_made_anew(pictures: Write, cache: Path, change: dict[str, Any]) -> None:
+    folder = pictures(["a/1.png", "b/1.png"])
+    load_dataset(folder, **WHOLE)
+    (kept,) = cache.glob("*.npz")
+    with np.load(kept) as stored:
+        arrays = dict(stored)
+    np.savez(kept, **(arrays | change))
+    assert content(load_dataset(folder, **WHOLE).train) == [(0, "a"), (1, "b")]
+    with np.load(kept) as stored:
+        assert all(np.array_equal(stored[name], array) for name, array in arrays.items())
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_or_a_folder_in_its_place(pictures: Write, cache: Path) -> None:
+    folder = pictures(["a/1.png", "b/1.png"])
+    load_dataset(folder, **WHOLE)
+    (kept,) = cache.glob("*.npz")
+    kept.unlink()
+    os.mkfifo(kept)
+    assert content(load_dataset(folder, **WHOLE).train) == [(0, "a"), (1, "b")]
+    assert kept.is_file()
+    kept.unlink()
+    kept.mkdir()
+    assert content(load_dataset(folder, **WHOLE).train) == [(0, "a"), (1, "b")]
+    assert kept.is_dir()
+
+
 def test_the_longest_unused_go_first(pictures: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = pictures(["a/1.png", "b/1.png"], shape=(40, 40))
     load_dataset(folder, **WHOLE)
-    (first,) = cache.iterdir()
+    (first,) = cache.glob("*.npz")
     load_dataset(folder, size=41, **WHOLE)
-    (second,) = set(cache.iterdir()) - {first}
+    (second,) = set(cache.glob("*.npz")) - {first}
     os.utime(second, (1, 1))
-    (cache / ".half.part").write_bytes(b"x")
-    os.utime(cache / ".half.part", (1, 1))
+    half = [cache / f".{first.name}.abcd1234.glassnet.part", cache / f".{first.name}.abcd1235.glassnet.part"]
+    for path in half:
+        path.write_bytes(b"x")
+    os.utime(half[0], (1, 1))
     monkeypatch.setattr(keep, "MOST_BYTES", 3 * first.stat().st_size - 500)
     load_dataset(folder, size=39, **WHOLE)
     assert first in set(cache.iterdir())
     assert second not in set(cache.iterdir())
-    assert len(list(cache.iterdir())) == 2
+    assert len(list(cache.glob("*.npz"))) == 2
+    assert [path.exists() for path in half] == [False, True]  # the other may be being written
     monkeypatch.setattr(keep, "MOST_BYTES", 100)
     load_dataset(folder, size=38, **WHOLE)  # larger than all that may be kept: not kept
-    assert len(list(cache.iterdir())) == 2
+    assert len(list(cache.glob("*.npz"))) == 2
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_files_of_somebody_else_stay(pictures: Write, cache: Path, monkeypatch: pytest.MonkeyPatch, ours: bool) -> None:
+    """A folder that was there with files in it is not ours: nothing goes. In ours, only what is named as we name it."""
+    folder = pictures(["a/1.png", "b/1.png"], shape=(40, 40))
+    if ours:
+        load_dataset(folder, **WHOLE)
+    cache.mkdir(parents=True, exist_ok=True)
+    names = ["mine.npz", f"{'a' * 39}.npz", f"{'g' * 40}.npz", f"{'A' * 40}.npz", f"x{'a' * 40}.npz", f"{'a' * 40}.npz.bak"]
+    names += [".half.part", ".mine.npz.abcd1234.part", "data.zip", *([] if ours else [f"{'a' * 40}.npz"])]
+    for name in names:
+        (cache / name).write_bytes(bytes(5000))
+        os.utime(cache / name, (1, 1))
+    (cache / f"{'b' * 40}.npz").mkdir()
+    (cache / f"{'c' * 40}.npz").symlink_to(cache / "mine.npz")
+    monkeypatch.setattr(keep, "MOST_BYTES", 8000)
+    for size in range(30, 36):
+        load_dataset(folder, size=size, **WHOLE)
+    assert all((cache / name).read_bytes() == bytes(5000) for name in names)
+    assert (cache / f"{'b' * 40}.npz").is_dir()
+    assert (cache / f"{'c' * 40}.npz").is_symlink()
+    made = {path.name for path in cache.iterdir() if path.is_file() and not path.is_symlink()} - {*names, "CACHEDIR.TAG"}
+    assert len(made) == (2 if ours else 6)
 
 
 def test_nothing_is_kept_where_nothing_can_be_written(
-    pictures: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pictures: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "file"))
-    assert len(load_dataset(pictures(["a/1.png", "b/1.png"]), **WHOLE).train) == 2
+    glassnet.cache._say.cache_clear()
+    for _ in range(2):
+        assert len(load_dataset(pictures(["a/1.png", "b/1.png"]), **WHOLE).train) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"glassnet: the cache can't be written (Not a directory: {tmp_path / 'file'}")
+    assert (tmp_path / "file").read_bytes() == b""
 
 
 # ------------------------------------------------------------------ refused

@@ -1,0 +1,66 @@
+"""Folders of glassnet's cache: where they are, which of them are ours, and the word where one can't be written.
+
+`GLASSNET_CACHE` may name a folder that holds anything. So a folder that glassnet makes there is marked, and files are removed
+only from a marked one, and only those whose whole name is one that glassnet gives. Elsewhere it only adds its own.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+import sys
+from pathlib import Path
+
+from glassnet.atomic import write_bytes
+
+TAG = "CACHEDIR.TAG"  # the name and the first line by which backups know a cache: https://bford.info/cachedir/
+MARK = b"""Signature: 8a477f597d28d172789f06886806bc55
+# This folder was made by glassnet, which removes its own old files from it.
+"""
+DAY = 86_400.0
+"""Seconds for which nothing is removed that another process may be at work on."""
+
+
+def root() -> Path:
+    """`$GLASSNET_CACHE`, else the user's cache folder. Not made here."""
+    chosen = os.environ.get("GLASSNET_CACHE")
+    if chosen:
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111  (raises nothing where there is no home)
+    from platformdirs import user_cache_dir
+
+    try:
+        return Path(user_cache_dir("glassnet"))
+    except RuntimeError:  # a user without a home folder
+        return Path(os.devnull) / "glassnet"  # where nothing is and nothing can be made
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of the cache; one that is new or empty is marked as ours. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
+        write_bytes(folder / TAG, MARK)
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether glassnet made this folder, so that it may remove files of its own from it."""
+    tag = folder / TAG
+    try:
+        return stat.S_ISREG(tag.lstat().st_mode) and tag.read_bytes() == MARK
+    except OSError:
+        return False
+
+
+def cannot_keep(error: OSError) -> None:
+    """Say, once a process, that the cache can't be written."""
+    _say(": ".join(map(str, filter(None, (error.strerror, error.filename2 or error.filename or root())))))
+
+
+@functools.cache
+def _say(reason: str) -> None:
+    print(
+        f"glassnet: the cache can't be written ({reason}), so each process compiles or decodes anew; "
+        "set GLASSNET_CACHE to a folder that can",
+        file=sys.stderr,
+        flush=True,
+    )
