@@ -6,7 +6,6 @@ only from a marked one, and only those whose whole name is one that glassnet giv
 
 from __future__ import annotations
 
-import functools
 import os
 import stat
 import sys
@@ -51,13 +50,16 @@ def is_ours(folder: Path) -> bool:
         return False
 
 
+_SAID: set[Path] = set()
+
+
 def cannot_keep(error: OSError) -> None:
     """Say, once a process, that the cache can't be written."""
-    _say(": ".join(map(str, filter(None, (error.strerror, error.filename2 or error.filename or root())))))
-
-
-@functools.cache
-def _say(reason: str) -> None:
+    place = root()
+    if place in _SAID:
+        return
+    _SAID.add(place)
+    reason = ": ".join(map(str, filter(None, (error.strerror, error.filename2 or error.filename or place))))
     print(
         f"glassnet: the cache can't be written ({reason}), so each process compiles or decodes anew; "
         "set GLASSNET_CACHE to a folder that can",

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(autouse=True)
 def unsaid() -> None:
-    cache._say.cache_clear()
+    cache._SAID.clear()
 
 
 def test_a_new_or_empty_folder_is_marked(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def mangle(folder: Path, chance: random.Random) -> None:
 def test_mangled_in_many_ways(folder: Path) -> None:
     """What is read is what was kept, or nothing; and what is kept then can be read."""
     damaged = 0
-    for seed in range(600):
+    for seed in range(300):
         chance = random.Random(seed)
         for _ in range(chance.randrange(1, 3)):
             if all(path.is_file() and not path.is_symlink() for path in folder.iterdir()):
@@ -125,7 +125,7 @@ def test_mangled_in_many_ways(folder: Path) -> None:
         damaged += found is None
         objects.keep(folder, UNITS)
         assert objects.read(folder, SYMBOLS) == UNITS, seed
-    assert damaged > 550
+    assert damaged > 270
     assert len(list(folder.iterdir())) == 4
 
 
@@ -236,7 +236,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(library, "_compile", machine.compile)
     monkeypatch.setattr(library, "cache_folder", lambda: machine.folder)
     monkeypatch.setenv("CI", "1")
-    cache._say.cache_clear()
+    cache._SAID.clear()
     assert machine.load()
     assert machine.load()
     assert machine.compiled == 1
