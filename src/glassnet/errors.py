@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from typing import Any
+
 
 class GlassnetError(Exception):
     """What is wrong, and, where known: `where`, `expected`, `received`, `hint` (what to do next).
@@ -27,6 +30,19 @@ class GlassnetError(Exception):
         self.what, self.where, self.expected, self.received, self.hint = what, where, expected, received, hint
         parts = (("where:", where), ("expected:", expected), ("received:", received), ("try:", hint))
         super().__init__("\n".join([what, *(f"  {name:<9} {part}" for name, part in parts if part is not None)]))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For other processes: a part that can't be pickled, such as a function that was received, goes there as text."""
+        parts = {name: _portable(getattr(self, name)) for name in ("where", "expected", "received")}
+        return type(self), self.args, vars(self) | parts
+
+
+def _portable(part: object) -> object:
+    try:
+        pickle.dumps(part)
+    except Exception:  # whatever its own pickling may raise
+        return str(part)
+    return part
 
 
 class InputError(GlassnetError, ValueError):

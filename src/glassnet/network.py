@@ -109,11 +109,8 @@ class Network(Stack):
     def _numbered(self) -> tuple[str, ...]:
         return tuple(str(i) for i in range(max(2, self.outputs)))
 
-    def astype(self, dtype: str) -> Network:
-        twin = super().astype(dtype)
-        assert isinstance(twin, Network)
-        twin._forward = None
-        return twin
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_forward": None}  # machine code and addresses are of this process alone
 
     @property
     def forward_pass(self) -> Forward:

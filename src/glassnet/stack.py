@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,10 +93,20 @@ class Stack:
         for slot in (*self.slots, *self.running_slots):
             self.layers[slot.layer].adopt(slot.key, slot.part(self._state).reshape(slot.shape))
 
-    def astype(self, dtype: str) -> Stack:
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: all but the flat vector, as the layers have its values."""
+        return {name: value for name, value in vars(self).items() if name not in ("_state", "_flat")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._adopt()  # a vector of its own; pickled arrays would be views no longer
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)  # layers can't be shared: their arrays lie in the vector of one network
+
+    def astype(self, dtype: str) -> Self:
         """A copy that computes in another float type."""
         twin = copy.copy(self)
-        twin.layers = copy.deepcopy(self.layers)
         twin.dtype = np.dtype(dtype)
         twin._adopt()
         return twin

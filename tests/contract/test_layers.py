@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -187,6 +189,10 @@ def around(factory: Callable[[], Layer], shape: tuple[int, ...], dtype: str = "f
     )
 
 
+def pickled(net: Network) -> Network:
+    return pickle.loads(pickle.dumps(net))  # type: ignore[no-any-return]
+
+
 def takes(factory: Callable[[], Layer], shape: tuple[int, ...]) -> bool:
     """Whether the layer can be built for pictures of `shape`."""
     try:
@@ -344,6 +350,29 @@ def test_saved_and_loaded_it_is_the_same(factory: Any, shape: Any, tmp_path: Pat
     loaded.adapt(x[:3])
     np.testing.assert_array_equal(net(x), loaded(x))
     np.testing.assert_array_equal(before, loaded.parameters)
+
+
+@each_layer
+@pytest.mark.parametrize(("dtype", "way"), [("float32", pickled), ("float64", pickled), ("float32", copy.copy)])
+def test_copied_and_pickled_it_is_a_network_of_its_own(factory: Any, shape: Any, dtype: str, way: Any) -> None:
+    net = around(factory, shape, dtype)
+    x, labels = pictures(shape, 20).astype(np.float32), np.arange(20) % 3
+    untouched = way(net)
+    net.fit((x, labels), epochs=1, seed=1)
+    wanted = net(x)
+    twin = way(net)
+    np.testing.assert_array_equal(twin(x), wanted)
+    assert twin.describe() == net.describe()
+    assert not np.shares_memory(twin.state, net.state)
+    for slot in (*twin.slots, *twin.running_slots):
+        layer = twin.layers[slot.layer]
+        assert np.shares_memory((layer.parameters | layer.statistics)[slot.key], slot.part(twin.state))
+    twin.fit((x, labels), epochs=1, seed=2)  # trains its own layers, and no other's
+    np.testing.assert_array_equal(net(x), wanted)
+    net.fit((x, labels), epochs=1, seed=2)
+    np.testing.assert_array_equal(twin(x), net(x))
+    untouched.fit((x, labels), epochs=1, seed=1)  # as if it had been the first
+    np.testing.assert_array_equal(untouched(x), wanted)
 
 
 @each_layer

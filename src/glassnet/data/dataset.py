@@ -73,6 +73,10 @@ class Dataset:
         self.groups = _read_only(parts["groups"]) if groups is not None else None
         self.names = _read_only(parts["names"]) if names is not None else None
 
+    def __setstate__(self, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
+        for name, value in {**(state[0] or {}), **state[1]}.items():  # copied and pickled arrays come back writable
+            setattr(self, name, _read_only(value) if isinstance(value, np.ndarray) else value)
+
     def __len__(self) -> int:
         return len(self.images)
 

@@ -29,6 +29,9 @@ class Forward:
         self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
         self._lock = threading.Lock()  # machines have one workspace each; a server may ask from several threads
 
+    def __reduce__(self) -> tuple[type[Forward], tuple[Stack, int | None]]:
+        return type(self), (self._stack, self._threads)  # copies compile anew
+
     def _machine(self, purpose: str, is_bytes: bool, count: int) -> Machine:
         threads = 1 if count == 1 else thread_count(self._threads, min(count, self._capacity) * self._work)
         key = (purpose, is_bytes, threads)

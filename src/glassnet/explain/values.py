@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import overload
 
 import numpy as np
@@ -60,7 +59,8 @@ def hidden_layer(network: Network) -> str:
 
 def front(network: Network, stop: int) -> Network:
     """The network's first `stop` layers as a network, over the same parameters."""
-    twin = copy.copy(network)
+    twin = object.__new__(type(network))  # no copy: that would have parameters of its own
+    vars(twin).update(vars(network))
     twin.layers, twin.names, twin.shapes = network.layers[:stop], network.names[:stop], network.shapes[: stop + 1]
     twin.slots = [slot for slot in network.slots if slot.layer < stop]
     twin.running_slots = [slot for slot in network.running_slots if slot.layer < stop]

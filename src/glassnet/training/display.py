@@ -103,6 +103,7 @@ class LiveBar(Callback):
         self._bar.stop()
         count, took = len(progress.history), time.perf_counter() - self._start
         self._bar.console.print(f"{count} epochs in {took:.1f} s", highlight=False)
+        self._bar = None  # it holds a lock, which can't be copied or pickled
 
 
 def default_display(wanted: bool | None, every: int = 1) -> list[Callback]:
