@@ -106,9 +106,9 @@ class Stack:
 
     def astype(self, dtype: str) -> Self:
         """A copy that computes in another float type."""
-        twin = copy.copy(self)
-        twin.dtype = np.dtype(dtype)
-        twin._adopt()
+        twin = object.__new__(type(self))
+        changed = {"layers": copy.deepcopy(self.layers), "dtype": np.dtype(dtype)}
+        twin.__setstate__(self.__getstate__() | changed)
         return twin
 
     @property
