@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from glassnet.reporting import report
     from glassnet.run import Run, train
     from glassnet.schedules import Constant, CosineDecay, OneCycle, StepDecay, WarmUp
-    from glassnet.training import Callback, EarlyStopping, History, TrainingWarning
+    from glassnet.training import Callback, EarlyStopping, History, Stop, StopReason, TrainingWarning
 
 __version__ = "0.1.0"
 
@@ -119,7 +119,7 @@ _HOMES = {
     "reporting": ("report",),
     "run": ("Run", "train"),
     "schedules": ("Constant", "CosineDecay", "OneCycle", "StepDecay", "WarmUp"),
-    "training": ("Callback", "EarlyStopping", "History", "TrainingWarning"),
+    "training": ("Callback", "EarlyStopping", "History", "Stop", "StopReason", "TrainingWarning"),
 }  # fmt: skip
 _MODULES = ("architectures", "explain", "figures")
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -194,6 +194,8 @@ __all__ = [
     "Splits",
     "Standardize",
     "StepDecay",
+    "Stop",
+    "StopReason",
     "Swish",
     "Tanh",
     "Trace",

@@ -33,12 +33,13 @@ SEED = 20
 
 @dataclass(frozen=True)
 class ParameterCheck:
-    """One parameter: its gradient by backpropagation and by definition; `name` is like dense1.weight[3, 4]."""
+    """One parameter of `array`: its gradient by backpropagation and by definition; `name` is like dense1.weight[3, 4]."""
 
     name: str
     value: float
     gradient: float
     numerical: float
+    array: str = ""
 
     @property
     def error(self) -> float:
@@ -68,7 +69,7 @@ class GradientCheck:
         """Whether every array agrees, and the random directions do, within the tolerance and what rounding explains."""
         by_array: dict[str, list[ParameterCheck]] = {}
         for check in self.parameters:
-            by_array.setdefault(check.name.partition("[")[0], []).append(check)
+            by_array.setdefault(check.array, []).append(check)
         return all(
             _distance(part) <= self.tolerance * _length(part) + self.noise * sqrt(len(part))
             for part in (*by_array.values(), self.directions)
@@ -146,7 +147,7 @@ def _check(exact: Network, g: NDArray[np.float64], cost: Callable[[], float], ep
 
             numerical = along(change)
             flat[place] = kept
-            part.append(ParameterCheck(_name(slot, place), kept, float(g[place]), numerical))
+            part.append(ParameterCheck(_name(slot, place), kept, float(g[place]), numerical, slot.name))
         found += part
         arrays[slot.name] = _relative(part)
     if not found:

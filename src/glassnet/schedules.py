@@ -55,7 +55,7 @@ class StepDecay(Schedule):
 
     def __post_init__(self) -> None:
         check_rate(self.learning_rate, "StepDecay(learning_rate)")
-        check_rate(self.factor, "StepDecay(factor)")
+        check_rate(self.factor, "StepDecay(factor)", "number")
         object.__setattr__(self, "milestones", tuple(self.milestones))
 
     def rate(self, step: int, steps: int) -> float:
@@ -89,8 +89,8 @@ class OneCycle(Schedule):
 
     def __post_init__(self) -> None:
         check_rate(self.learning_rate, "OneCycle(learning_rate)")
-        check_rate(self.start_division, "OneCycle(start_division)")
-        check_rate(self.final_division, "OneCycle(final_division)")
+        check_rate(self.start_division, "OneCycle(start_division)", "number")
+        check_rate(self.final_division, "OneCycle(final_division)", "number")
         if not 0 < self.warm_up < 1:
             raise InputError(
                 "The warm-up is a share of the training.",
@@ -143,7 +143,7 @@ def as_schedule(value: Schedule | float | str | dict[str, Any], where: str) -> S
     return find_named(value, Schedule, SCHEDULES, where)
 
 
-def check_rate(rate: float, where: str) -> None:
+def check_rate(rate: float, where: str, what: str = "learning rate") -> None:
     """Refuse a rate that is not a positive finite number."""
     if (
         isinstance(rate, bool)
@@ -151,7 +151,7 @@ def check_rate(rate: float, where: str) -> None:
         or not (isfinite(rate) and rate > 0)
     ):
         raise InputError(
-            "The learning rate must be positive." if "learning_rate" in where else "The number must be positive.",
+            f"The {what} must be positive.",
             where=where,
             expected="a number above 0",
             received=rate,

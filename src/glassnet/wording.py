@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,12 +23,6 @@ class Text:
 
     def __add__(self, other: Text) -> Text:
         return Text(self.en + other.en, self.zh + other.zh)
-
-    def read(self, english: str) -> Text | None:
-        """Of words that the English template gave, both languages; None for others."""
-        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(self.en))
-        found = re.fullmatch(pattern, english, flags=re.DOTALL)
-        return None if found is None else self.format(**found.groupdict())
 
 
 NOTHING = Text("", "")

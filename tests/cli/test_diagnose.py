@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from glassnet.run import Run
+from glassnet.training import Stop, StopReason
+from glassnet.wording import Text
+
 pytestmark = pytest.mark.usefixtures("plain_figure")
 
 
@@ -37,11 +41,30 @@ def test_a_run_that_was_given_up(cli: Any) -> None:
     settings = ("--set", "optimizer.type=SGD", "--set", "optimizer.learning_rate=1e30")
     assert cli("train", "digits", "--epochs", 2, *settings, "--out", "lost").code == 1
     rows = [json.loads(row) for row in Path("lost/history.jsonl").read_text().splitlines()]
-    assert set(rows[-1]) == {"stopped"}
+    assert rows[-1] == {"stopped": {"reason": "not-finite", "epoch": 1, "step": 2}}
     found = cli.good("diagnose", "lost")
     assert "1. non-finite-cost" in found.lines
     assert "no longer finite in epoch 1" in found.out
     assert "--set learning_rate=1e+29" in found.out
+
+
+def test_other_words_change_no_outcome(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Text, "format", lambda text, **figures: Text("finite", "没了"))
+    assert cli("train", "digits", "--epochs", 2, "--set", "optimizer.learning_rate=1e30", "--out", "lost").code == 1
+    assert "1. non-finite-cost" in cli.good("diagnose", "lost").lines
+    assert cli("train", "digits", "--epochs", 9, "--set", "patience=1", "--out", "stopped").code == 0
+    assert Run.load("stopped").history.stopped.reason is StopReason.NO_IMPROVEMENT
+
+
+def test_a_history_of_an_older_version(cli: Any, digits_run: Path) -> None:
+    """Its reason is a sentence, which is told as it stands; those of ours are known by it."""
+    path = digits_run / "history.jsonl"
+    rows = path.read_text()
+    for words, name in ((str(Stop(StopReason.NOT_FINITE, 4, 7)), "non-finite-cost"), ("not finite enough", None)):
+        path.write_text(rows + json.dumps({"stopped": words}) + "\n")
+        found = json.loads(cli.good("diagnose", digits_run, "--json").out)[str(digits_run)]
+        assert [finding["name"] for finding in found][:1] == ([name] if name else [])
+        assert str(Run.load(digits_run).history.stopped) == words
 
 
 def test_two_runs(cli: Any, digits_run: Path) -> None:

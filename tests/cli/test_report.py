@@ -24,8 +24,8 @@ from glassnet.figures.base import percent
 from glassnet.reporting import figure_texts, texts
 from glassnet.reporting.cells import EACH, choose
 from glassnet.reporting.facts import gather
+from glassnet.reporting.overview import brief
 from glassnet.reporting.tiles import Sheet
-from glassnet.training.reasons import in_both
 from glassnet.wording import Text
 
 if TYPE_CHECKING:
@@ -295,10 +295,21 @@ def test_why_training_ended_early_is_told_in_both_languages(here: Path) -> None:
     stopped = run.history.stopped
     assert stopped is not None
     text, _ = read(gn.report(run))
-    chinese = in_both(stopped).zh
-    assert re.findall(r"\d+", chinese) == re.findall(r"\d+", stopped)
+    chinese = stopped.text.zh
+    assert re.findall(r"\d+", chinese) == re.findall(r"\d+", str(stopped))
     assert f"Training ended early: {stopped}" in unescape(text)
     assert f"训练提前结束：{chinese}" in unescape(text)
+
+
+def test_a_layer_is_told_with_its_size() -> None:
+    layers = [gn.Conv2D(8, 3), gn.MaxPool2D(2), gn.Dropout(1e-5), gn.Residual([gn.Sigmoid(), gn.Dense(5)]), gn.Sigmoid()]
+    assert [brief(layer) for layer in layers] == [
+        "Conv2D(8)",
+        "MaxPool2D((2, 2))",
+        "Dropout(1e-05)",
+        "Residual(5)",
+        "Sigmoid",
+    ]
 
 
 def test_every_text_is_there_in_both_languages() -> None:

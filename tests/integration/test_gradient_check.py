@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,17 @@ def test_the_tutorials_network_with_penalties(loss: str, regularizer: Any) -> No
     layers = list(network.layers)
     penalised = gn.Network(layers, loss=loss, input_shape=(3,), dtype="float64", regularizer=regularizer, seed=0)
     assert gn.check_gradients(penalised, images, labels).relative_error <= 1e-9
+
+
+def test_parameters_are_judged_array_by_array_whatever_they_are_called() -> None:
+    net = gn.Network([2, 3, 2], seed=1)
+    result = gn.check_gradients(net, np.ones((1, 2)), np.zeros(1, dtype=int))
+    assert [check.array for check in result.parameters] == [slot.name for slot in net.slots for _ in range(slot.size)]
+    off = replace(result.parameters[0], gradient=result.parameters[0].gradient + 1e-4)  # little beside all others together
+    large = tuple(replace(check, gradient=1e6, numerical=1e6) for check in result.parameters if check.array != off.array)
+    small = tuple(check for check in result.parameters[1:] if check.array == off.array)
+    for rename in (lambda check: check, lambda check: replace(check, name="one name")):
+        assert not replace(result, parameters=tuple(map(rename, (off, *small, *large)))).passed
 
 
 def test_the_parameters_are_left_as_they_were() -> None:

@@ -212,7 +212,7 @@ def test_the_layers_that_do_not_chain_are_named_inside_branches_too() -> None:
     assert str(caught.value.where).endswith(", after Flatten()")
     with pytest.raises(gn.ShapeError) as caught:
         gn.Network([gn.ReLU(), gn.Residual([gn.Dense(3)])], input_shape=(4, 4, 2))
-    assert caught.value.where == "layer 2, Residual, branch 0, layer 1, Dense(units=3, use_bias=True), after ReLU()"
+    assert str(caught.value.where) == "layer 2, Residual, branch 0, layer 1, Dense(units=3, use_bias=True), after ReLU()"
 
 
 APART = "The block's output and what it is added to have different shapes."

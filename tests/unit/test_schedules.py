@@ -88,6 +88,8 @@ def test_wrong_options_are_refused() -> None:
         OneCycle(warm_up=0.0)
     with pytest.raises(InputError, match="The number must be positive"):
         StepDecay(factor=0.0)
+    with pytest.raises(InputError, match="The learning rate must be positive"):
+        WarmUp(then=-1.0)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="Unknown schedule") as caught:
         as_schedule("CosinDecay", "here")
     assert "did you mean 'CosineDecay'?" in str(caught.value)

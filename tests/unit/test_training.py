@@ -20,7 +20,7 @@ from glassnet.losses import BinaryCrossEntropy, Quadratic, SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.optimizers import SGD, Adam, Optimizer, RMSprop, ScipyMinimize
 from glassnet.schedules import CosineDecay, OneCycle, Schedule, StepDecay, WarmUp
-from glassnet.training import Callback, EarlyStopping, Epoch, History, Progress, TrainingWarning
+from glassnet.training import Callback, EarlyStopping, Epoch, History, Progress, Stop, StopReason, TrainingWarning
 from glassnet.training.display import PlainLines
 
 Array = np.ndarray[Any, Any]
@@ -245,8 +245,8 @@ def test_early_stopping_counts_epochs_without_a_rise() -> None:
         (images, labels), 50, optimizer=SGD(1e-9), seed=1, callbacks=[EarlyStopping(3)], validation=(images, labels)
     )
     assert len(history) == 4  # the first, and three that are no better
-    assert history.stopped is not None
-    assert "early stopping, patience 3" in history.stopped
+    assert history.stopped == Stop(StopReason.NO_IMPROVEMENT, epoch=4, since=3, patience=3)
+    assert "early stopping, patience 3" in str(history.stopped)
     assert history.best_epoch == 1
 
 
@@ -289,9 +289,9 @@ def test_cost_that_overflows_ends_training(keep: str, kernels: str, blobs: Data,
     with pytest.warns(TrainingWarning, match="no longer finite in epoch 1, at step 2"):
         history = net.fit(blobs, 5, batch_size=16, optimizer=SGD(1e30), seed=1, keep=keep)
     assert len(history) == 0
-    assert history.stopped is not None
+    assert history.stopped == Stop(StopReason.NOT_FINITE, epoch=1, step=2)
     for part in ("no longer finite", "last good weights", "smaller learning rate", "clip_norm"):
-        assert part in history.stopped
+        assert part in str(history.stopped)
     np.testing.assert_array_equal(net.parameters, start)  # the last with a finite cost
     assert np.isfinite(net.evaluate(blobs).loss)
 
@@ -315,7 +315,7 @@ def test_weights_that_overflow_in_the_last_step_are_noticed(dtype: str) -> None:
     with pytest.warns(TrainingWarning, match="no longer finite"):
         history = net.fit((np.full((2, 1), 1e10), np.zeros((2, 1))), 3, optimizer=SGD(huge), seed=1)
     assert np.isfinite(net.parameters).all()
-    assert history.stopped is not None
+    assert history.not_finite
 
 
 # Callbacks and history
@@ -368,16 +368,18 @@ def test_callbacks_do_not_change_a_bit(blobs: Data) -> None:
 
 
 def test_a_callback_may_end_training_within_an_epoch(blobs: Data) -> None:
-    class Stop(Callback):
+    class Ends(Callback):
         every_steps = 2
 
         def on_step_end(self, progress: Progress) -> None:
             if progress.epoch == 2:
                 progress.stop("enough")
 
-    history = network().fit(blobs, 5, batch_size=10, seed=1, callbacks=[Stop()])
+    history = network().fit(blobs, 5, batch_size=10, seed=1, callbacks=[Ends()])
     assert len(history) == 1
-    assert history.stopped == "enough"
+    assert history.stopped is not None
+    assert history.stopped.reason is StopReason.CALLBACK
+    assert str(history.stopped) == "enough"
 
 
 def test_callbacks_hear_of_the_end_after_an_error(blobs: Data) -> None:
@@ -429,12 +431,12 @@ def test_a_line_every_so_many_epochs(blobs: Data) -> None:
     assert told(6) == [1, 3, 6]
     assert told(8) == [1, 3, 6, 8]
 
-    class Stop(Callback):
+    class Ends(Callback):
         def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
             if epoch.epoch == 5:
                 progress.stop("enough")
 
-    assert told(9, Stop()) == [1, 3, 5]
+    assert told(9, Ends()) == [1, 3, 5]
 
 
 @pytest.mark.parametrize("cost", [float("inf"), float("nan"), float("-inf")])
@@ -539,14 +541,16 @@ def test_scipy_lowers_the_cost(method: str, digits: Splits) -> None:
 
 
 def test_scipy_ends_when_a_callback_says_so(blobs: Data) -> None:
-    class Stop(Callback):
+    class Ends(Callback):
         def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
             if epoch.epoch == 3:
                 progress.stop("enough")
 
-    history = network().fit(blobs, 50, optimizer=ScipyMinimize(), callbacks=[Stop()])
+    history = network().fit(blobs, 50, optimizer=ScipyMinimize(), callbacks=[Ends()])
     assert len(history) == 3
-    assert history.stopped == "enough"
+    assert history.stopped is not None
+    assert history.stopped.reason is StopReason.CALLBACK
+    assert str(history.stopped) == "enough"
 
 
 def test_scipy_finds_the_least_squares(blobs: Data) -> None:

@@ -82,7 +82,7 @@ def command(
     else:
         several = [done]
         _report(done)
-    if any("finite" in (done.history.stopped or "") for done in several):
+    if any(done.history.not_finite for done in several):
         fail(1)
 
 

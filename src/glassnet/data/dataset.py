@@ -184,7 +184,7 @@ class Splits:
 
     All parts have pictures of one shape, and the same classes. Raises `DataError` where they do not.
     `left_out` names the picture files that belong to none of them: those that can't be read, or have no label;
-    `reasons` says why, for each of these.
+    `reasons` says why, for each of these; `unlabelled` are those among them that have no label.
     """
 
     train: Dataset
@@ -192,6 +192,7 @@ class Splits:
     test: Dataset | None = None
     left_out: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, part in (("validation", self.validation), ("test", self.test)):

@@ -14,10 +14,6 @@ NUMERALS = re.compile(r"input_(?P<group>\d+)_\d+_(?P<label>\d+)\.jpe?g", re.IGNO
 """The Chinese numerals' own names, input_<writer>_<sample>_<label>.jpg, which are known without a pattern."""
 NUMERAL_CLASSES = "零一二三四五六七八九十百千万亿"
 
-_UNMATCHED, _NO_FOLDER = "names the pattern does not match", "not in a class folder"
-NOTHING_SAID = (_UNMATCHED, _NO_FOLDER)
-"""Why a picture that could be read perhaps has no label."""
-
 PARTS = {
     "train": "train", "training": "train",
     "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
@@ -37,7 +33,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Naming:
-    """`pictures` with labels, in the files' order; `rest`: those whose names say nothing, and `reason`, why not."""
+    """`pictures` with labels, in the files' order; `rest`: those whose names say nothing, and `reason`, why, in words."""
 
     pictures: tuple[Labelled, ...]
     rest: tuple[str, ...]
@@ -69,11 +65,11 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
             hint=r"pattern = 'input_(?P<group>\d+)_\d+_(?P<label>\d+)' by the files, '(?P<label>[^/]+)/[^/]+$' by folders",
         )
     if numerals or pattern is not None:
-        pictures, reason = _by_pattern(names, parts, pattern or NUMERALS, where), _UNMATCHED
+        pictures, reason = _by_pattern(names, parts, pattern or NUMERALS, where), "names the pattern does not match"
         if numerals:
             pictures = _in_characters(pictures)
     else:
-        pictures, reason = _by_folder(names, parts, folders, where), _NO_FOLDER
+        pictures, reason = _by_folder(names, parts, folders, where), "not in a class folder"
     found = {picture.name for picture in pictures}
     return Naming(tuple(pictures), tuple(name for name in names if name not in found), reason)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -46,14 +47,14 @@ def read_picture_files(files: PictureFiles, options: PictureOptions, pattern: re
             stacklevel=5,  # the line that called load_dataset
         )
     classes = check_classes([picture.label for picture in pictures], files.path)
-    return _splits(images, pictures, classes, left_out, files)
+    found = _splits(images, pictures, classes, files)
+    return replace(found, left_out=tuple(left_out), reasons=tuple(left_out.values()), unlabelled=naming.rest)
 
 
 def _splits(
     images: npt.NDArray[np.uint8],
     pictures: Sequence[Labelled],
     classes: tuple[str, ...],
-    left_out: dict[str, str],
     files: PictureFiles,
 ) -> Splits:
     index = {name: number for number, name in enumerate(classes)}
@@ -70,10 +71,10 @@ def _splits(
             received=f"of {len(classes)} classes, {len(lacking)} are missing there",
         )
     if len(train) == len(pictures):
-        return Splits(everything, left_out=tuple(left_out), reasons=tuple(left_out.values()))
+        return Splits(everything)
     others = [np.flatnonzero(part_of == part) for part in ("validation", "test")]
     validation, test = (everything[places] if len(places) else None for places in others)
-    return Splits(everything[train], validation, test, tuple(left_out), tuple(left_out.values()))
+    return Splits(everything[train], validation, test)
 
 
 def _groups(pictures: Sequence[Labelled]) -> npt.NDArray[np.int64] | npt.NDArray[np.str_] | None:

@@ -8,7 +8,7 @@ from math import isfinite
 from glassnet.diagnosis.facts import Facts
 from glassnet.diagnosis.finding import Finding
 from glassnet.diagnosis.phrases import CLIP, FIND_RATE, at_rate, costs, outcome, set_rate, whole
-from glassnet.training.reasons import in_both
+from glassnet.training.reasons import NOT_FINITE_AT, StopReason
 from glassnet.wording import FULL_STOP, NOTHING, Text
 
 THROWN = 0.3  # of a weight matrix's length, changed in one step: useful steps change a hundredth or less, early ones a tenth
@@ -25,9 +25,9 @@ def non_finite_cost(facts: Facts) -> Finding | None:
     if not facts.not_finite:
         return None
     where = Text("the cost of an epoch is not finite", "某一轮的代价不是有限数")
-    if facts.history.stopped:
-        told = in_both(facts.history.stopped)  # of which the first clause says where
-        where = Text(told.en.split(": ")[0].split(". ")[0], told.zh.split("：")[0].split("。")[0])
+    stopped = facts.history.stopped
+    if stopped is not None and stopped.reason is StopReason.NOT_FINITE:
+        where = NOT_FINITE_AT.format(epoch=stopped.epoch, step=stopped.step)
     where += Text(", {count} whole epochs", "；完整训练了 {count} 轮").format(count=len(facts.history))
     if facts.rate is not None:
         where += Text(" at a learning rate of {rate:g}", "，学习率为 {rate:g}").format(rate=facts.rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from math import isfinite, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Facts:
     @cached_property
     def not_finite(self) -> bool:
         """Whether the cost was no longer finite."""
-        return "finite" in (self.history.stopped or "") or not all(map(isfinite, self.history.train_cost))
+        return self.history.not_finite
 
     # What the network can do now
 

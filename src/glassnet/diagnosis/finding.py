@@ -34,10 +34,14 @@ class Finding:
 
     def __str__(self) -> str:
         steps = [f"{number}. {step}" for number, step in enumerate(self.try_next, 1)]
-        parts = [*_wrapped("seen:", self.evidence), *_wrapped("why:", self.cause)]
+        parts = [*_wrapped("seen:", self.evidence), *self._shown(), *_wrapped("why:", self.cause)]
         for number, step in enumerate(steps):
             parts += _wrapped("try:" if number == 0 else "", step)
         return "\n".join([self.name, *parts])
+
+    def _shown(self) -> list[str]:
+        """Lines below what was seen, of findings that have more to show."""
+        return []
 
 
 @dataclass(frozen=True)

@@ -42,13 +42,8 @@ class Finding(diagnosis.Finding):
     groups: tuple[tuple[Picture, ...], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
 
-    def __str__(self) -> str:
-        """The finding, with its first pictures or files below what was seen."""
-        head, *rest = super().__str__().split("\n")
-        after = next(number for number, line in enumerate(rest) if line.startswith("  why:"))
-        return "\n".join([head, *rest[:after], *self._shown(), *rest[after:]])
-
     def _shown(self) -> list[str]:
+        """Its first pictures or files."""
         lines = [f"          {_joined(group)}" for group in self.groups[:SHOWN]]
         lines += [f"          {file}: {reason}" for file, reason in self.files[:SHOWN]]
         more = max(len(self.groups), len(self.files)) - SHOWN

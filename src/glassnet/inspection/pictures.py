@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.data import Splits
-from glassnet.data.naming import NOTHING_SAID
 from glassnet.inspection.findings import Finding, counted
 from glassnet.inspection.pixels import Range, minority, polarity
 from glassnet.inspection.pool import Indices, Pool
@@ -17,8 +16,9 @@ def left_out(splits: Splits) -> list[Finding]:
     """Files that are in no part: unreadable, or with names that give no label."""
     reasons = splits.reasons or ("left out",) * len(splits.left_out)
     files = list(zip(splits.left_out, reasons, strict=True))
-    unlabelled = tuple(pair for pair in files if pair[1] in NOTHING_SAID)
-    unreadable = tuple(pair for pair in files if pair[1] not in NOTHING_SAID)
+    unnamed = set(splits.unlabelled)
+    unlabelled = tuple(pair for pair in files if pair[0] in unnamed)
+    unreadable = tuple(pair for pair in files if pair[0] not in unnamed)
     found = []
     if unreadable:
         found.append(
@@ -120,13 +120,13 @@ def value_ranges(pool: Pool, ranges: dict[str, Range]) -> list[Finding]:
     return found
 
 
-def mixed_sizes(sizes: str, used: str) -> Finding:
+def mixed_sizes(sizes: str, used: int) -> Finding:
     return Finding(
         "mixed-sizes",
-        f"the pictures have different sizes: {sizes}; for this check they were brought to {used}",
+        f"the pictures have different sizes: {sizes}; for this check they were brought to {used} × {used}",
         "A network takes pictures of one size, so training needs to know which.",
         (
-            f"give --size, or size = {used.split()[0]} under [data] in the recipe",
+            f"give --size, or size = {used} under [data] in the recipe",
             'with --fit pad (fit = "pad") nothing is squeezed or cut',
         ),
     )

@@ -43,7 +43,7 @@ def as_splits(data: str | os.PathLike[str] | Splits | Dataset, options: dict[str
         except MixedSizesError as error:
             options = {"fit": "pad", **options, "size": SIZE}
             splits = load_dataset(place, **options)
-            return splits, source, mixed_sizes(str(error.received), f"{SIZE} × {SIZE}")
+            return splits, source, mixed_sizes(str(error.received), SIZE)
 
 
 def _is_recipe(data: str | os.PathLike[str]) -> bool:

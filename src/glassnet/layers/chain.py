@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -13,7 +14,16 @@ from glassnet.layers.flatten import Flatten
 from glassnet.layers.scaling import Pixels
 from glassnet.reference import Array
 
-AFTER = ", after "
+
+@dataclass(frozen=True)
+class Place:
+    """Where a layer stands: the path to it, and the layer before it, if there is one."""
+
+    path: str
+    before: Layer | None
+
+    def __str__(self) -> str:
+        return self.path if self.before is None else f"{self.path}, after {self.before!r}"
 
 
 def name_layers(layers: Sequence[Layer]) -> list[str]:
@@ -45,12 +55,13 @@ def build_chain(layers: Sequence[Layer], shape: Shape, rng: np.random.Generator)
         try:
             shapes.append(layer.build(shapes[-1], rng))
         except ShapeError as error:
-            place = str(error.where) if layer.branches else repr(layer)
-            if number and AFTER not in place:
-                place += f"{AFTER}{layers[number - 1]!r}"
+            place = Place(str(error.where) if layer.branches else repr(layer), None)
+            if isinstance(error.where, Place):  # of a layer inside this one
+                place = error.where
+            before = layers[number - 1] if number and place.before is None else place.before
             raise ShapeError(
                 error.what,
-                where=f"layer {number + 1}, {place}",
+                where=Place(f"layer {number + 1}, {place.path}", before),
                 expected=error.expected,
                 received=error.received,
                 hint=error.hint,

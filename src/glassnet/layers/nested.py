@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from glassnet.errors import InputError, ShapeError
 from glassnet.layers.base import Backward, Gradients, Layer, Shape
-from glassnet.layers.chain import adapt_chain, build_chain, forward_chain, name_layers
+from glassnet.layers.chain import Place, adapt_chain, build_chain, forward_chain, name_layers
 from glassnet.layers.convolution import Conv2D
 from glassnet.layers.dense import Dense
 from glassnet.layers.registry import as_layer
@@ -36,9 +37,10 @@ class Nested(Layer):
         try:
             shapes = build_chain(self.branches[number], shape, rng)
         except ShapeError as error:
+            place = cast("Place", error.where)  # as `build_chain` has it
             raise ShapeError(
                 error.what,
-                where=f"{type(self).__name__}, branch {number}, {error.where}",
+                where=replace(place, path=f"{type(self).__name__}, branch {number}, {place.path}"),
                 expected=error.expected,
                 received=error.received,
                 hint=error.hint,

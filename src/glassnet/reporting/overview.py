@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 from importlib.metadata import version
 from math import isfinite
 from shlex import quote
@@ -13,12 +12,13 @@ from markupsafe import Markup
 
 from glassnet import __version__
 from glassnet.data import Dataset
+from glassnet.layers import Layer, walk
 from glassnet.metrics import wilson
 from glassnet.reporting.facts import Facts
 from glassnet.reporting.texts import both, spans
-from glassnet.training.reasons import in_both
 
 Row = tuple[Markup, object]
+SIZES = ("units", "filters", "pool_size", "rate")  # options that say how large a layer is
 
 
 def percent(share: float) -> str:
@@ -89,10 +89,10 @@ def trained(facts: Facts) -> list[Row]:
     return rows
 
 
-def brief(layer: object) -> str:
-    """A layer by its name and its size alone; all of it stands in the table of the layers and in the recipe."""
-    sizes = re.search(r"\b(?:units|filters|pool_size|rate)=(\([^)]*\)|[\d.]+)", repr(layer))
-    return type(layer).__name__ + (f"({sizes[1]})" if sizes else "")
+def brief(layer: Layer) -> str:
+    """A layer by its name and its size alone (or that of the first inside it that has one); the table of layers has all."""
+    sizes = [getattr(inside, name) for inside in walk([layer]) for name in SIZES if name in inside.options]
+    return type(layer).__name__ + (f"({sizes[0]!r})" if sizes else "")
 
 
 def _decimals(value: float) -> str:
@@ -106,8 +106,8 @@ def _count(part: Dataset) -> Markup:
 
 def stopped(facts: Facts) -> Markup | None:
     """Why training ended before its last epoch, if it did."""
-    reason = facts.run.history.stopped
-    return None if reason is None else both("stopped", reason=in_both(reason))
+    stopped = facts.run.history.stopped
+    return None if stopped is None else both("stopped", reason=stopped.text)
 
 
 def commands(facts: Facts) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from glassnet.errors import InputError
 from glassnet.stack import Stack
 from glassnet.training.history import Epoch, History
-from glassnet.training.reasons import NO_BETTER
+from glassnet.training.reasons import Stop, StopReason
 
 
 @dataclass
@@ -21,11 +21,14 @@ class Progress:
     epoch: int = 0  # from 1; 0 before the first
     step: int = 0  # steps done in this epoch
     cost: float = float("nan")  # mean over the steps of this epoch so far
-    reason: str | None = None
+    reason: Stop | None = None
 
-    def stop(self, reason: str) -> None:
-        """End training after this step or epoch, for a reason that history.stopped will give."""
-        self.reason = self.reason or reason
+    def stop(self, reason: str | Stop) -> None:
+        """End training after this step or epoch, for a reason, perhaps in words, that history.stopped will give."""
+        if self.reason is None:
+            if not isinstance(reason, Stop):
+                reason = Stop(StopReason.CALLBACK, self.epoch, self.step, words=str(reason))
+            self.reason = reason
 
 
 class Callback:
@@ -82,4 +85,4 @@ class EarlyStopping(Callback):
             else:
                 since += 1
         if since >= self.patience:
-            progress.stop(NO_BETTER.format(since=since, patience=self.patience).en)
+            progress.stop(Stop(StopReason.NO_IMPROVEMENT, progress.epoch, since=since, patience=self.patience))

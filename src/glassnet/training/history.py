@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from math import isnan
+from math import isfinite, isnan
 from typing import Any
 
 from glassnet.strict_json import line, numbers
+from glassnet.training.reasons import Stop, StopReason
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,12 @@ class Epoch:
 class History:
     """`train_cost`, `train_accuracy`, `validation_cost`, `validation_accuracy`, …: one number an epoch.
 
-    `stopped` says in words why training ended before its last epoch, or is None; `best_epoch` (from 1) is the one with the
-    highest validation accuracy, the earliest of several, or, where there is no accuracy, the lowest cost.
+    `stopped` is why training ended before its last epoch, as a reason with figures that `str` tells in words, or None.
+    `best_epoch` (from 1) is the one with the highest validation accuracy, the earliest of several, or, where there is no
+    accuracy, the lowest cost.
     """
 
-    def __init__(self, epochs: Sequence[Epoch] = (), *, seed: int = 0, stopped: str | None = None) -> None:
+    def __init__(self, epochs: Sequence[Epoch] = (), *, seed: int = 0, stopped: Stop | None = None) -> None:
         self.epochs, self.seed, self.stopped = list(epochs), seed, stopped
 
     def __len__(self) -> int:
@@ -115,21 +117,28 @@ class History:
         scores = self.scores()
         return scores.index(max(scores)) + 1 if scores else None
 
+    @property
+    def not_finite(self) -> bool:
+        """Whether the cost became infinite or NaN."""
+        stopped = self.stopped is not None and self.stopped.reason is StopReason.NOT_FINITE
+        return stopped or not all(map(isfinite, self.train_cost))
+
     def rows(self) -> list[dict[str, Any]]:
         """The epochs, ready for JSON and for `from_rows`."""
         return [asdict(epoch) for epoch in self.epochs]
 
     def lines(self) -> str:
         """One JSON object a line, as kept in history.jsonl; at last, where training ended early, {"stopped": why}."""
-        rows = [*self.rows(), *([] if self.stopped is None else [{"stopped": self.stopped}])]
+        rows = [*self.rows(), *([] if self.stopped is None else [{"stopped": self.stopped.as_dict()}])]
         return "".join(map(line, rows))
 
     @classmethod
-    def from_rows(cls, rows: Sequence[dict[str, Any]], *, seed: int = 0, stopped: str | None = None) -> History:
+    def from_rows(cls, rows: Sequence[dict[str, Any]], *, seed: int = 0) -> History:
         """The history of what `rows` or `lines` gave."""
+        stopped = None
         if rows and set(rows[-1]) == {"stopped"}:
             *rows, last = rows
-            stopped = str(last["stopped"])
+            stopped = Stop.of(last["stopped"])
         return cls([Epoch(**numbers(row)) for row in rows], seed=seed, stopped=stopped)
 
     def __repr__(self) -> str:

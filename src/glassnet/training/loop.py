@@ -22,7 +22,7 @@ from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
 from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, epoch_generator
-from glassnet.training.reasons import NOT_FINITE
+from glassnet.training.reasons import Stop, StopReason
 from glassnet.training.statistics import Statistics, Watch, norms
 from glassnet.training.vectors import all_finite
 
@@ -78,7 +78,7 @@ class Training:
             for callback in self.callbacks:
                 callback.on_train_begin(self.progress)
             for epoch in range(len(history) + 1, plan.epochs + 1):
-                if self.progress.reason:
+                if self.progress.reason is not None:
                     break
                 self._epoch(epoch)
             self._whole[...] = self.kept
@@ -180,7 +180,7 @@ class Training:
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
         """Run steps in stretches, so that the keyboard, the callbacks and a cost that overflows are noticed in time."""
         progress, trainer, batch = self.progress, self.trainer, self.plan.batch_size
-        while first < last and not progress.reason:
+        while first < last and progress.reason is None:
             until = min([last, first + self._stretch, *(
                 (first // every + 1) * every for callback in self.callbacks if (every := callback.every_steps)
             )])  # fmt: skip
@@ -206,10 +206,10 @@ class Training:
         """End training because the cost of `step` was not finite, on weights that do not depend on how steps are timed."""
         self.kept[...] = self._good if step == 1 else self._whole
         progress = self.progress
-        reason = NOT_FINITE.format(epoch=progress.epoch, step=min(step, progress.steps_per_epoch)).en
+        reason = Stop(StopReason.NOT_FINITE, progress.epoch, min(step, progress.steps_per_epoch))
         progress.step = 0
         progress.stop(reason)
-        warnings.warn(reason, TrainingWarning, stacklevel=6)
+        warnings.warn(str(reason), TrainingWarning, stacklevel=6)
 
     def _share(self, found: NDArray[np.int64], labels: Array) -> float | None:
         return float((found == labels).mean()) if labels.ndim == 1 else None

@@ -20,6 +20,7 @@ from glassnet.reference import Array
 from glassnet.stack import Stack
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch, History
+from glassnet.training.reasons import Stop, StopReason
 
 
 class _EnoughError(Exception):
@@ -86,7 +87,7 @@ def minimize(
         progress.history.epochs.append(epoch)
         for callback in callbacks:
             callback.on_epoch_end(progress, epoch)
-        if progress.reason:
+        if progress.reason is not None:
             raise _EnoughError
 
     for callback in callbacks:
@@ -103,7 +104,7 @@ def minimize(
         stack.flat[...] = result.x
         stack.state[size:] = exact.state[size:]
         if len(progress.history) < epochs:
-            progress.history.stopped = str(result.message)
+            progress.history.stopped = Stop(StopReason.SOLVER, len(progress.history), words=str(result.message))
     except _EnoughError:
         progress.history.stopped = progress.reason
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -268,6 +269,22 @@ def test_python_objects_are_not_unpickled(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"(?s)holds Python objects.*unpickled.*data.npz, y.*dtype object"):
         load_dataset(path)
     same(load_dataset(npz(tmp_path, x=PICTURES, y=LABELS, notes=np.array([{}], dtype=object)), **WHOLE))  # not needed
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_python_objects_are_known_by_the_header(tmp_path: Path, version: tuple[int, int]) -> None:
+    """In each version of NumPy's format."""
+    for labels in (LABELS, np.array(["a", 1, None] * 4, dtype=object)):
+        path = tmp_path / "data.npz"
+        with zipfile.ZipFile(path, "w") as file:
+            for name, array in (("x", PICTURES), ("y", labels)):
+                with file.open(f"{name}.npy", "w") as member:
+                    np.lib.format.write_array(member, array, version)
+        if labels is LABELS:
+            same(load_dataset(path, **WHOLE))
+        else:
+            with pytest.raises(DataError, match="holds Python objects"):
+                load_dataset(path, **WHOLE)
 
 
 # ------------------------------------------------------------------ MATLAB

@@ -116,7 +116,7 @@ def test_names_the_pattern_does_not_match_are_left_out_loudly(pictures: Write) -
     folder = pictures(["a1.png", "b2.png", "cover.png"])
     with pytest.warns(DataWarning, match=r"1 of 3 pictures are left out: cover.png \(names the pattern does not match\)"):
         splits = load_dataset(folder, pattern=r"(?P<label>[ab])\d", **WHOLE)
-    assert splits.left_out == ("cover.png",)
+    assert splits.left_out == splits.unlabelled == ("cover.png",)
     assert content(splits.train) == [(0, "a"), (1, "b")]
 
 
@@ -143,7 +143,7 @@ def test_a_picture_beside_the_class_folders_is_left_out(pictures: Write) -> None
     folder = pictures(["cat/1.png", "dog/1.png", "cover.png"])
     with pytest.warns(DataWarning, match=r"cover.png \(not in a class folder\)"):
         splits = load_dataset(folder, **WHOLE)
-    assert splits.left_out == ("cover.png",)
+    assert splits.left_out == splits.unlabelled == ("cover.png",)
     assert len(splits.train) == 2
 
 
@@ -160,7 +160,7 @@ def test_unreadable_pictures_are_named(pictures: Write, at: str) -> None:
             DataWarning, match=r"3 of 12 pictures are left out: cat/0.png \(The file is not a picture.\); dog/3"
         ):
             splits = load_dataset(path, size=size, color="grey" if size else None, **WHOLE)
-        assert splits.left_out == ("cat/0.png", "dog/3.png", "dog/4.png")
+        assert (splits.left_out, splits.unlabelled) == (("cat/0.png", "dog/3.png", "dog/4.png"), ())
         assert [number for number, _ in content(splits.train)] == [1, 2, 3, 4, 5, 6, 7, 8, 11]
 
 

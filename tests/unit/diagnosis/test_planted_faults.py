@@ -18,6 +18,7 @@ from glassnet.errors import DataError
 from glassnet.layers import Pixels
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
+from glassnet.wording import Text
 
 NAMES = {
     "learning-rate-too-high", "learning-rate-too-low", "saturated-units", "dead-relus", "vanishing-gradients",
@@ -78,6 +79,14 @@ def test_fault_in_digits(fault: Fault, digits: Splits) -> None:
     assert all(map(is_told, found)), str(found)
     assert all(map(is_told_in_chinese, found)), str(found)
     assert "{" not in str(found)
+
+
+def test_other_words_change_no_finding(digits: Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = [fault.train(digits, 1) for fault in {fault.name: fault for fault in FAULTS}.values()]
+    wanted = [diagnose(*each).names for each in trained]
+    with monkeypatch.context() as patch:
+        patch.setattr(Text, "format", lambda text, **figures: Text("gone", "没了"))
+        assert [diagnose(*each).names for each in trained] == wanted
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.name}: {fault.how}")

@@ -13,7 +13,7 @@ from glassnet.layers import Dense, Dropout, Flatten, Pixels, ReLU, Sigmoid, Tanh
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.optimizers import SGD
-from glassnet.training import History
+from glassnet.training import History, Stop, StopReason
 from glassnet.training.statistics import LEAST, Watch, describe_outputs
 
 Array = np.ndarray[Any, Any]
@@ -82,9 +82,9 @@ def test_statistics_change_no_bit(averaged: float | None, blobs: tuple[Array, Ar
 def test_history_is_read_back(blobs: tuple[Array, Array]) -> None:
     net = Network([Dense(5), ReLU(), Dense(3)], input_shape=(6,), loss=SoftmaxCrossEntropy(), seed=1)
     history = net.fit(blobs, 2, seed=1)
-    history.stopped = "a reason"
+    history.stopped = stopped = Stop(StopReason.CALLBACK, words="a reason")
     again = History.from_rows([json.loads(row) for row in history.lines().splitlines()])
     assert again.epochs == history.epochs
-    assert again.stopped == "a reason"
-    empty = History(stopped="at once")
-    assert History.from_rows([json.loads(row) for row in empty.lines().splitlines()]).stopped == "at once"
+    assert again.stopped == stopped
+    empty = History(stopped=stopped)
+    assert History.from_rows([json.loads(row) for row in empty.lines().splitlines()]).stopped == stopped

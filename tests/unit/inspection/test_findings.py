@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,13 @@ def test_files_are_named(digits: tuple[Array, Array], tmp_path: Path) -> None:
     copies = inspection.finding("duplicates") or inspection.finding("duplicates-across-splits")
     assert copies is not None
     assert {picture.file for picture in copies.pictures} == {"4/again.png", "4/004.png"}
+
+
+def test_what_is_left_out_is_told_apart_whatever_the_reasons_say(planted: Planted) -> None:
+    splits = replace(planted(), left_out=("a.png", "b.png"), reasons=("so", "not in a class folder"), unlabelled=("a.png",))
+    inspection = gn.inspect(splits)
+    found = {finding.name: finding.files for finding in inspection.findings}
+    assert found == {"unlabelled-pictures": (("a.png", "so"),), "unreadable-pictures": (("b.png", "not in a class folder"),)}
 
 
 def test_pictures_of_different_sizes(digits: tuple[Array, Array], tmp_path: Path) -> None:
