@@ -453,6 +453,13 @@ def test_every_link_and_fold_answers(opened: Any) -> None:
         assert (fold.get_attribute("open") is not None) != before
 
 
+def test_layers_in_brief() -> None:
+    layers = (gn.Dense(30), gn.Conv2D(20, 5), gn.MaxPool2D((2, 3)), gn.Dropout(0.25), gn.ReLU(), gn.LayerNorm())
+    assert [brief(layer) for layer in layers] == [
+        "Dense(30)", "Conv2D(20)", "MaxPool2D((2, 3))", "Dropout(0.25)", "ReLU", "LayerNorm"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280])
 def test_nothing_is_wider_than_the_window(opened: Any, width: int) -> None:
     opened.set_viewport_size({"width": width, "height": 800})

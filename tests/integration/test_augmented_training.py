@@ -302,3 +302,12 @@ def test_killed_twice_and_the_same_bits(tmp_path: Path, start: Any) -> None:
             assert child.end() == 0, child.err
     assert kills == 2, signal.SIGKILL
     assert (folder / "model.safetensors").read_bytes() == (tmp_path / "whole" / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize("kernels", ["0", "1"])
+def test_every_epoch_changes_a_picture_anew(kernels: str, pictures: gn.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a rate so small that no weight changes, the cost of one picture differs only by what was done to it."""
+    monkeypatch.setenv("GLASSNET_KERNELS", kernels)
+    network = gn.Network([gn.Flatten(), gn.Pixels(), gn.Dense(4)], input_shape=(12, 10, 1), seed=1)
+    history = network.fit(pictures[:1], 5, optimizer=gn.SGD(1e-12), augmentation={"shift": 2}, seed=5)
+    assert len(set(history.train_cost)) == 5

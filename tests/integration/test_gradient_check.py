@@ -173,6 +173,28 @@ def test_a_gradient_a_thousandth_off_is_found_in_any_layer(monkeypatch: pytest.M
     assert result.arrays[f"{first}.weight"] > 1e-4 > result.arrays[f"{last}.weight"]
 
 
+@pytest.mark.parametrize("units", [SMALL, LARGE])
+def test_a_gradient_a_millionth_off_is_found(monkeypatch: pytest.MonkeyPatch, units: int) -> None:
+    plant(monkeypatch, gn.Dense, lambda dx, found: (dx, {**found, "weight": (1 + 1e-6) * found["weight"]}))
+    assert not check("Tanh", units).passed
+
+
+def test_a_wrong_element_that_was_not_chosen_shows_in_the_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = {parameter.name for parameter in check("Tanh", LARGE).parameters}
+    place = next((i, j) for i in range(LARGE) for j in range(3) if f"dense2.weight[{i}, {j}]" not in chosen)
+
+    def spoil(dx: Array, found: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+        weight = found["weight"].copy()
+        if weight.shape == (LARGE, 3):  # the last layer's
+            weight[place] += 0.1
+        return dx, {**found, "weight": weight}
+
+    plant(monkeypatch, gn.Dense, spoil)
+    result = check("Tanh", LARGE)
+    assert result.relative_error < 1e-7
+    assert not result.passed
+
+
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_a_gradient_that_does_not_come_through_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     plant(monkeypatch, LAYERS[name], lambda dx, found: (np.zeros_like(dx), found))

@@ -225,6 +225,8 @@ def test_recurrent_weights_start_orthogonal_gate_by_gate(kind: Any, gates: int) 
     assert layer.penalised == ("weight", "recurrent_weight")
     bias = layer.parameters["bias"].reshape(gates, 6)
     np.testing.assert_array_equal(bias, np.eye(gates)[:, [1 if kind is LSTM else 0] * 6] * (kind is LSTM))
+    if kind is GRU:
+        np.testing.assert_array_equal(layer.parameters["recurrent_bias"], np.zeros(6))
 
 
 def test_swish() -> None:
@@ -248,6 +250,7 @@ def test_swish() -> None:
     (lambda: AveragePool2D(2, padding="Same"), "Unknown padding.", ("AveragePool2D(padding)",)),
     (lambda: BatchNorm(momentum=1.0), "The momentum of running statistics must lie in [0, 1).", ("received: 1.0",)),
     (lambda: BatchNorm(epsilon=0), "epsilon must be positive.", ("BatchNorm(epsilon)",)),
+    (lambda: LayerNorm(epsilon=0.0), "epsilon must be positive.", ("LayerNorm(epsilon)", "0")),
     (lambda: LayerNorm(epsilon=float("nan")), "epsilon must be positive.", ("LayerNorm(epsilon)", "nan")),
     (lambda: LSTM(0), "A recurrent layer needs at least one unit.", ("LSTM(units)", "received: 0")),
     (lambda: GRU(2.0), "A recurrent layer needs at least one unit.", ("GRU(units)",)),

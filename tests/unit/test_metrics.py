@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glassnet.layers import Scale
-from glassnet.metrics import Evaluation, confusion_matrix
+from glassnet.metrics import Evaluation, Spread, confusion_matrix
 from glassnet.network import Network
 
 LABELS, FOUND = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 0])
@@ -33,6 +33,21 @@ def test_evaluation() -> None:
 def test_interval_is_wilsons(correct: int, total: int, low: float, high: float) -> None:
     found = Evaluation(0.0, correct, total, np.zeros((2, 2), np.int64), ("0", "1"))
     assert found.interval == pytest.approx((low, high), abs=1e-4)
+
+
+def test_spread_of_seeds() -> None:
+    """Three seeds: Student's t of two degrees of freedom is 4.302653."""
+    found = Spread((0.90, 0.92, 0.94))
+    assert found.mean == pytest.approx(0.92)
+    assert found.deviation == pytest.approx(0.02)
+    half = 4.302653 * 0.02 / np.sqrt(3)
+    assert found.interval == pytest.approx((0.92 - half, 0.92 + half), abs=1e-7)
+    assert found.percent() == "92.00 ± 2.00 % (mean ± standard deviation; Student's 95 % interval of the mean 87.03–96.97)"
+    two = "91.00 ± 1.41 % (mean ± standard deviation; Student's 95 % interval of the mean 78.29–100.00)"
+    assert Spread((0.90, 0.92)).percent() == two
+    assert Spread((0.99, 1.0)).interval[1] == 1.0  # no more than all
+    assert Spread((0.01, 0.0)).interval[0] == 0.0
+    assert Spread((0.5,)).percent() == "50.00 %"
 
 
 def test_network_counts_its_own() -> None:

@@ -49,6 +49,19 @@ def test_momentum() -> None:
     assert steps(SGD(momentum=0.5), [1.0, 1.0, 0.0]) == [0.5, -0.25, -0.625]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_small_momentum_is_one(dtype: str) -> None:
+    """w = 0, x = t = 1, cost ½(w − t)², rate ½, μ = 1/32; g: −1, −½; v: −1, −½ − 1/32."""
+    net = Network([Dense(1, use_bias=False)], input_shape=(1,), seed=1, dtype=dtype)
+    net.parameters = [0.0]
+    net.fit((np.ones((1, 1)), np.ones((1, 1))), 2, optimizer=SGD(0.5, momentum=1 / 32), seed=1)
+    assert net.parameters == [0.5 + 0.25 + 1 / 64]
+
+
+def test_only_the_moments_that_are_used_are_kept() -> None:
+    assert [optimizer.moments for optimizer in (SGD(), SGD(momentum=0.001), RMSprop(), Adam(), AdamW())] == [0, 1, 1, 2, 2]
+
+
 def test_nesterov_looks_ahead() -> None:
     # v: 1, 1.5; step g + μ·v: 1.5, 1.75
     assert steps(SGD(momentum=0.5, nesterov=True), [1.0, 1.0]) == [0.25, -0.625]

@@ -9,6 +9,7 @@ from glassnet.errors import InputError
 from glassnet.layers import Dense
 from glassnet.named import describe
 from glassnet.network import Network
+from glassnet.optimizers import SGD
 from glassnet.regularizers import L1, L1L2, L2, REGULARIZERS, Regularizer, as_regularizer
 
 
@@ -39,6 +40,19 @@ def test_a_step_without_a_cost_shrinks_the_weights_and_not_the_bias(dtype: str) 
     images = np.array([[0.0, 0.0, 0.0]])
     net.fit((images, [[100.0]]), epochs=1, optimizer={"type": "SGD", "learning_rate": 0.1}, seed=1)
     np.testing.assert_allclose(net.parameters, [2.0 * 0.95, -1.0 * 0.95, 0.0, 100.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("regularizer", "weights"),
+    [(L1(0.5), [2 - 4 * 0.05, -1 + 4 * 0.05, 0]), (L2(0.5), [2 * 0.95**4, -(0.95**4), 0]), (None, [2, -1, 0])],
+    ids=str,
+)
+def test_every_plain_step_of_an_epoch_is_penalised(regularizer: Regularizer | None, weights: list[float], dtype: str) -> None:
+    """Four steps, without a cost: nothing of them is left out, whichever of them are taken at once."""
+    net = network(regularizer).astype(dtype)
+    net.fit((np.zeros((4, 3)), np.full((4, 1), 100.0)), 1, batch_size=1, optimizer=SGD(0.1), seed=1)
+    np.testing.assert_allclose(net.parameters, [*weights, 100.0], rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", REGULARIZERS)

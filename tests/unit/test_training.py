@@ -97,6 +97,14 @@ def test_class_weights_are_sample_weights(blobs: Data) -> None:
     np.testing.assert_array_equal(nets[0].parameters, nets[1].parameters)
 
 
+def test_balanced_weights_are_of_the_classes_that_there_are(blobs: Data) -> None:
+    labels = np.array([0] * 20 + [1] * 10)
+    nets = [network(), network()]
+    nets[0].fit(Dataset(blobs[0][:30], labels, ("a", "b", "absent")), 1, class_weight="balanced", seed=1)
+    nets[1].fit((blobs[0][:30], labels), 1, sample_weight=[0.75] * 20 + [1.5] * 10, seed=1)
+    np.testing.assert_array_equal(nets[0].parameters, nets[1].parameters)
+
+
 def test_pictures_of_no_weight_do_not_count(blobs: Data) -> None:
     net, wrong = network(rate=0), blobs[1].copy()
     other = network(rate=0)
@@ -280,6 +288,21 @@ def test_best_weights_are_kept(blobs: Data) -> None:
     assert best.evaluate(validation).accuracy == max(scores)
 
 
+def test_a_checkpoint_knows_the_best_weights_whatever_is_kept(blobs: Data, tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "batch_size": 8,
+        "optimizer": SGD(2.0),
+        "seed": 4,
+        "validation": (blobs[0][:30], blobs[1][:30]),
+    }
+    best, again = network(rate=0.5), network(rate=0.5)
+    history = best.fit(blobs, 12, keep="best", **options)
+    assert history.best_epoch < 12
+    network(rate=0.5).fit(blobs, 12, checkpoint=tmp_path / "state", **options)
+    again.fit(blobs, 12, keep="best", checkpoint=tmp_path / "state", resume=True, **options)
+    np.testing.assert_array_equal(again.parameters, best.parameters)
+
+
 @pytest.mark.parametrize("kernels", ["1", "0"])
 @pytest.mark.parametrize("keep", ["last", "best"])
 def test_cost_that_overflows_ends_training(keep: str, kernels: str, blobs: Data, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,6 +327,23 @@ def test_the_last_good_weights_are_not_those_that_overflowed(blobs: Data, tmp_pa
         history = net.fit(blobs, 5, batch_size=90, optimizer=SGD(1e30), seed=1, checkpoint=path)
     assert len(history) == 1
     np.testing.assert_array_equal(net.parameters, start)
+
+
+def test_the_last_good_weights_are_known_after_resuming(tmp_path: Path) -> None:
+    """Each step makes the error 1e13 times as large: 1, 1e13, 1e26, whose cost is infinite."""
+
+    def trained(epochs: int, **options: Any) -> Network:
+        net = Network([Dense(1, use_bias=False)], input_shape=(1,), seed=1)
+        net.parameters = [0.0]
+        net.fit((np.ones((1, 1)), np.ones((1, 1))), epochs, optimizer=SGD(1e13), seed=1, **options)
+        return net
+
+    trained(2, checkpoint=tmp_path / "state")
+    with pytest.warns(TrainingWarning, match="no longer finite in epoch 3, at step 1"):
+        resumed = trained(5, checkpoint=tmp_path / "state", resume=True)
+    with pytest.warns(TrainingWarning, match="no longer finite in epoch 3, at step 1"):
+        whole = trained(5)
+    assert resumed.parameters == whole.parameters == np.float32(1e13)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -360,6 +400,15 @@ def test_callbacks_see_every_step_or_every_stretch(blobs: Data) -> None:
         assert [entry[3] for entry in log if entry[:2] == (name, "step")] == [1, 2, 3, 4, 5, 6, 7]
 
 
+def test_callbacks_of_few_steps_are_called_at_their_steps(blobs: Data) -> None:
+    """Whatever stretches the steps are taken in, which become longer as long as they are quick."""
+    log: list[tuple[Any, ...]] = []
+    network().fit(blobs, 3, batch_size=6, seed=1, callbacks=[Recorder("a", log, every=5)])
+    assert [entry[2:] for entry in log if entry[1] == "step"] == [
+        (epoch, step) for epoch in (1, 2, 3) for step in (5, 10, 15)
+    ]
+
+
 def test_callbacks_do_not_change_a_bit(blobs: Data) -> None:
     quiet, watched = network(), network()
     quiet.fit(blobs, 3, batch_size=8, seed=1)
@@ -409,6 +458,26 @@ def test_history_holds_a_number_an_epoch(blobs: Data) -> None:
     assert history.stopped is None
     assert "4 epochs" in repr(history)
     assert len(history.lines().splitlines()) == 4
+
+
+@pytest.mark.parametrize("kernels", ["1", "0"])
+def test_history_tells_the_accuracy_on_the_training_pictures(
+    kernels: str, blobs: Data, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a rate so small that no weight changes, it is that of the network."""
+    monkeypatch.setenv("GLASSNET_KERNELS", kernels)
+    net = network(rate=0)
+    net.fit(blobs, 5, optimizer=SGD(0.5), seed=1)
+    history = net.fit(blobs, 2, batch_size=16, optimizer=SGD(1e-12), seed=1)
+    assert history.train_accuracy == [net.evaluate(blobs).accuracy] * 2
+    assert history.train_accuracy[0] > 0.6
+
+
+@pytest.mark.parametrize("schedule", [CosineDecay(0.1), OneCycle(0.1), WarmUp(0.1, 0.4)], ids=repr)
+def test_a_schedule_ends_with_the_training(schedule: Schedule, blobs: Data) -> None:
+    """Three epochs of four steps: of each, the rate of its last step."""
+    history = network().fit(blobs, 3, batch_size=24, optimizer=SGD(schedule), seed=1)
+    assert history.learning_rate == schedule.rates(0, 12, 12)[3::4].tolist()
 
 
 def test_plain_lines_are_those_of_the_tutorials(blobs: Data) -> None:

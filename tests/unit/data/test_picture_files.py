@@ -48,6 +48,23 @@ def test_classes_that_are_numbers_are_in_their_order(pictures: Write) -> None:
     assert content(splits.train) == [(0, "10"), (2, "2"), (1, "9")]
 
 
+def test_classes_of_the_same_number_are_in_the_order_of_their_texts(pictures: Write) -> None:
+    splits = load_dataset(pictures(["a_2.png", "b_02.png", "c_-1.png"]), pattern=r"_(?P<label>-?\d+)", **WHOLE)
+    assert splits.classes == ("-1", "02", "2")
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["三", "二", "万", "一"], ("一", "二", "三", "万")),  # as they count
+        (["三", "二三", "一"], ("一", "三", "二三")),  # one is a word: as texts
+        (["三", "二", "四十"], ("三", "二", "四十")),
+    ],
+)
+def test_only_numerals_are_in_the_order_of_numerals(pictures: Write, labels: list[str], classes: tuple[str, ...]) -> None:
+    assert load_dataset(pictures([f"{label}/1.png" for label in labels]), **WHOLE).classes == classes
+
+
 def test_what_systems_leave_behind_is_no_picture(pictures: Write) -> None:
     folder = pictures(
         ["cat/1.png", "dog/1.png", "__MACOSX/cat/1.png", ".hidden/1.png", "cat/._1.png", "dog/.thumb.png", "cat/@eaDir/1.png"]
@@ -118,6 +135,13 @@ def test_names_the_pattern_does_not_match_are_left_out_loudly(pictures: Write) -
         splits = load_dataset(folder, pattern=r"(?P<label>[ab])\d", **WHOLE)
     assert splits.left_out == splits.unlabelled == ("cover.png",)
     assert content(splits.train) == [(0, "a"), (1, "b")]
+
+
+def test_a_label_of_no_letters_is_none(pictures: Write) -> None:
+    folder = pictures(["a1.png", "b2.png", "3.png"])
+    with pytest.warns(DataWarning, match="1 of 3 pictures are left out: 3.png"):
+        splits = load_dataset(folder, pattern=r"(?P<label>[ab]?)\d", **WHOLE)
+    assert splits.classes == ("a", "b")
 
 
 def test_numerals_are_known_by_their_names(pictures: Write) -> None:
@@ -246,6 +270,19 @@ def test_decoded_once_and_again_when_files_change(pictures: Write, cache: Path, 
     assert content(load_dataset(folder, **WHOLE).train)[0] == (99, "a")
     assert len(calls) == 5
     assert len(list(cache.glob("*.npz"))) == 5
+
+
+def test_a_file_of_the_same_size_is_decoded_anew(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    for name, number in (("a", 1), ("b", 2)):
+        (folder / name).mkdir(parents=True)
+        Image.fromarray(np.full((6, 5), number, np.uint8)).save(folder / name / "1.bmp")
+    assert content(load_dataset(folder, **WHOLE).train) == [(1, "a"), (2, "b")]
+    before = (folder / "a" / "1.bmp").stat()
+    Image.fromarray(np.full((6, 5), 9, np.uint8)).save(folder / "a" / "1.bmp")
+    os.utime(folder / "a" / "1.bmp", ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000_000))
+    assert (folder / "a" / "1.bmp").stat().st_size == before.st_size
+    assert content(load_dataset(folder, **WHOLE).train) == [(9, "a"), (2, "b")]
 
 
 def test_a_zip_with_other_bytes_is_decoded_anew(pictures: Write) -> None:

@@ -95,6 +95,12 @@ def test_largest_remainder_by_hand() -> None:
     assert [part.counts.tolist() for part in parts] == [[7, 6], [2, 2], [1, 1]]
 
 
+def test_rounding_decides_no_tie() -> None:
+    """3.75, 3.75, 3.75 and 13.75: the last is not the largest because 25 · 0.55 is 13.750000000000002."""
+    parts = split_random(numbered([0] * 25), (0.15, 0.15, 0.15, 0.55))
+    assert [len(part) for part in parts] == [4, 4, 4, 13]
+
+
 def test_a_class_that_is_too_small_is_named() -> None:
     with pytest.raises(InputError, match="Class 'rare' has too few pictures to appear in every part") as caught:
         split_stratified(numbered([0] * 20 + [1] * 3, ["common", "rare"]))

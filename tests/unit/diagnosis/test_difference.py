@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ from scipy.stats import binomtest, ttest_ind
 
 from glassnet.data import Dataset, Splits, load_dataset
 from glassnet.diagnosis import compare, diagnose, diagnose_difference
-from glassnet.diagnosis.difference import wobble
+from glassnet.diagnosis.difference import Difference, wobble
 from glassnet.diagnosis.faults import FAULTS, healthy
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.training import Epoch, History
+from glassnet.wording import Text
 
 
 def answering(answers: list[int]) -> Network:
@@ -53,6 +55,24 @@ def test_seeds_by_hand() -> None:
     interval = wanted.confidence_interval()
     assert found.interval == pytest.approx((interval.low, interval.high))
     assert not found.is_noise
+
+
+def test_seeds_without_a_spread() -> None:
+    """Equal means are equal for certain, others differ for certain."""
+    good, poor = answering([1] * 18 + [0] * 2), answering([1] * 12 + [0] * 8)
+    (found,) = compare([[good, good], [poor, poor]], DATA, ["a", "b"])
+    assert found.probability == 0
+    assert found.interval == pytest.approx((0.3, 0.3))
+    assert found.told.en.startswith("a 90.00 %, b 60.00 %: +30.00 points, 95 % interval +30.00 to +30.00; ")
+    (equal,) = compare([[good, good], [good, good]], DATA, ["a", "b"])
+    assert equal.probability == 1
+    assert equal.is_noise
+
+
+def test_noise_is_what_chance_makes_more_often_than_once_in_twenty() -> None:
+    found = Difference("a", "b", (0.9, 0.8), (0.0, 0.2), 0.05, Text("by hand", "手算"))
+    assert not found.is_noise
+    assert replace(found, probability=np.nextafter(0.05, 1)).is_noise
 
 
 def test_equal_networks_are_equal() -> None:

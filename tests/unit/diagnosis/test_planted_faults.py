@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +11,17 @@ import pytest
 
 from glassnet.data import Dataset, Splits, load_dataset
 from glassnet.diagnosis import Finding, diagnose
+from glassnet.diagnosis.data_rules import missing_classes
 from glassnet.diagnosis.facts import Facts
 from glassnet.diagnosis.faults import FAULTS, Fault, healthy
+from glassnet.diagnosis.outcome_rules import majority_class, majority_class_of_many
 from glassnet.diagnosis.rules import still_learning
 from glassnet.diagnosis.titles import TITLES
 from glassnet.errors import DataError
 from glassnet.layers import Pixels
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
+from glassnet.training import History
 from glassnet.wording import Text
 
 NAMES = {
@@ -181,6 +185,46 @@ def test_the_rate_is_named_where_it_is_known(digits: Splits) -> None:
     assert not history.epochs
     assert "learning_rate=1e+03" in diagnose(history, network, data, learning_rate=1e4).findings[0].try_next[0]
     assert "=" not in diagnose(history, network, data).findings[0].try_next[0]
+
+
+@pytest.mark.parametrize(("change", "rate"), [(0.35, "0.43"), (0.2, "0.5"), (3.0, "0.05")])
+def test_a_rate_is_lowered_by_as_much_as_it_is_too_high(digits: Splits, change: float, rate: str) -> None:
+    """To where a step changes 3 %, and to a tenth at most: a network thrown out of its range changes little."""
+    history, network, _ = next(fault for fault in FAULTS if fault.how == "ReLUs at rate 5").train(digits, 1)
+    for epoch in history.epochs:
+        epoch.first_step.pop("update_norms", None)
+        for name in epoch.update_norms:
+            epoch.update_norms[name] = change
+    *others, last = history.epochs
+    history.epochs = [*others, replace(last, train_cost=2 * history.epochs[0].first_step["cost"])]
+    (finding,) = (each for each in diagnose(history, network, digits) if each.name == "learning-rate-too-high")
+    assert finding.try_next[0] == f"lower the learning rate: --set learning_rate={rate}"
+
+
+@pytest.mark.parametrize(("count", "told"), [(99, False), (100, True)])
+def test_a_small_part_need_not_have_every_class(count: int, told: bool) -> None:
+    """One picture of twenty is of class b: of 100, five should be; of fewer, it may be chance that there are none."""
+    train = Dataset(np.zeros((200, 3), np.float32), np.array([0] * 190 + [1] * 10), ("a", "b"))
+    held_out = Dataset(np.zeros((count, 3), np.float32), np.zeros(count, np.int64), ("a", "b"))
+    finding = missing_classes(Facts(History(), Network([3, 2], seed=1), train, held_out))
+    assert (finding is not None) == told
+    if finding:
+        assert finding.evidence == "the validation part (100 pictures) has none of class b."
+
+
+@pytest.mark.parametrize(("largest", "rule"), [(59, majority_class), (60, majority_class_of_many)])
+def test_one_answer_is_told_once(largest: int, rule: Callable[[Facts], Finding | None]) -> None:
+    """By the rule of classes that are uneven, or of those that are not: from 60 % on they are."""
+    network = Network([3, 2], seed=1)
+    network.parameters = np.zeros_like(network.parameters)
+    train = Dataset(np.ones((100, 3), np.float32), (np.arange(100) >= largest).astype(np.int64), ("a", "b"))
+    facts = Facts(History(), network, train)
+    assert [each for each in (majority_class, majority_class_of_many) if each(facts)] == [rule]
+
+
+def test_a_fault_is_trained_in_silence(digits: Splits, capsys: pytest.CaptureFixture[str]) -> None:
+    FAULTS[0].train(digits, 1)
+    assert capsys.readouterr().out == ""
 
 
 def test_hard_pictures_are_not_noisy_labels() -> None:

@@ -13,6 +13,11 @@ from PIL import Image
 
 import glassnet as gn
 from glassnet.inspection import Inspection
+from glassnet.inspection.duplicates import near_groups
+from glassnet.inspection.labels import contradicted
+from glassnet.inspection.neighbours import Neighbours
+from glassnet.inspection.pixels import Range, value_range
+from glassnet.inspection.pool import grey
 
 Array = np.ndarray[Any, Any]
 Planted = Callable[..., gn.Splits]
@@ -272,3 +277,62 @@ def test_nothing_but_blank_pictures() -> None:
     inspection = gn.inspect(gn.Dataset(np.zeros((40, 8, 8), np.uint8), np.arange(40) % 2))
     assert inspection.findings[0].name == "blank-pictures"
     assert len(inspection.findings[0].pictures) == 40
+
+
+def test_many_classes_are_told_in_part(digits: tuple[Array, Array]) -> None:
+    """The first 38 of 45 and the last, and numbers one below the other beside names in any script."""
+    names = ("零", "一二", *(f"c{number}" for number in range(2, 45)))
+    table = str(gn.inspect(gn.Dataset(digits[0][:90], np.arange(90) % 45, names))).splitlines()
+    rows = [line for line in table if line.startswith(("  class ", "  …"))]
+    assert [line.split()[1] for line in rows if "class" in line] == [*names[:38], "c44"]
+    assert rows[-2].strip() == "…"
+    ends = {len(line) + sum(letter in "零一二" for letter in line) for line in rows if "class" in line}
+    assert len(ends) == 1  # a Chinese character takes two columns
+
+
+# ------------------------------------------------------------------ worked by hand
+
+
+def test_a_pair_is_held_against_its_eleventh_neighbour() -> None:
+    """Alike by a twentieth or so of what strangers are: a pair where features say so too, whatever their unit."""
+    rng = np.random.default_rng(8)
+    images = rng.integers(0, 256, (14, 16, 16, 1)).astype(np.float32)
+    images[1] = images[0] + 22 * rng.standard_normal((16, 16, 1))
+    nearest = np.array([[other for other in range(14) if other != place] for place in range(14)])
+    ranks = np.ones((14, 13), np.float32)
+    ranks[:, 10:] = 4
+    for unit in (0.1, 1, 10):
+        (group,) = near_groups(images, Neighbours(np.arange(14), nearest, unit * ranks))
+        assert group.tolist() == [0, 1]
+        assert near_groups(images, Neighbours(np.arange(14), nearest, unit * np.ones_like(ranks))) == []
+
+
+def test_doubtful_labels_are_worst_first() -> None:
+    """More votes are worse, and of as many votes nearer neighbours."""
+    labels = np.repeat([0, 1, 2], 20)
+    ordinary = [[other for other in np.flatnonzero(labels == labels[place]) if other != place][:15] for place in range(60)]
+    nearest, distances = np.array(ordinary), np.ones((60, 15), np.float32)
+    nearest[0], distances[0] = [*range(20, 30), *range(40, 45)], 0.1
+    nearest[1], nearest[2] = range(20, 35), range(20, 35)
+    distances[2] = 0.5
+    found = contradicted(Neighbours(np.arange(60), nearest, distances), labels, 3)
+    assert found.places is not None
+    assert found.places.tolist() == [2, 1, 0]
+    assert found.said.tolist() == [1, 1, 1]
+    assert found.votes.tolist() == [15, 15, 10]
+
+
+def test_the_range_of_pixels() -> None:
+    assert value_range(np.array([[[[0], [4]]], [[[4], [8]]]], np.uint8)) == Range(0.0, 8.0, 4.0, np.sqrt(8))
+    assert value_range(np.full((3, 2, 2, 1), 7, np.uint8)) == Range(7.0, 7.0, 7.0, 0.0)
+
+
+def test_brightness_is_that_of_the_readers() -> None:
+    images = np.random.default_rng(1).integers(0, 256, (2, 5, 4, 3), dtype=np.uint8)
+    wanted = [np.asarray(Image.fromarray(image).convert("L")) for image in images]
+    np.testing.assert_allclose(grey(images), wanted, atol=1)
+    np.testing.assert_allclose(
+        grey(np.concatenate([images, images[..., :1]], axis=-1)),
+        (images.sum(axis=-1, dtype=np.float64) + images[..., 0]) / 4,
+        rtol=1e-6,
+    )

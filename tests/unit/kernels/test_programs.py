@@ -39,6 +39,7 @@ from glassnet.layers import (
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.optimizers import SGD
+from glassnet.program.parts import parts_of
 from tests.rounding import U, check_within
 
 Array = np.ndarray[Any, Any]
@@ -205,6 +206,19 @@ def test_sequences(
     layers: list[Layer] = [Pixels(), *first, kind(units, return_sequences=sequences)]
     net = make([*layers, Flatten()] if sequences else layers, (steps, width), seed)
     check(net, draw((steps, width), count, is_bytes=is_bytes, seed=seed), min(batch, count), threads, optimizer)
+
+
+def test_parts_of_a_mini_batch() -> None:
+    """None is empty, and where sums are long there are few of them."""
+    assert [parts_of(pictures, 100) for pictures in (1, 3, 8, 64)] == [1, 3, 8, 8]
+    assert [parts_of(pictures, 10**6) for pictures in (1, 3, 8, 64)] == [1, 3, 4, 4]
+
+
+@pytest.mark.parametrize("kind", [SimpleRNN, LSTM, GRU])
+@pytest.mark.parametrize("optimizer", [PLAIN, MOMENTUM], ids=["plain", "momentum"])
+def test_a_last_mini_batch_of_one_sequence(kind: type[SimpleRNN] | type[LSTM] | type[GRU], optimizer: SGD) -> None:
+    """Parts of the mini-batch that have no picture add nothing of the mini-batch before."""
+    check(make([kind(5)], (3, 4)), draw((3, 4), 17), 16, 2, optimizer)
 
 
 @settings(max_examples=40)

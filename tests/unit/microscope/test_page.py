@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL.Image
 import pytest
 
 import glassnet as gn
+from glassnet.microscope.html import _picture
+from glassnet.microscope.model import Picture, Text
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +25,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     layers = [gn.Pixels(), gn.Conv2D(3, 5), gn.BatchNorm(), gn.ReLU(), gn.MaxPool2D(2), gn.Flatten(), gn.Dense(3)]
     network = gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=(12, 12, 1), seed=1)
     return gn.trace(network, 1, data=data).save(tmp_path_factory.mktemp("page") / "trace.html")
+
+
+def test_numbers_are_red_above_zero_and_blue_below() -> None:
+    data = re.findall(
+        r"data:image/png;base64,([^\"]+)", str(_picture(Picture(Text("x", "x"), "x", np.array([[2.0, -2.0, 0.0, 1.0]]))))
+    )
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(data[0]))))
+    assert pixels.tolist() == [[[255, 0, 0], [0, 0, 255], [255, 255, 255], [255, 127, 127]]]
 
 
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["laptop", "phone"])
