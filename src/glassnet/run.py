@@ -218,6 +218,8 @@ def train(
         network.save(folder / MODEL)
         write_text(folder / HISTORY, history.lines(), durable=True)
     except OSError as error:
+        if not was_there:
+            remove_empty(folder)
         raise not_writable(folder, error) from None
     except KeyboardInterrupt as interrupt:
         kept = "The last whole epoch is kept." if (folder / CHECKPOINT).exists() else "No epoch was whole yet."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -613,6 +615,19 @@ def test_a_folder_that_was_there_stays(cli: CommandLine, seeds: list[object]) ->
     Path("mine").mkdir()
     for out in ("mine", "new"):
         cli.wrong("train", "digits", *seeds, "--set", "optimizer=ScipyMinimize", "--set", "average=0.9", "--out", out)
+    assert Path("mine").is_dir()
+    assert not Path("new").exists()
+
+
+def test_a_full_disk_leaves_no_empty_folder(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("glassnet.run.write_text", full)
+    Path("mine").mkdir()
+    for out in ("mine", "new"):
+        parts = cli.wrong("train", "digits", "--epochs", 1, "--out", out)
+        assert (parts["what"], parts["received"]) == ("The run's folder can't be written.", os.strerror(errno.ENOSPC))
     assert Path("mine").is_dir()
     assert not Path("new").exists()
 

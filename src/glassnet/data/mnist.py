@@ -12,7 +12,7 @@ import numpy.typing as npt
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.fetch import Remote, cache_folder, fetch_remote
 from glassnet.data.idx import read_idx
-from glassnet.data.paths import as_path
+from glassnet.data.paths import as_path, is_file
 from glassnet.data.splits import split_in_order
 from glassnet.errors import DataError
 
@@ -108,7 +108,7 @@ def _find_parts(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for part in PARTS:
         names = [spelled + ending for ending in ("", ".gz") for spelled in (part, part.replace("-idx", ".idx"))]
-        path = next((folder / name for name in names if (folder / name).is_file()), None)
+        path = next((folder / name for name in names if is_file(folder / name)), None)
         if path is not None:
             found[part] = path
     return found

@@ -11,7 +11,7 @@ from glassnet.data.dataset import Splits
 from glassnet.data.fetch import cache_folder
 from glassnet.data.folder import Folder
 from glassnet.data.options import Fractions, ReadOptions
-from glassnet.data.paths import as_path
+from glassnet.data.paths import as_path, is_dir, is_file
 from glassnet.data.picture_files import read_picture_files
 from glassnet.data.splits import divide
 from glassnet.data.zipped import Zip
@@ -26,9 +26,9 @@ def find_pictures(name: str) -> Path | None:
     """`name`.zip or the folder `name`, in `$GLASSNET_DATA`, else in the folder of downloads; or None."""
     chosen = os.environ.get("GLASSNET_DATA")
     for folder in ([as_path(chosen)] if chosen else []) + [cache_folder()]:
-        if (folder / f"{name}.zip").is_file():
+        if is_file(folder / f"{name}.zip"):
             return folder / f"{name}.zip"
-        if (folder / name).is_dir():
+        if is_dir(folder / name):
             return folder / name
     return None
 

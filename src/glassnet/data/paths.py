@@ -21,3 +21,13 @@ def exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file at a path; not where one may not look."""
+    return exists(path) and path.is_file()
+
+
+def is_dir(path: Path) -> bool:
+    """Whether there is a folder at a path; not where one may not look."""
+    return exists(path) and path.is_dir()

@@ -148,6 +148,22 @@ needs_mnist = pytest.mark.skipif(not REAL.is_dir(), reason="GLASSNET_DATA is not
 
 
 @needs_mnist
+def test_folders_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.stat
+
+    def stat(path: Path, **options: Any) -> os.stat_result:
+        if tmp_path in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, **options)
+
+    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GLASSNET_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(Path, "stat", stat)
+    for name in ("mnist", "cats"):
+        with pytest.raises(DataError, match="is not on this machine"):
+            load_dataset(name)
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_the_real_files(part: str) -> None:
     path = next(path for path in (REAL / part, REAL / f"{part}.gz") if path.is_file())
