@@ -29,7 +29,7 @@ SLOPE = 0.25
 VALUES = hnp.arrays(
     np.float32,
     st.integers(1, 70),
-    elements=st.one_of(st.sampled_from(list(map(float, EXTREME))), st.floats(-30, 30, width=32)),
+    elements=st.one_of(st.sampled_from(list(map(float, EXTREME))), st.floats(-30, 30, width=32), st.floats(-2, 2, width=32)),
 )
 
 
