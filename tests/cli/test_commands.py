@@ -431,7 +431,7 @@ def test_version(cli: CommandLine) -> None:
 def test_help_lists_all_commands() -> None:
     assert sorted(command.name or "" for command in app.registered_commands) == sorted(COMMANDS)
     done = subprocess.run(
-        [sys.executable, "-m", "glassnet", "--help"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "glassnet", "--help"], capture_output=True, text=True, timeout=600, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: glassnet ")

@@ -19,6 +19,7 @@ import pytest
 from glassnet.data.mnist import PARTS
 
 Array = np.ndarray[Any, Any]
+HANGS = 600.0  # seconds after which a process hangs, and is not just slow on a busy machine
 
 # The command line as it is, but with a checkpoint after every epoch, and without the figure, which takes longest.
 # With DIE_AT=n the process kills itself at the n-th of the moments at which a file is written, synchronised or moved.
@@ -89,7 +90,7 @@ class Child:
     def epochs(self) -> int:
         return sum(line.startswith("Epoch ") for line in self.lines)
 
-    def wait_for_epochs(self, count: int, seconds: float = 60) -> bool:
+    def wait_for_epochs(self, count: int, seconds: float = HANGS) -> bool:
         """Wait until so many epochs are told of, or the process has ended; whether they are."""
         with self._more:
             self._more.wait_for(lambda: self.epochs >= count or self._process.poll() is not None, seconds)
@@ -99,7 +100,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
 
-    def end(self, seconds: float = 60) -> int:
+    def end(self, seconds: float = HANGS) -> int:
         """Wait for the end; the exit code, negative for a signal."""
         try:
             code = self._process.wait(seconds)

@@ -21,7 +21,7 @@ def python(code: str, *arguments: str, **environment: str) -> subprocess.Complet
         [sys.executable, "-c", code, *arguments],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
         env={**os.environ, **environment},
     )

@@ -47,7 +47,7 @@ def test_training_agrees_with_the_reference(unit: str, tmp_path_factory: pytest.
         os.environ, GLASSNET_SIMD=unit, GLASSNET_CACHE=str(cache), PYTHONPATH=os.pathsep.join([source, *sys.path])
     )
     environment.pop("GLASSNET_KERNELS", None)
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["unit"] == unit
