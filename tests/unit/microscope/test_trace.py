@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import linecache
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,33 @@ def test_what_one_step_gives_the_next_one_takes(name: str) -> None:
         given = {round(number.value, 12) for number in below.shown}
         assert given & {round(number.value, 12) for number in above.shown}, (below.place, above.place)
     assert [step.place for step in forward][-1] == list(made(name).names)[-1]
+
+
+SIGNS = {
+    "tanh²(": "squared_tanh(", "·": "*", "−": "-", "²": "**2", "σ(": "sigmoid(", "Φ(": "phi(", "φ(": "density(", "√": "sqrt",
+    "½": "0.5", "e^": "exp", "(other channels)": "", "[": "(", "]": ")",
+}  # fmt: skip
+FUNCTIONS: dict[str, Callable[..., float]] = {
+    "tanh": math.tanh, "squared_tanh": lambda x: math.tanh(x) ** 2, "sigmoid": lambda x: 1 / (1 + math.exp(-x)), "max": max,
+    "sqrt": math.sqrt, "exp": math.exp, "ln": math.log, "phi": lambda x: (1 + math.erf(x / math.sqrt(2))) / 2,
+    "density": lambda x: math.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(NETWORKS))
+def test_each_line_of_numbers_is_true(name: str) -> None:
+    """What stands to the right of the equals sign, computed, is what stands to its left."""
+    for step in gn.trace(made(name), 1, data=DATA, optimizer=gn.SGD(0.1, momentum=0.5)).steps:
+        for line in step.numbers if step.phase in ("forward", "cost", "backward") else ():
+            first, *rest = itertools.dropwhile(lambda part: isinstance(part, str), line)
+            text = "".join(part if isinstance(part, str) else f"({part.value!r})" for part in rest)
+            assert text.startswith(" = "), line
+            text = re.sub(r" \(\S+ more\)", "", text)  # how many there are, behind their sum
+            for sign, code in SIGNS.items():
+                text = text.replace(sign, code)
+            wanted = eval(text[3:], {"__builtins__": {}}, FUNCTIONS)
+            assert not isinstance(first, str)
+            assert first.value == pytest.approx(wanted, rel=1e-5, abs=1e-7), (step.place, line)
 
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
