@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         GlassnetError,
         InputError,
         ModelFileError,
+        ModelFileWarning,
         RecipeError,
         RunError,
         ShapeError,
@@ -94,8 +95,8 @@ _HOMES = {
     "diagnosis": ("Diagnosis", "Difference", "Finding", "diagnose", "diagnose_difference"),
     "ensemble": ("Ensemble",),
     "errors": (
-        "DataError", "DataWarning", "GlassnetError", "InputError", "ModelFileError", "RecipeError", "RunError",
-        "ShapeError",
+        "DataError", "DataWarning", "GlassnetError", "InputError", "ModelFileError",
+        "ModelFileWarning", "RecipeError", "RunError", "ShapeError",
     ),
     "gradient_check": ("check_gradients",),
     "initializers": (
@@ -170,6 +171,7 @@ __all__ = [
     "LecunNormal",
     "MaxPool2D",
     "ModelFileError",
+    "ModelFileWarning",
     "Network",
     "Normal",
     "OneCycle",

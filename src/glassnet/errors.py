@@ -73,5 +73,9 @@ class ModelFileError(GlassnetError, ValueError):
     """A model or checkpoint file that can't be read, or does not hold what its header says."""
 
 
+class ModelFileWarning(UserWarning):
+    """A model or checkpoint file that can be used, but not checked: it was saved before files had checksums."""
+
+
 class RunError(GlassnetError, ValueError):
     """A run folder that is not one, or can't be written or resumed."""

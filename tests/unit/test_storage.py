@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from glassnet.errors import InputError, ModelFileError, RunError
+from glassnet.errors import InputError, ModelFileError, ModelFileWarning, RunError
 from glassnet.layers import Dense, Dropout, Flatten, Pixels, ReLU, Softmax, Standardize
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.regularizers import L1L2
+from glassnet.storage import FORMAT, write_tensors
 
 
 def network() -> Network:
@@ -43,9 +45,12 @@ def header_of(path: Path) -> dict[str, Any]:
 def rewrite(path: Path, header: Any = None, **changes: np.ndarray[Any, Any] | None) -> None:
     """Save the file anew with another header, and arrays changed or (None) left out."""
     tensors: dict[str, Any] = {**load_file(path), **{name.replace("__", "."): array for name, array in changes.items()}}
+    kept = {name: array for name, array in tensors.items() if array is not None}
     header = header_of(path) if header is None else header
-    text = header if isinstance(header, str) else json.dumps(header)
-    save_file({name: array for name, array in tensors.items() if array is not None}, path, {"glassnet": text})
+    if isinstance(header, dict) and header.get("format") == FORMAT:  # with a checksum that fits
+        write_tensors(path, kept, {name: value for name, value in header.items() if name not in ("format", "sha256")})
+    else:
+        save_file(kept, path, {"glassnet": header if isinstance(header, str) else json.dumps(header)})
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -70,7 +75,96 @@ def test_file_is_plain_safetensors(saved: Path) -> None:
         "dense1.weight", "dense1.bias", "dense2.weight", "dense2.bias", "standardize1.mean", "standardize1.std",
     }  # fmt: skip
     header = header_of(saved)
-    assert (header["format"], header["kind"]) == (1, "model")
+    assert (header["format"], header["kind"]) == (2, "model")
+
+
+def small(path: Path) -> bytes:
+    Network([Dense(1)], input_shape=(2,), seed=1).save(path)
+    return path.read_bytes()
+
+
+def refused(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError) as caught:
+        Network.load(path)
+    return caught.value.what
+
+
+CHANGED = "The file has been damaged or changed since it was saved: its checksum does not fit."
+
+
+def test_every_bit_counts(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    content = small(path)
+    said = set()
+    for place, byte in enumerate(content):
+        for bit in range(8):
+            said.add(refused(path, content[:place] + bytes([byte ^ 1 << bit]) + content[place + 1 :]))
+    assert CHANGED in said
+    for place in range(len(content)):
+        refused(path, content[:place])
+        refused(path, content[:place] + content[place + 1 :])
+        refused(path, content[:place] + b" " + content[place:])
+        if content[place] != ord("1"):
+            refused(path, content[:place] + b"1" + content[place + 1 :])
+    for more in (b"\0", b" ", content):
+        refused(path, content + more)
+    path.write_bytes(content)
+    Network.load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (rb"{\"format\": 2", rb"{\"format\": 1"),
+        (b"sha256", b"sha255"),
+        (rb"\"sha256\"", rb"\"seed\"  "),
+        (rb"format\": 2, \"sha256", rb"format\": 1, \"sha255"),
+        (rb"format\": 2, \"sha256", rb"format\": 1,  \"kind"),
+        (rb"{\"format\": 2, \"sha256\": \"", rb"{\"sha256\": \"2\", \"format\": 1"),
+        (b"    ", b"\t   "),
+    ],
+)
+def test_changes_that_would_do_without_the_checksum(tmp_path: Path, old: bytes, new: bytes) -> None:
+    path = tmp_path / "model.safetensors"
+    content = small(path)
+    assert old in content
+    refused(path, content.replace(old, new.ljust(len(old))[: len(old)], 1))
+
+
+def test_a_checksum_of_zeros_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    content = small(path)
+    digest = header_of(path)["sha256"].encode()
+    assert content.count(digest) == 1
+    assert hashlib.sha256(content.replace(digest, b"0" * 64)).hexdigest().encode() == digest  # as the docstring says
+    for other in (b"0" * 64, digest.upper(), digest[::-1]):
+        assert refused(path, content.replace(digest, other)) == CHANGED
+
+
+def test_a_class_may_be_named_like_a_checksum(tmp_path: Path) -> None:
+    classes = ('{"format": 2, "sha256": "' + "0" * 64, "0" * 64)
+    net = Network([Dense(2)], loss="SoftmaxCrossEntropy", input_shape=(2,), classes=classes, seed=1)
+    net.save(tmp_path / "model.safetensors")
+    assert Network.load(tmp_path / "model.safetensors").classes == classes
+
+
+def test_files_of_format_1_are_read_with_a_warning(saved: Path) -> None:
+    whole = Network.load(saved).parameters
+    header = {"format": 1, **{name: value for name, value in header_of(saved).items() if name not in ("format", "sha256")}}
+    rewrite(saved, header)
+    with pytest.warns(
+        ModelFileWarning, match=r"model.safetensors: saved by an earlier version, without a checksum"
+    ) as caught:
+        np.testing.assert_array_equal(Network.load(saved).parameters, whole)
+    assert caught[0].filename == __file__
+    rewrite(saved, {**header, "sha256": "0" * 64})
+    with pytest.warns(ModelFileWarning):  # keys that it does not know were never refused
+        Network.load(saved)
+    for wrong in ({"sha256": "0" * 64, **header}, {"kind": "model", **header}, {**header, "format": 2}):
+        rewrite(saved, json.dumps(wrong))
+        with pytest.raises(ModelFileError, match="its checksum does not fit"):
+            Network.load(saved)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 0.9, 0.999])
@@ -99,11 +193,11 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_another_version(saved: Path) -> None:
-    rewrite(saved, header_of(saved) | {"format": 2})
+    rewrite(saved, header_of(saved) | {"format": 3})
     with pytest.raises(ModelFileError, match="another version") as caught:
         Network.load(saved)
-    assert "format 1" in str(caught.value)
     assert "format 2" in str(caught.value)
+    assert "format 3" in str(caught.value)
 
 
 @pytest.mark.parametrize("header", ["{", "[1, 2]", "3", "null"])

@@ -47,16 +47,18 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """What is said of left-out pictures, once and as a sentence; other warnings as Python shows them."""
-    from glassnet.errors import DataWarning
+    """What is said of left-out pictures and old model files, once and as a sentence; other warnings as Python shows them."""
+    from glassnet.errors import DataWarning, ModelFileWarning
 
+    ours = (DataWarning, ModelFileWarning)
     with warnings.catch_warnings():
-        warnings.simplefilter("always", DataWarning)
+        for category in ours:
+            warnings.simplefilter("always", category)
         show = warnings.showwarning
         said = set()
 
         def plain(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
-            if not issubclass(category, DataWarning):
+            if not issubclass(category, ours):
                 show(message, category, *place, **more)
             elif str(message) not in said:
                 said.add(str(message))
