@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from glassnet.data.decode import decode, peek, quiet
 from glassnet.data.folder import PictureFiles
+from glassnet.data.memory import check_memory
 from glassnet.data.options import PictureOptions
 from glassnet.data.progress import progress
 from glassnet.errors import DataError, InputError, MixedSizesError
@@ -115,19 +117,12 @@ def _one_size(files: PictureFiles, heads: Sequence[tuple[int, int, bool]]) -> tu
 
 
 def _check_memory(files: PictureFiles, count: int, shape: tuple[int, ...]) -> None:
-    needed = count * int(np.prod(shape))
-    try:
-        there = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # not on Windows
-        return
-    if needed > 0.6 * there:
-        raise DataError(
-            "The pictures would not fit into memory.",
-            where=files.path,
-            expected=f"at most {0.6 * there / 2**30:.1f} GiB",
-            received=f"{count} pictures of {' × '.join(map(str, shape))}: {needed / 2**30:.1f} GiB",
-            hint="bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)",
-        )
+    check_memory(
+        count * math.prod(shape),
+        files.path,
+        f"{count} pictures of {' × '.join(map(str, shape))}",
+        "bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)",
+    )
 
 
 def _none_readable(files: PictureFiles, names: Sequence[str], reasons: Reasons) -> DataError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glassnet.data.apart import Named, read_apart, unreadable
 from glassnet.data.dataset import Splits
 from glassnet.data.options import PictureOptions
 from glassnet.data.roles import Role, find_roles, part_of
@@ -23,9 +24,10 @@ ENDINGS = (".h5", ".hdf5", ".hdf")
 def read_hdf5(path: Path, options: PictureOptions) -> Splits:
     """The data set in an HDF5 file, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
 
+    h5py reads it in a process of its own, which a damaged file may crash.
     Raises `DataError` for a file that is damaged, and without h5py.
     """
-    return assemble(*read_named(path, matlab=False), path, options)
+    return assemble(*_read_apart(path), path, options)
 
 
 def hdf5_files(folder: Path) -> list[Path]:
@@ -44,7 +46,7 @@ def read_hdf5_folder(folder: Path, options: PictureOptions) -> Splits:
     others: list[str] = []
     homes: dict[Role, Path] = {}
     for path in hdf5_files(folder):
-        found, rest = read_named(path, matlab=False, part=part_of(path.stem))
+        found, rest = _read_apart(path, part_of(path.stem))
         others += rest
         for role, array in found.items():
             if role in homes and not (role[1] == "classes" and np.array_equal(array, arrays[role])):
@@ -59,12 +61,18 @@ def read_hdf5_folder(folder: Path, options: PictureOptions) -> Splits:
     return assemble(arrays, others, folder, options)
 
 
-def read_named(path: Path, *, matlab: bool, part: str = "train") -> tuple[dict[Role, npt.NDArray[Any]], list[str]]:
+def _read_apart(path: Path, part: str = "train") -> Named:
+    require_h5py(path)
+    return read_apart("glassnet.data.hdf5:read_named", path, "HDF5 file", part=part)
+
+
+def read_named(path: Path, *, matlab: bool = False, part: str = "train") -> Named:
     """The arrays of an HDF5 file by their roles, and the names of others; with `matlab` their axes as MATLAB has them.
 
     `part`: of arrays whose names do not say.
     """
-    h5py = _h5py(path)
+    import h5py
+
     try:
         with h5py.File(path, "r") as file:
             found: dict[str, Any] = dict(_datasets(h5py, file))
@@ -74,13 +82,7 @@ def read_named(path: Path, *, matlab: bool, part: str = "train") -> tuple[dict[R
     except DataError:
         raise
     except Exception as error:  # HDF5's own library fails in many ways on damaged files
-        raise DataError(
-            "The HDF5 file can't be read: it is damaged, cut off or none at all.",
-            where=path,
-            expected="a whole file",
-            received=(str(error) or type(error).__name__).splitlines()[0],
-            hint="get the file again",
-        ) from None
+        raise unreadable(path, "HDF5 file", (str(error) or type(error).__name__).splitlines()[0]) from None
     return arrays, others
 
 
@@ -114,15 +116,13 @@ def _text(codes: npt.NDArray[Any]) -> str:
     return "".join(chr(int(code)) for code in np.ravel(codes.T))
 
 
-def _h5py(path: Path) -> Any:
-    with contextlib.suppress(ImportError):
-        import h5py
-
-        return h5py
-    raise DataError(
-        "Reading this file needs h5py, which is not installed.",
-        where=path,
-        expected="the package h5py",
-        received="no such package",
-        hint="pip install 'glassnet[hdf5]'",
-    )
+def require_h5py(path: Path) -> None:
+    """Raise `DataError` where there is no h5py."""
+    if importlib.util.find_spec("h5py") is None:
+        raise DataError(
+            "Reading this file needs h5py, which is not installed.",
+            where=path,
+            expected="the package h5py",
+            received="no such package",
+            hint="pip install 'glassnet[hdf5]'",
+        )

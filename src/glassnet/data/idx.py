@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glassnet.data.memory import check_memory
 from glassnet.data.paths import as_path
 from glassnet.errors import DataError
 
@@ -63,7 +64,7 @@ def _open(source: str | os.PathLike[str] | bytes) -> io.BufferedIOBase:
 
 
 def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
-    magic = _take(stream, 4)
+    magic = _take(stream, 4, where)
     if len(magic) < 4:
         raise _too_short(where, "at least 8 bytes, for the header", len(magic))
     kind, ndim = magic[2], magic[3]
@@ -76,13 +77,13 @@ def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
             received=magic.hex(" "),
             hint="MNIST's own files are train-images-idx3-ubyte and the like, gzipped or not",
         )
-    sizes, header = _take(stream, 4 * ndim), 4 + 4 * ndim
+    sizes, header = _take(stream, 4 * ndim, where), 4 + 4 * ndim
     if len(sizes) < 4 * ndim:
         raise _too_short(where, f"at least {header} bytes, for the header", 4 + len(sizes))
     shape = tuple(int(size) for size in np.frombuffer(sizes, dtype=">u4"))
     dtype = np.dtype(IDX_DTYPES[kind])
     length = dtype.itemsize * math.prod(shape)
-    body = _take(stream, length)
+    body = _take(stream, length, where)
     named = f"{length + header} bytes, for {'×'.join(map(str, shape))} numbers of {dtype.itemsize} bytes"
     if len(body) < length:
         raise _too_short(where, named, header + len(body))
@@ -104,12 +105,13 @@ def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
     return np.frombuffer(body, dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _take(stream: io.BufferedIOBase, length: int) -> bytearray:
+def _take(stream: io.BufferedIOBase, length: int, where: str) -> bytearray:
     """As many of `length` bytes as there are, read piece by piece: memory grows with the file, not with its claims."""
     taken = bytearray()
     try:
         while len(taken) < length and (piece := stream.read1(min(_CHUNK, length - len(taken)))):
             taken += piece
+            check_memory(len(taken), where, "what was unpacked so far")  # a gzip file of megabytes may hold terabytes
     except EOFError:  # gzip's word for a file that was cut off
         pass
     return taken

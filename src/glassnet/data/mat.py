@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.data.apart import Named, read_apart, unreadable
 from glassnet.data.dataset import Splits
-from glassnet.data.hdf5 import MAGIC, read_named
+from glassnet.data.hdf5 import MAGIC, require_h5py
 from glassnet.data.options import PictureOptions
 from glassnet.data.roles import find_roles
 from glassnet.data.tables import assemble
-from glassnet.errors import DataError
 
 
 def read_mat(path: Path, options: PictureOptions) -> Splits:
@@ -23,11 +23,19 @@ def read_mat(path: Path, options: PictureOptions) -> Splits:
     MATLAB counts down the columns first: rows of flattened pictures are turned upright, and pictures `(H, W, C, N)` are
     brought in order. Labels from 1 become 0-based; the classes keep the labels of the file as their names (in Andrew
     Ng's ex3data1 and ex4data1 the label 10 stands for the digit 0). Structs are looked into.
+    SciPy reads it in a process of its own, which a damaged file may crash.
     Raises `DataError` for a file that is damaged, and without h5py for one of version 7.3.
     """
     if _is_hdf5(path):
-        arrays, others = read_named(path, matlab=True)
-        return assemble(arrays, others, path, options, matlab=True)
+        require_h5py(path)
+        arrays, others = read_apart("glassnet.data.hdf5:read_named", path, "HDF5 file", matlab=True)
+    else:
+        arrays, others = read_apart("glassnet.data.mat:read_named", path, ".mat")
+    return assemble(arrays, others, path, options, matlab=True)
+
+
+def read_named(path: Path) -> Named:
+    """The arrays of a classic `.mat` by their roles, and what else is in it."""
     from scipy.io import loadmat
 
     try:
@@ -35,16 +43,11 @@ def read_mat(path: Path, options: PictureOptions) -> Splits:
             warnings.simplefilter("ignore")  # SciPy warns of names that occur twice, and of what it can't read
             found = dict(_flat(loadmat(path, simplify_cells=True)))
     except Exception as error:  # SciPy fails in many ways on damaged files
-        raise DataError(
-            "The .mat can't be read: it is damaged, cut off or none at all.",
-            where=path,
-            expected="a whole file, as MATLAB's save writes it",
-            received=(str(error) or type(error).__name__).splitlines()[0],
-            hint="get the file again",
-        ) from None
+        received = (str(error) or type(error).__name__).splitlines()[0]
+        raise unreadable(path, ".mat", received, "a whole file, as MATLAB's save writes it") from None
     roles = find_roles(found, path)
     others = [f"{name}: {array.shape}" for name, array in found.items() if name not in roles.values()]
-    return assemble({role: found[name] for role, name in roles.items()}, others, path, options, matlab=True)
+    return {role: found[name] for role, name in roles.items()}, others
 
 
 def _is_hdf5(path: Path) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Splits
+from glassnet.data.memory import check_memory
 from glassnet.data.options import PictureOptions
 from glassnet.data.roles import Role, find_roles
 from glassnet.data.tables import assemble
@@ -24,6 +25,8 @@ def read_npz(path: Path, options: PictureOptions) -> Splits:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             names = list(stored.files)
             roles = find_roles(names, path)
+            wanted = [info for info in stored.zip.infolist() if info.filename.removesuffix(".npy") in roles.values()]
+            check_memory(sum(info.file_size for info in wanted), path, f"{len(wanted)} arrays, unpacked")
             arrays: dict[Role, npt.NDArray[Any]] = {role: _read(stored, name, path) for role, name in roles.items()}
     except DataError:
         raise

@@ -148,3 +148,11 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
     refused(tmp_path / "nothing", "There is no such file.", str(tmp_path / "nothing"), "an IDX file, gzipped or not")
     refused("a\0b", "There is no such file.")
     refused(tmp_path, "The file can't be read.", str(tmp_path))
+
+
+def test_what_unpacks_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("glassnet.data.memory.memory_there", lambda: 3_000_000)
+    bomb = gzip.compress(header(2**31) + bytes(5_000_000))
+    assert len(bomb) < 6000
+    refused(bomb, "would not fit into memory", "expected: at most 0.0 GiB", "unpacked so far")
+    assert len(read_idx(gzip.compress(header(2_000_000) + bytes(2_000_000)))) == 2_000_000
