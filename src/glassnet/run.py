@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from glassnet.metrics import Evaluation
 from glassnet.network import Network
 from glassnet.optimizers import ScipyMinimize
 from glassnet.recipe import Recipe, load_recipe
+from glassnet.run_files import add_look, read_history, read_ledger
 from glassnet.run_folder import (
     CHECKPOINT,
     HISTORY,
@@ -33,7 +33,6 @@ from glassnet.run_folder import (
     remove_empty,
     require_run,
 )
-from glassnet.strict_json import line, numbers
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import default_display
@@ -63,7 +62,8 @@ class Run:
                 expected=MODEL,
                 hint=f"glassnet train --resume {path}",
             )
-        return cls(path, recipe, Network.load(path / MODEL), _read_history(path / HISTORY, recipe.training.seed))
+        network = Network.load(path / MODEL)
+        return cls(path, recipe, network, read_history(path / HISTORY, network, recipe.training.seed))
 
     @property
     def splits(self) -> Splits:
@@ -81,9 +81,7 @@ class Run:
     @property
     def looks(self) -> list[dict[str, Any]]:
         """Every look at the test set so far, the oldest first."""
-        path = self.folder / LEDGER
-        rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return [numbers(json.loads(row)) for row in rows]
+        return read_ledger(self.folder / LEDGER)
 
     @property
     def test(self) -> Dataset:
@@ -103,6 +101,7 @@ class Run:
         `views`: of each picture, by which the probabilities are averaged; by default as many as the recipe says.
         """
         options = self.views(views)
+        read_ledger(self.folder / LEDGER)  # a look that can't be noted is not taken
         result = self.network.evaluate(self.test, **options)
         self.note(result, **({"views": options["views"]} if options else {}))
         return result
@@ -133,7 +132,7 @@ class Run:
             **more,
         }
         try:
-            write_text(self.folder / LEDGER, "".join(map(line, [*self.looks, look])))
+            add_look(self.folder / LEDGER, look)
         except OSError as error:
             raise not_writable(self.folder, error) from None
 
@@ -269,11 +268,3 @@ def _read_splits(data: str) -> Splits:
 def sample(data: Dataset, count: int) -> Dataset:
     """The first few pictures, or all where there are fewer."""
     return data.head(min(count, len(data)))
-
-
-def _read_history(path: Path, seed: int) -> History:
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return History.from_rows(rows, seed=seed)
-    except (OSError, ValueError, TypeError):
-        raise RunError("The run's history can't be read.", where=path, expected="one JSON object a line") from None

@@ -16,7 +16,8 @@ from glassnet.errors import GlassnetError, InputError, RunError
 from glassnet.metrics import Evaluation, evaluate_probabilities
 from glassnet.recipe import Recipe, load_recipe
 from glassnet.run import Run, train
-from glassnet.run_folder import RECIPE, new_folder, remove_empty
+from glassnet.run_files import read_ledger
+from glassnet.run_folder import LEDGER, RECIPE, new_folder, remove_empty
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
 
@@ -85,6 +86,8 @@ def evaluate_together(runs: Sequence[Run], views: int | None = None) -> Evaluati
                 hint="train the runs of an ensemble on the same data with the same split",
             )
     options = [run.views(views) for run in runs]
+    for run in runs:
+        read_ledger(run.folder / LEDGER)  # a look that can't be noted in all of them is not taken
     shares = [run.network.predict_proba(test.images, **each) for run, each in zip(runs, options, strict=True)]
     result = evaluate_probabilities(np.mean(shares, axis=0), test.labels, ensemble.classes)
     members = [run.fingerprint for run in runs]

@@ -30,3 +30,14 @@ def numbers(value: Any) -> Any:
 def line(value: Any) -> str:
     """One line of a .jsonl file."""
     return json.dumps(plain(value), allow_nan=False) + "\n"
+
+
+def lines(text: str) -> list[Any]:
+    """The values of a .jsonl file's lines. Raises `ValueError`, naming the line, for one that is no JSON."""
+    rows = []
+    for number, row in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
+        try:
+            rows.append(numbers(json.loads(row)))
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"line {number}: no whole JSON object ({error})") from None
+    return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from safetensors.numpy import save
 
 import glassnet as gn
 from glassnet.data.mnist import PARTS
+from glassnet.storage import FORMAT, write_tensors
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -440,7 +442,11 @@ def read_model(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
 
 
 def rewrite(path: Path, tensors: dict[str, Array], header: object) -> None:
-    path.write_bytes(save(tensors, {"glassnet": json.dumps(header)}))
+    """Save the file anew, as glassnet would: with a checksum that fits, where it is of this version."""
+    if isinstance(header, dict) and header.get("format") == FORMAT:
+        write_tensors(path, tensors, {name: value for name, value in header.items() if name not in ("format", "sha256")})
+    else:
+        path.write_bytes(save(tensors, {"glassnet": json.dumps(header)}))
 
 
 @pytest.fixture
@@ -472,12 +478,12 @@ def test_model_that_is_no_safetensors_file(cli: CommandLine, digits_run: Path, p
 def test_model_of_another_version(cli: CommandLine, digits_run: Path, picture: str) -> None:
     path = digits_run / "model.safetensors"
     tensors, header = read_model(path)
-    rewrite(path, tensors, {**header, "format": 2})
+    rewrite(path, tensors, {**header, "format": 3})
     assert cli.wrong("predict", digits_run, picture) == {
         "what": "The file has another version.",
         "where": str(path),
-        "expected": "format 1",
-        "received": "format 2",
+        "expected": "format 2",
+        "received": "format 3",
         "try": "save it anew with this version of glassnet, or install the version that saved it",
     }
 
@@ -670,11 +676,99 @@ def test_run_without_a_model_says_how_to_go_on(cli: CommandLine, digits_run: Pat
 
 
 def test_run_with_a_damaged_history(cli: CommandLine, digits_run: Path) -> None:
-    for text in ("{", '{"epoch": 1}\n', "[]\n"):
-        (digits_run / "history.jsonl").write_text(text)
-        parts = cli.wrong("evaluate", digits_run)
-        assert parts["what"] == "The run's history can't be read."
-        assert parts["where"] == str(digits_run / "history.jsonl")
+    path = digits_run / "history.jsonl"
+    good = path.read_text().splitlines()
+    assert '"dense1.weight": ' in good[0]
+    for lines, received in (
+        (["{"], "line 1: no whole JSON object"),
+        ([], "nothing"),
+        (["[]"], "line 1: expected a JSON object, received []"),
+        (["[" * 100_000], "line 1: no whole JSON object (maximum recursion depth exceeded"),
+        ([good[0], good[1][:-9], good[2]], "line 2: no whole JSON object"),
+        ([*good, ""], "line 4: no whole JSON object"),
+        ([good[0], good[1].replace("dense1.weight", "dense1.wieght", 1)], "line 2: gradient_norms: expected the same kind"),
+        (
+            [row.replace("dense1.weight", "dense1.wieght") for row in good],
+            "line 1: gradient_norms: the network has no 'dense1.wi",
+        ),
+        ([row.replace('"relu1"', '"relu9"') for row in good], "line 1: activations: the network has no 'relu9'"),
+        ([good[0], good[2]], "line 2: epoch: expected 2, received 3"),
+        (good[1:], "line 1: epoch: expected 1, received 2"),
+    ):
+        path.write_text("".join(f"{line}\n" for line in lines))
+        for command in ("evaluate", "report", "diagnose"):
+            parts = cli.wrong(command, digits_run)
+            assert parts["what"] == "The run's history can't be read."
+            assert parts["where"] == str(path)
+            assert received in parts["received"]
+
+
+@pytest.mark.parametrize(
+    ("change", "received"),
+    [
+        (lambda text: text[:-9], "line 2: no whole JSON object"),
+        (lambda text: "", "an empty file"),
+        (lambda text: "\n" + text, "line 1: no whole JSON object"),
+        (lambda text: text + "5\n", "line 3: 5"),
+        (lambda text: text.replace('"total"', '"totel"', 1), 'line 1: {'),
+        (lambda text: text.replace('"correct": ', '"correct": 1', 1), 'line 1: {'),
+        (lambda text: text.replace('"loss": ', '"loss": "', 1).replace(', "model', '", "model', 1), 'line 1: {'),
+        (lambda text: text.encode("utf-16").decode("latin-1"), "line 1: no whole JSON object"),
+    ],
+)  # fmt: skip
+def test_a_damaged_ledger_is_neither_read_nor_written(
+    cli: CommandLine, digits_run: Path, change: Callable[[str], str], received: str
+) -> None:
+    run = gn.Run.load(digits_run)
+    run.evaluate()
+    run.evaluate()
+    path = digits_run / "ledger.jsonl"
+    path.write_text(change(path.read_text()))
+    shutil.copytree(digits_run, "other")
+    for command in (
+        ("evaluate", digits_run),
+        ("evaluate", "other", digits_run),
+        ("report", digits_run, "--figures", "charts"),
+    ):
+        parts = cli.wrong(*command)  # which compares all files with those before
+        assert parts["what"] == "The run's ledger is damaged; nothing is added to it."
+        assert parts["where"] in (str(path), "other/ledger.jsonl")
+        assert received in parts["received"]
+        assert parts["try"] == "mend that line, or put an undamaged copy of the file in its place"
+
+
+def test_a_look_is_added_and_the_others_stay_as_they_are(cli: CommandLine, digits_run: Path) -> None:
+    path = digits_run / "ledger.jsonl"
+    run = gn.Run.load(digits_run)
+    run.evaluate()
+    kept = path.read_text().replace(", ", ",  ").removesuffix("\n")  # by an editor that leaves no end of line
+    path.write_text(kept)
+    run.evaluate()
+    assert path.read_text().startswith(kept + "\n")
+    assert len(run.looks) == 2
+    assert run.looks[0].keys() == run.looks[1].keys()
+
+
+def test_a_ledger_that_can_not_be_read(cli: CommandLine, digits_run: Path) -> None:
+    (digits_run / "ledger.jsonl").mkdir()
+    assert cli.wrong("evaluate", digits_run)["received"] == "Is a directory"
+
+
+def test_files_without_checksums_are_read_with_a_remark(
+    cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]]
+) -> None:
+    for name in ("model", "checkpoint"):
+        path = digits_run / f"{name}.safetensors"
+        tensors, header = read_model(path)
+        header = {"format": 1, **{name: value for name, value in header.items() if name not in ("format", "sha256")}}
+        path.write_bytes(save(tensors, {"glassnet": json.dumps(header)}))
+    said = "saved by an earlier version, without a checksum: damage to it can't be noticed. Save it anew."
+    for command in (("predict", digits_run, digit_pictures[0][0]), ("evaluate", digits_run)):
+        outcome = cli(*command)
+        assert (outcome.code, outcome.err) == (0, f"glassnet: {digits_run / 'model.safetensors'}: {said}\n")
+    outcome = cli("train", "--resume", digits_run)
+    assert (outcome.code, outcome.err) == (0, f"glassnet: {digits_run / 'checkpoint.safetensors'}: {said}\n")
+    assert cli.good("predict", digits_run, digit_pictures[0][0]).lines  # it was saved anew
 
 
 @pytest.mark.parametrize(

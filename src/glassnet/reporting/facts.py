@@ -15,6 +15,8 @@ from glassnet.figures.pictures import drawable
 from glassnet.metrics import Evaluation
 from glassnet.reference import Array
 from glassnet.run import Run, sample
+from glassnet.run_files import read_ledger
+from glassnet.run_folder import LEDGER
 
 Subject = Literal["validation", "test", "train"]
 MOST_TRAINING = 10_000  # training pictures looked at where there are no validation pictures
@@ -77,6 +79,7 @@ def gather(run: Run, *, test: bool = False) -> Facts:
 
     Where there are no validation pictures, about those of the training.
     """
+    read_ledger(run.folder / LEDGER)  # of which the report tells: refused before anything is drawn
     if test:
         result = run.evaluate()
         return _facts(run, "test", run.test, result)

@@ -56,8 +56,15 @@ class State:
     def load(cls, path: Path) -> State:
         tensors, header = read_tensors(path, "checkpoint")
         try:
+            history = History.from_rows(header["history"], seed=header["seed"])
+            if (
+                header["epoch"] != len(history)
+                or not isinstance(header["seed"], int)
+                or not isinstance(header["settings"], dict)
+            ):
+                raise ValueError("epoch, seed or settings")
             return cls(
-                epoch=int(header["epoch"]),
+                epoch=len(history),
                 parameters=tensors["parameters"],
                 first=tensors["first"],
                 second=tensors["second"],
@@ -68,7 +75,7 @@ class State:
                     for name, array in tensors.items()
                     if name.startswith("statistics.")
                 },
-                history=History.from_rows(header["history"], seed=int(header["seed"])),
+                history=history,
                 settings=header["settings"],
             )
         except (KeyError, TypeError, ValueError) as error:

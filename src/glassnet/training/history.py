@@ -8,6 +8,7 @@ from math import isfinite, isnan
 from typing import Any
 
 from glassnet.strict_json import line, numbers
+from glassnet.training.history_rows import check_rows
 from glassnet.training.reasons import Stop, StopReason
 
 
@@ -134,12 +135,13 @@ class History:
 
     @classmethod
     def from_rows(cls, rows: Sequence[dict[str, Any]], *, seed: int = 0) -> History:
-        """The history of what `rows` or `lines` gave."""
-        stopped = None
-        if rows and set(rows[-1]) == {"stopped"}:
+        """The history of what `rows` or `lines` gave. Raises `ValueError` or `TypeError` for rows that these can't have given."""
+        rows, stopped = [numbers(row) for row in rows], None
+        if rows and isinstance(rows[-1], dict) and set(rows[-1]) == {"stopped"}:
             *rows, last = rows
             stopped = Stop.of(last["stopped"])
-        return cls([Epoch(**numbers(row)) for row in rows], seed=seed, stopped=stopped)
+        check_rows(rows)
+        return cls([Epoch(**row) for row in rows], seed=seed, stopped=stopped)
 
     def __repr__(self) -> str:
         if not self.epochs:

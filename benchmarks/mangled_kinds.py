@@ -1,0 +1,313 @@
+"""The kinds of files that glassnet reads: a small good one of each, and how it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import struct
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+
+import glassnet as gn
+from benchmarks.mangling import mangled
+from glassnet.data import keep, read_picture
+from glassnet.errors import GlassnetError
+from glassnet.reporting import report
+from glassnet.training.checkpoint import State
+
+Array = np.ndarray[Any, Any]
+RNG = np.random.default_rng(0)
+PICTURES = RNG.integers(0, 256, (30, 6, 5), np.uint8)
+LABELS = (np.arange(30) % 3).astype(np.uint8)
+NAMES = np.array(["cat", "dog", "other"])
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`write` leaves a good file in an empty folder and gives its path; `read` gives what was read, for comparison.
+
+    `sealed`: every change must be refused. `text`: damage as in texts, too.
+    """
+
+    write: Callable[[Path], Path]
+    read: Callable[[Path], object]
+    sealed: bool = False
+    text: bool = False
+
+    def sample(self, folder: Path) -> Path:
+        """A good file in a folder of its own within `folder`, where other versions of it lie beside it."""
+        (folder / "good").mkdir()
+        return self.write(folder / "good")
+
+
+def outcome(kind: Kind, sample: Path, seed: int) -> str:
+    """What comes of a damaged copy: "equal" or "different" where it was read, else "refused". Other errors pass through."""
+    root = next(parent for parent in sample.parents if parent.name == "good")
+    content = sample.read_bytes()
+    with (
+        tempfile.TemporaryDirectory(dir=root.parent) as folder,
+        mock.patch.object(keep, "cache_folder", return_value=Path(folder, "cache")),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")
+        copy = Path(folder) / "copy"
+        shutil.copytree(root, copy)
+        path = copy / sample.relative_to(root)
+        before = _digest(_once(kind, sample))
+        path.write_bytes(mangled(content, seed, text=kind.text))
+        try:
+            after = _digest(kind.read(path))
+        except GlassnetError:
+            return "refused"
+        return "equal" if before == after else "different"
+
+
+@functools.lru_cache(maxsize=1)
+def _once(kind: Kind, sample: Path) -> object:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy"
+        root = next(parent for parent in sample.parents if parent.name == "good")
+        shutil.copytree(root, copy)
+        return kind.read(copy / sample.relative_to(root))
+
+
+def _digest(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return hashlib.sha256(f"{value.dtype} {value.shape}".encode() + value.tobytes()).hexdigest()
+    if isinstance(value, (list, tuple)):
+        return " ".join(map(_digest, value))
+    return repr(value)
+
+
+def _data(path: Path) -> object:
+    """All of a data set: it is read whole, and every part of it can be looked at."""
+    splits = gn.load_dataset(path, split="random", fractions=(1, 0, 0))
+    parts = [part for part in (splits.train, splits.validation, splits.test) if part is not None]
+    return [(part.images, part.labels, part.classes, part.groups) for part in parts]
+
+
+# Models and runs
+
+
+def _network() -> gn.Network:
+    layers = [gn.Flatten(), gn.Pixels(), gn.Dense(6), gn.BatchNorm(), gn.ReLU(), gn.Dense(3)]
+    return gn.Network(layers, loss="SoftmaxCrossEntropy", input_shape=(6, 5), classes=tuple(NAMES), seed=1)
+
+
+def _write_model(folder: Path) -> Path:
+    _network().save(folder / "model.safetensors")
+    return folder / "model.safetensors"
+
+
+def _write_checkpoint(folder: Path) -> Path:
+    path = folder / "checkpoint.safetensors"
+    _network().fit((PICTURES, LABELS), 2, seed=1, checkpoint=path, validation=(PICTURES, LABELS), progress=False)
+    return path
+
+
+def _as_format_1(write: Callable[[Path], Path]) -> Callable[[Path], Path]:
+    """The same file as it was written before there were checksums."""
+
+    def old(folder: Path) -> Path:
+        from safetensors import safe_open
+        from safetensors.numpy import save_file
+
+        path = write(folder)
+        with safe_open(path, framework="numpy") as file:
+            header = json.loads(file.metadata()["glassnet"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = {"format": 1, **{name: value for name, value in header.items() if name not in ("format", "sha256")}}
+        save_file(tensors, path, {"glassnet": json.dumps(header, ensure_ascii=False)})
+        return path
+
+    return old
+
+
+def _read_model(path: Path) -> object:
+    network = gn.Network.load(path)
+    with np.errstate(all="ignore"):
+        return network.describe(), network.parameters, network(PICTURES)
+
+
+def _read_checkpoint(path: Path) -> object:
+    state, network = State.load(path), _network()
+    network.fit((PICTURES, LABELS), 3, seed=1, checkpoint=path, resume=True, validation=(PICTURES, LABELS), progress=False)
+    return state.epoch, state.parameters, state.history.rows(), network.parameters
+
+
+def _write_run(name: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        settings = {"layers": ["Flatten", "Pixels", {"type": "Dense", "units": 6}, "ReLU", {"type": "Dense", "units": 10}],
+                    "training.show_gradients": False, "optimizer": {"type": "SGD", "learning_rate": 0.1}}  # fmt: skip
+        run = gn.train("digits", out=folder / "run", epochs=3, settings=settings, progress=False)
+        for _ in range(3):
+            run.evaluate()
+        return run.folder / name
+
+    return write
+
+
+def _read_run(path: Path) -> object:
+    """The run, as the commands `evaluate`, `report` and `diagnose` do."""
+    run = gn.Run.load(path.parent)
+    result = run.evaluate()
+    report(run, path.parent / "report.html")
+    return run.recipe, run.history.lines(), run.looks[:-1], result.correct
+
+
+# Arrays
+
+
+def _write_npz(folder: Path) -> Path:
+    np.savez(folder / "data.npz", x=PICTURES, y=LABELS, classes=NAMES)
+    return folder / "data.npz"
+
+
+def _write_npy(member: str) -> Callable[[Path], Path]:
+    """One array of a `.npz` on its own: in the zip its checksum would give every damage away."""
+
+    def write(folder: Path) -> Path:
+        for name, array in (("x", PICTURES), ("y", LABELS), ("classes", NAMES)):
+            np.save(folder / f"{name}.npy", array)
+        return folder / f"{member}.npy"
+
+    return write
+
+
+def _read_npy(path: Path) -> object:
+    with zipfile.ZipFile(path.parent / "data.npz", "w") as file:
+        for name in ("x", "y", "classes"):
+            file.write(path.parent / f"{name}.npy", f"{name}.npy")
+    return _data(path.parent / "data.npz")
+
+
+def _write_mat(**options: Any) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        from scipy.io import savemat
+
+        values = {"x": PICTURES, "y": LABELS, "class_names": NAMES.astype(object)}
+        if options.get("format") == "4":
+            values = {"x": PICTURES.reshape(30, -1), "y": LABELS, "class_names": NAMES}
+        savemat(folder / "data.mat", values, **options)
+        return folder / "data.mat"
+
+    return write
+
+
+def _write_h5(name: str = "data.h5", userblock: bool = False, **options: Any) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        import h5py
+
+        with h5py.File(folder / name, "w", userblock_size=512 if userblock else 0) as file:
+            group = file.create_group("dataset")
+            group.create_dataset("x", data=PICTURES, **options)
+            group.create_dataset("y", data=LABELS)
+            file["list_classes"] = np.array([text.encode() for text in NAMES])
+        return folder / name
+
+    return write
+
+
+def _idx(array: Array) -> bytes:
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def _write_idx(ending: str, pack: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        for part in ("train", "t10k"):
+            (folder / f"{part}-images-idx3-ubyte{ending}").write_bytes(pack(_idx(PICTURES)))
+            (folder / f"{part}-labels-idx1-ubyte{ending}").write_bytes(pack(_idx(LABELS)))
+        return folder / f"train-images-idx3-ubyte{ending}"
+
+    return write
+
+
+# Pictures
+
+
+def _encoded(form: str, place: int = 0, **options: Any) -> bytes:
+    from PIL import Image
+
+    stream = io.BytesIO()
+    pixels = np.random.default_rng(place).integers(0, 256, (24, 20, 3), np.uint8)
+    Image.fromarray(pixels).save(stream, form, **options)
+    return stream.getvalue()
+
+
+def _write_pictures(form: str, **options: Any) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        for place in range(6):
+            file = folder / "data" / ("a" if place < 3 else "b") / f"{place}.{form}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(_encoded(form, place, **options))
+        return folder / "data" / "a" / f"0.{form}"
+
+    return write
+
+
+def _read_pictures(path: Path) -> object:
+    """The folder with the damaged picture among good ones, and the picture alone, as for a prediction."""
+    found = [_data(path.parents[1])]
+    with contextlib.suppress(gn.InputError):
+        found.append(read_picture(path, (24, 20, 3)))
+    return found
+
+
+def _write_zip(method: int) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        with zipfile.ZipFile(folder / "data.zip", "w", method) as file:
+            for place in range(6):
+                file.writestr(f"{'a' if place < 3 else 'b'}/{place}.png", _encoded("png", place))
+        return folder / "data.zip"
+
+    return write
+
+
+KINDS = {
+    "model": Kind(_write_model, _read_model, sealed=True),
+    "checkpoint": Kind(_write_checkpoint, _read_checkpoint, sealed=True),
+    "model-format-1": Kind(_as_format_1(_write_model), _read_model),
+    "checkpoint-format-1": Kind(_as_format_1(_write_checkpoint), _read_checkpoint),
+    "recipe.toml": Kind(_write_run("recipe.toml"), _read_run, text=True),
+    "history.jsonl": Kind(_write_run("history.jsonl"), _read_run, text=True),
+    "ledger.jsonl": Kind(_write_run("ledger.jsonl"), _read_run, text=True),
+    "npz": Kind(_write_npz, _data),
+    "npz-compressed": Kind(lambda folder: _compressed(folder), _data),
+    "npy-images": Kind(_write_npy("x"), _read_npy),
+    "npy-labels": Kind(_write_npy("y"), _read_npy),
+    "npy-classes": Kind(_write_npy("classes"), _read_npy),
+    "mat": Kind(_write_mat(), _data),
+    "mat-compressed": Kind(_write_mat(do_compression=True), _data),
+    "mat-4": Kind(_write_mat(format="4"), _data),
+    "mat-7.3": Kind(_write_h5("data.mat", userblock=True), _data),
+    "h5": Kind(_write_h5(), _data),
+    "h5-chunked": Kind(_write_h5(chunks=(7, 3, 5), compression="gzip", shuffle=True, fletcher32=True), _data),
+    "idx": Kind(_write_idx("", bytes), lambda path: _data(path.parent)),
+    "idx-gz": Kind(_write_idx(".gz", gzip.compress), lambda path: _data(path.parent)),
+    "zip-stored": Kind(_write_zip(zipfile.ZIP_STORED), _data),
+    "zip-deflated": Kind(_write_zip(zipfile.ZIP_DEFLATED), _data),
+    **{form: Kind(_write_pictures(form), _read_pictures) for form in ("png", "jpeg", "gif", "bmp", "webp", "ppm")},
+    "jpeg-progressive": Kind(_write_pictures("jpeg", progressive=True), _read_pictures),
+    "tiff": Kind(_write_pictures("tiff"), _read_pictures),
+    "tiff-lzw": Kind(_write_pictures("tiff", compression="tiff_lzw"), _read_pictures),
+    "tiff-deflate": Kind(_write_pictures("tiff", compression="tiff_adobe_deflate"), _read_pictures),
+    "tiff-jpeg": Kind(_write_pictures("tiff", compression="jpeg"), _read_pictures),
+}
+
+
+def _compressed(folder: Path) -> Path:
+    np.savez_compressed(folder / "data.npz", x=PICTURES, y=LABELS, classes=NAMES)
+    return folder / "data.npz"
