@@ -85,9 +85,9 @@ def test_rows_that_are_none() -> None:
             with pytest.raises(ValueError, match=f"^line 3: {name}: expected the same kind and names"):
                 History.from_rows(wrong)
     for row in (None, 5, "epoch", [1], {"stopped": 5}, {}):
-        with pytest.raises(ValueError, match="^line 4: "):
+        with pytest.raises(ValueError, match=r"^line 4: "):
             History.from_rows([*rows(), row])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match="^line 1: stopped is no column|^line 1: .* is missing"):
+    with pytest.raises(ValueError, match=r"^line 1: (stopped is no column|.* is missing)"):
         History.from_rows([{"stopped": "why"}, *rows()])
 
 
