@@ -135,11 +135,14 @@ class History:
 
     @classmethod
     def from_rows(cls, rows: Sequence[dict[str, Any]], *, seed: int = 0) -> History:
-        """The history of what `rows` or `lines` gave. Raises `ValueError` or `TypeError` for rows that these can't have given."""
+        """The history of what `rows` or `lines` gave. Raises `ValueError` for rows that these can't have given."""
         rows, stopped = [numbers(row) for row in rows], None
         if rows and isinstance(rows[-1], dict) and set(rows[-1]) == {"stopped"}:
             *rows, last = rows
-            stopped = Stop.of(last["stopped"])
+            try:
+                stopped = Stop.of(last["stopped"])
+            except (ValueError, TypeError) as error:
+                raise ValueError(f"line {len(rows) + 1}: {error}") from None
         check_rows(rows)
         return cls([Epoch(**row) for row in rows], seed=seed, stopped=stopped)
 
