@@ -19,8 +19,8 @@ from glassnet.training.history import History
 class State:
     """After `epoch` epochs: parameters, moments, best and average so far, history. Chance follows from the seed.
 
-    `parameters`, `best` and `average` end in the running statistics, of a network that has any, so that the format is the
-    same with and without them; `statistics` are those that training does not change.
+    `previous` is what was kept an epoch earlier. All vectors but the moments end in the running statistics, of a network that
+    has any, so that the format is the same with and without them; `statistics` are those that training does not change.
     """
 
     epoch: int
@@ -28,6 +28,7 @@ class State:
     first: Array
     second: Array
     best: Array
+    previous: Array
     average: Array  # empty where there is none
     statistics: dict[str, Array]
     history: History
@@ -40,6 +41,7 @@ class State:
             "first": self.first,
             "second": self.second,
             "best": self.best,
+            "previous": self.previous,
             "average": self.average,
             **{f"statistics.{name}": array for name, array in self.statistics.items()},
         }
@@ -69,6 +71,7 @@ class State:
                 first=tensors["first"],
                 second=tensors["second"],
                 best=tensors["best"],
+                previous=tensors.get("previous", tensors["best"]),  # which format 1 lacks
                 average=tensors["average"],
                 statistics={
                     name.removeprefix("statistics."): array

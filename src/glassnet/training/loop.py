@@ -255,6 +255,7 @@ class Training:
             first=first.copy(),
             second=second.copy(),
             best=self.best.copy(),
+            previous=self._good.copy(),
             average=self.trainer.average.copy(),
             statistics={
                 f"{self.stack.names[i]}.{name}": array
@@ -275,7 +276,7 @@ class Training:
     def _go_on(self, state: State, path: Path) -> None:
         first, second = self.trainer.moments
         size = self.stack.state.size
-        sizes = {"parameters": size, "best": size, "first": first.size, "second": second.size}
+        sizes = {"parameters": size, "best": size, "previous": size, "first": first.size, "second": second.size}
         sizes["average"] = self.trainer.average.size
         state.check(self._settings(), sizes, path)
         planned, epochs = state.settings.get("epochs"), self.plan.epochs
@@ -296,7 +297,7 @@ class Training:
                 received=epochs,
                 hint=f"train anew with {epochs} epochs",
             )
-        self.stack.state[...], self.best[...], self._good[...] = state.parameters, state.best, state.best
+        self.stack.state[...], self.best[...], self._good[...] = state.parameters, state.best, state.previous
         first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
         self._whole[...] = self.kept
         self.progress.history.epochs.extend(state.history.epochs)
