@@ -330,7 +330,7 @@ def test_the_last_good_weights_are_not_those_that_overflowed(blobs: Data, tmp_pa
 
 
 def test_the_last_good_weights_are_known_after_resuming(tmp_path: Path) -> None:
-    """Each step makes the error 1e9 times as large: 1, 1e9, 1e18, 1e27, whose cost is infinite; the first epoch is the best."""
+    """Each step makes the error 1e9 times as large, up to 1e27, whose cost is infinite. The first epoch is the best."""
 
     def trained(epochs: int, **options: Any) -> Network:
         net = Network([Dense(1, use_bias=False)], input_shape=(1,), seed=1)
