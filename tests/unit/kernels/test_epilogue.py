@@ -126,7 +126,7 @@ def eighths(rng: np.random.Generator, shape: tuple[int, ...], most: int = 8) -> 
 SIDE, PAIRS = st.sampled_from([1, 2, 3, 4, 5, 7, 13]), st.tuples(st.integers(1, 4), st.integers(1, 4))
 CASES = st.builds(
     Epilogue,
-    shape=st.tuples(SIDE, SIDE, st.sampled_from([1, 2, 3, LANES - 1, LANES, LANES + 1, 20, 2 * LANES + 1])),
+    shape=st.tuples(SIDE, SIDE, st.sampled_from([1, 2, 3, max(1, LANES - 1), LANES, LANES + 1, 20, 2 * LANES + 1])),
     kind=st.sampled_from(list(KINDS)),
     pool=st.one_of(st.none(), st.tuples(PAIRS, PAIRS, st.booleans())),
     normalised=st.booleans(),

@@ -70,7 +70,7 @@ SIDE = st.sampled_from([1, 2, 4, 5, 9, 13])
 POOLED = st.builds(
     Pooled,
     shape=st.tuples(SIDE, SIDE, st.sampled_from([1, 2, 3, LANES, 20, 31])),
-    filters=st.sampled_from([1, 2, LANES - 1, LANES + 1, 20]),
+    filters=st.sampled_from([1, 2, max(1, LANES - 1), LANES + 1, 20]),
     kernel=st.tuples(st.integers(1, 5), st.integers(1, 5)),
     pool=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     strides=st.tuples(st.integers(1, 3), st.integers(1, 3)),

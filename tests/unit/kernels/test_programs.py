@@ -189,7 +189,7 @@ def test_the_number_of_threads_changes_no_bit(layers: list[Layer], shape: tuple[
     stacked=st.booleans(),
     steps=st.sampled_from([1, 2, 3, 5, 11]),
     width=st.sampled_from([1, 2, 7, LANES, LANES + 1]),
-    units=st.sampled_from([1, 2, 5, LANES - 1, LANES, COLUMNS + 1]),
+    units=st.sampled_from([1, 2, 5, max(1, LANES - 1), LANES, COLUMNS + 1]),
     count=st.sampled_from([1, 2, ROWS, ROWS + 1, 31]),
     batch=st.sampled_from([1, 3, ROWS, ROWS + 1]),
     threads=st.integers(1, 3),

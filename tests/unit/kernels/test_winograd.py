@@ -23,7 +23,7 @@ G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
 B_SIZES = np.array([[1, 0, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 0, 1]])
 A_SIZES = np.array([[1, 1, 1, 0], [0, 1, 1, 1]])
 SIDE = st.sampled_from([1, 2, 3, 5, 7, 8, 14, 29])
-CHANNELS = st.sampled_from([1, 3, LANES - 1, LANES, LANES + 1, 2 * LANES + 3])
+CHANNELS = st.sampled_from([1, 3, max(1, LANES - 1), LANES, LANES + 1, 2 * LANES + 3])
 
 
 def exactly(x: Array, weight: Array, bias: Array) -> Array:
