@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import pickle
 from typing import Any
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+MAKE_ROOM = "make room on the disk"
 
 
 class GlassnetError(Exception):
@@ -79,3 +83,34 @@ class ModelFileWarning(UserWarning):
 
 class RunError(GlassnetError, ValueError):
     """A run folder that is not one, or can't be written or resumed."""
+
+
+class WriteError(RunError):
+    """A file that can't be written: there is no room (`full`), no permission, or no such folder."""
+
+    full = False
+
+    @classmethod
+    def of(cls, error: OSError, where: object, what: str = "The file can't be written.") -> WriteError:
+        hint = MAKE_ROOM if is_full(error) else "choose a folder that exists and that you may write to"
+        made = cls(what, where=where, received=spell(error), hint=hint)
+        made.full = is_full(error)
+        return made
+
+
+class UnfinishedError(RunError):
+    """A training that is done and whose model is safe, though not all that belongs to it could be written."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether there was no room left to write."""
+    return getattr(error, "full", False) or (isinstance(error, OSError) and error.errno in FULL)
+
+
+def spell(error: BaseException) -> str:
+    """What an error is about, in one line."""
+    if isinstance(error, GlassnetError):
+        return str(error.received or error.what)
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {error}".splitlines()[0]

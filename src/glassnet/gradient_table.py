@@ -7,6 +7,7 @@ from glassnet.gradient_check import GradientCheck, check_gradients
 from glassnet.network import Network
 from glassnet.training import Callback, Epoch
 from glassnet.training.callbacks import Progress
+from glassnet.training.display import tell
 
 SHOWN = 8  # epochs, evenly spread, that the table shows
 
@@ -38,7 +39,7 @@ class GradientTable(Callback):
 
     def _print(self, progress: Progress, heading: str) -> None:
         assert isinstance(progress.network, Network)
-        print(f"{heading}\n{table(check_gradients(progress.network, self._data))}", flush=True)
+        tell(f"{heading}\n{table(check_gradients(progress.network, self._data))}")
 
     def on_train_begin(self, progress: Progress) -> None:
         self._print(progress, "At the start")

@@ -15,7 +15,7 @@ from glassnet.atomic import write_text
 from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.data.paths import exists
 from glassnet.data_section import DataSection
-from glassnet.errors import DataError, GlassnetError, RunError
+from glassnet.errors import MAKE_ROOM, DataError, GlassnetError, RunError, UnfinishedError, WriteError
 from glassnet.metrics import Evaluation
 from glassnet.network import Network
 from glassnet.optimizers import ScipyMinimize
@@ -134,7 +134,8 @@ class Run:
         try:
             add_look(self.folder / LEDGER, look)
         except OSError as error:
-            raise not_writable(self.folder, error) from None
+            what = "The look at the test set can't be noted, so its result is not told."
+            raise WriteError.of(error, self.folder / LEDGER, what) from None
 
 
 class KeepRecipe(Callback):
@@ -144,7 +145,7 @@ class KeepRecipe(Callback):
         self._path, self._recipe = path, recipe
 
     def on_train_begin(self, progress: Progress) -> None:
-        write_text(self._path, self._recipe.to_toml(), durable=True)
+        _write(self._path, self._recipe.to_toml(), durable=True)
 
 
 class KeepHistory(Callback):
@@ -155,12 +156,19 @@ class KeepHistory(Callback):
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         if time.monotonic() - self._written >= EVERY:
-            write_text(self._path, progress.history.lines())
+            _write(self._path, progress.history.lines())
             self._written = time.monotonic()
 
     def on_train_end(self, progress: Progress) -> None:
         if progress.history.epochs:
-            write_text(self._path, progress.history.lines())
+            _write(self._path, progress.history.lines())
+
+
+def _write(path: Path, text: str, *, durable: bool = False) -> None:
+    try:
+        write_text(path, text, durable=durable)
+    except OSError as error:
+        raise WriteError.of(error, path) from None
 
 
 def train(
@@ -189,6 +197,7 @@ def train(
     was_there = out is not None and exists(Path(out))
     folder = old_folder(Path(out)) if resume and out is not None else new_folder(out, chosen.name)
     patience = chosen.training.patience
+    saved = False
     try:
         history = network.fit(
             train_set,
@@ -215,20 +224,39 @@ def train(
             progress=False,
         )
         network.save(folder / MODEL)
-        write_text(folder / HISTORY, history.lines(), durable=True)
-    except OSError as error:
-        if not was_there:
-            remove_empty(folder)
-        raise not_writable(folder, error) from None
+        saved = True
+        _write(folder / HISTORY, history.lines(), durable=True)
     except KeyboardInterrupt as interrupt:
         kept = "The last whole epoch is kept." if (folder / CHECKPOINT).exists() else "No epoch was whole yet."
         interrupt.add_note(f"{kept} Go on with: glassnet train --resume {folder}")
         raise
-    except GlassnetError:
+    except GlassnetError as error:
         if not was_there:
             remove_empty(folder)
+        if isinstance(error, WriteError):
+            raise _cut_off(folder, error, saved) from None
         raise
     return Run(folder, chosen, network, history, splits)
+
+
+def _cut_off(folder: Path, error: WriteError, saved: bool) -> RunError:
+    """The error of a training whose files could not be written any further, which says what there is of it."""
+    first = f"{MAKE_ROOM}; then " if error.full else ""
+    if saved:
+        return UnfinishedError(
+            f"The training is done and its model is safe in {folder / MODEL}, but its history could not be written.",
+            where=error.where,
+            received=error.received,
+            hint=f"{first}glassnet train --resume {folder}, which has nothing left to train",
+        )
+    if (folder / CHECKPOINT).exists():
+        return WriteError(
+            "The run can't be written any further. The last whole epoch that could be written is kept.",
+            where=error.where,
+            received=error.received,
+            hint=f"{first}go on with glassnet train --resume {folder}",
+        )
+    return not_writable(folder, error)
 
 
 def prepare(

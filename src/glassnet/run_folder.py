@@ -6,10 +6,10 @@ import contextlib
 from pathlib import Path
 
 from glassnet.atomic import PART, files_named, sweep
-from glassnet.errors import RunError
+from glassnet.errors import MAKE_ROOM, RunError, WriteError, is_full, spell
 
 RECIPE, MODEL, CHECKPOINT = "recipe.toml", "model.safetensors", "checkpoint.safetensors"
-HISTORY, LEDGER = "history.jsonl", "ledger.jsonl"
+HISTORY, LEDGER, REPORT = "history.jsonl", "ledger.jsonl", "report.html"
 
 
 def require_run(folder: Path) -> Path:
@@ -68,12 +68,12 @@ def remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def not_writable(folder: Path, error: OSError) -> RunError:
+def not_writable(folder: Path, error: OSError | WriteError) -> WriteError:
     """The error for a folder in which something could not be written."""
-    return RunError(
+    return WriteError(
         "The run's folder can't be written.",
         where=folder,
         expected="a folder that you may write to",
-        received=error.strerror or str(error),
-        hint="choose another with --out",
+        received=spell(error),
+        hint="choose another with --out" + (f", or {MAKE_ROOM}" if is_full(error) else ""),
     )

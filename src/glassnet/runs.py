@@ -44,9 +44,11 @@ def train_seeds(
     try:
         for number in range(first, first + count):
             runs += [train(chosen, seed=number, out=folder / f"{SEED}{number}", **options)]
-    except GlassnetError:
+    except GlassnetError as error:
         if not was_there:
             remove_empty(folder)
+        if runs:
+            error.add_note(f"Of {count} seeds {len(runs)} were done: see {folder}")
         raise
     except KeyboardInterrupt as interrupt:
         interrupt.add_note(f"Of {count} seeds {len(runs)} were done.")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.atomic import replacing
-from glassnet.errors import InputError, ModelFileError, ModelFileWarning, RunError
+from glassnet.errors import InputError, ModelFileError, ModelFileWarning, WriteError
 from glassnet.reference import Array
 
 FORMAT = 2
@@ -38,12 +38,7 @@ def write_tensors(path: Path, tensors: dict[str, Array], header: dict[str, Any],
         with replacing(path, durable=durable) as file:
             file.writelines((before, _checksum(before, after), after))
     except OSError as error:
-        raise RunError(
-            "The file can't be written.",
-            where=path,
-            received=error.strerror or str(error),
-            hint="choose a folder that exists and that you may write to",
-        ) from None
+        raise WriteError.of(error, path) from None
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any]]:

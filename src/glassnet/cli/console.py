@@ -10,7 +10,14 @@ from typing import Any, NoReturn
 
 
 def say(text: str = "") -> None:
-    print(text, flush=True)
+    from glassnet.errors import WriteError
+
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise WriteError.of(error, "standard output", "The output can't be written.") from None
 
 
 def complain(text: str) -> None:
@@ -18,10 +25,10 @@ def complain(text: str) -> None:
 
 
 def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> int:
-    """Run a Typer app; its exit code. Wrong input is one message on stderr and 2, Ctrl-C is 130."""
+    """Run a Typer app; its exit code. Wrong input is one message on stderr and 2, Ctrl-C is 130; 1 is the command's own."""
     import typer
 
-    from glassnet.errors import GlassnetError
+    from glassnet.errors import GlassnetError, UnfinishedError
 
     # Typer brings a copy of Click since 0.26, and used Click itself before: its errors are known by their family only.
     usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -30,8 +37,8 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
             code = app(arguments, prog_name="glassnet", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except GlassnetError as error:
-        complain(f"glassnet: {error}")
-        return 2
+        complain("\n".join([f"glassnet: {error}", *getattr(error, "__notes__", [])]))
+        return 1 if isinstance(error, UnfinishedError) else 2
     except (typer.Abort, KeyboardInterrupt):
         complain("glassnet: interrupted")
         return 130

@@ -29,12 +29,15 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as pay.")] = None,
 ) -> None:
     """Take a few steps at ever higher learning rates; suggest one, and draw the costs."""
-    from glassnet.errors import RunError
+    from glassnet.errors import RunError, WriteError
     from glassnet.figures import learning_rate_figure, save_figure
     from glassnet.rate_test import find_learning_rate
     from glassnet.run import prepare
 
     chosen, splits = prepare(recipe, seed=seed, data=data, settings=changes_of(settings))
+    path = Path(f"{chosen.name}-rates.png") if out is None else out
+    if not path.parent.is_dir():
+        raise RunError("The figure can't be written.", where=path.parent, expected="a folder that exists")
     result = find_learning_rate(
         chosen.make_network(splits),
         splits.train,
@@ -46,12 +49,11 @@ def command(
         seed=chosen.training.seed,
         threads=threads,
     )
-    path = Path(f"{chosen.name}-rates.png") if out is None else out
+    say(str(result))
     try:
         save_figure(learning_rate_figure(result, chosen.title), path)
     except OSError as error:
-        raise RunError("The figure can't be written.", where=path, received=error.strerror or str(error)) from None
-    say(str(result))
+        raise WriteError.of(error, path, "The figure can't be written.") from None
     say(f"  {path}   the costs over the rates")
     if result.suggested is None:
         fail(1)

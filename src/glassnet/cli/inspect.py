@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from glassnet.cli.console import fail, say
-
-if TYPE_CHECKING:
-    from glassnet.inspection import Inspection
 
 NAME = "inspect"
 
@@ -57,34 +56,35 @@ def command(
     if isinstance(asked["size"], list) and len(asked["size"]) == 1:
         asked["size"] = asked["size"][0]
     found = inspect(data, **{name: value for name, value in asked.items() if value is not None})
-    written = [] if out is None else _write(found, out)
+    if out is not None:
+        with _writing(out):
+            out.mkdir(parents=True, exist_ok=True)
     if as_json:
         say(json.dumps(plain(found.as_dict()), indent=1, allow_nan=False))
     else:
         say(str(found).encode("utf-8", "backslashreplace").decode())
         say()
-        if written:
+    if out is not None:  # once all is said: the disk may be full
+        from glassnet.contact_sheets import write_inspection
+
+        with _writing(out):
+            written = write_inspection(found, out)
+        if not as_json:
             say(f"{len(written)} files in {out}: contact sheets of classes and findings (.png), and {written[0].name}")
-        else:
-            say("With --out FOLDER: contact sheets of the classes and of the findings, and everything as JSON.")
+    elif not as_json:
+        say("With --out FOLDER: contact sheets of the classes and of the findings, and everything as JSON.")
     if strict and found.findings:
         fail(1)
 
 
-def _write(found: Inspection, folder: Path) -> list[Path]:
-    from glassnet.contact_sheets import write_inspection
-    from glassnet.errors import RunError
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    from glassnet.errors import WriteError
 
     try:
-        return write_inspection(found, folder)
+        yield
     except OSError as error:
-        raise RunError(
-            "The folder can't be written.",
-            where=folder,
-            expected="a folder that you may write to",
-            received=error.strerror or str(error),
-            hint="choose another with --out",
-        ) from None
+        raise WriteError.of(error, folder, "The folder can't be written.") from None
 
 
 def _numbers(text: str, where: str, kind: type[int] | type[float]) -> list[Any]:

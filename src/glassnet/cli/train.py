@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from glassnet.cli.artefacts import Artefacts
 from glassnet.cli.console import complain, fail, say
 from glassnet.cli.settings import changes_of
+from glassnet.run_folder import REPORT
 
 if TYPE_CHECKING:
+    from glassnet.diagnosis import Diagnosis
     from glassnet.run import Run
 
 NAME = "train"
@@ -65,6 +68,7 @@ def command(
     }  # fmt: skip
     options["callbacks"] = _extras(recipe if recipe is not None else require_run(Path(str(resume))) / RECIPE)
     options["callbacks"] += [SeedLine()] if seeds is not None else []
+    files: Artefacts | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TrainingWarning)  # the report says it
@@ -74,15 +78,19 @@ def command(
                 done = run.resume(resume, **options)
             else:
                 done = run.train(str(recipe), out=out, **options)
+        if seeds is None:
+            files = Artefacts(done.folder)
+            _report(done, files)
+        else:
+            files = Artefacts(several[0].folder.parent)
+            _report_seeds(several, files)
     except KeyboardInterrupt as interrupt:
-        complain("\n".join(["\nglassnet: interrupted", *getattr(interrupt, "__notes__", [])]))
+        safe = [] if files is None else [f"{files.safe}. Next: glassnet report {files.folder}"]
+        notes = [*getattr(interrupt, "__notes__", []), *safe]
+        complain("\n".join(["\nglassnet: interrupted", *notes]))
         fail(130)
-    if seeds is not None:
-        _report_seeds(several)
-    else:
-        several = [done]
-        _report(done)
-    if any(done.history.not_finite for done in several):
+    files.check()
+    if any(each.history.not_finite for each in (several if seeds is not None else [done])):
         fail(1)
 
 
@@ -95,45 +103,63 @@ def _extras(recipe: str | Path) -> list[Any]:
     return [GradientTable(read_splits(chosen).train)] if chosen.training.show_gradients else []
 
 
-def _report_seeds(several: list[Run]) -> None:
+def _report_seeds(several: list[Run], files: Artefacts) -> None:
     """What each seed kept, on validation data, and all of them together."""
-    from glassnet.diagnosis import diagnose
     from glassnet.metrics import Spread
-    from glassnet.reporting import report as write_report
 
-    say()
     accuracies: list[float | None] = []
     for done in several:
         history = done.history
-        diagnosis = diagnose(history, done.network, done.splits, learning_rate=done.learning_rate)
-        write_report(done, diagnosis=diagnosis)
+        _, diagnosis = _make_report(done, files)
         epoch = history.best_epoch if done.recipe.training.keep == "best" else len(history)
         accuracies.append(history.validation_accuracy[epoch - 1] if epoch else None)
         found = "" if accuracies[-1] is None else f": validation accuracy {100 * accuracies[-1]:.2f} % after epoch {epoch}"
-        say(f"{done.folder}{found}")
-        if not diagnosis.healthy:
-            say(f"  diagnosis: {', '.join(finding.name for finding in diagnosis.top)}")
-        if history.stopped:
-            say(f"  ended early: {history.stopped}")
+        with files.saying():
+            if done is several[0]:
+                say()
+            say(f"{done.folder}{found}")
+            if diagnosis is not None and not diagnosis.healthy:
+                say(f"  diagnosis: {', '.join(finding.name for finding in diagnosis.top)}")
+            if history.stopped:
+                say(f"  ended early: {history.stopped}")
     told = [accuracy for accuracy in accuracies if accuracy is not None]
-    if told:
-        say(f"Validation accuracy of {len(told)} seeds: {Spread(tuple(told)).percent()}")
     folder = several[0].folder.parent
-    say(f"Training took {sum(sum(done.history.seconds) for done in several):.1f} s. Everything is in {folder}")
-    say()
-    say("Next:")
-    say(f"  glassnet evaluate {folder}             open the test set for each of them, once")
-    say(f"  glassnet evaluate {folder}/{several[0].folder.name} {folder}/…     or for some as one ensemble")
+    with files.saying():
+        if told:
+            say(f"Validation accuracy of {len(told)} seeds: {Spread(tuple(told)).percent()}")
+        say(f"Training took {sum(sum(done.history.seconds) for done in several):.1f} s. Everything is in {folder}")
+        say()
+        say("Next:")
+        say(f"  glassnet evaluate {folder}             open the test set for each of them, once")
+        say(f"  glassnet evaluate {folder}/{several[0].folder.name} {folder}/…     or for some as one ensemble")
 
 
-def _report(done: Run) -> None:
+def _report(done: Run, files: Artefacts) -> None:
     """Where the run stands, a figure of it, and what to do next."""
-    from glassnet.diagnosis import diagnose
-    from glassnet.figures import augmentation_figure, save_figure, training_figure
-    from glassnet.reporting import report as write_report
-    from glassnet.run import sample
+    folder = done.folder
+    with files.saying():
+        _sum_up(done)
+    made = _draw(done, files)
+    report, found = _make_report(done, files)
+    with files.saying():
+        for line in [*made, *report]:
+            say(line)
+        say()
+        if found is not None:
+            say(found.short())
+            if not found.healthy:
+                say(f"  more:  glassnet diagnose {folder}")
+            say()
+        say("Next:")
+        say(f"  glassnet evaluate {folder}             open the test set, which stayed closed so far")
+        if len(done.network.input_shape) == 3:
+            say(f"  glassnet predict {folder} PICTURE…     ask it about pictures of your own")
+        say(f"  glassnet trace {folder}                follow one picture and one weight, number by number")
+        say(f"  glassnet check {folder}                hold every gradient against its definition")
 
-    history, folder, validation = done.history, done.folder, done.splits.validation
+
+def _sum_up(done: Run) -> None:
+    history = done.history
     say()
     if history.stopped:
         say(f"Training ended early: {history.stopped}")
@@ -150,25 +176,38 @@ def _report(done: Run) -> None:
         )
     elif history.epochs:
         say(f"Cost {history.train_cost[-1]:.6g} after epoch {len(history)}.")
-    say(f"Training took {sum(history.seconds):.1f} s. Everything is in {folder}")
+    say(f"Training took {sum(history.seconds):.1f} s. Everything is in {done.folder}")
+
+
+def _draw(done: Run, files: Artefacts) -> list[str]:
+    """Draw the figures; a line on each."""
+    from glassnet.figures import augmentation_figure, save_figure, training_figure
+    from glassnet.run import sample
+
+    history, folder, made = done.history, done.folder, []
     if history.epochs:
-        shown = None if validation is None else sample(validation, 2000)
-        save_figure(training_figure(history, done.network, shown, done.recipe.title), folder / "training.png")
-        say(f"  {folder / 'training.png'}   curves and some predictions")
+        path = folder / "training.png"
+        with files.making(path):
+            validation = done.splits.validation
+            shown = None if validation is None else sample(validation, 2000)
+            save_figure(training_figure(history, done.network, shown, done.recipe.title), path)
+            made.append(f"  {path}   curves and some predictions")
     augmentation, train = done.recipe.make_augmentation(), done.splits.train
     if augmentation is not None and len(train.shape) == 3 and train.shape[2] in (1, 3):
-        save_figure(augmentation_figure(train, augmentation, title=done.recipe.title), folder / "augmentation.png")
-        say(f"  {folder / 'augmentation.png'}   some training pictures, before and after augmentation")
-    found = diagnose(history, done.network, done.splits, learning_rate=done.learning_rate)
-    say(f"  {write_report(done, diagnosis=found)}   all of it on one page, for a browser")
-    say()
-    say(found.short())
-    if not found.healthy:
-        say(f"  more:  glassnet diagnose {folder}")
-    say()
-    say("Next:")
-    say(f"  glassnet evaluate {folder}             open the test set, which stayed closed so far")
-    if len(done.network.input_shape) == 3:
-        say(f"  glassnet predict {folder} PICTURE…     ask it about pictures of your own")
-    say(f"  glassnet trace {folder}                follow one picture and one weight, number by number")
-    say(f"  glassnet check {folder}                hold every gradient against its definition")
+        path = folder / "augmentation.png"
+        with files.making(path):
+            save_figure(augmentation_figure(train, augmentation, title=done.recipe.title), path)
+            made.append(f"  {path}   some training pictures, before and after augmentation")
+    return made
+
+
+def _make_report(done: Run, files: Artefacts) -> tuple[list[str], Diagnosis | None]:
+    """Write the report; a line on it, and the diagnosis, as far as there is one."""
+    from glassnet.diagnosis import diagnose
+    from glassnet.reporting import report as write_report
+
+    found = None
+    with files.making(done.folder / REPORT):
+        found = diagnose(done.history, done.network, done.splits, learning_rate=done.learning_rate)
+        return [f"  {write_report(done, diagnosis=found)}   all of it on one page, for a browser"], found
+    return [], found

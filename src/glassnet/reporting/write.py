@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassnet import __version__, summary
-from glassnet.atomic import write_text
+from glassnet.atomic import write_bytes
 from glassnet.diagnosis import Diagnosis, diagnose
-from glassnet.errors import RunError
-from glassnet.figures import save_figure
+from glassnet.errors import GlassnetError, RunError, WriteError, spell
+from glassnet.figures.base import render
 from glassnet.figures.quality import MOST_BARS
 from glassnet.reporting import overview
 from glassnet.reporting.charts import ACTIVITY, drawings
@@ -23,12 +25,12 @@ from glassnet.reporting.inside import look_inside
 from glassnet.reporting.showing import show, table
 from glassnet.reporting.texts import IN_SCRIPT, TEXTS, both, spans
 from glassnet.run import Run
+from glassnet.run_folder import REPORT
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
-REPORT = "report.html"
 EXAMPLES = 12  # rows shown where there are targets instead of classes
 
 
@@ -51,22 +53,35 @@ def report(
     if not target.parent.is_dir():
         raise RunError("There is no such folder for the report.", where=target.parent, expected="a folder that exists")
     facts = gather(chosen, test=test)
-    try:
+    files: dict[Path, bytes] = {}
+    with _drawing(chosen.folder):
         charts = drawings(facts)
         if figures is not None:
-            folder = Path(figures)
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, figure in charts.items():
-                save_figure(figure, folder / f"{name}.svg")
-        write_text(target, page(facts, charts, _diagnosed(chosen) if diagnosis is None else diagnosis))
-    except OSError as error:
-        raise RunError(
-            "The report can't be written.",
-            where=target,
-            expected="a place that you may write to",
-            received=error.strerror or str(error),
-        ) from None
+            files = {Path(figures) / f"{name}.svg": render(figure, "svg", dpi=130) for name, figure in charts.items()}
+        files[target] = page(facts, charts, _diagnosed(chosen) if diagnosis is None else diagnosis).encode()
+    for file, content in files.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(file, content)
+        except OSError as error:
+            raise WriteError.of(error, file, "The report can't be written.") from None
     return target
+
+
+@contextlib.contextmanager
+def _drawing(folder: Path) -> Iterator[None]:
+    """No font, too little memory, a fault of ours: nothing of it harms the run, and what it was follows as the cause."""
+    try:
+        yield
+    except GlassnetError:
+        raise
+    except Exception as error:
+        raise RunError(
+            "The report can't be made. The run itself is whole.",
+            where=folder,
+            received=spell(error),
+            hint=f"to see where it fails: python -c \"import glassnet; glassnet.report('{folder}')\"",
+        ) from error
 
 
 def _diagnosed(run: Run) -> Diagnosis:

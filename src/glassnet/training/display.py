@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import Any, TextIO
@@ -19,6 +20,12 @@ def plain_line(epoch: Epoch) -> str:
     return f"Epoch {epoch.epoch}: cost {epoch.train_cost:.6g}"
 
 
+def tell(text: str, file: TextIO | None = None) -> None:
+    """Print a line; a reader who has gone, or a full disk behind the output, does not end a training."""
+    with contextlib.suppress(OSError):
+        print(text, file=file or sys.stdout, flush=True)
+
+
 class PlainLines(Callback):
     """One line an epoch to `file` (standard output); or, with `every`, of the first, of each multiple and of the last."""
 
@@ -26,7 +33,7 @@ class PlainLines(Callback):
         self._file, self._every, self._silent = file, every, False
 
     def _print(self, epoch: Epoch) -> None:
-        print(plain_line(epoch), file=self._file or sys.stdout, flush=True)
+        tell(plain_line(epoch), self._file)
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         self._silent = epoch.epoch % self._every != 0 and len(progress.history) > 1
@@ -42,7 +49,7 @@ class SeedLine(Callback):
     """One line before each training, for several in a row."""
 
     def on_train_begin(self, progress: Progress) -> None:
-        print(f"Seed {progress.history.seed}", flush=True)
+        tell(f"Seed {progress.history.seed}")
 
 
 class LiveBar(Callback):
@@ -77,7 +84,8 @@ class LiveBar(Callback):
             epochs=progress.epochs,
             numbers="",
         )
-        self._bar.start()
+        with contextlib.suppress(OSError):
+            self._bar.start()
 
     def _numbers(self, progress: Progress) -> str:
         last = progress.history.epochs[-1] if progress.history.epochs else None
@@ -97,13 +105,19 @@ class LiveBar(Callback):
         self._show(progress)
         if (score := progress.history.scores()[-1]) > self._best:
             self._best = score
-            self._bar.console.print(plain_line(epoch), highlight=False)
+            self._print(plain_line(epoch))
 
     def on_train_end(self, progress: Progress) -> None:
-        self._bar.stop()
-        count, took = len(progress.history), time.perf_counter() - self._start
-        self._bar.console.print(f"{count} epochs in {took:.1f} s", highlight=False)
+        if self._bar is None:  # what came before it failed to begin
+            return
+        with contextlib.suppress(OSError):
+            self._bar.stop()
+        self._print(f"{len(progress.history)} epochs in {time.perf_counter() - self._start:.1f} s")
         self._bar = None  # it holds a lock, which can't be copied or pickled
+
+    def _print(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # as `tell`
+            self._bar.console.print(text, highlight=False)
 
 
 def default_display(wanted: bool | None, every: int = 1) -> list[Callback]:

@@ -1,0 +1,70 @@
+"""What follows a training: figures, the report, what is said of it. What goes wrong is told once, at the end."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from glassnet.errors import MAKE_ROOM, UnfinishedError, WriteError, is_full, spell
+from glassnet.run_folder import MODEL, REPORT
+
+SHOWN = 4  # files that are named
+
+
+class Artefacts:
+    """Makes files one by one: one that fails, whatever the reason, does not keep the others from being made.
+
+    `folder`: of the run, or of several.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        model = folder / MODEL
+        self.folder, self.safe = folder, f"The training is done, its model is safe in {model if model.exists() else folder}"
+        self._failed: list[tuple[Path, Exception]] = []
+        self._unsaid: OSError | WriteError | None = None
+
+    @contextlib.contextmanager
+    def making(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._failed.append((path, WriteError.of(error, path)))
+        except Exception as error:  # a font, too little memory, a fault of ours: the model is safe all the same
+            self._failed.append((path, error))
+
+    @contextlib.contextmanager
+    def saying(self) -> Iterator[None]:
+        """Where nobody listens any more, or the output is on a full disk, files are still made."""
+        try:
+            yield
+        except (BrokenPipeError, WriteError) as error:
+            self._unsaid = error
+
+    def check(self) -> None:
+        """Raise `UnfinishedError` if something failed: where the model is, what is missing, how to make it later."""
+        if self._failed:
+            raise self._unfinished([path for path, _ in self._failed], self._failed[0][1])
+        if isinstance(self._unsaid, WriteError):
+            raise UnfinishedError(
+                f"{self.safe}, but the output can't be written.",
+                where=self._unsaid.where,
+                received=self._unsaid.received,
+            )
+        if self._unsaid is not None:
+            raise self._unsaid
+
+    def _unfinished(self, paths: list[Path], first: Exception) -> UnfinishedError:
+        reports = [path for path in paths if path.name == REPORT]
+        figures = [path for path in paths if path.name != REPORT]
+        steps = [
+            *([f"glassnet report {reports[0].parent}"] if reports else []),
+            *([f"glassnet train --resume {figures[0].parent}, for the figures alone"] if figures else []),
+        ]
+        room = f"{MAKE_ROOM}; then " if is_full(first) else ""
+        return UnfinishedError(
+            f"{self.safe}, but not all that belongs to it could be made.",
+            where=", ".join(map(str, paths[:SHOWN])) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""),
+            received=spell(first),
+            hint=room + "; ".join(steps),
+        )
