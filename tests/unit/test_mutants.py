@@ -80,7 +80,7 @@ def test_tests_that_there_are_not_kill_nothing(tmp_path: Path, monkeypatch: pyte
 
 def test_every_mutant_is_told_whole() -> None:
     mutants = listed()
-    assert {mutant.kind for mutant in mutants} == {"planted"}
+    assert {mutant.kind for mutant in mutants} == {"planted", "drawn"}
     for mutant in mutants:
         assert mutant.kind in ("planted", "drawn")
         assert mutant.before != mutant.after
