@@ -93,21 +93,26 @@ class History:
     @property
     def activations(self) -> dict[str, dict[str, list[float]]]:
         """Of each layer, after each epoch: mean and spread of its output, and the share that is saturated or dead."""
-        layers = self.epochs[0].activations if self.epochs else {}
+        tables = self._tables("activations")
         return {
-            layer: {name: [epoch.activations[layer][name] for epoch in self.epochs] for name in found}
-            for layer, found in layers.items()
+            layer: {name: [table[layer][name] for table in tables] for name in found}
+            for layer, found in (tables[0].items() if tables else ())
         }
 
     def _norms(self, name: str) -> dict[str, list[float]]:
-        names = getattr(self.epochs[0], name) if self.epochs else {}
-        return {key: [getattr(epoch, name)[key] for epoch in self.epochs] for key in names}
+        tables = self._tables(name)
+        return {key: [table[key] for table in tables] for key in (tables[0] if tables else ())}
+
+    def _tables(self, name: str) -> list[dict[str, Any]]:
+        """What was measured by names in each epoch; nothing where not in all of them: a training may go on without it."""
+        tables = self._column(name)
+        return tables if all(tables) else []
 
     def scores(self) -> list[float]:
         """One number an epoch, higher is better: validation accuracy, else minus the cost (validation's, if there is one)."""
         for name in ("validation_accuracy", "validation_cost", "train_cost"):
             column = self._column(name)
-            if column and column[0] is not None:
+            if column and None not in column:
                 return (
                     column if name.endswith("accuracy") else [float("-inf") if isnan(value) else -value for value in column]
                 )

@@ -64,12 +64,17 @@ LATER = {  # which histories of before do not have
     "activations": _table(_table(NUMBER)),
     "first_step": Check(f"a table of {', '.join(FIRST_STEP)}", _is_first_step),
 }
+TABLES = ("gradient_norms", "update_norms", "activations")
 
 
 def check_rows(rows: Sequence[Any]) -> None:
-    """Raise `ValueError`, naming the line, where rows are not those of epochs one after the other, with the same columns."""
+    """Raise `ValueError`, naming the line, where rows are not those of epochs one after the other, of one network.
+
+    A training that goes on may do so with other validation data, or without statistics: what is missing may come and go.
+    """
+    known: dict[str, Any] = {}
     for place, row in enumerate(rows):
-        wrong = _wrong(row) or _unlike(row, rows[0], place)
+        wrong = _wrong(row) or _out_of_order(row, rows[0]["epoch"] + place) or _of_another(row, known)
         if wrong is not None:
             raise ValueError(f"line {place + 1}: {wrong}")
 
@@ -85,16 +90,18 @@ def _wrong(row: Any) -> str | None:
     return None
 
 
-def _unlike(row: dict[str, Any], first: dict[str, Any], place: int) -> str | None:
-    """What differs from the first row, or is out of order."""
-    if row["epoch"] != first["epoch"] + place:
-        return f"epoch: expected {first['epoch'] + place}, received {row['epoch']}"
-    for name in (*COLUMNS, *LATER):
-        if name != "first_step" and _form(row.get(name)) != _form(first.get(name)):
-            return f"{name}: expected the same kind and names as in the first line, received {row.get(name)!r:.40}"
+def _out_of_order(row: dict[str, Any], epoch: int) -> str | None:
+    return None if row["epoch"] == epoch else f"epoch: expected {epoch}, received {row['epoch']}"
+
+
+def _of_another(row: dict[str, Any], known: dict[str, Any]) -> str | None:
+    """What has other names than in the rows before, which `known` remembers."""
+    for name in TABLES:
+        names = _names(row.get(name))
+        if names and names != known.setdefault(name, names):
+            return f"{name}: expected the names of the lines before, received {', '.join(row[name]):.80}"
     return None
 
 
-def _form(value: Any) -> Any:
-    """What is the same for every epoch: whether there is a number, and the names of a table."""
-    return {name: _form(part) for name, part in value.items()} if isinstance(value, dict) else value is None
+def _names(value: Any) -> dict[str, Any]:
+    return {name: _names(part) for name, part in value.items()} if isinstance(value, dict) else {}
