@@ -14,10 +14,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from glassnet.kernels.simd import I32, I64, VECTOR, ZEROS, Emitter
+from glassnet.kernels.simd import I64, ZEROS, Emitter
 from glassnet.kernels.sizes import LANES
 
-INTEGERS = ir.VectorType(I32, LANES)
 CHAINS = 4  # sums at a time, so that one addition need not wait for the other
 
 
@@ -30,7 +29,7 @@ def each_register(emit: Emitter, channels: ir.Value, body: Callable[[ir.Value, i
         body(builder.mul(before, I64(4)), emit.lanes_before(builder.sub(channels, before), 0))
 
 
-def _variable(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
+def variable(builder: ir.IRBuilder, value: ir.Value) -> ir.Value:
     place = cgutils.alloca_once(builder, value.type)
     builder.store(value, place)
     return place
@@ -50,151 +49,9 @@ def intrinsic_of(emit_body: Callable[..., None]) -> Any:
     return intrinsic(call)
 
 
-def _window(
-    builder: ir.IRBuilder,
-    at: ir.Value,
-    line: ir.Value,
-    pixel: ir.Value,
-    rows: ir.Value,
-    columns: ir.Value,
-    width: ir.Value,
-    place: ir.Value,
-    body: Callable[[ir.Value, ir.Value], None],
-) -> None:
-    """Emit `body(address, place as a register of integers)` for each pixel of a window; distances in floats.
-
-    Windows of 2 × 2 pixels, of which most networks are made, have no loops.
-    """
-
-    def one(row: ir.Value, column: ir.Value) -> None:
-        address = builder.add(at, builder.mul(I64(4), builder.add(builder.mul(row, line), builder.mul(column, pixel))))
-        here = builder.add(place, builder.add(builder.mul(row, width), column))
-        body(address, Emitter(builder).splat(builder.trunc(here, I32)))
-
-    is_square = builder.and_(*(builder.icmp_signed("==", size, I64(2)) for size in (rows, columns)))
-    with builder.if_else(is_square) as (square, other):
-        with square:
-            for row in range(2):
-                for column in range(2):
-                    one(I64(row), I64(column))
-        with (
-            other,
-            cgutils.for_range(builder, rows, intp=I64) as row,
-            cgutils.for_range(builder, columns, intp=I64) as column,
-        ):
-            one(row.index, column.index)
-
-
-def _make_largest(normalised: bool) -> Any:
-    def emit_body(
-        emit: Emitter,
-        y: ir.Value,
-        line: ir.Value,
-        rows: ir.Value,
-        columns: ir.Value,
-        width: ir.Value,
-        place: ir.Value,
-        channels: ir.Value,
-        gain: ir.Value,
-        shift: ir.Value,
-        out: ir.Value,
-        chosen: ir.Value,
-    ) -> None:
-        builder = emit.builder
-
-        def register(offset: ir.Value, mask: ir.Value) -> None:
-            factor, term = (emit.load(builder.add(at, offset)) for at in (gain, shift)) if normalised else (None, None)
-
-            def value_at(address: ir.Value) -> ir.Value:
-                value = emit.load(address)
-                return emit.multiply_add(value, factor, term) if normalised else value
-
-            first = builder.add(y, offset)
-            best = _variable(builder, value_at(first))
-            where = _variable(builder, emit.splat(builder.trunc(place, I32)))
-
-            def pixel(address: ir.Value, here: ir.Value) -> None:
-                value = value_at(address)
-                above = builder.fcmp_ordered(">", value, builder.load(best))
-                builder.store(builder.select(above, value, builder.load(best)), best)
-                builder.store(builder.select(above, here, builder.load(where)), where)
-
-            _window(builder, first, line, channels, rows, columns, width, place, pixel)
-            emit.store_masked(builder.load(best), builder.add(out, offset), mask)
-            emit.store_masked(builder.bitcast(builder.load(where), VECTOR), builder.add(chosen, offset), mask)
-
-        each_register(emit, channels, register)
-
-    return intrinsic_of(emit_body)
-
-
-def _make_unpool(normalised: bool) -> Any:
-    def emit_body(
-        emit: Emitter,
-        g: ir.Value,
-        chosen: ir.Value,
-        dy: ir.Value,
-        line: ir.Value,
-        pixel: ir.Value,
-        rows: ir.Value,
-        columns: ir.Value,
-        width: ir.Value,
-        place: ir.Value,
-        channels: ir.Value,
-        fresh: ir.Value,
-        a: ir.Value,
-    ) -> None:
-        builder = emit.builder
-        is_fresh = builder.icmp_signed("!=", fresh, I64(0))
-
-        def register(offset: ir.Value, mask: ir.Value) -> None:
-            gradient = emit.load(builder.add(g, offset))
-            where = builder.bitcast(emit.load(builder.add(chosen, offset)), INTEGERS)
-            if normalised:
-                gradient = builder.fmul(gradient, emit.load(builder.add(a, offset)))
-
-            def share(address: ir.Value, here: ir.Value) -> None:
-                value = builder.select(builder.icmp_signed("==", where, here), gradient, ZEROS)
-                before = builder.select(is_fresh, ZEROS, emit.load(address))
-                emit.store_masked(builder.fadd(value, before), address, mask)
-
-            _window(builder, builder.add(dy, offset), line, pixel, rows, columns, width, place, share)
-
-        each_register(emit, channels, register)
-
-    return intrinsic_of(emit_body)
-
-
-def _emit_picked(
-    emit: Emitter,
-    g: ir.Value,
-    chosen: ir.Value,
-    y: ir.Value,
-    line: ir.Value,
-    rows: ir.Value,
-    columns: ir.Value,
-    width: ir.Value,
-    place: ir.Value,
-    channels: ir.Value,
-    mean: ir.Value,
-    total: ir.Value,
-) -> None:
-    builder = emit.builder
-
-    def register(offset: ir.Value, mask: ir.Value) -> None:
-        where = builder.bitcast(emit.load(builder.add(chosen, offset)), INTEGERS)
-        picked = _variable(builder, ZEROS)
-
-        def look(address: ir.Value, here: ir.Value) -> None:
-            value = builder.select(builder.icmp_signed("==", where, here), emit.load(address), builder.load(picked))
-            builder.store(value, picked)
-
-        _window(builder, builder.add(y, offset), line, channels, rows, columns, width, place, look)
-        away = builder.fsub(builder.load(picked), emit.load(builder.add(mean, offset)))
-        sums = builder.add(total, offset)
-        emit.store_masked(emit.multiply_add(emit.load(builder.add(g, offset)), away, emit.load(sums)), sums, mask)
-
-    each_register(emit, channels, register)
+def scaled(emit: Emitter, y: ir.Value, mean: ir.Value, gain: ir.Value, shift: ir.Value) -> ir.Value:
+    """(y − mean)·gain + shift: the difference first, so that values equal to their mean leave no rounding."""
+    return emit.multiply_add(emit.builder.fsub(y, mean), gain, shift)
 
 
 def _each_pixel(emit: Emitter, pixels: ir.Value, body: Callable[[ir.Value, int], None]) -> None:
@@ -210,8 +67,8 @@ def _each_pixel(emit: Emitter, pixels: ir.Value, body: Callable[[ir.Value, int],
         body(builder.add(done, loop.index), 0)
 
 
-def _make_sum(about: bool, weighted: bool) -> Any:
-    """total += Σ y; `about`: Σ (y − mean)²; `weighted`: Σ g·(y − mean)."""
+def _make_sum(weighted: bool) -> Any:
+    """total += Σ y; `weighted`: Σ g·(y − mean)."""
 
     def emit_body(
         emit: Emitter,
@@ -227,8 +84,8 @@ def _make_sum(about: bool, weighted: bool) -> Any:
         step = builder.mul(pixel, I64(4))
 
         def register(offset: ir.Value, mask: ir.Value) -> None:
-            sums = [_variable(builder, ZEROS) for _ in range(CHAINS)]
-            middle = emit.load(builder.add(mean, offset)) if about or weighted else None
+            sums = [variable(builder, ZEROS) for _ in range(CHAINS)]
+            middle = emit.load(builder.add(mean, offset)) if weighted else None
 
             def add(number: ir.Value, chain: int) -> None:
                 at = builder.add(builder.mul(number, step), offset)
@@ -237,47 +94,73 @@ def _make_sum(about: bool, weighted: bool) -> Any:
                     builder.store(builder.fadd(before, value), sums[chain])
                     return
                 away = builder.fsub(value, middle)
-                factor = emit.load(builder.add(g, at)) if weighted else away
-                builder.store(emit.multiply_add(factor, away, before), sums[chain])
+                builder.store(emit.multiply_add(emit.load(builder.add(g, at)), away, before), sums[chain])
 
             _each_pixel(emit, pixels, add)
-            place = builder.add(total, offset)
-            value = emit.load(place)
-            for chain in sums:
-                value = builder.fadd(value, builder.load(chain))
-            emit.store_masked(value, place, mask)
+            _add_chains(emit, sums, builder.add(total, offset), mask)
 
         each_register(emit, channels, register)
 
     return intrinsic_of(emit_body)
 
 
+def _add_chains(emit: Emitter, chains: Sequence[ir.Value], place: ir.Value, mask: ir.Value) -> None:
+    value = emit.load(place)
+    for chain in chains:
+        value = emit.builder.fadd(value, emit.builder.load(chain))
+    emit.store_masked(value, place, mask)
+
+
+def _emit_deviations(
+    emit: Emitter, pixels: ir.Value, channels: ir.Value, y: ir.Value, mean: ir.Value, rest: ir.Value, squares: ir.Value
+) -> None:
+    builder = emit.builder
+    step = builder.mul(channels, I64(4))
+
+    def register(offset: ir.Value, mask: ir.Value) -> None:
+        plain, squared = ([variable(builder, ZEROS) for _ in range(CHAINS)] for _ in range(2))
+        middle = emit.load(builder.add(mean, offset))
+
+        def add(number: ir.Value, chain: int) -> None:
+            away = builder.fsub(emit.load(builder.add(y, builder.add(builder.mul(number, step), offset))), middle)
+            builder.store(builder.fadd(builder.load(plain[chain]), away), plain[chain])
+            builder.store(emit.multiply_add(away, away, builder.load(squared[chain])), squared[chain])
+
+        _each_pixel(emit, pixels, add)
+        _add_chains(emit, plain, builder.add(rest, offset), mask)
+        _add_chains(emit, squared, builder.add(squares, offset), mask)
+
+    each_register(emit, channels, register)
+
+
 def _make_blend(two: bool) -> Any:
-    """out = y·gain + shift; `two`: out = g·a + y·gain + shift."""
+    """out = (y − mean)·gain + shift; `two`: (g − middle)·a is added."""
 
     def emit_body(
         emit: Emitter,
         pixels: ir.Value,
         channels: ir.Value,
         y: ir.Value,
+        mean: ir.Value,
         gain: ir.Value,
         shift: ir.Value,
         out: ir.Value,
         out_pixel: ir.Value,
         g: ir.Value,
+        middle: ir.Value,
         a: ir.Value,
     ) -> None:
         builder = emit.builder
 
         def register(offset: ir.Value, mask: ir.Value) -> None:
-            factor, term = emit.load(builder.add(gain, offset)), emit.load(builder.add(shift, offset))
-            share = emit.load(builder.add(a, offset)) if two else None
+            terms = [emit.load(builder.add(at, offset)) for at in (mean, gain, shift)]
+            second = [emit.load(builder.add(at, offset)) for at in (middle, a)] if two else []
 
             def blend(number: ir.Value, _chain: int) -> None:
                 at = builder.add(builder.mul(number, builder.mul(channels, I64(4))), offset)
-                value = emit.multiply_add(emit.load(builder.add(y, at)), factor, term)
-                if share is not None:
-                    value = emit.multiply_add(emit.load(builder.add(g, at)), share, value)
+                value = scaled(emit, emit.load(builder.add(y, at)), *terms)
+                if two:
+                    value = scaled(emit, emit.load(builder.add(g, at)), second[0], second[1], value)
                 target = builder.add(out, builder.add(builder.mul(number, builder.mul(out_pixel, I64(4))), offset))
                 emit.store_masked(value, target, mask)
 
@@ -288,14 +171,10 @@ def _make_blend(two: bool) -> Any:
     return intrinsic_of(emit_body)
 
 
-# The largest of a window, and its place: (y, line, rows, columns, width, place, channels, gain, shift, out, chosen).
-# `place` is the number of the first pixel; it grows by 1 along a row, by `width` from row to row; distances in floats.
-largest, largest_normalised = _make_largest(False), _make_largest(True)
-# dy ⊕ g (· a) at the chosen place: (g, chosen, dy, line, pixel, rows, columns, width, place, channels, fresh, a).
-unpool, unpool_scaled = _make_unpool(False), _make_unpool(True)
-# total += g·(y − mean), y at the chosen place: (g, chosen, y, line, rows, columns, width, place, channels, mean, total).
-picked_product = intrinsic_of(_emit_picked)
-# total += Σ y, Σ (y − mean)², Σ g·(y − mean): (pixels, pixel, channels, y, mean, g, total).
-channel_sum, squares_about, products_about = _make_sum(False, False), _make_sum(True, False), _make_sum(False, True)
-# out = y·gain + shift, out = g·a + y·gain + shift: (pixels, channels, y, gain, shift, out, out_pixel, g, a).
+# total += Σ y, Σ g·(y − mean): (pixels, pixel, channels, y, mean, g, total).
+channel_sum, products_about = _make_sum(False), _make_sum(True)
+# rest += Σ (y − mean), squares += Σ (y − mean)²: (pixels, channels, y, mean, rest, squares).
+deviations = intrinsic_of(_emit_deviations)
+# out = (y − mean)·gain + shift, and (g − middle)·a more:
+# (pixels, channels, y, mean, gain, shift, out, out_pixel, g, middle, a).
 scale_shift, blend = _make_blend(False), _make_blend(True)

@@ -1,11 +1,11 @@
 """What follows a convolution while its rows are still in the cache: normalise, activate, pool; and the way back.
 
-    forward:  out = pool(σ(y · gain + shift))
+    forward:  out = pool(σ((y − mean) · gain + shift))
     back:     g = dout · σ′(out), at the place of its window that was chosen
-              dy = a·g + b·y + c, or g if not normalised
+              dy = a·(g − ḡ) + b·(y − mean) + c, or g if not normalised; ḡ = 0 if pooled: g comes to few pixels
 
 σ is one whose derivative follows from its output: sigmoid, tanh, ReLU, leaky ReLU; all of them rise, so that the largest of a
-window may be found before σ is applied. gain, shift, a, b and c are numbers of a channel.
+window may be found before σ is applied. mean, gain, shift, a, b, c and ḡ are numbers of a channel (see normalisation.py).
 """
 
 from __future__ import annotations
@@ -13,22 +13,13 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, void
 
-from glassnet.kernels.channels import (
-    blend,
-    channel_sum,
-    largest,
-    largest_normalised,
-    picked_product,
-    products_about,
-    scale_shift,
-    unpool,
-    unpool_scaled,
-)
+from glassnet.kernels.channels import blend, channel_sum, products_about, scale_shift
 from glassnet.kernels.elementwise import sigmoid, tanh
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import floats_at
 from glassnet.kernels.operations import LEAKY_RELU, RELU, SIGMOID, TANH
 from glassnet.kernels.stage_at import stage_at_address
+from glassnet.kernels.windows import largest, largest_normalised, picked_product, unpool, unpool_scaled
 
 F = np.float32
 _0, _1 = F(0), F(1)
@@ -87,7 +78,7 @@ def _window_columns(stage, px):
 
 
 @compiled
-def _pool_row(stage, py, y_at, out_at, chosen_at, gain_at, shift_at):
+def _pool_row(stage, py, y_at, out_at, chosen_at, mean_at, gain_at, shift_at):
     """The largest of each window in row `py` of the pooled picture, before σ, and which place it has in its window."""
     filters, width, across = stage.filters, stage.out_width, stage.chosen_line
     y0, y1, above = _window_rows(stage, py)
@@ -96,20 +87,20 @@ def _pool_row(stage, py, y_at, out_at, chosen_at, gain_at, shift_at):
         y, place, at = y_at + 4 * (y0 * width + x0) * filters, above * across + beside, 4 * px * filters
         out, chosen, line = out_at + at, chosen_at + at, width * filters
         if gain_at:
-            largest_normalised(y, line, y1 - y0, x1 - x0, across, place, filters, gain_at, shift_at, out, chosen)
+            largest_normalised(y, line, y1 - y0, x1 - x0, across, place, filters, mean_at, gain_at, shift_at, out, chosen)
         else:
-            largest(y, line, y1 - y0, x1 - x0, across, place, filters, gain_at, shift_at, out, chosen)
+            largest(y, line, y1 - y0, x1 - x0, across, place, filters, mean_at, gain_at, shift_at, out, chosen)
 
 
-@outlined(void(*[int64] * 6))
-def finish(stage_at, y_at, out_at, chosen_at, gain_at, shift_at):
-    """out = pool(σ(y · gain + shift)) for one picture; gain_at 0: y as it is."""
+@outlined(void(*[int64] * 7))
+def finish(stage_at, y_at, out_at, chosen_at, mean_at, gain_at, shift_at):
+    """out = pool(σ((y − mean) · gain + shift)) for one picture; gain_at 0: y as it is."""
     stage = stage_at_address(stage_at)
     filters, slope = stage.filters, F(stage.slope)
     if stage.pool_height:
         line = stage.pooled_width * filters
         for py in range(stage.pooled_height):
-            _pool_row(stage, py, y_at, out_at + 4 * py * line, chosen_at + 4 * py * line, gain_at, shift_at)
+            _pool_row(stage, py, y_at, out_at + 4 * py * line, chosen_at + 4 * py * line, mean_at, gain_at, shift_at)
             _activate_in_place(stage.activation, floats_at(out_at + 4 * py * line, line), slope)
         return
     line = stage.out_width * filters
@@ -117,7 +108,7 @@ def finish(stage_at, y_at, out_at, chosen_at, gain_at, shift_at):
         out = floats_at(out_at + 4 * i * line, line)
         if gain_at:
             y = y_at + 4 * i * line
-            scale_shift(stage.out_width, filters, y, gain_at, shift_at, out_at + 4 * i * line, filters, y, y)
+            scale_shift(stage.out_width, filters, y, mean_at, gain_at, shift_at, out_at + 4 * i * line, filters, y, y, y)
         elif y_at != out_at:
             y = floats_at(y_at + 4 * i * line, line)
             for j in range(line):
@@ -154,7 +145,7 @@ def _is_tiled(stage):
 def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_at, dy_line):
     """dy of one picture, its rows `dy_line` floats apart, its pixels apart as the stride asks; `g_at`: room for one row.
 
-    coefficients_at 0: not normalised. What lies between the pixels of dy is left alone.
+    coefficients_at: a, b, c, ḡ and mean; 0: not normalised. What lies between the pixels of dy is left alone.
     """
     stage = stage_at_address(stage_at)
     filters, slope, width = stage.filters, F(stage.slope), stage.out_width
@@ -162,12 +153,13 @@ def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_a
     dy_row = filters * stage.stride_x if framed else filters
     step = dy_line * stage.stride_y if framed else dy_line
     a, b, c = coefficients_at, coefficients_at + 4 * filters, coefficients_at + 8 * filters
+    middle, mean = coefficients_at + 12 * filters, coefficients_at + 16 * filters
     if stage.pool_height:
         fresh = int64(not coefficients_at and _is_tiled(stage))
         for i in range(0 if fresh else stage.out_height):
             y, dy = y_at + 4 * i * width * filters, dy_at + 4 * i * step
             if coefficients_at:
-                scale_shift(width, filters, y, b, c, dy, dy_row, y, y)
+                scale_shift(width, filters, y, mean, b, c, dy, dy_row, y, y, y)
             else:
                 for j in range(width):
                     pixel = floats_at(dy + 4 * j * dy_row, filters)
@@ -190,7 +182,7 @@ def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_a
             continue
         times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
         if coefficients_at:
-            blend(width, filters, y_at + at, b, c, dy, dy_row, g_at, a)
+            blend(width, filters, y_at + at, mean, b, c, dy, dy_row, g_at, middle, a)
             continue
         for j in range(width):
             pixel, here = floats_at(dy + 4 * j * dy_row, filters), floats_at(g_at + 4 * j * filters, filters)

@@ -176,10 +176,11 @@ def execute(job_at, i, first, m, step, fused, rate):
             )  # fmt: skip
     elif operation == AFFINE:
         scale, shift = floats_at(job.constants + 4 * line[5], width), floats_at(job.constants + 4 * line[6], width)
+        middle = floats_at(job.constants + 4 * line[7], width)
         for r in range(low, high):
             x, y = _rows(base, source, width, r, r + 1), _rows(base, target, width, r, r + 1)
             for j in range(width):
-                y[j] = x[j] * scale[j] + shift[j]
+                y[j] = (x[j] - middle[j]) * scale[j] + shift[j]
     elif operation == DENSE:
         bias = job.parameters + 4 * line[6] if line[6] >= 0 else job.constants
         multiply_rows(

@@ -26,7 +26,8 @@ def cost_row(kind, z, target, delta, weight):
     if kind == BINARY_CROSS_ENTROPY:  # Σ softplus(z) − t·z
         for j in range(z.size):
             cost += max(z[j], 0.0) + math.log1p(math.exp(-abs(z[j]))) - target[j] * z[j]
-            delta[j] = weight * (sigmoid(z[j]) - target[j])
+            least = sigmoid(-abs(z[j]))  # of σ(z) and 1 − σ(z): where it is small, σ(z) − 1 would keep few of its digits
+            delta[j] = weight * (F(1) - target[j] - least if z[j] > 0 else least - target[j])
         return cost
     highest, log_total = softmax_row(z, delta)  # Σ t·(log Σ eᶻ − z), from z − max z so that large z lose no digits
     for j in range(z.size):

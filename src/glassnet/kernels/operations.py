@@ -8,7 +8,7 @@ from __future__ import annotations
 INPUT = -1  # as a source: the mini-batch of pictures where it lies in the data set
 
 LOAD = 0  # target = number · source
-AFFINE = 1  # target = source · constants[a …] + constants[b …], column by column
+AFFINE = 1  # target = (source − constants[c …]) · constants[a …] + constants[b …], column by column
 DENSE = 2  # target = number · source · W + b; a: offset of W, b: offset of b in the parameters, or -1
 DENSE_BIAS = 3  # gradient of b = column sums of source (dy); a: offset of b; target: room for one row
 DENSE_TRANSPOSE = 4  # target = Wᵀ; a: offset of W (width of source, width of target), b: how far apart the rows of Wᵀ lie

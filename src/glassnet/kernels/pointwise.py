@@ -49,7 +49,10 @@ def average_pool(stage_at, x_at, out_at, back):
 
 @compiled
 def layer_norm(rows, width, x_at, normal_at, inverse_at, y_at, gamma_at, beta_at, epsilon):
-    """x̂ and 1/√(variance + ε) of each row, and y = γ·x̂ + β."""
+    """x̂ and 1/√(variance + ε) of each row, and y = γ·x̂ + β.
+
+    Differences are float64 in both directions: 1/√ε times what rounding leaves of a row of one value is no small thing.
+    """
     gamma, beta, inverse = floats_at(gamma_at, width), floats_at(beta_at, width), floats_at(inverse_at, rows)
     for r in range(rows):
         at = 4 * r * width
@@ -57,13 +60,13 @@ def layer_norm(rows, width, x_at, normal_at, inverse_at, y_at, gamma_at, beta_at
         total = 0.0
         for k in range(width):
             total += x[k]
-        mean, squares = F(total / width), 0.0
+        mean, squares = total / width, 0.0
         for k in range(width):
             away = x[k] - mean
             squares += away * away
         inverse[r] = F(1.0 / np.sqrt(squares / width + epsilon))
         for k in range(width):
-            normal[k] = (x[k] - mean) * inverse[r]
+            normal[k] = F((x[k] - mean) * inverse[r])
             y[k] = gamma[k] * normal[k] + beta[k]
 
 
@@ -76,11 +79,12 @@ def layer_norm_back(rows, width, dy_at, normal_at, inverse_at, dx_at, gamma_at):
         dy, normal, dx = floats_at(dy_at + at, width), floats_at(normal_at + at, width), floats_at(dx_at + at, width)
         plain, along = 0.0, 0.0
         for k in range(width):
-            plain += gamma[k] * dy[k]
-            along += gamma[k] * dy[k] * normal[k]
-        first, second = F(plain / width), F(along / width)
+            scaled = np.float64(gamma[k]) * dy[k]
+            plain += scaled
+            along += scaled * normal[k]
+        first, second = plain / width, along / width
         for k in range(width):
-            dx[k] = inverse[r] * (gamma[k] * dy[k] - first - normal[k] * second)
+            dx[k] = F(inverse[r] * (np.float64(gamma[k]) * dy[k] - first - normal[k] * second))
 
 
 @compiled

@@ -29,9 +29,9 @@ SIZES = (
 PLACES = (
     "weight", "bias", "gamma", "beta", "running_mean", "running_variance",
     "x", "y", "out", "chosen",  # chosen: which place of its window each pooled value came from, as int32
-    "statistics",  # of each picture: mean of y, sum of squares about it
-    "mean", "inverse", "gain", "shift",  # normalised: y·gain + shift; inverse = 1/√(variance + ε)
-    "dout", "dx", "sums", "coefficients",  # of each picture: Σg, Σg·ŷ; dy = a·g + b·y + c
+    "statistics",  # of each picture: mean of y, sums of deviations and of their squares about it
+    "mean", "rest", "inverse", "gain", "shift",  # normalised: (y − mean)·gain + shift; inverse = 1/√(variance + ε)
+    "dout", "dx", "sums", "coefficients",  # of each picture: Σg, Σg·ŷ; dy = a·(g − ḡ) + b·(y − mean) + c
     "products", "products_back",  # W, and W turned about, as winograd.py takes them
     "transposed", "partial",  # W turned about, or Wᵀ; gradients of the weights, then of the biases, of each part
 )  # fmt: skip

@@ -46,7 +46,8 @@ def _forward(job, stage_at, first, low, high):
     size_y, pixels = stage.out_height * stage.out_width * filters, stage.out_height * stage.out_width
     size_out = stage.pooled_height * stage.pooled_width * filters if stage.pool_height else size_y
     bias = job.parameters + 4 * stage.bias if stage.bias >= 0 else job.constants
-    gain, shift = picture_at(job, stage.gain, 0, 0), picture_at(job, stage.shift, 0, 0)
+    mean, gain = picture_at(job, stage.mean, 0, 0), picture_at(job, stage.gain, 0, 0)
+    shift = picture_at(job, stage.shift, 0, 0)
     if not in_place(job, stage):
         clear(framed, stage.padded_height * padded)
     for picture in range(low, high):
@@ -67,9 +68,9 @@ def _forward(job, stage_at, first, low, high):
                 stage.out_width * filters, stage.out_height, stage.out_width,
             )  # fmt: skip
         if stage.statistics >= 0:
-            picture_statistics(y, pixels, filters, picture_at(job, stage.statistics, 2 * filters, picture))
+            picture_statistics(y, pixels, filters, picture_at(job, stage.statistics, 3 * filters, picture))
         else:
-            finish(stage_at, y, out, picture_at(job, stage.chosen, size_out, picture), gain, shift)
+            finish(stage_at, y, out, picture_at(job, stage.chosen, size_out, picture), mean, gain, shift)
 
 
 @compiled
@@ -77,10 +78,11 @@ def _finish(job, stage_at, low, high):
     stage = stage_at_address(stage_at)
     size_y = stage.out_height * stage.out_width * stage.filters
     size_out = stage.pooled_height * stage.pooled_width * stage.filters if stage.pool_height else size_y
-    gain, shift = picture_at(job, stage.gain, 0, 0), picture_at(job, stage.shift, 0, 0)
+    mean, gain = picture_at(job, stage.mean, 0, 0), picture_at(job, stage.gain, 0, 0)
+    shift = picture_at(job, stage.shift, 0, 0)
     for picture in range(low, high):
         y, out = picture_at(job, stage.y, size_y, picture), picture_at(job, stage.out, size_out, picture)
-        finish(stage_at, y, out, picture_at(job, stage.chosen, size_out, picture), gain, shift)
+        finish(stage_at, y, out, picture_at(job, stage.chosen, size_out, picture), mean, gain, shift)
 
 
 @compiled
@@ -89,7 +91,7 @@ def _statistics(job, stage, low, high):
     pixels, filters = stage.out_height * stage.out_width, stage.filters
     for picture in range(low, high):
         y = picture_at(job, stage.y, pixels * filters, picture)
-        picture_statistics(y, pixels, filters, picture_at(job, stage.statistics, 2 * filters, picture))
+        picture_statistics(y, pixels, filters, picture_at(job, stage.statistics, 3 * filters, picture))
 
 
 @compiled

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike, NDArray
 from glassnet.augmentation import Augmentation
 from glassnet.kernels import operations as op
 from glassnet.kernels.sizes import PADDING, SCRATCH_BYTES, aligned_zeros
-from glassnet.layers import Layer
+from glassnet.layers import Layer, Nested, walk
 from glassnet.layers.base import Shape
 from glassnet.reference import Array
 from glassnet.stack import Stack
@@ -73,8 +73,9 @@ class Assembler:
         self.size = self.dropouts = 0
         self.augmented = False
         self.scratch, self.longest = SCRATCH_BYTES, capacity
-        widest = max(*(prod(shape) for shape in stack.shapes), *(slot.shape[-1] for slot in stack.slots), 1)
-        self._constants: list[Array] = [np.zeros(widest + PADDING)]  # zeros first: biases that are not there
+        shapes = [*stack.shapes, *(shape for layer in walk(stack.layers) for shape in inner_shapes(layer))]
+        self._widest = max(*(prod(shape) for shape in shapes), *(slot.shape[-1] for slot in stack.slots), 1)
+        self._constants: list[Array] = [np.zeros(self._widest + PADDING)]  # zeros first: biases that are not there
         self._code: list[tuple[int, ...]] = []
         self._numbers: list[tuple[float, float]] = []
         self._records: list[NDArray[np.uint8]] = []
@@ -122,6 +123,7 @@ class Assembler:
         c: int = 0,
         number: float = 1.0,
     ) -> None:
+        assert max(width, width_out or 0) <= self._widest, "a bias that is not there is read from the zeros of the constants"
         self._code.append((operation, source, target, width, width if width_out is None else width_out, a, b, c))
         self._numbers.append((number, 0.0))
 
@@ -159,6 +161,11 @@ class Assembler:
             self.capacity,
             self.augmented,
         )
+
+
+def inner_shapes(layer: Layer) -> list[Shape]:
+    """The shapes between the layers inside a layer."""
+    return [shape for shapes in layer.branch_shapes for shape in shapes] if isinstance(layer, Nested) else []
 
 
 def cannot_lower(layer: Layer) -> LookupError:

@@ -42,16 +42,18 @@ def _(layer: Pixels, x: Value, places: Places, out: Assembler) -> tuple[Value, B
     return x, lambda dy, wanted: dy
 
 
-def _affine(x: Value, scale: Array, shift: Array, out: Assembler) -> tuple[Value, Back]:
+def _affine(x: Value, scale: Array, shift: Array | None, middle: Array | None, out: Assembler) -> tuple[Value, Back]:
+    """(x − middle)·scale + shift; the constants begin with zeros."""
     x = out.loaded(x)
-    scale_at, shift_at, y = out.constant(scale), out.constant(shift), out.rows(x.width)
-    out.emit(op.AFFINE, x.at, y, x.width, a=scale_at, b=shift_at)
+    scale_at, y = out.constant(scale), out.rows(x.width)
+    shift_at, middle_at = (0 if values is None else out.constant(values) for values in (shift, middle))
+    out.emit(op.AFFINE, x.at, y, x.width, a=scale_at, b=shift_at, c=middle_at)
 
     def back(dy: int, wanted: bool) -> int:
         if not wanted:
             return dy
         dx = out.rows(x.width)
-        out.emit(op.AFFINE, dy, dx, x.width, a=scale_at, b=0)  # the constants begin with zeros
+        out.emit(op.AFFINE, dy, dx, x.width, a=scale_at)
         return dx
 
     return Value(y, x.shape), back
@@ -61,13 +63,14 @@ def _affine(x: Value, scale: Array, shift: Array, out: Assembler) -> tuple[Value
 def _(layer: Scale, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
     if x.is_pictures and layer.offset == 0:
         return replace(x, scale=x.scale * layer.factor, raw=False), lambda dy, wanted: dy
-    return _affine(x, np.full(x.width, layer.factor), np.full(x.width, layer.offset), out)
+    return _affine(x, np.full(x.width, layer.factor), np.full(x.width, layer.offset), None, out)
 
 
 @lower.register
 def _(layer: Standardize, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
     mean, std = layer.statistics["mean"], layer.statistics["std"]
-    return _affine(x, 1 / std, -mean / std, out)
+    middle = mean.astype(np.float32)  # what it lacks of the mean goes into the shift
+    return _affine(x, 1 / std, (middle - mean) / std, middle, out)
 
 
 @lower.register

@@ -146,7 +146,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
     def back(dy: int, wanted: bool) -> int:
         record["dout"] = dy
         if norm is not None:
-            record["sums"], record["coefficients"] = out.rows(2 * filters), out.room(3 * filters)
+            record["sums"], record["coefficients"] = out.rows(2 * filters), out.room(5 * filters)
             out.emit(op.STAGE_SUMS, a=at)
             out.emit(op.STAGE_GRADIENTS, a=at)
         dx = dy
@@ -184,9 +184,9 @@ def _normalisation(layer: BatchNorm, places: Places, learns: bool, filters: int,
     return {
         "gamma": places["gamma"], "beta": places["beta"],
         "running_mean": places["mean"], "running_variance": places["variance"],
-        "statistics": out.rows(2 * filters) if learns else -1,
+        "statistics": out.rows(3 * filters) if learns else -1,
         "momentum": layer.momentum, "epsilon": layer.epsilon,
-        **{name: out.room(filters) for name in ("mean", "inverse", "gain", "shift")},
+        **{name: out.room(filters) for name in ("mean", "rest", "inverse", "gain", "shift")},
     }  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What follows a convolution, and the way back: normalise, activate and pool against NumPy in float64.
 
-Values, gains and shifts are eighths, so that every sum before the activation is exact, and ties are many.
+Values, means, gains and shifts are eighths, so that every sum before the activation is exact, and ties are many.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ class Epilogue:
         stage = self.record()[0]
         return int(stage["pooled_height"]), int(stage["pooled_width"]), self.shape[2]
 
-    def chain(self, y: Array, gain: Array, shift: Array) -> tuple[Array, Array]:
+    def chain(self, y: Array, mean: Array, gain: Array, shift: Array) -> tuple[Array, Array]:
         """σ of what was pooled, and the places, in float64."""
         z, layer = y.astype(np.float64), self.layer
         if self.normalised:
-            z = z * gain + shift
+            z = (z - mean) * gain + shift
         place = np.zeros(self.pooled, np.int64)
         if layer is not None:
             pooled, places = reference.max_pool(z[None], layer.window, layer.strides, layer.margins(self.shape))
@@ -146,19 +146,19 @@ def test_forward(kernels: Any, guarded: Any, kind: str, case: Epilogue) -> None:
     rng, stage = case.rng, case.record()
     y = guarded(eighths(rng, case.shape), fence=np.nan)
     gain = guarded(rng.choice([-2, -1, -0.5, 0.5, 1, 2], case.shape[2]).astype(np.float32), fence=np.nan)
-    shift = guarded(eighths(rng, case.shape[2:]), fence=np.nan)
+    mean, shift = (guarded(eighths(rng, case.shape[2:]), fence=np.nan) for _ in range(2))
     out, chosen = guarded(np.full(case.pooled, np.nan, np.float32)), guarded(np.full(case.pooled, np.nan, np.float32))
-    norm = (gain.at, shift.at) if case.normalised else (0, 0)
+    norm = (mean.at, gain.at, shift.at) if case.normalised else (0, 0, 0)
     kernels["glassnet_finish"](stage.ctypes.data, y.at, out.at, chosen.at if case.pool else 0, *norm)
     out.check()
     chosen.check()
-    wanted, places = case.chain(y.values, gain.values, shift.values)
+    wanted, places = case.chain(y.values, mean.values, gain.values, shift.values)
     bounds = {"sigmoid": sigmoid_error(wanted), "tanh": tanh_error(wanted)}
     check_within(out.values, wanted, bounds.get(kind, 0.0))  # sums and products of eighths are exact
     if case.pool:
         np.testing.assert_array_equal(chosen.values.view(np.int32), places)
     if not case.pool and not case.normalised:  # where the convolution wrote y
-        kernels["glassnet_finish"](stage.ctypes.data, y.at, y.at, 0, 0, 0)
+        kernels["glassnet_finish"](stage.ctypes.data, y.at, y.at, 0, 0, 0, 0)
         np.testing.assert_array_equal(y.values, out.values)
 
 
@@ -166,7 +166,7 @@ def begun(case: Epilogue, guarded: Any) -> tuple[Any, Any, Any, Any]:
     """dout, out, chosen and y as forward left them."""
     rng = case.rng
     y, gain, shift = eighths(rng, case.shape), np.ones(case.shape[2]), eighths(rng, case.shape[2:])
-    out, place = case.chain(y, gain, shift)
+    out, place = case.chain(y, 0 * gain, gain, shift)
     dout = rng.standard_normal(case.pooled).astype(np.float32)
     chosen = guarded(place.astype(np.int32).view(np.float32), fence=np.nan)
     return guarded(dout, fence=np.nan), guarded(out.astype(np.float32), fence=np.nan), chosen, guarded(y, fence=np.nan)
@@ -184,8 +184,11 @@ def test_back(kernels: Any, guarded: Any, kind: str, case: Epilogue, strides: Pa
     stage = case.record(dx=0, scatters=int(scatters), stride_y=strides[0], stride_x=strides[1])
     dout, out, chosen, y = begun(case, guarded)
     rows, columns, filters = case.shape
-    a, b, c = (eighths(case.rng, (filters,)) for _ in range(3)) if case.normalised else (1.0, 0.0, 0.0)
-    coefficients = guarded(np.stack([a, b, c]) if case.normalised else np.zeros(1, np.float32), fence=np.nan)
+    a, b, c, middle, mean = eighths(case.rng, (5, filters)) if case.normalised else np.eye(5)[0][:, None]
+    if case.pool:
+        middle = 0 * middle  # as the joined gradients have it
+    together = np.stack([a, b, c, middle, mean]).astype(np.float32)
+    coefficients = guarded(together, fence=np.nan)
     room = guarded(np.full((max(columns, case.pooled[1]), filters), np.nan, np.float32))
     framed = guarded(np.full((rows * down, columns * across + 1, filters), -5.5, np.float32))
     kernels["glassnet_undo"](
@@ -196,9 +199,10 @@ def test_back(kernels: Any, guarded: Any, kind: str, case: Epilogue, strides: Pa
     room.check()
     place = chosen.values.view(np.int32)
     g, sizes = (case.spread(of(dout.values, out.values), place) for of in (case.slopes, case.sizes))
-    wanted, sizes = a * g + b * y.values + c, np.abs(a) * sizes + np.abs(b * y.values) + np.abs(c)
-    # The slope; a times it; the sum of b·y and c, and of the windows at a pixel.
-    check_sum(framed.values[::down, : columns * across : across], wanted, sizes, 3 + 1 + 2 + case.overlap)
+    wanted = a * (g - middle) + b * (y.values - mean) + c
+    sizes = np.abs(a) * (sizes + np.abs(middle)) + np.abs(b * (y.values - mean)) + np.abs(c)
+    # The slope; less the middle; a times it; the sum of b·(y − mean), whose factors are exact, and c; of the windows at a pixel.
+    check_sum(framed.values[::down, : columns * across : across], wanted, sizes, 3 + 1 + 1 + 2 + case.overlap)
     framed.values[::down, : columns * across : across] = -5.5
     assert (framed.values == -5.5).all()
 

@@ -66,6 +66,22 @@ def test_costs(loss: Loss, label: int) -> None:
     assert (costs >= 0).all()
 
 
+@pytest.mark.parametrize("label", [0, 1])
+def test_binary_cross_entropy_of_what_is_nearly_right_keeps_its_digits(label: int) -> None:
+    """σ(z) − 1 of a σ(z) near 1 would have few of them; e^(−17) is 4e-8."""
+    z = (2 * label - 1) * np.linspace(-3, 17, 41, dtype=np.float32)[:, None]
+    net = Network([Dense(1, initializer=Zeros())], input_shape=(1,), loss=BinaryCrossEntropy(), seed=1)
+    for value in z:
+        net.parameters = np.array([1.0, 0.0])
+        trainer = CompiledTrainer(
+            net, value[None], np.array([label]), batch_size=1, optimizer=SGD(1e-9), weights=None, threads=1
+        )
+        trainer.begin_epoch(np.arange(1), np.full(1, 1e-9), np.random.default_rng(1))
+        trainer.run(0, 1, 0, keep_gradient=True)
+        exact = (1 - 2 * label) / (1 + np.exp((2 * label - 1) * value.astype(np.float64)))
+        np.testing.assert_allclose(trainer.gradient[1:], exact, rtol=1e-6)
+
+
 def test_limits_of_binary_cross_entropy() -> None:
     z, right, wrong = np.array([[1e30]]), np.array([[1.0]]), np.array([[0.0]])
     assert reference.binary_cross_entropy(z, right)[0] == 0

@@ -39,6 +39,7 @@ from glassnet.layers import (
 from glassnet.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
 from glassnet.optimizers import SGD
+from glassnet.program import assemble
 from glassnet.program.parts import parts_of
 from tests.rounding import U, check_within
 
@@ -180,6 +181,13 @@ def test_the_number_of_threads_changes_no_bit(layers: list[Layer], shape: tuple[
         assert not np.array_equal(net.state, before)
         found.append((net.state.tobytes(), costs.tobytes(), Forward(net, threads).outputs(net.rows(x), "raw")[0].tobytes()))
     assert found[0] == found[1] == found[2]
+
+
+def test_zeros_stand_for_biases_that_are_not_there_in_the_widest_row() -> None:
+    """The widest row lies inside a block here, between layers that have no parameters of that width."""
+    net = Network([Residual([Concatenate([[ReLU()], [Tanh()], []]), Dense(7)]), Dense(2)], input_shape=(100,), seed=1)
+    constants = assemble(net, 5, is_bytes=False, purpose="train").constants
+    np.testing.assert_array_equal(constants[:300], np.zeros(300))
 
 
 @settings(max_examples=60)
