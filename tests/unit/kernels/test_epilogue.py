@@ -201,7 +201,7 @@ def test_back(kernels: Any, guarded: Any, kind: str, case: Epilogue, strides: Pa
     g, sizes = (case.spread(of(dout.values, out.values), place) for of in (case.slopes, case.sizes))
     wanted = a * (g - middle) + b * (y.values - mean) + c
     sizes = np.abs(a) * (sizes + np.abs(middle)) + np.abs(b * (y.values - mean)) + np.abs(c)
-    # The slope; less the middle; a times it; the sum of b·(y − mean), whose factors are exact, and c; of the windows at a pixel.
+    # The slope; less the middle; a times it; the sum of b·(y − mean), which is exact, and c; of the windows at a pixel.
     check_sum(framed.values[::down, : columns * across : across], wanted, sizes, 3 + 1 + 1 + 2 + case.overlap)
     framed.values[::down, : columns * across : across] = -5.5
     assert (framed.values == -5.5).all()
