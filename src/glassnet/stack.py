@@ -168,7 +168,7 @@ class Stack:
         images = np.asarray(images)
         if images.dtype != np.uint8 and images.dtype != self.dtype:
             images = self._convert(images)
-        if images.ndim > 1 and images.size == len(images) * self.features:
+        if images.ndim > 1 and prod(images.shape[1:]) == self.features:
             rows = images.reshape(len(images), self.features)
         elif images.size == self.features:
             rows = images.reshape(1, self.features)

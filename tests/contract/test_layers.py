@@ -248,6 +248,31 @@ def test_shape_is_the_one_that_build_promises(factory: Any, shape: Any, count: i
     np.testing.assert_allclose(y, layer.forward(x)[0][:count], rtol=1e-12, atol=1e-15)  # each picture by itself
 
 
+@each_layer
+@pytest.mark.parametrize("training", [False, True], ids=["asked", "training"])
+def test_no_pictures_give_no_outputs_and_gradients_of_0(factory: Any, shape: Any, training: bool) -> None:
+    layer, shape_out = built(factory, shape)
+    kept = {name: array.copy() for name, array in layer.statistics.items()}
+    y, backward = layer.forward(np.zeros((0, *shape)), training=training, rng=np.random.default_rng(1))
+    dx, gradients = backward(np.zeros_like(y))
+    assert (y.shape, dx.shape) == ((0, *shape_out), (0, *shape))
+    for name, array in layer.parameters.items():
+        np.testing.assert_array_equal(gradients[name], np.zeros_like(array))
+    for name, array in layer.statistics.items():
+        np.testing.assert_array_equal(array, kept[name])
+
+
+@each_layer
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_network_is_asked_about_no_pictures(factory: Any, shape: Any, dtype: str) -> None:
+    net = around(factory, shape, dtype)
+    for kind in (np.uint8, np.float32):
+        none = np.zeros((0, *shape), dtype=kind)
+        assert (net(none).shape, net.predict(none).shape, net.predict_proba(none).shape) == ((0, 3), (0,), (0, 3))
+    with pytest.raises(ShapeError, match="do not fit"):
+        net.predict(np.zeros((0, *shape, 2)))
+
+
 def by_hand(layer: Layer, shape: tuple[int, ...]) -> int:
     """Each number of a weight is used once, at each place of a window or at each step; of a composite, as its parts say."""
     if layer.branches:

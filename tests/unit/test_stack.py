@@ -155,6 +155,21 @@ def test_summary_counts() -> None:
     assert re.fullmatch(r"Network\(\[.*\], loss=Quadratic\(\), input_shape=\(28, 28, 1\)\)", repr(net))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("value", [0.1, 1 / 3, 0.7, 1e-12, -123.456])
+def test_a_place_that_never_changes_keeps_std_1(dtype: str, value: float) -> None:
+    """The mean of 1000 times 0.1 is not 0.1, and a last digit that differs is rounding; one of 1e-6 is a signal."""
+    images = np.full((1000, 3), value, dtype=dtype)
+    images[::2, 1] = np.nextafter(images[0, 1], np.inf)
+    images[::2, 2] *= 1 + 1e-6
+    net = Network([Standardize()], input_shape=(3,), seed=1, dtype=dtype)
+    net.adapt(images)
+    np.testing.assert_array_equal(net.layers[0].statistics["std"][:2], [1, 1])
+    np.testing.assert_allclose(net.layers[0].statistics["std"][2], abs(value) * 5e-7, rtol=0.1)
+    if dtype == "float64":
+        np.testing.assert_array_equal(net(images)[:, 0], np.zeros(1000))
+
+
 def test_statistics_are_taken_from_a_layers_own_input() -> None:
     net = Network([Pixels(), Scale(2.0), Standardize(), Dense(2, initializer=Normal())], input_shape=(3,), seed=1)
     images = np.array([[0, 51, 7], [255, 51, 9]], dtype=np.uint8)

@@ -58,8 +58,8 @@ class BatchNorm(_Norm):
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         gamma, beta = self.parameters["gamma"], self.parameters["beta"]
-        axes = tuple(range(x.ndim - 1))
-        if training:
+        axes, learns = tuple(range(x.ndim - 1)), training and len(x) > 0  # a mini-batch of no pictures has no statistics
+        if learns:
             mean, variance = reference.moments(x, axes)
             for name, found in (("mean", mean), ("variance", variance)):
                 kept = self.statistics[name]
@@ -70,7 +70,7 @@ class BatchNorm(_Norm):
 
         def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
             dnormal, dgamma, dbeta = reference.scale_backward(dy, normal, gamma)
-            dx = reference.normalise_backward(dnormal, normal, inverse, axes) if training else dnormal * inverse
+            dx = reference.normalise_backward(dnormal, normal, inverse, axes) if learns else dnormal * inverse
             return dx, {"gamma": dgamma, "beta": dbeta}
 
         return gamma * normal + beta, backward

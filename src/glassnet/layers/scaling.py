@@ -41,7 +41,8 @@ class Standardize(Layer):
     """y = (x − mean) / std, value by value. Input and output shape: (N, …).
 
     `mean` and `std` broadcast against one picture. Where they are not given they are taken, for each place of the picture,
-    from the training set at the first `fit`; a place that never changes keeps std 1.
+    from the training set at the first `fit`; a place that never changes keeps std 1. It never changes if its lowest and
+    highest value are one to the last digit of their float type: what rounding makes of a constant is no signal.
     """
 
     options = ("mean", "std")
@@ -72,10 +73,14 @@ class Standardize(Layer):
         return shape
 
     def adapt(self, x: Array) -> None:
-        mean = x.mean(axis=0, dtype=np.float64)
+        if not len(x):
+            raise InputError("There are no pictures to take mean and std from.", where="Standardize", expected="one or more")
+        low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+        digit = np.finfo(x.dtype).eps if x.dtype.kind == "f" else 0.0
+        constant = high - low <= digit * np.maximum(abs(low), abs(high))
         std = x.std(axis=0, dtype=np.float64)
-        self.statistics["mean"][...] = mean
-        self.statistics["std"][...] = np.where(std > 0, std, 1.0)
+        self.statistics["mean"][...] = x.mean(axis=0, dtype=np.float64).clip(low, high)  # which a rounded sum may leave
+        self.statistics["std"][...] = np.where(constant | (std == 0), 1.0, std)
         self.adapted = True
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:

@@ -74,8 +74,8 @@ class Assembler:
         self.augmented = False
         self.scratch, self.longest = SCRATCH_BYTES, capacity
         shapes = [*stack.shapes, *(shape for layer in walk(stack.layers) for shape in inner_shapes(layer))]
-        self._widest = max(*(prod(shape) for shape in shapes), *(slot.shape[-1] for slot in stack.slots), 1)
-        self._constants: list[Array] = [np.zeros(self._widest + PADDING)]  # zeros first: biases that are not there
+        widest = max(*(prod(shape) for shape in shapes), *(slot.shape[-1] for slot in stack.slots), 1)
+        self._constants: list[Array] = [np.zeros(widest + PADDING)]  # zeros first: biases that are not there
         self._code: list[tuple[int, ...]] = []
         self._numbers: list[tuple[float, float]] = []
         self._records: list[NDArray[np.uint8]] = []
@@ -123,7 +123,6 @@ class Assembler:
         c: int = 0,
         number: float = 1.0,
     ) -> None:
-        assert max(width, width_out or 0) <= self._widest, "a bias that is not there is read from the zeros of the constants"
         self._code.append((operation, source, target, width, width if width_out is None else width_out, a, b, c))
         self._numbers.append((number, 0.0))
 

@@ -46,7 +46,7 @@ def average_pool_backward(dy: Array, shape: tuple[int, ...], size: Pair, strides
 
 def global_max(x: Array) -> tuple[Array, NDArray[np.int64]]:
     """The largest value of each channel (N, C), and its place: the first, row by row."""
-    flat = x.reshape(len(x), -1, x.shape[-1])
+    flat = x.reshape(len(x), x.shape[1] * x.shape[2], x.shape[3])
     place = flat.argmax(axis=1)
     return np.take_along_axis(flat, place[:, None], axis=1)[:, 0], place
 

@@ -24,15 +24,15 @@ RECURRENT_ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array
 def _inputs(x: Array, weight: Array, bias: Array) -> Array:
     """x·W + b of all steps at once, (T, N, k·units)."""
     n, steps, width = x.shape
-    return (x.transpose(1, 0, 2).reshape(steps * n, width) @ weight + bias).reshape(steps, n, -1)
+    return (x.transpose(1, 0, 2).reshape(steps * n, width) @ weight + bias).reshape(steps, n, len(bias))
 
 
 def _inputs_backward(dgates: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
     """dx (N, T, D), dW and db from the gradient of x·W + b, (T, N, k·units)."""
     steps, n, width = dgates.shape
     flat = dgates.reshape(steps * n, width)
-    dx = (flat @ weight.T).reshape(steps, n, -1).transpose(1, 0, 2)
-    return dx, x.transpose(1, 0, 2).reshape(steps * n, -1).T @ flat, flat.sum(axis=0)
+    dx = (flat @ weight.T).reshape(steps, n, len(weight)).transpose(1, 0, 2)
+    return dx, x.transpose(1, 0, 2).reshape(steps * n, len(weight)).T @ flat, flat.sum(axis=0)
 
 
 def _before(states: Array) -> Array:
