@@ -289,6 +289,7 @@ KINDS = {
     "npy-images": Kind(_write_npy("x"), _read_npy),
     "npy-labels": Kind(_write_npy("y"), _read_npy),
     "npy-classes": Kind(_write_npy("classes"), _read_npy),
+    "npy-alone": Kind(_write_npy("x"), lambda path: read_picture(path, PICTURES.shape)),
     "mat": Kind(_write_mat(), _data),
     "mat-compressed": Kind(_write_mat(do_compression=True), _data),
     "mat-4": Kind(_write_mat(format="4"), _data),
