@@ -60,12 +60,11 @@ def test_steps(
         np.testing.assert_array_equal(g.values, gradient)
     for buffer in (w, first, second):
         buffer.check()
-    # A moment takes a product and a sum at each step, and three products with g and g; the step of it: two corrections, ε,
-    # a root, a sum, a product, a quotient. β is known to float32, which is a larger share of 1 − β. w: decay and two more.
-    off = sum(abs(float(np.float32(beta)) - beta) / (1 - beta) for beta in optimizer.options[2:4])
-    a_step = gamma(2 * STEPS + 3 + 7) + off
+    # A moment takes β, a product and a sum at each step, and 1 − β with three products of g and g; the step of it: two
+    # corrections, ε, a root, a sum, a product, a quotient. w: decay and two more.
+    of_moment = 3 * STEPS + 4
+    a_step = gamma(of_moment + 7)
     check_within(w.values, exact, gamma(3 * STEPS) * (start - moved) - a_step * moved)
-    if optimizer.moments:  # the squares: all terms are positive, so that the roundings of a step are all there can be
-        pair = (first.values, m) if optimizer.moments == 1 else (second.values, v)
-        if not isinstance(optimizer, SGD):
-            np.testing.assert_allclose(*pair, rtol=gamma(2 * STEPS + 3) + off)
+    if optimizer.moments and not isinstance(optimizer, SGD):  # squares: all terms are positive, none cancel
+        squares = (first.values, m) if optimizer.moments == 1 else (second.values, v)
+        np.testing.assert_allclose(*squares, rtol=gamma(of_moment))
