@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 from unittest import mock
@@ -29,6 +29,7 @@ from glassnet.layers import Layer, walk
 from glassnet.layers.base import Backward
 from glassnet.losses import Loss
 from glassnet.network import Network
+from glassnet.reference import recurrence
 
 Array = NDArray[Any]
 Found = dict[str, Array]
@@ -37,6 +38,10 @@ Off = Callable[[Array], Array]
 EPSILON = float(np.finfo(np.float32).eps)
 FACTOR = 4.0  # sums in another order, Winograd's transforms, polynomials for exp: a few roundings for one
 ROUNDINGS = 8.0
+SLOPES = [
+    *((reference, f"{name}_backward") for name in ("sigmoid", "tanh", "softmax")),
+    *((recurrence, f"{name}_backward") for name in ("sigmoid", "tanh")),
+]
 SHAKES, MORE_SHAKES = 4, 64  # runs; so many more before a network counts as beyond: the largest of few may be small by chance
 
 
@@ -109,6 +114,11 @@ def shaken_normalise_backward(off: Off) -> Callable[..., Array]:
     return backward
 
 
+def shaken_slope(slope: Callable[[Array, Array], Array], off: Off) -> Callable[[Array, Array], Array]:
+    """A derivative that follows from the output y, in which 1 − y or 1 − y² may cancel: y is off."""
+    return lambda dy, y: slope(dy, off(y))
+
+
 @contextmanager
 def shaken(net: Network, seed: int) -> Iterator[None]:
     """The network rounds at random after each operation."""
@@ -117,7 +127,10 @@ def shaken(net: Network, seed: int) -> Iterator[None]:
         if not layer.branches:
             shake_layer(layer, off)
     net.loss = cast("Loss", ShakenLoss(net.loss, off))
-    with mock.patch.object(reference, "normalise_backward", shaken_normalise_backward(off)):
+    with ExitStack() as patches:
+        patches.enter_context(mock.patch.object(reference, "normalise_backward", shaken_normalise_backward(off)))
+        for module, name in SLOPES:
+            patches.enter_context(mock.patch.object(module, name, shaken_slope(getattr(module, name), off)))
         yield
 
 
@@ -177,8 +190,11 @@ def compiled(case: Case) -> Found:
 
 
 def _far(found: Found, wanted: Found) -> dict[str, float]:
-    """The largest difference of each array, where the wanted one is finite: what overflows has no right value."""
-    return {name: float(np.abs(found[name] - array)[np.isfinite(array)].max(initial=0.0)) for name, array in wanted.items()}
+    """The largest difference of each array where the wanted one is finite; infinite for NaN."""
+    return {
+        name: float(np.nan_to_num(np.abs(found[name] - array)[np.isfinite(array)], nan=np.inf).max(initial=0.0))
+        for name, array in wanted.items()
+    }
 
 
 def _floors(wanted: Found) -> dict[str, float]:

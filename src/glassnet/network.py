@@ -17,6 +17,7 @@ from glassnet.errors import InputError, ModelFileError, ShapeError
 from glassnet.execution import Forward
 from glassnet.layers import Layer, as_layer
 from glassnet.losses import Loss, Quadratic, as_loss
+from glassnet.memory import require_memory
 from glassnet.metrics import Evaluation, confusion_matrix, evaluate_probabilities
 from glassnet.named import describe
 from glassnet.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
@@ -107,6 +108,8 @@ class Network(Stack):
         return names
 
     def _numbered(self) -> tuple[str, ...]:
+        hint = "end the network in a Dense layer that has a unit for each class"
+        require_memory(64 * self.outputs, f"the names of {self.outputs:,} classes", repr(self.layers[-1]), hint)
         return tuple(str(i) for i in range(max(2, self.outputs)))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.augmentation import Augmentation
+from glassnet.execution.forward import check_values_fit
 from glassnet.execution.machine import Machine, thread_count, use_kernels
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
+from glassnet.memory import require_memory
 from glassnet.optimizers import Optimizer, average
 from glassnet.program import assemble
 from glassnet.reference import Array, augment
@@ -201,8 +203,19 @@ class ReferenceTrainer:
             self._optimizer.step(w[part], g, first[part], second[part], rate, number, decay)
 
 
+COPIES = 5  # the gradient, and what the training loop remembers
+
+
 def make_trainer(stack: Stack, rows: Array, labels: Array, **options: Any) -> Trainer:
     """A trainer on the kernels where they know the network, else in NumPy."""
+    vectors = COPIES + options["optimizer"].moments + (options.get("averaging") is not None)
+    require_memory(
+        stack.dtype.itemsize * vectors * stack.state.size,
+        f"{vectors} copies of {stack.state.size:,} parameters: gradient, moments, and what training goes back to",
+        "fit",
+        "fewer units or filters, or an optimizer without moments",
+    )
     if use_kernels(stack):
         return CompiledTrainer(stack, rows, labels, **options)
+    check_values_fit(stack, min(options["batch_size"], len(rows)))
     return ReferenceTrainer(stack, rows, labels, **options)

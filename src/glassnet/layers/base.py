@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import prod
 from typing import Any, ClassVar
 
 import numpy as np
 
 from glassnet.errors import ShapeError
+from glassnet.memory import require_memory
 from glassnet.reference import Array
 
 Shape = tuple[int, ...]
@@ -66,6 +68,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Layer):
         return value.describe()
     return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def require_room(layer: Layer, *shapes: Shape) -> None:
+    """Refuse parameters or statistics of these shapes where they do not fit into memory: float64, twice while drawn."""
+    numbers = sum(map(prod, shapes))
+    hint = "fewer units or filters, or smaller pictures before the layer"
+    require_memory(16 * numbers, f"{numbers:,} numbers that it keeps", repr(layer), hint)
 
 
 def walk(layers: Iterable[Layer]) -> Iterator[Layer]:

@@ -9,7 +9,7 @@ import numpy as np
 from glassnet import reference
 from glassnet.errors import InputError
 from glassnet.initializers import Initializer, as_initializer
-from glassnet.layers.base import Backward, Shape
+from glassnet.layers.base import Backward, Shape, require_room
 from glassnet.layers.windows import Size, Windows, as_padding, as_pair, require_picture
 from glassnet.named import describe
 from glassnet.reference import Array
@@ -53,6 +53,7 @@ class Conv2D(Windows):
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         places, channels = self.places(shape), require_picture(self, shape)[2]
+        require_room(self, (*self.kernel_size, channels, self.filters), (self.filters,))
         self.parameters = {"weight": self.initializer((*self.kernel_size, channels, self.filters), rng)}
         if self.use_bias:
             self.parameters["bias"] = self.bias_initializer((self.filters,), rng)

@@ -9,7 +9,7 @@ import numpy as np
 from glassnet import reference
 from glassnet.errors import InputError
 from glassnet.initializers import Initializer, as_initializer
-from glassnet.layers.base import Backward, Layer, Shape, require_flat
+from glassnet.layers.base import Backward, Layer, Shape, require_flat, require_room
 from glassnet.named import describe
 from glassnet.reference import Array
 
@@ -45,6 +45,7 @@ class Dense(Layer):
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         inputs = require_flat(self, shape)
+        require_room(self, (inputs + 1, self.units))
         self.parameters = {"weight": self.initializer((inputs, self.units), rng)}
         if self.use_bias:
             self.parameters["bias"] = self.bias_initializer((self.units,), rng)

@@ -6,7 +6,7 @@ import numpy as np
 
 from glassnet import reference
 from glassnet.errors import InputError
-from glassnet.layers.base import Backward, Layer, Shape
+from glassnet.layers.base import Backward, Layer, Shape, require_room
 from glassnet.reference import Array
 
 
@@ -24,6 +24,7 @@ class _Norm(Layer):
         self.epsilon = float(epsilon)
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        require_room(self, shape[-1:], shape[-1:])
         self.parameters = {"gamma": np.ones(shape[-1]), "beta": np.zeros(shape[-1])}
         return shape
 
@@ -53,8 +54,9 @@ class BatchNorm(_Norm):
         self._take_epsilon(epsilon)
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        built = super().build(shape, rng)
         self.statistics = {"mean": np.zeros(shape[-1]), "variance": np.ones(shape[-1])}
-        return super().build(shape, rng)
+        return built
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         gamma, beta = self.parameters["gamma"], self.parameters["beta"]

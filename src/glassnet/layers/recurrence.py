@@ -10,7 +10,7 @@ import numpy as np
 from glassnet import reference
 from glassnet.errors import InputError, ShapeError
 from glassnet.initializers import GlorotUniform, Orthogonal
-from glassnet.layers.base import Backward, Layer, Shape
+from glassnet.layers.base import Backward, Layer, Shape, require_room
 from glassnet.reference import RECURRENT_ACTIVATIONS, Array
 
 
@@ -46,6 +46,7 @@ class Recurrent(Layer):
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         steps, width = self.sequence(shape)
+        require_room(self, (width + 2 * self.units + 1, self.gates * self.units))  # U twice, while its blocks are joined
         blocks = [Orthogonal()((self.units, self.units), rng) for _ in range(self.gates)]
         self.parameters = {
             "weight": GlorotUniform()((width, self.gates * self.units), rng),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.errors import InputError, ShapeError
-from glassnet.layers.base import Backward, Layer, Shape
+from glassnet.layers.base import Backward, Layer, Shape, require_room
 from glassnet.reference import Array
 
 
@@ -58,6 +58,7 @@ class Standardize(Layer):
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         mean, std = (0.0, 1.0) if self.mean is None or self.std is None else (self.mean, self.std)
+        require_room(self, shape)
         try:
             self.statistics = {
                 "mean": np.broadcast_to(np.asarray(mean, dtype=float), shape).copy(),

@@ -28,6 +28,13 @@ def assemble(
 
     With an `augmentation`, the pictures, of `shape` (H, W, C), go through it first.
     """
+    return _lowered(stack, capacity, is_bytes, purpose, augmentation, shape).program()
+
+
+def _lowered(
+    stack: Stack, capacity: int, is_bytes: bool, purpose: str, augmentation: Augmentation | None, shape: tuple[int, int, int]
+) -> Assembler:
+    """All instructions of the program, before there is any room for it."""
     out = Assembler(stack, capacity, purpose == "train")
     places: list[Places] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
@@ -40,12 +47,12 @@ def assemble(
     x = out.loaded(chain.y)
     if purpose in ("raw", "outputs"):
         out.emit(op.OUTPUT, x.at, 0, x.width)
-        return out.program()
+        return out
     dy = out.rows(x.width)
     out.emit(op.COST, x.at, dy, x.width, a=stack.loss.code, b=out.rows(x.width))
     if purpose == "train":
         chain.back(dy, False)
-    return out.program()
+    return out
 
 
 def can_lower(stack: Stack) -> bool:
@@ -53,8 +60,8 @@ def can_lower(stack: Stack) -> bool:
     if stack.dtype != np.float32 or len(stack.shapes[-1]) != 1:
         return False
     try:
-        assemble(stack, 1, is_bytes=False, purpose="train")
-        assemble(stack, 1, is_bytes=False, purpose="outputs")
+        for purpose in ("train", "outputs"):
+            _lowered(stack, 1, False, purpose, None, (0, 0, 0))
     except LookupError:
         return False
     return True

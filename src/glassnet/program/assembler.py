@@ -14,6 +14,7 @@ from glassnet.kernels import operations as op
 from glassnet.kernels.sizes import PADDING, SCRATCH_BYTES, aligned_zeros
 from glassnet.layers import Layer, Nested, walk
 from glassnet.layers.base import Shape
+from glassnet.memory import require_memory
 from glassnet.reference import Array
 from glassnet.stack import Stack
 
@@ -74,8 +75,8 @@ class Assembler:
         self.augmented = False
         self.scratch, self.longest = SCRATCH_BYTES, capacity
         shapes = [*stack.shapes, *(shape for layer in walk(stack.layers) for shape in inner_shapes(layer))]
-        widest = max(*(prod(shape) for shape in shapes), *(slot.shape[-1] for slot in stack.slots), 1)
-        self._constants: list[Array] = [np.zeros(widest + PADDING)]  # zeros first: biases that are not there
+        self._zeros = PADDING + max(*(prod(shape) for shape in shapes), *(slot.shape[-1] for slot in stack.slots), 1)
+        self._constants: list[Array] = []  # behind zeros for biases that are not there
         self._code: list[tuple[int, ...]] = []
         self._numbers: list[tuple[float, float]] = []
         self._records: list[NDArray[np.uint8]] = []
@@ -90,7 +91,7 @@ class Assembler:
         return self.room(width * self.capacity)
 
     def constant(self, values: Array) -> int:
-        at = sum(map(len, self._constants))
+        at = self._zeros + sum(map(len, self._constants))
         self._constants.append(np.asarray(values, dtype=np.float64).ravel())
         return at
 
@@ -143,8 +144,15 @@ class Assembler:
         return replace(value, at=at, augmented=True)
 
     def program(self) -> Program:
-        constants = aligned_zeros(sum(map(len, self._constants)))
-        constants[...] = np.concatenate(self._constants)
+        size = self._zeros + sum(map(len, self._constants))
+        require_memory(
+            4 * (self.size + size) + self.scratch,
+            f"what the layers give for {self.capacity:,} pictures at a time",
+            "the network at work",
+            "a smaller batch_size, smaller pictures, or fewer filters",
+        )
+        constants = aligned_zeros(size)
+        constants[self._zeros :] = np.concatenate([*self._constants, np.zeros(0)])
         records: NDArray[np.uint8] = aligned_zeros(sum(map(len, self._records)), np.uint8)  # type: ignore[assignment]
         records[...] = np.concatenate([*self._records, np.zeros(0, np.uint8)])
         code, numbers = np.array(self._code, dtype=np.int64), np.array(self._numbers, dtype=np.float64)
