@@ -147,7 +147,6 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
 needs_mnist = pytest.mark.skipif(not REAL.is_dir(), reason="GLASSNET_DATA is not set to a folder that holds mnist/")
 
 
-@needs_mnist
 def test_folders_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Path.stat
 
@@ -164,6 +163,7 @@ def test_folders_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytest
             load_dataset(name)
 
 
+@needs_mnist
 @pytest.mark.parametrize("part", PARTS)
 def test_the_real_files(part: str) -> None:
     path = next(path for path in (REAL / part, REAL / f"{part}.gz") if path.is_file())
