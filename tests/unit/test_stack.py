@@ -170,6 +170,14 @@ def test_a_place_that_never_changes_keeps_std_1(dtype: str, value: float) -> Non
         np.testing.assert_array_equal(net(images)[:, 0], np.zeros(1000))
 
 
+def test_a_std_that_float32_can_not_divide_by_is_none() -> None:
+    images = np.zeros((10, 1), dtype=np.float32)
+    images[0] = 1e-44
+    net = Network([Standardize()], input_shape=(1,), seed=1)
+    net.adapt(images)
+    np.testing.assert_allclose(net(images), images, atol=1e-38)
+
+
 def test_statistics_are_taken_from_a_layers_own_input() -> None:
     net = Network([Pixels(), Scale(2.0), Standardize(), Dense(2, initializer=Normal())], input_shape=(3,), seed=1)
     images = np.array([[0, 51, 7], [255, 51, 9]], dtype=np.uint8)

@@ -42,7 +42,8 @@ class Standardize(Layer):
 
     `mean` and `std` broadcast against one picture. Where they are not given they are taken, for each place of the picture,
     from the training set at the first `fit`; a place that never changes keeps std 1. It never changes if its lowest and
-    highest value are one to the last digit of their float type: what rounding makes of a constant is no signal.
+    highest value are one to the last digit of their float type, or the digits of std lie below its smallest number: what
+    rounding makes of a constant is no signal.
     """
 
     options = ("mean", "std")
@@ -77,11 +78,11 @@ class Standardize(Layer):
         if not len(x):
             raise InputError("There are no pictures to take mean and std from.", where="Standardize", expected="one or more")
         low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
-        digit = np.finfo(x.dtype).eps if x.dtype.kind == "f" else 0.0
-        constant = high - low <= digit * np.maximum(abs(low), abs(high))
+        digit, least = (np.finfo(x.dtype).eps, np.finfo(x.dtype).tiny) if x.dtype.kind == "f" else (1e-16, 0.0)
         std = x.std(axis=0, dtype=np.float64)
+        constant = (high - low <= digit * np.maximum(abs(low), abs(high))) | (std <= least / digit)
         self.statistics["mean"][...] = x.mean(axis=0, dtype=np.float64).clip(low, high)  # which a rounded sum may leave
-        self.statistics["std"][...] = np.where(constant | (std == 0), 1.0, std)
+        self.statistics["std"][...] = np.where(constant, 1.0, std)
         self.adapted = True
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
