@@ -93,7 +93,7 @@ def _compile(group: str) -> list[Compiled]:
     """The units of a group; its lists are compiled side by side, each in an interpreter of its own. No file is written."""
     source = str(Path(__file__).parents[2])
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")])))
-    commands = [[sys.executable, "-m", "glassnet.kernels.build", *names] for names in GROUPS[group]]
+    commands = [[sys.executable, "-P", "-m", "glassnet.kernels.build", *names] for names in GROUPS[group]]
     pipe = subprocess.PIPE
     workers: list[subprocess.Popen[bytes]] = []
     try:
