@@ -32,7 +32,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
 
 
 def files_named(folder: Path, name: re.Pattern[str]) -> list[tuple[Path, os.stat_result]]:
-    """The files in a folder whose whole name matches, and their status; links and folders are none. Raises OSError."""
+    """The regular files in a folder whose full name matches, and their status. Raises OSError."""
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -43,9 +43,9 @@ def files_named(folder: Path, name: re.Pattern[str]) -> list[tuple[Path, os.stat
 
 
 def sweep(folder: Path, older_than: float | None = None) -> None:
-    """Remove from a folder what a process that was killed while it wrote has left behind: files that had no name yet.
+    """Remove the temporary files that `replacing` left in a folder when its process was killed.
 
-    With `older_than`, only those last written so many seconds ago: another process may be writing.
+    With `older_than`, only those last written more than so many seconds ago: another process may still be writing.
     """
     for path, status in files_named(folder, PART):
         if older_than is None or status.st_mtime < time.time() - older_than:

@@ -1,7 +1,7 @@
-"""Folders of glassnet's cache: where they are, which of them are ours, and the word where one can't be written.
+"""The cache: where its folders are, which of them glassnet made, and the message when they can't be written.
 
-`GLASSNET_CACHE` may name a folder that holds anything. So a folder that glassnet makes there is marked, and files are removed
-only from a marked one, and only those whose whole name is one that glassnet gives. Elsewhere it only adds its own.
+`GLASSNET_CACHE` may name a folder with other files in it. So glassnet marks the folders that it makes there. It removes files
+only from marked folders, and only those whose full name is one that glassnet gives; to other folders it only adds files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MARK = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This folder was made by glassnet, which removes its own old files from it.
 """
 DAY = 86_400.0
-"""Seconds for which nothing is removed that another process may be at work on."""
+"""Seconds before a file that another process may still be using can be removed."""
 
 
 def root() -> Path:
@@ -30,8 +30,8 @@ def root() -> Path:
 
     try:
         return Path(user_cache_dir("glassnet"))
-    except RuntimeError:  # a user without a home folder
-        return Path(os.devnull) / "glassnet"  # where nothing is and nothing can be made
+    except RuntimeError:  # there is no home folder
+        return Path(os.devnull) / "glassnet"  # can't be read or made
 
 
 def make_folder(folder: Path) -> None:
@@ -54,7 +54,7 @@ _SAID: set[Path] = set()
 
 
 def cannot_keep(error: OSError) -> None:
-    """Say, once a process, that the cache can't be written."""
+    """Print, once per process, that the cache can't be written."""
     place = root()
     if place in _SAID:
         return

@@ -91,7 +91,7 @@ class Forward:
                 machine.run(0, -(-len(rows) // self._capacity))
                 machine.bind(**dict.fromkeys(arrays))
                 return self._classes[: len(rows)].copy()
-            except BaseException:  # Ctrl-C may have come between two fields of a machine that belong together
+            except BaseException:  # an interrupt may have left a machine half configured
                 self._machines.clear()
                 raise
 

@@ -93,10 +93,10 @@ class Machine:
         self._jobs[name] = number
 
     def run(self, first_step: int, last_step: int) -> None:
-        """Run the steps; when this returns or raises, no thread is inside the program any more."""
+        """Run the steps. No thread is left inside the program when this returns or raises."""
         self.set(first_step=first_step, last_step=last_step)
         if self.threads == 1:
-            self._run(self._first)  # Ctrl-C waits until this returns
+            self._run(self._first)  # KeyboardInterrupt is raised only after it returns
             return
         if self._workers is None or not self._workers.usable:
             self._workers = Workers(self.threads)

@@ -21,8 +21,8 @@ from glassnet.stack import Stack
 class Trainer(Protocol):
     """Runs training steps over a data set in the order of `begin_epoch`; results lie in place of that order.
 
-    `changes` is the chance that augments the pictures of an epoch; without it, they are taken as they are. When `run` raises,
-    by Ctrl-C for instance, parameters and moments may be those within a step. `close` ends the threads.
+    `changes` is the chance that augments the pictures of an epoch; without it, they are taken as they are. When `run` raises
+    (KeyboardInterrupt, for instance), parameters and moments may be those of an unfinished step. `close` ends the threads.
     """
 
     costs: NDArray[np.float64]

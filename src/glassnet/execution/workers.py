@@ -11,14 +11,14 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 Task = Callable[[], object]
-IDLE = 1.0  # seconds after which a thread without a task looks whether its pool is still there
+IDLE = 1.0  # seconds between two checks, by a thread without a task, that its pool still exists
 
 
 class Workers:
     """A pool of `count` threads that run `count` tasks at the same time, again and again.
 
-    Ctrl-C raises KeyboardInterrupt in the main thread between any two of its bytecodes, so the main thread takes no part: it
-    hands all tasks over in one call, and whatever happens to it, `run` is not left before every task has ended.
+    Python raises KeyboardInterrupt in the main thread, between any two bytecodes. So the main thread runs no task: it submits
+    them all in one call and waits. `run` returns or raises only after every task has ended.
     """
 
     def __init__(self, count: int) -> None:
@@ -31,28 +31,28 @@ class Workers:
 
     @property
     def usable(self) -> bool:
-        """Whether the threads are there: not after `close`, nor in a process that was forked from theirs."""
+        """Whether the threads exist: not after `close`, and not in a forked process."""
         return self._open and self._process == os.getpid()
 
     def close(self) -> None:
-        """End the threads. They also end, within a second, when nothing refers to the pool any more."""
+        """End the threads. They also end within a second after the pool is garbage-collected."""
         self._open = False
         self._queues[0].put(None)
 
     def run(self, tasks: Sequence[Task], stop: Callable[[], None]) -> None:
-        """Run the tasks, one on each thread, to their end; on an interrupt, call `stop`, which shall end them soon."""
+        """Run the tasks, one on each thread, and wait for all. On an interrupt, call `stop`, which must make them return."""
         try:
             self._submit(tasks).wait()
         except BaseException:
             stop()
-            ended = self._submit([])  # behind the tasks, if they were submitted at all
+            ended = self._submit([])  # queued behind the tasks, if they were submitted at all
             while not ended.done:
                 with contextlib.suppress(KeyboardInterrupt):
                     ended.wait()
             raise
 
     def _submit(self, tasks: Sequence[Task]) -> _Signal:
-        """Hand over the tasks; the signal is sent when all have ended."""
+        """Queue the tasks; the signal is sent when all of them have ended."""
         ended, others = _Signal(), self._queues[1:]
 
         def lead() -> None:
@@ -69,7 +69,7 @@ class Workers:
 
 
 class _Signal:
-    """Sent once; `wait` may be interrupted and called again, also where the interrupt came after its queue was read."""
+    """Sent once. `wait` can be interrupted and called again, even when the interrupt came just after the queue was read."""
 
     def __init__(self) -> None:
         self.done, self._queue = False, SimpleQueue[None]()
@@ -84,7 +84,7 @@ class _Signal:
 
 
 def _work(queue: SimpleQueue[Any], others: Sequence[SimpleQueue[Any]], pool: weakref.ref[Workers]) -> None:
-    """Run what comes through `queue`, until that is None or the pool has gone; the first thread then ends the others."""
+    """Run tasks from the queue until None arrives or the pool is gone; the first thread then ends the others."""
     while True:
         try:
             item = queue.get(timeout=IDLE)
@@ -97,6 +97,6 @@ def _work(queue: SimpleQueue[Any], others: Sequence[SimpleQueue[Any]], pool: wea
         task, ended = item
         task()
         ended.send()
-        del item, task, ended  # or what they refer to would live until the next task
+        del item, task, ended  # or they would stay alive until the next task
     for other in others:
         other.put(None)

@@ -70,7 +70,7 @@ def _inverse(o, key, height, width):
 
 
 @compiled
-def _spline(t):
+def spline(t):
     """The weights of four neighbouring control points at the share t of the way between the middle two."""
     s = _1 - t
     return (
@@ -88,7 +88,7 @@ def _columns(width, wide, per_pixel, weights_at, cells_at):
     for j in range(wide):
         u = (F(min(j, width - 1)) + _HALF) * per_pixel
         cell = np.int32(u)
-        weights[4 * j], weights[4 * j + 1], weights[4 * j + 2], weights[4 * j + 3] = _spline(u - F(cell))
+        weights[4 * j], weights[4 * j + 1], weights[4 * j + 2], weights[4 * j + 3] = spline(u - F(cell))
         cells[j] = cell
 
 
@@ -149,7 +149,7 @@ def _moves(field_at, i, per_pixel, wide, moves_at):
     """The elastic shifts along row i: right of each column, then down."""
     u = (F(i) + _HALF) * per_pixel
     cell = np.int32(u)
-    w0, w1, w2, w3 = _spline(u - F(cell))
+    w0, w1, w2, w3 = spline(u - F(cell))
     size = 2 * wide
     p0, p1 = floats_at(field_at + 4 * size * cell, size), floats_at(field_at + 4 * size * (cell + 1), size)
     p2, p3 = floats_at(field_at + 4 * size * (cell + 2), size), floats_at(field_at + 4 * size * (cell + 3), size)

@@ -44,11 +44,9 @@ from glassnet.kernels.operations import (
     LAYER_NORM_BACK,
     LAYER_NORM_WEIGHTS,
     LOAD,
-    OPTIONS,
     OUTPUT,
     SEQUENCE_FORWARD,
     SEQUENCE_WEIGHTS,
-    SGD,
     SOFTMAX,
     SOFTMAX_BACK,
     STAGE_FORWARD,
@@ -56,11 +54,10 @@ from glassnet.kernels.operations import (
 )
 from glassnet.kernels.pointwise import add, copy_channels, layer_norm, layer_norm_back, layer_norm_sums
 from glassnet.kernels.sequences import sequences
-from glassnet.kernels.sizes import UPDATE_BLOCK
 from glassnet.kernels.stages import stages
 from glassnet.kernels.threads import meet, read_stop, stopped
 from glassnet.kernels.tile import ADD, SET
-from glassnet.kernels.updates import average, penalise, square_sum, update
+from glassnet.kernels.updates import average_parameters, is_plain_sgd, update_parameters
 
 F = np.float32
 
@@ -265,71 +262,14 @@ def execute(job_at, i, first, m, step, fused, rate):
         call_sequences(job.sequences, job_at, operation, job.records + line[5], first, m, fused, rate)
 
 
-@compiled
-def _apply(job, rate, step):
-    """Penalties, clipping and the optimizer's step; the threads take the blocks of all segments in turn."""
-    segments = doubles_at(job.segments, 5 * job.segment_count)
-    blocks, scale = 0, F(1)
-    for s in range(job.segment_count):
-        offset, size, l1, l2 = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 2], segments[5 * s + 3]
-        for low in range(0, size, UPDATE_BLOCK):
-            if blocks % job.threads == job.thread:
-                at, count = 4 * (offset + low), min(size - low, UPDATE_BLOCK)
-                g = floats_at(job.gradient + at, count)
-                if l1 != 0 or l2 != 0:
-                    penalise(floats_at(job.parameters + at, count), g, F(l1), F(l2))
-                if job.clip > 0:
-                    doubles_at(job.sums, blocks + 1)[blocks] = square_sum(g)
-            blocks += 1
-    if job.clip > 0:
-        meet(job.signals, job.threads)
-        total, sums = 0.0, doubles_at(job.sums, blocks)
-        for b in range(blocks):
-            total += sums[b]
-        if total > job.clip * job.clip:
-            scale = F(job.clip / np.sqrt(total))
-    blocks = 0
-    for s in range(job.segment_count):
-        offset, size, decay = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 4]
-        for low in range(0, size, UPDATE_BLOCK):
-            if blocks % job.threads == job.thread:
-                at, count = 4 * (offset + low), min(size - low, UPDATE_BLOCK)
-                update(
-                    job.optimizer, count, job.parameters + at, job.gradient + at, job.first_moment + at,
-                    job.second_moment + at, F(rate), scale, decay, job.options, step,
-                )  # fmt: skip
-            blocks += 1
-
-
-@compiled
-def _average(job, step):
-    """The moving average after a step; the threads take the blocks of the whole vector in turn."""
-    for block in range(job.thread, (job.averaged + UPDATE_BLOCK - 1) // UPDATE_BLOCK, job.threads):
-        low = block * UPDATE_BLOCK
-        at, count = 4 * low, min(job.averaged - low, UPDATE_BLOCK)
-        average(floats_at(job.average + at, count), floats_at(job.parameters + at, count), job.averaging, step)
-
-
-@compiled
-def _is_plain(job):
-    """Whether a step is w ← w − η·g and nothing more, so that gradients need not be kept apart."""
-    if job.optimizer != SGD or doubles_at(job.options, OPTIONS)[0] != 0 or job.clip > 0 or job.keep_gradient:
-        return False
-    segments = doubles_at(job.segments, 5 * job.segment_count)
-    penalties = 0.0
-    for s in range(job.segment_count):
-        penalties += segments[5 * s + 2] + segments[5 * s + 3]
-    return penalties == 0
-
-
 @outlined(void(int64))
 def run(job_at):
     """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each.
 
-    It ends after a step during which `signals` asked for that.
+    Ends early, after a whole step, when STOP is set in `signals`.
     """
     job = job_at_address(job_at)
-    fused = job.training and _is_plain(job)
+    fused = job.training and is_plain_sgd(job)
     before = ignore_denormals()
     for step in range(job.first_step, job.last_step):
         first = step * job.batch_size
@@ -341,10 +281,10 @@ def run(job_at):
             execute(job_at, i, first, m, step, fused, F(rate))
             meet(job.signals, job.threads)
         if job.training and not fused:
-            _apply(job, rate, job.past_steps + step + 1)
+            update_parameters(job, rate, job.past_steps + step + 1)
             meet(job.signals, job.threads)
         if job.training and job.averaged > 0:
-            _average(job, job.past_steps + step)
+            average_parameters(job, job.past_steps + step)
             meet(job.signals, job.threads)
         if stopped(job.signals, step):
             break

@@ -27,6 +27,6 @@ NUMBERS = ("smoothing", "threshold", "clip", "averaging")
 
 JOB = np.dtype([(name, np.int64) for name in ADDRESSES + COUNTS] + [(name, np.float64) for name in NUMBERS], align=True)
 
-# The places of `signals`, int64, each in a cache line of its own: how often threads came to a barrier; whether the caller
-# wants the program to stop; what the first thread read there at the start of an even and of an odd step.
-ARRIVALS, STOP, DECISIONS, SIGNALS = 0, 8, (16, 17), 24
+# Places in `signals` (int64), in cache lines of their own. The barrier counts at place 0; the caller sets STOP to end the
+# program; the first thread copies STOP to one of DECISIONS at the start of an even or an odd step.
+STOP, DECISIONS, SIGNALS = 8, (16, 17), 24

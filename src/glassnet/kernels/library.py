@@ -100,7 +100,7 @@ def _compile(group: str) -> list[Compiled]:
         for command in commands:
             worker = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe)
             workers.append(worker)  # one by one: if the next can't be started, this one is ended
-        said = [worker.communicate() for worker in workers]
+        outputs = [worker.communicate() for worker in workers]
     except OSError as error:
         raise _not_compiled(str(error)) from None
     finally:
@@ -109,7 +109,7 @@ def _compile(group: str) -> list[Compiled]:
                 worker.kill()
                 worker.communicate()
     units = []
-    for worker, (sent, complaint) in zip(workers, said, strict=True):
+    for worker, (sent, complaint) in zip(workers, outputs, strict=True):
         if worker.returncode:
             raise _not_compiled(complaint.decode(errors="replace")[-2000:])
         units += received(sent)

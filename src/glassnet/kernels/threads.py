@@ -65,15 +65,15 @@ def meet(address, threads):
 
 @compiled
 def read_stop(signals, step):
-    """Called by the first thread before a step: what it reads is what `stopped` tells all threads after the step.
+    """Before a step, the first thread copies the stop flag to where `stopped` reads it after the step.
 
-    A barrier must lie between the two. Even and odd steps have places of their own, since the first thread may begin the next
-    step while others still look at the decision of the last.
+    All threads must pass a barrier in between. Even and odd steps use different places, because the first thread may begin
+    the next step while others still read the decision of the last one.
     """
     integers_at(signals, DECISIONS[1] + 1)[DECISIONS[0] + step % 2] = _look(signals + 8 * STOP)
 
 
 @compiled
 def stopped(signals, step):
-    """Whether the program shall end after this step: the same answer in every thread."""
+    """Whether to end the program after this step; the same in every thread."""
     return _look(signals + 8 * (DECISIONS[0] + step % 2)) != 0

@@ -1,4 +1,4 @@
-"""Optimizer steps over a stretch of the flat parameter vector, each in one pass over gradient, state and weights."""
+"""Optimizer steps: of a stretch of the flat parameter vector in one pass, and of all parameters, shared by the threads."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from numba import float32, float64, int64, void
 from glassnet.kernels.jit import compiled, outlined
 from glassnet.kernels.memory import doubles_at, floats_at
 from glassnet.kernels.operations import OPTIONS, RMSPROP, SGD
+from glassnet.kernels.sizes import UPDATE_BLOCK
+from glassnet.kernels.threads import meet
 
 F = np.float32
 
@@ -73,3 +75,60 @@ def square_sum(g):
     for i in range(g.size):
         total += np.float64(g[i]) * np.float64(g[i])
     return total
+
+
+@compiled
+def update_parameters(job, rate, step):
+    """Penalties, clipping and the optimizer's step; the threads take the blocks of all segments in turn."""
+    segments = doubles_at(job.segments, 5 * job.segment_count)
+    blocks, scale = 0, F(1)
+    for s in range(job.segment_count):
+        offset, size, l1, l2 = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 2], segments[5 * s + 3]
+        for low in range(0, size, UPDATE_BLOCK):
+            if blocks % job.threads == job.thread:
+                at, count = 4 * (offset + low), min(size - low, UPDATE_BLOCK)
+                g = floats_at(job.gradient + at, count)
+                if l1 != 0 or l2 != 0:
+                    penalise(floats_at(job.parameters + at, count), g, F(l1), F(l2))
+                if job.clip > 0:
+                    doubles_at(job.sums, blocks + 1)[blocks] = square_sum(g)
+            blocks += 1
+    if job.clip > 0:
+        meet(job.signals, job.threads)
+        total, sums = 0.0, doubles_at(job.sums, blocks)
+        for b in range(blocks):
+            total += sums[b]
+        if total > job.clip * job.clip:
+            scale = F(job.clip / np.sqrt(total))
+    blocks = 0
+    for s in range(job.segment_count):
+        offset, size, decay = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 4]
+        for low in range(0, size, UPDATE_BLOCK):
+            if blocks % job.threads == job.thread:
+                at, count = 4 * (offset + low), min(size - low, UPDATE_BLOCK)
+                update(
+                    job.optimizer, count, job.parameters + at, job.gradient + at, job.first_moment + at,
+                    job.second_moment + at, F(rate), scale, decay, job.options, step,
+                )  # fmt: skip
+            blocks += 1
+
+
+@compiled
+def average_parameters(job, step):
+    """The moving average after a step; the threads take the blocks of the whole vector in turn."""
+    for block in range(job.thread, (job.averaged + UPDATE_BLOCK - 1) // UPDATE_BLOCK, job.threads):
+        low = block * UPDATE_BLOCK
+        at, count = 4 * low, min(job.averaged - low, UPDATE_BLOCK)
+        average(floats_at(job.average + at, count), floats_at(job.parameters + at, count), job.averaging, step)
+
+
+@compiled
+def is_plain_sgd(job):
+    """Whether a step is w ← w − η·g and nothing more, so that gradients need not be kept apart."""
+    if job.optimizer != SGD or doubles_at(job.options, OPTIONS)[0] != 0 or job.clip > 0 or job.keep_gradient:
+        return False
+    segments = doubles_at(job.segments, 5 * job.segment_count)
+    penalties = 0.0
+    for s in range(job.segment_count):
+        penalties += segments[5 * s + 2] + segments[5 * s + 3]
+    return penalties == 0

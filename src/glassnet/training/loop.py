@@ -61,7 +61,7 @@ class Training:
         self.watch = Watch(stack, plan.train) if plan.statistics else None
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
-        # What would be kept: after the last whole epoch, and after the one before it. And the state before the last step.
+        # What would be kept after the last whole epoch, after the one before it; and the state before the last step.
         self._whole, self._good, self._before = self.best.copy(), self.best.copy(), self.best.copy()
         self._raw = self.trainer.average.copy()
         self._stretch = 1
@@ -105,9 +105,9 @@ class Training:
         return self.stack.state if self.plan.averaging is None else self.trainer.average
 
     def _with_kept(self, work: Callable[[], Result]) -> Result:
-        """What `work` gives while the network has the weights that would be kept.
+        """The result of `work`, which is called while the network has the weights that would be kept.
 
-        No context manager: the frame of a generator that Ctrl-C left open would put the other weights back at any later time.
+        Not a generator-based context manager: one that Ctrl-C leaves suspended restores the old weights when it is collected.
         """
         if self.plan.averaging is None:
             return work()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 
 from glassnet.augmentation import Augmentation
 from glassnet.kernels import operations as op
+from glassnet.kernels.augment import spline
+from glassnet.kernels.jit import OPTIONS
 from glassnet.kernels.sizes import warp_layout
 from glassnet.reference import augment
-from tests.rounding import check_within, gamma
+from tests.rounding import TINY, check_within, gamma
 
 Array = np.ndarray[Any, Any]
 AUGMENTATIONS = st.builds(
@@ -98,6 +101,25 @@ def test_kernel_is_the_reference(
     if is_bytes:
         assert found.min() >= 0
         assert found.max() <= 255
+
+
+def test_spline_weights() -> None:
+    """Cubic B-splines: s³/6, (3t³ − 6t² + 4)/6, the same of s = 1 − t, t³/6; each to the roundings of its own terms."""
+    t = np.linspace(0, 1, 4097).astype(np.float32)
+    found = np.empty((len(t), 4), np.float32)
+
+    @numba.njit(**OPTIONS)
+    def fill(t: Array, found: Array) -> None:
+        for i in range(t.size):
+            found[i, 0], found[i, 1], found[i, 2], found[i, 3] = spline(t[i])
+
+    fill(t, found)
+    t = t.astype(np.float64)
+    for place, of, roundings in ((0, 1 - t, 7), (3, t, 4)):
+        check_within(found[:, place], of**3 / 6, gamma(roundings) * of**3 / 6 + TINY)
+    for place, of, roundings in ((1, t, 8), (2, 1 - t, 11)):
+        wanted, terms = (3 * of**3 - 6 * of**2 + 4) / 6, (3 * of**2 * (2 - of) + 4) / 6
+        check_within(found[:, place], wanted, gamma(roundings) * terms)
 
 
 @pytest.mark.parametrize("is_bytes", [True, False])
