@@ -1,4 +1,4 @@
-"""Refuse what does not fit into memory before it is asked for: the system may promise it, and end the process later."""
+"""Refuse what does not fit into memory before it is allocated: the system may promise it, and kill the process later."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import os
 from math import inf
 from pathlib import Path
 
-from glassnet.errors import InputError
+from glassnet.errors import DataError, GlassnetError, InputError
 
-SMALL = 1 << 28  # bytes that are not worth a look
+SMALL = 1 << 28  # bytes that are never refused
+DATA_SHARE = 0.6  # of the memory available, that a data set may take
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container: versions 2 and 1
 
 
@@ -20,7 +21,7 @@ def _read(path: str) -> str:
 
 
 def available() -> float:
-    """Bytes that this process may still have; infinitely many where the system does not tell."""
+    """Bytes that this process can still allocate; infinity where the system does not tell."""
     known = dict(line.split(":", 1) for line in _read("/proc/meminfo").splitlines())
     if "MemAvailable" in known:
         free = 1024.0 * sum(int(known.get(name, "0 kB").split()[0]) for name in ("MemAvailable", "SwapFree"))
@@ -32,13 +33,30 @@ def available() -> float:
     return min(free, *(float(limit) if limit.isdigit() else inf for limit in (_read(path).strip() for path in LIMITS)))
 
 
-def require_memory(size: int, what: str, where: object, hint: str) -> None:
-    """Raise `InputError` where `size` bytes for `what` are more than there are."""
-    if size > SMALL and size > (free := available()):
-        raise InputError(
+def _require(size: int, most: float, error: type[GlassnetError], what: str, where: object, hint: str | None) -> None:
+    if size > most:
+        raise error(
             "This needs more memory than there is.",
             where=where,
-            expected=f"at most {free / 1e9:,.1f} GB",
+            expected=f"at most {most / 1e9:,.1f} GB",
             received=f"{size / 1e9:,.1f} GB for {what}",
             hint=hint,
         )
+
+
+def require_memory(size: int, what: str, where: object, hint: str) -> None:
+    """Raise `InputError` if `size` bytes for `what` are more than there are."""
+    if size > SMALL:
+        _require(size, available(), InputError, what, where, hint)
+
+
+def require_activations(size: int, pictures: int) -> None:
+    """Raise `InputError` if `size` bytes, for the outputs of all layers for so many pictures at once, are too many."""
+    what = f"the outputs of all layers for {pictures:,} pictures at once"
+    require_memory(size, what, "the network at work", "a smaller batch_size, smaller pictures, or fewer filters")
+
+
+def require_memory_for_data(size: int, what: str, where: object, hint: str | None = None) -> None:
+    """Raise `DataError` if `size` bytes for `what` are more than a data set may take."""
+    if size > SMALL:
+        _require(size, DATA_SHARE * available(), DataError, what, where, hint)

@@ -144,6 +144,11 @@ class Stack:
         return prod(self.input_shape)
 
     @property
+    def bytes_per_picture(self) -> int:
+        """Bytes of the outputs of all layers for one picture."""
+        return self.dtype.itemsize * sum(map(prod, self.shapes))
+
+    @property
     def takes_pixels(self) -> bool:
         """Whether `Pixels` brings integers to 0…1 before any layer that makes floats of them."""
         first = itertools.takewhile(lambda layer: isinstance(layer, (Flatten, Pixels)), self.layers)

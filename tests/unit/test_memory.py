@@ -79,8 +79,8 @@ def test_a_network_at_work(dtype: str) -> None:
     layers = [Conv2D(4096, 1), GlobalAveragePool2D(), Dense(2)]
     net = Network(layers, input_shape=(128, 128, 1), seed=1, dtype=dtype)
     images, labels = np.zeros((64, 128, 128, 1), np.float32), np.zeros(64, np.int64)
-    refused("for what the layers give for 64 pictures at a time", lambda: net.fit((images, labels), batch_size=10**30))
-    refused("GB for what the layers give for 16 pictures at a time", lambda: net.predict(images))
+    refused("for the outputs of all layers for 64 pictures at once", lambda: net.fit((images, labels), batch_size=10**30))
+    refused("GB for the outputs of all layers for 16 pictures at once", lambda: net.predict(images))
 
 
 def test_what_training_keeps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,9 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.memory import memory_there
 from glassnet.data.roles import Role
 from glassnet.errors import DataError
+from glassnet.memory import DATA_SHARE, available
 
 Named = tuple[dict[Role, npt.NDArray[Any]], list[str]]
 """Arrays by their roles, and what else there is, in words."""
@@ -162,8 +162,7 @@ def _limit(path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         room = ROOM + EXPANSION * path.stat().st_size
-        there = memory_there()
-        most = used + (room if there is None else min(room, max(ROOM, there)))
+        most = used + int(min(room, max(ROOM, DATA_SHARE * available())))
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
         limits = [most, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
         resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))

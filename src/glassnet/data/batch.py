@@ -14,10 +14,10 @@ import numpy.typing as npt
 
 from glassnet.data.decode import decode, peek, quiet
 from glassnet.data.folder import PictureFiles
-from glassnet.data.memory import check_memory
 from glassnet.data.options import PictureOptions
 from glassnet.data.progress import progress
 from glassnet.errors import DataError, InputError, MixedSizesError
+from glassnet.memory import require_memory_for_data
 
 Result = TypeVar("Result")
 Reasons = dict[int, str]
@@ -117,10 +117,10 @@ def _one_size(files: PictureFiles, heads: Sequence[tuple[int, int, bool]]) -> tu
 
 
 def _check_memory(files: PictureFiles, count: int, shape: tuple[int, ...]) -> None:
-    check_memory(
+    require_memory_for_data(
         count * math.prod(shape),
-        files.path,
         f"{count} pictures of {' × '.join(map(str, shape))}",
+        files.path,
         "bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)",
     )
 

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.memory import check_memory
 from glassnet.data.paths import as_path
 from glassnet.errors import DataError
+from glassnet.memory import require_memory_for_data
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -111,7 +111,7 @@ def _take(stream: io.BufferedIOBase, length: int, where: str) -> bytearray:
     try:
         while len(taken) < length and (piece := stream.read1(min(_CHUNK, length - len(taken)))):
             taken += piece
-            check_memory(len(taken), where, "what was unpacked so far")  # a gzip file of megabytes may hold terabytes
+            require_memory_for_data(len(taken), "what was unpacked so far", where)  # a small gzip file may hold terabytes
     except EOFError:  # gzip's word for a file that was cut off
         pass
     return taken

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Splits
-from glassnet.data.memory import check_memory
 from glassnet.data.options import PictureOptions
 from glassnet.data.roles import Role, find_roles
 from glassnet.data.tables import assemble
 from glassnet.errors import DataError
+from glassnet.memory import require_memory_for_data
 
 
 def read_npz(path: Path, options: PictureOptions) -> Splits:
@@ -26,7 +26,7 @@ def read_npz(path: Path, options: PictureOptions) -> Splits:
             names = list(stored.files)
             roles = find_roles(names, path)
             wanted = [info for info in stored.zip.infolist() if info.filename.removesuffix(".npy") in roles.values()]
-            check_memory(sum(info.file_size for info in wanted), path, f"{len(wanted)} arrays, unpacked")
+            require_memory_for_data(sum(info.file_size for info in wanted), f"{len(wanted)} arrays, unpacked", path)
             arrays: dict[Role, npt.NDArray[Any]] = {role: _read(stored, name, path) for role, name in roles.items()}
     except DataError:
         raise

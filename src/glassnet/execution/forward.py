@@ -9,22 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.execution.machine import Machine, thread_count, use_kernels
-from glassnet.memory import require_memory
+from glassnet.memory import require_activations
 from glassnet.program import assemble
 from glassnet.reference import Array
 from glassnet.stack import Stack
 
 FORWARD_FLOATS = 1 << 21  # room for the values of one block of pictures in prediction
-
-
-def check_values_fit(stack: Stack, pictures: int) -> None:
-    """Refuse so many pictures at a time in NumPy where what the layers give for them does not fit into memory."""
-    require_memory(
-        stack.dtype.itemsize * pictures * sum(map(prod, stack.shapes)),
-        f"what the layers give for {pictures:,} pictures at a time",
-        "the network at work",
-        "a smaller batch_size, smaller pictures, or fewer filters",
-    )
 
 
 class Forward:
@@ -67,7 +57,8 @@ class Forward:
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
         if not self._kernels:
-            check_values_fit(self._stack, min(self._capacity, len(rows)))
+            count = min(self._capacity, len(rows))
+            require_activations(count * self._stack.bytes_per_picture, count)
             stop = self._stack.raw if purpose == "raw" else None
             blocks = [
                 self._stack.forward(rows[i : i + self._capacity], stop=stop)[0].reshape(-1, self._stack.outputs)

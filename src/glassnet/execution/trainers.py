@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.augmentation import Augmentation
-from glassnet.execution.forward import check_values_fit
 from glassnet.execution.machine import Machine, thread_count, use_kernels
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
-from glassnet.memory import require_memory
+from glassnet.memory import require_activations, require_memory
 from glassnet.optimizers import Optimizer, average
 from glassnet.program import assemble
 from glassnet.reference import Array, augment
 from glassnet.stack import Stack
+
+COPIES = 5  # vectors of all parameters in a training: the gradient, and four that the training loop keeps
 
 
 class Trainer(Protocol):
@@ -203,9 +204,6 @@ class ReferenceTrainer:
             self._optimizer.step(w[part], g, first[part], second[part], rate, number, decay)
 
 
-COPIES = 5  # the gradient, and what the training loop remembers
-
-
 def make_trainer(stack: Stack, rows: Array, labels: Array, **options: Any) -> Trainer:
     """A trainer on the kernels where they know the network, else in NumPy."""
     vectors = COPIES + options["optimizer"].moments + (options.get("averaging") is not None)
@@ -217,5 +215,6 @@ def make_trainer(stack: Stack, rows: Array, labels: Array, **options: Any) -> Tr
     )
     if use_kernels(stack):
         return CompiledTrainer(stack, rows, labels, **options)
-    check_values_fit(stack, min(options["batch_size"], len(rows)))
+    batch = min(options["batch_size"], len(rows))
+    require_activations(batch * stack.bytes_per_picture, batch)
     return ReferenceTrainer(stack, rows, labels, **options)

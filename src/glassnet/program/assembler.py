@@ -14,7 +14,7 @@ from glassnet.kernels import operations as op
 from glassnet.kernels.sizes import PADDING, SCRATCH_BYTES, aligned_zeros
 from glassnet.layers import Layer, Nested, walk
 from glassnet.layers.base import Shape
-from glassnet.memory import require_memory
+from glassnet.memory import require_activations
 from glassnet.reference import Array
 from glassnet.stack import Stack
 
@@ -145,12 +145,7 @@ class Assembler:
 
     def program(self) -> Program:
         size = self._zeros + sum(map(len, self._constants))
-        require_memory(
-            4 * (self.size + size) + self.scratch,
-            f"what the layers give for {self.capacity:,} pictures at a time",
-            "the network at work",
-            "a smaller batch_size, smaller pictures, or fewer filters",
-        )
+        require_activations(4 * (self.size + size) + self.scratch, self.capacity)
         constants = aligned_zeros(size)
         constants[self._zeros :] = np.concatenate([*self._constants, np.zeros(0)])
         records: NDArray[np.uint8] = aligned_zeros(sum(map(len, self._records)), np.uint8)  # type: ignore[assignment]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glassnet import memory
 from glassnet.data import Splits, load_dataset
 from glassnet.data.options import PictureOptions
 from glassnet.data.resize import bring, bring_pixels
@@ -372,10 +373,11 @@ def test_damaged_anywhere(tmp_path_factory: pytest.TempPathFactory, data: st.Dat
 
 def test_arrays_that_unpack_beyond_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros((30, 500, 500), np.uint8), y=np.arange(30) % 2, more=np.zeros(10**7))
-    monkeypatch.setattr("glassnet.data.memory.memory_there", lambda: 2**23)
+    monkeypatch.setattr(memory, "SMALL", 0)
+    monkeypatch.setattr(memory, "available", lambda: 2**23 / memory.DATA_SHARE)
     assert load_dataset(tmp_path / "a.npz", **WHOLE).train.shape == (500, 500, 1)  # what is not asked for does not count
-    monkeypatch.setattr("glassnet.data.memory.memory_there", lambda: 2**22)
-    with pytest.raises(DataError, match=r"(?s)would not fit into memory.*2 arrays, unpacked: 0.0 GiB"):
+    monkeypatch.setattr(memory, "available", lambda: 2**22 / memory.DATA_SHARE)
+    with pytest.raises(DataError, match=r"(?s)more memory than there is.*0\.0 GB for 2 arrays, unpacked"):
         load_dataset(tmp_path / "a.npz")
 
 

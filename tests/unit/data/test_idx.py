@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from glassnet import memory
 from glassnet.data import read_idx
 from glassnet.errors import DataError
 
@@ -151,8 +152,9 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 
 def test_what_unpacks_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glassnet.data.memory.memory_there", lambda: 3_000_000)
+    monkeypatch.setattr(memory, "SMALL", 0)
+    monkeypatch.setattr(memory, "available", lambda: 3_000_000 / memory.DATA_SHARE)
     bomb = gzip.compress(header(2**31) + bytes(5_000_000))
     assert len(bomb) < 6000
-    refused(bomb, "would not fit into memory", "expected: at most 0.0 GiB", "unpacked so far")
+    refused(bomb, "more memory than there is", "expected: at most 0.0 GB", "unpacked so far")
     assert len(read_idx(gzip.compress(header(2_000_000) + bytes(2_000_000)))) == 2_000_000

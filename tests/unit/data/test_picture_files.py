@@ -237,7 +237,7 @@ def test_orientation_counts_before_size(tmp_path: Path) -> None:
 
 def test_more_than_memory_holds(pictures: Write) -> None:
     folder = pictures(["a/1.png", "b/1.png"])
-    with pytest.raises(DataError, match="would not fit into memory"):
+    with pytest.raises(DataError, match="more memory than there is"):
         batch._check_memory(batch_files(folder), 10**9, (1000, 1000, 3))
 
 
