@@ -3,6 +3,7 @@
     Network(architectures.lenet(10), input_shape=(28, 28, 1), loss="SoftmaxCrossEntropy", seed=1)
 
 They end in scores: the softmax is in the cost, SoftmaxCrossEntropy. Recipes name them: `architecture = { type = "vgg" }`.
+The tutorial's shorthand, [784, 30, 10], is here, too; it ends in a sigmoid.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from glassnet.errors import InputError
+from glassnet.initializers import Normal
 from glassnet.layers import (
     BatchNorm,
     Conv2D,
@@ -23,12 +25,29 @@ from glassnet.layers import (
     MaxPool2D,
     Pixels,
     Residual,
+    Sigmoid,
     as_layer,
 )
+from glassnet.layers.base import Shape
 from glassnet.named import unknown
 
 Activation = str | dict[str, Any]
 CELLS = ("SimpleRNN", "GRU", "LSTM")
+
+
+def shorthand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
+    """The layers of the tutorial's shorthand [784, 30, 10], and the shape of its pictures."""
+    if len(sizes) < 2 or any(isinstance(size, bool) or size < 1 for size in sizes):
+        raise InputError(
+            "A list of sizes needs inputs and outputs, all above 0.",
+            where="Network(sizes)",
+            expected="for example [784, 30, 10]",
+            received=list(sizes),
+        )
+    layers: list[Layer] = [Flatten(), Pixels()]
+    for size in sizes[1:]:
+        layers += [Dense(size, initializer=Normal(), bias_initializer=Normal()), Sigmoid()]
+    return layers, (int(sizes[0]),)
 
 
 def mlp(
@@ -196,4 +215,4 @@ def _start(activation: Activation) -> str:
     return "HeNormal" if name in ("ReLU", "LeakyReLU", "GELU", "Swish") else "GlorotUniform"
 
 
-__all__ = ["ARCHITECTURES", "as_layers", "lenet", "mlp", "resnet", "row_rnn", "vgg"]
+__all__ = ["ARCHITECTURES", "as_layers", "lenet", "mlp", "resnet", "row_rnn", "shorthand", "vgg"]

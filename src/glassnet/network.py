@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet import training
+from glassnet.architectures import shorthand
 from glassnet.augmentation import Augmentation, as_augmentation
 from glassnet.data import Dataset
 from glassnet.errors import InputError, ModelFileError, ShapeError
@@ -23,7 +24,7 @@ from glassnet.named import describe
 from glassnet.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
 from glassnet.reference import Array
 from glassnet.regularizers import Regularizer, as_regularizer
-from glassnet.stack import Stack, expand
+from glassnet.stack import Stack
 from glassnet.storage import as_path, fill, read_tensors, write_tensors
 from glassnet.training.arguments import as_dataset, check_fit, check_seed
 from glassnet.training.callbacks import Callback
@@ -61,7 +62,7 @@ class Network(Stack):
             raise InputError("A network needs layers.", where="Network(layers)", expected="for example [784, 30, 10]")
         sizes = [int(size) for size in layers if isinstance(size, (int, np.integer))]
         if len(sizes) == len(layers):
-            made, shape = expand(sizes)
+            made, shape = shorthand(sizes)
         else:
             made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]
             if input_shape is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from math import isfinite
 
@@ -94,21 +95,22 @@ def _costs(
     )  # fmt: skip
     found: list[float] = []
     running, lowest = 0.0, float("inf")
-    for number, rate in enumerate(rates):
-        epoch, step = divmod(number, steps)
-        if step == 0:
-            order = epoch_generator(seed, epoch + 1, ORDER).permutation(len(data))
-            trainer.begin_epoch(order, rates[number : number + steps], epoch_generator(seed, epoch + 1, CHANCE))
-        trainer.run(step, step + 1, number - step)
-        cost = float(trainer.costs[step * batch : (step + 1) * batch].mean())
-        if not isfinite(cost) or not isfinite(rate):
-            break
-        found.append(cost)
-        running = 0.9 * running + 0.1 * cost
-        mean = running / (1 - 0.9 ** len(found))
-        lowest = min(lowest, mean)
-        if len(found) > LEAST and mean > EXPLODED * lowest:
-            break
+    with closing(trainer):
+        for number, rate in enumerate(rates):
+            epoch, step = divmod(number, steps)
+            if step == 0:
+                order = epoch_generator(seed, epoch + 1, ORDER).permutation(len(data))
+                trainer.begin_epoch(order, rates[number : number + steps], epoch_generator(seed, epoch + 1, CHANCE))
+            trainer.run(step, step + 1, number - step)
+            cost = float(trainer.costs[step * batch : (step + 1) * batch].mean())
+            if not isfinite(cost) or not isfinite(rate):
+                break
+            found.append(cost)
+            running = 0.9 * running + 0.1 * cost
+            mean = running / (1 - 0.9 ** len(found))
+            lowest = min(lowest, mean)
+            if len(found) > LEAST and mean > EXPLODED * lowest:
+                break
     return np.array(found)
 
 

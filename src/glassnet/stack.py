@@ -291,22 +291,4 @@ class Stack:
         return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\n{cost}"
 
 
-def expand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
-    """The layers of the tutorial's shorthand [784, 30, 10], and the shape of its pictures."""
-    from glassnet.initializers import Normal
-    from glassnet.layers import Dense, Sigmoid
-
-    if len(sizes) < 2 or any(isinstance(size, bool) or size < 1 for size in sizes):
-        raise InputError(
-            "A list of sizes needs inputs and outputs, all above 0.",
-            where="Network(sizes)",
-            expected="for example [784, 30, 10]",
-            received=list(sizes),
-        )
-    layers: list[Layer] = [Flatten(), Pixels()]
-    for size in sizes[1:]:
-        layers += [Dense(size, initializer=Normal(), bias_initializer=Normal()), Sigmoid()]
-    return layers, (int(sizes[0]),)
-
-
-__all__ = ["Slot", "Stack", "expand"]
+__all__ = ["Slot", "Stack"]

@@ -64,29 +64,29 @@ WINDOWS = (
 )
 
 
-def _many_forward(n, x, line, row, height, count, w, filters, bias, y, y_line, down, across, apart):  # type: ignore[no-untyped-def]
+def _many_forward(n, x, line, row, height, count, w, filters, bias, y, y_line, down, across, apart):
     for i in range(n):
         convolve(x, line, row, 1, height, count, w, filters, bias, y + 4 * i * apart, y_line, down, across)
 
 
-def _many_weights(n, x, line, row, height, count, dy, dy_line, filters, dw, down, across, zeros):  # type: ignore[no-untyped-def]
+def _many_weights(n, x, line, row, height, count, dy, dy_line, filters, dw, down, across, zeros):
     for i in range(n):
         mode = SET if i == 0 else ADD
         convolve_weights(x, line, row, 1, height, count, dy, dy_line, filters, filters, dw, down, across, mode, zeros)
 
 
-def _many_scattered(n, stage, dy, wt, dx, room, apart):  # type: ignore[no-untyped-def]
+def _many_scattered(n, stage, dy, wt, dx, room, apart):
     for i in range(n):
         scatter_back(stage, dy, wt, dx + 4 * i * apart, room)
 
 
-def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):  # type: ignore[no-untyped-def]
-    transform_weights(w, channels, filters, u, 0, channels)  # type: ignore[no-untyped-call]  # compiled, too
+def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):
+    transform_weights(w, channels, filters, u, 0, channels)
     for i in range(n):
         winograd(x, line, channels, u, filters, zeros, y + 4 * i * apart, y_line, down, across, zeros, room)
 
 
-def _many_weights_by_winograd(n, x, line, channels, dy, dy_line, filters, du, down, across, zeros, room, dw):  # type: ignore[no-untyped-def]
+def _many_weights_by_winograd(n, x, line, channels, dy, dy_line, filters, du, down, across, zeros, room, dw):
     for i in range(n):
         winograd_weights(x, line, channels, dy, dy_line, filters, du, down, across, SET if i == 0 else ADD, zeros, room)
     for c in range(channels):

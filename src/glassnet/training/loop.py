@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.augmentation import picture_shape
-from glassnet.errors import ModelFileError
 from glassnet.execution import Forward, Trainer, make_trainer
 from glassnet.named import describe
 from glassnet.reference import Array
@@ -21,7 +20,7 @@ from glassnet.stack import Stack
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
-from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, epoch_generator
+from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, check_length, epoch_generator
 from glassnet.training.reasons import Stop, StopReason
 from glassnet.training.statistics import Statistics, Watch, norms
 from glassnet.training.vectors import all_finite
@@ -279,24 +278,7 @@ class Training:
         sizes = {"parameters": size, "best": size, "previous": size, "first": first.size, "second": second.size}
         sizes["average"] = self.trainer.average.size
         state.check(self._settings(), sizes, path)
-        planned, epochs = state.settings.get("epochs"), self.plan.epochs
-        if self.plan.optimizer.schedule.stretches and planned != epochs:
-            raise ModelFileError(
-                "The learning rate follows a schedule over the whole training, which can't become longer or shorter midway.",
-                where=f"{path}, epochs",
-                expected=planned,
-                received=epochs,
-                hint=f"train anew with {epochs} epochs; only a constant learning rate can go on for longer",
-            )
-        plain = 0 if self.plan.augmentation is None else self.plan.plain_epochs
-        if plain and planned is not None and planned != epochs and state.epoch > min(planned, epochs) - plain:
-            raise ModelFileError(
-                "The last epochs, without augmentation, have begun: the training can't become longer or shorter any more.",
-                where=f"{path}, epochs",
-                expected=planned,
-                received=epochs,
-                hint=f"train anew with {epochs} epochs",
-            )
+        check_length(self.plan, state.settings.get("epochs"), state.epoch, f"{path}, epochs")
         self.stack.state[...], self.best[...], self._good[...] = state.parameters, state.best, state.previous
         first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
         self._whole[...] = self.kept

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glassnet.augmentation import Augmentation
 from glassnet.data import Dataset
-from glassnet.errors import InputError
+from glassnet.errors import InputError, ModelFileError
 from glassnet.optimizers import Optimizer
 from glassnet.stack import Stack
 
@@ -67,4 +67,28 @@ def check_labels(stack: Stack, data: Dataset, where: str) -> None:
             expected=f"0 … {classes - 1}",
             received=highest,
             hint=f"give the last Dense layer {highest + 1} units",
+        )
+
+
+def check_length(plan: Plan, before: int | None, done: int, where: str) -> None:
+    """Refuse to go on, after `done` epochs, for another number of epochs than `before`, where what was done depends on it."""
+    epochs = plan.epochs
+    if before == epochs:
+        return
+    if plan.optimizer.schedule.stretches:
+        raise ModelFileError(
+            "The learning rate follows a schedule over the whole training, which can't become longer or shorter midway.",
+            where=where,
+            expected=before,
+            received=epochs,
+            hint=f"train anew with {epochs} epochs; only a constant learning rate can go on for longer",
+        )
+    plain = 0 if plan.augmentation is None else plan.plain_epochs
+    if plain and before is not None and done > min(before, epochs) - plain:
+        raise ModelFileError(
+            "The last epochs, without augmentation, have begun: the training can't become longer or shorter any more.",
+            where=where,
+            expected=before,
+            received=epochs,
+            hint=f"train anew with {epochs} epochs",
         )

@@ -63,13 +63,13 @@ class TorchNet(Peer[LayeredWorkload]):
         if held:
             self.held.append(list(held))
 
-    def _Pixels(self) -> None:  # noqa: N802  (each is named after its layer)
+    def _Pixels(self) -> None:
         """The pictures are scaled beforehand."""
 
-    def _ReLU(self) -> None:  # noqa: N802
+    def _ReLU(self) -> None:
         self._add(self.torch.nn.ReLU())
 
-    def _Conv2D(self, filters: int, kernel_size: int, padding: str = "valid", use_bias: bool = True) -> None:  # noqa: N802
+    def _Conv2D(self, filters: int, kernel_size: int, padding: str = "valid", use_bias: bool = True) -> None:
         rows, columns, channels = self.seen
         module = self.torch.nn.Conv2d(channels, filters, kernel_size, padding=padding, bias=use_bias)
         bias = [Held(module.bias)] if use_bias else []
@@ -78,23 +78,23 @@ class TorchNet(Peer[LayeredWorkload]):
         less = kernel_size - 1 if padding == "valid" else 0
         self.seen = rows - less, columns - less, filters
 
-    def _BatchNorm(self) -> None:  # noqa: N802
+    def _BatchNorm(self) -> None:
         module = self.torch.nn.BatchNorm2d(self.seen[2])
         self._add(module, [Held(module.weight), Held(module.bias)])
 
-    def _MaxPool2D(self, pool_size: int) -> None:  # noqa: N802
+    def _MaxPool2D(self, pool_size: int) -> None:
         self._add(self.torch.nn.MaxPool2d(pool_size))
         self.seen = self.seen[0] // pool_size, self.seen[1] // pool_size, self.seen[2]
 
-    def _GlobalAveragePool2D(self) -> None:  # noqa: N802
+    def _GlobalAveragePool2D(self) -> None:
         self.steps.append(lambda x: x.mean((2, 3)))
         self.seen = 1, 1, self.seen[2]
 
-    def _Flatten(self) -> None:  # noqa: N802
+    def _Flatten(self) -> None:
         """In PyTorch's order, channel by channel: the weights of the next layer are arranged to it."""
         self._add(self.torch.nn.Flatten())
 
-    def _Dense(self, units: int) -> None:  # noqa: N802
+    def _Dense(self, units: int) -> None:
         rows, columns, channels = self.seen
         module = self.torch.nn.Linear(prod(self.seen), units)
 
@@ -107,7 +107,7 @@ class TorchNet(Peer[LayeredWorkload]):
         self._add(module, [Held(module.weight, give, take), Held(module.bias)])
         self.seen = 1, 1, units
 
-    def _LSTM(self, units: int) -> None:  # noqa: N802
+    def _LSTM(self, units: int) -> None:
         """Rows of pixels in, the last state out; the second of PyTorch's two biases stays at zero."""
         module = self.torch.nn.LSTM(self.seen[1] * self.seen[2], units, batch_first=True)
         self.torch.nn.init.zeros_(module.bias_hh_l0).requires_grad_(False)
