@@ -1,1 +1,1 @@
-"""Where `make bench` keeps its results; the programs themselves are in `glassnet.bench`."""
+"""Where `make bench` keeps its results; the programs themselves are in `benchmarks.speed`."""

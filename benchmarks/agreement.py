@@ -23,13 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.random_networks import Case, draw_case, retake
-from glassnet import reference
-from glassnet.execution import CompiledTrainer, Forward, ReferenceTrainer
-from glassnet.layers import Layer, walk
-from glassnet.layers.base import Backward
-from glassnet.losses import Loss
 from glassnet.network import Network
-from glassnet.reference import recurrence
+from glassnet.nn import Layer, activations, norm, walk
+from glassnet.nn import recurrent as recurrence
+from glassnet.nn.layer import Backward
+from glassnet.nn.losses import Loss
+from glassnet.runtime import CompiledTrainer, Forward, ReferenceTrainer
 
 Array = NDArray[Any]
 Found = dict[str, Array]
@@ -39,7 +38,7 @@ EPSILON = float(np.finfo(np.float32).eps)
 FACTOR = 4.0  # sums in another order, Winograd's transforms, polynomials for exp: a few roundings for one
 ROUNDINGS = 8.0
 SLOPES = [
-    *((reference, f"{name}_backward") for name in ("sigmoid", "tanh", "softmax")),
+    *((activations, f"{name}_backward") for name in ("sigmoid", "tanh", "softmax")),
     *((recurrence, f"{name}_backward") for name in ("sigmoid", "tanh")),
 ]
 SHAKES, MORE_SHAKES = 4, 64  # runs; so many more before a network counts as beyond: the largest of few may be small by chance
@@ -128,7 +127,7 @@ def shaken(net: Network, seed: int) -> Iterator[None]:
             shake_layer(layer, off)
     net.loss = cast("Loss", ShakenLoss(net.loss, off))
     with ExitStack() as patches:
-        patches.enter_context(mock.patch.object(reference, "normalise_backward", shaken_normalise_backward(off)))
+        patches.enter_context(mock.patch.object(norm, "normalise_backward", shaken_normalise_backward(off)))
         for module, name in SLOPES:
             patches.enter_context(mock.patch.object(module, name, shaken_slope(getattr(module, name), off)))
         yield

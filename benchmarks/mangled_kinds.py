@@ -23,9 +23,10 @@ import numpy as np
 
 import glassnet as gn
 from benchmarks.mangling import mangled
-from glassnet.data import keep, read_picture
+from glassnet.data import cache as keep
+from glassnet.data import read_picture
 from glassnet.errors import GlassnetError
-from glassnet.reporting import report
+from glassnet.present.report import report
 from glassnet.training.checkpoint import State
 
 Array = np.ndarray[Any, Any]

@@ -25,6 +25,13 @@ from glassnet.errors import DataError, GlassnetError
 ROOT = Path(__file__).parents[1]
 LIST = Path(__file__).with_name("mutants.toml")
 SOURCE = Path("src", "glassnet")
+
+
+def path_of(file: str) -> Path:
+    """Where a mutant's file is in a checkout: below src/glassnet/, or in benchmarks/."""
+    return Path(file) if file.startswith("benchmarks/") else SOURCE / file
+
+
 LIMIT = 1800.0  # seconds that the tests of one mutant may take: one that runs for ever is noticed, too
 
 
@@ -71,7 +78,7 @@ def copy_of_the_checkout(folder: Path) -> Path:
 
 def survives(mutant: Mutant, checkout: Path, tests: Sequence[str]) -> tuple[bool, str]:
     """Whether the tests pass with the fault in a copy of the checkout, and the last line that they print."""
-    path = checkout / SOURCE / mutant.file
+    path = checkout / path_of(mutant.file)
     text = path.read_text(encoding="utf-8")
     environment = dict(os.environ, PYTHONPATH=str(checkout / "src"), PYTHONDONTWRITEBYTECODE="1")
     if mutant.file.startswith("kernels/"):
@@ -112,7 +119,7 @@ def main(arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     mutants = chosen(listed(options.list), options.words)
     for mutant in mutants:
-        mutant.planted((ROOT / SOURCE / mutant.file).read_text(encoding="utf-8"))  # all of them fit, or none is run
+        mutant.planted((ROOT / path_of(mutant.file)).read_text(encoding="utf-8"))  # all of them fit, or none is run
     survivors, equivalent = [], 0
     with tempfile.TemporaryDirectory() as folder:
         checkout = copy_of_the_checkout(Path(folder))

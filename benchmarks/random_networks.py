@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import ShapeError
-from glassnet.initializers import Normal
-from glassnet.layers import (
+from glassnet.network import Network
+from glassnet.nn import (
     GELU,
     GRU,
     LSTM,
@@ -42,10 +42,10 @@ from glassnet.layers import (
     Swish,
     Tanh,
 )
-from glassnet.losses import BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
-from glassnet.network import Network
-from glassnet.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
-from glassnet.regularizers import L1, L1L2, L2, Regularizer
+from glassnet.nn.initializers import Normal
+from glassnet.nn.losses import BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
+from glassnet.nn.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from glassnet.nn.penalties import L1, L1L2, L2, Regularizer
 
 Array = NDArray[Any]
 Rng = np.random.Generator

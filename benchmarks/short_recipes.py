@@ -14,8 +14,8 @@ import numpy as np
 
 import glassnet as gn
 from glassnet.data import Dataset, Splits
-from glassnet.data_section import DataSection
-from glassnet.run import read_splits
+from glassnet.experiment.data_section import DataSection
+from glassnet.experiment.run import read_splits
 
 
 @dataclass(frozen=True)

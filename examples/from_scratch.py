@@ -13,17 +13,17 @@ import numpy as np
 
 
 def initialize(sizes, rng):
-    """Weights and biases drawn from N(0, 1): glassnet/initializers.py."""
+    """Weights and biases drawn from N(0, 1): glassnet/nn/initializers.py."""
     return [(rng.standard_normal((n, m)), rng.standard_normal(m)) for n, m in pairwise(sizes)]
 
 
 def sigmoid(z):
-    """1 / (1 + exp(-z)), without overflow: glassnet/reference/pointwise.py."""
+    """1 / (1 + exp(-z)), without overflow: glassnet/nn/activations.py."""
     return np.exp(-np.logaddexp(0, -z))
 
 
 def forward(layers, x):
-    """The input and the activations a = sigmoid(x W + b) of each layer: glassnet/layers/dense.py."""
+    """The input and the activations a = sigmoid(x W + b) of each layer: glassnet/nn/dense.py."""
     activations = [x]
     for W, b in layers:
         activations.append(sigmoid(activations[-1] @ W + b))
@@ -31,7 +31,7 @@ def forward(layers, x):
 
 
 def backward(layers, activations, y):
-    """Gradients (dW, db) of the mean loss ||a - y||^2 / 2 of a mini-batch, layer by layer: glassnet/layers/chain.py."""
+    """Gradients (dW, db) of the mean loss ||a - y||^2 / 2 of a mini-batch, layer by layer: glassnet/nn/chain.py."""
     gradients = []
     a = activations[-1]
     delta = (a - y) * a * (1 - a)  # BP1
@@ -43,7 +43,7 @@ def backward(layers, activations, y):
 
 
 def train_epoch(layers, images, targets, order, batch_size, learning_rate):
-    """One step w <- w - learning_rate * gradient for each mini-batch: glassnet/training/loop.py, glassnet/optimizers.py."""
+    """One step w <- w - learning_rate * gradient for each mini-batch: glassnet/training/loop.py, glassnet/nn/optimizers.py."""
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         gradients = backward(layers, forward(layers, images[batch]), targets[batch])

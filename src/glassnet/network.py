@@ -11,21 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet import training
-from glassnet.architectures import shorthand
-from glassnet.augmentation import Augmentation, as_augmentation
 from glassnet.data import Dataset
+from glassnet.data.augmentation import Augmentation, as_augmentation
+from glassnet.data.tta import views_of
 from glassnet.errors import InputError, ModelFileError, ShapeError
-from glassnet.execution import Forward
-from glassnet.layers import Layer, as_layer
-from glassnet.losses import Loss, Quadratic, as_loss
-from glassnet.memory import require_memory
-from glassnet.metrics import Evaluation, confusion_matrix, evaluate_probabilities
-from glassnet.named import describe
-from glassnet.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
-from glassnet.reference import Array
-from glassnet.regularizers import Regularizer, as_regularizer
-from glassnet.stack import Stack
-from glassnet.storage import as_path, fill, read_tensors, write_tensors
+from glassnet.nn import Layer, as_layer
+from glassnet.nn.architectures import shorthand
+from glassnet.nn.losses import Loss, Quadratic, as_loss
+from glassnet.nn.metrics import Evaluation, confusion_matrix, evaluate_probabilities
+from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
+from glassnet.nn.penalties import Regularizer, as_regularizer
+from glassnet.nn.stack import Stack
+from glassnet.runtime import Forward
+from glassnet.support.arrays import Array
+from glassnet.support.memory import require_memory
+from glassnet.support.registry import describe
+from glassnet.support.storage import as_path, fill, read_tensors, write_tensors
 from glassnet.training.arguments import as_dataset, check_fit, check_seed
 from glassnet.training.callbacks import Callback
 from glassnet.training.display import default_display
@@ -33,7 +34,6 @@ from glassnet.training.loop import Training
 from glassnet.training.plan import Plan, check_labels
 from glassnet.training.scipy import minimize
 from glassnet.training.weights import picture_weights
-from glassnet.views import views_of
 
 
 class Network(Stack):

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet import run
 from glassnet.cli.console import run_app
 from glassnet.cli.main import app
 from glassnet.data import read_digits
-from glassnet.data.mnist import PARTS
+from glassnet.data.readers.mnist import PARTS
+from glassnet.experiment import run
 
 Array = np.ndarray[Any, Any]
 PART = re.compile(r"  (where|expected|received|try): +(.+)")
@@ -97,7 +97,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("glassnet.data.keep.cache_folder", lambda: tmp_path / "cache")  # of pictures, not of kernels
+    monkeypatch.setattr("glassnet.data.cache.cache_folder", lambda: tmp_path / "cache")  # of pictures, not of kernels
     run._read_splits.cache_clear()
     yield folder
     run._read_splits.cache_clear()
@@ -133,8 +133,8 @@ def plain_figure(monkeypatch: pytest.MonkeyPatch) -> None:
         path.touch()
         return path
 
-    monkeypatch.setattr("glassnet.figures.training_figure", lambda *arguments: Figure(figsize=(1, 1)))
-    monkeypatch.setattr("glassnet.reporting.report", report)
+    monkeypatch.setattr("glassnet.present.figures.training_figure", lambda *arguments: Figure(figsize=(1, 1)))
+    monkeypatch.setattr("glassnet.present.report.report", report)
 
 
 def packed(array: Array) -> bytes:

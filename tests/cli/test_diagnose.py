@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet.run import Run
+from glassnet.experiment.run import Run
+from glassnet.support.i18n import Text
 from glassnet.training import Stop, StopReason
-from glassnet.wording import Text
 
 pytestmark = pytest.mark.usefixtures("plain_figure")
 

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import glassnet as gn
 from glassnet.errors import UnfinishedError, WriteError
-from glassnet.storage import read_tensors
+from glassnet.support.storage import read_tensors
 from glassnet.training import Callback, Epoch, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.display import LiveBar, PlainLines
@@ -62,10 +62,10 @@ def disk() -> Iterator[Disk]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Next to nothing is drawn, which takes longer than training; other processes draw all of it."""
-    monkeypatch.setattr("glassnet.figures.training_figure", lambda *arguments: Figure(figsize=(1, 1)))
-    monkeypatch.setattr("glassnet.figures.augmentation_figure", lambda *arguments, **options: Figure(figsize=(1, 1)))
-    monkeypatch.setattr("glassnet.reporting.write.drawings", lambda facts: {"cost": Figure(figsize=(1, 1))})
-    monkeypatch.setattr("glassnet.reporting.write.page", lambda *arguments: "a page")
+    monkeypatch.setattr("glassnet.present.figures.training_figure", lambda *arguments: Figure(figsize=(1, 1)))
+    monkeypatch.setattr("glassnet.present.figures.augmentation_figure", lambda *arguments, **options: Figure(figsize=(1, 1)))
+    monkeypatch.setattr("glassnet.present.report.write.drawings", lambda facts: {"cost": Figure(figsize=(1, 1))})
+    monkeypatch.setattr("glassnet.present.report.write.page", lambda *arguments: "a page")
 
 
 def parts_of(error: str) -> dict[str, str]:
@@ -124,10 +124,14 @@ def test_what_was_lost_is_made_later(cli: Any, here: Path, disk: Disk) -> None:
 @pytest.mark.parametrize(
     ("place", "lost", "error"),
     [
-        ("glassnet.figures.training_figure", "a/training.png", RuntimeError("In FT2Font: Can not load face\n(error 0x55)")),
-        ("glassnet.reporting.report", "a/report.html", KeyError("x")),
-        ("glassnet.reporting.write.page", "a/report.html", RuntimeError("In FT2Font: Can not load face")),
-        ("glassnet.diagnosis.diagnose", "a/report.html", MemoryError()),
+        (
+            "glassnet.present.figures.training_figure",
+            "a/training.png",
+            RuntimeError("In FT2Font: Can not load face\n(error 0x55)"),
+        ),
+        ("glassnet.present.report.report", "a/report.html", KeyError("x")),
+        ("glassnet.present.report.write.page", "a/report.html", RuntimeError("In FT2Font: Can not load face")),
+        ("glassnet.analysis.diagnosis.diagnose", "a/report.html", MemoryError()),
     ],
 )
 def test_a_fault_in_what_comes_after(
@@ -186,7 +190,7 @@ def test_interrupted_while_the_report_is_made(cli: Any, monkeypatch: pytest.Monk
     def interrupt(*arguments: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("glassnet.reporting.report", interrupt)
+    monkeypatch.setattr("glassnet.present.report.report", interrupt)
     outcome = cli("train", *SHORT, "--out", "a")
     assert outcome.code == 130
     assert "its model is safe in a/model.safetensors" in outcome.err
@@ -201,7 +205,7 @@ def every_epoch(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
     """A checkpoint and the history after every epoch."""
     patch = pytest.MonkeyPatch()
     patch.setattr("glassnet.training.loop.CHECKPOINT_EVERY", -1.0)
-    patch.setattr("glassnet.run.EVERY", 0.0)
+    patch.setattr("glassnet.experiment.run.EVERY", 0.0)
     yield patch
     patch.undo()
 
@@ -353,7 +357,7 @@ def test_a_report_that_cannot_be_made(cli: Any, digits_run: Path, disk: Disk, mo
     def fail(facts: object) -> None:
         raise RuntimeError("In FT2Font: Can not load face")
 
-    monkeypatch.setattr("glassnet.reporting.write.drawings", fail)
+    monkeypatch.setattr("glassnet.present.report.write.drawings", fail)
     parts = cli.wrong("report", digits_run)
     assert parts["what"] == "The report can't be made. The run itself is whole."
     assert parts["received"] == "RuntimeError: In FT2Font: Can not load face"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import glassnet as gn
-from glassnet import run as run_module
+from glassnet.experiment import run as run_module
 
 
 def test_many_quick_epochs_write_the_history_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib
 import io
 import json
 import re
@@ -18,15 +19,15 @@ import PIL.Image
 import pytest
 
 import glassnet as gn
-from glassnet import run as runs
-from glassnet.diagnosis import Diagnosis, judgement, rules
-from glassnet.figures.base import percent
-from glassnet.reporting import figure_texts, texts
-from glassnet.reporting.cells import EACH, choose
-from glassnet.reporting.facts import gather
-from glassnet.reporting.overview import brief
-from glassnet.reporting.tiles import Sheet
-from glassnet.wording import Text
+from glassnet.analysis.diagnosis import Diagnosis, rules
+from glassnet.experiment import run as runs
+from glassnet.present.figures.base import percent
+from glassnet.present.report import figure_texts, texts
+from glassnet.present.report.cells import EACH, choose
+from glassnet.present.report.facts import gather
+from glassnet.present.report.overview import brief
+from glassnet.present.report.sprites import Sheet
+from glassnet.support.i18n import Text
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -258,7 +259,7 @@ def test_a_training_is_diagnosed_once(cli: Any, monkeypatch: pytest.MonkeyPatch)
         asked.append(facts)
         return rules.apply_rules(facts)
 
-    monkeypatch.setattr(judgement, "apply_rules", counted)
+    monkeypatch.setattr(importlib.import_module("glassnet.analysis.diagnosis.diagnose"), "apply_rules", counted)
     said = cli.good("train", "digits", "--epochs", 2, "--out", "one").out
     assert len(asked) == 1
     assert "Diagnosis: nothing wrong found." in said

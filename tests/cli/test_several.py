@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet import runs
 from glassnet.data import read_digits
-from glassnet.data.pictures import read_picture
+from glassnet.data.readers.image import read_picture
+from glassnet.experiment import sweep as runs
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine

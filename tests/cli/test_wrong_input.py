@@ -18,8 +18,8 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 import glassnet as gn
-from glassnet.data.mnist import PARTS
-from glassnet.storage import FORMAT, write_tensors
+from glassnet.data.readers.mnist import PARTS
+from glassnet.support.storage import FORMAT, write_tensors
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -629,7 +629,7 @@ def test_a_full_disk_leaves_no_empty_folder(cli: CommandLine, monkeypatch: pytes
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("glassnet.run.write_text", full)
+    monkeypatch.setattr("glassnet.experiment.run.write_text", full)
     Path("mine").mkdir()
     for out in ("mine", "new"):
         parts = cli.wrong("train", "digits", "--epochs", 1, "--out", out)

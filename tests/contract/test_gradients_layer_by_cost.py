@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet.initializers import Normal
-from glassnet.layers import LAYERS, Conv2D, Dense, Flatten, Layer
-from glassnet.losses import LOSSES, BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
 from glassnet.network import Network
-from glassnet.regularizers import L1, L1L2, L2
+from glassnet.nn import LAYERS, Conv2D, Dense, Flatten, Layer
+from glassnet.nn.initializers import Normal
+from glassnet.nn.losses import LOSSES, BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
+from glassnet.nn.penalties import L1, L1L2, L2
 
 WINDOW = {"type": "Conv2D", "filters": 3, "kernel_size": 2, "padding": "same"}
 MAKE: dict[str, dict[str, Any]] = {

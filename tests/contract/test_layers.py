@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from glassnet.errors import ShapeError
-from glassnet.execution import CompiledTrainer, Forward, ReferenceTrainer, make_trainer, use_kernels
-from glassnet.initializers import Normal
-from glassnet.layers import (
+from glassnet.network import Network
+from glassnet.nn import (
     GRU,
     LAYERS,
     LSTM,
@@ -39,9 +38,10 @@ from glassnet.layers import (
     Tanh,
     as_layer,
 )
-from glassnet.losses import SoftmaxCrossEntropy
-from glassnet.network import Network
-from glassnet.optimizers import SGD
+from glassnet.nn.initializers import Normal
+from glassnet.nn.losses import SoftmaxCrossEntropy
+from glassnet.nn.optimizers import SGD
+from glassnet.runtime import CompiledTrainer, Forward, ReferenceTrainer, make_trainer, use_kernels
 
 Array = np.ndarray[Any, Any]
 Case = tuple[Callable[[], Layer], tuple[int, ...]]

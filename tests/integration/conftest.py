@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet.data.mnist import PARTS
+from glassnet.data.readers.mnist import PARTS
 
 Array = np.ndarray[Any, Any]
 HANGS = 600.0  # seconds after which a process hangs, and is not just slow on a busy machine
@@ -28,10 +28,10 @@ import os, pathlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have switched it off for what runs in its background
 import glassnet.training.loop as loop
 loop.CHECKPOINT_EVERY = float(os.environ.get("EVERY", "0"))
-import glassnet.figures as figures
+import glassnet.present.figures as figures
 figures.training_figure = figures.augmentation_figure = lambda *arguments, **options: None
 figures.save_figure = lambda *arguments: None
-import glassnet.reporting as reporting
+import glassnet.present.report as reporting
 reporting.report = lambda *arguments, **options: None
 left = int(os.environ.get("DIE_AT", "0"))
 def deadly(function):

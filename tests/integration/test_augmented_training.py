@@ -12,7 +12,7 @@ import pytest
 
 import glassnet as gn
 from glassnet.errors import InputError, ModelFileError, RecipeError, ShapeError
-from glassnet.layers import Layer
+from glassnet.nn import Layer
 from glassnet.training import Callback, Epoch
 from glassnet.training.callbacks import Progress
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.execution import Machine
+from glassnet.runtime import Machine
 
 RECIPE = """
 [data]
@@ -135,7 +135,7 @@ def test_the_number_of_threads_changes_no_bit_of_networks_of_pictures(
 
 
 def test_glassnet_threads_sets_the_most(monkeypatch: pytest.MonkeyPatch) -> None:
-    from glassnet.execution import thread_count
+    from glassnet.runtime import thread_count
 
     monkeypatch.setenv("GLASSNET_THREADS", "1")
     assert thread_count(None, 1e12) == 1

@@ -20,7 +20,8 @@ import sys
 from pathlib import Path
 from glassnet.cli.console import run_app
 from glassnet.cli.main import app
-from glassnet.kernels import library, objects
+from glassnet.kernels import library
+from glassnet.kernels.codegen import objects
 
 def compiled(group):
     return objects.read(Path(sys.argv[1]), [symbol for names in library.GROUPS[group] for symbol in names])
@@ -125,8 +126,8 @@ def test_a_full_disk(
     tmp_path: Path, photos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """In the midst of a file: what was begun goes, and the rest is as it was."""
-    from glassnet import atomic, cache
     from glassnet.data import load_dataset
+    from glassnet.support import atomic, cache
 
     theirs = tmp_path / "theirs"
     populate(theirs)

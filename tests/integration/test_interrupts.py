@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.execution.workers import Workers
+from glassnet.runtime.workers import Workers
 from glassnet.training import Callback
 from glassnet.training.callbacks import Progress
 
@@ -151,7 +151,7 @@ def test_an_interrupt_waits_for_the_tasks() -> None:
     """`stop` is called, and the interrupt raised only when all tasks have ended."""
     program = """
 import signal, time
-from glassnet.execution.workers import Workers
+from glassnet.runtime.workers import Workers
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 workers, stopped, ended = Workers(2), [], []
 def task():

@@ -90,7 +90,7 @@ class Reader:
             return
         assert words[0] == "glassnet", f"{where}: what is this command? {text}"
         arguments = words[1:]
-        if arguments[:1] in (["bench"], ["serve"]) or "--fetch" in arguments:  # minutes, for ever, the network
+        if arguments[:1] in (["serve"],) or "--fetch" in arguments:  # minutes, for ever, the network
             arguments = [arguments[0], "--help"]
         if arguments[:1] == ["train"] and MNIST.search(text) and "--epochs" not in arguments:
             arguments += ["--epochs", str(LONG)]

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet.layers import GELU, Dense, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
-from glassnet.losses import BinaryCrossEntropy, Quadratic, SoftmaxCrossEntropy
 from glassnet.network import Network
-from glassnet.optimizers import SGD, Adam, AdamW, RMSprop
-from glassnet.regularizers import L2
+from glassnet.nn import GELU, Dense, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from glassnet.nn.losses import BinaryCrossEntropy, Quadratic, SoftmaxCrossEntropy
+from glassnet.nn.optimizers import SGD, Adam, AdamW, RMSprop
+from glassnet.nn.penalties import L2
 
 torch = pytest.importorskip("torch")
 nn = torch.nn

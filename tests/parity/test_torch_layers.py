@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet.layers import (
+from glassnet.network import Network
+from glassnet.nn import (
     GRU,
     LSTM,
     AveragePool2D,
@@ -30,9 +31,8 @@ from glassnet.layers import (
     SimpleRNN,
     Swish,
 )
-from glassnet.losses import SoftmaxCrossEntropy
-from glassnet.network import Network
-from glassnet.optimizers import SGD, AdamW
+from glassnet.nn.losses import SoftmaxCrossEntropy
+from glassnet.nn.optimizers import SGD, AdamW
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional

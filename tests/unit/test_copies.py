@@ -16,17 +16,17 @@ import pytest
 
 import glassnet as gn
 from glassnet import errors
-from glassnet.augmentation import Augmentation
-from glassnet.execution import Forward
-from glassnet.gradient_table import GradientTable
-from glassnet.initializers import INITIALIZERS
-from glassnet.layers import BatchNorm, Dense, Flatten, ReLU, Residual, Standardize
-from glassnet.losses import LOSSES, SoftmaxCrossEntropy
+from glassnet.analysis.gradient_table import GradientTable
+from glassnet.data.augmentation import Augmentation
+from glassnet.experiment.run import KeepHistory, KeepRecipe
 from glassnet.network import Network
-from glassnet.optimizers import OPTIMIZERS
-from glassnet.regularizers import REGULARIZERS
-from glassnet.run import KeepHistory, KeepRecipe
-from glassnet.schedules import SCHEDULES
+from glassnet.nn import BatchNorm, Dense, Flatten, ReLU, Residual, Standardize
+from glassnet.nn.initializers import INITIALIZERS
+from glassnet.nn.losses import LOSSES, SoftmaxCrossEntropy
+from glassnet.nn.optimizers import OPTIMIZERS
+from glassnet.nn.penalties import REGULARIZERS
+from glassnet.nn.schedules import SCHEDULES
+from glassnet.runtime import Forward
 from glassnet.training.display import LiveBar, PlainLines, SeedLine
 
 Way = Callable[[Any], Any]

@@ -9,10 +9,10 @@ import pytest
 
 from glassnet.data import Dataset
 from glassnet.errors import InputError, ShapeError
-from glassnet.layers import Dense, Dropout, Flatten, LeakyReLU, Pixels, Scale, Sigmoid, Softmax
-from glassnet.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from glassnet.network import Network
-from glassnet.optimizers import SGD
+from glassnet.nn import Dense, Dropout, Flatten, LeakyReLU, Pixels, Scale, Sigmoid, Softmax
+from glassnet.nn.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
+from glassnet.nn.optimizers import SGD
 
 Array = np.ndarray[Any, Any]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from glassnet.errors import MAKE_ROOM, UnfinishedError, WriteError, is_full, spell
-from glassnet.run_folder import MODEL, REPORT
+from glassnet.experiment.run_folder import MODEL, REPORT
 
 SHOWN = 4  # files that are named
 

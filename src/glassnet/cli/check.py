@@ -10,7 +10,7 @@ import typer
 from glassnet.cli.console import fail, say
 
 if TYPE_CHECKING:
-    from glassnet.recipe import Recipe
+    from glassnet.experiment.recipe import Recipe
 
 NAME = "check"
 PICTURES = 10
@@ -20,9 +20,9 @@ def command(
     what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help="A recipe, or a run folder.", show_default=False)],
 ) -> None:
     """Hold every gradient of a network against its definition, on a few training pictures."""
-    from glassnet.gradient_check import check_gradients
-    from glassnet.gradient_table import table
-    from glassnet.run import Run, read_splits, sample
+    from glassnet.analysis.gradient_check import check_gradients
+    from glassnet.analysis.gradient_table import table
+    from glassnet.experiment.run import Run, read_splits, sample
 
     if Path(what).is_dir():
         done = Run.load(what)
@@ -42,7 +42,7 @@ def command(
 def recipe_of(what: str) -> Recipe:
     """The recipe of this name or file, or the error for what is neither that nor a run."""
     from glassnet.errors import RecipeError
-    from glassnet.recipe import load_recipe
+    from glassnet.experiment.recipe import load_recipe
 
     try:
         return load_recipe(what)

@@ -11,7 +11,7 @@ import typer
 from glassnet.cli.console import fail, say
 
 if TYPE_CHECKING:
-    from glassnet.diagnosis import Diagnosis
+    from glassnet.analysis.diagnosis import Diagnosis
 
 NAME = "diagnose"
 
@@ -29,9 +29,10 @@ def command(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything is found.")] = False,
 ) -> None:
     """Say why a training failed: what is seen, why, and what to try; of several runs, whether the best is really better."""
-    from glassnet.diagnosis import diagnose
-    from glassnet.run import Run
-    from glassnet.runs import diagnose_runs, is_of_seeds, load_seeds
+    from glassnet.analysis.diagnosis import diagnose
+    from glassnet.analysis.diagnosis.runs import diagnose_runs
+    from glassnet.experiment.run import Run
+    from glassnet.experiment.sweep import is_of_seeds, load_seeds
 
     told: list[tuple[str, Diagnosis]] = []
     if len(runs) > 1:

@@ -11,8 +11,8 @@ from glassnet.cli.console import say
 from glassnet.cli.settings import Views
 
 if TYPE_CHECKING:
-    from glassnet.metrics import Evaluation
-    from glassnet.run import Run
+    from glassnet.experiment.run import Run
+    from glassnet.nn.metrics import Evaluation
 
 NAME = "evaluate"
 
@@ -30,8 +30,8 @@ def command(
     views: Views = None,
 ) -> None:
     """Open the test set, which stays closed during training; each look is noted in the run's ledger."""
-    from glassnet.run import Run
-    from glassnet.runs import evaluate_together, is_of_seeds, load_seeds
+    from glassnet.experiment.run import Run
+    from glassnet.experiment.sweep import evaluate_together, is_of_seeds, load_seeds
 
     if len(runs) == 1 and is_of_seeds(runs[0]):
         _several(load_seeds(runs[0]), views)
@@ -56,7 +56,7 @@ def command(
 
 def _several(runs: list[Run], views: int | None) -> None:
     """The runs one by one, and their mean."""
-    from glassnet.metrics import Spread
+    from glassnet.nn.metrics import Spread
 
     results = []
     for run in runs:

@@ -30,9 +30,9 @@ def command(
 ) -> None:
     """Take a few steps at ever higher learning rates; suggest one, and draw the costs."""
     from glassnet.errors import RunError, WriteError
-    from glassnet.figures import learning_rate_figure, save_figure
-    from glassnet.rate_test import find_learning_rate
-    from glassnet.run import prepare
+    from glassnet.experiment.lr_finder import find_learning_rate
+    from glassnet.experiment.run import prepare
+    from glassnet.present.figures import learning_rate_figure, save_figure
 
     chosen, splits = prepare(recipe, seed=seed, data=data, settings=changes_of(settings))
     path = Path(f"{chosen.name}-rates.png") if out is None else out

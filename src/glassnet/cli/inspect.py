@@ -39,8 +39,8 @@ def command(
     strict: Annotated[bool, typer.Option("--strict", help="End with 1 where there are findings.")] = False,
 ) -> None:
     """Look for what is broken, blank, doubled, leaked, inverted, uneven or doubtfully labelled."""
-    from glassnet.inspection import inspect
-    from glassnet.strict_json import plain
+    from glassnet.analysis.inspection import inspect
+    from glassnet.support.strict_json import plain
 
     asked: dict[str, Any] = {
         "size": None if size is None else _numbers(size, "--size", int),
@@ -65,7 +65,7 @@ def command(
         say(str(found).encode("utf-8", "backslashreplace").decode())
         say()
     if out is not None:  # once all is said: the disk may be full
-        from glassnet.contact_sheets import write_inspection
+        from glassnet.present.contact_sheets import write_inspection
 
         with _writing(out):
             written = write_inspection(found, out)

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from glassnet.cli import (
-    bench,
     check,
     datasets,
     diagnose,
@@ -31,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (train, evaluate, report, predict, check, diagnose, trace, find_rate, inspect, recipes, datasets, bench):
+for module in (train, evaluate, report, predict, check, diagnose, trace, find_rate, inspect, recipes, datasets):
     app.command(module.NAME)(module.command)
 
 

@@ -14,7 +14,7 @@ from glassnet.cli.settings import Views
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from glassnet.run import Run
+    from glassnet.experiment.run import Run
 
 NAME = "predict"
 
@@ -35,11 +35,11 @@ def command(
     """Say what pictures show. They are brought to the size and colour of the pictures that the network was trained on."""
     import numpy as np
 
-    from glassnet.data.pictures import read_picture
-    from glassnet.ensemble import Ensemble
+    from glassnet.data.readers.image import read_picture
     from glassnet.errors import InputError
+    from glassnet.experiment.ensemble import Ensemble
+    from glassnet.experiment.run import Run
     from glassnet.network import Network
-    from glassnet.run import Run
 
     paths = [run, *(more or [])]
     runs = [None if path.is_file() else Run.load(path) for path in paths]

@@ -15,7 +15,7 @@ def command(
     name: Annotated[str | None, typer.Argument(help="Show this one's TOML text.", show_default=False)] = None,
 ) -> None:
     """List the shipped recipes, or show one, to copy and change."""
-    from glassnet.recipe import list_recipes, load_recipe
+    from glassnet.experiment.recipe import list_recipes, load_recipe
 
     if name is not None:
         say(load_recipe(name).to_toml())

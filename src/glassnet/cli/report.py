@@ -23,8 +23,8 @@ def command(
     ] = None,
 ) -> None:
     """Write the report of a run: one HTML file, in English and Chinese, that needs no network."""
-    from glassnet.reporting import report
-    from glassnet.run import Run
+    from glassnet.experiment.run import Run
+    from glassnet.present.report import report
 
     loaded = Run.load(run)
     path = report(loaded, out, test=test, figures=figures)

@@ -11,7 +11,7 @@ import typer
 from glassnet.cli.console import say
 
 if TYPE_CHECKING:
-    from glassnet.microscope import Trace
+    from glassnet.analysis.trace import Trace
 
 NAME = "trace"
 
@@ -32,7 +32,7 @@ def command(
     out: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page for a browser.")] = None,
 ) -> None:
     """Follow one picture and one weight through forward, backward and update, with every number."""
-    from glassnet.microscope import trace
+    from glassnet.analysis.trace import trace
 
     options: dict[str, Any] = {"label": label, "unit": unit, "weight": weight}
     number = image.removeprefix("-").isdigit() and not Path(image).is_file()
@@ -48,7 +48,7 @@ def command(
 def _subject(what: str) -> Any:
     """The run in a folder, or the untrained network of a recipe as if it were a run."""
     from glassnet.cli.check import recipe_of
-    from glassnet.run import Run, read_splits
+    from glassnet.experiment.run import Run, read_splits
     from glassnet.training import History
 
     if Path(what).is_dir():

@@ -11,11 +11,11 @@ import typer
 from glassnet.cli.artefacts import Artefacts
 from glassnet.cli.console import complain, fail, say
 from glassnet.cli.settings import changes_of
-from glassnet.run_folder import REPORT
+from glassnet.experiment.run_folder import REPORT
 
 if TYPE_CHECKING:
-    from glassnet.diagnosis import Diagnosis
-    from glassnet.run import Run
+    from glassnet.analysis.diagnosis import Diagnosis
+    from glassnet.experiment.run import Run
 
 NAME = "train"
 
@@ -38,9 +38,10 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as pay.")] = None,
 ) -> None:
     """Train a network after a recipe."""
-    from glassnet import run, runs
     from glassnet.errors import InputError
-    from glassnet.run_folder import RECIPE, require_run
+    from glassnet.experiment import run
+    from glassnet.experiment import sweep as runs
+    from glassnet.experiment.run_folder import RECIPE, require_run
     from glassnet.training import TrainingWarning
     from glassnet.training.display import SeedLine
 
@@ -95,9 +96,9 @@ def command(
 
 
 def _extras(recipe: str | Path) -> list[Any]:
-    from glassnet.gradient_table import GradientTable
-    from glassnet.recipe import load_recipe
-    from glassnet.run import read_splits
+    from glassnet.analysis.gradient_table import GradientTable
+    from glassnet.experiment.recipe import load_recipe
+    from glassnet.experiment.run import read_splits
 
     chosen = load_recipe(recipe)
     return [GradientTable(read_splits(chosen).train)] if chosen.training.show_gradients else []
@@ -105,7 +106,7 @@ def _extras(recipe: str | Path) -> list[Any]:
 
 def _report_seeds(several: list[Run], files: Artefacts) -> None:
     """What each seed kept, on validation data, and all of them together."""
-    from glassnet.metrics import Spread
+    from glassnet.nn.metrics import Spread
 
     accuracies: list[float | None] = []
     for done in several:
@@ -181,8 +182,8 @@ def _sum_up(done: Run) -> None:
 
 def _draw(done: Run, files: Artefacts) -> list[str]:
     """Draw the figures; a line on each."""
-    from glassnet.figures import augmentation_figure, save_figure, training_figure
-    from glassnet.run import sample
+    from glassnet.experiment.run import sample
+    from glassnet.present.figures import augmentation_figure, save_figure, training_figure
 
     history, folder, made = done.history, done.folder, []
     if history.epochs:
@@ -203,8 +204,8 @@ def _draw(done: Run, files: Artefacts) -> list[str]:
 
 def _make_report(done: Run, files: Artefacts) -> tuple[list[str], Diagnosis | None]:
     """Write the report; a line on it, and the diagnosis, as far as there is one."""
-    from glassnet.diagnosis import diagnose
-    from glassnet.reporting import report as write_report
+    from glassnet.analysis.diagnosis import diagnose
+    from glassnet.present.report import report as write_report
 
     found = None
     with files.making(done.folder / REPORT):

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from glassnet.data.chain import make_chain
+from glassnet.data.catalog import DatasetInfo, list_datasets
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.digits import read_digits
 from glassnet.data.expand import expand_by_shifts
 from glassnet.data.fetch import Remote, cache_folder, fetch_remote
-from glassnet.data.idx import read_idx
 from glassnet.data.load import load_dataset
-from glassnet.data.mnist import find_mnist, mnist_folders, read_mnist
-from glassnet.data.names import DatasetInfo, list_datasets
-from glassnet.data.pictures import read_picture
+from glassnet.data.readers.chain import make_chain
+from glassnet.data.readers.digits import read_digits
+from glassnet.data.readers.idx import read_idx
+from glassnet.data.readers.image import read_picture
+from glassnet.data.readers.mnist import find_mnist, mnist_folders, read_mnist
 from glassnet.data.splits import divide, split_by_group, split_folds, split_in_order, split_random, split_stratified
 
 __all__ = [

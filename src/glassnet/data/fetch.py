@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glassnet import cache
 from glassnet.errors import DataError
+from glassnet.support import cache
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from glassnet.data.catalog import NAMED_DATASETS, read_idx_folder
 from glassnet.data.dataset import Splits
-from glassnet.data.folder import holds_pictures
-from glassnet.data.hdf5 import ENDINGS as HDF5_ENDINGS
-from glassnet.data.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
-from glassnet.data.mat import read_mat
-from glassnet.data.mnist import holds_mnist
-from glassnet.data.named_pictures import read_path
-from glassnet.data.names import NAMED_DATASETS, read_idx_folder
-from glassnet.data.npz import read_npz
 from glassnet.data.options import ReadOptions, as_options
 from glassnet.data.paths import as_path, exists
+from glassnet.data.readers.folder import holds_pictures
+from glassnet.data.readers.hdf5 import ENDINGS as HDF5_ENDINGS
+from glassnet.data.readers.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
+from glassnet.data.readers.mat import read_mat
+from glassnet.data.readers.mnist import holds_mnist
+from glassnet.data.readers.named_images import read_path
+from glassnet.data.readers.npz import read_npz
 from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, InputError
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast, get_args
 
 from glassnet.errors import InputError
-from glassnet.named import unknown
+from glassnet.support.registry import unknown
 
 Fit: TypeAlias = Literal["stretch", "crop", "pad"]
 Color: TypeAlias = Literal["grey", "rgb"]

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import Fractions, SplitKind, SplitOptions, check_fold
-from glassnet.data.shares import Parts, as_shares, group_parts, random_parts, stratified_parts
+from glassnet.data.partition import Parts, as_shares, group_parts, random_parts, stratified_parts
 from glassnet.errors import InputError
-from glassnet.named import unknown
+from glassnet.support.registry import unknown
 
 Seed = int | np.random.Generator
 DEFAULT_FRACTIONS: Fractions = (0.7, 0.15, 0.15)

@@ -14,16 +14,19 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, int64, void
 
-from glassnet.kernels.augment import augment
-from glassnet.kernels.denormals import ignore_denormals, restore
-from glassnet.kernels.elementwise import activate, activate_back, dropout, softmax_row, softmax_row_back
-from glassnet.kernels.gemm import multiply_columns, multiply_rows
-from glassnet.kernels.jit import called_at, compiled, outlined
+from glassnet.kernels.activations import activate, activate_back, dropout, softmax_row, softmax_row_back
+from glassnet.kernels.augmentation import augment
+from glassnet.kernels.barrier import meet, read_stop, stopped
+from glassnet.kernels.codegen.addresses import bytes_at, doubles_at, floats_at, integers_at, keys_at
+from glassnet.kernels.codegen.denormals import ignore_denormals, restore
+from glassnet.kernels.codegen.jit import called_at, compiled, outlined
+from glassnet.kernels.conv.fused_block import stages
 from glassnet.kernels.job_at import job_at_address
 from glassnet.kernels.losses import aim, cost_row, decide
-from glassnet.kernels.memory import bytes_at, doubles_at, floats_at, integers_at, keys_at
-from glassnet.kernels.narrow import dot_rows, outer_columns
-from glassnet.kernels.operations import (
+from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
+from glassnet.kernels.matmul.skinny_gemm import dot_rows, outer_columns
+from glassnet.kernels.matmul.tile import ADD, SET
+from glassnet.kernels.opcodes import (
     ACTIVATE,
     ACTIVATE_BACK,
     ADD_VALUES,
@@ -52,12 +55,9 @@ from glassnet.kernels.operations import (
     STAGE_FORWARD,
     STAGE_PRODUCTS_BACK,
 )
+from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, update_parameters
 from glassnet.kernels.pointwise import add, copy_channels, layer_norm, layer_norm_back, layer_norm_sums
-from glassnet.kernels.sequences import sequences
-from glassnet.kernels.stages import stages
-from glassnet.kernels.threads import meet, read_stop, stopped
-from glassnet.kernels.tile import ADD, SET
-from glassnet.kernels.updates import average_parameters, is_plain_sgd, update_parameters
+from glassnet.kernels.recurrent import sequences
 
 F = np.float32
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from numba import carray, from_dtype
 
-from glassnet.kernels.jit import compiled
+from glassnet.kernels.codegen.addresses import make_pointer
+from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.job import JOB
-from glassnet.kernels.memory import make_pointer
 
 _to_job = make_pointer(from_dtype(JOB))
 

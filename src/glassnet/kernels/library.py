@@ -21,11 +21,11 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-from glassnet import cache
 from glassnet.errors import GlassnetError
-from glassnet.kernels import objects
-from glassnet.kernels.host import UNIT
-from glassnet.kernels.objects import KINDS, Compiled, received
+from glassnet.kernels.codegen import objects
+from glassnet.kernels.codegen.host import UNIT
+from glassnet.kernels.codegen.objects import KINDS, Compiled, received
+from glassnet.support import cache
 
 # Groups of units, each compiled when a program first asks for it. Of each: lists of about equal work, for two processes, with
 # units in the order they are loaded, callees first.
@@ -93,7 +93,7 @@ def _compile(group: str) -> list[Compiled]:
     """The units of a group; its lists are compiled side by side, each in an interpreter of its own. No file is written."""
     source = str(Path(__file__).parents[2])
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")])))
-    commands = [[sys.executable, "-P", "-m", "glassnet.kernels.build", *names] for names in GROUPS[group]]
+    commands = [[sys.executable, "-P", "-m", "glassnet.kernels.codegen.build", *names] for names in GROUPS[group]]
     pipe = subprocess.PIPE
     workers: list[subprocess.Popen[bytes]] = []
     try:
@@ -119,7 +119,7 @@ def _compile(group: str) -> list[Compiled]:
 def _not_compiled(reason: str) -> GlassnetError:
     return GlassnetError(
         "The kernels could not be compiled.",
-        where="glassnet.kernels.build",
+        where="glassnet.kernels.codegen.build",
         received=reason,
         hint="GLASSNET_KERNELS=0 runs everything on plain NumPy",
     )

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from glassnet.kernels.elementwise import sigmoid, softmax_row
-from glassnet.kernels.jit import compiled
-from glassnet.kernels.operations import BINARY_CROSS_ENTROPY, QUADRATIC
+from glassnet.kernels.activations import sigmoid, softmax_row
+from glassnet.kernels.codegen.jit import compiled
+from glassnet.kernels.opcodes import BINARY_CROSS_ENTROPY, QUADRATIC
 
 F = np.float32
 

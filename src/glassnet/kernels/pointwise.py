@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, void
 
-from glassnet.kernels.jit import compiled, outlined
-from glassnet.kernels.memory import floats_at
+from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.stage_at import stage_at_address
 
 F = np.float32

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from glassnet.kernels.host import UNIT
+from glassnet.kernels.codegen.host import UNIT
 
 LANES, ROWS, VECTORS, COLUMNS = UNIT.lanes, UNIT.tile_rows, UNIT.tile_vectors, UNIT.tile_columns
 HALF = max(1, LANES // 2)

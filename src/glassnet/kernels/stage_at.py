@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from numba import carray, from_dtype
 
-from glassnet.kernels.jit import compiled
-from glassnet.kernels.memory import make_pointer
+from glassnet.kernels.codegen.addresses import make_pointer
+from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.stage import SEQUENCE, STAGE
 
 _to_stage, _to_sequence = make_pointer(from_dtype(STAGE)), make_pointer(from_dtype(SEQUENCE))

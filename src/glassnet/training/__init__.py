@@ -3,6 +3,6 @@
 from glassnet.training.callbacks import Callback, EarlyStopping, Progress
 from glassnet.training.history import Epoch, History
 from glassnet.training.loop import TrainingWarning
-from glassnet.training.reasons import Stop, StopReason
+from glassnet.training.stop import Stop, StopReason
 
 __all__ = ["Callback", "EarlyStopping", "Epoch", "History", "Progress", "Stop", "StopReason", "TrainingWarning"]

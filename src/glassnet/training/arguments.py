@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.augmentation import Augmentation
 from glassnet.data import Dataset
+from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
-from glassnet.optimizers import Optimizer, ScipyMinimize
-from glassnet.reference import Array
+from glassnet.nn.optimizers import Optimizer, ScipyMinimize
+from glassnet.support.arrays import Array
 
 
 def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:

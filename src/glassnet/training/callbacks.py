@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from glassnet.errors import InputError
-from glassnet.stack import Stack
+from glassnet.nn.stack import Stack
 from glassnet.training.history import Epoch, History
-from glassnet.training.reasons import Stop, StopReason
+from glassnet.training.stop import Stop, StopReason
 
 
 @dataclass

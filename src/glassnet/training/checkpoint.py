@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from glassnet.errors import ModelFileError
-from glassnet.reference import Array
-from glassnet.storage import read_tensors, write_tensors
-from glassnet.strict_json import plain
+from glassnet.support.arrays import Array
+from glassnet.support.storage import read_tensors, write_tensors
+from glassnet.support.strict_json import plain
 from glassnet.training.history import History
 
 

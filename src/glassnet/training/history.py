@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite, isnan
 from typing import Any
 
-from glassnet.strict_json import line, numbers
+from glassnet.support.strict_json import line, numbers
 from glassnet.training.history_rows import check_rows
-from glassnet.training.reasons import Stop, StopReason
+from glassnet.training.stop import Stop, StopReason
 
 
 @dataclass(frozen=True)

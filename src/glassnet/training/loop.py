@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.augmentation import picture_shape
-from glassnet.execution import Forward, Trainer, make_trainer
-from glassnet.named import describe
-from glassnet.reference import Array
-from glassnet.stack import Stack
+from glassnet.data.augmentation import picture_shape
+from glassnet.nn.stack import Stack
+from glassnet.runtime import Forward, Trainer, make_trainer
+from glassnet.support.arrays import Array
+from glassnet.support.registry import describe
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
 from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, check_length, epoch_generator
-from glassnet.training.reasons import Stop, StopReason
 from glassnet.training.statistics import Statistics, Watch, norms
+from glassnet.training.stop import Stop, StopReason
 from glassnet.training.vectors import all_finite
 
 Result = TypeVar("Result")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.augmentation import Augmentation
 from glassnet.data import Dataset
+from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError, ModelFileError
-from glassnet.optimizers import Optimizer
-from glassnet.stack import Stack
+from glassnet.nn.optimizers import Optimizer
+from glassnet.nn.stack import Stack
 
 ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of pictures, dropout, augmentation
 

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.data import Dataset
-from glassnet.execution import Forward
-from glassnet.layers import Dropout, walk
-from glassnet.optimizers import ScipyMinimize
-from glassnet.reference import Array
-from glassnet.stack import Stack
+from glassnet.nn import Dropout, walk
+from glassnet.nn.optimizers import ScipyMinimize
+from glassnet.nn.stack import Stack
+from glassnet.runtime import Forward
+from glassnet.support.arrays import Array
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch, History
-from glassnet.training.reasons import Stop, StopReason
+from glassnet.training.stop import Stop, StopReason
 
 
 class _EnoughError(Exception):

@@ -9,10 +9,10 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from glassnet.data import Dataset
-from glassnet.layers import Dropout, Flatten, Layer, LeakyReLU, Pixels, ReLU, Scale, Sigmoid, Standardize, Tanh
-from glassnet.layers.chain import forward_chain
-from glassnet.reference import Array
-from glassnet.stack import Stack
+from glassnet.nn import Dropout, Flatten, Layer, LeakyReLU, Pixels, ReLU, Scale, Sigmoid, Standardize, Tanh
+from glassnet.nn.chain import forward_chain
+from glassnet.nn.stack import Stack
+from glassnet.support.arrays import Array
 from glassnet.training.vectors import length
 
 MOST, LEAST, ONE_IN = 160, 32, 250  # pictures looked at: one in so many, so that they cost little beside the training itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.reference import Array
+from glassnet.support.arrays import Array
 
 
 def length(vector: Array) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.errors import InputError
-from glassnet.reference import Array
+from glassnet.support.arrays import Array
 
 
 def picture_weights(

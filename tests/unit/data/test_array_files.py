@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassnet import memory
 from glassnet.data import Splits, load_dataset
 from glassnet.data.options import PictureOptions
+from glassnet.data.readers.array_names import find_roles
 from glassnet.data.resize import bring, bring_pixels
-from glassnet.data.roles import find_roles
 from glassnet.errors import DataError, InputError
+from glassnet.support import memory
 
 Array = np.ndarray[Any, Any]
 WHOLE = {"fractions": (1, 0, 0)}

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glassnet.cache import TAG
 from glassnet.data import Remote, cache_folder, fetch_remote, load_dataset, read_mnist
-from glassnet.data.mnist import PARTS
+from glassnet.data.readers.mnist import PARTS
 from glassnet.errors import DataError
+from glassnet.support.cache import TAG
 
 
 def _content(name: str) -> bytes:
@@ -160,7 +160,7 @@ def test_where_downloads_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_mnist_is_fetched_only_when_asked_to(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("glassnet.data.mnist.MNIST", remote(f"{server.url}/good"))
+    monkeypatch.setattr("glassnet.data.readers.mnist.MNIST", remote(f"{server.url}/good"))
     with pytest.raises(DataError, match="MNIST is not on this machine"):
         load_dataset("mnist")
     assert server.asked == []
@@ -178,7 +178,7 @@ def test_mnist_is_fetched_only_when_asked_to(server: Server, monkeypatch: pytest
 
 
 def test_the_mirrors_of_mnist() -> None:
-    from glassnet.data.mnist import MNIST
+    from glassnet.data.readers.mnist import MNIST
 
     assert [name.removesuffix(".gz") for name in MNIST.files] == list(PARTS)
     assert all(len(checksum.removeprefix("md5:")) == 32 for checksum in MNIST.files.values())

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from glassnet import memory
 from glassnet.data import read_idx
 from glassnet.errors import DataError
+from glassnet.support import memory
 
 CODES = {"uint8": (0x08, "B"), "int8": (0x09, "b"), "int16": (0x0B, "h"), "int32": (0x0C, "i"),
          "float32": (0x0D, "f"), "float64": (0x0E, "d")}  # fmt: skip
@@ -89,7 +89,7 @@ def test_the_name_does_not_decide_what_is_gzipped(tmp_path: Path) -> None:
 
 
 def test_several_pieces_are_put_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glassnet.data.idx._CHUNK", 7)
+    monkeypatch.setattr("glassnet.data.readers.idx._CHUNK", 7)
     array = np.arange(1000, dtype=np.int32).reshape(10, 100)
     for content in (packed(array), gzip.compress(packed(array)), gzip.compress(packed(array)[:99]) + gzip.compress(
         packed(array)[99:])):  # fmt: skip

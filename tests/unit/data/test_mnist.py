@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from glassnet.data import find_mnist, list_datasets, load_dataset, read_idx, read_mnist
-from glassnet.data.mnist import PARTS
+from glassnet.data.readers.mnist import PARTS
 from glassnet.errors import DataError
 
 REAL = Path(os.environ.get("GLASSNET_DATA") or "no such folder", "mnist")

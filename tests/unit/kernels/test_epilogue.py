@@ -13,12 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glassnet import reference
-from glassnet.kernels import operations as op
+from glassnet.kernels import opcodes as op
 from glassnet.kernels.sizes import LANES
 from glassnet.kernels.stage import STAGE
-from glassnet.layers import MaxPool2D
-from glassnet.reference import Pair
+from glassnet.nn import MaxPool2D, activations, pooling
+from glassnet.nn.windows import Pair
 from tests.rounding import check_sum, check_within, sigmoid_error, tanh_error
 
 Array = np.ndarray[Any, Any]
@@ -82,22 +81,22 @@ class Epilogue:
             z = (z - mean) * gain + shift
         place = np.zeros(self.pooled, np.int64)
         if layer is not None:
-            pooled, places = reference.max_pool(z[None], layer.window, layer.strides, layer.margins(self.shape))
+            pooled, places = pooling.max_pool(z[None], layer.window, layer.strides, layer.margins(self.shape))
             z, place = pooled[0], places[0]
         if self.kind == "sigmoid":
-            return reference.sigmoid(z), place
+            return activations.sigmoid(z), place
         if self.kind == "tanh":
             return np.tanh(z), place
-        return (z if self.kind == "none" else reference.leaky_relu(z, self.slope)), place
+        return (z if self.kind == "none" else activations.leaky_relu(z, self.slope)), place
 
     def slopes(self, dout: Array, out: Array) -> Array:
         """dout · σ′, from σ's output, in float64."""
         dout, out = dout.astype(np.float64), out.astype(np.float64)
         if self.kind == "sigmoid":
-            return reference.sigmoid_backward(dout, out)
+            return activations.sigmoid_backward(dout, out)
         if self.kind == "tanh":
-            return reference.tanh_backward(dout, out)
-        return dout if self.kind == "none" else reference.leaky_relu_backward(dout, out, self.slope)
+            return activations.tanh_backward(dout, out)
+        return dout if self.kind == "none" else activations.leaky_relu_backward(dout, out, self.slope)
 
     def sizes(self, dout: Array, out: Array) -> Array:
         """Σ|terms| of these slopes, each of which takes three roundings at most: 1 and y² may cancel in tanh's."""
@@ -116,7 +115,7 @@ class Epilogue:
         if layer is None:
             return g
         margins, shape = layer.margins(self.shape), (1, *self.shape)
-        return reference.max_pool_backward(g[None], place[None], shape, layer.window, layer.strides, margins)[0]
+        return pooling.max_pool_backward(g[None], place[None], shape, layer.window, layer.strides, margins)[0]
 
 
 def eighths(rng: np.random.Generator, shape: tuple[int, ...], most: int = 8) -> Array:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from glassnet import cache
-from glassnet.kernels import library, objects
+from glassnet.kernels import library
+from glassnet.kernels.codegen import objects
+from glassnet.kernels.codegen.objects import Compiled
 from glassnet.kernels.library import GROUPS, Library
-from glassnet.kernels.objects import Compiled
+from glassnet.support import cache
 
 GROUP = "augmentation"
 (SYMBOL,) = GROUPS[GROUP][0]

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassnet.execution import CompiledTrainer, Forward, ReferenceTrainer, use_kernels
+from glassnet.compiler import assemble
+from glassnet.compiler.partition import parts_of
 from glassnet.kernels.sizes import COLUMNS, LANES, ROWS
-from glassnet.layers import (
+from glassnet.network import Network
+from glassnet.nn import (
     GRU,
     LSTM,
     AveragePool2D,
@@ -36,11 +38,9 @@ from glassnet.layers import (
     Swish,
     Tanh,
 )
-from glassnet.losses import SoftmaxCrossEntropy
-from glassnet.network import Network
-from glassnet.optimizers import SGD
-from glassnet.program import assemble
-from glassnet.program.parts import parts_of
+from glassnet.nn.losses import SoftmaxCrossEntropy
+from glassnet.nn.optimizers import SGD
+from glassnet.runtime import CompiledTrainer, Forward, ReferenceTrainer, use_kernels
 from tests.rounding import U, check_within
 
 Array = np.ndarray[Any, Any]

@@ -9,12 +9,12 @@ import pytest
 
 from benchmarks.agreement import compiled, excesses
 from benchmarks.random_networks import Case, draw_case
-from glassnet.execution import use_kernels
-from glassnet.layers import LAYERS, BatchNorm, Dense, LayerNorm, walk
-from glassnet.losses import LOSSES, SoftmaxCrossEntropy
 from glassnet.network import Network
-from glassnet.optimizers import OPTIMIZERS, SGD
-from glassnet.regularizers import REGULARIZERS
+from glassnet.nn import LAYERS, BatchNorm, Dense, LayerNorm, walk
+from glassnet.nn.losses import LOSSES, SoftmaxCrossEntropy
+from glassnet.nn.optimizers import OPTIMIZERS, SGD
+from glassnet.nn.penalties import REGULARIZERS
+from glassnet.runtime import use_kernels
 
 SEEDS = range(20_000, 20_060)
 

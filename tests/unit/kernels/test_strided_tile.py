@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numba import float32, int64, void
 
-from glassnet.kernels.jit import OPTIONS
+from glassnet.kernels.codegen.jit import OPTIONS
+from glassnet.kernels.matmul.tile import ADD, SET, strided_tile
 from glassnet.kernels.sizes import COLUMNS, ROWS
-from glassnet.kernels.tile import ADD, SET, strided_tile
 
 Array = np.ndarray[Any, Any]
 

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from glassnet.kernels.host import UNITS
+from glassnet.kernels.codegen.host import UNITS
 
 PROGRAM = """
 import json
 import numpy as np
-from glassnet.kernels.host import UNIT
-from glassnet.layers import GELU, Dense, Dropout, Flatten, Pixels, ReLU
-from glassnet.losses import SoftmaxCrossEntropy
+from glassnet.kernels.codegen.host import UNIT
+from glassnet.nn import GELU, Dense, Dropout, Flatten, Pixels, ReLU
+from glassnet.nn.losses import SoftmaxCrossEntropy
 from glassnet.network import Network
-from glassnet.optimizers import SGD, Adam
+from glassnet.nn.optimizers import SGD, Adam
 
 rng = np.random.default_rng(1)
 errors = {}
@@ -65,7 +65,7 @@ def test_tiles_fit_their_register_files(unit) -> None:  # type: ignore[no-untype
 
 def test_unknown_units_are_refused() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "import glassnet.kernels.host"],
+        [sys.executable, "-c", "import glassnet.kernels.codegen.host"],
         env=dict(os.environ, GLASSNET_SIMD="avx3", PYTHONPATH=os.pathsep.join(sys.path)),
         capture_output=True,
         text=True,

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glassnet import reference
+from glassnet.compiler.fused_block import multiplies_less
+from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import LANES, PRODUCTS, winograd_floats
-from glassnet.kernels.tile import ADD, SET
-from glassnet.layers import Conv2D
-from glassnet.program.stages import multiplies_less
-from glassnet.reference.convolution import windows
+from glassnet.nn import Conv2D
+from glassnet.nn import conv as nn_conv
+from glassnet.nn.windows import windows
 from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]
@@ -27,7 +27,7 @@ CHANNELS = st.sampled_from([1, 3, max(1, LANES - 1), LANES, LANES + 1, 2 * LANES
 
 
 def exactly(x: Array, weight: Array, bias: Array) -> Array:
-    return reference.conv2d(x[None].astype(float), weight.astype(float), bias.astype(float), (1, 1), (0, 0, 0, 0))[0]
+    return nn_conv.conv2d(x[None].astype(float), weight.astype(float), bias.astype(float), (1, 1), (0, 0, 0, 0))[0]
 
 
 def sizes_of_squares(x: Array) -> Array:
@@ -99,7 +99,7 @@ def test_gradient_of_the_weights(
 
     def exact(x: Array, dy: Array) -> Array:
         none = np.zeros((3, 3, channels, filters))
-        return reference.conv2d_backward(dy.astype(float), x.astype(float), none, (1, 1), (0, 0, 0, 0))[1]
+        return nn_conv.conv2d_backward(dy.astype(float), x.astype(float), none, (1, 1), (0, 0, 0, 0))[1]
 
     m = np.zeros((4, 4, channels, filters))
     for x, dy in zip(pictures, dys, strict=True):

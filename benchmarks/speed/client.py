@@ -1,0 +1,96 @@
+"""The other end of `benchmarks.speed.worker`: starts a process for a peer and asks it things."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from benchmarks.speed.machine import pinned
+
+PATIENCE = 600.0
+"""Seconds after which a peer that does not answer is given up."""
+
+
+class WorkerError(Exception):
+    """A peer that failed, died or fell silent; the message is the note of its row."""
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """This process's environment, with which a child finds the same glassnet."""
+    source = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH", "")) if part)
+    return os.environ | {"PYTHONPATH": path} | extra
+
+
+class Worker:
+    """A child process on `threads` processors."""
+
+    def __init__(self, threads: int, scratch: Path) -> None:
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  close() ends it
+        flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
+        environment = child_environment(
+            JAX_PLATFORMS="cpu",
+            XLA_FLAGS=f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip(),
+            NPROC=str(threads),
+            TORCHINDUCTOR_CACHE_DIR=str(scratch / "inductor"),
+        )
+        with pinned(threads):
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.speed.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                text=True,
+                encoding="utf-8",
+                env=environment,
+            )
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Send one request and wait for its answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        alarm = threading.Timer(PATIENCE, self._process.kill)
+        alarm.start()
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            alarm.cancel()
+        if not line:
+            raise WorkerError(f"its process ended: {self._last_words()}")
+        reply: dict[str, Any] = json.loads(line)
+        if "failed" in reply:
+            raise WorkerError(f"failed: {reply['failed']}")
+        return reply
+
+    def _last_words(self) -> str:
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().strip().splitlines()
+        return lines[-1] if lines else f"exit code {code}, after at most {PATIENCE:.0f} s"
+
+    def close(self) -> None:
+        """End the process; what it still does is of no interest."""
+        self._process.kill()
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout, self._errors):
+            if stream is not None and not stream.closed:
+                with contextlib.suppress(BrokenPipeError):
+                    stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()

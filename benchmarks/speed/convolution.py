@@ -1,0 +1,231 @@
+"""The kernels of a convolution, each on its own: a mini-batch forward, back to the pictures, and back to the weights.
+
+As in a network, a kernel reads what has just been written into a frame of zeros, and its results go to each picture's place.
+Where a network would take Winograd's way, that is timed beside the direct one; the operations are those of the direct one.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from glassnet.compiler.fused_block import multiplies_less, scatters
+from glassnet.kernels.codegen.jit import OPTIONS
+from glassnet.kernels.conv.direct import convolve, convolve_weights, scatter_back
+from glassnet.kernels.conv.winograd import gather_taps, transform_weights, winograd, winograd_weights
+from glassnet.kernels.library import library
+from glassnet.kernels.matmul.tile import ADD, SET
+from glassnet.kernels.sizes import COLUMNS, GIVEN, PRODUCTS, aligned_zeros, winograd_floats
+from glassnet.kernels.stage import STAGE
+from glassnet.nn import Conv2D
+
+Array = np.ndarray[Any, Any]
+BATCH = 64
+LEAST = 5  # passes over the mini-batch, however long they take
+
+
+@dataclass(frozen=True)
+class Window:
+    """A convolution of square pictures with stride 1."""
+
+    side: int
+    channels: int
+    filters: int
+    size: int = 3
+    padding: str = "same"
+
+    def __str__(self) -> str:
+        return f"{self.size}×{self.size} {self.channels}→{self.filters} at {self.side}×{self.side}"
+
+    @property
+    def places(self) -> int:
+        """How many windows lie side by side."""
+        return self.side if self.padding == "same" else self.side - self.size + 1
+
+    @property
+    def flops(self) -> float:
+        """Of one pass over the mini-batch in any of the three directions; products with the frame's zeros are counted."""
+        return 2.0 * BATCH * self.places**2 * self.size**2 * self.channels * self.filters
+
+
+WINDOWS = (
+    Window(28, 32, 32),
+    Window(14, 32, 64),
+    Window(14, 64, 64),
+    Window(7, 64, 128),
+    Window(28, 1, 32),
+    Window(12, 20, 40, size=5, padding="valid"),
+)
+
+
+def _many_forward(n, x, line, row, height, count, w, filters, bias, y, y_line, down, across, apart):
+    for i in range(n):
+        convolve(x, line, row, 1, height, count, w, filters, bias, y + 4 * i * apart, y_line, down, across)
+
+
+def _many_weights(n, x, line, row, height, count, dy, dy_line, filters, dw, down, across, zeros):
+    for i in range(n):
+        mode = SET if i == 0 else ADD
+        convolve_weights(x, line, row, 1, height, count, dy, dy_line, filters, filters, dw, down, across, mode, zeros)
+
+
+def _many_scattered(n, stage, dy, wt, dx, room, apart):
+    for i in range(n):
+        scatter_back(stage, dy, wt, dx + 4 * i * apart, room)
+
+
+def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):
+    transform_weights(w, channels, filters, u, 0, channels)
+    for i in range(n):
+        winograd(x, line, channels, u, filters, zeros, y + 4 * i * apart, y_line, down, across, zeros, room)
+
+
+def _many_weights_by_winograd(n, x, line, channels, dy, dy_line, filters, du, down, across, zeros, room, dw):
+    for i in range(n):
+        winograd_weights(x, line, channels, dy, dy_line, filters, du, down, across, SET if i == 0 else ADD, zeros, room)
+    for c in range(channels):
+        gather_taps(du + 4 * c * filters, channels * filters, filters, dw + 4 * c * filters, channels * filters)
+
+
+@functools.cache
+def _loops() -> tuple[Any, ...]:
+    """The five, compiled, for a process that knows the addresses of the kernels."""
+    library()["glassnet_stages"]
+    compiled = numba.njit(**OPTIONS)
+    loops = (_many_forward, _many_weights, _many_scattered, _many_by_winograd, _many_weights_by_winograd)
+    return tuple(map(compiled, loops))
+
+
+class Convolution:
+    """One window's operands, at random, and the calls that are timed; results are those of `BATCH` equal pictures."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        side, places, size, channels, filters = window.side, window.places, window.size, window.channels, window.filters
+        layer = Conv2D(filters, size, padding=window.padding)
+        top, bottom, *_ = self.margins = layer.margins((side, side, channels))
+        rng, taps, edge = np.random.default_rng(0), size * size * channels, size - 1 - top
+        self.x = self._random(rng, side, channels, top, bottom)
+        self.dy = self._random(rng, places, filters, edge, side + size - 1 - places - edge)
+        self.dense_dy = self._copy(self.dy[edge : edge + places, edge : edge + places])
+        self.weight = self._copy(rng.standard_normal((size, size, channels, filters)) / np.sqrt(taps))
+        self.turned = self._copy(self.weight[::-1, ::-1].swapaxes(2, 3))
+        self.transposed = self._copy(self.weight.reshape(taps, filters).T)
+        self.zeros = aligned_zeros(max(channels, filters))
+        self.y = aligned_zeros(BATCH * places**2 * filters).reshape(BATCH, places, places, filters)
+        self.dx = aligned_zeros(BATCH * side**2 * channels).reshape(BATCH, side, side, channels)
+        self.dweight = aligned_zeros(taps * filters).reshape(size, size, channels, filters)
+        self._inside = 4 * edge * (self.dy.shape[1] + 1) * filters
+        self.scatters = scatters(layer, (side, side, channels), (places, places))
+        self._room = aligned_zeros(taps + COLUMNS + max(GIVEN, places * taps))
+        self._stage = np.zeros(1, STAGE)
+        values = {
+            "height": side, "width": side, "channels": channels, "filters": filters, "kernel_height": size,
+            "kernel_width": size, "stride_y": 1, "stride_x": 1, "top": top, "left": top, "out_height": places,
+            "out_width": places,
+        }  # fmt: skip
+        for name, value in values.items():
+            self._stage[name] = value
+        self._products = aligned_zeros(PRODUCTS * channels * filters)
+        self._strip = aligned_zeros(winograd_floats(side, channels, filters))
+        self.by_winograd = multiplies_less(layer, (side, side, channels), (places, places, filters))
+        self._forward, self._weights, self._scattered, self._winograd, self._winograd_weights = _loops()
+
+    @staticmethod
+    def _copy(values: Array) -> Array:
+        """With room behind for a line that Winograd's way reads of odd pictures."""
+        held = aligned_zeros(values.size + 4 * values[0].size)[: values.size].reshape(values.shape)
+        held[...] = values
+        return held
+
+    def _random(self, rng: np.random.Generator, side: int, channels: int, before: int, behind: int) -> Array:
+        inside = rng.standard_normal((side, side, channels))
+        return self._copy(np.pad(inside, ((before, behind), (before, behind), (0, 0))))
+
+    def forward(self) -> None:
+        """y = x ∗ W."""
+        w, x = self.window, self.x
+        self._forward(
+            BATCH, x.ctypes.data, x.shape[1] * w.channels, w.channels, w.size, w.size * w.channels, self.weight.ctypes.data,
+            w.filters, self.zeros.ctypes.data, self.y.ctypes.data, w.places * w.filters, w.places, w.places, self.y[0].size,
+        )  # fmt: skip
+
+    def back_to_data(self) -> None:
+        """dx, in whichever of the two ways the network would choose."""
+        w, dy = self.window, self.dy
+        if self.scatters:
+            self._scattered(
+                BATCH, self._stage.ctypes.data, self.dense_dy.ctypes.data, self.transposed.ctypes.data, self.dx.ctypes.data,
+                self._room.ctypes.data, self.dx[0].size,
+            )  # fmt: skip
+            return
+        self._forward(
+            BATCH, dy.ctypes.data, dy.shape[1] * w.filters, w.filters, w.size, w.size * w.filters, self.turned.ctypes.data,
+            w.channels, self.zeros.ctypes.data, self.dx.ctypes.data, w.side * w.channels, w.side, w.side, self.dx[0].size,
+        )  # fmt: skip
+
+    def back_to_weights(self) -> None:
+        """dW, summed over the mini-batch; dy in its frame, as beside `back_to_data`."""
+        w, x, dy = self.window, self.x, self.dy
+        at, line = dy.ctypes.data + self._inside, dy.shape[1] * w.filters
+        if self.scatters:
+            at, line = self.dense_dy.ctypes.data, w.places * w.filters
+        self._weights(
+            BATCH, x.ctypes.data, x.shape[1] * w.channels, w.channels, w.size, w.size * w.channels, at, line, w.filters,
+            self.dweight.ctypes.data, w.places, w.places, self.zeros.ctypes.data,
+        )  # fmt: skip
+
+    def forward_by_winograd(self) -> None:
+        w, x = self.window, self.x
+        self._winograd(
+            BATCH, self.weight.ctypes.data, x.ctypes.data, x.shape[1] * w.channels, w.channels, self._products.ctypes.data,
+            w.filters, self.zeros.ctypes.data, self.y.ctypes.data, w.places * w.filters, w.places, w.places,
+            self._strip.ctypes.data, self.y[0].size,
+        )  # fmt: skip
+
+    def back_to_data_by_winograd(self) -> None:
+        w, dy = self.window, self.dy
+        self._winograd(
+            BATCH, self.turned.ctypes.data, dy.ctypes.data, dy.shape[1] * w.filters, w.filters, self._products.ctypes.data,
+            w.channels, self.zeros.ctypes.data, self.dx.ctypes.data, w.side * w.channels, w.side, w.side,
+            self._strip.ctypes.data, self.dx[0].size,
+        )  # fmt: skip
+
+    def back_to_weights_by_winograd(self) -> None:
+        w, x = self.window, self.x
+        self._winograd_weights(
+            BATCH, x.ctypes.data, x.shape[1] * w.channels, w.channels, self.dy.ctypes.data + self._inside,
+            self.dy.shape[1] * w.filters, w.filters, self._products.ctypes.data, w.places, w.places, self.zeros.ctypes.data,
+            self._strip.ctypes.data, self.dweight.ctypes.data,
+        )  # fmt: skip
+
+    @property
+    def directions(self) -> dict[str, Callable[[], None]]:
+        found = {"forward": self.forward, "to data": self.back_to_data, "to weights": self.back_to_weights}
+        if self.by_winograd:
+            found |= {
+                "forward by Winograd": self.forward_by_winograd,
+                "to data by Winograd": self.back_to_data_by_winograd,
+                "to weights by Winograd": self.back_to_weights_by_winograd,
+            }
+        return found
+
+
+def quickest(window: Window, seconds: float) -> dict[str, float]:
+    """Of each direction, the seconds of the quickest pass over the mini-batch, of as many as fit into `seconds`."""
+    found = {}
+    for name, call in Convolution(window).directions.items():
+        call()  # compiles the loop, the first time
+        taken: list[float] = []
+        while len(taken) < LEAST or sum(taken) < seconds:
+            began = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - began)
+        found[name] = min(taken)
+    return found

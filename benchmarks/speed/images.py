@@ -1,0 +1,137 @@
+"""The pictures of the workloads: real ones where they are at hand, otherwise drawn with the same share of ink."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.speed.workloads import Workload
+from glassnet.errors import GlassnetError
+
+Bytes = NDArray[np.uint8]
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Labeller = Callable[[str], int]
+
+MNIST_INK = 0.19
+NUMERAL_INK = 0.08
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures (N, H, W, C) as bytes, their labels (N,), and where they come from."""
+
+    images: Bytes
+    labels: Labels
+    origin: str
+
+    def floats(self) -> Floats:
+        """The pictures as the peers take them: float32 between 0 and 1, one row a picture."""
+        return np.divide(self.images.reshape(len(self.images), -1), np.float32(255), dtype=np.float32)
+
+    def targets(self, outputs: int) -> Floats:
+        """The wanted outputs: one-hot rows, or the label itself where there is a single output."""
+        if outputs == 1:
+            return self.labels.astype(np.float32)[:, None]
+        return np.eye(outputs, dtype=np.float32)[self.labels]
+
+    def save(self, folder: Path) -> None:
+        np.save(folder / "images.npy", self.images)
+        np.save(folder / "labels.npy", self.labels)
+
+    @classmethod
+    def load(cls, folder: Path) -> Pictures:
+        return cls(np.load(folder / "images.npy"), np.load(folder / "labels.npy"), origin="")
+
+
+def pictures_for(work: Workload) -> Pictures:
+    """The pictures of one workload."""
+    real = {"mnist": _mnist, "numerals": _numerals, "cats": _cats}[work.source](work)
+    return real or synthetic(work)
+
+
+def _mnist(work: Workload) -> Pictures | None:
+    import glassnet as gn
+
+    try:
+        train = gn.load_dataset("mnist").train
+    except (GlassnetError, OSError):
+        return None
+    if len(train.images) < work.pictures:
+        return None
+    images = np.asarray(train.images[: work.pictures], dtype=np.uint8).reshape(work.pictures, *work.shape)
+    return Pictures(images, np.asarray(train.labels[: work.pictures], dtype=np.int64), "MNIST")
+
+
+def _archive(name: str) -> Path | None:
+    folder = os.environ.get("GLASSNET_DATA")
+    path = Path(folder) / name if folder else None
+    return path if path is not None and path.is_file() else None
+
+
+def _numerals(work: Workload) -> Pictures | None:
+    """Pictures named `input_<writer>_<sample>_<label>.jpg`, with labels from 1 to 15."""
+    return _from_zip(work, "chinese-numerals.zip", "L", lambda name: int(Path(name).stem.split("_")[3]) - 1)
+
+
+def _cats(work: Workload) -> Pictures | None:
+    """Photographs in two folders, `cat` and `other`."""
+    return _from_zip(work, "cats.zip", "RGB", lambda name: int(Path(name).parent.name == "cat"))
+
+
+def _from_zip(work: Workload, archive: str, mode: str, label: Labeller) -> Pictures | None:
+    from PIL import Image
+
+    path = _archive(archive)
+    if path is None:
+        return None
+    height, width, _ = work.shape
+    with zipfile.ZipFile(path) as opened:
+        names = sorted(name for name in opened.namelist() if name.endswith(".jpg"))
+        if len(names) < work.pictures:
+            return None
+        chosen = [names[i] for i in np.random.default_rng(0).permutation(len(names))[: work.pictures]]
+        images = np.empty((work.pictures, *work.shape), dtype=np.uint8)
+        for image, name in zip(images, chosen, strict=True):
+            with Image.open(io.BytesIO(opened.read(name))) as picture:
+                sized = picture.convert(mode).resize((width, height))
+            image[...] = np.asarray(sized, dtype=np.uint8).reshape(work.shape)
+    return Pictures(images, np.array([label(name) for name in chosen], dtype=np.int64), path.name)
+
+
+def synthetic(work: Workload) -> Pictures:
+    """Pictures that cost what the real ones cost: MNIST's and the numerals' share of ink, dense photographs."""
+    rng = np.random.default_rng(0)
+    count, outputs = work.pictures, work.outputs
+    labels = rng.integers(0, max(outputs, 2), size=count, dtype=np.int64)
+    images = rng.integers(1, 256, size=(count, *work.shape), dtype=np.uint8)
+    if work.source == "mnist":
+        images[rng.random(images.shape, dtype=np.float32) >= MNIST_INK] = 0
+        return Pictures(images, labels, f"drawn at random, {MNIST_INK:.0%} of the pixels inked as in MNIST")
+    if work.source == "numerals":
+        for image in images:
+            image[...] = _strokes(rng, work.shape)
+        return Pictures(images, labels, f"drawn strokes, about {NUMERAL_INK:.0%} of the pixels inked")
+    return Pictures(images, labels, "drawn at random, every pixel inked")
+
+
+def _strokes(rng: np.random.Generator, shape: tuple[int, int, int]) -> Bytes:
+    """Joined strokes, three pixels wide, until the share of ink is reached."""
+    from PIL import Image, ImageDraw
+
+    height, width, _ = shape
+    picture = Image.new("L", (width, height))
+    pen = ImageDraw.Draw(picture)
+    here = (width / 2, height / 2)
+    while np.count_nonzero(np.asarray(picture)) < NUMERAL_INK * height * width:
+        there = (float(rng.uniform(0.15, 0.85)) * width, float(rng.uniform(0.15, 0.85)) * height)
+        pen.line([here, there], fill=int(rng.integers(160, 256)), width=3)
+        here = there
+    return np.asarray(picture, dtype=np.uint8).reshape(shape)

@@ -1,0 +1,52 @@
+"""What every peer must compute in a network of layers: glassnet's own reference, layer by layer in float64 NumPy.
+
+It is no kernel of ours, and the tests hold it to PyTorch and to central differences, layer by layer.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.speed.images import Pictures
+from benchmarks.speed.weights import Weights, arrays
+from benchmarks.speed.workloads import LayeredWorkload, Order
+
+
+def flatten(weights: Weights) -> NDArray[np.float64]:
+    """The network's vector of parameters."""
+    return np.concatenate([array.ravel() for array in arrays(weights)])
+
+
+def weights_of(net: Any) -> Weights:
+    """What training changes; statistics that only prediction uses, which libraries define in two ways, are left out."""
+    flat = np.asarray(net.parameters, dtype=np.float64)
+    return [
+        tuple(slot.part(flat).reshape(slot.shape) for slot in slots)
+        for _, slots in groupby(net.slots, key=lambda slot: slot.layer)
+    ]
+
+
+def initial_weights(work: LayeredWorkload) -> Weights:
+    """As glassnet begins; each exactly a float32 number."""
+    return weights_of(work.network())
+
+
+def train(work: LayeredWorkload, start: Weights, pictures: Pictures, order: Order) -> Weights:
+    """Plain gradient descent, mean over each batch."""
+    import glassnet as gn
+    from glassnet.runtime import ReferenceTrainer
+
+    net = work.network().astype("float64")
+    net.parameters = flatten(start)
+    used = order.ravel()
+    trainer = ReferenceTrainer(
+        net, net.rows(pictures.images[used]), pictures.labels[used], batch_size=order.shape[1],
+        optimizer=gn.SGD(work.rate), weights=None, threads=1,
+    )  # fmt: skip
+    trainer.begin_epoch(np.arange(len(used)), np.full(len(order), work.rate), np.random.default_rng(0))
+    trainer.run(0, len(order), 0)
+    return weights_of(net)

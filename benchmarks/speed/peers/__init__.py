@@ -1,0 +1,53 @@
+"""The peers: one file each, loaded only when asked for."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.speed.peers.base import Peer
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a peer's class is, and what has to be installed for it."""
+
+    module: str
+    cls: str
+    needs: str | None = None
+    install: str = ""
+    share: float = 1.0
+    compiles: bool = False
+
+    @property
+    def missing(self) -> str | None:
+        """What to say where the peer's library is not installed."""
+        if self.needs is None or importlib.util.find_spec(self.needs) is not None:
+            return None
+        return f"not installed (pip install {self.install})"
+
+    def load(self) -> type[Peer[Any]]:
+        found: type[Peer[Any]] = getattr(importlib.import_module(f"{__name__}.{self.module}"), self.cls)
+        return found
+
+
+_TORCH = '"torch==2.13.0"'
+
+PEERS: dict[str, Entry] = {
+    "ours": Entry("ours", "Ours", compiles=True),
+    "numpy": Entry("vectorised", "Vectorised"),
+    "sklearn": Entry("scikit", "Scikit", "sklearn", "scikit-learn"),
+    "torch-eager": Entry("torch_eager", "TorchEager", "torch", _TORCH),
+    "torch-argmax": Entry("torch_eager", "TorchArgmax", "torch", _TORCH),
+    "torch-compiled": Entry("torch_compiled", "TorchCompiled", "torch", _TORCH, compiles=True),
+    "torch-net": Entry("torch_net", "TorchNet", "torch", _TORCH),
+    "torch-net-last": Entry("torch_net", "TorchNetLast", "torch", _TORCH),
+    "torch-net-compiled": Entry("torch_net", "TorchNetCompiled", "torch", _TORCH, compiles=True),
+    "torch-net-last-compiled": Entry("torch_net", "TorchNetLastCompiled", "torch", _TORCH, compiles=True),
+    "jax-scan": Entry("jax_scan", "JaxScan", "jax", '"jax>=0.10"', compiles=True),
+    "nielsen": Entry("nielsen", "Nielsen", share=0.02),
+}
+
+__all__ = ["PEERS", "Entry", "Peer"]

@@ -1,0 +1,55 @@
+"""What a peer must be able to do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.speed.images import Pictures
+from benchmarks.speed.weights import Weights
+from benchmarks.speed.workloads import Order, Workload
+
+Work = TypeVar("Work", bound=Workload)
+Predictor = Callable[[], NDArray[np.generic]]
+"""Predicts all the pictures: class indices (N,) or outputs (N, classes), as a NumPy array or the peer's own."""
+
+
+class Peer(ABC, Generic[Work]):
+    """One way of doing workloads of a kind."""
+
+    note: str = ""
+    same_cost: bool = True
+    """Whether it minimises the workload's own cost, so that its weights can be compared."""
+
+    def __init__(self, work: Work, pictures: Pictures, start: Weights, threads: int) -> None:
+        self.work, self.threads = work, threads
+        self.prepare(pictures)
+        self.set_weights(start)
+
+    @abstractmethod
+    def prepare(self, pictures: Pictures) -> None:
+        """Bring the pictures into the peer's own form."""
+
+    @abstractmethod
+    def set_weights(self, weights: Weights) -> None:
+        """Begin again from these weights."""
+
+    @abstractmethod
+    def weights(self) -> Weights:
+        """The weights now, in float64."""
+
+    @abstractmethod
+    def train(self, order: Order) -> None:
+        """One step of gradient descent for each row of order; returns when the last is done."""
+
+    def timed(self, order: Order) -> None:
+        """What the clock sees of training."""
+        self.train(order)
+
+    def predictor(self) -> Predictor:
+        """What the clock sees of prediction."""
+        raise NotImplementedError(f"{type(self).__name__} does not predict.")

@@ -1,0 +1,82 @@
+"""The whole programme: the workloads and figures asked for, one after the other."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.speed.figures import FIGURES, Context
+from benchmarks.speed.images import Pictures, pictures_for
+from benchmarks.speed.machine import usable_cpus
+from benchmarks.speed.results import Result, cannot_write, write_json
+from benchmarks.speed.timing import measure
+from benchmarks.speed.workloads import WORKLOADS
+from glassnet.errors import InputError
+
+NAMES: tuple[str, ...] = (*WORKLOADS, *FIGURES)
+
+
+def run(
+    names: Sequence[str] | None = None,
+    *,
+    threads: int = 2,
+    rounds: int = 5,
+    quick: bool = False,
+    output: Path | None = None,
+) -> list[Result]:
+    """Measure what `names` lists (None: everything), in the programme's own order, and write JSON to `output`.
+
+    `threads` holds for the workloads that use more than one core, and never exceeds what the machine has. `quick`
+    takes fewer pictures and calls. Progress is told on stderr.
+    """
+    chosen = _checked(NAMES if names is None else names)
+    _positive("threads", threads)
+    _positive("rounds", rounds)
+    if output is not None and not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
+        raise cannot_write(output, "the folder is missing or read-only")
+    threads = min(threads, usable_cpus())
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="glassnet-bench-") as folder:
+        scratch = Path(folder)
+        gathered: dict[tuple[str, int], Pictures] = {}
+        for name in chosen:
+            if name not in WORKLOADS:
+                context = Context(scratch, threads, rounds, quick, say, tuple(results))
+                results += FIGURES[name](context)
+                continue
+            work = WORKLOADS[name].quick() if quick else WORKLOADS[name]
+            key = (work.source, work.pictures)
+            if key not in gathered:
+                say(f"{name}: gathering its pictures")
+                gathered = {key: pictures_for(work)}  # the last set only: neighbours share it, and memory is finite
+            results += measure(work, gathered[key], scratch, threads=threads, rounds=rounds, say=say)
+    if output is not None:
+        write_json(results, output)
+    return results
+
+
+def say(text: str) -> None:
+    """Tell what is being done."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def _checked(names: Sequence[str]) -> list[str]:
+    for name in names:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.0)
+            raise InputError(
+                "There is no such benchmark.", where="bench", expected=", ".join(NAMES), received=name, hint=near[0]
+            )
+    return [name for name in NAMES if name in names]
+
+
+def _positive(what: str, number: int) -> None:
+    if number < 1:
+        raise InputError(
+            f"The number of {what} must be positive.", where="bench", expected="1 or more", received=number,
+            hint=f"--{what} 2",
+        )  # fmt: skip

@@ -1,0 +1,147 @@
+"""A process of its own for one peer: it reads requests as lines of JSON and answers each with one line.
+
+Started by `benchmarks.speed.client`, already on its processors, so that libraries which fix their threads when they
+are imported see the right number of them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.speed import definition
+from benchmarks.speed.images import Pictures
+from benchmarks.speed.machine import peak_memory
+from benchmarks.speed.peers import PEERS, Peer
+from benchmarks.speed.weights import disagreement, load_weights, overshoot
+from benchmarks.speed.workloads import Workload
+
+Reply = dict[str, Any]
+
+
+class Job:
+    """One peer at one workload: prepared, warmed up, checked, then timed as often as asked."""
+
+    def __init__(self, peer: str, workload: dict[str, Any], folder: str, threads: int) -> None:
+        self.work = Workload.from_json(workload)
+        self.folder = Path(folder)
+        self.start = load_weights(self.folder / "start.npz")
+        self.entry = PEERS[peer]
+        self.peer: Peer[Any] = self.entry.load()(self.work, Pictures.load(self.folder), self.start, threads)
+        self.limit = _limit_blas(threads)
+        if self.work.kind == "train":
+            order = definition.batch_order(self.work)
+            steps = max(1, round(self.entry.share * len(order)))
+            self.order, self.units = order[:steps], self.work.units * steps / len(order)
+        else:
+            self.predict, self.units = self.peer.predictor(), float(self.work.units)
+
+    def run(self) -> float:
+        """Seconds for one unit of the work."""
+        if self.work.kind == "train":
+            began = time.perf_counter()
+            self.peer.timed(self.order)
+            return (time.perf_counter() - began) / self.units
+        predict, calls = self.predict, range(self.work.calls)
+        began = time.perf_counter()
+        for _ in calls:
+            predict()
+        return (time.perf_counter() - began) / self.units
+
+    def warm_up(self) -> float | None:
+        """Seconds that the first call took more than the second: compiling. None for peers that do not compile."""
+        first = time.perf_counter()
+        self.run() if self.work.kind == "train" else self.predict()
+        second = time.perf_counter()
+        self.run() if self.work.kind == "train" else self.predict()
+        again = time.perf_counter() - second
+        return max(0.0, second - first - again) if self.entry.compiles else None
+
+    def check(self) -> Reply:
+        """How far the peer is from the definition, at the end and along the first step; nothing where its cost is another."""
+        if self.work.kind == "predict":
+            answers = np.asarray(self.predict())
+            classes = answers.argmax(axis=1) if answers.ndim == 2 else answers
+            return {"disagreement": float(np.mean(classes != np.load(self.folder / "classes.npy")))}
+        if not self.peer.same_cost:
+            return {}
+        order = definition.first_steps(self.work)
+        first, last = (load_weights(self.folder / f"{name}.npz") for name in ("first", "expected"))
+        self.peer.set_weights(self.start)
+        self.peer.train(order[:1])
+        begun = overshoot(self.start, first, self.peer.weights())
+        self.peer.train(order[1:])
+        return {"disagreement": disagreement(self.start, last, self.peer.weights()), "overshoot": begun}
+
+
+def _limit_blas(threads: int) -> object:
+    limits: object = importlib.import_module("threadpoolctl").threadpool_limits(limits=threads, user_api="blas")
+    return limits
+
+
+def gemm_seconds(size: int, threads: int) -> float:
+    """The quickest of a few float32 products (size×size)·(size×size)."""
+    limit = _limit_blas(threads)
+    rng = np.random.default_rng(0)
+    a, b = (rng.standard_normal((size, size), dtype=np.float32) for _ in range(2))
+    c = np.empty_like(a)
+    taken = []
+    for _ in range(6):
+        began = time.perf_counter()
+        np.matmul(a, b, out=c)
+        taken.append(time.perf_counter() - began)
+    del limit
+    return min(taken)
+
+
+def _convolutions(seconds: float) -> dict[str, Any]:
+    """GFLOP/s by convolution and direction."""
+    module = importlib.import_module("benchmarks.speed.convolution")  # which compiles: not for every peer's process
+    return {
+        str(window): {name: window.flops / taken / 1e9 for name, taken in module.quickest(window, seconds).items()}
+        for window in module.WINDOWS
+    }
+
+
+def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]:
+    """Do one request."""
+    match request.pop("do"):
+        case "prepare":
+            job = Job(**request)
+            return {"compile_seconds": job.warm_up(), "note": job.peer.note} | job.check(), job
+        case "load":
+            return {}, Job(**request)
+        case "run" if job is not None:
+            return {"seconds": job.run()}, job
+        case "memory":
+            return {"mebibytes": peak_memory()}, job
+        case "gemm":
+            return {"seconds": gemm_seconds(**request)}, job
+        case "convolution":
+            return _convolutions(**request), job
+        case other:
+            raise ValueError(f"Nothing is known of the request {other!r}.")
+
+
+def main() -> None:
+    """Answer until the input ends. Libraries that print do so on stderr: stdout carries the answers alone."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    job: Job | None = None
+    for line in sys.stdin:
+        try:
+            reply, job = answer(json.loads(line), job)
+        except Exception as error:  # whatever a peer raises becomes its row's note
+            reply = {"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"}
+        print(json.dumps(reply), file=channel, flush=True)
+
+
+if __name__ == "__main__":
+    main()

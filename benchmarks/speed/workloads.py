@@ -1,0 +1,258 @@
+"""What is timed: a dataclass a workload, of a dense network or of one made of layers, and the list of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Order = NDArray[np.int64]
+"""The pictures of each step: (steps, batch)."""
+Description = str | dict[str, Any]
+"""A layer, as recipes write it."""
+
+VECTORISED = ("numpy", "sklearn", "torch-eager", "torch-compiled", "jax-scan")
+LAYOUTS = ("torch-net", "torch-net-last", "torch-net-compiled", "torch-net-last-compiled")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload(ABC):
+    """A network, its data, and how much of the work one timed call does."""
+
+    name: str
+    shape: tuple[int, int, int]
+    source: Literal["mnist", "numerals", "cats"]
+    pictures: int
+    batch: int
+    rate: float
+    peers: tuple[str, ...]
+    kind: Literal["train", "predict"] = "train"
+    per: Literal["epoch", "step", "picture", "call"] = "epoch"
+    epochs: int = 1
+    calls: int = 1
+    one_core: bool = False
+    quick_pictures: int | None = None
+
+    tolerance: ClassVar[float] = 1e-3
+    """How far a peer's weights may be from the definition's, as a share of the way they went."""
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """How many numbers the network gives for a picture."""
+
+    @property
+    @abstractmethod
+    def multiplications(self) -> list[int]:
+        """With additions: those of each layer that multiplies, for one picture forward."""
+
+    @property
+    def full_batch(self) -> bool:
+        return self.batch == self.pictures
+
+    @property
+    def steps(self) -> int:
+        """Training steps in one timed call."""
+        return self.epochs * (self.pictures // self.batch)
+
+    @property
+    def units(self) -> int:
+        """How many of `per` one timed call does."""
+        return {"epoch": self.epochs, "step": self.steps, "picture": self.calls * self.pictures, "call": self.calls}[self.per]
+
+    @property
+    def unit(self) -> str:
+        return f"s per {self.per}"
+
+    @property
+    def flops(self) -> float:
+        """Useful floating-point operations in one `per` of training.
+
+        A product (m×k)·(k×n) counts 2·m·k·n. Each layer has three (output, weight gradient, input gradient), the
+        first layer two; activations, normalisation, costs and updates are not counted.
+        """
+        each = self.multiplications
+        a_picture = 6 * sum(each) - 2 * each[0]
+        return float(a_picture) * self.steps * self.batch / self.units
+
+    def quick(self) -> Self:
+        """The same work on fewer pictures, for a first impression."""
+        return replace(self, pictures=self.quick_pictures or self.pictures, calls=max(1, self.calls // 10))
+
+    def to_json(self) -> dict[str, Any]:
+        return {"type": type(self).__name__} | asdict(self)
+
+    @staticmethod
+    def from_json(fields: dict[str, Any]) -> Workload:
+        """The workload of `to_json`."""
+        kinds: dict[str, type[Workload]] = {kind.__name__: kind for kind in (DenseWorkload, LayeredWorkload)}
+        values: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in fields.items() if name != "type"
+        }
+        return kinds[fields["type"]](**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseWorkload(Workload):
+    """Dense layers of `sizes`, all but the last followed by `hidden`; the outputs are sigmoids."""
+
+    sizes: tuple[int, ...]
+    hidden: Literal["sigmoid", "relu"] = "sigmoid"
+    loss: Literal["quadratic", "cross-entropy"] = "quadratic"
+
+    @property
+    def outputs(self) -> int:
+        return self.sizes[-1]
+
+    @property
+    def multiplications(self) -> list[int]:
+        return [fan_in * fan_out for fan_in, fan_out in zip(self.sizes, self.sizes[1:], strict=False)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayeredWorkload(Workload):
+    """Layers as recipes describe them, from the pictures' bytes to scores for a softmax and its cross-entropy."""
+
+    layers: tuple[Description, ...]
+
+    tolerance: ClassVar[float] = 5e-2
+    """Of many values near the kinks of ReLU and of pooling, rounding (Winograd's, too) puts some on the other side: the
+    gradient's error is about the square root of the outputs'. The length of the first step is checked more sharply."""
+
+    @property
+    def outputs(self) -> int:
+        return int(self.network().outputs)
+
+    @property
+    def multiplications(self) -> list[int]:
+        return [count for count in self.network().operations() if count]
+
+    def network(self) -> Any:
+        """The network, in float32."""
+        import glassnet as gn
+        from glassnet.nn import as_layer
+
+        layers = [as_layer(layer, self.name) for layer in self.layers]
+        return gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=self.shape, seed=2)
+
+
+def _nielsen(hidden: int) -> Workload:
+    return DenseWorkload(
+        name=f"nielsen-{hidden}",
+        sizes=(784, hidden, 10),
+        shape=(28, 28, 1),
+        source="mnist",
+        pictures=50_000,
+        batch=10,
+        rate=3.0,
+        peers=(*VECTORISED, "nielsen"),
+        one_core=True,
+        quick_pictures=5_000,
+    )
+
+
+def _numerals(batch: int) -> Workload:
+    return DenseWorkload(
+        name=f"numerals-{batch}",
+        sizes=(4096, 256, 15),
+        shape=(64, 64, 1),
+        source="numerals",
+        pictures=2_000,
+        batch=batch,
+        rate=0.1,
+        peers=VECTORISED,
+        loss="cross-entropy",
+        per="step",
+        epochs=3,
+        quick_pictures=1_000,
+    )
+
+
+_CATS = DenseWorkload(
+    name="cats",
+    sizes=(49152, 20, 7, 5, 1),
+    shape=(128, 128, 3),
+    source="cats",
+    pictures=1_323,
+    batch=1_323,
+    rate=0.0075,
+    peers=VECTORISED,
+    hidden="relu",
+    loss="cross-entropy",
+    per="step",
+    epochs=6,
+)
+
+
+def _predict(pictures: int, calls: int, name: str, per: Literal["picture", "call"]) -> Workload:
+    return DenseWorkload(
+        name=name,
+        sizes=(784, 30, 10),
+        shape=(28, 28, 1),
+        source="mnist",
+        pictures=pictures,
+        batch=pictures,
+        rate=3.0,
+        peers=("numpy", "torch-eager", "torch-argmax"),
+        kind="predict",
+        per=per,
+        calls=calls,
+        one_core=True,
+    )
+
+
+def _pictures(
+    name: str, layers: tuple[Description, ...], batch: int, steps: int, peers: tuple[str, ...] = LAYOUTS
+) -> Workload:
+    """Training of a network of layers on so many mini-batches of MNIST."""
+    return LayeredWorkload(
+        name=name,
+        layers=("Pixels", *layers, {"type": "Dense", "units": 10}),
+        shape=(28, 28, 1),
+        source="mnist",
+        pictures=steps * batch,
+        batch=batch,
+        rate=0.01,
+        peers=peers,
+        per="step",
+        quick_pictures=steps // 4 * batch,
+    )
+
+
+def _window(filters: int, size: int) -> tuple[Description, ...]:
+    return {"type": "Conv2D", "filters": filters, "kernel_size": size}, "ReLU", {"type": "MaxPool2D", "pool_size": 2}
+
+
+def _normalised(filters: int) -> tuple[Description, ...]:
+    convolution = {"type": "Conv2D", "filters": filters, "kernel_size": 3, "padding": "same", "use_bias": False}
+    return convolution, "BatchNorm", "ReLU"
+
+
+_NIELSEN_CNN = (*_window(20, 5), *_window(40, 5), "Flatten", {"type": "Dense", "units": 100}, "ReLU")
+_POOL: Description = {"type": "MaxPool2D", "pool_size": 2}
+_VGG = (
+    *_normalised(32), *_normalised(32), _POOL, *_normalised(64), *_normalised(64), _POOL, *_normalised(128),
+    "GlobalAveragePool2D",
+)  # fmt: skip
+_LSTM = ({"type": "LSTM", "units": 128},)
+
+
+WORKLOADS: dict[str, Workload] = {
+    work.name: work
+    for work in (
+        _nielsen(30),
+        _nielsen(100),
+        _numerals(100),
+        _numerals(1000),
+        _CATS,
+        _pictures("nielsen-cnn", _NIELSEN_CNN, 64, 120),
+        _pictures("vgg", _VGG, 64, 120),
+        _pictures("lstm", _LSTM, 100, 80, ("torch-net", "torch-net-compiled")),
+        _predict(1, 2_000, "predict-one", "picture"),
+        _predict(10_000, 10, "predict-10000", "call"),
+    )
+}
+TRAINING = tuple(name for name, work in WORKLOADS.items() if work.kind == "train")

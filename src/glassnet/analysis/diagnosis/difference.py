@@ -1,0 +1,185 @@
+"""Whether one training is really better than another, or the difference is no larger than chance makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.analysis.diagnosis.finding import Diagnosis, Finding
+from glassnet.data import Dataset
+from glassnet.errors import InputError
+from glassnet.network import Network
+from glassnet.support.i18n import Text, clauses
+from glassnet.training import History
+
+LEVEL = 0.05  # probability that chance alone makes such a difference, above which it is taken for chance
+NORMAL = 1.959964  # standard errors on either side of 95 %
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of two accuracies: `better` less `worse`, its 95 % `interval`, and the probability of as large a one by chance."""
+
+    better: str
+    worse: str
+    accuracies: tuple[float, float]
+    interval: tuple[float, float]
+    probability: float
+    how: Text
+
+    @property
+    def value(self) -> float:
+        return self.accuracies[0] - self.accuracies[1]
+
+    @property
+    def is_noise(self) -> bool:
+        return self.probability > LEVEL
+
+    @property
+    def told(self) -> Text:
+        first, second = (f"{100 * accuracy:.2f}" for accuracy in self.accuracies)
+        low, high = (f"{100 * end:+.2f}" for end in self.interval)
+        return Text(
+            "{better} {first} %, {worse} {second} %: {value:+.2f} points, 95 % interval {low} to {high}; chance alone makes "
+            "as large a difference with probability {probability:.2g} ({how})",
+            "{better} {first}%，{worse} {second}%：相差 {value:+.2f} 个百分点，95% 置信区间 {low} 到 {high}；仅由偶然"
+            "造成这么大差别的概率为 {probability:.2g}（{how}）",
+        ).format(better=self.better, first=first, worse=self.worse, second=second, value=100 * self.value, low=low,
+                 high=high, probability=self.probability, how=self.how)  # fmt: skip
+
+    def __str__(self) -> str:
+        return self.told.en
+
+
+def compare(
+    groups: Sequence[Sequence[Network]],
+    data: Dataset,
+    names: Sequence[str],
+    histories: Sequence[Sequence[History]] | None = None,
+) -> list[Difference]:
+    """The best of several trainings, each of one or more seeds, against each other one, on the same pictures.
+
+    One network each: McNemar's exact test of the pictures on which two disagree; with `histories`, how much the validation
+    accuracy goes up and down between late epochs counts too, as another epoch might have been the last. Several seeds each:
+    Welch's t-test of the seeds' accuracies. Raises `InputError` for fewer than two groups, and for one seed against several.
+    """
+    if len(groups) < 2 or any(not group for group in groups) or len(names) != len(groups):
+        raise InputError(
+            "A difference needs two trainings at least.",
+            where="compare(groups)",
+            expected="two or more, each of one or more networks, and a name for each",
+            received=f"{len(groups)} groups, {len(names)} names",
+        )
+    several = {len(group) > 1 for group in groups}
+    if len(several) > 1:
+        raise InputError(
+            "One seed can't be compared with several.",
+            where="compare(groups)",
+            expected="one network each, or several seeds each",
+            received=", ".join(f"{name}: {len(group)}" for name, group in zip(names, groups, strict=True)),
+            hint="train each with several seeds: glassnet train RECIPE --seeds 5",
+        )
+    right = [np.array([network.predict(data.images) == data.labels for network in group]) for group in groups]
+    order = sorted(range(len(groups)), key=lambda place: -right[place].mean())
+    best, *others = order
+    if several.pop():
+        return [_welch(names[best], names[other], right[best], right[other]) for other in others]
+    restless = [0.0 if histories is None else wobble(histories[place][0]) for place in range(len(groups))]
+    return [
+        _mcnemar(names[best], names[other], right[best], right[other], restless[best] ** 2 + restless[other] ** 2)
+        for other in others
+    ]
+
+
+def wobble(history: History) -> float:
+    """The standard deviation of the validation accuracy about its trend, over the later half of the epochs."""
+    found = [accuracy for accuracy in history.validation_accuracy if accuracy is not None]
+    late = found[len(found) // 2 :]
+    return float(np.diff(late).std(ddof=1)) / sqrt(2) if len(late) >= 3 else 0.0
+
+
+def diagnose_difference(
+    groups: Sequence[Sequence[Network]],
+    data: Dataset,
+    names: Sequence[str],
+    histories: Sequence[Sequence[History]] | None = None,
+) -> Diagnosis:
+    """The finding difference-within-noise, where the best is not clearly better than another."""
+    differences = compare(groups, data, names, histories)
+    noise = [difference for difference in differences if difference.is_noise]
+    if not noise:
+        return Diagnosis((), tuple(difference.told for difference in differences))
+    seeds = len(groups[0])
+    on = Text(". On {count:,} validation pictures.", "。共 {count:,} 张验证图片。").format(count=len(data))
+    more = Text("more", "更多") if seeds > 1 else Text("several", "几个")
+    finding = Finding.told(
+        "difference-within-noise",
+        clauses(difference.told for difference in noise) + on,
+        Text(
+            "Other pictures, or other seeds, would have given another order as easily: the difference is no larger than "
+            "chance makes it, and choosing by it is choosing by lot.",
+            "换一些图片或换几个种子，名次很可能就会不同：差别不比偶然造成的大，按它来选等于抽签。",
+        ),
+        (
+            Text("treat them as equal, and take the smaller or quicker one", "把它们看作一样好，取较小或较快的那个"),
+            Text(
+                "train each with {more} seeds, and compare means: glassnet train RECIPE --seeds {count}",
+                "各用{more}种子训练，再比较平均值：glassnet train RECIPE --seeds {count}",
+            ).format(more=more, count=2 * seeds if seeds > 1 else 5),
+            Text(
+                "compare on more pictures: the interval halves with four times as many",
+                "用更多图片比较：图片增加到四倍，区间缩小一半",
+            ),
+        ),
+    )
+    return Diagnosis((finding,), tuple(difference.told for difference in differences if not difference.is_noise))
+
+
+def _mcnemar(
+    better: str, worse: str, first: NDArray[np.bool_], second: NDArray[np.bool_], variance: float = 0.0
+) -> Difference:
+    """McNemar, Psychometrika 1947: only pictures that one gets right and the other wrong tell anything.
+
+    `variance`: of the difference, from one late epoch to the next; with any, the normal approximation of the test.
+    """
+    from scipy.stats import binomtest, norm
+
+    a, b = first[0], second[0]
+    gained, lost, n = int((a & ~b).sum()), int((b & ~a).sum()), len(a)
+    probability = float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
+    value = (gained - lost) / n
+    error = sqrt(max(gained + lost - (gained - lost) ** 2 / n, 0.0) / n**2 + variance)
+    half = NORMAL * error
+    how = Text(
+        "McNemar's test: {gained} pictures only the first has right, {lost} only the second",
+        "McNemar 检验：{gained} 张图片只有前者答对，{lost} 张只有后者答对",
+    ).format(gained=gained, lost=lost)
+    if variance:
+        probability = max(probability, float(2 * norm.sf(abs(value) / error)))
+        how += Text(
+            "; from one late epoch to the next it changes by {points:.2f} points",
+            "；后期各轮之间的变化为 {points:.2f} 个百分点",
+        ).format(points=100 * sqrt(variance))
+    return Difference(better, worse, (float(a.mean()), float(b.mean())), (value - half, value + half), probability, how)
+
+
+def _welch(better: str, worse: str, first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Difference:
+    """Welch, Biometrika 1947: two means whose spreads may differ."""
+    from scipy.stats import t
+
+    a, b = first.mean(axis=1), second.mean(axis=1)
+    parts = [float(group.var(ddof=1)) / len(group) for group in (a, b)]
+    value, error = float(a.mean() - b.mean()), sqrt(sum(parts))
+    if error == 0:
+        probability, half = (1.0 if value == 0 else 0.0), 0.0
+    else:
+        freedom = sum(parts) ** 2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, (a, b), strict=True))
+        probability, half = float(2 * t.sf(abs(value) / error, freedom)), float(t.ppf(0.975, freedom)) * error
+    how = Text("Welch's test over {first} and {second} seeds", "Welch 检验：{first} 个与 {second} 个种子").format(
+        first=len(a), second=len(b)
+    )
+    return Difference(better, worse, (float(a.mean()), float(b.mean())), (value - half, value + half), probability, how)

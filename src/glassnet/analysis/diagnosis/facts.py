@@ -1,0 +1,206 @@
+"""The figures that the rules look at, each computed when first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.analysis.diagnosis.images import Neighbours, neighbours, spread
+from glassnet.data import Dataset
+from glassnet.network import Network
+from glassnet.nn.stack import Slot
+from glassnet.support.arrays import Array
+from glassnet.training import Epoch, History
+from glassnet.training.statistics import Statistics, Watch
+
+ASKED, VALIDATED = 1000, 10_000  # training and validation pictures that the network is asked about
+COMPARED, HELD_OUT = 1500, 600  # of both, that are compared with each other
+SHORT = 0.05  # below what the nearest picture alone tells: a network that has learnt stands above it
+MARGIN = 3.0  # standard errors, so that a few pictures do not decide
+FALLEN = 0.95  # of the first cost: what a network without classes must reach to have learnt something
+NUMBERS = 16  # in a weight matrix, below which a step may well change it by its whole length
+
+
+class Facts:
+    """One training: its history, its network, its data, and what follows from them."""
+
+    def __init__(
+        self,
+        history: History,
+        network: Network,
+        train: Dataset,
+        validation: Dataset | None = None,
+        test: Dataset | None = None,
+        *,
+        rate: float | None = None,
+    ) -> None:
+        self.history, self.network = history, network
+        self.train, self.validation, self.test = train, validation, test
+        rates = [found for found in history.learning_rate if found]
+        self.rate = rate if rate is not None else max(rates, default=None)
+
+    @property
+    def is_classification(self) -> bool:
+        return self.train.is_classification
+
+    @property
+    def last(self) -> Epoch | None:
+        return self.history.epochs[-1] if self.history.epochs else None
+
+    @property
+    def steps(self) -> int:
+        return sum(epoch.steps for epoch in self.history.epochs)
+
+    @cached_property
+    def not_finite(self) -> bool:
+        """Whether the cost was no longer finite."""
+        return self.history.not_finite
+
+    # What the network can do now
+
+    @cached_property
+    def learnt(self) -> Dataset:
+        """Some training pictures."""
+        return spread(self.train, ASKED)
+
+    @cached_property
+    def held_out(self) -> Dataset | None:
+        return None if self.validation is None else spread(self.validation, VALIDATED)
+
+    @cached_property
+    def train_classes(self) -> NDArray[np.int64]:
+        return self.network.predict(self.learnt.images)
+
+    @cached_property
+    def train_accuracy(self) -> float:
+        """Share right of the training pictures, without dropout."""
+        return float((self.train_classes == self.learnt.labels).mean())
+
+    @cached_property
+    def validation_accuracy(self) -> float | None:
+        if self.held_out is None:
+            return None
+        return float((self.network.predict(self.held_out.images) == self.held_out.labels).mean())
+
+    @property
+    def accuracy(self) -> float:
+        """On validation data, or else on the training set."""
+        return self.train_accuracy if self.validation_accuracy is None else self.validation_accuracy
+
+    @property
+    def uncertainty(self) -> float:
+        """The standard error of that accuracy."""
+        count = len(self.learnt if self.held_out is None else self.held_out)
+        return sqrt(max(self.accuracy * (1 - self.accuracy), 1 / count) / count)
+
+    @cached_property
+    def cost(self) -> float:
+        """The mean cost of the training pictures looked at, without dropout."""
+        return float(self.network.forward_pass.costs(self.network.rows(self.learnt.images), self.learnt.labels)[0].mean())
+
+    # What it could do
+
+    @cached_property
+    def chance(self) -> float:
+        """The share of the largest class: what always answering that one gets right."""
+        return float(self.train.counts.max() / len(self.train))
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        held_out = None if self.validation is None else spread(self.validation, HELD_OUT)
+        return neighbours(spread(self.train, COMPARED), held_out)
+
+    @property
+    def within_reach(self) -> float:
+        """The accuracy that comparing pixels reaches, or that of the largest class."""
+        return max(self.neighbours.accuracy, self.chance)
+
+    @cached_property
+    def falls_short(self) -> bool:
+        """Whether the network is clearly worse than comparing pixels; without classes, whether its cost has hardly fallen."""
+        if self.not_finite:
+            return True
+        if not self.is_classification:
+            start = self.start_cost
+            return start is not None and self.cost > FALLEN * start
+        return self.accuracy < self.within_reach - SHORT - MARGIN * self.uncertainty
+
+    @cached_property
+    def is_stuck(self) -> bool:
+        """Whether not even of the training pictures half as much has been learnt as comparing pixels tells."""
+        if self.not_finite:
+            return True
+        if not self.is_classification:
+            return self.falls_short
+        return self.train_accuracy - self.chance < 0.5 * (self.within_reach - self.chance)
+
+    # How it went
+
+    @cached_property
+    def start_cost(self) -> float | None:
+        """The cost before the first step."""
+        epochs = self.history.epochs
+        return epochs[0].first_step.get("cost") if epochs else None
+
+    @cached_property
+    def _end(self) -> tuple[Statistics, float]:
+        return Watch(self.network, self.train).look()
+
+    @property
+    def end_activations(self) -> Statistics:
+        return self._end[0]
+
+    @property
+    def end_cost(self) -> float:
+        """The cost now, of the pictures that `start_cost` is of."""
+        return self._end[1]
+
+    @cached_property
+    def start_activations(self) -> Statistics:
+        """Of the layers before the first step; of the network itself where no epoch was whole; empty where not known."""
+        epochs = self.history.epochs
+        return epochs[0].first_step.get("activations", {}) if epochs else self.end_activations
+
+    @cached_property
+    def start_gradients(self) -> dict[str, float]:
+        """The root mean square of each weight's gradient at the first step; empty where not known."""
+        epochs, sizes = self.history.epochs, {slot.name: slot.size for slot in self.weights}
+        if epochs:
+            first = epochs[0].first_step
+            found = first.get("gradient_norms", epochs[0].gradient_norms if first else {})
+            return {name: found[name] / sqrt(size) for name, size in sizes.items() if name in found}
+        some = spread(self.train, 64)
+        gradient: Array = self.network.loss_and_gradient(some.images, some.labels)[1]
+        return {slot.name: float(np.sqrt(np.mean(slot.part(gradient) ** 2))) for slot in self.weights}
+
+    @property
+    def start_gradient(self) -> float | None:
+        """The length of the whole gradient of the weights at the first step."""
+        sizes = {slot.name: slot.size for slot in self.weights}
+        if not self.start_gradients:
+            return None
+        return sqrt(sum(sizes[name] * rms * rms for name, rms in self.start_gradients.items()))
+
+    @cached_property
+    def weights(self) -> list[Slot]:
+        """The slots of the weights: not of biases, nor of very small ones, of which a relative change tells nothing."""
+        return [slot for slot in self.network.slots if len(slot.shape) > 1 and slot.size >= NUMBERS]
+
+    @cached_property
+    def first_change(self) -> float | None:
+        """The largest relative change of a weight matrix in the first step of all."""
+        epochs = self.history.epochs
+        if not epochs or not epochs[0].first_step:
+            return None
+        return self._largest(epochs[0].first_step.get("update_norms", epochs[0].update_norms))
+
+    @cached_property
+    def changes(self) -> list[float]:
+        """The largest relative change of a weight matrix in the last step of each epoch."""
+        return [self._largest(epoch.update_norms) for epoch in self.history.epochs if epoch.update_norms]
+
+    def _largest(self, changes: dict[str, float]) -> float:
+        return max((changes[slot.name] for slot in self.weights if slot.name in changes), default=0.0)

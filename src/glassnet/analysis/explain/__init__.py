@@ -1,0 +1,18 @@
+"""Why a network says what it says: where it looks, what its units know, and which training pictures are most like one."""
+
+from glassnet.analysis.explain.nearest import Neighbours, nearest_training_pictures
+from glassnet.analysis.explain.occlusion import occlusion
+from glassnet.analysis.explain.saliency import saliency
+from glassnet.analysis.explain.typical import TypicalInput, typical_input
+from glassnet.analysis.explain.values import activations, hidden_layer
+
+__all__ = [
+    "Neighbours",
+    "TypicalInput",
+    "activations",
+    "hidden_layer",
+    "nearest_training_pictures",
+    "occlusion",
+    "saliency",
+    "typical_input",
+]

@@ -1,0 +1,50 @@
+"""While a small network learns, each gradient beside its numerical definition."""
+
+from __future__ import annotations
+
+from glassnet.analysis.gradient_check import GradientCheck, check_gradients
+from glassnet.data import Dataset
+from glassnet.network import Network
+from glassnet.training import Callback, Epoch
+from glassnet.training.callbacks import Progress
+from glassnet.training.display import tell
+
+SHOWN = 8  # epochs, evenly spread, that the table shows
+
+
+def rows(check: GradientCheck) -> list[tuple[str, ...]]:
+    """Of each parameter its name, its value, its gradient by backpropagation and by definition, and how far these differ."""
+    return [
+        (entry.name, f"{entry.value:+.6f}", f"{entry.gradient:+.10f}", f"{entry.numerical:+.10f}", f"{entry.error:.1e}")
+        for entry in check.parameters
+    ]
+
+
+def table(check: GradientCheck) -> str:
+    """The rows as lines of text, below a line that names the columns."""
+    lines = [("parameter", "value", "backpropagation", "definition", "difference"), *rows(check)]
+    widths = [max(len(line[i]) for line in lines) for i in range(5)]
+    return "\n".join(
+        "  "
+        + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
+        for line in lines
+    )
+
+
+class GradientTable(Callback):
+    """Prints the table before the first epoch and after some of the others."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+
+    def _print(self, progress: Progress, heading: str) -> None:
+        assert isinstance(progress.network, Network)
+        tell(f"{heading}\n{table(check_gradients(progress.network, self._data))}")
+
+    def on_train_begin(self, progress: Progress) -> None:
+        self._print(progress, "At the start")
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        every = max(1, progress.epochs // SHOWN)
+        if epoch.epoch % every == 0 or epoch.epoch == progress.epochs:
+            self._print(progress, f"After epoch {epoch.epoch}: cost {epoch.train_cost:.6g}")

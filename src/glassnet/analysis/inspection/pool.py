@@ -1,0 +1,73 @@
+"""All pictures of a data set in one row, each with its part, its place there, its label and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.analysis.inspection.findings import Picture
+from glassnet.data import Dataset, Splits
+
+Indices = npt.NDArray[np.intp]
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Pool:
+    """`images` `(N, …)` of all parts, one after the other; `part_of` `(N,)`: which of `parts`; `labels` None for targets."""
+
+    parts: dict[str, Dataset]
+    images: npt.NDArray[Any]
+    part_of: Indices
+    labels: npt.NDArray[np.int64] | None
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, splits: Splits) -> Pool:
+        """The parts that there are; a single one is not copied."""
+        parts = {name: part for name in PARTS if (part := getattr(splits, name)) is not None}
+        sets = list(parts.values())
+        images = sets[0].images if len(sets) == 1 else np.concatenate([part.images for part in sets])
+        part_of = np.repeat(np.arange(len(sets)), [len(part) for part in sets])
+        labels = np.concatenate([part.labels for part in sets]) if splits.classes is not None else None
+        return cls(parts, images, part_of, labels, splits.classes or ())
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def are_pictures(self) -> bool:
+        """Whether there is a height and a width, and not rows of features."""
+        return self.images.ndim == 4 and min(self.images.shape[1:3]) > 2
+
+    def picture(self, place: int, note: str = "") -> Picture:
+        """The picture at a place in the row, as findings name it."""
+        number = int(self.part_of[place])
+        name = list(self.parts)[number]
+        index = int(place) - int(np.searchsorted(self.part_of, number))
+        names = self.parts[name].names
+        label = None if self.labels is None else self.classes[self.labels[place]]
+        return Picture(name, index, label, None if names is None else str(names[index]), note)
+
+    def pictures(self, places: Iterable[int]) -> tuple[Picture, ...]:
+        return tuple(self.picture(place) for place in places)
+
+    def tell_parts(self, places: Indices) -> str:
+        """How many of some pictures are in which part: "3 in train, 1 in test"."""
+        counts = np.bincount(self.part_of[places], minlength=len(self.parts))
+        told = [f"{count:,} in {name}" for name, count in zip(self.parts, counts, strict=True) if count]
+        return ", ".join(told)
+
+
+def grey(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Pictures `(N, H, W, C)` as brightness `(N, H, W)`; the mean of channels that are not red, green, blue."""
+    if images.shape[-1] == 1:
+        return images[..., 0].astype(np.float32)
+    if images.shape[-1] == 3:
+        weights = np.array([0.299, 0.587, 0.114], np.float32)  # as ITU-R 601, and the readers
+        return np.asarray(images.astype(np.float32) @ weights)
+    return np.asarray(images.mean(axis=-1, dtype=np.float32))

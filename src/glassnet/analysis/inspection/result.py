@@ -1,0 +1,138 @@
+"""What an inspection found, for people and for programs."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.analysis.inspection.findings import Finding, counted
+from glassnet.analysis.inspection.pixels import Range
+from glassnet.data import Splits
+
+WIDTH = 110
+
+
+@dataclass(frozen=True)
+class Part:
+    """The facts of one part; `counts`: pictures of each class, None for targets; `groups`: how many, None where unknown."""
+
+    name: str
+    pictures: int
+    counts: npt.NDArray[np.int64] | None
+    groups: int | None
+    pixels: Range
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked for: the `names` its findings can have, how it was looked for, and what came of it."""
+
+    names: tuple[str, ...]
+    method: str
+    result: str
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """`findings`, the gravest first; `parts`, the facts; `checks`, all that was looked for and how. `print` it to read it.
+
+    `finding(name)` is one of the findings, or None. `as_dict()` has everything, for JSON. `splits` is the data itself.
+    """
+
+    source: str
+    splits: Splits
+    findings: tuple[Finding, ...]
+    parts: tuple[Part, ...]
+    checks: tuple[Check, ...]
+
+    def finding(self, name: str) -> Finding | None:
+        return next((finding for finding in self.findings if finding.name == name), None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Findings with all their pictures, facts and checks."""
+        train = self.splits.train
+        return {
+            "data": self.source,
+            "shape": list(train.shape),
+            "dtype": str(train.images.dtype),
+            "classes": None if train.classes is None else list(train.classes),
+            "findings": [finding.as_dict() for finding in self.findings],
+            "parts": [
+                {
+                    "name": part.name,
+                    "pictures": part.pictures,
+                    "counts": None if part.counts is None else part.counts.tolist(),
+                    "groups": part.groups,
+                    "pixels": asdict(part.pixels),
+                }
+                for part in self.parts
+            ],
+            "checks": [{**asdict(check), "names": list(check.names)} for check in self.checks],
+        }
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), "", *self._findings(), "", *self._facts(), "", *self._checks()])
+
+    def _headline(self) -> str:
+        train = self.splits.train
+        size = " × ".join(map(str, train.shape))
+        classes = f"{len(train.classes)} classes" if train.classes else f"targets of {train.labels.shape[1]}"
+        return f"{self.source}: {sum(part.pictures for part in self.parts):,} of {size}, {train.images.dtype}, {classes}"
+
+    def _findings(self) -> list[str]:
+        if not self.findings:
+            return ["No findings."]
+        lines = [counted(len(self.findings), "finding")]
+        for number, finding in enumerate(self.findings, 1):
+            lines += ["", *f"{number}. {finding}".split("\n")]
+        return lines
+
+    def _facts(self) -> list[str]:
+        """A table of parts, and below it how many pictures each class has in each."""
+        head = ["", *(part.name for part in self.parts)]
+        rows = [["pictures", *(f"{part.pictures:,}" for part in self.parts)]]
+        if any(part.groups is not None for part in self.parts):
+            rows.append(["groups", *("" if part.groups is None else f"{part.groups:,}" for part in self.parts)])
+        rows.append(["pixels", *(f"{part.pixels.low:g}…{part.pixels.high:g}" for part in self.parts)])
+        rows.append(["mean", *(f"{part.pixels.mean:.3g} ± {part.pixels.spread:.3g}" for part in self.parts)])
+        classes = self.splits.classes
+        if classes is not None:
+            shown = range(len(classes)) if len(classes) <= 40 else [*range(38), len(classes) - 1]
+            rows += [[f"class {classes[index]}", *_cells(self.parts, index)] for index in shown]
+            if len(classes) > 40:
+                rows.insert(-1, ["…", *("" for _ in self.parts)])
+        widths = [max(_width(row[column]) for row in [head, *rows]) for column in range(len(head))]
+        return ["  " + _line(row, widths) for row in [head, *rows]]
+
+    def _checks(self) -> list[str]:
+        lines = ["Looked for"]
+        for check in self.checks:
+            told = f"{', '.join(check.names)}: {check.result}" + (f" ({check.method})" if check.method else "")
+            lines += textwrap.wrap(told, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+        return lines
+
+
+def _cells(parts: tuple[Part, ...], index: int) -> list[str]:
+    return ["" if part.counts is None else f"{part.counts[index]:,} ({_percent(part.counts, index)})" for part in parts]
+
+
+def _percent(counts: npt.NDArray[np.int64], index: int) -> str:
+    return f"{100 * counts[index] / max(int(counts.sum()), 1):.1f} %"
+
+
+def _width(text: str) -> int:
+    """The columns of a terminal that a text takes: two for a Chinese character."""
+    from unicodedata import east_asian_width
+
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    """The first cell to the left, the others to the right."""
+    gaps = [" " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
+    padded = [cells[0] + gaps[0], *(gap + cell for gap, cell in zip(gaps[1:], cells[1:], strict=True))]
+    return "  ".join(padded).rstrip()

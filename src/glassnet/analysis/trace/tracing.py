@@ -1,0 +1,168 @@
+"""`trace`: one picture and one weight, from the first layer to the new weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from glassnet.analysis.gradient_check import GradientCheck, check_gradients
+from glassnet.analysis.trace.choice import Choice, choose
+from glassnet.analysis.trace.document import Picture, Step, Text
+from glassnet.analysis.trace.loss import cost_steps
+from glassnet.analysis.trace.optimizer_state import stand_of
+from glassnet.analysis.trace.path import Hop, make_chain
+from glassnet.analysis.trace.recorder import record_pass
+from glassnet.analysis.trace.sample import as_picture, differences_of, part_of, subject_of
+from glassnet.analysis.trace.update import update_steps
+from glassnet.data import Dataset
+from glassnet.errors import InputError
+from glassnet.experiment.run import Run
+from glassnet.network import Network
+from glassnet.nn.optimizers import Optimizer
+from glassnet.support.arrays import Array
+from glassnet.support.atomic import write_text
+from glassnet.support.i18n import NOTHING
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+TABLE_UP_TO = 20  # parameters: of so small a network every gradient is shown
+
+
+@dataclass(frozen=True)
+class Trace:
+    """`steps` in order; of the weight `weight` its `gradient`, that by definition, its value and the cost before and after.
+
+    `table`: every gradient beside its definition, of networks of at most 20 parameters.
+    """
+
+    title: Text
+    picture: Picture | None
+    subject: Text
+    why: Text
+    weight: str
+    steps: tuple[Step, ...]
+    gradient: float
+    numerical: float
+    before: float
+    after: float
+    cost_before: float
+    cost_after: float
+    table: GradientCheck | None = None
+    notes: tuple[Text, ...] = field(default=())
+
+    def __rich__(self) -> RenderableType:
+        from glassnet.analysis.trace.terminal import render
+
+        return render(self)
+
+    def __str__(self) -> str:
+        from glassnet.analysis.trace.terminal import plain
+
+        return plain(self)
+
+    def html(self) -> str:
+        """The whole as one HTML page that needs nothing else."""
+        from glassnet.analysis.trace.html import page
+
+        return page(self)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page to a file."""
+        target = Path(path)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_text(target, self.html())
+        except OSError as error:
+            raise InputError(
+                "The page can't be written.",
+                where=target,
+                expected="a file in a folder that you may write to",
+                received=error.strerror or str(error),
+            ) from None
+        return target
+
+
+def trace(
+    what: Run | Network | str | Path,
+    image: int | str | Path | Array = 0,
+    *,
+    label: int | str | Array | None = None,
+    unit: str | None = None,
+    weight: str | None = None,
+    part: str = "train",
+    data: Dataset | None = None,
+    optimizer: Optimizer | str | dict[str, Any] | None = None,
+) -> Trace:
+    """Follow one picture and one weight through forward, backward and update, in float64; the `Trace`.
+
+    `what`: a run (or its folder), or a network. `image`: a number in the `part` ("train" or "validation") of the run's data
+    or in `data`; a picture file; or an array. `label`: what a file or array shows, a class or its name; by default what the
+    network says. `unit`: "dense1.3", "conv2d1.4.5.0"; `weight`: "dense1.40.3", "lstm1.recurrent_weight.2.5"; by default those
+    with the largest gradient. `optimizer`: of the step; by default the run's, going on from its checkpoint, or SGD(0.01).
+    """
+    run = Run.load(what) if isinstance(what, (str, Path)) else what if isinstance(what, Run) else None
+    network = run.network if run is not None else what
+    if not isinstance(network, Network):
+        raise InputError("This is no run and no network.", where="trace", expected="a Run, its folder, or a Network",
+                         received=type(what).__name__)  # fmt: skip
+    if run is not None and data is None and isinstance(image, (int, np.integer)):
+        data = part_of(run, part)
+    notes: list[Text] = []
+    picture, target, subject = subject_of(network, image, label, data, part, run, notes)
+    if run is not None:
+        notes += differences_of(run)
+    found = record_pass(network, picture, target)
+    chain = make_chain(found_layers(found.records), "", found.records)
+    choice = choose(chain, unit, weight)
+    steps = _steps(found, choice)
+    chosen, stand = stand_of(run, network, optimizer)
+    slot = next(slot for slot in found.network.slots if slot.name == f"{choice.lens.name}.{choice.key}")
+    place = slot.offset + int(np.ravel_multi_index(choice.index, slot.shape))
+    update = update_steps(found, choice.name, place, slot.penalised, chosen, stand)
+    table = None
+    if network.flat.size <= TABLE_UP_TO:
+        table = check_gradients(network, picture[None], target)
+    return Trace(
+        title=NOTHING if run is None else run.recipe.heading,
+        picture=as_picture(picture),
+        subject=subject,
+        why=choice.why,
+        weight=choice.name,
+        steps=(*steps, *update.steps),
+        gradient=float(found.gradient[place]),
+        numerical=update.numerical,
+        before=update.before,
+        after=update.after,
+        cost_before=update.cost_before,
+        cost_after=update.cost_after,
+        table=table,
+        notes=tuple(notes),
+    )
+
+
+def found_layers(records: dict[str, Any]) -> list[Any]:
+    """The layers of the network itself, in order."""
+    return [record.layer for name, record in records.items() if "." not in name]
+
+
+def _steps(found: Any, choice: Choice) -> list[Step]:
+    """Forward along the path, the cost, and back to the weight."""
+    steps: list[Step] = []
+    exact, path = found.network, list(choice.path)
+    for hop in path:
+        mine = hop.lens is choice.lens
+        steps += hop.lens.forward(hop.inside, hop.out, choice.key if mine else None, choice.index if mine else None)
+    before_cost: list[Hop] = path[:-1] if exact.linked else path
+    end = before_cost[-1].out
+    shape = exact.shapes[exact.raw]
+    steps += cost_steps(found, int(np.ravel_multi_index(end, shape)) if shape else 0)
+    for hop in reversed(before_cost):
+        if hop.lens is choice.lens:
+            steps += hop.lens.gradient(choice.key, choice.index, hop.inside, hop.out)
+            break
+        steps += hop.lens.backward(hop.inside, hop.out)
+    return steps

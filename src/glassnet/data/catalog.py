@@ -1,0 +1,142 @@
+"""The registry of data sets that have a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from glassnet.data.dataset import Splits
+from glassnet.data.options import ReadOptions
+from glassnet.data.readers.chain import make_chain
+from glassnet.data.readers.digits import all_digits
+from glassnet.data.readers.mnist import find_mnist, read_mnist, read_mnist_parts
+from glassnet.data.readers.named_images import (
+    CATS,
+    NUMERALS,
+    find_pictures,
+    how_to_get,
+    read_cats,
+    read_numerals,
+)
+from glassnet.data.resize import bring
+from glassnet.data.splits import divide
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What there is to know of a data set before it is read; `shape` is that of one picture.
+
+    `location` says where it is if `available`, else how to get it.
+    """
+
+    name: str
+    description: str
+    pictures: int
+    shape: tuple[int, ...]
+    source: str
+    licence: str
+    available: bool
+    location: str
+
+
+@dataclass(frozen=True)
+class NamedDataset:
+    """A data set that has a name: `locate` finds it on this machine (None: not there), `read` takes `download`."""
+
+    description: str
+    pictures: int
+    shape: tuple[int, ...]
+    source: str
+    licence: str
+    locate: Callable[[], str | None]
+    read: Callable[[bool, ReadOptions], Splits]
+    how_to_get: str = ""
+
+
+def _found(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _read_digits(options: ReadOptions) -> Splits:
+    return _as_asked(Splits(all_digits()), options, "digits")
+
+
+def read_idx_folder(folder: Path | None, options: ReadOptions, *, download: bool = False) -> Splits:
+    """MNIST, or a folder like it, in the tutorials' parts, or divided as asked for."""
+    if not options.splitting.given:
+        return _as_asked(read_mnist(folder, download=download), options, folder or "mnist")
+    found = divide(read_mnist_parts(folder, download=download), options.splitting, (5 / 6, 1 / 6, 0.0))
+    return bring(found, options.pictures, folder or "mnist")
+
+
+def _as_asked(found: Splits, options: ReadOptions, where: object) -> Splits:
+    return bring(divide(found, options.splitting), options.pictures, where)
+
+
+def _read_chain(options: ReadOptions) -> Splits:
+    chain = bring(make_chain(), options.pictures, "chain")
+    return divide(chain, options.splitting) if options.splitting.given else chain
+
+
+NAMED_DATASETS: dict[str, NamedDataset] = {
+    "digits": NamedDataset(
+        description="scanned handwritten digits, small; always there",
+        pictures=1797,
+        shape=(8, 8, 1),
+        source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, by way of scikit-learn",
+        licence="CC BY 4.0",
+        locate=lambda: "bundled with scikit-learn",
+        read=lambda download, options: _read_digits(options),
+    ),
+    "mnist": NamedDataset(
+        description="handwritten digits, the classic",
+        pictures=70_000,
+        shape=(28, 28, 1),
+        source="Y. LeCun, C. Cortes, C. Burges",
+        licence="CC BY-SA 3.0",
+        locate=lambda: _found(find_mnist()),
+        read=lambda download, options: read_idx_folder(None, options, download=download),
+        how_to_get="glassnet datasets --fetch mnist (11 MB), or set GLASSNET_DATA to a folder that has it",
+    ),
+    "chinese-numerals": NamedDataset(
+        description="handwritten Chinese numerals 零 to 亿, by 100 writers",
+        pictures=15_000,
+        shape=(64, 64, 1),
+        source="K. Nazarpour, M. Chen, Newcastle University",
+        licence="CC BY 4.0",
+        locate=lambda: _found(find_pictures(NUMERALS)),
+        read=lambda download, options: read_numerals(options),
+        how_to_get=how_to_get(NUMERALS),
+    ),
+    "cats": NamedDataset(
+        description="photographs with a cat, or with something else; of many sizes, brought to one",
+        pictures=1652,
+        shape=(64, 64, 3),
+        source="Asirra cats and dogs; Berkeley Segmentation Data Set 500",
+        licence="for research",
+        locate=lambda: _found(find_pictures(CATS)),
+        read=lambda download, options: read_cats(options),
+        how_to_get=how_to_get(CATS),
+    ),
+    "chain": NamedDataset(
+        description="two numbers, each to be turned into its opposite",
+        pictures=2,
+        shape=(1,),
+        source="glassnet",
+        licence="MIT",
+        locate=lambda: "part of glassnet",
+        read=lambda download, options: _read_chain(options),
+    ),
+}
+
+
+def list_datasets() -> list[DatasetInfo]:
+    """All data sets that have a name, and for each whether and where it is on this machine. Reads none of them."""
+    infos = []
+    for name, known in NAMED_DATASETS.items():
+        found = known.locate()
+        location = known.how_to_get if found is None else found
+        fields = (known.description, known.pictures, known.shape, known.source, known.licence)
+        infos.append(DatasetInfo(name, *fields, available=found is not None, location=location))
+    return infos

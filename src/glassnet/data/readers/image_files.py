@@ -1,0 +1,86 @@
+"""Picture files, in a folder or a zip, as a data set."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.data.cache import kept_pictures
+from glassnet.data.dataset import Dataset, Splits
+from glassnet.data.options import PictureOptions
+from glassnet.data.readers.filename_labels import Labelled, check_classes, understand
+from glassnet.data.readers.folder import PictureFiles
+from glassnet.errors import DataError, DataWarning
+
+
+def read_picture_files(files: PictureFiles, options: PictureOptions, pattern: re.Pattern[str] | None = None) -> Splits:
+    """The pictures with the labels, groups and parts that their names give (`understand`), as `uint8`.
+
+    All pictures are in `train` where there are no folders for parts. Pictures that can't be read, and those whose names
+    say nothing, are left out with a `DataWarning` and named in `left_out`.
+    Raises `DataError` where there are no pictures, and as `understand` and `decode_all` do.
+    """
+    if not files.names:
+        raise DataError(
+            "There are no pictures here.",
+            where=files.path,
+            expected="picture files, in one folder a class or with a pattern in their names",
+            received=f"{files.others} other files" if files.others else "nothing",
+        )
+    naming = understand(files.names, pattern, files.path)
+    check_classes([picture.label for picture in naming.pictures], files.path)
+    images, reasons = kept_pictures(files, [picture.name for picture in naming.pictures], options)
+    pictures = [picture for place, picture in enumerate(naming.pictures) if place not in reasons]
+    unread = {naming.pictures[place].name: reasons[place] for place in sorted(reasons)}
+    left_out = {**dict.fromkeys(naming.rest, naming.reason), **unread}
+    if left_out:
+        shown = "; ".join(f"{name} ({reason})" for name, reason in list(left_out.items())[:3])
+        more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        warnings.warn(
+            f"{files.path}: {len(left_out)} of {len(files.names)} pictures are left out: {shown}{more}",
+            DataWarning,
+            stacklevel=5,  # the line that called load_dataset
+        )
+    classes = check_classes([picture.label for picture in pictures], files.path)
+    found = _splits(images, pictures, classes, files)
+    return replace(found, left_out=tuple(left_out), reasons=tuple(left_out.values()), unlabelled=naming.rest)
+
+
+def _splits(
+    images: npt.NDArray[np.uint8],
+    pictures: Sequence[Labelled],
+    classes: tuple[str, ...],
+    files: PictureFiles,
+) -> Splits:
+    index = {name: number for number, name in enumerate(classes)}
+    labels = np.array([index[picture.label] for picture in pictures], np.int64)
+    everything = Dataset(images, labels, classes, _groups(pictures), [picture.name for picture in pictures])
+    part_of = np.array([picture.part for picture in pictures])
+    train = np.flatnonzero(part_of == "train")
+    lacking = np.flatnonzero(np.bincount(labels[train], minlength=len(classes)) == 0)
+    if len(lacking):
+        raise DataError(
+            f"Class {classes[lacking[0]]!r} has no pictures in the training part.",
+            where=files.path,
+            expected="pictures of every class in the folder train",
+            received=f"of {len(classes)} classes, {len(lacking)} are missing there",
+        )
+    if len(train) == len(pictures):
+        return Splits(everything)
+    others = [np.flatnonzero(part_of == part) for part in ("validation", "test")]
+    validation, test = (everything[places] if len(places) else None for places in others)
+    return Splits(everything[train], validation, test)
+
+
+def _groups(pictures: Sequence[Labelled]) -> npt.NDArray[np.int64] | npt.NDArray[np.str_] | None:
+    groups = [picture.group for picture in pictures if picture.group is not None]
+    if not groups:
+        return None
+    if all(re.fullmatch(r"\d{1,18}", group) for group in groups):
+        return np.array([int(group) for group in groups], np.int64)
+    return np.array(groups, np.str_)

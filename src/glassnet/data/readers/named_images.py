@@ -1,0 +1,81 @@
+"""Data sets of picture files that have a name: the Chinese numerals, and cats among other things."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from glassnet.data.dataset import Splits
+from glassnet.data.fetch import cache_folder
+from glassnet.data.options import Fractions, ReadOptions
+from glassnet.data.paths import as_path, is_dir, is_file
+from glassnet.data.readers.folder import Folder
+from glassnet.data.readers.image_files import read_picture_files
+from glassnet.data.readers.zip_file import Zip
+from glassnet.data.splits import divide
+from glassnet.errors import DataError
+
+FRACTIONS: Fractions = (0.7, 0.1, 0.2)
+NUMERALS, CATS = "chinese-numerals", "cats"
+_CATS_SIZE = (64, 64)  # photographs of many sizes; a recipe says otherwise
+
+
+def find_pictures(name: str) -> Path | None:
+    """`name`.zip or the folder `name`, in `$GLASSNET_DATA`, else in the folder of downloads; or None."""
+    chosen = os.environ.get("GLASSNET_DATA")
+    for folder in ([as_path(chosen)] if chosen else []) + [cache_folder()]:
+        if is_file(folder / f"{name}.zip"):
+            return folder / f"{name}.zip"
+        if is_dir(folder / name):
+            return folder / name
+    return None
+
+
+def how_to_get(name: str) -> str:
+    """What to do where it is not on this machine."""
+    return f"set GLASSNET_DATA to a folder that has {name}.zip, or a folder {name}, in it"
+
+
+def read_numerals(options: ReadOptions) -> Splits:
+    """The Chinese numerals 零 to 亿, 15,000 grey pictures of 64 × 64 by 100 writers; by default split 70 : 10 : 20 by writer.
+
+    Raises `DataError` where they are not on this machine.
+    Source: K. Nazarpour and M. Chen, "Handwritten Chinese Numbers", Newcastle University, 2017.
+    """
+    return _read(NUMERALS, options)
+
+
+def read_cats(options: ReadOptions) -> Splits:
+    """852 photographs with cats and 800 without, 64 × 64 unless another size is asked for; by default split 70 : 10 : 20.
+
+    Raises `DataError` where they are not on this machine.
+    Source: Asirra cats and dogs; P. Arbeláez et al., "Berkeley Segmentation Data Set 500", 2011.
+    """
+    if options.pictures.size is None:
+        options = replace(options, pictures=replace(options.pictures, size=_CATS_SIZE))
+    return _read(CATS, options)
+
+
+def _read(name: str, options: ReadOptions) -> Splits:
+    path = find_pictures(name)
+    if path is None:
+        raise DataError(
+            f"The data set {name} is not on this machine.",
+            where=f"GLASSNET_DATA={os.environ.get('GLASSNET_DATA', '')}",
+            expected=f"{name}.zip or a folder {name}",
+            received="neither",
+            hint=how_to_get(name),
+        )
+    return read_path(path, options, FRACTIONS)
+
+
+def read_path(path: Path, options: ReadOptions, default: Fractions) -> Splits:
+    """The pictures in a folder or a zip, divided as asked for."""
+    if path.is_dir():
+        found = read_picture_files(Folder(path), options.pictures, options.pattern)
+    else:
+        with contextlib.closing(Zip(path)) as files:
+            found = read_picture_files(files, options.pictures, options.pattern)
+    return divide(found, options.splitting, default)

@@ -1,0 +1,172 @@
+"""Reading files by libraries in C that a damaged file can crash or hang: in a process of its own, which hands back arrays."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.data.readers.array_names import Role
+from glassnet.errors import DataError
+from glassnet.support.memory import DATA_SHARE, available
+
+Named = tuple[dict[Role, npt.NDArray[Any]], list[str]]
+"""Arrays by their roles, and what else there is, in words."""
+
+SECONDS, PER_MEGABYTE = 60.0, 1.0  # beyond which a reader hangs
+PIPE = 2**20  # bytes on their way at once, where the system allows it
+ROOM, EXPANSION = 2 * 2**30, 1100  # bytes that reading may take, and more for each byte of the file: deflate's limit is 1032
+
+
+def read_apart(function: str, path: Path, what: str, **options: Any) -> Named:
+    """What `function` ("module:name") gives for the path and the options, called in a new interpreter.
+
+    `what`: the kind of file, for messages. Raises the `DataError` that the function raised, and one where its process
+    crashed or did not end. Costs the start of an interpreter with NumPy, and each array is in memory twice for a moment.
+    """
+    source = Path(__file__).parents[2]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(source), *filter(None, sys.path)]),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-P", "-m", "glassnet.data.readers.subprocess", json.dumps([function, str(path), options])]
+    late = threading.Event()
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, pipesize=PIPE
+        ) as reader,
+    ):
+        assert reader.stdout is not None
+        seconds = SECONDS + PER_MEGABYTE * path.stat().st_size / 1e6
+
+        def end() -> None:
+            late.set()
+            reader.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.start()
+        try:
+            return _received(reader.stdout, path)
+        except EOFError:
+            received = f"a reader that was not done after {seconds:.0f} s" if late.is_set() else _end(reader, complaints)
+            raise unreadable(path, what, received) from None
+        finally:
+            timer.cancel()
+            reader.kill()
+
+
+def unreadable(path: Path, what: str, received: str, expected: str = "a whole file") -> DataError:
+    """The error for a file that its library can't read."""
+    return DataError(
+        f"The {what} can't be read: it is damaged, cut off or none at all.",
+        where=path,
+        expected=expected,
+        received=received,
+        hint="get the file again",
+    )
+
+
+def _received(stream: IO[bytes], path: Path) -> Named:
+    line = stream.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    head = json.loads(line)
+    if "error" in head:
+        error = head["error"]
+        raise DataError(**{**error, "where": path if error["where"] == str(path) else error["where"]})
+    arrays: dict[Role, npt.NDArray[Any]] = {}
+    for part, kind, dtype, shape, order in head["arrays"]:
+        try:
+            array = np.empty(shape, dtype, order)
+        except MemoryError as error:
+            raise DataError("The array does not fit into memory.", where=path, received=str(error)) from None
+        _fill(stream, array)
+        arrays[part, kind] = array
+    return arrays, head["others"]
+
+
+def _fill(stream: IO[bytes], array: npt.NDArray[Any]) -> None:
+    rest = _bytes(array)
+    while len(rest):
+        count = stream.readinto(rest)  # type: ignore[attr-defined]  # which a buffered stream has
+        if not count:
+            raise EOFError
+        rest = rest[count:]
+
+
+def _bytes(array: npt.NDArray[Any]) -> memoryview:
+    """An array's bytes, as they lie in memory."""
+    return array.reshape(-1, order="A").view(np.uint8).data if array.nbytes else memoryview(b"")
+
+
+def _end(reader: subprocess.Popen[bytes], complaints: IO[bytes]) -> str:
+    """How the process came to its end."""
+    code = reader.wait()
+    complaints.seek(0)
+    lines = complaints.read().decode(errors="replace").strip().splitlines()
+    said = f": {lines[-1]}" if lines else ""
+    return f"a reader that crashed, exit code {code}{said}"
+
+
+def main() -> None:
+    """In the new process: call the function, and write what it gave to the standard output."""
+    results = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no result
+    function, name, options = json.loads(sys.argv[1])
+    path = Path(name)
+    _limit(path)
+    module, _, attribute = function.partition(":")
+    try:
+        arrays, others = getattr(importlib.import_module(module), attribute)(path, **options)
+        kept = {role: _plain(array, f"{path}, {role[1]}") for role, array in arrays.items()}
+        rows = [
+            (*role, array.dtype.str, array.shape, "F" if array.flags.f_contiguous else "C") for role, array in kept.items()
+        ]
+        head: dict[str, Any] = {"arrays": rows, "others": others}
+    except DataError as error:
+        kept = {}
+        told = {"where": str(error.where), "expected": error.expected, "received": error.received, "hint": error.hint}
+        head = {"error": {"what": error.what, **{name: value and str(value) for name, value in told.items()}}}
+    with results:
+        results.write(json.dumps(head).encode() + b"\n")
+        for array in kept.values():
+            results.write(_bytes(array))
+
+
+def _plain(array: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
+    """The array, in one piece."""
+    if array.dtype.kind not in "biufcSU":
+        raise DataError(
+            "The array holds neither numbers nor texts.", where=where, expected="numbers", received=f"dtype {array.dtype}"
+        )
+    return array if array.flags.f_contiguous else np.ascontiguousarray(array)
+
+
+def _limit(path: Path) -> None:
+    """Leave no core dump, and no more memory than a file of this size can need."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # not on every system
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        room = ROOM + EXPANSION * path.stat().st_size
+        most = used + int(min(room, max(ROOM, DATA_SHARE * available())))
+        soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limits = [most, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
+        resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Arrays that a file holds, by their roles, as a data set: which axis counts the pictures, and which labels there are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.data.dataset import Dataset, Splits
+from glassnet.data.options import PictureOptions
+from glassnet.data.readers.array_names import Role
+from glassnet.data.resize import bring
+from glassnet.errors import DataError, InputError
+
+Array = npt.NDArray[Any]
+_CHANNELS = (1, 3)
+_PARTS = ("train", "validation", "test")
+
+
+def assemble(
+    arrays: Mapping[Role, Array],
+    others: Sequence[str],
+    where: object,
+    options: PictureOptions,
+    *,
+    matlab: bool = False,
+) -> Splits:
+    """Splits, as the file has them, of arrays by their roles (`find_roles`), with the size and colour asked for.
+
+    Labels may be numbers from anywhere, texts, or rows that mark one class; classes are named by the labels as they
+    stand in the file, unless it has class names. Pictures are counted along the axis that is as long as the labels.
+    Rows of flattened pictures become pictures if `size` says which, or with `matlab`, where a square or three squares
+    are taken for a picture that was flattened column by column.
+    Raises `DataError` for arrays that are missing, that have no such axis, or that do not fit each other.
+    """
+    if ("train", "images") not in arrays or ("train", "labels") not in arrays:
+        missing = "pictures" if ("train", "images") not in arrays else "labels"
+        known = [f"{role[1]}: {array.shape}" for role, array in arrays.items()]
+        raise DataError(
+            f"The file has no {missing} to train on under a name that is known.",
+            where=where,
+            expected="x_train and y_train, images and labels, x and y, train_set_x and train_set_y, or the like",
+            received=", ".join([*others, *known][:8]) or "no arrays",
+            hint="rename the arrays",
+        )
+    present = [part for part in _PARTS if (part, "images") in arrays and (part, "labels") in arrays]
+    marks = {part: _marks(arrays[part, "labels"], arrays[part, "images"], where) for part in present}
+    values, names = _classes(marks, arrays.get(("", "classes")), where)
+    made: dict[str, Dataset] = {}
+    for part in present:
+        images = _pictures(arrays[part, "images"], len(marks[part]), options, where, matlab=matlab)
+        groups = arrays.get((part, "groups"))
+        labels = np.searchsorted(values, marks[part])
+        try:
+            made[part] = Dataset(images, labels, names, None if groups is None else np.ravel(groups))
+        except InputError as error:
+            raise DataError(
+                error.what,
+                where=f"{where}, {part}: {error.where}",
+                expected=error.expected,
+                received=error.received,
+                hint=error.hint,
+            ) from None
+    return bring(Splits(made["train"], made.get("validation"), made.get("test")), options, where)
+
+
+def _marks(labels: Array, images: Array, where: object) -> Array:
+    """One mark `(N,)` a picture, integers or texts, of labels `(N,)`, `(N, 1)`, `(1, N)` or rows that mark one class."""
+    if labels.dtype.kind == "S":
+        labels = np.char.decode(labels, "utf-8", "replace")
+    if labels.ndim == 2 and 1 not in labels.shape and labels.dtype.kind in "iufb":
+        marked = labels if labels.shape[0] in (images.shape[0], images.shape[-1]) else labels.T
+        if (np.isin(marked, (0, 1)).all()) and (marked.sum(axis=1) == 1).all():
+            return np.asarray(marked.argmax(axis=1), np.int64)
+    flat = labels.reshape(-1) if labels.ndim < 3 and (labels.ndim < 2 or 1 in labels.shape) else None
+    if flat is not None and flat.dtype.kind == "f" and np.isfinite(flat).all() and (flat == np.rint(flat)).all():
+        flat = flat.astype(np.int64)
+    if flat is None or flat.dtype.kind not in "iubU" or not flat.size:
+        raise DataError(
+            "The labels are neither whole numbers nor texts, one for each picture.",
+            where=where,
+            expected="labels of shape (N,) or (N, 1), or rows of 0 with a single 1",
+            received=f"shape {labels.shape}, dtype {labels.dtype}",
+        )
+    return flat
+
+
+def _classes(marks: Mapping[str, Array], names: Array | None, where: object) -> tuple[Array, tuple[str, ...]]:
+    """The marks that stand for the classes, in order, and the classes' names."""
+    if len({array.dtype.kind == "U" for array in marks.values()}) > 1:
+        raise DataError("The labels are numbers in one part and texts in another.", where=where, expected="one kind")
+    values: Array = np.unique(np.concatenate(list(marks.values())))
+    if names is None:
+        return values, tuple(str(value) for value in values)
+    texts = np.char.decode(names, "utf-8", "replace") if names.dtype.kind == "S" else names
+    given = tuple(str(name) for name in np.ravel(texts))
+    if values.dtype.kind == "U":
+        return values, tuple(str(value) for value in values)
+    first = 1 if values.min() == 1 and values.max() == len(given) else 0
+    if values.min() < first or values.max() >= first + len(given):
+        raise DataError(
+            "There is no name for every class.",
+            where=where,
+            expected=f"labels from 0 to {len(given) - 1}, or from 1 to {len(given)}, as there are {len(given)} names",
+            received=f"labels from {values.min()} to {values.max()}",
+        )
+    return np.arange(first, first + len(given)), given
+
+
+def _pictures(images: Array, count: int, options: PictureOptions, where: object, *, matlab: bool) -> Array:
+    """Pictures `(N, H, W, C)`, `(N, H, W)` or rows `(N, features)`."""
+    first_last = (images.shape[0] == count, images.shape[-1] == count) if images.ndim > 1 else (False, False)
+    if not any(first_last):
+        raise DataError(
+            "There are not as many labels as pictures.",
+            where=where,
+            expected=f"pictures with one axis of {count}, as there are {count} labels",
+            received=f"pictures of shape {images.shape}",
+        )
+    last = first_last[1] and (not first_last[0] or (matlab and images.ndim > 2))  # MATLAB's pictures are (H, W, C, N)
+    if last:
+        images = np.moveaxis(images, -1, 0)
+    if images.ndim == 2:
+        return _unflattened(images, options, matlab=matlab)
+    if images.ndim == 4 and images.shape[1] in _CHANNELS and images.shape[3] not in _CHANNELS:
+        images = np.moveaxis(images, 1, 3)  # (N, C, H, W)
+    return images
+
+
+def _unflattened(rows: Array, options: PictureOptions, *, matlab: bool) -> Array:
+    length = rows.shape[1]
+    for channels in (1, 3):
+        side = math.isqrt(length // channels)
+        size = options.size if options.size and math.prod(options.size) * channels == length else None
+        if size is None and matlab and side > 1 and side * side * channels == length:
+            size = (side, side)
+        if size is not None and matlab:
+            return rows.reshape(len(rows), channels, size[1], size[0]).transpose(0, 3, 2, 1)
+        if size is not None:
+            return rows.reshape(len(rows), *size, channels)
+    return rows

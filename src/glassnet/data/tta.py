@@ -1,0 +1,47 @@
+"""Test-time augmentation: several views of each picture, whose probabilities are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from glassnet.data.augmentation import Augmentation, as_augmentation, picture_shape
+from glassnet.errors import InputError
+from glassnet.support.arrays import Array
+
+VIEWS = 8
+BLOCK = 1000  # pictures changed together: the floats on the way take several times the room of their bytes
+
+
+def views_of(
+    rows: Array, shape: tuple[int, ...], augmentation: Augmentation | dict[str, Any] | None, views: int | None, seed: int
+) -> Iterator[Array]:
+    """Rows (N, features) as they are, then `views` − 1 times (VIEWS − 1, if None) each under a change of its own.
+
+    `shape`: of one picture. Without an augmentation there is one view. Raises `InputError` for views that can't be made.
+    """
+    changes = as_augmentation(augmentation, "augmentation")
+    if views is not None and (isinstance(views, bool) or not isinstance(views, (int, np.integer)) or views < 1):
+        raise InputError("views must be a whole number above 0.", where="views", expected="1 or more", received=views)
+    if augmentation is None and views is not None and views > 1:
+        raise InputError(
+            "Several views need an augmentation that tells them apart.",
+            where="augmentation",
+            expected="for example Augmentation(shift=1, rotation=5)",
+            received="None",
+        )
+    yield rows
+    if changes is None:
+        return
+    pictures = rows.reshape(len(rows), *picture_shape([shape], "augmentation"))
+    for view in range(1, VIEWS if views is None else views):
+        changed = np.empty_like(pictures)
+        for start in range(0, len(pictures), BLOCK):
+            key = int(np.random.default_rng([seed, view, start]).integers(2**63))
+            changed[start : start + BLOCK] = changes(pictures[start : start + BLOCK], key)
+        yield changed.reshape(rows.shape)
+
+
+__all__ = ["VIEWS", "views_of"]

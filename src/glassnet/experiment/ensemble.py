@@ -1,0 +1,90 @@
+"""Several networks that answer together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.data import Dataset
+from glassnet.data.augmentation import Augmentation
+from glassnet.errors import InputError
+from glassnet.network import Network, as_dataset
+from glassnet.nn.metrics import Evaluation, evaluate_probabilities
+from glassnet.support.arrays import Array
+from glassnet.training.plan import check_labels
+
+
+class Ensemble:
+    """The mean of the networks' probabilities, (p₁ + … + pₙ)/n: it is right more often than its members are on average.
+
+    `networks`: at least one; all take pictures of one shape and know the same classes in the same order.
+    Raises `InputError` where they do not. Hansen and Salamon, IEEE Transactions on Pattern Analysis 1990.
+    """
+
+    def __init__(self, networks: Sequence[Network]) -> None:
+        self.networks = tuple(networks)
+        if not self.networks:
+            raise InputError("An ensemble needs networks.", where="Ensemble(networks)", expected="at least one", received=0)
+        first = self.networks[0]
+        for number, network in enumerate(self.networks[1:], 2):
+            for what, mine, theirs in (
+                ("classes", first.classes, network.classes),
+                ("shape of pictures", first.input_shape, network.input_shape),
+            ):
+                if mine != theirs:
+                    raise InputError(
+                        f"The networks of an ensemble differ in their {what}.",
+                        where=f"Ensemble(networks), network {number}",
+                        expected=f"{_spell(mine)}, as the first network",
+                        received=_spell(theirs),
+                    )
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, which all networks share."""
+        return self.networks[0].classes
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one picture."""
+        return self.networks[0].input_shape
+
+    def predict_proba(
+        self,
+        images: Array,
+        *,
+        augmentation: Augmentation | dict[str, Any] | None = None,
+        views: int | None = None,
+        seed: int = 0,
+    ) -> Array:
+        """Probabilities (N, classes), the mean over the networks and, as in `Network.predict_proba`, over views."""
+        options: dict[str, Any] = {"augmentation": augmentation, "views": views, "seed": seed}
+        return np.asarray(np.mean([network.predict_proba(images, **options) for network in self.networks], axis=0))
+
+    def predict(self, images: Array) -> NDArray[np.int64]:
+        """Class indices (N,) of pictures (N, …), or of one picture: those of the largest mean probability."""
+        return np.asarray(self.predict_proba(images).argmax(axis=1), dtype=np.int64)
+
+    def evaluate(
+        self,
+        data: Dataset | tuple[Array, Array],
+        *,
+        augmentation: Augmentation | dict[str, Any] | None = None,
+        views: int | None = None,
+        seed: int = 0,
+    ) -> Evaluation:
+        """Accuracy and confusion on pictures with class labels; the cost is the mean −ln p of the right class."""
+        data = as_dataset(data, "evaluate(data)")
+        check_labels(self.networks[0], data, "evaluate(data)")
+        probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
+        return evaluate_probabilities(probabilities, data.labels, self.classes)
+
+    def __repr__(self) -> str:
+        return f"Ensemble({len(self.networks)} networks)"
+
+
+def _spell(values: tuple[object, ...]) -> str:
+    return ", ".join(map(str, values[:12])) + (" …" if len(values) > 12 else "")

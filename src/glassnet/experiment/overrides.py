@@ -1,0 +1,85 @@
+"""Other values for some keys of a recipe, as `--set` gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from glassnet.errors import RecipeError
+from glassnet.nn.optimizers import OPTIMIZERS
+from glassnet.support.registry import nearest, plain
+
+NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
+EITHER = {"layers", "architecture"}
+WORDS = ("title", "about", "expect")
+OUTSIDE = ("name", *WORDS, *(f"{word}_zh" for word in WORDS))  # keys in no section
+RATE = "learning_rate"  # alone it is the optimizer's rate, whatever schedule that follows
+
+
+def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], settings: dict[str, Any]) -> dict[str, Any]:
+    """The values of a recipe with others for some keys, dotted ("training.epochs") or, where that is clear, alone ("epochs").
+
+    Keys go on into descriptions ("optimizer.momentum"). A new "type" begins a description anew. "learning_rate" alone
+    keeps the schedule and changes its rate; "optimizer.learning_rate" puts a constant rate in the schedule's place.
+    """
+    values = dict(values)
+    changes = [(_place(key, sections), value) for key, value in settings.items() if key != RATE]
+    changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options at last
+    whole = [["network", "layers"], ["network", "architecture"], ["network", "architecture", "type"]]
+    asked = {path[1] for path, _ in changes if path in whole}
+    if len(asked) == 1:  # one takes the other's place
+        values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - asked}
+    for word in set(WORDS) & settings.keys():  # what was said of it in Chinese is not what is said now
+        values.pop(f"{word}_zh", None)
+    for (*path, name), value in changes:
+        place = values
+        for part in path:
+            place[part] = place = _description(place.get(part, NOTHING.get(part)))
+        if name == "type" and len(path) > 1:
+            place.clear()
+        place[name] = value
+    if RATE in settings:
+        training = values["training"]
+        values["training"] = training | {"optimizer": _with_rate(training["optimizer"], settings[RATE])}
+    return values
+
+
+def _place(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
+    """The path to a key, in sections and descriptions."""
+    known = {f"{section}.{name}": f for section, model in sections.items() for name, f in model.model_fields.items()}
+    names = [*known, *OUTSIDE, RATE]
+    parts = key.split(".")
+    for length in range(len(parts), 0, -1):
+        head, inner = ".".join(parts[:length]), parts[length:]
+        found = [name for name in names if name == head or name.endswith(f".{head}")]
+        described = len(found) == 1 and found[0] in known and dict[str, Any] in get_args(known[found[0]].annotation)
+        if len(found) == 1 and (not inner or (described and all(inner))):
+            return [*found[0].split("."), *inner]
+    alone = [name.rpartition(".")[2] for name in names]
+    close = nearest(key, names) or nearest(key, alone) if "." in key else nearest(key, alone) or nearest(key, names)
+    if key in {option.name for kind in OPTIMIZERS.values() for option in fields(kind)}:
+        close = f"optimizer.{key}"
+    raise RecipeError(
+        "A recipe has no such key.",
+        where=f"--set {key}",
+        expected=", ".join(names),
+        received=repr(key),
+        hint=f"did you mean {close!r}?" if close else None,
+    )
+
+
+def _description(value: Any) -> dict[str, Any]:
+    """A copy of a section or description, to be changed; a name alone becomes {"type": name}."""
+    return {"type": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
+
+
+def _with_rate(value: Any, rate: Any) -> Any:
+    """The description of an optimizer or of a schedule, with another rate: of a schedule, its highest."""
+    if not isinstance(value, (str, dict)):
+        return rate
+    found = _description(value)
+    key = "then" if plain(str(found.get("type"))) == "warmup" else RATE
+    return found | {key: _with_rate(found.get(key), rate)}

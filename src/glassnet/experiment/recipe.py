@@ -1,0 +1,262 @@
+"""Recipes: everything that a training needs, as a small TOML file that can be read, shared and run again."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, model_validator
+
+from glassnet.data import Splits
+from glassnet.data.augmentation import Augmentation, as_augmentation
+from glassnet.errors import GlassnetError, InputError, RecipeError
+from glassnet.experiment.data_section import DataSection, Section
+from glassnet.experiment.overrides import changed
+from glassnet.network import Network
+from glassnet.nn import Layer
+from glassnet.nn.architectures import as_layers
+from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
+from glassnet.support.i18n import Text, same
+from glassnet.support.registry import nearest, unknown
+
+Description = str | dict[str, Any]
+
+
+class NetworkSection(Section):
+    """`layers`: sizes as in [784, 30, 10], or names and tables; or instead an `architecture`: its name, or a table.
+
+    `start`: the parameters to start from, instead of chance.
+    """
+
+    layers: list[int] | list[str | dict[str, Any]] | None = Field(default=None, min_length=1)
+    architecture: Description | None = None
+    loss: Description = "Quadratic"
+    regularizer: Description | None = None
+    dtype: Literal["float32", "float64"] = "float32"
+    start: list[float] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> NetworkSection:
+        if (self.layers is None) == (self.architecture is None):
+            raise InputError(
+                "A network is either layers or an architecture.",
+                expected="one of both keys",
+                received="neither" if self.layers is None else "both",
+            )
+        return self
+
+
+class TrainingSection(Section):
+    """`keep`: the weights of the last epoch, or of the best on validation data; `average`: β of their moving average.
+
+    `patience`: of early stopping, in epochs. `show_every`: a line on a plain terminal every so many epochs.
+    `expand_shifts`: pixels by which copies of the training pictures are shifted (0: no copies). `augmentation`: options of
+    Augmentation; `plain_epochs`: how many epochs, the last ones, do without it.
+    """
+
+    epochs: int = Field(gt=0)
+    batch_size: int = Field(default=32, gt=0)
+    optimizer: Description = "SGD"
+    seed: int = Field(default=0, ge=0)
+    keep: Literal["last", "best"] = "last"
+    average: float | None = Field(default=None, gt=0, lt=1)
+    patience: int | None = Field(default=None, gt=0)
+    class_weight: Literal["balanced"] | None = None
+    expand_shifts: int = Field(default=0, ge=0)
+    augmentation: dict[str, Any] | None = None
+    plain_epochs: int = Field(default=0, ge=0)
+    show_gradients: bool = False
+    show_every: int = Field(default=1, gt=0)
+
+
+class EvaluationSection(Section):
+    """`views`: of each picture, their probabilities averaged; `view_augmentation`: how they differ, else as in training."""
+
+    views: int = Field(default=1, gt=0)
+    view_augmentation: dict[str, Any] | None = None
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "data": DataSection, "network": NetworkSection, "training": TrainingSection, "evaluation": EvaluationSection
+}  # fmt: skip
+
+
+class Recipe(Section):
+    """One experiment. `make_network(splits)` and `training` say how; `title`, `about` and `expect` say what and why.
+
+    `title_zh`, `about_zh`, `expect_zh`: the same in Chinese, for pages that are in both languages.
+    """
+
+    name: str = Field(min_length=1)
+    title: str = ""
+    about: str = ""
+    expect: str = ""
+    title_zh: str | None = None
+    about_zh: str | None = None
+    expect_zh: str | None = None
+    data: DataSection = DataSection()
+    network: NetworkSection
+    training: TrainingSection
+    evaluation: EvaluationSection = EvaluationSection()
+
+    def told(self, key: Literal["title", "about", "expect"]) -> Text:
+        """Its words in both languages; in English twice where it has no Chinese ones."""
+        english = getattr(self, key).strip()
+        return Text(english, (getattr(self, f"{key}_zh") or english).strip())
+
+    @property
+    def heading(self) -> Text:
+        """The title, or the name where there is none."""
+        return self.told("title") if self.title else same(self.name)
+
+    def to_toml(self) -> str:
+        """The recipe as TOML text, complete."""
+        import tomli_w
+
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+    def changed(self, settings: dict[str, Any]) -> Recipe:
+        """A copy with other values for some keys, as `settings.changed` reads them: "training.epochs", or alone "epochs"."""
+        return _checked(changed(self.model_dump(exclude_none=True), SECTIONS, settings), f"recipe {self.name}")
+
+    def make_network(self, splits: Splits) -> Network:
+        """The network, before training, for the pictures of `splits`."""
+        try:
+            network = Network(
+                self._layers(splits),
+                loss=self.network.loss,
+                regularizer=self.network.regularizer,
+                dtype=self.network.dtype,
+                input_shape=splits.train.shape,
+                seed=self.training.seed,
+                classes=splits.classes,
+            )
+            if self.network.start is not None:
+                network.parameters = self.network.start  # type: ignore[assignment]
+        except InputError as error:
+            raise _in_recipe(error, self.name) from None
+        return network
+
+    def _layers(self, splits: Splits) -> Sequence[int] | Sequence[Layer | str | dict[str, Any]]:
+        if self.network.architecture is None:
+            return self.network.layers or []
+        outputs = len(splits.classes) if splits.classes else splits.train.labels.shape[1]
+        return as_layers(self.network.architecture, outputs, "network.architecture")
+
+    def make_optimizer(self) -> Optimizer | ScipyMinimize:
+        try:
+            return as_optimizer(self.training.optimizer, "training.optimizer")
+        except InputError as error:
+            raise _in_recipe(error, self.name) from None
+
+    def make_augmentation(self) -> Augmentation | None:
+        return self._augmentation(self.training.augmentation, "training.augmentation")
+
+    def make_view_augmentation(self) -> Augmentation | None:
+        """The changes by which the views of a picture differ; None where there is only one."""
+        options = self.evaluation.view_augmentation
+        if options is None:
+            return self.make_augmentation()
+        return self._augmentation(options, "evaluation.view_augmentation")
+
+    def _augmentation(self, options: dict[str, Any] | None, where: str) -> Augmentation | None:
+        try:
+            return as_augmentation(options, where)
+        except InputError as error:
+            raise _in_recipe(error, self.name) from None
+
+
+def _in_recipe(error: GlassnetError, name: str) -> RecipeError:
+    return RecipeError(
+        error.what,
+        where=f"recipe {name}" + (f", {error.where}" if error.where else ""),
+        expected=error.expected,
+        received=error.received,
+        hint=error.hint,
+    )
+
+
+def _shipped() -> dict[str, str]:
+    """The shipped recipes' texts by name."""
+    folder = resources.files("glassnet.experiment") / "recipes"
+    return {
+        file.name.removesuffix(".toml"): file.read_text(encoding="utf-8")
+        for file in sorted(folder.iterdir(), key=lambda file: file.name)
+        if file.name.endswith(".toml")
+    }
+
+
+def list_recipes() -> list[Recipe]:
+    """The shipped recipes, by name."""
+    return [_parse(text, name) for name, text in _shipped().items()]
+
+
+def load_recipe(name_or_path: str | Path) -> Recipe:
+    """A shipped recipe by its name, or the recipe in a TOML file."""
+    texts = _shipped()
+    if isinstance(name_or_path, str) and name_or_path in texts:
+        return _parse(texts[name_or_path], name_or_path)
+    path = Path(name_or_path)
+    if not path.is_file():
+        if path.suffix == ".toml":
+            raise RecipeError("There is no such recipe file.", where=path, hint="glassnet recipes lists those shipped")
+        error = unknown("recipe", str(name_or_path), texts)
+        raise RecipeError(error.what, expected=error.expected, received=error.received, hint=error.hint)
+    try:
+        return _parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError("The recipe can't be read.", where=path, received=str(error)) from None
+
+
+def _parse(text: str, where: str) -> Recipe:
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError("The recipe is not valid TOML.", where=where, received=str(error)) from None
+    values.setdefault("name", where.removesuffix(".toml").replace("\\", "/").rpartition("/")[2])
+    return _checked(values, where)
+
+
+def _checked(values: dict[str, Any], where: str) -> Recipe:
+    """The recipe of these values, or an error about the first key that is wrong."""
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as problems:
+        problem = problems.errors()[0]
+        path = [str(part) for part in problem["loc"] if not str(part).startswith(("list[", "dict[", "function-"))]
+        key = ".".join(path)
+        if problem["type"] == "extra_forbidden":
+            owner: Any = Recipe
+            for part in path[:-1]:
+                owner = owner.model_fields[part].annotation
+            names = list(owner.model_fields)
+            close = nearest(path[-1], names)
+            raise RecipeError(
+                "A recipe has no such key.",
+                where=f"{where}, {key}",
+                expected=", ".join(names),
+                received=repr(path[-1]),
+                hint=f"did you mean {close!r}?" if close else None,
+            ) from None
+        refused = problem.get("ctx", {}).get("error")
+        if isinstance(refused, GlassnetError):
+            raise RecipeError(
+                refused.what,
+                where=f"{where}, {key}",
+                expected=refused.expected,
+                received=refused.received,
+                hint=refused.hint,
+            ) from None
+        raise RecipeError(
+            "A key of the recipe is missing." if problem["type"] == "missing" else "A value of the recipe is wrong.",
+            where=f"{where}, {key}",
+            expected=problem["msg"].removeprefix("Input should be "),
+            received=None if problem["type"] == "missing" else repr(problem["input"]),
+        ) from None
+    recipe.make_optimizer()
+    recipe.make_augmentation()
+    recipe.make_view_augmentation()
+    return recipe

@@ -1,0 +1,272 @@
+"""Random transforms of pictures on their way into a network: one affine map and elastic field, resampled once, then shading.
+
+Every number that a picture draws follows from the step's key and the picture's place in the mini-batch alone, so that neither
+the order of work nor the number of threads matters. `reference.augmentation` is the definition.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import int64, void
+
+from glassnet.kernels import opcodes as op
+from glassnet.kernels.activations import split_mix
+from glassnet.kernels.codegen.addresses import bytes_at, floats_at, int32_at, integers_at
+from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.sizes import WARP_LANES, warp_layout
+
+F = np.float32
+_layout = compiled(warp_layout)
+_0, _HALF, _1, _3, _4, _SIXTH = F(0), F(0.5), F(1), F(3), F(4), F(1 / 6)
+_S16, _S32, _S40, _S48, _FIELD = np.uint64(16), np.uint64(32), np.uint64(40), np.uint64(48), np.uint64(0xFFFF)
+_UNIT, _MIDDLE = 2.0**-24, np.int64(2 * 0xFFFF)
+_NORMAL, _LN3 = op.WARP_NORMAL, math.log(3.0)
+
+
+@compiled
+def _share(key, number):
+    """A number of [0, 1), in steps of 2⁻²⁴."""
+    return _UNIT * np.float64(split_mix(key, number) >> _S40)
+
+
+@compiled
+def _either(key, number):
+    """A number of [−1, 1)."""
+    return 2.0 * _share(key, number) - 1.0
+
+
+@compiled
+def _normal(key, number):
+    """Four sixteenths of a number's bits, summed about 0: nearly normal, never far out."""
+    z = split_mix(key, number)
+    total = (z & _FIELD) + ((z >> _S16) & _FIELD) + ((z >> _S32) & _FIELD) + (z >> _S48)
+    return F(np.int64(total) - _MIDDLE)
+
+
+@compiled
+def _inverse(o, key, height, width):
+    """Where column j, row i of the result comes from: x = a·j + b·i + c, y = d·j + e·i + f."""
+    angle = o[op.WARP_ROTATION] * _either(key, op.DRAW_ROTATION)
+    size = 1.0 + o[op.WARP_SCALE] * _either(key, op.DRAW_SCALE)
+    stretch = 1.0 + o[op.WARP_STRETCH] * _either(key, op.DRAW_STRETCH)
+    lean = math.tan(o[op.WARP_SHEAR] * _either(key, op.DRAW_SHEAR))
+    cosine, sine = math.cos(angle), math.sin(angle)
+    d, e = sine * stretch / size, cosine * stretch / size
+    a, b = cosine / (size * stretch) + lean * d, lean * e - sine / (size * stretch)
+    if _share(key, op.DRAW_MIRROR) < o[op.WARP_MIRROR]:
+        a, b = -a, -b
+    if _share(key, op.DRAW_UPSIDE_DOWN) < o[op.WARP_UPSIDE_DOWN]:
+        d, e = -d, -e
+    crop = np.float64(o[op.WARP_CROP])
+    right = o[op.WARP_SHIFT] * _either(key, op.DRAW_RIGHT)
+    down = o[op.WARP_SHIFT] * _either(key, op.DRAW_DOWN)
+    right += math.floor(_share(key, op.DRAW_CROP_RIGHT) * (2.0 * crop + 1.0)) - crop
+    down += math.floor(_share(key, op.DRAW_CROP_DOWN) * (2.0 * crop + 1.0)) - crop
+    x, y = 0.5 * (width - 1), 0.5 * (height - 1)
+    c, f = x - a * (x + right) - b * (y + down), y - d * (x + right) - e * (y + down)
+    return F(a), F(b), F(c), F(d), F(e), F(f)
+
+
+@compiled
+def spline(t):
+    """The weights of four neighbouring control points at the share t of the way between the middle two."""
+    s = _1 - t
+    return (
+        _SIXTH * s * s * s,
+        _SIXTH * (_3 * t * t * (t - _1 - _1) + _4),
+        _SIXTH * (_3 * s * s * (s - _1 - _1) + _4),
+        _SIXTH * t * t * t,
+    )
+
+
+@compiled
+def _columns(width, wide, per_pixel, weights_at, cells_at):
+    """For each column: its four weights, and the first control point that they belong to."""
+    weights, cells = floats_at(weights_at, 4 * wide), int32_at(cells_at, wide)
+    for j in range(wide):
+        u = (F(min(j, width - 1)) + _HALF) * per_pixel
+        cell = np.int32(u)
+        weights[4 * j], weights[4 * j + 1], weights[4 * j + 2], weights[4 * j + 3] = spline(u - F(cell))
+        cells[j] = cell
+
+
+@compiled
+def _field(key, factor, controls, wide, points_at, weights_at, cells_at, field_at):
+    """Control points drawn and joined along the rows: (controls, 2, wide), the shifts right, then down."""
+    points, weights, cells = floats_at(points_at, controls), floats_at(weights_at, 4 * wide), int32_at(cells_at, wide)
+    for line in range(2 * controls):
+        for i in range(controls):
+            points[i] = factor * _normal(key, op.DRAW_FIELD + line * controls + i)
+        moved = floats_at(field_at + 4 * line * wide, wide)
+        for j in range(wide):
+            at = np.int64(cells[j])
+            near = weights[4 * j] * points[at] + weights[4 * j + 1] * points[at + 1]
+            moved[j] = near + (weights[4 * j + 2] * points[at + 2] + weights[4 * j + 3] * points[at + 3])
+
+
+@compiled
+def _surround(source_at, is_bytes, height, width, channels, edge, room_at):
+    """The picture as floats within a margin, one row and column before and two after: zeros, or its edge repeated."""
+    line, inside = (width + 3) * channels, width * channels
+    for i in range(height):
+        row = floats_at(room_at + 4 * ((i + 1) * line + channels), inside)
+        if is_bytes:
+            pixels = bytes_at(source_at + i * inside, inside)
+            for j in range(inside):
+                row[j] = F(pixels[j])
+        else:
+            values = floats_at(source_at + 4 * i * inside, inside)
+            for j in range(inside):
+                row[j] = values[j]
+        whole = floats_at(room_at + 4 * (i + 1) * line, line)
+        for c in range(channels):
+            whole[c] = row[c] if edge else _0
+            after = row[inside - channels + c] if edge else _0
+            whole[inside + channels + c], whole[inside + 2 * channels + c] = after, after
+    for i in (0, height + 1, height + 2):
+        margin, near = floats_at(room_at + 4 * i * line, line), floats_at(room_at + 4 * min(max(i, 1), height) * line, line)
+        for j in range(line):
+            margin[j] = near[j] if edge else _0
+
+
+@compiled
+def _mean(room_at, height, width, channels):
+    """The mean over the picture within its margin."""
+    s0, s1, s2, s3, inside = 0.0, 0.0, 0.0, 0.0, width * channels
+    for i in range(height):
+        row = floats_at(room_at + 4 * ((i + 1) * (width + 3) * channels + channels), inside)
+        for j in range(0, inside - 3, 4):  # sums that need not wait for each other
+            s0, s1, s2, s3 = s0 + row[j], s1 + row[j + 1], s2 + row[j + 2], s3 + row[j + 3]
+        for j in range(inside // 4 * 4, inside):
+            s0 += row[j]
+    return (s0 + s1 + (s2 + s3)) / (height * inside)
+
+
+@compiled
+def _moves(field_at, i, per_pixel, wide, moves_at):
+    """The elastic shifts along row i: right of each column, then down."""
+    u = (F(i) + _HALF) * per_pixel
+    cell = np.int32(u)
+    w0, w1, w2, w3 = spline(u - F(cell))
+    size = 2 * wide
+    p0, p1 = floats_at(field_at + 4 * size * cell, size), floats_at(field_at + 4 * size * (cell + 1), size)
+    p2, p3 = floats_at(field_at + 4 * size * (cell + 2), size), floats_at(field_at + 4 * size * (cell + 3), size)
+    moves = floats_at(moves_at, size)
+    for j in range(size):
+        moves[j] = w0 * p0[j] + w1 * p1[j] + (w2 * p2[j] + w3 * p3[j])
+
+
+@compiled
+def _places(right_at, places_at, wide, slope, start, last, apart, add):
+    """Coordinates along a row, counted from the margin: whole parts · apart into `places`, fractions in place of shifts.
+
+    Whole registers of columns; those past the picture are harmless.
+    """
+    shifts, places = floats_at(right_at, wide), int32_at(places_at, wide)
+    for j in range(wide):
+        u = min(max(slope * F(np.int32(j)) + start + shifts[j], _0), last)
+        whole = np.int32(u)
+        shifts[j] = u - F(whole)
+        places[j] = whole * apart + places[j] * add
+
+
+@compiled
+def _mixed(n0, n1, n2, n3, at, x, y):
+    above, below = n0[at] + x * (n1[at] - n0[at]), n2[at] + x * (n3[at] - n2[at])
+    return above + y * (below - above)
+
+
+@compiled
+def _blend(room_at, line, channels, width, moves_at, wide, places_at, target_at):
+    """One row of the result: each pixel from the four about its place."""
+    size = int64(1) << 40  # bounds are not looked at
+    n0, n1 = floats_at(room_at, size), floats_at(room_at + 4 * channels, size)
+    n2, n3 = floats_at(room_at + 4 * line, size), floats_at(room_at + 4 * (line + channels), size)
+    x, y, places = floats_at(moves_at, wide), floats_at(moves_at + 4 * wide, wide), int32_at(places_at, wide)
+    row = floats_at(target_at, width * channels)
+    if channels == 1:
+        for j in range(width):
+            row[j] = _mixed(n0, n1, n2, n3, np.uint64(places[j]), x[j], y[j])
+    elif channels == 3:
+        for j in range(width):
+            row[3 * j] = _mixed(n0, n1, n2, n3, np.uint64(places[j]), x[j], y[j])
+            row[3 * j + 1] = _mixed(n0, n1, n2, n3, np.uint64(places[j] + 1), x[j], y[j])
+            row[3 * j + 2] = _mixed(n0, n1, n2, n3, np.uint64(places[j] + 2), x[j], y[j])
+    else:
+        for j in range(width):
+            for c in range(channels):
+                row[j * channels + c] = _mixed(n0, n1, n2, n3, np.uint64(places[j] + c), x[j], y[j])
+
+
+@compiled
+def _shade(o, key, mean, is_bytes, target_at, size):
+    """Contrast about the mean, and brightness; bytes stay within theirs."""
+    y = floats_at(target_at, size)
+    factor = 1.0 + o[op.WARP_CONTRAST] * _either(key, op.DRAW_CONTRAST)
+    scale = 255.0 if is_bytes else 1.0
+    offset = mean * (1.0 - factor) + scale * (o[op.WARP_BRIGHTNESS] * _either(key, op.DRAW_BRIGHTNESS))
+    lowest, highest = (_0, F(255)) if is_bytes else (F(-np.inf), F(np.inf))
+    slope, start = F(factor), F(offset)
+    for j in range(size):
+        y[j] = min(max(slope * y[j] + start, lowest), highest)
+
+
+@compiled
+def _erase(o, key, value, height, width, channels, target_at):
+    """A rectangle of random size and place becomes `value`."""
+    least, most = np.float64(o[op.WARP_ERASE_LEAST]), np.float64(o[op.WARP_ERASE_MOST])
+    area = (least + (most - least) * _share(key, op.DRAW_ERASE_SIZE)) * height * width
+    slant = math.exp(0.5 * _LN3 * _either(key, op.DRAW_ERASE_SHAPE))
+    high = min(max(int64(math.floor(math.sqrt(area) * slant + 0.5)), 1), height)
+    across = min(max(int64(math.floor(math.sqrt(area) / slant + 0.5)), 1), width)
+    top = int64(math.floor(_share(key, op.DRAW_ERASE_DOWN) * (height - high + 1)))
+    left = int64(math.floor(_share(key, op.DRAW_ERASE_RIGHT) * (width - across + 1)))
+    for i in range(top, top + high):
+        row = floats_at(target_at + 4 * (i * width + left) * channels, across * channels)
+        for j in range(row.size):
+            row[j] = value
+
+
+@outlined(void(*[int64] * 13))
+def augment(
+    options_at, pictures_at, is_bytes, order_at, first, low, high, height, width, channels, key, target_at, scratch_at
+):  # fmt: skip
+    """The rows low … high of a mini-batch: the pictures order[first + row], each transformed by chance of its own."""
+    o = floats_at(options_at, op.WARP_OPTIONS)
+    cells = int64(o[op.WARP_CELLS])
+    field_at, weights_at, cells_at, moves_at, places_at, points_at, _ = _layout(height, width, channels, cells)
+    field_at, weights_at, cells_at = scratch_at + 4 * field_at, scratch_at + 4 * weights_at, scratch_at + 4 * cells_at
+    moves_at, places_at, points_at = scratch_at + 4 * moves_at, scratch_at + 4 * places_at, scratch_at + 4 * points_at
+    wide, line, size = (width + WARP_LANES - 1) // WARP_LANES * WARP_LANES, (width + 3) * channels, height * width * channels
+    per_pixel, elastic, edge = F(cells) / F(max(height, width)), o[op.WARP_ELASTIC] > _0, o[op.WARP_EDGE] > _0
+    shaded = o[op.WARP_CONTRAST] > _0 or o[op.WARP_BRIGHTNESS] > _0
+    mean_wanted = o[op.WARP_CONTRAST] > _0 or (edge and o[op.WARP_ERASE] > _0)
+    if elastic:
+        _columns(width, wide, per_pixel, weights_at, cells_at)
+    moves = floats_at(moves_at, 2 * wide)
+    for r in range(low, high):
+        own = split_mix(np.uint64(key), r)
+        source_at = pictures_at + integers_at(order_at + 8 * (first + r), 1)[0] * size * (1 if is_bytes else 4)
+        picture_at = target_at + 4 * r * size
+        _surround(source_at, is_bytes, height, width, channels, edge, scratch_at)
+        if elastic:
+            factor = F(o[op.WARP_ELASTIC] * _NORMAL)
+            _field(own, factor, cells + 3, wide, points_at, weights_at, cells_at, field_at)
+        a, b, c, d, e, f = _inverse(o, own, height, width)
+        for i in range(height):
+            if elastic:
+                _moves(field_at, i, per_pixel, wide, moves_at)
+            else:
+                for j in range(2 * wide):
+                    moves[j] = _0
+            _places(moves_at, places_at, wide, a, b * F(i) + c + _1, F(width + 1), np.int32(channels), np.int32(0))
+            below = F(height + 1)
+            _places(moves_at + 4 * wide, places_at, wide, d, e * F(i) + f + _1, below, np.int32(line), np.int32(1))
+            _blend(scratch_at, line, channels, width, moves_at, wide, places_at, picture_at + 4 * i * width * channels)
+        mean = _mean(scratch_at, height, width, channels) if mean_wanted else 0.0
+        if shaded:
+            _shade(o, own, mean, is_bytes, picture_at, size)
+        if o[op.WARP_ERASE] > _0 and _share(own, op.DRAW_ERASE) < o[op.WARP_ERASE]:
+            _erase(o, own, F(mean) if edge else _0, height, width, channels, picture_at)

@@ -1,0 +1,43 @@
+"""Compile kernels and print their object code: `python -m glassnet.kernels.codegen.build SYMBOL…`, started by `library`."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import llvmlite.binding as llvm
+import numba
+
+import glassnet.kernels.interpreter  # noqa: F401  importing the kernels fills UNITS
+from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit
+from glassnet.kernels.codegen.objects import Compiled, sent
+
+
+def _object_code(assembly: str) -> bytes:
+    target = llvm.Target.from_default_triple().create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+        opt=3,
+        jit=True,
+        codemodel="jitdefault",
+    )
+    module = llvm.parse_assembly(assembly)
+    return target.emit_object(module)
+
+
+def build(unit: Unit) -> Compiled:
+    """The unit, compiled for this processor."""
+    function = numba.cfunc(unit.signature, **OPTIONS)(unit.function)
+    kinds = tuple(str(kind) for kind in unit.signature.args)
+    return Compiled(unit.symbol, function.native_name, kinds, _object_code(function.inspect_llvm()))
+
+
+def main(symbols: list[str]) -> None:
+    nowhere = ctypes.cast(ctypes.pythonapi.Py_DecRef, ctypes.c_void_p).value
+    for symbol in UNITS:  # units call each other; while compiling, any address will do
+        llvm.add_symbol(symbol, nowhere)
+    print(sent([build(UNITS[symbol]) for symbol in symbols]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Convolutions, and the fused block of convolution, normalisation, activation and pooling."""

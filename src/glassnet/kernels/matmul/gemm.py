@@ -1,0 +1,114 @@
+"""Matrix products as loops over the register tile: the two that dense layers need.
+
+    rows:     C[r, j] ⊕ sum over k of x[order[first + r], k] · B[k, j]            forward, and gradients to the input
+    columns:  C[p, j] ⊕ sum over r of x[order[first + r], p] · B[r, j]            gradients to the weights
+
+x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
+computes whole, in one order: the result does not depend on their number. Arrays are addresses; `scratch` is one thread's own.
+"""
+
+from __future__ import annotations
+
+from numba import float32, int64, void
+
+from glassnet.kernels.codegen.addresses import integers_at
+from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.matmul.pack import pack_columns, pack_rows
+from glassnet.kernels.matmul.tile import ADD, SET, packed_tile
+from glassnet.kernels.sizes import (
+    COLUMN_DEPTH,
+    COLUMN_INDEX,
+    COLUMN_PANEL,
+    COLUMNS,
+    COUNTS_AT,
+    DEPTH,
+    INDEXES_AT,
+    ROWS,
+    TABLE_AT,
+    TILES,
+)
+
+BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
+
+
+@outlined(void(*[int64] * 10, float32, *[int64] * 3))
+def tile_row(rows, panel, index, count, b, b_row, bias, c, c_row, mode, alpha, first, last, ahead):
+    """One panel against the columns first … last of B."""
+    for j in range(first, last, COLUMNS):
+        columns = min(COLUMNS, last - j)
+        packed_tile(rows, panel, index, count, b + 4 * j, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode, ahead)
+
+
+@compiled
+def _depth(width):
+    return min(DEPTH, max(64, BLOCK // width))
+
+
+@outlined(void(*[int64] * 3, float32, *[int64] * 12))
+def multiply_rows(
+    source, is_bytes, stride, scale, order, first, m, inner, b, width, bias, c, start, scratch, thread, threads
+):
+    """C (m, width) = bias + x · B (start SET) or C + x · B (start ADD), B of shape (inner, width)."""
+    tiles = (m + ROWS - 1) // ROWS
+    blocks = (width + COLUMNS - 1) // COLUMNS
+    my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
+    if tiles >= threads:  # deal out rows of tiles, else columns
+        my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
+    else:
+        my_column = COLUMNS * (blocks * thread // threads)
+        last_column = min(width, COLUMNS * (blocks * (thread + 1) // threads))
+    if my_column >= last_column:
+        return
+    index = scratch + INDEXES_AT
+    step = _depth(width)
+    for k0 in range(0, inner, step):
+        k1 = min(inner, k0 + step)
+        mode = start if k0 == 0 else ADD
+        for t in range(my_tiles, last_tile):
+            row, end = m * t // tiles, m * (t + 1) // tiles
+            kept = pack_rows(
+                source,
+                is_bytes,
+                stride,
+                order,
+                first + row,
+                end - row,
+                k0,
+                k1,
+                scale,
+                scratch + TABLE_AT,
+                scratch,
+                index,
+            )
+            if kept > 0 or mode == SET:
+                ahead = 4 * step * width if t == last_tile - 1 else 0  # the last tile brings in the next block of B
+                tile_row(
+                    end - row, scratch, index, kept, b, width, bias, c + 4 * row * width, width, mode,
+                    float32(1), my_column, last_column, ahead,
+                )  # fmt: skip
+
+
+@outlined(void(*[int64] * 3, float32, *[int64] * 9, float32, *[int64] * 3))
+def multiply_columns(
+    source, is_bytes, stride, scale, order, first, m, inner, b, width, zeros, c, mode, alpha, scratch, thread, threads
+):
+    """C (inner, width) = xᵀ · B (mode SET) or C + alpha · xᵀ · B (mode ADD), B of shape (m, width)."""
+    indexes, kept = scratch + INDEXES_AT, scratch + COUNTS_AT
+    tiles = (inner + ROWS - 1) // ROWS
+    my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
+    step = min(COLUMN_DEPTH, _depth(width))
+    for r0 in range(0, m, step):
+        r1 = min(m, r0 + step)
+        here, factor = (mode, alpha) if r0 == 0 or mode == ADD else (ADD, float32(1))
+        for first_tile in range(my_tiles, last_tile, TILES):
+            count = min(TILES, last_tile - first_tile)
+            column = ROWS * first_tile
+            pack_columns(source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept)
+            counts = integers_at(kept, TILES)
+            for t in range(count):
+                if counts[t] > 0 or here == SET:
+                    at = column + ROWS * t
+                    tile_row(
+                        min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
+                        b, width, zeros, c + 4 * at * width, width, here, factor, 0, width, 0,
+                    )  # fmt: skip

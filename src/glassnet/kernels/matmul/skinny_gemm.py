@@ -1,0 +1,208 @@
+"""Products of very wide pictures with few outputs (49152 → 20), where a register tile over the outputs would be half empty.
+
+    forward:  y[r, j] = bias[j] + sum over k of x[r, k] · Wᵀ[j, k]      registers run along k; Wᵀ was transposed before
+    weights:  C[k, j] ⊕ sum over r of x[r, k] · dy[r, j]                as Cᵀ = dyᵀ · x on the register tile, along k
+
+Bytes become floats in registers. Pictures are taken in small blocks and in stretches of k, so that what several of them read
+stays in the cache; sums have one fixed order, whatever the number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import float32, int64, void
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from glassnet.kernels.codegen.addresses import bytes_at, floats_at, integers_at
+from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.simd import I64, Emitter
+from glassnet.kernels.matmul.pack import load_scaled
+from glassnet.kernels.matmul.tile import ADD, SET, adjacent_tile
+from glassnet.kernels.sizes import (
+    COLUMNS,
+    DOT_BLOCK,
+    DOT_OUTPUTS,
+    DOT_STRETCH,
+    LANES,
+    NARROW_DEPTH,
+    NARROW_GROUPS,
+    NARROW_X_AT,
+    ROWS,
+)
+
+PAIR = 2  # pictures that share each load of a weight
+AHEAD = 16  # pictures that are fetched into the cache before they are widened
+
+
+def _make_dot(is_bytes: bool) -> Any:
+    @intrinsic
+    def dot(_typing: Any, x0: Any, x1: Any, scale: Any, w: Any, w_row: Any, sums: Any, sums_row: Any, count: Any) -> Any:
+        """For two pictures and DOT_OUTPUTS rows of Wᵀ: add `count` products to each register-wide partial sum in memory.
+
+        `count` is a multiple of LANES; `w_row` and `sums_row` are in floats; the next stretch of x is fetched ahead.
+        """
+        signature = types.void(*[types.int64] * 2, types.float32, *[types.int64] * 5)
+
+        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+            x0, x1, scale, w, w_row, sums, sums_row, count = args
+            emit = Emitter(builder)
+            factor, size = emit.splat(scale), 1 if is_bytes else 4
+            places = [
+                [
+                    builder.add(sums, builder.add(builder.mul(sums_row, I64(4 * p)), I64(4 * LANES * j)))
+                    for j in range(DOT_OUTPUTS)
+                ]
+                for p in range(PAIR)
+            ]
+            registers = [[cgutils.alloca_once(builder, emit.load(place).type) for place in row] for row in places]
+            for p in range(PAIR):
+                for j in range(DOT_OUTPUTS):
+                    builder.store(emit.load(places[p][j]), registers[p][j])
+            w_rows = [builder.add(w, builder.mul(w_row, I64(4 * j))) for j in range(DOT_OUTPUTS)]
+            with cgutils.for_range(builder, builder.udiv(count, I64(LANES)), intp=I64) as loop:
+                at = builder.mul(loop.index, I64(LANES * size))
+                values = [load_scaled(emit, builder.add(x, at), factor, is_bytes)[0] for x in (x0, x1)]
+                for x in (x0, x1):
+                    emit.prefetch(builder.add(builder.add(x, at), I64(size * DOT_STRETCH)))
+                offset = builder.mul(loop.index, I64(4 * LANES))
+                for j in range(DOT_OUTPUTS):
+                    weight = emit.load(builder.add(w_rows[j], offset))
+                    for p in range(PAIR):
+                        builder.store(emit.multiply_add(values[p], weight, builder.load(registers[p][j])), registers[p][j])
+            for p in range(PAIR):
+                for j in range(DOT_OUTPUTS):
+                    emit.store(builder.load(registers[p][j]), places[p][j])
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return dot
+
+
+_dot_bytes, _dot_floats = _make_dot(True), _make_dot(False)
+
+
+def _make_widen(is_bytes: bool) -> Any:
+    @intrinsic
+    def widen(_typing: Any, source: Any, scale: Any, target: Any, ahead: Any) -> Any:
+        """COLUMNS numbers of a picture as scaled floats; `ahead` is read soon."""
+        signature = types.void(types.int64, types.float32, *[types.int64] * 2)
+
+        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
+            source, scale, target, ahead = args
+            emit = Emitter(builder)
+            factor, size = emit.splat(scale), 1 if is_bytes else 4
+            emit.prefetch(ahead)
+            for first in range(0, COLUMNS, LANES):
+                value, _ = load_scaled(emit, builder.add(source, I64(size * first)), factor, is_bytes)
+                emit.store(value, builder.add(target, I64(4 * first)))
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return widen
+
+
+_widen_bytes, _widen_floats = _make_widen(True), _make_widen(False)
+
+
+@compiled
+def _add_tail(source, is_bytes, scale, w, sums, k0, k1):
+    """The last k of a picture that fill no register, for one output; into the first lane."""
+    total = floats_at(sums, 1)
+    for k in range(k0, k1):
+        x = float32(bytes_at(source + k, 1)[0]) if is_bytes else floats_at(source + 4 * k, 1)[0]
+        total[0] += x * scale * floats_at(w + 4 * k, 1)[0]
+
+
+@outlined(void(*[int64] * 3, float32, *[int64] * 11))
+def dot_rows(source, is_bytes, stride, scale, order, first, m, wt, apart, width, bias, c, sums, thread, threads):
+    """y (m, width) = bias + x · W, from Wᵀ at `wt`: a multiple of DOT_OUTPUTS rows, `apart` floats apart."""
+    size = 1 if is_bytes else 4
+    groups = (width + DOT_OUTPUTS - 1) // DOT_OUTPUTS
+    row = groups * DOT_OUTPUTS * LANES
+    whole = stride // LANES * LANES
+    pairs = (m + PAIR - 1) // PAIR
+    low, high = PAIR * (pairs * thread // threads), min(m, PAIR * (pairs * (thread + 1) // threads))
+    places = integers_at(order + 8 * first, m)
+    for r0 in range(low, high, DOT_BLOCK):
+        r1 = min(high, r0 + DOT_BLOCK)
+        partial = floats_at(sums, DOT_BLOCK * row)
+        for i in range(DOT_BLOCK * row):
+            partial[i] = float32(0)
+        for k0 in range(0, whole, DOT_STRETCH):
+            count = min(DOT_STRETCH, whole - k0)
+            for r in range(r0, r1, PAIR):
+                x0 = source + size * (stride * places[r] + k0)
+                x1 = source + size * (stride * places[min(r + 1, m - 1)] + k0)  # an odd last picture is its own partner
+                for g in range(groups):
+                    weights = wt + 4 * (g * DOT_OUTPUTS * apart + k0)
+                    here = sums + 4 * ((r - r0) * row + g * DOT_OUTPUTS * LANES)
+                    if is_bytes:
+                        _dot_bytes(x0, x1, scale, weights, apart, here, row, count)
+                    else:
+                        _dot_floats(x0, x1, scale, weights, apart, here, row, count)
+        for r in range(r0, r1):
+            out, offset = floats_at(c + 4 * r * width, width), floats_at(bias, width)
+            for j in range(width):
+                here = sums + 4 * ((r - r0) * row + j * LANES)
+                _add_tail(source + size * stride * places[r], is_bytes, scale, wt + 4 * j * apart, here, whole, stride)
+                lanes = floats_at(here, LANES)
+                total = float32(0)
+                for lane in range(LANES):
+                    total += lanes[lane]
+                out[j] = offset[j] + total
+
+
+@outlined(void(*[int64] * 3, float32, *[int64] * 7, float32, *[int64] * 4))
+def outer_columns(
+    source, is_bytes, stride, scale, order, first, m, dy, width, zeros, c, alpha, mode, scratch, thread, threads
+):
+    """C (stride, width) = xᵀ · dy (mode SET) or C + alpha · xᵀ · dy (mode ADD), dy of shape (m, width)."""
+    size = 1 if is_bytes else 4
+    tiles = (width + ROWS - 1) // ROWS
+    strips = (stride + COLUMNS - 1) // COLUMNS
+    my_strip, last_strip = strips * thread // threads, strips * (thread + 1) // threads
+    places = integers_at(order + 8 * first, m)
+    sums, xs = scratch, scratch + NARROW_X_AT
+    for s0 in range(my_strip, last_strip, NARROW_GROUPS):
+        s1 = min(last_strip, s0 + NARROW_GROUPS)
+        for r0 in range(0, m, NARROW_DEPTH):
+            r1 = min(m, r0 + NARROW_DEPTH)
+            for r in range(r0, r1):
+                address = source + size * stride * places[r]
+                ahead = source + size * stride * places[min(r + AHEAD, r1 - 1)]
+                for s in range(s0, s1):
+                    k, target = COLUMNS * s, xs + 4 * COLUMNS * ((s - s0) * NARROW_DEPTH + r - r0)
+                    if k + COLUMNS <= stride and is_bytes:
+                        _widen_bytes(address + k, scale, target, ahead + k)
+                    elif k + COLUMNS <= stride:
+                        _widen_floats(address + 4 * k, scale, target, ahead + 4 * k)
+                    else:
+                        line = floats_at(target, COLUMNS)
+                        for i in range(COLUMNS):
+                            line[i] = float32(0)
+                            if k + i < stride and is_bytes:
+                                line[i] = scale * float32(bytes_at(address + k + i, 1)[0])
+                            elif k + i < stride:
+                                line[i] = scale * floats_at(address + 4 * (k + i), 1)[0]
+            for s in range(s0, s1):
+                for t in range(tiles):
+                    j0, j1 = width * t // tiles, width * (t + 1) // tiles
+                    adjacent_tile(
+                        j1 - j0, dy + 4 * (r0 * width + j0), 0, 1, width, 1, r1 - r0,
+                        xs + 4 * COLUMNS * (s - s0) * NARROW_DEPTH, 0, COLUMNS, zeros,
+                        sums + 4 * COLUMNS * ((s - s0) * width + j0), COLUMNS, COLUMNS, float32(1),
+                        ADD if r0 > 0 else SET, 0,
+                    )  # fmt: skip
+        for s in range(s0, s1):
+            count = min(COLUMNS, stride - COLUMNS * s)
+            for i in range(count):
+                line = floats_at(c + 4 * (COLUMNS * s + i) * width, width)
+                for j in range(width):
+                    value = floats_at(sums + 4 * (COLUMNS * ((s - s0) * width + j) + i), 1)[0]
+                    line[j] = value if mode == SET else line[j] + alpha * value

@@ -1,0 +1,100 @@
+"""Conv2D: every output is the same function of a small window, wherever the window lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from glassnet.errors import InputError
+from glassnet.nn.initializers import Initializer, as_initializer
+from glassnet.nn.layer import Backward, Shape, require_room
+from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_picture, tap, windows
+from glassnet.support.arrays import Array
+from glassnet.support.registry import describe
+
+
+def conv2d(x: Array, weight: Array, bias: Array | None, strides: Pair, margins: Margins) -> Array:
+    """y[n, p, q] = Σ x[n, p·s + i − top, q·t + j − left]·W[i, j] + b over i, j and the channels; zeros outside."""
+    kh, kw = weight.shape[:2]
+    y = np.tensordot(windows(pad(x, margins), (kh, kw), strides), weight, axes=((4, 5, 3), (0, 1, 2)))
+    return y if bias is None else y + bias
+
+
+def conv2d_backward(dy: Array, x: Array, weight: Array, strides: Pair, margins: Margins) -> tuple[Array, Array, Array]:
+    """dx: dy·Wᵀ of each place of the window, added where it was read; dW = Σ window·dy; db = Σ dy."""
+    kh, kw = weight.shape[:2]
+    padded = pad(x, margins)
+    dweight = np.tensordot(windows(padded, (kh, kw), strides), dy, axes=((0, 1, 2), (0, 1, 2))).transpose(1, 2, 0, 3)
+    dpadded = np.zeros(padded.shape, dtype=dy.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            tap(dpadded, i, j, dy.shape[1], dy.shape[2], strides)[...] += dy @ weight[i, j].T
+    return crop(dpadded, margins), np.ascontiguousarray(dweight), dy.sum(axis=(0, 1, 2))
+
+
+class Conv2D(Windows):
+    """y[p, q] = Σᵢⱼ x[p·s + i, q·t + j]·W[i, j] + b.
+
+    Input shape: (N, rows, columns, channels). Output shape: (N, rows′, columns′, filters). Parameters: weight
+    (*kernel_size, channels, filters), bias (filters,). `kernel_size` and `strides`: a whole number, or (down, across).
+    `padding`: "valid" keeps to windows inside the picture; "same" surrounds it with zeros, so that stride 1 keeps its size.
+    """
+
+    options = ("filters", "kernel_size", "strides", "padding", "use_bias")
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Size,
+        *,
+        strides: Size = 1,
+        padding: str = "valid",
+        use_bias: bool = True,
+        initializer: Initializer | str | dict[str, Any] = "GlorotUniform",
+        bias_initializer: Initializer | str | dict[str, Any] = "Zeros",
+    ) -> None:
+        super().__init__()
+        if isinstance(filters, bool) or not isinstance(filters, (int, np.integer)) or filters < 1:
+            raise InputError(
+                "A convolution needs at least one filter.",
+                where="Conv2D(filters)",
+                expected="a whole number above 0",
+                received=repr(filters),
+            )
+        self.filters, self.use_bias = int(filters), bool(use_bias)
+        self.kernel_size = self.window = as_pair(kernel_size, "Conv2D(kernel_size)")
+        self.strides = as_pair(strides, "Conv2D(strides)")
+        self.padding = as_padding(padding, "Conv2D(padding)")
+        self.initializer = as_initializer(initializer, "Conv2D(initializer)")
+        self.bias_initializer = as_initializer(bias_initializer, "Conv2D(bias_initializer)")
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        places, channels = self.places(shape), require_picture(self, shape)[2]
+        require_room(self, (*self.kernel_size, channels, self.filters), (self.filters,))
+        self.parameters = {"weight": self.initializer((*self.kernel_size, channels, self.filters), rng)}
+        if self.use_bias:
+            self.parameters["bias"] = self.bias_initializer((self.filters,), rng)
+        return (*places, self.filters)
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        weight, bias = self.parameters["weight"], self.parameters.get("bias")
+        strides, margins = self.strides, self.margins(x.shape[1:])
+
+        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
+            dx, dweight, dbias = conv2d_backward(dy, x, weight, strides, margins)
+            return dx, {"weight": dweight} if bias is None else {"weight": dweight, "bias": dbias}
+
+        return conv2d(x, weight, bias, strides, margins), backward
+
+    def operations(self, shape: Shape) -> int:
+        """Those with the zeros of padding are counted, too."""
+        down, across = self.places(shape)
+        return down * across * self.kernel_size[0] * self.kernel_size[1] * shape[2] * self.filters
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            **super().describe(),
+            "initializer": describe(self.initializer),
+            "bias_initializer": describe(self.bias_initializer),
+        }

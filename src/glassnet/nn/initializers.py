@@ -1,0 +1,154 @@
+"""Where weights start: each initializer draws an array of a shape from an explicit generator.
+
+fan-in and fan-out are the numbers of values that a unit reads and that read it: for a weight (inputs, outputs) its two sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod, sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.errors import InputError
+from glassnet.support.registry import find_named
+
+
+def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(fan-in, fan-out) of a weight: its last axis is the output, the one before the input, the rest a window."""
+    if len(shape) < 2:
+        return max(1, prod(shape)), max(1, prod(shape))
+    window = prod(shape[:-2])
+    return window * shape[-2], window * shape[-1]
+
+
+@dataclass(frozen=True)
+class Initializer:
+    """Call it with a shape and a generator."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        raise TypeError(f"{type(self).__name__} draws nothing: use one of its subclasses")
+
+
+@dataclass(frozen=True)
+class Zeros(Initializer):
+    """All zeros. Right for biases; a weight that starts so never breaks the symmetry of its units."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return np.zeros(shape)
+
+
+@dataclass(frozen=True)
+class Normal(Initializer):
+    """N(0, std²); std = 1 is the start of the MNIST tutorial, for weights and biases."""
+
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "std", self.std)
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return self.std * rng.standard_normal(shape)
+
+
+@dataclass(frozen=True)
+class Uniform(Initializer):
+    """Uniform in ±limit; 0.12 is the start of the numerals' tutorial."""
+
+    limit: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "limit", self.limit)
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.uniform(-self.limit, self.limit, shape)
+
+
+@dataclass(frozen=True)
+class LecunNormal(Initializer):
+    """N(0, 1/fan-in): N(0,1)/√fan-in, the start of the cats' tutorial. LeCun et al., "Efficient BackProp", 1998."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.standard_normal(shape) / sqrt(fans(shape)[0])
+
+
+@dataclass(frozen=True)
+class GlorotUniform(Initializer):
+    """Uniform in ±√(6 / (fan-in + fan-out)). Glorot and Bengio, AISTATS 2010."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        limit = sqrt(6 / sum(fans(shape)))
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class GlorotNormal(Initializer):
+    """N(0, 2 / (fan-in + fan-out)). Glorot and Bengio, AISTATS 2010."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.standard_normal(shape) * sqrt(2 / sum(fans(shape)))
+
+
+@dataclass(frozen=True)
+class HeNormal(Initializer):
+    """N(0, 2/fan-in), for layers followed by a ReLU. He et al., ICCV 2015."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        return rng.standard_normal(shape) * sqrt(2 / fans(shape)[0])
+
+
+@dataclass(frozen=True)
+class HeUniform(Initializer):
+    """Uniform in ±√(6/fan-in), for layers followed by a ReLU. He et al., ICCV 2015."""
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        limit = sqrt(6 / fans(shape)[0])
+        return rng.uniform(-limit, limit, shape)
+
+
+@dataclass(frozen=True)
+class Orthogonal(Initializer):
+    """Rows or columns, whichever are fewer, orthogonal and of length `gain`: a product by it keeps the length of vectors.
+
+    All axes but the last count as rows. Saxe, McClelland, Ganguli, arXiv 1312.6120.
+    """
+
+    gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        _check_positive(self, "gain", self.gain)
+
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+        rows, columns = prod(shape[:-1]), prod(shape[-1:])
+        drawn = rng.standard_normal((max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(drawn)
+        q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)  # without this, the signs would not be by chance
+        return self.gain * (q if rows >= columns else q.T).reshape(shape)
+
+
+INITIALIZERS: dict[str, type[Initializer]] = {
+    kind.__name__: kind
+    for kind in (
+        Zeros,
+        Normal,
+        Uniform,
+        LecunNormal,
+        GlorotUniform,
+        GlorotNormal,
+        HeNormal,
+        HeUniform,
+        Orthogonal,
+    )
+}
+
+
+def as_initializer(value: Initializer | str | dict[str, Any], where: str) -> Initializer:
+    """An initializer from itself, its name, or {"type": name, option: value}."""
+    return find_named(value, Initializer, INITIALIZERS, where)
+
+
+def _check_positive(owner: object, name: str, value: float) -> None:
+    if not (np.isfinite(value) and value > 0):
+        raise InputError(f"{name} must be positive.", where=type(owner).__name__, expected="a number above 0", received=value)

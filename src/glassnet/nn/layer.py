@@ -1,0 +1,98 @@
+"""What a layer is: a map of pictures with its derivative beside it, and named arrays that training changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from glassnet.errors import ShapeError
+from glassnet.support.arrays import Array
+from glassnet.support.memory import require_memory
+
+Shape = tuple[int, ...]
+Gradients = dict[str, Array]
+Backward = Callable[[Array], tuple[Array, Gradients]]
+
+
+class Layer:
+    """`forward(x)` gives y and `backward`; `backward(dy)` gives dx and the gradients of the parameters by name.
+
+    A layer keeps no state of a pass: what backward needs lives in the closure, so a layer can be used many times over.
+    Shapes are those of one picture, without the batch's axis. Constructor arguments are kept under their own names.
+    """
+
+    options: ClassVar[tuple[str, ...]] = ()  # constructor arguments, each kept as an attribute
+    penalised: tuple[str, ...] = ("weight",)  # parameters that penalties and weight decay apply to
+    running: tuple[str, ...] = ()  # statistics that every forward pass in training changes
+    adapted: bool = True  # False: `adapt` has still to see the training pictures
+    branches: Sequence[Sequence[Layer]] = ()  # the layers inside a layer that is made of others
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, Array] = {}
+        self.statistics: dict[str, Array] = {}
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        """Make the parameters for pictures of `shape`; the shape of what comes out."""
+        return shape
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        """y (N, …) for x (N, …), and the function from dy to (dx, gradients)."""
+        raise TypeError(f"{type(self).__name__} must define forward")
+
+    def adopt(self, key: str, view: Array) -> None:
+        """Keep the parameter or running statistic `key` in `view` from now on; its values go there."""
+        home = self.parameters if key in self.parameters else self.statistics
+        view[...] = home[key]
+        home[key] = view
+
+    def adapt(self, x: Array) -> None:
+        """Take statistics from the layer's input over the training pictures, once, before the first step."""
+
+    def operations(self, shape: Shape) -> int:
+        """Multiplications with additions in one forward pass of one picture of `shape`."""
+        return 0
+
+    def describe(self) -> dict[str, Any]:
+        """{"type": name, option: value, …}, ready for JSON."""
+        return {"type": type(self).__name__, **{name: _plain(getattr(self, name)) for name in self.options}}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
+
+
+def _plain(value: Any) -> Any:
+    """An option as JSON knows it: pairs as lists, layers as their descriptions."""
+    if isinstance(value, Layer):
+        return value.describe()
+    return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def require_room(layer: Layer, *shapes: Shape) -> None:
+    """Refuse parameters or statistics of these shapes where they do not fit into memory: float64, twice while drawn."""
+    numbers = sum(map(prod, shapes))
+    hint = "fewer units or filters, or smaller pictures before the layer"
+    require_memory(16 * numbers, f"{numbers:,} numbers that it keeps", repr(layer), hint)
+
+
+def walk(layers: Iterable[Layer]) -> Iterator[Layer]:
+    """All layers, each before those inside it."""
+    for layer in layers:
+        yield layer
+        for branch in layer.branches:
+            yield from walk(branch)
+
+
+def require_flat(layer: Layer, shape: Shape) -> int:
+    """The one axis of `shape`, or the error that says what to put before the layer."""
+    if len(shape) != 1:
+        raise ShapeError(
+            f"{type(layer).__name__} takes flat pictures.",
+            where=type(layer).__name__,
+            expected="one axis",
+            received=f"pictures of shape {shape}",
+            hint="put a Flatten() before it",
+        )
+    return shape[0]

@@ -1,0 +1,117 @@
+"""What training makes small: a cost of each picture from the network's raw outputs z and the targets t.
+
+A cost with a `link` (the sigmoid, the softmax) is computed from what goes into that link, so that nothing overflows and no
+logarithm meets a zero: if a network ends in the link's layer, the cost looks before it; else the outputs are taken as raw.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from glassnet.errors import InputError
+from glassnet.kernels import opcodes as operations
+from glassnet.nn.activations import sigmoid, softmax
+from glassnet.support.arrays import Array
+from glassnet.support.registry import find_named
+
+
+def quadratic(z: Array, target: Array) -> tuple[Array, Array]:
+    """½‖z − t‖² of each picture (N,), and its gradient z − t."""
+    error = z - target
+    return 0.5 * (error * error).sum(axis=-1), error
+
+
+def binary_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
+    """−Σ t·ln σ(z) + (1−t)·ln(1 − σ(z)) = Σ softplus(z) − t·z of each picture, and its gradient σ(z) − t."""
+    softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+    return (softplus - target * z).sum(axis=-1), sigmoid(z) - target
+
+
+def softmax_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
+    """−Σ t·ln softmax(z) = Σ t·(ln Σ e^(z − max z) − (z − max z)) of each picture, and softmax(z) − t; Σ t = 1."""
+    below = z - z.max(axis=-1, keepdims=True)
+    log_total = np.log(np.exp(below).sum(axis=-1, keepdims=True))
+    return (target * (log_total - below)).sum(axis=-1), softmax(z) - target
+
+
+@dataclass(frozen=True)
+class Loss:
+    """`value_and_gradient(z, t)`: costs (N,) and ∂cost/∂z (N, outputs)."""
+
+    code: ClassVar[int]
+    link: ClassVar[str | None] = None
+
+    @property
+    def smoothing(self) -> float:
+        return 0.0
+
+    def targets(self, labels: Array, outputs: int, dtype: Any) -> Array:
+        """Target rows: one-hot for class indices (N,), the label itself for one output, floats (N, outputs) as they are."""
+        if labels.dtype.kind == "f":
+            return labels.astype(dtype, copy=False)
+        if outputs == 1:
+            return (labels[:, None] * (1 - self.smoothing) + self.smoothing / 2).astype(dtype)
+        rows = np.full((len(labels), outputs), self.smoothing / outputs, dtype=dtype)
+        rows[np.arange(len(labels)), labels] += dtype(1 - self.smoothing)
+        return rows
+
+    def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
+        raise TypeError(f"{type(self).__name__} has no cost of its own: use one of its subclasses")
+
+
+@dataclass(frozen=True)
+class Quadratic(Loss):
+    """C = ½‖a − t‖², the tutorial's cost; averaged over the batch."""
+
+    code = operations.QUADRATIC
+
+    def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
+        return quadratic(z, target)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """C = −Σⱼ tⱼ·ln aⱼ + (1−tⱼ)·ln(1−aⱼ), a = σ(z), summed over the outputs: one (cat or not) or several (numerals)."""
+
+    code = operations.BINARY_CROSS_ENTROPY
+    link = "Sigmoid"
+
+    def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
+        return binary_cross_entropy(z, target)
+
+
+@dataclass(frozen=True)
+class SoftmaxCrossEntropy(Loss):
+    """C = −Σⱼ tⱼ·ln aⱼ, a = softmax(z); with label smoothing ε, t = (1−ε)·one-hot + ε/outputs (Szegedy et al., 2016)."""
+
+    label_smoothing: float = 0.0
+
+    code = operations.SOFTMAX_CROSS_ENTROPY
+    link = "Softmax"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise InputError(
+                "The label smoothing must lie in [0, 1).",
+                where="SoftmaxCrossEntropy(label_smoothing)",
+                expected="0 ≤ ε < 1",
+                received=self.label_smoothing,
+            )
+
+    @property
+    def smoothing(self) -> float:
+        return self.label_smoothing
+
+    def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
+        return softmax_cross_entropy(z, target)
+
+
+LOSSES: dict[str, type[Loss]] = {kind.__name__: kind for kind in (Quadratic, BinaryCrossEntropy, SoftmaxCrossEntropy)}
+
+
+def as_loss(value: Loss | str | dict[str, Any], where: str) -> Loss:
+    """A cost from itself, its name, or {"type": name, option: value}."""
+    return find_named(value, Loss, LOSSES, where)

@@ -1,0 +1,189 @@
+"""How a gradient g becomes a step of the weights w. State (`first`, `second` moments) is kept beside the flat vector w.
+
+`step` is the definition in NumPy, of any float type; float32 networks run the same equations in `kernels/optimizers.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from glassnet.errors import InputError
+from glassnet.kernels import opcodes as operations
+from glassnet.nn.schedules import Schedule, as_schedule
+from glassnet.support.arrays import Array
+from glassnet.support.registry import find_named
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """`learning_rate`: a number or a schedule. `clip_norm`: gradients longer than this are shortened to it (0: never)."""
+
+    learning_rate: Schedule | float = 0.01
+    clip_norm: float = 0.0
+
+    code: ClassVar[int]
+    moments: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        object.__setattr__(self, "learning_rate", as_schedule(self.learning_rate, f"{name}(learning_rate)"))
+        if not (np.isfinite(self.clip_norm) and self.clip_norm >= 0):
+            raise InputError(
+                "The clipping norm can't be negative.",
+                where=f"{name}(clip_norm)",
+                expected="a number of at least 0",
+                received=self.clip_norm,
+            )
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in ("momentum", "rho", "beta1", "beta2") and not 0 <= value < 1:
+                raise InputError(
+                    f"{field.name} must lie in [0, 1).",
+                    where=f"{name}({field.name})",
+                    expected=f"0 ≤ {field.name} < 1",
+                    received=value,
+                )
+
+    @property
+    def schedule(self) -> Schedule:
+        return as_schedule(self.learning_rate, type(self).__name__)
+
+    @property
+    def options(self) -> tuple[float, float, float, float, float]:
+        """momentum, Nesterov's, beta 1 or rho, beta 2, epsilon: as the kernels take them."""
+        return 0.0, 0.0, 0.0, 0.0, 0.0
+
+    @property
+    def decay(self) -> float:
+        """Decoupled weight decay, of the weights alone."""
+        return 0.0
+
+    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
+        """Change w (and the moments) in place; `number` counts steps from 1."""
+        raise TypeError(f"{type(self).__name__} takes no steps of its own: use one of its subclasses")
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """w ← w − η·g; with momentum μ: v ← μ·v + g, w ← w − η·v; Nesterov's: w ← w − η·(g + μ·v). Sutskever et al., 2013."""
+
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    code = operations.SGD
+
+    @property
+    def moments(self) -> int:  # type: ignore[override]  # depends on the momentum
+        return int(self.momentum > 0)
+
+    @property
+    def options(self) -> tuple[float, float, float, float, float]:
+        return self.momentum, float(self.nesterov), 0.0, 0.0, 0.0
+
+    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
+        if self.momentum:
+            first *= self.momentum
+            first += g
+            g = g + self.momentum * first if self.nesterov else first
+        w -= rate * g
+
+
+@dataclass(frozen=True)
+class RMSprop(Optimizer):
+    """s ← ρ·s + (1−ρ)·g²; w ← w − η·g / (√s + ε). Tieleman and Hinton, 2012."""
+
+    learning_rate: Schedule | float = 0.001
+    rho: float = 0.9
+    epsilon: float = 1e-7
+
+    code = operations.RMSPROP
+    moments = 1
+
+    @property
+    def options(self) -> tuple[float, float, float, float, float]:
+        return 0.0, 0.0, self.rho, 0.0, self.epsilon
+
+    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
+        first *= self.rho
+        first += (1 - self.rho) * g * g
+        w -= rate * g / (np.sqrt(first) + self.epsilon)
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """m ← β₁·m + (1−β₁)·g; v ← β₂·v + (1−β₂)·g²; w ← w − η·m̂ / (√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ).
+
+    Source: Kingma and Ba, ICLR 2015.
+    """
+
+    learning_rate: Schedule | float = 0.001
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-7
+
+    code = operations.ADAM
+    moments = 2
+
+    @property
+    def options(self) -> tuple[float, float, float, float, float]:
+        return 0.0, 0.0, self.beta1, self.beta2, self.epsilon
+
+    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
+        first *= self.beta1
+        first += (1 - self.beta1) * g
+        second *= self.beta2
+        second += (1 - self.beta2) * g * g
+        if decay:
+            w *= 1 - rate * decay
+        corrected = np.sqrt(second / (1 - self.beta2**number)) + self.epsilon
+        w -= rate / (1 - self.beta1**number) * first / corrected
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with weights (not biases) multiplied by 1 − η·weight_decay at each step. Loshchilov and Hutter, ICLR 2019."""
+
+    weight_decay: float = 0.01
+
+    @property
+    def decay(self) -> float:
+        return self.weight_decay
+
+
+@dataclass(frozen=True)
+class ScipyMinimize:
+    """The whole training set at once, through `scipy.optimize.minimize(method=…)`; an epoch is one iteration.
+
+    The method must use gradients: CG, BFGS, L-BFGS-B, TNC, Newton-CG, SLSQP. Cost and gradient are float64.
+    """
+
+    method: str = "L-BFGS-B"
+
+    METHODS: ClassVar[tuple[str, ...]] = ("CG", "BFGS", "L-BFGS-B", "TNC", "SLSQP", "Newton-CG")
+
+    def __post_init__(self) -> None:
+        if self.method not in self.METHODS:
+            from glassnet.support.registry import unknown
+
+            raise unknown("method with gradients", self.method, self.METHODS, "ScipyMinimize(method)")
+
+
+def average(e: Array, w: Array, averaging: float, step: int) -> None:
+    """e ← β·e + (1−β)·w in place, with β = min(averaging, (1 + step) / (10 + step)); `step` counts from 0."""
+    e += (1 - min(averaging, (1 + step) / (10 + step))) * (w - e)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {kind.__name__: kind for kind in (SGD, RMSprop, Adam, AdamW)}
+
+
+def as_optimizer(value: Optimizer | ScipyMinimize | str | dict[str, Any], where: str) -> Optimizer | ScipyMinimize:
+    """An optimizer from itself, its name, or {"type": name, option: value}."""
+    if isinstance(value, ScipyMinimize):
+        return value
+    if value == "ScipyMinimize" or (isinstance(value, dict) and value.get("type") == "ScipyMinimize"):
+        found: ScipyMinimize = find_named(value, ScipyMinimize, {"ScipyMinimize": ScipyMinimize}, where)
+        return found
+    return find_named(value, Optimizer, OPTIMIZERS, where)

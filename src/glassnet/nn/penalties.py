@@ -1,0 +1,83 @@
+"""Penalties on the size of the weights, added to the cost; biases are left alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from glassnet.errors import InputError
+from glassnet.support.registry import find_named
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """Σ over all weights of l1·|w| + ½·l2·w², added to the mean cost of a batch."""
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """(l1, l2)"""
+        return 0.0, 0.0
+
+
+@dataclass(frozen=True)
+class L2(Regularizer):
+    """½·rate·Σ w²: its gradient is rate·w. The tutorials' λ/n is this rate."""
+
+    rate: float = 1e-4
+
+    def __post_init__(self) -> None:
+        _check(self, self.rate)
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        return 0.0, self.rate
+
+
+@dataclass(frozen=True)
+class L1(Regularizer):
+    """rate·Σ |w|: its gradient is rate·sign(w), 0 at 0; it drives small weights to zero."""
+
+    rate: float = 1e-5
+
+    def __post_init__(self) -> None:
+        _check(self, self.rate)
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        return self.rate, 0.0
+
+
+@dataclass(frozen=True)
+class L1L2(Regularizer):
+    """l1·Σ |w| + ½·l2·Σ w²."""
+
+    l1: float = 1e-5
+    l2: float = 1e-4
+
+    def __post_init__(self) -> None:
+        _check(self, self.l1)
+        _check(self, self.l2)
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        return self.l1, self.l2
+
+
+REGULARIZERS: dict[str, type[Regularizer]] = {kind.__name__: kind for kind in (L1, L2, L1L2)}
+
+
+def as_regularizer(value: Regularizer | str | dict[str, Any] | None, where: str) -> Regularizer:
+    """A penalty from itself, its name, or {"type": name, option: value}; None is no penalty."""
+    return Regularizer() if value is None else find_named(value, Regularizer, REGULARIZERS, where)
+
+
+def _check(owner: object, rate: float) -> None:
+    if not (np.isfinite(rate) and rate >= 0):
+        raise InputError(
+            "The rate of a penalty can't be negative.",
+            where=type(owner).__name__,
+            expected="a number of at least 0",
+            received=rate,
+        )

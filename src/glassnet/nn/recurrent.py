@@ -1,0 +1,324 @@
+"""Recurrence: a state that reads a sequence step by step; SimpleRNN, GRU and LSTM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from glassnet.errors import InputError, ShapeError
+from glassnet.nn.activations import leaky_relu, leaky_relu_backward, sigmoid, sigmoid_backward, tanh_backward
+from glassnet.nn.initializers import GlorotUniform, Orthogonal
+from glassnet.nn.layer import Backward, Layer, Shape, require_room
+from glassnet.support.arrays import Array
+
+# name → (y of x, dx of dy and y): the derivative follows from the output alone
+RECURRENT_ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
+    "tanh": (np.tanh, tanh_backward),
+    "relu": (lambda x: leaky_relu(x, 0.0), lambda dy, y: leaky_relu_backward(dy, y, 0.0)),
+}
+
+
+def _inputs(x: Array, weight: Array, bias: Array) -> Array:
+    """x·W + b of all steps at once, (T, N, k·units)."""
+    n, steps, width = x.shape
+    return (x.transpose(1, 0, 2).reshape(steps * n, width) @ weight + bias).reshape(steps, n, len(bias))
+
+
+def inputs_backward(dgates: Array, x: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """dx (N, T, D), dW and db from the gradient of x·W + b, (T, N, k·units)."""
+    steps, n, width = dgates.shape
+    flat = dgates.reshape(steps * n, width)
+    dx = (flat @ weight.T).reshape(steps, n, len(weight)).transpose(1, 0, 2)
+    return dx, x.transpose(1, 0, 2).reshape(steps * n, len(weight)).T @ flat, flat.sum(axis=0)
+
+
+def _before(states: Array) -> Array:
+    """The state that each step starts from: (T, N, units), zeros first."""
+    return np.concatenate([np.zeros_like(states[:1]), states[:-1]])
+
+
+def _product(a: Array, b: Array) -> Array:
+    """Σ aᵀ·b over steps and pictures."""
+    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+
+
+def simple_rnn(x: Array, weight: Array, recurrent: Array, bias: Array, activation: str) -> Array:
+    """hₜ = f(xₜ·W + hₜ₋₁·U + b), (N, T, units)."""
+    f = RECURRENT_ACTIVATIONS[activation][0]
+    gates = _inputs(x, weight, bias)
+    h = np.zeros_like(gates[0])
+    states = np.empty_like(gates)
+    for t, gate in enumerate(gates):
+        h = states[t] = f(gate + h @ recurrent)
+    return states.transpose(1, 0, 2)
+
+
+def simple_rnn_through_time(dy: Array, h: Array, recurrent: Array, activation: str) -> tuple[Array, Array]:
+    """The gradients by what goes into f and by the states, (T, N, units) each, with all that later steps add."""
+    back = RECURRENT_ACTIVATIONS[activation][1]
+    states, dstates = h.transpose(1, 0, 2), dy.transpose(1, 0, 2)
+    dgates, dh, by_state = np.empty_like(states), np.zeros_like(states[0]), np.empty_like(states)
+    for t in reversed(range(len(states))):
+        by_state[t] = dstates[t] + dh
+        dgates[t] = back(by_state[t], states[t])
+        dh = dgates[t] @ recurrent.T
+    return dgates, by_state
+
+
+def simple_rnn_backward(dy: Array, x: Array, h: Array, weight: Array, recurrent: Array, activation: str) -> tuple[Array, ...]:
+    """(dx, dW, dU, db) from dy (N, T, units), the gradient by every state."""
+    states = h.transpose(1, 0, 2)
+    dgates, _ = simple_rnn_through_time(dy, h, recurrent, activation)
+    dx, dweight, dbias = inputs_backward(dgates, x, weight)
+    return dx, dweight, _product(_before(states), dgates), dbias
+
+
+def lstm(x: Array, weight: Array, recurrent: Array, bias: Array) -> tuple[Array, Array, Array]:
+    """States h (N, T, units); with them the cells c and the gates i, f, g, o, as (T, N, …), which backward needs.
+
+        i, f, o = σ(…),  g = tanh(…)  of  xₜ·W + hₜ₋₁·U + b        cₜ = f·cₜ₋₁ + i·g        hₜ = o·tanh cₜ
+
+    Source: Hochreiter and Schmidhuber, 1997; the forget gate: Gers, Schmidhuber, Cummins, 2000.
+    """
+    gates, units = _inputs(x, weight, bias), recurrent.shape[0]
+    h = c = np.zeros_like(gates[0][:, :units])
+    states, cells = np.empty_like(gates[..., :units]), np.empty_like(gates[..., :units])
+    for t, gate in enumerate(gates):
+        gate += h @ recurrent
+        i, f, g, o = np.split(gate, 4, axis=-1)  # views
+        i[...], f[...], g[...], o[...] = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+        c = cells[t] = f * c + i * g
+        h = states[t] = o * np.tanh(c)
+    return states.transpose(1, 0, 2), cells, gates
+
+
+def lstm_through_time(dy: Array, cells: Array, gates: Array, recurrent: Array) -> tuple[Array, Array, Array]:
+    """The gradients by what goes into the gates, by the states and by the cells, (T, N, …), with all that later steps add."""
+    dstates, earlier = dy.transpose(1, 0, 2), _before(cells)
+    dgates, by_state, by_cell = np.empty_like(gates), np.empty_like(cells), np.empty_like(cells)
+    dh = dc = np.zeros_like(cells[0])
+    for t in reversed(range(len(cells))):
+        i, f, g, o = np.split(gates[t], 4, axis=-1)
+        bent = np.tanh(cells[t])
+        dh = by_state[t] = dstates[t] + dh
+        dc = by_cell[t] = dc + tanh_backward(dh * o, bent)
+        parts = (
+            sigmoid_backward(dc * g, i),
+            sigmoid_backward(dc * earlier[t], f),
+            tanh_backward(dc * i, g),
+            sigmoid_backward(dh * bent, o),
+        )
+        dgates[t] = np.concatenate(parts, axis=-1)
+        dc = dc * f
+        dh = dgates[t] @ recurrent.T
+    return dgates, by_state, by_cell
+
+
+def lstm_backward(
+    dy: Array, x: Array, h: Array, cells: Array, gates: Array, weight: Array, recurrent: Array
+) -> tuple[Array, ...]:
+    """(dx, dW, dU, db) from dy (N, T, units), the gradient by every state."""
+    states = h.transpose(1, 0, 2)
+    dgates, _, _ = lstm_through_time(dy, cells, gates, recurrent)
+    dx, dweight, dbias = inputs_backward(dgates, x, weight)
+    return dx, dweight, _product(_before(states), dgates), dbias
+
+
+def gru(x: Array, weight: Array, recurrent: Array, bias: Array, recurrent_bias: Array) -> tuple[Array, Array, Array]:
+    """States h (N, T, units); with them the gates r, z, n and the inner product m, as (T, N, …), which backward needs.
+
+        r, z = σ(xₜ·W + hₜ₋₁·U + b)    m = hₜ₋₁·Uₙ + b′    n = tanh(xₜ·Wₙ + bₙ + r·m)    hₜ = (1 − z)·n + z·hₜ₋₁
+
+    The reset gate acts after the product, as in cuDNN. Source: Cho et al., arXiv 1406.1078, version 1.
+    """
+    gates, units = _inputs(x, weight, bias), recurrent.shape[0]
+    h = np.zeros_like(gates[0][:, :units])
+    states, inner = np.empty_like(gates[..., :units]), np.empty_like(gates[..., :units])
+    for t, gate in enumerate(gates):
+        step = h @ recurrent
+        r, z, n = np.split(gate, 3, axis=-1)  # views
+        r[...], z[...] = sigmoid(r + step[:, :units]), sigmoid(z + step[:, units : 2 * units])
+        inner[t] = step[:, 2 * units :] + recurrent_bias
+        n[...] = np.tanh(n + r * inner[t])
+        h = states[t] = (1 - z) * n + z * h
+    return states.transpose(1, 0, 2), gates, inner
+
+
+def gru_through_time(dy: Array, h: Array, gates: Array, inner: Array, recurrent: Array) -> tuple[Array, Array, Array]:
+    """The gradients by xₜ·W + b, by hₜ₋₁·U and by the states, (T, N, …), with all that later steps add."""
+    states, dstates = h.transpose(1, 0, 2), dy.transpose(1, 0, 2)
+    earlier = _before(states)
+    dgates, dsteps, by_state = np.empty_like(gates), np.empty_like(gates), np.empty_like(states)
+    dh = np.zeros_like(states[0])
+    for t in reversed(range(len(states))):
+        r, z, n = np.split(gates[t], 3, axis=-1)
+        dh = by_state[t] = dstates[t] + dh
+        dn = tanh_backward(dh * (1 - z), n)
+        dr, dz = sigmoid_backward(dn * inner[t], r), sigmoid_backward(dh * (earlier[t] - n), z)
+        dgates[t], dsteps[t] = np.concatenate([dr, dz, dn], axis=-1), np.concatenate([dr, dz, dn * r], axis=-1)
+        dh = dh * z + dsteps[t] @ recurrent.T
+    return dgates, dsteps, by_state
+
+
+def gru_backward(
+    dy: Array, x: Array, h: Array, gates: Array, inner: Array, weight: Array, recurrent: Array
+) -> tuple[Array, ...]:
+    """(dx, dW, dU, db, db′) from dy (N, T, units), the gradient by every state."""
+    earlier = _before(h.transpose(1, 0, 2))
+    dgates, dsteps, _ = gru_through_time(dy, h, gates, inner, recurrent)
+    dx, dweight, dbias = inputs_backward(dgates, x, weight)
+    units = recurrent.shape[0]
+    return dx, dweight, _product(earlier, dsteps), dbias, dsteps[..., 2 * units :].sum(axis=(0, 1))
+
+
+class Recurrent(Layer):
+    """What they share: sequences in, `gates` blocks of `units` side by side in every weight, the last state or all out."""
+
+    options: ClassVar[tuple[str, ...]] = ("units", "return_sequences")
+    penalised = ("weight", "recurrent_weight")
+    gates: ClassVar[int] = 1
+
+    def __init__(self, units: int, *, return_sequences: bool = False) -> None:
+        super().__init__()
+        if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
+            raise InputError(
+                "A recurrent layer needs at least one unit.",
+                where=f"{type(self).__name__}(units)",
+                expected="a whole number above 0",
+                received=repr(units),
+            )
+        self.units, self.return_sequences = int(units), bool(return_sequences)
+
+    def sequence(self, shape: Shape) -> tuple[int, int]:
+        """(steps, numbers a step) of an input of `shape`: (T, D), or a picture read row by row."""
+        if len(shape) not in (2, 3):
+            raise ShapeError(
+                f"{type(self).__name__} takes sequences.",
+                where=type(self).__name__,
+                expected="(steps, numbers), or a picture (rows, columns, channels), which it reads row by row",
+                received=f"pictures of shape {shape}",
+                hint="put it before any Flatten()" if len(shape) == 1 else None,
+            )
+        return shape[0], prod(shape[1:])
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        steps, width = self.sequence(shape)
+        require_room(self, (width + 2 * self.units + 1, self.gates * self.units))  # U twice, while its blocks are joined
+        blocks = [Orthogonal()((self.units, self.units), rng) for _ in range(self.gates)]
+        self.parameters = {
+            "weight": GlorotUniform()((width, self.gates * self.units), rng),
+            "recurrent_weight": np.concatenate(blocks, axis=1),
+            "bias": np.zeros(self.gates * self.units),
+        }
+        return (steps, self.units) if self.return_sequences else (self.units,)
+
+    def _steps(self, x: Array) -> Array:
+        return x.reshape(len(x), *self.sequence(x.shape[1:]))
+
+    def _asked(self, h: Array) -> Array:
+        """Of all states (N, T, units), those that are the output."""
+        return h if self.return_sequences else h[:, -1]
+
+    def _by_states(self, dy: Array, h: Array) -> Array:
+        """The gradient by all states from that by the output."""
+        if self.return_sequences:
+            return dy
+        dh = np.zeros(h.shape, dtype=dy.dtype)
+        dh[:, -1] = dy
+        return dh
+
+    def operations(self, shape: Shape) -> int:
+        steps, width = self.sequence(shape)
+        return steps * (width + self.units) * self.gates * self.units
+
+
+class SimpleRNN(Recurrent):
+    """hₜ = f(xₜ·W + hₜ₋₁·U + b), from h = 0; `activation` f: "tanh" or "relu".
+
+    Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
+    with `return_sequences` (N, T, units). Parameters: weight (D, units), recurrent_weight (units, units), bias (units,).
+    """
+
+    options = ("units", "activation", "return_sequences")
+
+    def __init__(self, units: int, *, activation: str = "tanh", return_sequences: bool = False) -> None:
+        super().__init__(units, return_sequences=return_sequences)
+        if activation not in RECURRENT_ACTIVATIONS:
+            raise InputError(
+                "Unknown activation.",
+                where="SimpleRNN(activation)",
+                expected=" | ".join(map(repr, RECURRENT_ACTIVATIONS)),
+                received=repr(activation),
+            )
+        self.activation = activation
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        weight, recurrent, bias = (self.parameters[name] for name in ("weight", "recurrent_weight", "bias"))
+        steps, activation = self._steps(x), self.activation
+        h = simple_rnn(steps, weight, recurrent, bias, activation)
+
+        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
+            dx, dweight, drecurrent, dbias = simple_rnn_backward(
+                self._by_states(dy, h), steps, h, weight, recurrent, activation
+            )
+            return dx.reshape(x.shape), {"weight": dweight, "recurrent_weight": drecurrent, "bias": dbias}
+
+        return self._asked(h), backward
+
+
+class LSTM(Recurrent):
+    """i, f, o = σ(…), g = tanh(…) of xₜ·W + hₜ₋₁·U + b; cₜ = f·cₜ₋₁ + i·g; hₜ = o·tanh cₜ; from h = c = 0.
+
+    Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
+    with `return_sequences` (N, T, units). Parameters: weight (D, 4·units), recurrent_weight (units, 4·units),
+    bias (4·units,), the gates in the order i, f, g, o; the bias of f starts at 1.
+    """
+
+    gates = 4
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        built = super().build(shape, rng)
+        self.parameters["bias"][self.units : 2 * self.units] = 1
+        return built
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        weight, recurrent, bias = (self.parameters[name] for name in ("weight", "recurrent_weight", "bias"))
+        steps = self._steps(x)
+        h, cells, gates = lstm(steps, weight, recurrent, bias)
+
+        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
+            dx, dweight, drecurrent, dbias = lstm_backward(self._by_states(dy, h), steps, h, cells, gates, weight, recurrent)
+            return dx.reshape(x.shape), {"weight": dweight, "recurrent_weight": drecurrent, "bias": dbias}
+
+        return self._asked(h), backward
+
+
+class GRU(Recurrent):
+    """r, z = σ(xₜ·W + hₜ₋₁·U + b); n = tanh(xₜ·Wₙ + bₙ + r·(hₜ₋₁·Uₙ + b′)); hₜ = (1 − z)·n + z·hₜ₋₁; from h = 0.
+
+    Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
+    with `return_sequences` (N, T, units). Parameters: weight (D, 3·units), recurrent_weight (units, 3·units),
+    bias (3·units,), the gates in the order r, z, n; and recurrent_bias b′ (units,), which the reset gate acts on.
+    """
+
+    gates = 3
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        built = super().build(shape, rng)
+        self.parameters["recurrent_bias"] = np.zeros(self.units)
+        return built
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        names = ("weight", "recurrent_weight", "bias", "recurrent_bias")
+        weight, recurrent, bias, inner_bias = (self.parameters[name] for name in names)
+        steps = self._steps(x)
+        h, gates, inner = gru(steps, weight, recurrent, bias, inner_bias)
+
+        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
+            dx, *found = gru_backward(self._by_states(dy, h), steps, h, gates, inner, weight, recurrent)
+            return dx.reshape(x.shape), dict(zip(names, found, strict=True))
+
+        return self._asked(h), backward

@@ -1,0 +1,95 @@
+"""Scaling of pictures as layers, so that it is saved with the network and the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from glassnet.errors import InputError, ShapeError
+from glassnet.nn.layer import Backward, Layer, Shape, require_room
+from glassnet.support.arrays import Array
+
+
+class Pixels(Layer):
+    """y = x / 255 for integer pictures; floats pass through. Input and output shape: (N, …)."""
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        if x.dtype.kind in "ui":
+            return x.astype(np.float64) / 255, lambda dy: (dy / 255, {})
+        return x, lambda dy: (dy, {})
+
+
+class Scale(Layer):
+    """y = factor·x + offset, of integers and floats alike. Input and output shape: (N, …)."""
+
+    options = ("factor", "offset")
+
+    def __init__(self, factor: float, offset: float = 0.0) -> None:
+        super().__init__()
+        if not (np.isfinite(factor) and np.isfinite(offset)):
+            raise InputError("A scale must be finite.", where="Scale", expected="finite numbers", received=(factor, offset))
+        self.factor, self.offset = float(factor), float(offset)
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        kind = x.dtype.type if x.dtype.kind == "f" else np.float64
+        return x * kind(self.factor) + kind(self.offset), lambda dy: (dy * dy.dtype.type(self.factor), {})
+
+
+class Standardize(Layer):
+    """y = (x − mean) / std, value by value. Input and output shape: (N, …).
+
+    `mean` and `std` broadcast against one picture. Where they are not given they are taken, for each place of the picture,
+    from the training set at the first `fit`; a place that never changes keeps std 1. It never changes if its lowest and
+    highest value are one to the last digit of their float type, or the digits of std lie below its smallest number: what
+    rounding makes of a constant is no signal.
+    """
+
+    options = ("mean", "std")
+
+    def __init__(self, mean: float | Sequence[float] | None = None, std: float | Sequence[float] | None = None) -> None:
+        super().__init__()
+        if (mean is None) != (std is None):
+            raise InputError("Give both mean and std, or neither.", where="Standardize", received=f"{mean=}, {std=}")
+        if std is not None and not np.all(np.asarray(std, dtype=float) > 0):
+            raise InputError("std must be positive.", where="Standardize(std)", expected="numbers above 0", received=std)
+        self.mean, self.std = mean, std
+        self.adapted = mean is not None
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        mean, std = (0.0, 1.0) if self.mean is None or self.std is None else (self.mean, self.std)
+        require_room(self, shape)
+        try:
+            self.statistics = {
+                "mean": np.broadcast_to(np.asarray(mean, dtype=float), shape).copy(),
+                "std": np.broadcast_to(np.asarray(std, dtype=float), shape).copy(),
+            }
+        except ValueError:
+            raise ShapeError(
+                "mean and std do not fit the pictures.",
+                where="Standardize",
+                expected=f"numbers that broadcast to {shape}",
+                received=f"shapes {np.shape(mean)} and {np.shape(std)}",
+            ) from None
+        return shape
+
+    def adapt(self, x: Array) -> None:
+        if not len(x):
+            raise InputError("There are no pictures to take mean and std from.", where="Standardize", expected="one or more")
+        low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
+        digit, least = (np.finfo(x.dtype).eps, np.finfo(x.dtype).tiny) if x.dtype.kind == "f" else (1e-16, 0.0)
+        std = x.std(axis=0, dtype=np.float64)
+        constant = (high - low <= digit * np.maximum(abs(low), abs(high))) | (std <= least / digit)
+        self.statistics["mean"][...] = x.mean(axis=0, dtype=np.float64).clip(low, high)  # which a rounded sum may leave
+        self.statistics["std"][...] = np.where(constant, 1.0, std)
+        self.adapted = True
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        mean, std = self.statistics["mean"], self.statistics["std"]
+        return (x - mean) / std, lambda dy: (dy / std, {})
+
+    def describe(self) -> dict[str, Any]:
+        described = super().describe()
+        return {name: np.asarray(value).tolist() if name != "type" and value is not None else value
+                for name, value in described.items()}  # fmt: skip

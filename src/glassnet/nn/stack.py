@@ -1,0 +1,295 @@
+"""Layers in a row over one flat vector of parameters: forward, backward, cost and gradient. The mathematics of a network."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.errors import InputError, ShapeError
+from glassnet.kernels.sizes import aligned_zeros
+from glassnet.nn import Flatten, Layer, Pixels
+from glassnet.nn.activations import sigmoid, softmax
+from glassnet.nn.chain import adapt_chain, build_chain, check_distinct, forward_chain, name_layers
+from glassnet.nn.layer import Gradients, Shape
+from glassnet.nn.losses import Loss
+from glassnet.nn.penalties import Regularizer
+from glassnet.nn.summary import table
+from glassnet.support.arrays import Array
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where one parameter array, or one running statistic, lies in the vector of the network's state."""
+
+    name: str  # "dense1.weight"
+    layer: int
+    key: str  # "weight"
+    shape: Shape
+    offset: int
+    penalised: bool
+
+    @property
+    def size(self) -> int:
+        return prod(self.shape)
+
+    def part(self, flat: Array) -> Array:
+        """This array's stretch of a flat vector, as a view."""
+        return flat[self.offset : self.offset + self.size]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.shape}"
+
+
+class Stack:
+    """Layers in a row, their cost and penalty; parameters are views into one flat vector of `dtype`."""
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        loss: Loss,
+        input_shape: Shape,
+        regularizer: Regularizer,
+        rng: np.random.Generator,
+        dtype: str = "float32",
+    ) -> None:
+        if dtype not in ("float32", "float64"):
+            raise InputError(
+                "A network computes in float32 or float64.", where="dtype", expected="float32 | float64", received=dtype
+            )
+        check_distinct(layers)
+        self.layers, self.loss, self.regularizer, self.dtype = tuple(layers), loss, regularizer, np.dtype(dtype)
+        self.input_shape = tuple(input_shape)
+        self.shapes = build_chain(self.layers, self.input_shape, rng)  # of one picture, before each layer and after the last
+        self.names = name_layers(self.layers)
+        self.slots: list[Slot] = []  # of the parameters
+        self.running_slots: list[Slot] = []  # of the running statistics, behind them
+        for slots, running in ((self.slots, False), (self.running_slots, True)):
+            self._lay_out(slots, running)
+        self._adopt()
+
+    def _lay_out(self, slots: list[Slot], running: bool) -> None:
+        """A slot for each parameter, or each running statistic, one behind the other."""
+        before = [*self.slots, *self.running_slots]
+        offset = before[-1].offset + before[-1].size if before else 0
+        for number, layer in enumerate(self.layers):
+            arrays = {key: layer.statistics[key] for key in layer.running} if running else layer.parameters
+            for key, array in arrays.items():
+                name = f"{self.names[number]}.{key}"
+                slots.append(Slot(name, number, key, array.shape, offset, not running and key in layer.penalised))
+                offset += array.size
+
+    def _adopt(self) -> None:
+        """Move the layers' parameters and running statistics into one vector, of which they become views."""
+        parameters, running = (sum(slot.size for slot in slots) for slots in (self.slots, self.running_slots))
+        self._state: Array = aligned_zeros(parameters + running, self.dtype)
+        self._flat: Array = self._state[:parameters]
+        for slot in (*self.slots, *self.running_slots):
+            self.layers[slot.layer].adopt(slot.key, slot.part(self._state).reshape(slot.shape))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What copies and pickles hold: all but the flat vector, as the layers have its values."""
+        return {name: value for name, value in vars(self).items() if name not in ("_state", "_flat")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._adopt()  # a vector of its own; pickled arrays would be views no longer
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)  # layers can't be shared: their arrays lie in the vector of one network
+
+    def astype(self, dtype: str) -> Self:
+        """A copy that computes in another float type."""
+        twin = object.__new__(type(self))
+        changed = {"layers": copy.deepcopy(self.layers), "dtype": np.dtype(dtype)}
+        twin.__setstate__(self.__getstate__() | changed)
+        return twin
+
+    @property
+    def flat(self) -> Array:
+        """The flat parameter vector itself: writing to it changes the network."""
+        return self._flat
+
+    @property
+    def state(self) -> Array:
+        """All that training changes, as one vector: the parameters, of which `flat` is the view, then running statistics."""
+        return self._state
+
+    @property
+    def parameters(self) -> Array:
+        """All parameters as one vector: a copy; assign to set them."""
+        return self._flat.copy()
+
+    @parameters.setter
+    def parameters(self, values: Array) -> None:
+        values = np.asarray(values)
+        if values.shape != self._flat.shape:
+            raise ShapeError(
+                "The parameter vector has another length.",
+                where="parameters",
+                expected=self._flat.shape,
+                received=values.shape,
+            )
+        self._flat[...] = values
+
+    @property
+    def features(self) -> int:
+        """Numbers in one picture."""
+        return prod(self.input_shape)
+
+    @property
+    def bytes_per_picture(self) -> int:
+        """Bytes of the outputs of all layers for one picture."""
+        return self.dtype.itemsize * sum(map(prod, self.shapes))
+
+    @property
+    def takes_pixels(self) -> bool:
+        """Whether `Pixels` brings integers to 0…1 before any layer that makes floats of them."""
+        first = itertools.takewhile(lambda layer: isinstance(layer, (Flatten, Pixels)), self.layers)
+        return any(isinstance(layer, Pixels) for layer in first)
+
+    @property
+    def outputs(self) -> int:
+        return prod(self.shapes[-1])
+
+    @property
+    def linked(self) -> bool:
+        """Whether the network ends in the layer that its cost looks before."""
+        return self.loss.link is not None and type(self.layers[-1]).__name__ == self.loss.link
+
+    @property
+    def threshold(self) -> float:
+        """Above what a single raw output means class 1."""
+        return 0.0 if self.loss.link is not None else 0.5
+
+    def rows(self, images: Array) -> Array:
+        """Pictures (N, …), or one picture, as C-contiguous rows (N, features) of bytes or floats."""
+        images = np.asarray(images)
+        if images.dtype != np.uint8 and images.dtype != self.dtype:
+            images = self._convert(images)
+        if images.ndim > 1 and prod(images.shape[1:]) == self.features:
+            rows = images.reshape(len(images), self.features)
+        elif images.size == self.features:
+            rows = images.reshape(1, self.features)
+        else:
+            raise ShapeError(
+                "The pictures do not fit the network.",
+                where="images",
+                expected=f"(N, {', '.join(map(str, self.input_shape))})",
+                received=images.shape,
+            )
+        if rows.dtype.kind == "f" and not np.isfinite(rows).all():
+            bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+            raise InputError("A picture holds NaN or infinity.", where=f"picture {bad}", expected="finite numbers")
+        return np.ascontiguousarray(rows)
+
+    def _convert(self, images: Array) -> Array:
+        if images.dtype.kind == "b":
+            return images.astype(np.uint8)
+        if images.dtype.kind in "ui":
+            if images.size and images.min() >= 0 and images.max() <= 255:
+                return images.astype(np.uint8)
+            return images.astype(self.dtype)
+        if images.dtype.kind == "f":
+            return images.astype(self.dtype)
+        raise InputError("Pictures are arrays of numbers.", where="images", expected="numbers", received=images.dtype)
+
+    def forward(
+        self, rows: Array, *, training: bool = False, rng: np.random.Generator | None = None, stop: int | None = None
+    ) -> tuple[Array, Callable[[Array], tuple[Array, list[Gradients]]]]:
+        """The outputs of the first `stop` layers (all, if None), and the function from their gradient to all gradients."""
+        x: Array = rows.reshape(len(rows), *self.input_shape)
+        return forward_chain(self.layers[:stop], x, self.dtype, training=training, rng=rng)
+
+    def adapt(self, images: Array) -> None:
+        """Let the layers that have not yet done so take their statistics from the training pictures."""
+        if not all(layer.adapted for layer in self.layers):
+            rows = self.rows(images)
+            adapt_chain(self.layers, rows.reshape(len(rows), *self.input_shape), self.dtype)
+
+    @property
+    def raw(self) -> int:
+        """How many layers lie before the cost."""
+        return len(self.layers) - int(self.linked)
+
+    def costs_and_gradient(
+        self,
+        rows: Array,
+        labels: Array,
+        weights: Array | None = None,
+        *,
+        training: bool = False,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Array, Array, Array]:
+        """Weighted costs (N,), raw outputs (N, outputs), and the gradient of their mean as a flat vector, without penalty."""
+        z, back = self.forward(rows, training=training, rng=rng, stop=self.raw)
+        flat = z.reshape(len(z), -1)
+        costs, dz = self.loss.value_and_gradient(flat, self.loss.targets(labels, flat.shape[1], self.dtype.type))
+        factor = np.full(len(rows), 1 / len(rows)) if weights is None else weights / len(rows)
+        _, gradients = back((dz * factor[:, None]).astype(self.dtype).reshape(z.shape))
+        gradient = np.zeros(self._flat.size, dtype=self.dtype)
+        for slot in self.slots:
+            if slot.layer < len(gradients):
+                gradient[slot.offset : slot.offset + slot.size] = gradients[slot.layer][slot.key].ravel()
+        return costs if weights is None else costs * weights, flat, gradient
+
+    def penalty_and_gradient(self) -> tuple[float, Array]:
+        """The penalty on the weights and its gradient as a flat vector."""
+        l1, l2 = self.regularizer.rates
+        value, gradient = 0.0, np.zeros(self._flat.size, dtype=self.dtype)
+        for slot in self.slots:
+            if slot.penalised and (l1 or l2):
+                w = self._flat[slot.offset : slot.offset + slot.size]
+                value += l1 * float(np.abs(w).sum(dtype=np.float64)) + 0.5 * l2 * float(np.square(w, dtype=float).sum())
+                gradient[slot.offset : slot.offset + slot.size] = l1 * np.sign(w) + l2 * w
+        return value, gradient
+
+    def segments(self, decay: float = 0.0) -> NDArray[np.float64]:
+        """For each parameter array: offset, size, l1, l2 and decoupled weight decay."""
+        l1, l2 = self.regularizer.rates
+        rows = [(slot.offset, slot.size, *((l1, l2, decay) if slot.penalised else (0.0, 0.0, 0.0))) for slot in self.slots]
+        return np.array(rows, dtype=np.float64).reshape(-1, 5)
+
+    def decide(self, raw: Array) -> NDArray[np.int64]:
+        """Class indices (N,) from raw outputs (N, outputs): the first largest, or above the threshold for a single one."""
+        if raw.shape[1] == 1:
+            return np.asarray(raw[:, 0] > self.threshold, dtype=np.int64)
+        return np.asarray(raw.argmax(axis=1), dtype=np.int64)
+
+    def probabilities(self, raw: Array) -> Array:
+        """Probabilities (N, classes) from raw outputs (N, outputs); rows sum to 1. Of a single sigmoid, that of class 1."""
+        raw = raw.astype(np.float64)
+        last = self.loss.link or type(self.layers[-1]).__name__
+        if last == "Softmax":
+            return softmax(raw) if self.loss.link else raw / raw.sum(axis=1, keepdims=True)
+        if last != "Sigmoid":
+            raise InputError(
+                "The outputs of this network are not probabilities.",
+                where="predict_proba",
+                expected="a Sigmoid or Softmax at the end, or a cross-entropy cost",
+                received=repr(self.layers[-1]),
+            )
+        a = sigmoid(raw) if self.loss.link else raw
+        if a.shape[1] == 1:
+            return np.concatenate([1 - a, a], axis=1)
+        total = a.sum(axis=1, keepdims=True)
+        return np.where(total > 0, a / np.where(total > 0, total, 1), 1 / a.shape[1])
+
+    def operations(self) -> list[int]:
+        """Multiplications with additions of each layer, for one picture forward."""
+        return [layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
+
+    def summary(self) -> str:
+        """A table of layers, output shapes, parameters, operations and bytes, and the cost."""
+        cost = f"cost: {self.loss!r}" + (f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else "")
+        return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\n{cost}"
+
+
+__all__ = ["Slot", "Stack"]

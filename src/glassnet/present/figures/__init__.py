@@ -1,0 +1,52 @@
+"""Figures for files and notebooks: functions from results to matplotlib figures, drawn without a screen."""
+
+from glassnet.present.figures.augmentation import augmentation_figure
+from glassnet.present.figures.base import GREY, TRAIN, VALIDATION, WRONG, save_figure
+from glassnet.present.figures.curves import (
+    accuracy_figure,
+    activation_statistics_figure,
+    cost_figure,
+    gradients_figure,
+    updates_figure,
+)
+from glassnet.present.figures.explanations import (
+    activations_figure,
+    nearest_figure,
+    occlusion_figure,
+    saliency_figure,
+    typical_input_figure,
+)
+from glassnet.present.figures.images import pictures_figure
+from glassnet.present.figures.quality import calibration_figure, class_accuracy_figure, confusion_figure
+from glassnet.present.figures.rates import learning_rate_figure
+from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure
+from glassnet.present.figures.training import training_figure
+from glassnet.present.figures.weights import weights_figure
+
+__all__ = [
+    "GREY",
+    "TRAIN",
+    "VALIDATION",
+    "WRONG",
+    "accuracy_figure",
+    "activation_statistics_figure",
+    "activations_figure",
+    "augmentation_figure",
+    "calibration_figure",
+    "class_accuracy_figure",
+    "confusion_figure",
+    "contact_sheet_figure",
+    "cost_figure",
+    "finding_figure",
+    "gradients_figure",
+    "learning_rate_figure",
+    "nearest_figure",
+    "occlusion_figure",
+    "pictures_figure",
+    "saliency_figure",
+    "save_figure",
+    "training_figure",
+    "typical_input_figure",
+    "updates_figure",
+    "weights_figure",
+]

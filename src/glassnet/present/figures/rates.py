@@ -1,0 +1,34 @@
+"""The learning-rate range test, drawn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glassnet.experiment.lr_finder import RateTest
+from glassnet.present.figures.base import TRAIN, VALIDATION, WRONG
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def learning_rate_figure(result: RateTest, title: str = "") -> Figure:
+    """The costs over the learning rates of a range test, as they were and smoothed, and the rate it suggests."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(result.rates, result.raw, color=TRAIN, linewidth=0.8, label="of each mini-batch")
+    axes.plot(result.rates, result.costs, color=VALIDATION, label="smoothed")
+    if result.suggested is not None:
+        axes.axvline(result.suggested, color=WRONG, linestyle="--", label=f"suggested: {result.suggested:.2g}")
+    axes.set_xscale("log")
+    spread = float(np.ptp(result.costs)) or 1.0
+    axes.set_ylim(float(result.costs.min()) - 0.15 * spread, float(result.costs.max()) + 0.15 * spread)
+    axes.set_xlabel("learning rate")
+    axes.set_title(f"cost{f': {title}' if title else ''}", fontsize=10, loc="left")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", alpha=0.25)
+    axes.legend(frameon=False, fontsize=8)
+    return figure

@@ -1,0 +1,200 @@
+"""Contact sheets: pictures side by side to be looked at, those of a class, and those that a finding speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.analysis.inspection import Finding, Picture
+from glassnet.data import Dataset, Splits
+from glassnet.errors import InputError
+from glassnet.present.figures.base import GREY, east_asian
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Pixels = npt.NDArray[np.uint8]
+LINE, GROUND = "#afb8c1", "#eaeef2"
+_COLUMNS, _ROWS, _INCH, _LARGE_INCH = 12, 10, 0.72, 1.35
+
+
+def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure:
+    """Up to 120 pictures of one class, drawn by chance from all parts; the title says of how many.
+
+    Raises `InputError` where the data has no such class, or holds no grey or coloured pictures.
+    """
+    _check(splits.train)
+    if splits.classes is None or not 0 <= index < len(splits.classes):
+        raise InputError(
+            "There is no such class.",
+            where="contact_sheet_figure(index)",
+            expected=f"0 to {len(splits.classes) - 1}" if splits.classes else "data with classes",
+            received=index,
+        )
+    parts = [part for part in (splits.train, splits.validation, splits.test) if part is not None]
+    members = [(part, place) for part in parts for place in np.flatnonzero(part.labels == index)]
+    chance = np.random.default_rng(seed)
+    chosen = [members[at] for at in np.sort(chance.permutation(len(members))[: _COLUMNS * _ROWS])]
+    tiles = [_tile(part.images[place], _limits(splits.train)) for part, place in chosen]
+    shown = f"{len(tiles)} of {len(members):,}, by chance" if len(tiles) < len(members) else f"all {len(members):,}"
+    figure, axes = _canvas(max(len(tiles), 1), _COLUMNS, 0.0, _INCH)
+    _title(axes, f"{legible(splits.classes[index])}: {shown}")
+    if tiles:
+        _draw(axes, tiles, _COLUMNS, _INCH)
+    return figure
+
+
+def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figure:
+    """The pictures of a finding, each with its place, label and note; those that belong together in one frame.
+
+    Up to `most` groups, of which each shows up to four pictures. Raises `InputError` for a finding without pictures.
+    """
+    _check(splits.train)
+    if not finding.groups:
+        raise InputError(
+            "This finding speaks of no pictures.",
+            where="finding_figure(finding)",
+            expected="one with groups",
+            received=finding.name,
+        )
+    groups = [group[:4] for group in finding.groups[:most]]
+    wide = max(map(len, groups))
+    across = max(1, 6 // wide)
+    columns = across * wide
+    cells: list[Picture | None] = []
+    for group in groups:
+        cells += [*group, *[None] * (wide - len(group))]
+    captions = [None if cell is None else _caption(cell) for cell in cells]
+    below = 0.1 + 0.085 * max(1 + caption.count("\n") for caption in captions if caption is not None)
+    figure, axes = _canvas(len(cells), columns, below, _LARGE_INCH)
+    limits = _limits(splits.train)
+    count = "" if len(groups) == len(finding.groups) else f" ({len(groups)} of {len(finding.groups):,} shown)"
+    _title(axes, f"{finding.name}{count}")
+    _draw(
+        axes, [None if cell is None else _tile(_pixels(splits, cell), limits) for cell in cells], columns, _LARGE_INCH, below
+    )
+    _write_captions(axes, captions, columns, below)
+    if wide > 1:
+        _frames(axes, groups, wide, across, below)
+    return figure
+
+
+def legible(text: str) -> str:
+    """The text, or where no font here has its letters, their numbers in Unicode: 七 as U+4E03."""
+    plain_text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(letter if ord(letter) in _letters() else f"U+{ord(letter):04X}" for letter in plain_text)
+
+
+@cache
+def _families() -> tuple[str, ...]:
+    """matplotlib's own font, and one with Chinese characters where there is one."""
+    return ("DejaVu Sans", *filter(None, [east_asian()]))
+
+
+@cache
+def _letters() -> frozenset[int]:
+    from matplotlib.font_manager import findfont, get_font
+
+    return frozenset(code for family in _families() for code in get_font(findfont(family)).get_charmap())
+
+
+def _check(data: Dataset) -> None:
+    if len(data.shape) != 3 or data.shape[2] not in (1, 3):
+        raise InputError(
+            "Only pictures can be drawn.",
+            where="contact_sheet_figure",
+            expected="pictures (H, W, 1) or (H, W, 3)",
+            received=data.shape,
+        )
+
+
+def _limits(data: Dataset) -> tuple[float, float]:
+    if data.images.dtype == np.uint8:
+        return 0.0, 255.0
+    return float(data.images.min()), float(data.images.max())
+
+
+def _tile(pixels: npt.NDArray[Any], limits: tuple[float, float]) -> Pixels:
+    """One picture as `(H, W, 3)` bytes, its pixels repeated up to some hundred a side."""
+    low, high = limits
+    if pixels.dtype != np.uint8:
+        pixels = np.clip((pixels - low) / (high - low if high > low else 1), 0, 1) * 255
+    times = max(1, 128 // max(pixels.shape[:2]))
+    larger = pixels.astype(np.uint8).repeat(times, axis=0).repeat(times, axis=1)
+    return np.broadcast_to(larger, (*larger.shape[:2], 3))
+
+
+def _pixels(splits: Splits, picture: Picture) -> npt.NDArray[Any]:
+    part: Dataset = getattr(splits, picture.part)
+    return np.asarray(part.images[picture.index])
+
+
+def _canvas(count: int, columns: int, below: float, inch: float) -> tuple[Figure, Axes]:
+    """A figure whose one axes counts in tiles of an `inch`, with room `below` each, in tiles, for a caption."""
+    from matplotlib.figure import Figure
+
+    rows, columns = -(-count // columns), min(columns, count)
+    wide, high = max(columns * inch, 4.2), rows * (1 + below) * inch
+    figure = Figure(figsize=(wide + 0.3, high + 0.55), facecolor=GROUND)
+    axes = figure.add_axes((0.15 / (wide + 0.3), 0.1 / (high + 0.55), wide / (wide + 0.3), high / (high + 0.55)))
+    axes.set_axis_off()
+    return figure, axes
+
+
+def _title(axes: Axes, text: str) -> None:
+    axes.set_title(text, fontsize=11, loc="left", family=list(_families()), parse_math=False)
+
+
+def _draw(axes: Axes, tiles: Sequence[Pixels | None], columns: int, inch: float, below: float = 0.0) -> None:
+    """All tiles as one picture, which is far quicker than one each."""
+    size = next(tile.shape for tile in tiles if tile is not None)
+    side = round(max(size[:2]) / 0.94)
+    step = round(side * (1 + below))
+    rows, columns = -(-len(tiles) // columns), min(columns, len(tiles))
+    sheet = np.empty((rows * step, columns * side, 3), np.uint8)
+    sheet[:] = tuple(bytes.fromhex(GROUND[1:]))
+    for number, tile in enumerate(tiles):
+        if tile is not None:
+            row, column = divmod(number, columns)
+            top, left = row * step + (side - size[0]) // 2, column * side + (side - size[1]) // 2
+            sheet[top : top + size[0], left : left + size[1]] = tile
+    axes.imshow(sheet, extent=(0, columns, rows * (1 + below), 0), aspect="auto")
+    axes.set_xlim(0, max(columns, 4.2 / inch))
+    axes.set_ylim(rows * (1 + below), 0)
+
+
+def _write_captions(axes: Axes, captions: Sequence[str | None], columns: int, below: float) -> None:
+    for number, caption in enumerate(captions):
+        if caption is not None:
+            row, column = divmod(number, columns)
+            axes.text(
+                column + 0.03, row * (1 + below) + 1, caption, fontsize=6.5, va="top", color=GREY, linespacing=1.15,
+                family=list(_families()), parse_math=False,
+            )  # fmt: skip
+
+
+def _frames(axes: Axes, groups: Sequence[Sequence[Picture]], wide: int, across: int, below: float) -> None:
+    from matplotlib.patches import Rectangle
+
+    for number, group in enumerate(groups):
+        row, column = divmod(number, across)
+        box = (column * wide + 0.005, row * (1 + below) + 0.01), len(group) - 0.01, 1 + below - 0.04
+        axes.add_patch(Rectangle(*box, fill=False, edgecolor=LINE, linewidth=0.8))
+
+
+def _caption(picture: Picture, width: int = 24) -> str:
+    """Place, label, file and note, a line each."""
+    lines = [f"{picture.part} {picture.index}"]
+    if picture.label is not None:
+        lines[0] += f": {legible(picture.label)}"
+    if picture.file:
+        name = legible(picture.file.rpartition("/")[2])
+        lines.append(name if len(name) <= width else f"{name[: width - 12]}…{name[-11:]}")
+    if picture.note:
+        lines.append(legible(picture.note.replace(" neighbours say ", " say ")))
+    return "\n".join(lines)

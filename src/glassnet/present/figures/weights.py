@@ -1,0 +1,68 @@
+"""The weights of a layer as pictures: red pulls the unit up, blue pushes it down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from glassnet.errors import InputError
+from glassnet.network import Network
+from glassnet.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, LayerNorm, Pixels, Scale, Standardize
+from glassnet.present.figures.images import pictures_figure, signed_colours
+from glassnet.support.arrays import Array
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+KEEPS_PLACES = (BatchNorm, Dropout, Flatten, LayerNorm, Pixels, Scale, Standardize)
+
+
+def layers_with_pictures(network: Network) -> list[str]:
+    """Convolutions, and the first Dense where each of its weights belongs to one pixel."""
+    return list(_found(network))
+
+
+def weight_pictures(network: Network, layer: str) -> list[Array]:
+    """A picture (H, W, 3) of bytes for each unit or filter, all on one scale of colours.
+
+    A dense unit sees one weight a pixel, the sum over colours; a filter that reads many maps shows the mean over them.
+    """
+    found = _found(network)
+    if layer not in found:
+        raise InputError(
+            "The weights of this layer are no pictures.",
+            where="weight_pictures(layer)",
+            expected=" | ".join(found) or "a network whose first layer with weights reads pixels, or a Conv2D",
+            received=repr(layer),
+        )
+    values = found[layer]
+    limit = float(np.quantile(np.abs(values), 0.998)) or 1.0  # a few wild weights must not pale the others
+    return [signed_colours(values[..., unit], limit) for unit in range(values.shape[-1])]
+
+
+def weights_figure(network: Network, layer: str | None = None, *, count: int = 30) -> Figure:
+    """The first `count` units or filters of a layer (by default the first that can be drawn)."""
+    names = layers_with_pictures(network)
+    if layer is None and not names:
+        weight_pictures(network, "")
+    chosen = names[0] if layer is None else layer
+    pictures = weight_pictures(network, chosen)[:count]
+    return pictures_figure(pictures, [f"{chosen}.{unit}" for unit in range(len(pictures))], columns=10)
+
+
+def _found(network: Network) -> dict[str, Array]:
+    """Weights (H, W, units) by the names of their layers."""
+    return dict(_each(network))
+
+
+def _each(network: Network) -> Iterator[tuple[str, Array]]:
+    shape, from_pixels = network.input_shape, len(network.input_shape) == 3
+    for name, layer in zip(network.names, network.layers, strict=True):
+        if isinstance(layer, Conv2D):
+            weight = layer.parameters["weight"]
+            yield name, weight.sum(axis=2) if from_pixels and weight.shape[2] == 3 else weight.mean(axis=2)
+        elif isinstance(layer, Dense) and from_pixels:
+            yield name, layer.parameters["weight"].reshape(*shape, -1).sum(axis=2)
+        from_pixels = from_pixels and isinstance(layer, KEEPS_PLACES)

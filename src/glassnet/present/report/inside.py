@@ -1,0 +1,114 @@
+"""The inside of the network as pictures: weights, maps, and what each class looks like to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from glassnet.analysis.explain import activations, typical_input
+from glassnet.network import Network
+from glassnet.nn import BatchNorm, Conv2D, Dropout, LayerNorm, Nested
+from glassnet.present.figures.explanations import MOST_MAPS, feature_maps
+from glassnet.present.figures.images import drawable
+from glassnet.present.figures.weights import layers_with_pictures, weight_pictures
+from glassnet.present.report.facts import Facts
+from glassnet.present.report.showing import Tile
+from glassnet.present.report.sprites import Sheet
+from glassnet.support.arrays import Array
+
+MOST_UNITS, MOST_LAYERS, MOST_CLASSES = 32, 3, 15
+CLIMBS = 3_000_000_000  # multiplications that the climbs may cost: about two seconds
+STEPS = 60
+
+
+@dataclass
+class Inside:
+    """Groups of tiles: {"layer", "shown", "total", "tiles"} for weights and maps; tiles alone for the classes."""
+
+    sheets: list[Sheet] = field(default_factory=list)
+    weights: list[dict[str, Any]] = field(default_factory=list)
+    maps: list[dict[str, Any]] = field(default_factory=list)
+    typical: list[Tile] = field(default_factory=list)
+
+    def add(self, name: str, pictures: list[Array], captions: list[str]) -> list[Tile]:
+        """Tiles of a sheet of their own."""
+        sheet = Sheet(name, pictures, exact=True)
+        self.sheets.append(sheet)
+        return [Tile(name, sheet.style(place), caption) for place, caption in enumerate(captions)]
+
+
+def look_inside(facts: Facts) -> Inside:
+    """What of it this network has."""
+    found, network = Inside(), facts.run.network
+    if len(network.input_shape) != 3 or not facts.is_finite:
+        return found
+    for name in _some(layers_with_pictures(network)):
+        pictures = weight_pictures(network, name)
+        tiles = found.add(f"weights-{name}", pictures[:MOST_UNITS], [str(unit) for unit in range(len(pictures))][:MOST_UNITS])
+        found.weights.append({"layer": name, "shown": len(tiles), "total": len(pictures), "tiles": tiles})
+    if not facts.has_pictures:
+        return found
+    image = facts.data.images[facts.drawn(1)]
+    for name in _some(_with_maps(network)):
+        values = activations(network, image, name)[0]
+        maps = feature_maps(values)
+        names = ["", *(str(number) for number in range(len(maps)))]
+        whole = np.asarray(image[0])
+        picture = found.add(f"input-{name}", [whole], [""])
+        tiles = found.add(f"maps-{name}", maps, names[1:])
+        found.maps.append(
+            {
+                "layer": name,
+                "shown": min(MOST_MAPS, values.shape[-1]),
+                "total": values.shape[-1],
+                "picture": picture[0],
+                "tiles": tiles,
+            }
+        )
+    if drawable(network.input_shape) and _cheap(network):
+        _typical(network, found)
+    return found
+
+
+def _some(names: list[str]) -> list[str]:
+    """A few, evenly, the first and the last among them."""
+    places = np.unique(np.linspace(0, len(names) - 1, min(len(names), MOST_LAYERS)).round().astype(int))
+    return [names[place] for place in places]
+
+
+def _with_maps(network: Network) -> list[str]:
+    """Where maps are finished: the activation behind a convolution, its normalisation in between, or what joins branches."""
+    found = []
+    for number, layer in enumerate(network.layers):
+        if not isinstance(layer, (Conv2D, Nested)) or len(network.shapes[number + 1]) != 3:
+            continue
+        place = number
+        while place + 1 < len(network.layers):
+            after = network.layers[place + 1]
+            if after.parameters and not isinstance(after, (BatchNorm, LayerNorm)):
+                break
+            if network.shapes[place + 2] != network.shapes[number + 1]:
+                break
+            place += 1
+            if not isinstance(after, (BatchNorm, LayerNorm, Dropout)):
+                break
+        found.append(network.names[place])
+    return list(dict.fromkeys(found))
+
+
+def _cheap(network: Network) -> bool:
+    return 3 * STEPS * min(MOST_CLASSES, network.outputs) * sum(network.operations()) <= CLIMBS
+
+
+def _typical(network: Network, found: Inside) -> None:
+    """Of each class, by the scores that lead to it."""
+    last = max((n for n, layer in enumerate(network.layers) if layer.parameters), default=None)
+    if last is None or len(network.shapes[last + 1]) != 1 or network.outputs != network.shapes[last + 1][0]:
+        return
+    name = network.names[last]
+    climbs = [typical_input(network, f"{name}.{unit}", steps=STEPS) for unit in range(min(MOST_CLASSES, network.outputs))]
+    pictures = [(climb.picture - climb.bounds[0]) / (climb.bounds[1] - climb.bounds[0]) for climb in climbs]
+    captions = list(network.classes) if network.outputs > 1 else [network.classes[1]]
+    found.typical = found.add("typical", pictures, captions[: len(pictures)])

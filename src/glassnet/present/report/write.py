@@ -1,0 +1,177 @@
+"""From the facts to the file."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from glassnet import __version__
+from glassnet.analysis.diagnosis import Diagnosis, diagnose
+from glassnet.errors import GlassnetError, RunError, WriteError, spell
+from glassnet.experiment.run import Run
+from glassnet.experiment.run_folder import REPORT
+from glassnet.nn import summary
+from glassnet.present.figures.base import render
+from glassnet.present.figures.quality import MOST_BARS
+from glassnet.present.report import overview
+from glassnet.present.report.charts import ACTIVITY, drawings
+from glassnet.present.report.contents import short
+from glassnet.present.report.drawing import inline_svg
+from glassnet.present.report.facts import Facts, gather
+from glassnet.present.report.figure_texts import ABOUT, IN_FIGURES
+from glassnet.present.report.inside import look_inside
+from glassnet.present.report.showing import show, table
+from glassnet.present.report.texts import IN_SCRIPT, TEXTS, both, spans
+from glassnet.support.atomic import write_bytes
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
+
+EXAMPLES = 12  # rows shown where there are targets instead of classes
+
+
+def report(
+    run: Run | str | Path,
+    path: str | Path | None = None,
+    *,
+    test: bool = False,
+    figures: str | Path | None = None,
+    diagnosis: Diagnosis | None = None,
+) -> Path:
+    """Write the report of a run as one HTML file, by default report.html in its folder; the path.
+
+    It is about the validation pictures; with `test` the test set is opened, and the look noted in the run's ledger.
+    The file opens from disk without a network, in English and Chinese, light and dark. `figures`: a folder, made if need be,
+    for its charts as SVG files. `diagnosis`: what `glassnet.diagnose` said of this run, if it was asked already.
+    """
+    chosen = run if isinstance(run, Run) else Run.load(run)
+    target = chosen.folder / REPORT if path is None else Path(path)
+    if not target.parent.is_dir():
+        raise RunError("There is no such folder for the report.", where=target.parent, expected="a folder that exists")
+    facts = gather(chosen, test=test)
+    files: dict[Path, bytes] = {}
+    with _drawing(chosen.folder):
+        charts = drawings(facts)
+        if figures is not None:
+            files = {Path(figures) / f"{name}.svg": render(figure, "svg", dpi=130) for name, figure in charts.items()}
+        files[target] = page(facts, charts, _diagnosed(chosen) if diagnosis is None else diagnosis).encode()
+    for file, content in files.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes(file, content)
+        except OSError as error:
+            raise WriteError.of(error, file, "The report can't be written.") from None
+    return target
+
+
+@contextlib.contextmanager
+def _drawing(folder: Path) -> Iterator[None]:
+    """No font, too little memory, a fault of ours: nothing of it harms the run, and what it was follows as the cause."""
+    try:
+        yield
+    except GlassnetError:
+        raise
+    except Exception as error:
+        raise RunError(
+            "The report can't be made. The run itself is whole.",
+            where=folder,
+            received=spell(error),
+            hint=f"to see where it fails: python -c \"import glassnet; glassnet.report('{folder}')\"",
+        ) from error
+
+
+def _diagnosed(run: Run) -> Diagnosis:
+    return diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
+
+
+def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
+    """The report as HTML text."""
+    shown, inside, classes = show(facts), look_inside(facts), table(facts)
+    sheets = [*(shown.sheets if shown else []), *inside.sheets]
+    svgs = {name: inline_svg(figure, name, figure_label(name, facts)) for name, figure in charts.items()}
+    result, heading, network = facts.result, facts.run.recipe.heading, facts.run.network
+    titles = [f"{heading.en} · glassnet", f"{heading.zh} · glassnet"]
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            facts=facts,
+            run=facts.run,
+            t=both,
+            short=short,
+            spans=spans,
+            title=heading,
+            about=facts.run.recipe.told("about"),
+            cards=overview.cards(facts),
+            trained=overview.trained(facts),
+            stopped=overview.stopped(facts),
+            labels=label,
+            layer_rows=summary.rows(network.layers, network.shapes, network.dtype.itemsize),
+            commands=overview.commands(facts),
+            best=overview.best(facts),
+            looks=overview.looks(facts),
+            result=result,
+            bars_of_all=result is None or len(result.classes) <= MOST_BARS,
+            confusion=classes,
+            shown=shown,
+            inside=inside,
+            sheets=sheets,
+            svgs=svgs,
+            calibration=facts.calibration,
+            diagnosis=diagnosis,
+            activity=[name for name in charts if name.startswith(ACTIVITY)],
+            percent=overview.percent,
+            ranges=overview.ranges(facts),
+            examples=_examples(facts),
+            script_data={
+                "cells": shown.cells if shown else {},
+                "classes": list(facts.classes),
+                "texts": IN_SCRIPT,
+                "titles": titles,
+            },
+            version=__version__,
+            date=datetime.now(UTC).strftime("%Y-%m-%d"),
+        )
+    )
+
+
+def figure_label(name: str, facts: Facts) -> str:
+    """What a chart shows, for those who listen: in both languages, as a label has but one text."""
+    return f"{facts.run.recipe.name}: {ABOUT[name]} · {IN_FIGURES[ABOUT[name]]}"
+
+
+def label(key: str) -> str:
+    """A text of the table for those who listen."""
+    return " · ".join(TEXTS[key])
+
+
+def _examples(facts: Facts) -> list[tuple[str, str, str]]:
+    """(input, target, output) of the first rows, where there are targets instead of classes."""
+    data = facts.data
+    if data.is_classification:
+        return []
+    outputs = facts.run.network(data.images[:EXAMPLES])
+
+    def spell(values: Any) -> str:
+        flat = values.ravel()
+        return ", ".join(f"{value:.4g}" for value in flat[:6]) + (" …" if flat.size > 6 else "")
+
+    return [(spell(x), spell(y), spell(out)) for x, y, out in zip(data.images[:EXAMPLES], data.labels, outputs, strict=False)]
+
+
+@functools.lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        loader=PackageLoader("glassnet.present.report", "page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

@@ -1,5 +1,0 @@
-"""The report: one HTML file that tells of a run and needs nothing else. `report(run)` writes it."""
-
-from glassnet.reporting.write import report
-
-__all__ = ["report"]

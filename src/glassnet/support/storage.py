@@ -1,0 +1,155 @@
+"""Networks as files: safetensors for the arrays, a JSON header for the rest. Written in one step; nothing is unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassnet.errors import InputError, ModelFileError, ModelFileWarning, WriteError
+from glassnet.support.arrays import Array
+from glassnet.support.atomic import replacing
+
+FORMAT = 2
+BEFORE = 1  # without a checksum; such files are still read
+_UNKNOWN = b"0" * 64  # where the checksum stands, while it is computed
+_MARK = rb"{\"format\": 2, \"sha256\": \""  # what stands before it, as a text within JSON
+
+
+def write_tensors(path: Path, tensors: dict[str, Array], header: dict[str, Any], *, durable: bool = False) -> None:
+    """Write named arrays and a JSON header as one safetensors file, replacing any file there.
+
+    The header begins with the SHA-256 of the whole file, computed with 64 zeros in its own place.
+    """
+    from safetensors.numpy import save
+
+    content = save(
+        {name: np.ascontiguousarray(array) for name, array in tensors.items()},
+        {"glassnet": json.dumps({"format": FORMAT, "sha256": _UNKNOWN.decode(), **header}, ensure_ascii=False)},
+    )
+    found = _around_checksum(content)
+    assert found is not None
+    before, after = found
+    try:
+        with replacing(path, durable=durable) as file:
+            file.writelines((before, _checksum(before, after), after))
+    except OSError as error:
+        raise WriteError.of(error, path) from None
+
+
+def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The arrays and the header of a file that must hold a `kind` ("model", "checkpoint"), exactly as it was written.
+
+    Files of format 1 have no checksum: they are read with a `ModelFileWarning`.
+    """
+    expected = f"a {kind} saved by glassnet"
+    tensors, metadata, checked = _load(path, expected)
+    try:
+        header = json.loads(metadata["glassnet"])
+        if not isinstance(header, dict):
+            raise ValueError("no JSON object")
+    except (KeyError, ValueError, RecursionError):
+        raise ModelFileError(
+            "The file was not saved by glassnet.", where=path, expected=expected, received="no glassnet header"
+        ) from None
+    if header.get("format") not in (FORMAT, BEFORE):
+        raise ModelFileError(
+            "The file has another version.",
+            where=path,
+            expected=f"format {FORMAT}",
+            received=f"format {header.get('format')}",
+            hint="save it anew with this version of glassnet, or install the version that saved it",
+        )
+    is_old = list(header)[:2] == ["format", "kind"] and header["format"] == BEFORE
+    if not checked and not is_old:
+        raise ModelFileError(
+            "The file has been damaged or changed since it was saved: its checksum does not fit.",
+            where=path,
+            expected=expected,
+            received="other bytes",
+            hint="take an undamaged copy",
+        )
+    if header.get("kind") != kind:
+        raise ModelFileError(f"The file is no {kind}.", where=path, expected=expected, received=f"a {header.get('kind')}")
+    if is_old:
+        warnings.warn(
+            f"{path}: saved by an earlier version, without a checksum: damage to it can't be noticed. Save it anew.",
+            ModelFileWarning,
+            stacklevel=3,  # the line that called Network.load
+        )
+    return tensors, header
+
+
+def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], bool]:
+    """The arrays, the metadata, and whether there is a checksum that fits; all of one reading: a file may be replaced."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    if not path.is_file():
+        raise ModelFileError("There is no such file.", where=path, expected=expected)
+    try:
+        content = path.read_bytes()
+        tensors = load(content)
+        length = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError, MemoryError) as error:
+        raise ModelFileError(
+            "The file can't be read: it is damaged, cut short, or no safetensors file.",
+            where=path,
+            expected=expected,
+            received=str(error) or type(error).__name__,
+        ) from None
+    found = _around_checksum(content)
+    is_whole = found is not None and content[len(found[0]) : len(content) - len(found[1])] == _checksum(*found)
+    return tensors, metadata, is_whole
+
+
+def _around_checksum(content: bytes) -> tuple[memoryview, memoryview] | None:
+    """What stands before and after the checksum; None where there is none."""
+    place = content.find(_MARK, 0, 8 + int.from_bytes(content[:8], "little"))
+    if place < 0:
+        return None
+    place += len(_MARK)
+    return memoryview(content)[:place], memoryview(content)[place + len(_UNKNOWN) :]
+
+
+def _checksum(before: memoryview, after: memoryview) -> bytes:
+    digest = hashlib.sha256(before)
+    digest.update(_UNKNOWN)
+    digest.update(after)
+    return digest.hexdigest().encode()
+
+
+def fill(arrays: dict[str, Array], tensors: dict[str, Array], path: Path) -> None:
+    """Copy each tensor of the file into the array of its name; the names and shapes must agree."""
+    for name in sorted(set(arrays) ^ set(tensors)):
+        raise ModelFileError(
+            "The file's arrays are not those of its layers.",
+            where=path,
+            expected=", ".join(sorted(arrays)),
+            received=f"{name} is {'missing' if name in arrays else 'too many'}",
+        )
+    for name, array in arrays.items():
+        if tensors[name].shape != array.shape:
+            raise ModelFileError(
+                "An array of the file has the wrong shape.",
+                where=f"{path}, {name}",
+                expected=array.shape,
+                received=tensors[name].shape,
+            )
+        if not np.isfinite(tensors[name]).all():
+            raise ModelFileError(
+                "An array of the file holds NaN or infinity.", where=f"{path}, {name}", expected="finite numbers"
+            )
+        array[...] = tensors[name]
+
+
+def as_path(value: str | Path) -> Path:
+    """A path from a text or a path."""
+    if not isinstance(value, (str, Path)) or not str(value):
+        raise InputError("This is no path.", expected="a file name", received=repr(value))
+    return Path(value)

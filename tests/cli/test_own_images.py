@@ -1,0 +1,293 @@
+"""Pictures of one's own: trained on, asked about; and each way in which they can be wrong, one message and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import glassnet as gn
+
+if TYPE_CHECKING:
+    from tests.cli.conftest import CommandLine
+
+RECIPE = """
+[data]
+size = [6, 8]
+color = "grey"
+fit = "pad"
+fractions = [0.5, 0.25, 0.25]
+
+[network]
+layers = ["Flatten", "Pixels", { type = "Dense", units = 2 }]
+loss = "SoftmaxCrossEntropy"
+
+[training]
+epochs = 20
+batch_size = 4
+optimizer = { type = "SGD", learning_rate = 1.0 }
+"""
+
+
+def recipe(text: str = RECIPE) -> str:
+    Path("mine.toml").write_text(text, encoding="utf-8")
+    return "mine.toml"
+
+
+def picture(path: str, shape: tuple[int, ...] = (6, 8), value: int = 0) -> Path:
+    """A dark picture, the half of it light: the left half for value 0, the right half for others."""
+    pixels = np.zeros(shape, np.uint8)
+    middle = shape[1] // 2
+    pixels[:, slice(0, middle) if value == 0 else slice(middle, None)] = 200
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(file, "png")
+    return file
+
+
+def halves(names: str = "{side}/{number}.png", count: int = 16, at: str = "mine") -> Path:
+    """A folder of pictures of many sizes and colours, light on the left or on the right."""
+    for number in range(count):
+        for value, side in enumerate(("left", "right")):
+            shape: tuple[int, ...] = (6 + number % 3, 8 + number % 3)
+            picture(f"{at}/" + names.format(side=side, number=number), shape if number % 2 else (*shape, 3), value)
+    return Path(at)
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_train_evaluate_and_predict(cli: CommandLine) -> None:
+    cli.good("train", recipe(), "--data", halves(), "--out", "a")
+    done = gn.Run.load("a")
+    assert done.network.input_shape == (6, 8, 1)
+    assert done.network.classes == ("left", "right")
+    assert [len(part) for part in (done.splits.train, done.splits.validation, done.splits.test) if part] == [16, 8, 8]
+    assert done.recipe.data.size == [6, 8]
+    assert done.recipe.data.fit == "pad"
+    assert "100.00 %" in cli.good("evaluate", "a").out
+    large = picture("large.png", (60, 90, 3), 1)
+    (answer,) = json.loads(cli.good("predict", "a", large, "--json").out)
+    assert answer["class"] == "right"
+    padded = np.zeros((1, 6, 8, 1), np.uint8)
+    with Image.open(large) as image:
+        small = image.convert("L").resize((8, 5), Image.Resampling.LANCZOS)
+    padded[0, :5, :, 0] = np.asarray(small)
+    shares = done.network.predict_proba(padded)[0]
+    assert list(answer["probabilities"].values()) == pytest.approx(shares.tolist(), abs=1e-5)
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_options_on_the_command_line(cli: CommandLine) -> None:
+    folder = halves("x/{side}-{number}.png")
+    pattern = "(?P<label>left|right)-(?P<group>[0-9]+)"
+    cli.good(
+        "train", recipe(), "--data", folder, "--set", f"pattern={pattern}", "--set", "split=group", "--set", "fit=crop",
+        "--set", "split_seed=3", "--out", "a",
+    )  # fmt: skip
+    splits = gn.Run.load("a").splits
+    same = gn.load_dataset(
+        folder, size=(6, 8), color="grey", fit="crop", pattern=pattern, split="group", fractions=(0.5, 0.25, 0.25), seed=3
+    )
+    np.testing.assert_array_equal(splits.train.images, same.train.images)
+    assert splits.train.groups is not None
+    assert same.train.groups is not None
+    assert splits.train.groups.tolist() == same.train.groups.tolist()
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_left_out_pictures_are_named_once(cli: CommandLine) -> None:
+    folder = halves()
+    (folder / "left" / "0.png").write_bytes(b"no picture")
+    outcome = cli("train", recipe(), "--data", folder, "--out", "a")
+    assert outcome.code == 0
+    assert outcome.err == (
+        f"glassnet: {folder.absolute()}: 1 of 32 pictures are left out: left/0.png (The file is not a picture.)\n"
+    )
+    assert gn.Run.load("a").recipe.data.path == str(folder.absolute())
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_an_ensemble_of_different_manners_is_refused(cli: CommandLine) -> None:
+    folder = halves()
+    for name, fit in (("a", "pad"), ("b", "crop"), ("c", "pad")):
+        cli.good("train", recipe(), "--data", folder, "--set", f"fit={fit}", "--epochs", 1, "--out", name)
+    large = picture("large.png", (60, 90, 3), 1)
+    cli.good("predict", "a", large, "--with", "c")
+    parts = cli.wrong("predict", "a", large, "--with", "b")
+    assert parts["what"] == "The networks were trained on pictures brought to their size in different manners."
+    assert parts["received"] == "a: pad, b: crop"
+
+
+# ------------------------------------------------------------------ wrong input
+
+
+def climbing() -> Path:
+    with zipfile.ZipFile("climbing.zip", "w") as target:
+        info = zipfile.ZipInfo("x")
+        info.filename = "../../left/1.png"
+        target.writestr(info, b"x")
+    return Path("climbing.zip")
+
+
+def cut(name: str) -> Path:
+    path = Path(name)
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as target:
+            for file in sorted(halves("{side}{number}.png", 2, at="files").iterdir()):
+                target.write(file)
+    elif path.suffix == ".npz":
+        np.savez(path, x=np.zeros((40, 8, 8), np.uint8), y=np.arange(40) % 2)
+    else:
+        from scipy.io import savemat
+
+        noise = np.random.default_rng(0).integers(0, 256, (40, 64), np.uint8)
+        savemat(path, {"X": noise, "y": np.arange(40)[:, np.newaxis] % 2}, do_compression=True)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - 100])
+    return path
+
+
+def objects() -> Path:
+    np.savez("objects.npz", x=np.zeros((4, 8, 8), np.uint8), y=np.array([0, 1, 0, None], dtype=object))
+    return Path("objects.npz")
+
+
+def ambiguous() -> Path:
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (halves() / name).write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 0))
+    return Path("mine")
+
+
+def empty() -> Path:
+    Path("empty").mkdir()
+    Path("empty", "notes.txt").write_text("x", encoding="utf-8")
+    return Path("empty")
+
+
+def few() -> Path:
+    folder = halves()
+    picture("mine/rare/1.png")
+    return folder
+
+
+def one_class() -> Path:
+    return picture("mine/left/1.png").parent.parent
+
+
+WRONG: dict[str, tuple[Callable[[], Path], tuple[str, ...], dict[str, str]]] = {
+    "a folder with no pictures": (
+        empty, (), {"what": "There is no data set in this path that can be read.", "received": "a folder without them"}
+    ),
+    "one class": (
+        one_class, (), {"what": "There is only one class: nothing to tell apart.", "received": "'left' (1 pictures)"}
+    ),
+    "nothing says what the pictures show": (
+        lambda: halves("{side}{number}.png", 2), (),
+        {
+            "what": "Nothing says what the pictures show: they lie side by side.",
+            "received": "4 pictures, such as left0.png, left1.png, right0.png",
+        },
+    ),
+    "a class with too few pictures": (
+        few, (),
+        {"what": "Class 'rare' has too few pictures to appear in every part.", "received": "1 pictures"},
+    ),
+    "a pattern that matches nothing": (
+        halves, ("pattern=(?P<label>up|down)",),
+        {
+            "what": "The pattern matches no picture's name.",
+            "expected": "names like (?P<label>up|down)",
+            "received": "32 pictures, such as left/0.png, left/1.png, left/10.png",
+        },
+    ),
+    "mixed sizes": (
+        halves, (),
+        {
+            "what": "The pictures have different sizes, and there is no size to bring them to.",
+            "received": "8 × 6 (12 pictures), 9 × 7 (10 pictures), 10 × 8 (10 pictures)",
+            "try": "size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)",
+        },
+    ),
+    "two readers": (ambiguous, (), {"what": "Two readers fit this path.", "expected": "one kind of data"}),
+    "no groups": (halves, ("split=group",), {"what": "There are no groups to split by.", "received": "no groups"}),
+    "a climbing zip": (
+        climbing, (), {"what": "The zip has paths that climb out of it.", "received": "'../../left/1.png'"}
+    ),
+    "a truncated zip": (
+        lambda: cut("a.zip"), (), {"what": "The zip can't be read: it is damaged, cut off or none at all."}
+    ),
+    "a truncated mat": (
+        lambda: cut("a.mat"), (), {"what": "The .mat can't be read: it is damaged, cut off or none at all."}
+    ),
+    "a truncated npz": (
+        lambda: cut("a.npz"), (), {"what": "The .npz can't be read: it is damaged, cut off or none at all."}
+    ),
+    "objects": (
+        objects, (),
+        {"what": "The array holds Python objects, which would have to be unpickled: that can run any program."},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", sorted(WRONG))
+def test_wrong_data(cli: CommandLine, case: str) -> None:
+    make, settings, expected = WRONG[case]
+    path = make()
+    text = RECIPE.replace("size = [6, 8]\n", "") if case == "mixed sizes" else RECIPE
+    arguments = [part for setting in settings for part in ("--set", setting)]
+    parts = cli.wrong("train", recipe(text), "--data", path, "--out", "a", *arguments)
+    assert {name: parts[name] for name in expected} == expected
+    assert "expected" in parts
+    assert not Path("a").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "what"),
+    [
+        ("[6, 8]", "[6]", "size", "This is no size of pictures."),
+        ("[6, 8]", "0", "size", "This is no size of pictures."),
+        ('fit = "pad"', "pattern = '(?P<label>'", "pattern", "The pattern is no regular expression."),
+        ('fit = "pad"', r"pattern = '(\d+)'", "pattern", "The pattern does not say which part of a name is the label."),
+        ("[0.5, 0.25, 0.25]", "[0.5, 0.25]", "fractions", "The fractions do not divide the data set."),
+        ("[0.5, 0.25, 0.25]", "[0.5, 0.5, 0.5]", "fractions", "The fractions do not divide the data set."),
+        ('fit = "pad"', 'fit = "squeeze"', "fit", "A value of the recipe is wrong."),
+        ('color = "grey"', 'color = "gray"', "color", "A value of the recipe is wrong."),
+        ('fit = "pad"', 'split = "writer"', "split", "A value of the recipe is wrong."),
+        ('fit = "pad"', "split_seed = -1", "split_seed", "A value of the recipe is wrong."),
+        ('fit = "pad"', "fold = 5", "", "There is no such fold."),
+        ('fit = "pad"', "folds = 3", "", "A number of folds says nothing without the fold that is to be the test set."),
+    ],
+)
+def test_wrong_options_in_a_recipe(cli: CommandLine, old: str, new: str, key: str, what: str) -> None:
+    parts = cli.wrong("train", recipe(RECIPE.replace(old, new)))
+    assert parts["what"] == what
+    assert parts["where"] == "mine.toml, data" + (f".{key}" if key else "")
+    assert "expected" in parts
+    assert "received" in parts
+
+
+@pytest.mark.parametrize(
+    ("settings", "what"),
+    [
+        ({"size": 12}, "Only pictures can be brought to a size or a colour."),
+        ({"fold": 0}, "The data comes with a test part of its own."),
+        ({"pattern": "(?P<label>x)"}, "A pattern is for the names of picture files, and here are none."),
+    ],
+)
+def test_options_that_make_no_sense_for_a_data_set(cli: CommandLine, settings: dict[str, Any], what: str) -> None:
+    arguments = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    assert cli.wrong("train", "chain", *arguments)["what"] == what
+
+
+def test_fetching_what_has_no_mirror(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSNET_DATA", "nowhere")
+    monkeypatch.setattr("glassnet.data.readers.named_images.cache_folder", lambda: Path("nowhere"))
+    parts = cli.wrong("datasets", "--fetch", "cats")
+    assert parts["what"] == "The data set cats is not on this machine."
+    assert parts["try"] == "set GLASSNET_DATA to a folder that has cats.zip, or a folder cats, in it"

@@ -1,0 +1,90 @@
+"""What is measured during training: by hand, without influence on the weights, and kept with the history."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from glassnet.data import Dataset, load_dataset
+from glassnet.network import Network
+from glassnet.nn import Dense, Dropout, Flatten, Pixels, ReLU, Sigmoid, Tanh
+from glassnet.nn.losses import SoftmaxCrossEntropy
+from glassnet.nn.optimizers import SGD
+from glassnet.training import History, Stop, StopReason
+from glassnet.training.statistics import LEAST, Watch, describe_outputs
+
+Array = np.ndarray[Any, Any]
+
+
+def test_outputs_by_hand() -> None:
+    y = np.array([[0.0, 0.5, 0.995], [0.0, 0.005, 0.5]])
+    assert describe_outputs(Sigmoid(), y)["saturated"] == pytest.approx(4 / 6, abs=1e-5)
+    assert describe_outputs(Tanh(), np.array([[-0.99, 0.0, 0.5, 0.97]]))["saturated"] == pytest.approx(0.25)
+    found = describe_outputs(ReLU(), np.array([[0.0, 1.0], [0.0, 0.0]]))
+    assert found == {"mean": 0.25, "spread": pytest.approx(np.sqrt(3) / 4, abs=1e-5), "dead": 0.5}
+    filters = np.zeros((2, 3, 3, 4))
+    filters[0, 1, 1, 2] = 1  # active in one place of one picture: alive
+    assert describe_outputs(ReLU(), filters)["dead"] == 0.75
+    assert set(describe_outputs(Dense(2), y)) == {"mean", "spread"}
+
+
+def test_a_look_is_the_mean_cost_without_dropout() -> None:
+    digits = load_dataset("digits").train
+    layers = [Flatten(), Pixels(), Dense(8), ReLU(), Dropout(0.5), Dense(10)]
+    net = Network(layers, input_shape=digits.shape, loss=SoftmaxCrossEntropy(), seed=1)
+    some = digits[np.linspace(0, len(digits) - 1, LEAST).astype(int)]
+    activations, cost = Watch(net, digits).look()
+    assert cost == pytest.approx(net.evaluate(some).loss, rel=1e-5)
+    assert list(activations) == ["dense1", "relu1", "dense2"]
+    assert activations["dense2"]["mean"] == pytest.approx(
+        net.forward_pass.outputs(net.rows(some.images), "raw")[0].mean(), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("batch", [16, 90])
+def test_history_tells_the_first_step(batch: int, blobs: tuple[Array, Array]) -> None:
+    layers = [Dense(5), ReLU(), Dense(3)]
+    net = Network(layers, input_shape=(6,), loss=SoftmaxCrossEntropy(), seed=1)
+    before, data = net.parameters, Dataset(*blobs)
+    start = Watch(net, data).look()
+    history = net.fit(blobs, 2, batch_size=batch, optimizer=SGD(0.5), seed=1)
+    first = history.epochs[0].first_step
+    assert (first["activations"], first["cost"]) == start
+    assert history.epochs[1].first_step == {}
+    assert [epoch.steps for epoch in history.epochs] == [-(-90 // batch)] * 2
+    assert history.activations["relu1"]["dead"][-1] == Watch(net, data).look()[0]["relu1"]["dead"]
+    if batch == 16:  # else the first step is the last of its epoch, whose norms are kept anyway
+        order = np.random.default_rng([1, 1, 0]).permutation(90)[:batch]
+        twin = Network(layers=[Dense(5), ReLU(), Dense(3)], input_shape=(6,), loss=SoftmaxCrossEntropy(), seed=1)
+        gradient = twin.loss_and_gradient(blobs[0][order], blobs[1][order])[1]
+        slot = twin.slots[0]
+        norm = np.linalg.norm(slot.part(gradient))
+        assert first["gradient_norms"][slot.name] == pytest.approx(norm, rel=1e-5)
+        assert first["update_norms"][slot.name] == pytest.approx(0.5 * norm / np.linalg.norm(slot.part(before)), rel=1e-4)
+    else:
+        assert "gradient_norms" not in first
+
+
+@pytest.mark.parametrize("averaged", [None, 0.9])
+def test_statistics_change_no_bit(averaged: float | None, blobs: tuple[Array, Array]) -> None:
+    found = []
+    for statistics in (True, False):
+        net = Network([Dense(5), ReLU(), Dropout(0.2), Dense(3)], input_shape=(6,), loss=SoftmaxCrossEntropy(), seed=1)
+        history = net.fit(blobs, 3, batch_size=16, seed=1, statistics=statistics, average=averaged)
+        found.append((net.parameters.tobytes(), history.train_cost, history.gradient_norms))
+        assert bool(history.activations) == statistics
+    assert found[0] == found[1]
+
+
+def test_history_is_read_back(blobs: tuple[Array, Array]) -> None:
+    net = Network([Dense(5), ReLU(), Dense(3)], input_shape=(6,), loss=SoftmaxCrossEntropy(), seed=1)
+    history = net.fit(blobs, 2, seed=1)
+    history.stopped = stopped = Stop(StopReason.CALLBACK, words="a reason")
+    again = History.from_rows([json.loads(row) for row in history.lines().splitlines()])
+    assert again.epochs == history.epochs
+    assert again.stopped == stopped
+    empty = History(stopped=stopped)
+    assert History.from_rows([json.loads(row) for row in empty.lines().splitlines()]).stopped == stopped

@@ -1,0 +1,144 @@
+"""The two matrix products against NumPy in float64: shapes, bytes and floats, ink and blank paper, threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from glassnet.kernels.matmul.tile import ADD, SET
+from glassnet.kernels.sizes import COLUMNS, DEPTH, ROWS
+from tests.rounding import check_sum
+
+Array = np.ndarray[Any, Any]
+PRIMES = [2, 3, 5, 7, 13, 17, 31, 61, 67]
+EDGES = [1, ROWS - 1, ROWS, ROWS + 1, COLUMNS - 1, COLUMNS, COLUMNS + 1, 4 * ROWS, 4 * ROWS + 1]
+SIDE = st.one_of(st.sampled_from(PRIMES + EDGES), st.integers(1, 70))
+LONG = st.one_of(SIDE, st.sampled_from([DEPTH - 1, DEPTH, DEPTH + 1, DEPTH + 37, 2 * DEPTH + 3]))
+
+
+@dataclass(frozen=True)
+class Product:
+    """One product: x (m of `pictures` in an order, from place `first` on; `inner` numbers each) and B of `width` columns."""
+
+    m: int
+    inner: int
+    width: int
+    is_bytes: bool
+    ink: float
+    first: int
+    threads: int
+    seed: int
+
+    @property
+    def rng(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)
+
+
+PRODUCTS = st.builds(
+    Product,
+    m=SIDE,
+    inner=LONG,
+    width=SIDE,
+    is_bytes=st.booleans(),
+    ink=st.sampled_from([0.0, 0.02, 0.2, 1.0]),
+    first=st.integers(0, 5),
+    threads=st.integers(2, 3),
+    seed=st.integers(0, 2**32 - 1),
+)
+# Blocks of the inner dimension are shorter where B is wide, and pictures are many: columns walk over m.
+SWAPPED = st.builds(lambda p, m: Product(**{**p.__dict__, "m": m, "inner": min(p.inner, 200)}), PRODUCTS, LONG)
+
+
+def pictures(case: Product) -> tuple[Array, Array, Array, float]:
+    """The source, the order of its rows, the m chosen rows scaled in float64, and the scale."""
+    rng, count = case.rng, case.m + case.first + 3
+    shown = rng.random((count, case.inner)) < case.ink
+    if case.is_bytes:
+        source, scale = (rng.integers(1, 256, shown.shape) * shown).astype(np.uint8), 1 / 255
+    else:
+        source, scale = (rng.standard_normal(shown.shape) * shown).astype(np.float32), 1.0
+    order = rng.permutation(count).astype(np.int64)
+    chosen = source[order[case.first : case.first + case.m]].astype(np.float64)
+    return np.ascontiguousarray(source), order, chosen * np.float64(np.float32(scale)), scale
+
+
+@settings(max_examples=120)
+@given(PRODUCTS, st.booleans())
+@example(Product(10, 784, 30, True, 0.2, 0, 2, 1), True)
+@example(Product(1, 1, 1, False, 1.0, 0, 3, 1), False)
+@example(Product(100, 1500, 256, True, 0.02, 5, 3, 1), True)
+def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias: bool) -> None:
+    source, order, x, scale = pictures(case)
+    rng = case.rng
+    b = guarded(rng.standard_normal((case.inner, case.width)).astype(np.float32), fence=np.nan)
+    bias = guarded((rng.standard_normal(case.width) * with_bias).astype(np.float32), fence=np.nan)
+    results = []
+    for threads in (1, case.threads):
+        c = guarded(np.full((case.m, case.width), np.nan, dtype=np.float32))
+        for thread in range(threads):
+            room = scratch()
+            kernels["glassnet_multiply_rows"](
+                source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, case.first,
+                case.m, case.inner, b.at, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
+            )  # fmt: skip
+        c.check()
+        results.append(c.values.copy())
+    np.testing.assert_array_equal(results[0], results[1])
+    wanted, sizes = x @ b.values.astype(np.float64), np.abs(x) @ np.abs(b.values.astype(np.float64))
+    # scaling; one product and sum a term, in blocks that are added to C; the bias
+    check_sum(results[0], wanted + bias.values, sizes + np.abs(bias.values), case.inner + 2)
+
+
+@settings(max_examples=120)
+@given(st.one_of(PRODUCTS, SWAPPED), st.sampled_from([SET, ADD]), st.sampled_from([1.0, -0.3, 2.5e-4]))
+@example(Product(10, 784, 30, True, 0.2, 0, 2, 1), ADD, -0.3)
+@example(Product(1, 1, 1, False, 1.0, 0, 3, 1), SET, 1.0)
+@example(Product(1, 4 * ROWS * 3, 5, False, 0.0, 0, 3, 1), SET, 1.0)
+@example(Product(1500, 100, 256, True, 0.02, 5, 3, 1), SET, 1.0)
+def test_columns(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: int, alpha: float) -> None:
+    source, order, x, scale = pictures(case)
+    rng, alpha = case.rng, 1.0 if mode == SET else alpha
+    b = guarded(rng.standard_normal((case.m, case.width)).astype(np.float32), fence=np.nan)
+    start = rng.standard_normal((case.inner, case.width)).astype(np.float32)
+    zeros = guarded(np.zeros(case.width, dtype=np.float32), fence=np.nan)
+    results = []
+    for threads in (1, case.threads):
+        c = guarded(start if mode == ADD else np.full_like(start, np.nan))
+        for thread in range(threads):
+            room = scratch()
+            kernels["glassnet_multiply_columns"](
+                source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, case.first,
+                case.m, case.inner, b.at, case.width, zeros.at, c.at, mode, alpha, room.ctypes.data, thread, threads,
+            )  # fmt: skip
+        c.check()
+        results.append(c.values.copy())
+    np.testing.assert_array_equal(results[0], results[1])
+    factor, kept = np.float64(np.float32(alpha)), start if mode == ADD else np.zeros_like(start)
+    wanted, sizes = factor * (x.T @ b.values), abs(factor) * (np.abs(x.T) @ np.abs(b.values.astype(np.float64)))
+    # scaling, the product with alpha, the sum with what was there; one product and sum a term
+    check_sum(results[0], kept + wanted, sizes + np.abs(kept), case.m + 3)
+
+
+@pytest.mark.parametrize("is_bytes", [False, True])
+def test_what_is_read_beyond_the_source_is_not_used(kernels: Any, guarded: Any, scratch: Any, is_bytes: bool) -> None:
+    """The source is a view inside NaNs (or 255s): neither may reach the result."""
+    m, inner, width = 5, 67, 9
+    rng = np.random.default_rng(1)
+    around = np.full((m + 2, inner), 255 if is_bytes else np.nan, dtype=np.uint8 if is_bytes else np.float32)
+    source = around[1:-1]
+    source[...] = rng.integers(0, 3, source.shape)
+    b = guarded(rng.standard_normal((inner, width)).astype(np.float32))
+    dy = guarded(rng.standard_normal((m, width)).astype(np.float32))
+    zeros, order, room = guarded(np.zeros(width, np.float32)), np.arange(m), scratch()
+    y, dw = guarded(np.zeros((m, width), np.float32)), guarded(np.zeros((inner, width), np.float32))
+    common = (source.ctypes.data, int(is_bytes), inner, 1.0, order.ctypes.data, 0, m, inner)
+    kernels["glassnet_multiply_rows"](*common, b.at, width, zeros.at, y.at, SET, room.ctypes.data, 0, 1)
+    kernels["glassnet_multiply_columns"](*common, dy.at, width, zeros.at, dw.at, SET, 1.0, room.ctypes.data, 0, 1)
+    x = source.astype(float)
+    check_sum(y.values, x @ b.values, np.abs(x) @ np.abs(b.values), inner + 2)
+    check_sum(dw.values, x.T @ dy.values, np.abs(x.T) @ np.abs(dy.values), m + 3)
