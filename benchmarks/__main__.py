@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None, *, output: Path | None = None) 
     parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure; everything if none is given")
     parser.add_argument("--threads", type=int, default=2, help="for the workloads of more than one core (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="how often each is timed (%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="fewer pictures and calls, for a first impression")
+    parser.add_argument("--quick", action="store_true", help="fewer images and calls, for a first impression")
     parser.add_argument("--output", type=Path, default=output, help="write the results there, as JSON")
     given = parser.parse_args(arguments)
     try:

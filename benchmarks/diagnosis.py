@@ -1,6 +1,6 @@
 """How well the diagnosis knows planted faults, and how seldom it alarms without one: `python -m benchmarks.diagnosis`.
 
-Each fault of `benchmarks.faults` on the bundled digits, on some of MNIST's pictures and on some of the Chinese
+Each fault of `benchmarks.faults` on the bundled digits, on some of MNIST's images and on some of the Chinese
 numerals, with three seeds: has the first finding its name? Then the shipped recipes that are meant to work, short, five seeds
 each: is anything found at all? `planted`, `differences` and `healthy` choose one of these; names of data sets and recipes
 choose among them; `--seeds N` takes more or fewer seeds. What was measured goes into results-diagnosis.json, beside what

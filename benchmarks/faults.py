@@ -26,7 +26,7 @@ EPOCHS = 5
 
 @dataclass(frozen=True)
 class Fault:
-    """`train(splits, seed)` trains a network on pictures, with the fault that `name` names; `how` says what was done."""
+    """`train(splits, seed)` trains a network on images, with the fault that `name` names; `how` says what was done."""
 
     name: str
     how: str
@@ -147,7 +147,7 @@ def _unscaled(splits: Splits, seed: int) -> Trained:
     return _fit(splits, [layer for layer in _relus(splits) if not isinstance(layer, Pixels)], seed)
 
 
-@_fault("overfitting", "three pictures of each class, learnt by heart")
+@_fault("overfitting", "three images of each class, learnt by heart")
 def _overfitting(splits: Splits, seed: int) -> Trained:
     few = Splits(_few(splits.train, 3, seed), splits.validation)
     return _fit(few, _relus(few, 128), seed, epochs=60)
@@ -169,7 +169,7 @@ def _not_finite(splits: Splits, seed: int) -> Trained:
     return _fit(splits, layers, seed, rate=1e4)
 
 
-@_fault("majority-class", "two classes, one with 97 % of the pictures, a short training")
+@_fault("majority-class", "two classes, one with 97 % of the images, a short training")
 def _majority(splits: Splits, seed: int) -> Trained:
     assert splits.validation is not None
     uneven = Splits(_uneven(splits.train, seed), _uneven(splits.validation, seed))
@@ -186,24 +186,24 @@ def _partly_wrong(splits: Splits, seed: int) -> Trained:
     return _fit(_relabelled(splits, 0.3, seed), _relus(splits), seed)
 
 
-@_fault("validation-mismatch", "validation pictures with ink and paper exchanged")
+@_fault("validation-mismatch", "validation images with ink and paper exchanged")
 def _inverted(splits: Splits, seed: int) -> Trained:
     return _fit(_with_validation(splits, lambda images: 255 - images), _relus(splits), seed)
 
 
-@_fault("validation-mismatch", "validation pictures shifted by a fifth of their width")
+@_fault("validation-mismatch", "validation images shifted by a fifth of their width")
 def _moved(splits: Splits, seed: int) -> Trained:
     by = max(1, splits.train.shape[1] // 5)
     return _fit(_with_validation(splits, lambda images: np.roll(images, by, axis=2)), _relus(splits), seed)
 
 
-@_fault("missing-classes", "no picture of the last class in the training part")
+@_fault("missing-classes", "no image of the last class in the training part")
 def _missing(splits: Splits, seed: int) -> Trained:
     kept = splits.train[splits.train.labels < _outputs(splits) - 1]
     return _fit(Splits(kept, splits.validation), _relus(splits), seed)
 
 
-@_fault("missing-classes", "no picture of the first class in the validation part")
+@_fault("missing-classes", "no image of the first class in the validation part")
 def _not_validated(splits: Splits, seed: int) -> Trained:
     assert splits.validation is not None
     return _fit(Splits(splits.train, splits.validation[splits.validation.labels > 0]), _relus(splits), seed)
@@ -215,7 +215,7 @@ def _too_few(splits: Splits, seed: int) -> Trained:
 
 
 def _few(data: Dataset, count: int, seed: int) -> Dataset:
-    """So many pictures of each class."""
+    """So many images of each class."""
     order = np.random.default_rng(seed).permutation(len(data))
     return data[np.concatenate([order[data.labels[order] == label][:count] for label in range(len(data.counts))])]
 
@@ -230,7 +230,7 @@ def _uneven(data: Dataset, seed: int) -> Dataset:
 
 
 def _relabelled(splits: Splits, share: float, seed: int) -> Splits:
-    """The same pictures with a share of the labels, in both parts, dealt out anew."""
+    """The same images with a share of the labels, in both parts, dealt out anew."""
     rng = np.random.default_rng(seed)
 
     def relabel(data: Dataset) -> Dataset:

@@ -24,7 +24,7 @@ import numpy as np
 import glassnet as gn
 from benchmarks.mangling import mangled
 from glassnet.data import cache as keep
-from glassnet.data import read_picture
+from glassnet.data import read_image
 from glassnet.errors import GlassnetError
 from glassnet.present.report import report
 from glassnet.training.checkpoint import State
@@ -236,7 +236,7 @@ def _write_idx(ending: str, pack: Callable[[bytes], bytes]) -> Callable[[Path], 
     return write
 
 
-# Pictures
+# Images
 
 
 def _encoded(form: str, place: int = 0, **options: Any) -> bytes:
@@ -248,7 +248,7 @@ def _encoded(form: str, place: int = 0, **options: Any) -> bytes:
     return stream.getvalue()
 
 
-def _write_pictures(form: str, **options: Any) -> Callable[[Path], Path]:
+def _write_images(form: str, **options: Any) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         for place in range(6):
             file = folder / "data" / ("a" if place < 3 else "b") / f"{place}.{form}"
@@ -259,11 +259,11 @@ def _write_pictures(form: str, **options: Any) -> Callable[[Path], Path]:
     return write
 
 
-def _read_pictures(path: Path) -> object:
-    """The folder with the damaged picture among good ones, and the picture alone, as for a prediction."""
+def _read_images(path: Path) -> object:
+    """The folder with the damaged image among good ones, and the image alone, as for a prediction."""
     found = [_data(path.parents[1])]
     with contextlib.suppress(gn.InputError):
-        found.append(read_picture(path, (24, 20, 3)))
+        found.append(read_image(path, (24, 20, 3)))
     return found
 
 
@@ -290,7 +290,7 @@ KINDS = {
     "npy-images": Kind(_write_npy("x"), _read_npy),
     "npy-labels": Kind(_write_npy("y"), _read_npy),
     "npy-classes": Kind(_write_npy("classes"), _read_npy),
-    "npy-alone": Kind(_write_npy("x"), lambda path: read_picture(path, PICTURES.shape)),
+    "npy-alone": Kind(_write_npy("x"), lambda path: read_image(path, PICTURES.shape)),
     "mat": Kind(_write_mat(), _data),
     "mat-compressed": Kind(_write_mat(do_compression=True), _data),
     "mat-4": Kind(_write_mat(format="4"), _data),
@@ -301,12 +301,12 @@ KINDS = {
     "idx-gz": Kind(_write_idx(".gz", gzip.compress), lambda path: _data(path.parent)),
     "zip-stored": Kind(_write_zip(zipfile.ZIP_STORED), _data),
     "zip-deflated": Kind(_write_zip(zipfile.ZIP_DEFLATED), _data),
-    **{form: Kind(_write_pictures(form), _read_pictures) for form in ("png", "jpeg", "gif", "bmp", "webp", "ppm")},
-    "jpeg-progressive": Kind(_write_pictures("jpeg", progressive=True), _read_pictures),
-    "tiff": Kind(_write_pictures("tiff"), _read_pictures),
-    "tiff-lzw": Kind(_write_pictures("tiff", compression="tiff_lzw"), _read_pictures),
-    "tiff-deflate": Kind(_write_pictures("tiff", compression="tiff_adobe_deflate"), _read_pictures),
-    "tiff-jpeg": Kind(_write_pictures("tiff", compression="jpeg"), _read_pictures),
+    **{form: Kind(_write_images(form), _read_images) for form in ("png", "jpeg", "gif", "bmp", "webp", "ppm")},
+    "jpeg-progressive": Kind(_write_images("jpeg", progressive=True), _read_images),
+    "tiff": Kind(_write_images("tiff"), _read_images),
+    "tiff-lzw": Kind(_write_images("tiff", compression="tiff_lzw"), _read_images),
+    "tiff-deflate": Kind(_write_images("tiff", compression="tiff_adobe_deflate"), _read_images),
+    "tiff-jpeg": Kind(_write_images("tiff", compression="jpeg"), _read_images),
 }
 
 

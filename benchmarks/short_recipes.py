@@ -1,4 +1,4 @@
-"""The shipped recipes that are meant to work, each in a short form that still works: fewer epochs, and fewer pictures.
+"""The shipped recipes that are meant to work, each in a short form that still works: fewer epochs, and fewer images.
 
 Schedules stretch over the epochs that are left, so they are scaled by themselves. What is cut is said here and nowhere else:
 layers, cost, optimizer and augmentation stay the recipe's own.
@@ -20,10 +20,10 @@ from glassnet.experiment.run import read_splits
 
 @dataclass(frozen=True)
 class Short:
-    """`epochs` of a recipe, other `settings`, and `pictures` of its training part (None: all) with a third as many others."""
+    """`epochs` of a recipe, other `settings`, and `images` of its training part (None: all) with a third as many others."""
 
     epochs: int
-    pictures: int | None = None
+    images: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -47,14 +47,14 @@ HEALTHY = {
 }
 
 
-def some_of(splits: Splits, pictures: int, others: int, seed: int = 0) -> Splits:
-    """So many pictures of the training part and of each other part that there is, drawn by `seed`."""
+def some_of(splits: Splits, images: int, others: int, seed: int = 0) -> Splits:
+    """So many images of the training part and of each other part that there is, drawn by `seed`."""
     rng = np.random.default_rng(seed)
 
     def draw(part: Dataset | None, count: int) -> Dataset | None:
         return None if part is None else part[np.sort(rng.permutation(len(part))[:count])]
 
-    train = draw(splits.train, pictures)
+    train = draw(splits.train, images)
     assert train is not None
     return Splits(train, draw(splits.validation, others), draw(splits.test, others))
 
@@ -63,10 +63,10 @@ def train_short(name: str, seed: int, folder: Path) -> gn.Run:
     """One healthy run, as a user would have it: through the recipe, into a run folder."""
     short = HEALTHY[name]
     recipe = gn.load_recipe(name).changed({"training.epochs": short.epochs, **short.settings})
-    if short.pictures is not None:
+    if short.images is not None:
         path = folder / f"{name}.npz"
         if not path.exists():
-            save(some_of(read_splits(recipe), short.pictures, short.pictures // 3), path)
+            save(some_of(read_splits(recipe), short.images, short.images // 3), path)
         recipe = recipe.model_copy(update={"data": DataSection(path=str(path))})
     return gn.train(recipe, seed=seed, out=folder / f"{name}-{seed}", progress=False)
 

@@ -1,8 +1,8 @@
-"""MNIST with a support vector machine, the baseline: `python -m benchmarks.svm [--pictures N]`.
+"""MNIST with a support vector machine, the baseline: `python -m benchmarks.svm [--images N]`.
 
 scikit-learn's SVC with its radial kernel exp(−γ·|x − x′|²), on pixels from 0 to 1: as the tutorial had it (γ = 1/784, then
-the library's default), as the library has it now, and tuned. C and γ are chosen on validation pictures; the test set chooses
-nothing. The tutorial tells of 94.35 % and, tuned, 98.5 %. All the pictures take many minutes on one core.
+the library's default), as the library has it now, and tuned. C and γ are chosen on validation images; the test set chooses
+nothing. The tutorial tells of 94.35 % and, tuned, 98.5 %. All the images take many minutes on one core.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import glassnet as gn
 
 TUNING = 10_000
-"""Training pictures for each pair of the grid; the chosen one then has all of them."""
+"""Training images for each pair of the grid; the chosen one then has all of them."""
 GRID: dict[str, Sequence[float]] = {"C": (1.0, 5.0, 25.0), "gamma": (0.01, 0.02, 0.04)}
 Options = dict[str, Any]
 
@@ -40,7 +40,7 @@ class Measured:
 
 
 def vectors(data: gn.Dataset) -> np.ndarray[Any, Any]:
-    """Pictures as rows of numbers from 0 to 1."""
+    """Images as rows of numbers from 0 to 1."""
     return data.images.reshape(len(data), -1) / 255.0
 
 
@@ -51,7 +51,7 @@ def fit(train: gn.Dataset, options: Options) -> Any:
 
 
 def tune(train: gn.Dataset, validation: gn.Dataset, grid: dict[str, Sequence[float]]) -> Options:
-    """The options of the grid that are right most often on validation pictures; the first of equals."""
+    """The options of the grid that are right most often on validation images; the first of equals."""
     asked, best, chosen = vectors(validation), -1, {}
     for values in itertools.product(*grid.values()):
         options = dict(zip(grid, values, strict=True))
@@ -81,11 +81,11 @@ def _measured(train: gn.Dataset, test: gn.Dataset, options: Options) -> Measured
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.svm", description="Measure the baseline on MNIST.")
-    parser.add_argument("--pictures", type=int, help="train on so many, instead of all 50,000")
+    parser.add_argument("--images", type=int, help="train on so many, instead of all 50,000")
     given = parser.parse_args(arguments)
     splits = gn.load_dataset("mnist")
-    if given.pictures:
-        splits = gn.Splits(splits.train.head(given.pictures), splits.validation, splits.test)
+    if given.images:
+        splits = gn.Splits(splits.train.head(given.images), splits.validation, splits.test)
     for measured in measure(splits):
         print(measured, flush=True)
 

@@ -1,6 +1,6 @@
-"""The kernels of a convolution, each on its own: a mini-batch forward, back to the pictures, and back to the weights.
+"""The kernels of a convolution, each on its own: a mini-batch forward, back to the images, and back to the weights.
 
-As in a network, a kernel reads what has just been written into a frame of zeros, and its results go to each picture's place.
+As in a network, a kernel reads what has just been written into a frame of zeros, and its results go to each image's place.
 Where a network would take Winograd's way, that is timed beside the direct one; the operations are those of the direct one.
 """
 
@@ -32,7 +32,7 @@ LEAST = 5  # passes over the mini-batch, however long they take
 
 @dataclass(frozen=True)
 class Window:
-    """A convolution of square pictures with stride 1."""
+    """A convolution of square images with stride 1."""
 
     side: int
     channels: int
@@ -103,7 +103,7 @@ def _loops() -> tuple[Any, ...]:
 
 
 class Convolution:
-    """One window's operands, at random, and the calls that are timed; results are those of `BATCH` equal pictures."""
+    """One window's operands, at random, and the calls that are timed; results are those of `BATCH` equal images."""
 
     def __init__(self, window: Window) -> None:
         self.window = window
@@ -139,7 +139,7 @@ class Convolution:
 
     @staticmethod
     def _copy(values: Array) -> Array:
-        """With room behind for a line that Winograd's way reads of odd pictures."""
+        """With room behind for a line that Winograd's way reads of odd images."""
         held = aligned_zeros(values.size + 4 * values[0].size)[: values.size].reshape(values.shape)
         held[...] = values
         return held

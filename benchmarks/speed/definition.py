@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.speed import dense, layered
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import DenseWorkload, LayeredWorkload, Order, Workload
 
@@ -22,21 +22,21 @@ def initial_weights(work: Workload) -> Weights:
     raise TypeError(work)
 
 
-def train(work: Workload, start: Weights, pictures: Pictures, order: Order) -> Weights:
+def train(work: Workload, start: Weights, images: Images, order: Order) -> Weights:
     """Plain gradient descent from `start`: a step for each row of order."""
     match work:
         case DenseWorkload():
-            return dense.train(work, start, pictures, order)
+            return dense.train(work, start, images, order)
         case LayeredWorkload():
-            return layered.train(work, start, pictures, order)
+            return layered.train(work, start, images, order)
     raise TypeError(work)
 
 
 def batch_order(work: Workload, epochs: int | None = None) -> Order:
     """Shuffled batches, each epoch anew; a full batch stays in the file's order."""
     rng = np.random.default_rng(2)
-    everything = np.arange(work.pictures, dtype=np.int64)
-    used = work.pictures - work.pictures % work.batch
+    everything = np.arange(work.images, dtype=np.int64)
+    used = work.images - work.images % work.batch
     rows = [
         (everything if work.full_batch else rng.permutation(everything))[:used].reshape(-1, work.batch)
         for _ in range(work.epochs if epochs is None else epochs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.weights import Reals, Weights
 from benchmarks.speed.workloads import DenseWorkload, Order
 
@@ -37,9 +37,9 @@ def outputs(work: DenseWorkload, weights: Weights, x: Reals) -> list[Reals]:
     return activations
 
 
-def classes(work: DenseWorkload, weights: Weights, pictures: Pictures) -> Reals:
-    """The class of each picture."""
-    flat = pictures.images.reshape(len(pictures.images), -1) / 255.0
+def classes(work: DenseWorkload, weights: Weights, images: Images) -> Reals:
+    """The class of each image."""
+    flat = images.images.reshape(len(images.images), -1) / 255.0
     return np.asarray(outputs(work, weights, flat)[-1].argmax(axis=1))
 
 
@@ -58,11 +58,11 @@ def gradients(work: DenseWorkload, weights: Weights, x: Reals, y: Reals) -> Weig
     return found[::-1]
 
 
-def train(work: DenseWorkload, start: Weights, pictures: Pictures, order: Order) -> Weights:
+def train(work: DenseWorkload, start: Weights, images: Images, order: Order) -> Weights:
     """Plain gradient descent, mean over each batch; the batch is taken in blocks to spare memory."""
     weights: Weights = [(weight.copy(), bias.copy()) for weight, bias in start]
-    targets = pictures.targets(work.outputs)
-    flat = pictures.images.reshape(len(pictures.images), -1)
+    targets = images.targets(work.outputs)
+    flat = images.images.reshape(len(images.images), -1)
     for batch in order:
         total = [(np.zeros_like(weight), np.zeros_like(bias)) for weight, bias in weights]
         for first in range(0, len(batch), _BLOCK):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.speed.client import PATIENCE, Worker, WorkerError, child_environment
-from benchmarks.speed.images import pictures_for
+from benchmarks.speed.images import images_for
 from benchmarks.speed.peers import PEERS
 from benchmarks.speed.results import Result
 from benchmarks.speed.timing import Say, stage, with_ratios
@@ -133,7 +133,7 @@ def first_compile(context: Context) -> list[Result]:
 
 
 def memory(context: Context) -> list[Result]:
-    """The most memory a process holds that loads the pictures and trains for one timed call: ours and eager PyTorch's.
+    """The most memory a process holds that loads the images and trains for one timed call: ours and eager PyTorch's.
 
     A compiled peer's would have its compiler in it.
     """
@@ -142,7 +142,7 @@ def memory(context: Context) -> list[Result]:
         work = context.workload(name)
         threads = 1 if work.one_core else context.threads
         folder = context.scratch / f"memory-{name}"
-        stage(work, pictures_for(work), folder)
+        stage(work, images_for(work), folder)
         eager = [peer for peer in work.peers if PEERS[peer].needs == "torch" and not PEERS[peer].compiles]
         found = [_memory_of(peer, work, folder, context, threads, f"memory: {name}, {peer}") for peer in ("ours", *eager)]
         rows += with_ratios(found)
@@ -162,7 +162,7 @@ def _memory_of(peer: str, work: Workload, folder: Path, context: Context, thread
             held = worker.ask(do="memory")["mebibytes"]
     except WorkerError as error:
         return Result("memory", label, None, "MiB", note=str(error))
-    return Result("memory", label, held, "MiB", rounds=1, note="whole process, pictures and libraries included")
+    return Result("memory", label, held, "MiB", rounds=1, note="whole process, images and libraries included")
 
 
 def _threads(count: int) -> str:

@@ -1,4 +1,4 @@
-"""The pictures of the workloads: real ones where they are at hand, otherwise drawn with the same share of ink."""
+"""The images of the workloads: real ones where they are at hand, otherwise drawn with the same share of ink."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ NUMERAL_INK = 0.08
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures (N, H, W, C) as bytes, their labels (N,), and where they come from."""
+class Images:
+    """Images (N, H, W, C) as bytes, their labels (N,), and where they come from."""
 
     images: Bytes
     labels: Labels
     origin: str
 
     def floats(self) -> Floats:
-        """The pictures as the peers take them: float32 between 0 and 1, one row a picture."""
+        """The images as the peers take them: float32 between 0 and 1, one row an image."""
         return np.divide(self.images.reshape(len(self.images), -1), np.float32(255), dtype=np.float32)
 
     def targets(self, outputs: int) -> Floats:
@@ -47,27 +47,27 @@ class Pictures:
         np.save(folder / "labels.npy", self.labels)
 
     @classmethod
-    def load(cls, folder: Path) -> Pictures:
+    def load(cls, folder: Path) -> Images:
         return cls(np.load(folder / "images.npy"), np.load(folder / "labels.npy"), origin="")
 
 
-def pictures_for(work: Workload) -> Pictures:
-    """The pictures of one workload."""
+def images_for(work: Workload) -> Images:
+    """The images of one workload."""
     real = {"mnist": _mnist, "numerals": _numerals, "cats": _cats}[work.source](work)
     return real or synthetic(work)
 
 
-def _mnist(work: Workload) -> Pictures | None:
+def _mnist(work: Workload) -> Images | None:
     import glassnet as gn
 
     try:
         train = gn.load_dataset("mnist").train
     except (GlassnetError, OSError):
         return None
-    if len(train.images) < work.pictures:
+    if len(train.images) < work.images:
         return None
-    images = np.asarray(train.images[: work.pictures], dtype=np.uint8).reshape(work.pictures, *work.shape)
-    return Pictures(images, np.asarray(train.labels[: work.pictures], dtype=np.int64), "MNIST")
+    images = np.asarray(train.images[: work.images], dtype=np.uint8).reshape(work.images, *work.shape)
+    return Images(images, np.asarray(train.labels[: work.images], dtype=np.int64), "MNIST")
 
 
 def _archive(name: str) -> Path | None:
@@ -76,17 +76,17 @@ def _archive(name: str) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def _numerals(work: Workload) -> Pictures | None:
-    """Pictures named `input_<writer>_<sample>_<label>.jpg`, with labels from 1 to 15."""
+def _numerals(work: Workload) -> Images | None:
+    """Images named `input_<writer>_<sample>_<label>.jpg`, with labels from 1 to 15."""
     return _from_zip(work, "chinese-numerals.zip", "L", lambda name: int(Path(name).stem.split("_")[3]) - 1)
 
 
-def _cats(work: Workload) -> Pictures | None:
+def _cats(work: Workload) -> Images | None:
     """Photographs in two folders, `cat` and `other`."""
     return _from_zip(work, "cats.zip", "RGB", lambda name: int(Path(name).parent.name == "cat"))
 
 
-def _from_zip(work: Workload, archive: str, mode: str, label: Labeller) -> Pictures | None:
+def _from_zip(work: Workload, archive: str, mode: str, label: Labeller) -> Images | None:
     from PIL import Image
 
     path = _archive(archive)
@@ -95,31 +95,31 @@ def _from_zip(work: Workload, archive: str, mode: str, label: Labeller) -> Pictu
     height, width, _ = work.shape
     with zipfile.ZipFile(path) as opened:
         names = sorted(name for name in opened.namelist() if name.endswith(".jpg"))
-        if len(names) < work.pictures:
+        if len(names) < work.images:
             return None
-        chosen = [names[i] for i in np.random.default_rng(0).permutation(len(names))[: work.pictures]]
-        images = np.empty((work.pictures, *work.shape), dtype=np.uint8)
+        chosen = [names[i] for i in np.random.default_rng(0).permutation(len(names))[: work.images]]
+        images = np.empty((work.images, *work.shape), dtype=np.uint8)
         for image, name in zip(images, chosen, strict=True):
-            with Image.open(io.BytesIO(opened.read(name))) as picture:
-                sized = picture.convert(mode).resize((width, height))
+            with Image.open(io.BytesIO(opened.read(name))) as opened_image:
+                sized = opened_image.convert(mode).resize((width, height))
             image[...] = np.asarray(sized, dtype=np.uint8).reshape(work.shape)
-    return Pictures(images, np.array([label(name) for name in chosen], dtype=np.int64), path.name)
+    return Images(images, np.array([label(name) for name in chosen], dtype=np.int64), path.name)
 
 
-def synthetic(work: Workload) -> Pictures:
-    """Pictures that cost what the real ones cost: MNIST's and the numerals' share of ink, dense photographs."""
+def synthetic(work: Workload) -> Images:
+    """Images that cost what the real ones cost: MNIST's and the numerals' share of ink, dense photographs."""
     rng = np.random.default_rng(0)
-    count, outputs = work.pictures, work.outputs
+    count, outputs = work.images, work.outputs
     labels = rng.integers(0, max(outputs, 2), size=count, dtype=np.int64)
     images = rng.integers(1, 256, size=(count, *work.shape), dtype=np.uint8)
     if work.source == "mnist":
         images[rng.random(images.shape, dtype=np.float32) >= MNIST_INK] = 0
-        return Pictures(images, labels, f"drawn at random, {MNIST_INK:.0%} of the pixels inked as in MNIST")
+        return Images(images, labels, f"drawn at random, {MNIST_INK:.0%} of the pixels inked as in MNIST")
     if work.source == "numerals":
         for image in images:
             image[...] = _strokes(rng, work.shape)
-        return Pictures(images, labels, f"drawn strokes, about {NUMERAL_INK:.0%} of the pixels inked")
-    return Pictures(images, labels, "drawn at random, every pixel inked")
+        return Images(images, labels, f"drawn strokes, about {NUMERAL_INK:.0%} of the pixels inked")
+    return Images(images, labels, "drawn at random, every pixel inked")
 
 
 def _strokes(rng: np.random.Generator, shape: tuple[int, int, int]) -> Bytes:
@@ -127,11 +127,11 @@ def _strokes(rng: np.random.Generator, shape: tuple[int, int, int]) -> Bytes:
     from PIL import Image, ImageDraw
 
     height, width, _ = shape
-    picture = Image.new("L", (width, height))
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("L", (width, height))
+    pen = ImageDraw.Draw(image)
     here = (width / 2, height / 2)
-    while np.count_nonzero(np.asarray(picture)) < NUMERAL_INK * height * width:
+    while np.count_nonzero(np.asarray(image)) < NUMERAL_INK * height * width:
         there = (float(rng.uniform(0.15, 0.85)) * width, float(rng.uniform(0.15, 0.85)) * height)
         pen.line([here, there], fill=int(rng.integers(160, 256)), width=3)
         here = there
-    return np.asarray(picture, dtype=np.uint8).reshape(shape)
+    return np.asarray(image, dtype=np.uint8).reshape(shape)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.weights import Weights, arrays
 from benchmarks.speed.workloads import LayeredWorkload, Order
 
@@ -35,7 +35,7 @@ def initial_weights(work: LayeredWorkload) -> Weights:
     return weights_of(work.network())
 
 
-def train(work: LayeredWorkload, start: Weights, pictures: Pictures, order: Order) -> Weights:
+def train(work: LayeredWorkload, start: Weights, images: Images, order: Order) -> Weights:
     """Plain gradient descent, mean over each batch."""
     import glassnet as gn
     from glassnet.runtime import ReferenceTrainer
@@ -44,7 +44,7 @@ def train(work: LayeredWorkload, start: Weights, pictures: Pictures, order: Orde
     net.parameters = flatten(start)
     used = order.ravel()
     trainer = ReferenceTrainer(
-        net, net.rows(pictures.images[used]), pictures.labels[used], batch_size=order.shape[1],
+        net, net.rows(images.images[used]), images.labels[used], batch_size=order.shape[1],
         optimizer=gn.SGD(work.rate), weights=None, threads=1,
     )  # fmt: skip
     trainer.begin_epoch(np.arange(len(used)), np.full(len(order), work.rate), np.random.default_rng(0))

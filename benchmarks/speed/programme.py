@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.speed.figures import FIGURES, Context
-from benchmarks.speed.images import Pictures, pictures_for
+from benchmarks.speed.images import Images, images_for
 from benchmarks.speed.machine import usable_cpus
 from benchmarks.speed.results import Result, cannot_write, write_json
 from benchmarks.speed.timing import measure
@@ -31,7 +31,7 @@ def run(
     """Measure what `names` lists (None: everything), in the programme's own order, and write JSON to `output`.
 
     `threads` holds for the workloads that use more than one core, and never exceeds what the machine has. `quick`
-    takes fewer pictures and calls. Progress is told on stderr.
+    takes fewer images and calls. Progress is told on stderr.
     """
     chosen = _checked(NAMES if names is None else names)
     _positive("threads", threads)
@@ -42,17 +42,17 @@ def run(
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="glassnet-bench-") as folder:
         scratch = Path(folder)
-        gathered: dict[tuple[str, int], Pictures] = {}
+        gathered: dict[tuple[str, int], Images] = {}
         for name in chosen:
             if name not in WORKLOADS:
                 context = Context(scratch, threads, rounds, quick, say, tuple(results))
                 results += FIGURES[name](context)
                 continue
             work = WORKLOADS[name].quick() if quick else WORKLOADS[name]
-            key = (work.source, work.pictures)
+            key = (work.source, work.images)
             if key not in gathered:
-                say(f"{name}: gathering its pictures")
-                gathered = {key: pictures_for(work)}  # the last set only: neighbours share it, and memory is finite
+                say(f"{name}: gathering its images")
+                gathered = {key: images_for(work)}  # the last set only: neighbours share it, and memory is finite
             results += measure(work, gathered[key], scratch, threads=threads, rounds=rounds, say=say)
     if output is not None:
         write_json(results, output)

@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.speed import definition, dense
 from benchmarks.speed.client import Worker, WorkerError
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.peers import PEERS
 from benchmarks.speed.results import Result
 from benchmarks.speed.weights import save_weights
@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 REST = 0.05
 """Seconds between two peers, in which the threads of the last one stop spinning."""
 WRONG_ANSWERS = 1e-3
-"""The share of predictions that may differ from float64's: pictures that lie on the border."""
+"""The share of predictions that may differ from float64's: images that lie on the border."""
 FIRST_STEP = 2e-3
 """By what share the first step may be too long or too short: a fifth of what a learning rate 1 % off does."""
 
@@ -57,26 +57,26 @@ class Contender:
             self.worker = None
 
 
-def stage(work: Workload, pictures: Pictures, folder: Path) -> None:
+def stage(work: Workload, images: Images, folder: Path) -> None:
     """Put the data, the start and the expected outcome where the workers find them."""
     folder.mkdir(parents=True)
     start = definition.initial_weights(work)
-    pictures.save(folder)
+    images.save(folder)
     save_weights(folder / "start.npz", start)
     if work.kind == "train":
         order = definition.first_steps(work)
-        first = definition.train(work, start, pictures, order[:1])
+        first = definition.train(work, start, images, order[:1])
         save_weights(folder / "first.npz", first)
-        save_weights(folder / "expected.npz", definition.train(work, first, pictures, order[1:]))
+        save_weights(folder / "expected.npz", definition.train(work, first, images, order[1:]))
     elif isinstance(work, DenseWorkload):
-        np.save(folder / "classes.npy", dense.classes(work, start, pictures))
+        np.save(folder / "classes.npy", dense.classes(work, start, images))
 
 
-def measure(work: Workload, pictures: Pictures, scratch: Path, *, threads: int, rounds: int, say: Say) -> list[Result]:
+def measure(work: Workload, images: Images, scratch: Path, *, threads: int, rounds: int, say: Say) -> list[Result]:
     """The rows of one workload, ours first."""
     threads = 1 if work.one_core else threads
     folder = scratch / work.name
-    stage(work, pictures, folder)
+    stage(work, images, folder)
     with ExitStack() as stack:
         racing = [_enter(stack, work, peer, folder, scratch, threads, say) for peer in ("ours", *work.peers)]
         for number in range(rounds):
@@ -85,7 +85,7 @@ def measure(work: Workload, pictures: Pictures, scratch: Path, *, threads: int, 
                     say(f"{work.name}: round {number + 1} of {rounds}, {contender.name}")
                     time.sleep(REST)
                     contender.seconds += contender.ask(do="run").values()
-    return with_ratios([_result(work, contender, pictures.origin, threads) for contender in racing])
+    return with_ratios([_result(work, contender, images.origin, threads) for contender in racing])
 
 
 def _enter(stack: ExitStack, work: Workload, peer: str, folder: Path, scratch: Path, threads: int, say: Say) -> Contender:

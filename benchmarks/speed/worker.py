@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed import definition
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.machine import peak_memory
 from benchmarks.speed.peers import PEERS, Peer
 from benchmarks.speed.weights import disagreement, load_weights, overshoot
@@ -34,7 +34,7 @@ class Job:
         self.folder = Path(folder)
         self.start = load_weights(self.folder / "start.npz")
         self.entry = PEERS[peer]
-        self.peer: Peer[Any] = self.entry.load()(self.work, Pictures.load(self.folder), self.start, threads)
+        self.peer: Peer[Any] = self.entry.load()(self.work, Images.load(self.folder), self.start, threads)
         self.limit = _limit_blas(threads)
         if self.work.kind == "train":
             order = definition.batch_order(self.work)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Order = NDArray[np.int64]
-"""The pictures of each step: (steps, batch)."""
+"""The images of each step: (steps, batch)."""
 Description = str | dict[str, Any]
 """A layer, as recipes write it."""
 
@@ -25,16 +25,16 @@ class Workload(ABC):
     name: str
     shape: tuple[int, int, int]
     source: Literal["mnist", "numerals", "cats"]
-    pictures: int
+    images: int
     batch: int
     rate: float
     peers: tuple[str, ...]
     kind: Literal["train", "predict"] = "train"
-    per: Literal["epoch", "step", "picture", "call"] = "epoch"
+    per: Literal["epoch", "step", "image", "call"] = "epoch"
     epochs: int = 1
     calls: int = 1
     one_core: bool = False
-    quick_pictures: int | None = None
+    quick_images: int | None = None
 
     tolerance: ClassVar[float] = 1e-3
     """How far a peer's weights may be from the definition's, as a share of the way they went."""
@@ -42,26 +42,26 @@ class Workload(ABC):
     @property
     @abstractmethod
     def outputs(self) -> int:
-        """How many numbers the network gives for a picture."""
+        """How many numbers the network gives for an image."""
 
     @property
     @abstractmethod
     def multiplications(self) -> list[int]:
-        """With additions: those of each layer that multiplies, for one picture forward."""
+        """With additions: those of each layer that multiplies, for one image forward."""
 
     @property
     def full_batch(self) -> bool:
-        return self.batch == self.pictures
+        return self.batch == self.images
 
     @property
     def steps(self) -> int:
         """Training steps in one timed call."""
-        return self.epochs * (self.pictures // self.batch)
+        return self.epochs * (self.images // self.batch)
 
     @property
     def units(self) -> int:
         """How many of `per` one timed call does."""
-        return {"epoch": self.epochs, "step": self.steps, "picture": self.calls * self.pictures, "call": self.calls}[self.per]
+        return {"epoch": self.epochs, "step": self.steps, "image": self.calls * self.images, "call": self.calls}[self.per]
 
     @property
     def unit(self) -> str:
@@ -75,12 +75,12 @@ class Workload(ABC):
         first layer two; activations, normalisation, costs and updates are not counted.
         """
         each = self.multiplications
-        a_picture = 6 * sum(each) - 2 * each[0]
-        return float(a_picture) * self.steps * self.batch / self.units
+        an_image = 6 * sum(each) - 2 * each[0]
+        return float(an_image) * self.steps * self.batch / self.units
 
     def quick(self) -> Self:
-        """The same work on fewer pictures, for a first impression."""
-        return replace(self, pictures=self.quick_pictures or self.pictures, calls=max(1, self.calls // 10))
+        """The same work on fewer images, for a first impression."""
+        return replace(self, images=self.quick_images or self.images, calls=max(1, self.calls // 10))
 
     def to_json(self) -> dict[str, Any]:
         return {"type": type(self).__name__} | asdict(self)
@@ -114,7 +114,7 @@ class DenseWorkload(Workload):
 
 @dataclass(frozen=True, kw_only=True)
 class LayeredWorkload(Workload):
-    """Layers as recipes describe them, from the pictures' bytes to scores for a softmax and its cross-entropy."""
+    """Layers as recipes describe them, from the images' bytes to scores for a softmax and its cross-entropy."""
 
     layers: tuple[Description, ...]
 
@@ -145,12 +145,12 @@ def _nielsen(hidden: int) -> Workload:
         sizes=(784, hidden, 10),
         shape=(28, 28, 1),
         source="mnist",
-        pictures=50_000,
+        images=50_000,
         batch=10,
         rate=3.0,
         peers=(*VECTORISED, "nielsen"),
         one_core=True,
-        quick_pictures=5_000,
+        quick_images=5_000,
     )
 
 
@@ -160,14 +160,14 @@ def _numerals(batch: int) -> Workload:
         sizes=(4096, 256, 15),
         shape=(64, 64, 1),
         source="numerals",
-        pictures=2_000,
+        images=2_000,
         batch=batch,
         rate=0.1,
         peers=VECTORISED,
         loss="cross-entropy",
         per="step",
         epochs=3,
-        quick_pictures=1_000,
+        quick_images=1_000,
     )
 
 
@@ -176,7 +176,7 @@ _CATS = DenseWorkload(
     sizes=(49152, 20, 7, 5, 1),
     shape=(128, 128, 3),
     source="cats",
-    pictures=1_323,
+    images=1_323,
     batch=1_323,
     rate=0.0075,
     peers=VECTORISED,
@@ -187,14 +187,14 @@ _CATS = DenseWorkload(
 )
 
 
-def _predict(pictures: int, calls: int, name: str, per: Literal["picture", "call"]) -> Workload:
+def _predict(images: int, calls: int, name: str, per: Literal["image", "call"]) -> Workload:
     return DenseWorkload(
         name=name,
         sizes=(784, 30, 10),
         shape=(28, 28, 1),
         source="mnist",
-        pictures=pictures,
-        batch=pictures,
+        images=images,
+        batch=images,
         rate=3.0,
         peers=("numpy", "torch-eager", "torch-argmax"),
         kind="predict",
@@ -204,21 +204,19 @@ def _predict(pictures: int, calls: int, name: str, per: Literal["picture", "call
     )
 
 
-def _pictures(
-    name: str, layers: tuple[Description, ...], batch: int, steps: int, peers: tuple[str, ...] = LAYOUTS
-) -> Workload:
+def _images(name: str, layers: tuple[Description, ...], batch: int, steps: int, peers: tuple[str, ...] = LAYOUTS) -> Workload:
     """Training of a network of layers on so many mini-batches of MNIST."""
     return LayeredWorkload(
         name=name,
         layers=("Pixels", *layers, {"type": "Dense", "units": 10}),
         shape=(28, 28, 1),
         source="mnist",
-        pictures=steps * batch,
+        images=steps * batch,
         batch=batch,
         rate=0.01,
         peers=peers,
         per="step",
-        quick_pictures=steps // 4 * batch,
+        quick_images=steps // 4 * batch,
     )
 
 
@@ -248,10 +246,10 @@ WORKLOADS: dict[str, Workload] = {
         _numerals(100),
         _numerals(1000),
         _CATS,
-        _pictures("nielsen-cnn", _NIELSEN_CNN, 64, 120),
-        _pictures("vgg", _VGG, 64, 120),
-        _pictures("lstm", _LSTM, 100, 80, ("torch-net", "torch-net-compiled")),
-        _predict(1, 2_000, "predict-one", "picture"),
+        _images("nielsen-cnn", _NIELSEN_CNN, 64, 120),
+        _images("vgg", _VGG, 64, 120),
+        _images("lstm", _LSTM, 100, 80, ("torch-net", "torch-net-compiled")),
+        _predict(1, 2_000, "predict-one", "image"),
         _predict(10_000, 10, "predict-10000", "call"),
     )
 }

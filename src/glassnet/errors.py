@@ -50,7 +50,7 @@ def _portable(part: object) -> object:
 
 
 class InputError(GlassnetError, ValueError):
-    """An argument, a picture or an array that can't be used as it is."""
+    """An argument, an image or an array that can't be used as it is."""
 
 
 class ShapeError(InputError):
@@ -62,11 +62,11 @@ class DataError(GlassnetError, ValueError):
 
 
 class MixedSizesError(DataError):
-    """Pictures of several sizes, and none to bring them to."""
+    """Images of several sizes, and none to bring them to."""
 
 
 class DataWarning(UserWarning):
-    """A data set that can be used, but not all of it: pictures were left out."""
+    """A data set that can be used, but not all of it: images were left out."""
 
 
 class RecipeError(GlassnetError, ValueError):

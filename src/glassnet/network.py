@@ -33,16 +33,16 @@ from glassnet.training.display import default_display
 from glassnet.training.loop import Training
 from glassnet.training.plan import Plan, check_labels
 from glassnet.training.scipy import minimize
-from glassnet.training.weights import picture_weights
+from glassnet.training.weights import image_weights
 
 
 class Network(Stack):
-    """Layers in a row that learn to tell pictures apart.
+    """Layers in a row that learn to tell images apart.
 
         Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic cost, N(0,1)
         Network([Flatten(), Pixels(), Dense(10)], input_shape=(28, 28, 1), loss=SoftmaxCrossEntropy(), seed=1)
 
-    `layers`: sizes, or layers (or their names or descriptions). `input_shape`: of one picture. `loss`: Quadratic by default.
+    `layers`: sizes, or layers (or their names or descriptions). `input_shape`: of one image. `loss`: Quadratic by default.
     `regularizer`: a penalty on the weights. `seed`: of the starting weights; by default a new one each time.
     `dtype`: float32 runs on the compiled kernels, float64 in NumPy. `classes`: their names, if known before training.
     """
@@ -67,14 +67,14 @@ class Network(Stack):
             made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]
             if input_shape is None:
                 raise InputError(
-                    "The shape of the pictures is needed.",
+                    "The shape of the images is needed.",
                     where="Network(input_shape)",
                     expected="for example (28, 28, 1)",
                     received="None",
                 )
             shape = tuple(int(size) for size in input_shape)
             if not shape or min(shape) < 1:
-                raise ShapeError("A picture needs pixels.", where="Network(input_shape)", received=shape)
+                raise ShapeError("An image needs pixels.", where="Network(input_shape)", received=shape)
         self.seed = secrets.randbits(32) if seed is None else check_seed(seed)
         super().__init__(
             made,
@@ -90,7 +90,7 @@ class Network(Stack):
         self._forward: Forward | None = None
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
-        """Remember the pictures' own shape where only their number of pixels was known."""
+        """Remember the images' own shape where only their number of pixels was known."""
         if len(self.input_shape) == 1 and int(np.prod(shape)) == self.features:
             self.input_shape = self.shapes[0] = shape
 
@@ -145,17 +145,17 @@ class Network(Stack):
         statistics: bool = True,
         progress: bool | None = None,
     ) -> training.History:
-        """Train on pictures and labels; the history, epoch by epoch.
+        """Train on images and labels; the history, epoch by epoch.
 
-        `optimizer`: SGD(0.01) by default; `ScipyMinimize` takes the whole set at once. `seed`: of the order of the pictures
-        and of dropout. `class_weight`: {class: weight}, or "balanced": pictures/(classes·pictures of the class).
-        `sample_weight` (N,): the cost of a batch is Σ wᵢ·costᵢ / N. `augmentation`: random changes of the training pictures,
+        `optimizer`: SGD(0.01) by default; `ScipyMinimize` takes the whole set at once. `seed`: of the order of the images
+        and of dropout. `class_weight`: {class: weight}, or "balanced": images/(classes·images of the class).
+        `sample_weight` (N,): the cost of a batch is Σ wᵢ·costᵢ / N. `augmentation`: random changes of the training images,
         anew in every step but in the last `plain_epochs`. `keep`: the weights of the "last" epoch, or of the "best" on the
         validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
         `threads`: as many as pay, by default; the result never depends on it. `statistics`: whether the history tells what
-        the layers give for a few training pictures, which `diagnose` reads; the weights do not depend on it.
+        the layers give for a few training images, which `diagnose` reads; the weights do not depend on it.
         `progress`: True shows it, False does not, None does on a terminal.
         """
         data = as_dataset(train, "fit(train)")
@@ -167,7 +167,7 @@ class Network(Stack):
         check_labels(self, data, "fit(train)")
         if held_out is not None:
             check_labels(self, held_out, "fit(validation)")
-        weights = picture_weights(data, class_weight, sample_weight)
+        weights = image_weights(data, class_weight, sample_weight)
         display = [*default_display(progress), *callbacks]
         self._forward = None
         if isinstance(chosen, ScipyMinimize):
@@ -201,7 +201,7 @@ class Network(Stack):
         return self.forward_pass.outputs(self.rows(images), "outputs")[0]
 
     def predict(self, images: Array) -> NDArray[np.int64]:
-        """Class indices (N,) of pictures (N, …), or of one picture."""
+        """Class indices (N,) of images (N, …), or of one image."""
         return self.forward_pass.classes(self.rows(images))
 
     def predict_proba(
@@ -215,7 +215,7 @@ class Network(Stack):
         """Probabilities (N, classes); rows sum to 1.
 
         From the softmax, or from sigmoids: a single one is the probability of class 1, several are divided by their sum.
-        `augmentation`: the mean over `views` (8) of each picture, one as it is and the others under changes drawn by `seed`.
+        `augmentation`: the mean over `views` (8) of each image, one as it is and the others under changes drawn by `seed`.
         """
         rows = self.rows(images)
         shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
@@ -232,7 +232,7 @@ class Network(Stack):
         views: int | None = None,
         seed: int = 0,
     ) -> Evaluation:
-        """Cost, accuracy and confusion on pictures with labels; for one floating target, of its sign.
+        """Cost, accuracy and confusion on images with labels; for one floating target, of its sign.
 
         With `augmentation`, of the mean over `views` as in `predict_proba`; the cost is then the mean −ln p of what is right.
         """

@@ -15,7 +15,7 @@ from benchmarks.__main__ import main
 from benchmarks.speed import NAMES, Result, definition, dense, run, table, write_json
 from benchmarks.speed.client import Worker, WorkerError
 from benchmarks.speed.convolution import BATCH, Convolution, Window, quickest
-from benchmarks.speed.images import Pictures, synthetic
+from benchmarks.speed.images import Images, synthetic
 from benchmarks.speed.machine import CAN_PIN, pinned, usable_cpus
 from benchmarks.speed.peers import PEERS, Entry, Peer
 from benchmarks.speed.results import quantity
@@ -27,9 +27,9 @@ from glassnet.errors import InputError
 from glassnet.nn import conv
 
 SMALL = {
-    "nielsen": replace(WORKLOADS["nielsen-30"], sizes=(36, 7, 10), shape=(6, 6, 1), pictures=40),
-    "numerals": replace(WORKLOADS["numerals-100"], sizes=(144, 9, 15), shape=(12, 12, 1), pictures=40, batch=20),
-    "cats": replace(WORKLOADS["cats"], sizes=(75, 8, 7, 5, 1), shape=(5, 5, 3), pictures=33, batch=33, rate=0.1),
+    "nielsen": replace(WORKLOADS["nielsen-30"], sizes=(36, 7, 10), shape=(6, 6, 1), images=40),
+    "numerals": replace(WORKLOADS["numerals-100"], sizes=(144, 9, 15), shape=(12, 12, 1), images=40, batch=20),
+    "cats": replace(WORKLOADS["cats"], sizes=(75, 8, 7, 5, 1), shape=(5, 5, 3), images=33, batch=33, rate=0.1),
 }
 
 NORMALISED = ({"type": "Conv2D", "filters": 5, "kernel_size": 3, "padding": "same", "use_bias": False}, "BatchNorm", "ReLU")
@@ -45,7 +45,7 @@ LAYERS = {
     "lstm": ("Pixels", {"type": "LSTM", "units": 6}, {"type": "Dense", "units": 10}),
 }  # fmt: skip
 SMALL_LAYERED = {
-    name: replace(WORKLOADS[name], layers=layers, shape=(9, 8, 1), pictures=48, batch=12, rate=0.1)
+    name: replace(WORKLOADS[name], layers=layers, shape=(9, 8, 1), images=48, batch=12, rate=0.1)
     for name, layers in LAYERS.items()
 }
 
@@ -60,27 +60,27 @@ def layered_work(request: pytest.FixtureRequest) -> LayeredWorkload:
     return SMALL_LAYERED[request.param]
 
 
-def make(name: str, work: Workload, pictures: Pictures) -> Peer:
+def make(name: str, work: Workload, images: Images) -> Peer:
     entry = PEERS[name]
     if entry.needs is not None:
         pytest.importorskip(entry.needs)
-    return entry.load()(work, pictures, definition.initial_weights(work), 1)
+    return entry.load()(work, images, definition.initial_weights(work), 1)
 
 
-def off(peer: Peer, work: Workload, pictures: Pictures) -> float:
+def off(peer: Peer, work: Workload, images: Images) -> float:
     """How far a peer is from the definition after a few steps."""
     start, order = definition.initial_weights(work), definition.first_steps(work)
     peer.set_weights(start)
     peer.train(order)
-    return disagreement(start, definition.train(work, start, pictures, order), peer.weights())
+    return disagreement(start, definition.train(work, start, images, order), peer.weights())
 
 
 @pytest.mark.parametrize("name", ["ours", "numpy", "sklearn", "torch-eager", "jax-scan"])
 def test_peers_do_the_same_work(name: str, work: Workload) -> None:
-    pictures = synthetic(work)
-    peer = make(name, work, pictures)
+    images = synthetic(work)
+    peer = make(name, work, images)
     if peer.same_cost:
-        assert off(peer, work, pictures) < work.tolerance
+        assert off(peer, work, images) < work.tolerance
     else:
         assert "not comparable" in peer.note
     peer.timed(definition.batch_order(work))
@@ -88,9 +88,9 @@ def test_peers_do_the_same_work(name: str, work: Workload) -> None:
 
 @pytest.mark.parametrize("name", ["ours", "torch-net", "torch-net-last"])
 def test_peers_do_the_same_work_in_networks_of_layers(name: str, layered_work: LayeredWorkload) -> None:
-    pictures = synthetic(layered_work)
-    peer = make(name, layered_work, pictures)
-    assert off(peer, layered_work, pictures) < 1e-3  # few values, few near a kink
+    images = synthetic(layered_work)
+    peer = make(name, layered_work, images)
+    assert off(peer, layered_work, images) < 1e-3  # few values, few near a kink
     peer.timed(definition.batch_order(layered_work))
 
 
@@ -123,32 +123,32 @@ def test_what_a_peer_that_does_other_work_is_told() -> None:
 
 def test_nielsens_algorithm_does_the_same_work() -> None:
     work = SMALL["nielsen"]
-    pictures = synthetic(work)
-    assert off(make("nielsen", work, pictures), work, pictures) < work.tolerance
+    images = synthetic(work)
+    assert off(make("nielsen", work, images), work, images) < work.tolerance
 
 
 def test_a_peer_that_does_other_work_is_found(work: Workload) -> None:
-    pictures = synthetic(work)
-    peer = make("numpy", work, pictures)
+    images = synthetic(work)
+    peer = make("numpy", work, images)
     peer.work = replace(work, rate=1.01 * work.rate)
-    assert off(peer, work, pictures) > work.tolerance
+    assert off(peer, work, images) > work.tolerance
 
 
 @pytest.mark.parametrize("name", ["ours", "numpy", "torch-eager", "torch-argmax"])
 def test_predictions_are_the_same(name: str) -> None:
-    work = replace(WORKLOADS["predict-10000"], pictures=50, batch=50)
-    pictures = synthetic(work)
-    answers = np.asarray(make(name, work, pictures).predictor()())
+    work = replace(WORKLOADS["predict-10000"], images=50, batch=50)
+    images = synthetic(work)
+    answers = np.asarray(make(name, work, images).predictor()())
     classes = answers.argmax(axis=1) if answers.ndim == 2 else answers
-    flat = pictures.images.reshape(50, -1) / 255.0
+    flat = images.images.reshape(50, -1) / 255.0
     expected = dense.outputs(work, definition.initial_weights(work), flat)[-1].argmax(axis=1)
     np.testing.assert_array_equal(classes, expected)
 
 
 def test_the_definition_is_the_gradient_of_its_cost(work: Workload) -> None:
     """Central differences of the cost, in a random direction."""
-    pictures = synthetic(work)
-    x, y = pictures.images.reshape(len(pictures.images), -1) / 255.0, pictures.targets(work.sizes[-1])
+    images = synthetic(work)
+    x, y = images.images.reshape(len(images.images), -1) / 255.0, images.targets(work.sizes[-1])
     weights, rng = definition.initial_weights(work), np.random.default_rng(3)
     direction = [(rng.standard_normal(w.shape), rng.standard_normal(b.shape)) for w, b in weights]
 
@@ -164,7 +164,7 @@ def test_the_definition_is_the_gradient_of_its_cost(work: Workload) -> None:
     assert (cost(1e-6) - cost(-1e-6)) / 2e-6 == pytest.approx(projected, rel=1e-6)
 
 
-def test_batches_hold_each_picture_once_an_epoch() -> None:
+def test_batches_hold_each_image_once_an_epoch() -> None:
     work = replace(SMALL["nielsen"], epochs=2)
     order = definition.batch_order(work)
     assert order.shape == (8, 10)
@@ -172,9 +172,9 @@ def test_batches_hold_each_picture_once_an_epoch() -> None:
     assert not np.array_equal(order[:4], order[4:])
 
 
-def test_drawn_pictures_have_the_inks_share() -> None:
-    mnist = synthetic(replace(WORKLOADS["nielsen-30"], pictures=200))
-    numerals = synthetic(replace(WORKLOADS["numerals-100"], pictures=20))
+def test_drawn_images_have_the_inks_share() -> None:
+    mnist = synthetic(replace(WORKLOADS["nielsen-30"], images=200))
+    numerals = synthetic(replace(WORKLOADS["numerals-100"], images=20))
     assert np.mean(mnist.images > 0) == pytest.approx(0.19, abs=0.01)
     assert np.mean(numerals.images > 0) == pytest.approx(0.08, abs=0.03)
     assert "19%" in mnist.origin
@@ -266,7 +266,7 @@ def test_ratios_and_table() -> None:
     [
         (1.234, "s", "1.23 s"),
         (0.0619, "s per epoch", "61.9 ms per epoch"),
-        (1.5e-7, "s per picture", "0.15 µs per picture"),
+        (1.5e-7, "s per image", "0.15 µs per image"),
         (71.04, "GFLOP/s", "71 GFLOP/s"),
         (1234.5, "MiB", "1234 MiB"),
         (None, "s", "–"),

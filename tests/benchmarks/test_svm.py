@@ -1,4 +1,4 @@
-"""The baseline: what is tuned, is tuned on validation pictures."""
+"""The baseline: what is tuned, is tuned on validation images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_each_machine_is_measured_on_the_test_set() -> None:
 
 
 def test_the_test_set_chooses_nothing() -> None:
-    """Where validation pictures are labelled wrong, the machine that agrees with them is taken."""
+    """Where validation images are labelled wrong, the machine that agrees with them is taken."""
     splits = gn.load_dataset("digits")
     assert splits.validation is not None
     grid = {"gamma": (0.001, 1.0)}

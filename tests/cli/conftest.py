@@ -97,7 +97,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("glassnet.data.cache.cache_folder", lambda: tmp_path / "cache")  # of pictures, not of kernels
+    monkeypatch.setattr("glassnet.data.cache.cache_folder", lambda: tmp_path / "cache")  # of images, not of kernels
     run._read_splits.cache_clear()
     yield folder
     run._read_splits.cache_clear()
@@ -166,7 +166,7 @@ def idx(here: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def digit_pictures(here: Path) -> list[tuple[Path, int]]:
+def digit_images(here: Path) -> list[tuple[Path, int]]:
     """Ten real digits as PNG files, with what they show."""
     from PIL import Image
 

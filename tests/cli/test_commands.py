@@ -121,7 +121,7 @@ def test_augmentation_png_shows_what_training_sees(cli: CommandLine) -> None:
 
     change = ("--set", "augmentation={rotation=20, shift=1}")
     said = cli.good("train", "digits", "--epochs", 1, "--out", "a", *change).out
-    assert f"{Path('a') / 'augmentation.png'}   some training pictures, before and after augmentation" in said
+    assert f"{Path('a') / 'augmentation.png'}   some training images, before and after augmentation" in said
     with Image.open("a/augmentation.png") as image:
         image.load()
         assert (image.format, min(image.size) > 300) == ("PNG", True)
@@ -131,7 +131,7 @@ def test_augmentation_png_shows_what_training_sees(cli: CommandLine) -> None:
     assert not Path("b/augmentation.png").exists()
 
 
-def test_training_png_is_a_picture_that_can_be_read(cli: CommandLine) -> None:
+def test_training_png_is_an_image_that_can_be_read(cli: CommandLine) -> None:
     from PIL import Image
 
     cli.good("train", "digits", "--epochs", 2, "--out", "a")
@@ -282,12 +282,12 @@ def test_evaluate_tells_of_each_class(cli: CommandLine, digits_run: Path) -> Non
 # ------------------------------------------------------------------ predict
 
 
-def test_predict_says_what_digits_show(cli: CommandLine, digit_pictures: list[tuple[Path, int]]) -> None:
+def test_predict_says_what_digits_show(cli: CommandLine, digit_images: list[tuple[Path, int]]) -> None:
     gn.train("digits", epochs=20, out="a")
-    files = [path for path, _ in digit_pictures]
+    files = [path for path, _ in digit_images]
     outcome = cli.good("predict", "a", *files)
     assert len(outcome.lines) == len(files)
-    for line, (path, digit) in zip(outcome.lines, digit_pictures, strict=True):
+    for line, (path, digit) in zip(outcome.lines, digit_images, strict=True):
         match = re.fullmatch(r"(\S+): (\d)  ([\d.]+) %   \((\d) ([\d.]+) %, (\d) ([\d.]+) %\)", line)
         assert match, line
         assert (match[1], match[2]) == (str(path), str(digit))
@@ -296,14 +296,14 @@ def test_predict_says_what_digits_show(cli: CommandLine, digit_pictures: list[tu
     assert cli.good("predict", "a/model.safetensors", *files).out == outcome.out  # the model file alone will do
 
 
-def test_predict_as_json(cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+def test_predict_as_json(cli: CommandLine, digits_run: Path, digit_images: list[tuple[Path, int]]) -> None:
     from PIL import Image
 
-    files = [path for path, _ in digit_pictures]
+    files = [path for path, _ in digit_images]
     answers = json.loads(cli.good("predict", digits_run, *files, "--json").out)
     assert [answer["file"] for answer in answers] == [str(path) for path in files]
-    pictures = np.stack([np.asarray(Image.open(path))[..., None] for path in files])
-    shares = gn.Network.load(digits_run / "model.safetensors").predict_proba(pictures)
+    images = np.stack([np.asarray(Image.open(path))[..., None] for path in files])
+    shares = gn.Network.load(digits_run / "model.safetensors").predict_proba(images)
     for answer, row in zip(answers, shares, strict=True):
         assert set(answer) == {"file", "class", "index", "probabilities"}
         assert list(answer["probabilities"]) == [str(digit) for digit in range(10)]
@@ -315,20 +315,20 @@ def test_predict_as_json(cli: CommandLine, digits_run: Path, digit_pictures: lis
 
 
 def test_predict_asks_the_network_once(
-    cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]], monkeypatch: pytest.MonkeyPatch
+    cli: CommandLine, digits_run: Path, digit_images: list[tuple[Path, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, ask = [], gn.Network.predict_proba
     monkeypatch.setattr(
         gn.Network, "predict_proba", lambda self, images, **more: asked.append(len(images)) or ask(self, images)
     )
-    cli.good("predict", digits_run, *(path for path, _ in digit_pictures))
+    cli.good("predict", digits_run, *(path for path, _ in digit_images))
     assert asked == [10]
 
 
-def test_predict_inverted(cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+def test_predict_inverted(cli: CommandLine, digits_run: Path, digit_images: list[tuple[Path, int]]) -> None:
     from PIL import Image, ImageOps
 
-    light, _ = digit_pictures[3]
+    light, _ = digit_images[3]
     ImageOps.invert(Image.open(light)).save("dark.png")
     expected = json.loads(cli.good("predict", digits_run, light, "--json").out)[0]
     found = json.loads(cli.good("predict", digits_run, "dark.png", "--json", "--invert").out)[0]

@@ -57,13 +57,13 @@ def test_options_of_reading(cli: CommandLine) -> None:
     found = json.loads(cli.good("inspect", "digits", "--size", "6x5", "--split", "random",
                                 "--fractions", "0.5,0.25,0.25", "--split-seed", 3, "--json").out)  # fmt: skip
     assert found["shape"] == [6, 5, 1]
-    assert [part["pictures"] for part in found["parts"]] == [899, 449, 449]
+    assert [part["images"] for part in found["parts"]] == [899, 449, 449]
 
 
 def test_what_it_refuses(cli: CommandLine, faulty: str) -> None:
     assert cli.wrong("inspect", "digts")["try"] == 'did you mean "digits"?'
     assert cli.wrong("inspect", "digits", "--size", "big")["what"] == "These are no numbers."
-    assert cli.wrong("inspect", "digits", "--size", "0")["what"] == "This is no size of pictures."
+    assert cli.wrong("inspect", "digits", "--size", "0")["what"] == "This is no size of images."
     assert cli.wrong("inspect", "digits", "--color", "red")["what"] == "Unknown color."
     assert cli.wrong("inspect", "digits", "--split", "group")["what"] == "There are no groups to split by."
     assert cli.wrong("inspect", "digits", "--pattern", "(?P<label>.)")["expected"] == "no pattern"

@@ -1,4 +1,4 @@
-"""Pictures of one's own: trained on, asked about; and each way in which they can be wrong, one message and exit code 2."""
+"""Images of one's own: trained on, asked about; and each way in which they can be wrong, one message and exit code 2."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def recipe(text: str = RECIPE) -> str:
     return "mine.toml"
 
 
-def picture(path: str, shape: tuple[int, ...] = (6, 8), value: int = 0) -> Path:
-    """A dark picture, the half of it light: the left half for value 0, the right half for others."""
+def image(path: str, shape: tuple[int, ...] = (6, 8), value: int = 0) -> Path:
+    """A dark image, the half of it light: the left half for value 0, the right half for others."""
     pixels = np.zeros(shape, np.uint8)
     middle = shape[1] // 2
     pixels[:, slice(0, middle) if value == 0 else slice(middle, None)] = 200
@@ -53,11 +53,11 @@ def picture(path: str, shape: tuple[int, ...] = (6, 8), value: int = 0) -> Path:
 
 
 def halves(names: str = "{side}/{number}.png", count: int = 16, at: str = "mine") -> Path:
-    """A folder of pictures of many sizes and colours, light on the left or on the right."""
+    """A folder of images of many sizes and colours, light on the left or on the right."""
     for number in range(count):
         for value, side in enumerate(("left", "right")):
             shape: tuple[int, ...] = (6 + number % 3, 8 + number % 3)
-            picture(f"{at}/" + names.format(side=side, number=number), shape if number % 2 else (*shape, 3), value)
+            image(f"{at}/" + names.format(side=side, number=number), shape if number % 2 else (*shape, 3), value)
     return Path(at)
 
 
@@ -71,12 +71,12 @@ def test_train_evaluate_and_predict(cli: CommandLine) -> None:
     assert done.recipe.data.size == [6, 8]
     assert done.recipe.data.fit == "pad"
     assert "100.00 %" in cli.good("evaluate", "a").out
-    large = picture("large.png", (60, 90, 3), 1)
+    large = image("large.png", (60, 90, 3), 1)
     (answer,) = json.loads(cli.good("predict", "a", large, "--json").out)
     assert answer["class"] == "right"
     padded = np.zeros((1, 6, 8, 1), np.uint8)
-    with Image.open(large) as image:
-        small = image.convert("L").resize((8, 5), Image.Resampling.LANCZOS)
+    with Image.open(large) as opened:
+        small = opened.convert("L").resize((8, 5), Image.Resampling.LANCZOS)
     padded[0, :5, :, 0] = np.asarray(small)
     shares = done.network.predict_proba(padded)[0]
     assert list(answer["probabilities"].values()) == pytest.approx(shares.tolist(), abs=1e-5)
@@ -101,13 +101,13 @@ def test_options_on_the_command_line(cli: CommandLine) -> None:
 
 
 @pytest.mark.usefixtures("plain_figure")
-def test_left_out_pictures_are_named_once(cli: CommandLine) -> None:
+def test_left_out_images_are_named_once(cli: CommandLine) -> None:
     folder = halves()
-    (folder / "left" / "0.png").write_bytes(b"no picture")
+    (folder / "left" / "0.png").write_bytes(b"no image")
     outcome = cli("train", recipe(), "--data", folder, "--out", "a")
     assert outcome.code == 0
     assert outcome.err == (
-        f"glassnet: {folder.absolute()}: 1 of 32 pictures are left out: left/0.png (The file is not a picture.)\n"
+        f"glassnet: {folder.absolute()}: 1 of 32 images are left out: left/0.png (The file is not an image.)\n"
     )
     assert gn.Run.load("a").recipe.data.path == str(folder.absolute())
 
@@ -117,10 +117,10 @@ def test_an_ensemble_of_different_manners_is_refused(cli: CommandLine) -> None:
     folder = halves()
     for name, fit in (("a", "pad"), ("b", "crop"), ("c", "pad")):
         cli.good("train", recipe(), "--data", folder, "--set", f"fit={fit}", "--epochs", 1, "--out", name)
-    large = picture("large.png", (60, 90, 3), 1)
+    large = image("large.png", (60, 90, 3), 1)
     cli.good("predict", "a", large, "--with", "c")
     parts = cli.wrong("predict", "a", large, "--with", "b")
-    assert parts["what"] == "The networks were trained on pictures brought to their size in different manners."
+    assert parts["what"] == "The networks were trained on images brought to their size in different manners."
     assert parts["received"] == "a: pad, b: crop"
 
 
@@ -172,45 +172,45 @@ def empty() -> Path:
 
 def few() -> Path:
     folder = halves()
-    picture("mine/rare/1.png")
+    image("mine/rare/1.png")
     return folder
 
 
 def one_class() -> Path:
-    return picture("mine/left/1.png").parent.parent
+    return image("mine/left/1.png").parent.parent
 
 
 WRONG: dict[str, tuple[Callable[[], Path], tuple[str, ...], dict[str, str]]] = {
-    "a folder with no pictures": (
+    "a folder with no images": (
         empty, (), {"what": "There is no data set in this path that can be read.", "received": "a folder without them"}
     ),
     "one class": (
-        one_class, (), {"what": "There is only one class: nothing to tell apart.", "received": "'left' (1 pictures)"}
+        one_class, (), {"what": "There is only one class: nothing to tell apart.", "received": "'left' (1 images)"}
     ),
-    "nothing says what the pictures show": (
+    "nothing says what the images show": (
         lambda: halves("{side}{number}.png", 2), (),
         {
-            "what": "Nothing says what the pictures show: they lie side by side.",
-            "received": "4 pictures, such as left0.png, left1.png, right0.png",
+            "what": "Nothing says what the images show: they lie side by side.",
+            "received": "4 images, such as left0.png, left1.png, right0.png",
         },
     ),
-    "a class with too few pictures": (
+    "a class with too few images": (
         few, (),
-        {"what": "Class 'rare' has too few pictures to appear in every part.", "received": "1 pictures"},
+        {"what": "Class 'rare' has too few images to appear in every part.", "received": "1 images"},
     ),
     "a pattern that matches nothing": (
         halves, ("pattern=(?P<label>up|down)",),
         {
-            "what": "The pattern matches no picture's name.",
+            "what": "The pattern matches no image's name.",
             "expected": "names like (?P<label>up|down)",
-            "received": "32 pictures, such as left/0.png, left/1.png, left/10.png",
+            "received": "32 images, such as left/0.png, left/1.png, left/10.png",
         },
     ),
     "mixed sizes": (
         halves, (),
         {
-            "what": "The pictures have different sizes, and there is no size to bring them to.",
-            "received": "8 × 6 (12 pictures), 9 × 7 (10 pictures), 10 × 8 (10 pictures)",
+            "what": "The images have different sizes, and there is no size to bring them to.",
+            "received": "8 × 6 (12 images), 9 × 7 (10 images), 10 × 8 (10 images)",
             "try": "size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)",
         },
     ),
@@ -250,8 +250,8 @@ def test_wrong_data(cli: CommandLine, case: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key", "what"),
     [
-        ("[6, 8]", "[6]", "size", "This is no size of pictures."),
-        ("[6, 8]", "0", "size", "This is no size of pictures."),
+        ("[6, 8]", "[6]", "size", "This is no size of images."),
+        ("[6, 8]", "0", "size", "This is no size of images."),
         ('fit = "pad"', "pattern = '(?P<label>'", "pattern", "The pattern is no regular expression."),
         ('fit = "pad"', r"pattern = '(\d+)'", "pattern", "The pattern does not say which part of a name is the label."),
         ("[0.5, 0.25, 0.25]", "[0.5, 0.25]", "fractions", "The fractions do not divide the data set."),
@@ -275,9 +275,9 @@ def test_wrong_options_in_a_recipe(cli: CommandLine, old: str, new: str, key: st
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
-        ({"size": 12}, "Only pictures can be brought to a size or a colour."),
+        ({"size": 12}, "Only images can be brought to a size or a colour."),
         ({"fold": 0}, "The data comes with a test part of its own."),
-        ({"pattern": "(?P<label>x)"}, "A pattern is for the names of picture files, and here are none."),
+        ({"pattern": "(?P<label>x)"}, "A pattern is for the names of image files, and here are none."),
     ],
 )
 def test_options_that_make_no_sense_for_a_data_set(cli: CommandLine, settings: dict[str, Any], what: str) -> None:

@@ -322,7 +322,7 @@ def test_every_text_is_there_in_both_languages() -> None:
     assert all(re.search(r"[一-鿿]", chinese) for chinese in figure_texts.IN_FIGURES.values())
 
 
-def test_ten_thousand_pictures_in_ten_seconds(here: Path) -> None:
+def test_ten_thousand_images_in_ten_seconds(here: Path) -> None:
     """Half of them noise that the network is wrong about, so that no cell is empty and nothing is easily made small."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (13_000, 28, 28), dtype=np.uint8)
@@ -338,22 +338,22 @@ def test_ten_thousand_pictures_in_ten_seconds(here: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3, 4])
-def test_a_picture_of_a_sheet_is_shown_whole_and_with_nothing_of_its_neighbours(count: int) -> None:
+def test_an_image_of_a_sheet_is_shown_whole_and_with_nothing_of_its_neighbours(count: int) -> None:
     rng = np.random.default_rng(count)
-    pictures = [rng.integers(0, 256, (6, 8, 1)).astype(np.uint8) for _ in range(count)]
-    sheet = Sheet("s", pictures, exact=True)
+    images = [rng.integers(0, 256, (6, 8, 1)).astype(np.uint8) for _ in range(count)]
+    sheet = Sheet("s", images, exact=True)
     with PIL.Image.open(io.BytesIO(base64.b64decode(sheet.url.partition(",")[2]))) as file:
         whole = np.asarray(file)
     size = [float(share) / 100 for share in re.findall(r"background-size:(.*?)% (.*?)%", sheet.css)[0]]
     assert (size[1] * 6, size[0] * 8) == pytest.approx(whole.shape, rel=1e-4)
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         across, down = (float(share) / 100 for share in sheet.style(number).split(":")[1].replace("%", "").split())
         top, left = down * (whole.shape[0] - 6), across * (whole.shape[1] - 8)  # as CSS has it
         assert (top, left) == pytest.approx((round(top), round(left)), abs=1e-3)
         top, left = round(top), round(left)
-        np.testing.assert_array_equal(whole[top : top + 6, left : left + 8], picture[..., 0])
-        np.testing.assert_array_equal(whole[top - 1, left : left + 8], picture[0, :, 0])
-        np.testing.assert_array_equal(whole[top : top + 6, left + 8], picture[:, -1, 0])
+        np.testing.assert_array_equal(whole[top : top + 6, left : left + 8], image[..., 0])
+        np.testing.assert_array_equal(whole[top - 1, left : left + 8], image[0, :, 0])
+        np.testing.assert_array_equal(whole[top : top + 6, left + 8], image[:, -1, 0])
 
 
 # ------------------------------------------------------------------ in a browser
@@ -379,7 +379,7 @@ def opened(browser: Any, written: Path) -> Iterator[Any]:
     context.close()
 
 
-def test_each_cell_shows_its_pictures(opened: Any) -> None:
+def test_each_cell_shows_its_images(opened: Any) -> None:
     buttons = opened.query_selector_all("[data-cell]")
     assert len(buttons) > 10
     panel = opened.query_selector("#cell")
@@ -389,7 +389,7 @@ def test_each_cell_shows_its_pictures(opened: Any) -> None:
         assert panel.is_visible()
         assert button.get_attribute("aria-pressed") == "true"
         wanted = min(int(button.get_attribute("data-count")), EACH)
-        tiles = panel.query_selector_all(".picture")
+        tiles = panel.query_selector_all(".image")
         assert len(tiles) == wanted
         assert tiles[0].bounding_box()["width"] > 30
         assert button.get_attribute("data-count") in panel.query_selector("strong").inner_text()
@@ -408,7 +408,7 @@ def test_the_language_changes_every_text(opened: Any) -> None:
 
     assert not chinese()
     opened.query_selector("[data-cell]").click()
-    assert re.search(r"pictures? of 0", opened.inner_text("#cell"))
+    assert re.search(r"images? of 0", opened.inner_text("#cell"))
     opened.click("#language")
     assert chinese()
     assert "What is taken for what" not in opened.inner_text("body")

@@ -14,7 +14,7 @@ import pytest
 
 import glassnet as gn
 from glassnet.data import read_digits
-from glassnet.data.readers.image import read_picture
+from glassnet.data.readers.image import read_image
 from glassnet.experiment import sweep as runs
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def test_each_member_is_a_look_of_its_own(cli: CommandLine, several: Path) -> No
     assert "This was look 2 at the test set." in outcome.out
 
 
-def test_predict_with_others_tells_the_mean(cli: CommandLine, several: Path, digit_pictures: list[tuple[Path, int]]) -> None:
-    files = [path for path, _ in digit_pictures]
+def test_predict_with_others_tells_the_mean(cli: CommandLine, several: Path, digit_images: list[tuple[Path, int]]) -> None:
+    files = [path for path, _ in digit_images]
     paths = [several / "seed-5", several / "seed-6", several / "seed-7" / "model.safetensors"]
     answers = json.loads(cli.good("predict", paths[0], *files, "--with", paths[1], "--with", paths[2], "--json").out)
     alone = [json.loads(cli.good("predict", path, *files, "--json").out) for path in paths]
@@ -163,10 +163,10 @@ def test_ensembles_that_are_none(cli: CommandLine, several: Path, idx: Callable[
     assert (parts["what"], parts["where"]) == ("A run stands twice in the ensemble.", str(here / five))
     gn.train("nielsen-30", data=idx(), epochs=1, out="other")
     shapes = cli.wrong("evaluate", five, "other")
-    assert shapes["what"] == "The networks of an ensemble differ in their shape of pictures."
-    np.save("picture.npy", np.zeros((8, 8), np.uint8))
-    assert cli.wrong("predict", five, "picture.npy", "--with", "other")["what"] == shapes["what"]
-    assert cli.wrong("predict", five, "picture.npy", "--with", "nowhere")["what"] == "This is not a run."
+    assert shapes["what"] == "The networks of an ensemble differ in their shape of images."
+    np.save("image.npy", np.zeros((8, 8), np.uint8))
+    assert cli.wrong("predict", five, "image.npy", "--with", "other")["what"] == shapes["what"]
+    assert cli.wrong("predict", five, "image.npy", "--with", "nowhere")["what"] == "This is not a run."
 
 
 def test_an_ensemble_needs_one_test_set(cli: CommandLine, idx: Callable[..., Path], here: Path) -> None:
@@ -186,7 +186,7 @@ def test_an_ensemble_needs_one_test_set(cli: CommandLine, idx: Callable[..., Pat
     assert parts["where"] == "b"
     assert "the same data" in parts["try"]
     (copy / "t10k-images-idx3-ubyte").write_bytes((first / "t10k-images-idx3-ubyte").read_bytes())
-    assert "of 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same pictures
+    assert "of 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same images
     assert "of 2 runs" in cli.good("evaluate", "a", "c").out
 
 
@@ -203,7 +203,7 @@ def test_evaluate_over_views(cli: CommandLine, several: Path) -> None:
     shift = gn.Augmentation(shift=1)
     found = run.network.evaluate(run.splits.test, augmentation=shift, views=8, seed=5)
     outcome = cli.good("evaluate", folder, "--views", 8)
-    assert outcome.lines[:2] == [f"Test set: {found}", "By the mean of the probabilities of 8 views of each picture."]
+    assert outcome.lines[:2] == [f"Test set: {found}", "By the mean of the probabilities of 8 views of each image."]
     assert [(look["correct"], look["views"]) for look in ledger(folder)] == [(found.correct, 8)]
     # as many as the recipe says, by the changes it has for them; one, where that is asked for
     views = "\n[evaluation]\nviews = 3\nview_augmentation = { rotation = 4 }\n"
@@ -232,9 +232,9 @@ def test_an_ensemble_over_views(cli: CommandLine, several: Path) -> None:
         assert [look["views"] for look in ledger(folder)] == [4, 4]
 
 
-def test_predict_over_views(cli: CommandLine, several: Path, digit_pictures: list[tuple[Path, int]]) -> None:
-    folders, files = [several / "seed-5", several / "seed-6"], [path for path, _ in digit_pictures]
-    pictures = np.stack([read_picture(path, (8, 8, 1)) for path in files])
+def test_predict_over_views(cli: CommandLine, several: Path, digit_images: list[tuple[Path, int]]) -> None:
+    folders, files = [several / "seed-5", several / "seed-6"], [path for path, _ in digit_images]
+    images = np.stack([read_image(path, (8, 8, 1)) for path in files])
 
     def asked(*arguments: object) -> Any:
         answers = json.loads(cli.good("predict", *arguments, "--json").out)
@@ -244,10 +244,10 @@ def test_predict_over_views(cli: CommandLine, several: Path, digit_pictures: lis
         recipe = folder / "recipe.toml"
         recipe.write_text(recipe.read_text().replace("[training]", f"[training.augmentation]\n{changes}\n\n[training]"))
     shares = [
-        gn.Run.load(folder).network.predict_proba(pictures, augmentation=changes, views=4, seed=seed)
+        gn.Run.load(folder).network.predict_proba(images, augmentation=changes, views=4, seed=seed)
         for folder, changes, seed in zip(folders, ({"shift": 1}, {"rotation": 9}), (5, 6), strict=True)
     ]
-    plain = gn.Run.load(folders[0]).network.predict_proba(pictures)
+    plain = gn.Run.load(folders[0]).network.predict_proba(images)
     assert abs(shares[0] - plain).max() > 0.01
     np.testing.assert_allclose(asked(folders[0], *files), plain, atol=1e-6)
     np.testing.assert_allclose(asked(folders[0], *files, "--views", 4), shares[0], atol=1e-6)
@@ -260,7 +260,7 @@ def test_predict_over_views(cli: CommandLine, several: Path, digit_pictures: lis
     model = folders[0] / "model.safetensors"
     np.testing.assert_allclose(asked(model, *files, "--views", 1), plain, atol=1e-6)
     assert cli.wrong("predict", model, *files, "--views", 4) == {
-        "what": "A model file does not say how views of a picture differ.",
+        "what": "A model file does not say how views of an image differ.",
         "where": str(model),
         "expected": "a run folder, whose recipe has an augmentation",
         "received": "a file, and --views 4",
@@ -275,9 +275,9 @@ def test_views_that_are_none(cli: CommandLine, several: Path) -> None:
         assert parts["what"] == "The recipe has no augmentation by which views could differ."
         assert parts["where"] == str(several / "seed-5" / "recipe.toml")
         assert "view_augmentation" in parts["expected"]
-    np.save("picture.npy", np.zeros((8, 8), dtype=np.uint8))
-    assert "Invalid value for '--views'" in cli.misused("predict", several / "seed-5", "picture.npy", "--views", 0)
-    assert cli.wrong("predict", several / "seed-5", "picture.npy", "--views", 4)["where"] == parts["where"]
+    np.save("image.npy", np.zeros((8, 8), dtype=np.uint8))
+    assert "Invalid value for '--views'" in cli.misused("predict", several / "seed-5", "image.npy", "--views", 0)
+    assert cli.wrong("predict", several / "seed-5", "image.npy", "--views", 4)["where"] == parts["where"]
     parts = cli.wrong("train", "digits", "--set", "views=0")
     assert parts["where"] == "recipe digits, evaluation.views"
     parts = cli.wrong("train", "digits", "--set", "view_augmentation={shft=1}")

@@ -1,4 +1,4 @@
-"""`glassnet trace`: a run, a recipe, a picture file; what it says and refuses."""
+"""`glassnet trace`: a run, a recipe, an image file; what it says and refuses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def test_a_run_on_the_terminal_and_as_a_page(cli: CommandLine, trained: Path) -> None:
     outcome = cli.good("trace", trained, "--image", 4, "--unit", "dense2.3", "--out", "page.html")
-    assert "the picture" not in outcome.out
+    assert "the image" not in outcome.out
     for part in ("FORWARD", "THE COST", "BACKWARD", "THE DEFINITION", "THE STEP", "BP1", "BP2", "BP4", "nn/dense.py:"):
         assert part in outcome.out
     assert outcome.lines[-1] == "The page is in page.html"
@@ -28,8 +28,8 @@ def test_a_recipe_before_training(cli: CommandLine) -> None:
     assert "target 1" in outcome.out
 
 
-def test_a_picture_file(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
-    path, digit = digit_pictures[7]
+def test_an_image_file(cli: CommandLine, trained: Path, digit_images: list[tuple[Path, int]]) -> None:
+    path, digit = digit_images[7]
     outcome = cli.good("trace", trained, "--image", path, "--label", digit)
     assert f"{path.name}, labelled {digit}; the network says" in outcome.out
     assert "No label was given" in cli.good("trace", trained, "--image", path).out
@@ -38,9 +38,9 @@ def test_a_picture_file(cli: CommandLine, trained: Path, digit_pictures: list[tu
 def test_wrong_input_is_one_message(cli: CommandLine, trained: Path) -> None:
     assert cli.wrong("trace", trained, "--weight", "dense9.0.0")["what"] == "There is no such layer."
     assert cli.wrong("trace", trained, "--image", 99999)["expected"].endswith("of the train part")
-    assert cli.wrong("trace", trained, "--image", "nothing.png")["what"] == "The picture can't be read."
+    assert cli.wrong("trace", trained, "--image", "nothing.png")["what"] == "The image can't be read."
     assert cli.wrong("trace", "chian")["try"] == "did you mean 'chain'?"
-    Path("text.png").write_text("no picture")
+    Path("text.png").write_text("no image")
     assert "where" in cli.wrong("trace", trained, "--image", "text.png")
     assert cli.wrong("trace", trained, "--out", "text.png/page.html")["what"] == "The page can't be written."
     cli.misused("trace", trained, "--part", "test")

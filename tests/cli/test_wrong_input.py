@@ -54,7 +54,7 @@ def recipe(text: str) -> str:
         ("augmentation={flip='up'}", "Augmentation can't take this flip.", "recipe digits, Augmentation(flip)"),
         ("augmentation=much", "A value of the recipe is wrong.", "recipe digits, training.augmentation"),
         ("plain_epochs=-1", "A value of the recipe is wrong.", "recipe digits, training.plain_epochs"),
-        ("expand_shifts=8", "These pictures can't be shifted.", "expand_by_shifts(dataset)"),
+        ("expand_shifts=8", "These images can't be shifted.", "expand_by_shifts(dataset)"),
     ],
 )
 def test_wrong_augmentation(cli: CommandLine, setting: str, what: str, where: str) -> None:
@@ -335,11 +335,11 @@ IMAGES = np.zeros((60, 28, 28))
             "00 00, then a kind of number",
             "89 50 4e 47",
         ),
-        (1, np.zeros(59), "There are not as many labels as pictures.", "60 labels", "59 labels"),
-        (3, np.zeros(21), "There are not as many labels as pictures.", "20 labels", "21 labels"),
+        (1, np.zeros(59), "There are not as many labels as images.", "60 labels", "59 labels"),
+        (3, np.zeros(21), "There are not as many labels as images.", "20 labels", "21 labels"),
         (1, np.full(60, 10), "A label is no digit.", "0 to 9", "10"),
-        (0, np.zeros(60), "The file does not hold pictures.", "bytes in 3 dimensions", "uint8, shape (60,)"),
-        (2, np.zeros((20, 8, 8)), "The training and the test pictures differ in their shape.", "(28, 28, 1)", "(8, 8, 1)"),
+        (0, np.zeros(60), "The file does not hold images.", "bytes in 3 dimensions", "uint8, shape (60,)"),
+        (2, np.zeros((20, 8, 8)), "The training and the test images differ in their shape.", "(28, 28, 1)", "(8, 8, 1)"),
     ],
 )
 def test_damaged_idx_files(
@@ -373,9 +373,9 @@ def test_data_that_does_not_fit_the_network(cli: CommandLine, idx: Callable[...,
     assert (parts["expected"], parts["received"]) == ("5 names", "10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
     assert parts["try"] == "give the last Dense layer 10 units, or take an architecture: it fits itself to the classes"
     parts = cli.wrong("train", "digits", "--set", "layers=[63,30,10]", "--set", "loss=Quadratic", "--out", "a")
-    assert parts["what"] == "The pictures do not fit the network."
+    assert parts["what"] == "The images do not fit the network."
     parts = cli.wrong("train", recipe(GOOD), "--data", idx(), "--out", "a")
-    assert parts["what"] == "The pictures do not fit the network."
+    assert parts["what"] == "The images do not fit the network."
     assert "(N, 64)" in parts["expected"]
 
 
@@ -385,17 +385,17 @@ def test_pixels_that_are_no_numbers(cli: CommandLine, trained: Path, value: floa
     images[2, 5, 5, 0] = value
     with pytest.raises(gn.InputError) as caught:
         gn.Dataset(images, labels)
-    assert caught.value.what == "The pictures hold numbers that are NaN or infinite as float32."
-    assert caught.value.where == "Dataset(images), picture 2"
+    assert caught.value.what == "The images hold numbers that are NaN or infinite as float32."
+    assert caught.value.where == "Dataset(images), image 2"
     network = gn.Network.load(trained / "model.safetensors")
     for use in (network, network.predict, network.predict_proba):
         with pytest.raises(gn.InputError) as caught:
             use(images)
-        assert (caught.value.what, caught.value.where) == ("A picture holds NaN or infinity.", "picture 2")
-    np.save("picture.npy", images[2])
-    parts = cli.wrong("predict", trained, "picture.npy")
-    assert parts["what"] == "The pictures hold numbers that are NaN or infinite as float32."
-    assert "picture.npy" in parts["where"]
+        assert (caught.value.what, caught.value.where) == ("An image holds NaN or infinity.", "image 2")
+    np.save("image.npy", images[2])
+    parts = cli.wrong("predict", trained, "image.npy")
+    assert parts["what"] == "The images hold numbers that are NaN or infinite as float32."
+    assert "image.npy" in parts["where"]
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, -1], [0, 1, 2, 4]])
@@ -450,17 +450,17 @@ def rewrite(path: Path, tensors: dict[str, Array], header: object) -> None:
 
 
 @pytest.fixture
-def picture() -> str:
-    np.save("picture.npy", np.zeros((8, 8), dtype=np.uint8))
-    return "picture.npy"
+def image() -> str:
+    np.save("image.npy", np.zeros((8, 8), dtype=np.uint8))
+    return "image.npy"
 
 
 @pytest.mark.parametrize("kept", [0, 5, 100, 0.5, -1])
-def test_truncated_model(cli: CommandLine, digits_run: Path, picture: str, kept: float) -> None:
+def test_truncated_model(cli: CommandLine, digits_run: Path, image: str, kept: float) -> None:
     path = digits_run / "model.safetensors"
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
-    for command in (("predict", digits_run, picture), ("predict", path, picture), ("evaluate", digits_run)):
+    for command in (("predict", digits_run, image), ("predict", path, image), ("evaluate", digits_run)):
         parts = cli.wrong(*command)
         assert parts["what"] == "The file can't be read: it is damaged, cut short, or no safetensors file."
         assert parts["where"] == str(path)
@@ -469,17 +469,17 @@ def test_truncated_model(cli: CommandLine, digits_run: Path, picture: str, kept:
 
 
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n" + bytes(64), b"hello", b"PK\x03\x04" + bytes(200)])
-def test_model_that_is_no_safetensors_file(cli: CommandLine, digits_run: Path, picture: str, content: bytes) -> None:
+def test_model_that_is_no_safetensors_file(cli: CommandLine, digits_run: Path, image: str, content: bytes) -> None:
     (digits_run / "model.safetensors").write_bytes(content)
-    parts = cli.wrong("predict", digits_run, picture)
+    parts = cli.wrong("predict", digits_run, image)
     assert parts["what"] == "The file can't be read: it is damaged, cut short, or no safetensors file."
 
 
-def test_model_of_another_version(cli: CommandLine, digits_run: Path, picture: str) -> None:
+def test_model_of_another_version(cli: CommandLine, digits_run: Path, image: str) -> None:
     path = digits_run / "model.safetensors"
     tensors, header = read_model(path)
     rewrite(path, tensors, {**header, "format": 3})
-    assert cli.wrong("predict", digits_run, picture) == {
+    assert cli.wrong("predict", digits_run, image) == {
         "what": "The file has another version.",
         "where": str(path),
         "expected": "format 2",
@@ -488,11 +488,11 @@ def test_model_of_another_version(cli: CommandLine, digits_run: Path, picture: s
     }
 
 
-def test_model_with_wrong_arrays(cli: CommandLine, digits_run: Path, picture: str) -> None:
+def test_model_with_wrong_arrays(cli: CommandLine, digits_run: Path, image: str) -> None:
     path = digits_run / "model.safetensors"
     tensors, header = read_model(path)
     rewrite(path, {**tensors, "dense2.weight": tensors["dense2.weight"][:, :-1].copy()}, header)
-    assert cli.wrong("predict", digits_run, picture) == {
+    assert cli.wrong("predict", digits_run, image) == {
         "what": "An array of the file has the wrong shape.",
         "where": f"{path}, dense2.weight",
         "expected": "(128, 128)",
@@ -509,24 +509,24 @@ def test_model_with_wrong_arrays(cli: CommandLine, digits_run: Path, picture: st
     assert (parts["what"], parts["where"]) == ("An array of the file holds NaN or infinity.", f"{path}, dense3.bias")
 
 
-def test_model_with_a_wrong_header(cli: CommandLine, digits_run: Path, picture: str) -> None:
+def test_model_with_a_wrong_header(cli: CommandLine, digits_run: Path, image: str) -> None:
     path = digits_run / "model.safetensors"
     tensors, header = read_model(path)
     for wrong in ([], "model", 5, None):
         rewrite(path, tensors, wrong)
-        assert cli.wrong("predict", path, picture)["what"] == "The file was not saved by glassnet."
+        assert cli.wrong("predict", path, image)["what"] == "The file was not saved by glassnet."
     path.write_bytes(save(tensors))
-    parts = cli.wrong("predict", path, picture)
+    parts = cli.wrong("predict", path, image)
     assert (parts["what"], parts["received"]) == ("The file was not saved by glassnet.", "no glassnet header")
     for key in ("layers", "loss", "input_shape", "classes", "dtype"):
         rewrite(path, tensors, {name: value for name, value in header.items() if name != key})
-        assert cli.wrong("predict", path, picture)["what"] == "The file's header does not describe a network."
+        assert cli.wrong("predict", path, image)["what"] == "The file's header does not describe a network."
     path.write_bytes((digits_run / "checkpoint.safetensors").read_bytes())
-    parts = cli.wrong("predict", path, picture)
+    parts = cli.wrong("predict", path, image)
     assert (parts["what"], parts["received"]) == ("The file is no model.", "a checkpoint")
 
 
-# ------------------------------------------------------------------ pictures
+# ------------------------------------------------------------------ images
 
 
 def png_of(width: int, height: int) -> bytes:
@@ -542,43 +542,43 @@ def png_of(width: int, height: int) -> bytes:
 @pytest.mark.parametrize(
     ("name", "content", "what", "received"),
     [
-        ("words.png", b"no picture at all", "The file is not a picture.", "other bytes"),
-        ("page.html", b"<!DOCTYPE html><p>404</p>", "The file is not a picture.", "other bytes"),
-        ("empty.png", b"", "The picture file is empty.", "0 bytes"),
-        ("bomb.png", png_of(9000, 9000), "The picture is too large to be opened safely.", "9000 × 9000 pixels"),
-        ("bigger.png", png_of(60000, 60000), "The picture is too large to be opened safely.", "far more"),
+        ("words.png", b"no image at all", "The file is not an image.", "other bytes"),
+        ("page.html", b"<!DOCTYPE html><p>404</p>", "The file is not an image.", "other bytes"),
+        ("empty.png", b"", "The image file is empty.", "0 bytes"),
+        ("bomb.png", png_of(9000, 9000), "The image is too large to be opened safely.", "9000 × 9000 pixels"),
+        ("bigger.png", png_of(60000, 60000), "The image is too large to be opened safely.", "far more"),
         ("words.npy", b"no array", "The array is damaged.", "its first bytes are not those of a .npy file"),
     ],
 )
-def test_pictures_that_are_none(cli: CommandLine, trained: Path, name: str, content: bytes, what: str, received: str) -> None:
+def test_images_that_are_none(cli: CommandLine, trained: Path, name: str, content: bytes, what: str, received: str) -> None:
     Path(name).write_bytes(content)
     parts = cli.wrong("predict", trained, name)
     assert (parts["what"], parts["where"], parts["received"]) == (what, name, received)
     assert cli.wrong("predict", trained, name, "--json") == parts
 
 
-def test_damaged_picture(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
-    path = digit_pictures[0][0]
+def test_damaged_image(cli: CommandLine, trained: Path, digit_images: list[tuple[Path, int]]) -> None:
+    path = digit_images[0][0]
     path.write_bytes(path.read_bytes()[:-30])
     parts = cli.wrong("predict", trained, path)
-    assert parts["what"] == "The picture can't be decoded: it is damaged, cut off or of a rare kind."
+    assert parts["what"] == "The image can't be decoded: it is damaged, cut off or of a rare kind."
     assert parts["where"] == str(path)
 
 
-def test_array_of_another_shape(cli: CommandLine, trained: Path, digit_pictures: list[tuple[Path, int]]) -> None:
+def test_array_of_another_shape(cli: CommandLine, trained: Path, digit_images: list[tuple[Path, int]]) -> None:
     np.save("large.npy", np.zeros((20, 28), np.uint8))
-    good = digit_pictures[0][0]
-    parts = cli.wrong("predict", trained, good, "large.npy")  # one wrong array among good pictures: nothing is said of these
+    good = digit_images[0][0]
+    parts = cli.wrong("predict", trained, good, "large.npy")  # one wrong array among good images: nothing is said of these
     assert parts["what"] == "The array has another shape than the model takes."
     assert parts["where"] == "large.npy"
     assert parts["expected"] == "(8, 8, 1), that is (height, width, channels)"
     assert parts["received"] == "(20, 28, 1)"
-    assert parts["try"] == "bring it to that size first, in the same manner as the training pictures"
+    assert parts["try"] == "bring it to that size first, in the same manner as the training images"
 
 
-def test_picture_that_is_missing_or_a_folder(cli: CommandLine, trained: Path) -> None:
+def test_image_that_is_missing_or_a_folder(cli: CommandLine, trained: Path) -> None:
     parts = cli.wrong("predict", trained, "nowhere.png")
-    assert parts["what"] == "The picture can't be read."
+    assert parts["what"] == "The image can't be read."
     assert (parts["where"], parts["received"]) == ("nowhere.png", "No such file or directory")
     Path("folder").mkdir()
     parts = cli.wrong("predict", trained, "folder")
@@ -651,25 +651,25 @@ def test_files_that_look_half_written_stay(cli: CommandLine) -> None:
     assert not list(Path("mine").glob("*.part"))
 
 
-def test_runs_that_are_none(cli: CommandLine, picture: str) -> None:
+def test_runs_that_are_none(cli: CommandLine, image: str) -> None:
     Path("empty").mkdir()
     commands = (["train", "--resume"], ["evaluate"], ["predict"], ["check"])
     for command in commands:
-        extra = [picture] if command == ["predict"] else []
+        extra = [image] if command == ["predict"] else []
         parts = cli.wrong(*command, "empty", *extra)
         assert parts["what"] == "This is not a run."
         assert parts["where"] == "empty"
         assert parts["expected"] == "a folder with a recipe.toml, as glassnet train leaves it"
         assert parts["received"] == "no recipe.toml in it"
     for command in commands[:3]:
-        extra = [picture] if command == ["predict"] else []
+        extra = [image] if command == ["predict"] else []
         parts = cli.wrong(*command, "nowhere", *extra)
         assert (parts["what"], parts["received"]) == ("This is not a run.", "no such folder")
 
 
-def test_run_without_a_model_says_how_to_go_on(cli: CommandLine, digits_run: Path, picture: str) -> None:
+def test_run_without_a_model_says_how_to_go_on(cli: CommandLine, digits_run: Path, image: str) -> None:
     (digits_run / "model.safetensors").unlink()
-    for command in (["evaluate", digits_run], ["check", digits_run], ["predict", digits_run, picture]):
+    for command in (["evaluate", digits_run], ["check", digits_run], ["predict", digits_run, image]):
         parts = cli.wrong(*command)
         assert parts["what"] == "The run has no model yet: its training was cut off."
         assert parts["try"] == f"glassnet train --resume {digits_run}"
@@ -758,7 +758,7 @@ def test_a_ledger_that_can_not_be_read(cli: CommandLine, digits_run: Path) -> No
 
 
 def test_files_without_checksums_are_read_with_a_remark(
-    cli: CommandLine, digits_run: Path, digit_pictures: list[tuple[Path, int]]
+    cli: CommandLine, digits_run: Path, digit_images: list[tuple[Path, int]]
 ) -> None:
     for name in ("model", "checkpoint"):
         path = digits_run / f"{name}.safetensors"
@@ -766,12 +766,12 @@ def test_files_without_checksums_are_read_with_a_remark(
         header = {"format": 1, **{name: value for name, value in header.items() if name not in ("format", "sha256")}}
         path.write_bytes(save(tensors, {"glassnet": json.dumps(header)}))
     said = "saved by an earlier version, without a checksum: damage to it can't be noticed. Save it anew."
-    for command in (("predict", digits_run, digit_pictures[0][0]), ("evaluate", digits_run)):
+    for command in (("predict", digits_run, digit_images[0][0]), ("evaluate", digits_run)):
         outcome = cli(*command)
         assert (outcome.code, outcome.err) == (0, f"glassnet: {digits_run / 'model.safetensors'}: {said}\n")
     outcome = cli("train", "--resume", digits_run)
     assert (outcome.code, outcome.err) == (0, f"glassnet: {digits_run / 'checkpoint.safetensors'}: {said}\n")
-    assert cli.good("predict", digits_run, digit_pictures[0][0]).lines  # it was saved anew
+    assert cli.good("predict", digits_run, digit_images[0][0]).lines  # it was saved anew
 
 
 @pytest.mark.parametrize(

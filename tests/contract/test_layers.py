@@ -148,8 +148,8 @@ ALL = [
 each_layer = pytest.mark.parametrize(("factory", "shape"), ALL)
 
 
-def pictures(shape: tuple[int, ...], count: int = 5, seed: int = 3) -> Array:
-    """Float64 pictures; no value lies within 0.05 of the kink at 0."""
+def images(shape: tuple[int, ...], count: int = 5, seed: int = 3) -> Array:
+    """Float64 images; no value lies within 0.05 of the kink at 0."""
     x = np.random.default_rng(seed).standard_normal((count, *shape))
     return np.where(np.abs(x) < 0.05, x + 0.1, x)
 
@@ -163,7 +163,7 @@ def built(factory: Callable[[], Layer], shape: tuple[int, ...]) -> tuple[Layer, 
     for name in layer.running:
         layer.statistics[name][...] = rng.uniform(0.5, 2.0, layer.statistics[name].shape)
     if not layer.adapted:
-        layer.adapt(pictures(shape, 20))
+        layer.adapt(images(shape, 20))
     return layer, shape_out
 
 
@@ -171,7 +171,7 @@ def around(factory: Callable[[], Layer], shape: tuple[int, ...], dtype: str = "f
     """A network with the layer at its start and once more, behind parameters; it ends in three outputs."""
     features = int(np.prod(shape))
     inside = factory()
-    if getattr(inside, "mean", None) is not None:  # given for pictures of this shape alone
+    if getattr(inside, "mean", None) is not None:  # given for images of this shape alone
         inside = LAYERS["Standardize"]()
     before: list[Layer]
     if takes(factory, (features,)):
@@ -194,7 +194,7 @@ def pickled(net: Network) -> Network:
 
 
 def takes(factory: Callable[[], Layer], shape: tuple[int, ...]) -> bool:
-    """Whether the layer can be built for pictures of `shape`."""
+    """Whether the layer can be built for images of `shape`."""
     try:
         factory().build(shape, np.random.default_rng(1))
     except ShapeError:
@@ -203,7 +203,7 @@ def takes(factory: Callable[[], Layer], shape: tuple[int, ...]) -> bool:
 
 
 def inside_kernels(net: Network) -> bool:
-    """All layers run on the kernels, save a softmax over pictures that are not flat."""
+    """All layers run on the kernels, save a softmax over images that are not flat."""
     return not any(
         isinstance(layer, Softmax) and len(shape) > 1 for layer, shape in zip(net.layers, net.shapes, strict=False)
     )
@@ -219,7 +219,7 @@ def test_gradients_are_those_of_central_differences(
     factory: Any, shape: Any, training: bool, central_differences: Any, relative_error: Any
 ) -> None:
     layer, shape_out = built(factory, shape)
-    x = pictures(shape)
+    x = images(shape)
     direction = np.random.default_rng(2).standard_normal((len(x), *shape_out))
 
     def forward() -> Any:
@@ -241,16 +241,16 @@ def test_gradients_are_those_of_central_differences(
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_shape_is_the_one_that_build_promises(factory: Any, shape: Any, count: int) -> None:
     layer, shape_out = built(factory, shape)
-    x = pictures(shape)
+    x = images(shape)
     y, backward = layer.forward(x[:count])
     assert y.shape == (count, *shape_out)
     assert backward(np.ones_like(y))[0].shape == (count, *shape)
-    np.testing.assert_allclose(y, layer.forward(x)[0][:count], rtol=1e-12, atol=1e-15)  # each picture by itself
+    np.testing.assert_allclose(y, layer.forward(x)[0][:count], rtol=1e-12, atol=1e-15)  # each image by itself
 
 
 @each_layer
 @pytest.mark.parametrize("training", [False, True], ids=["asked", "training"])
-def test_no_pictures_give_no_outputs_and_gradients_of_0(factory: Any, shape: Any, training: bool) -> None:
+def test_no_images_give_no_outputs_and_gradients_of_0(factory: Any, shape: Any, training: bool) -> None:
     layer, shape_out = built(factory, shape)
     kept = {name: array.copy() for name, array in layer.statistics.items()}
     y, backward = layer.forward(np.zeros((0, *shape)), training=training, rng=np.random.default_rng(1))
@@ -264,7 +264,7 @@ def test_no_pictures_give_no_outputs_and_gradients_of_0(factory: Any, shape: Any
 
 @each_layer
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_network_is_asked_about_no_pictures(factory: Any, shape: Any, dtype: str) -> None:
+def test_network_is_asked_about_no_images(factory: Any, shape: Any, dtype: str) -> None:
     net = around(factory, shape, dtype)
     for kind in (np.uint8, np.float32):
         none = np.zeros((0, *shape), dtype=kind)
@@ -297,7 +297,7 @@ def test_operations_count_is_a_number(factory: Any, shape: Any) -> None:
 @each_layer
 def test_input_is_left_alone_and_passes_do_not_disturb_each_other(factory: Any, shape: Any) -> None:
     layer, shape_out = built(factory, shape)
-    first, second = pictures(shape, seed=3), pictures(shape, count=2, seed=4)
+    first, second = images(shape, seed=3), images(shape, count=2, seed=4)
     kept = first.copy()
     dy, other = np.ones((5, *shape_out)), np.full((2, *shape_out), -2.0)
     y, backward = layer.forward(first)
@@ -318,7 +318,7 @@ def test_input_is_left_alone_and_passes_do_not_disturb_each_other(factory: Any, 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_network_computes_in_its_own_float_type(factory: Any, shape: Any, dtype: str) -> None:
     net = around(factory, shape, dtype)
-    x = pictures(shape)
+    x = images(shape)
     net.adapt(x)
     y, back = net.forward(net.rows(x))
     dx, gradients = back(np.ones_like(y))
@@ -333,7 +333,7 @@ def test_network_computes_in_its_own_float_type(factory: Any, shape: Any, dtype:
 @pytest.mark.parametrize("count", [1, 7])
 def test_kernels_agree_with_the_reference(factory: Any, shape: Any, kind: str, count: int) -> None:
     net = around(factory, shape)
-    x = pictures(shape, 20)
+    x = images(shape, 20)
     x = x.astype(np.float32) if kind == "float32" else (40 * np.abs(x)).clip(0, 255).astype(np.uint8)
     net.adapt(x)
     exact, x, labels = net.astype("float64"), x[:count], np.arange(count) % 3
@@ -360,7 +360,7 @@ def test_kernels_agree_with_the_reference(factory: Any, shape: Any, kind: str, c
 @each_layer
 def test_saved_and_loaded_it_is_the_same(factory: Any, shape: Any, tmp_path: Path) -> None:
     net = around(factory, shape)
-    x = pictures(shape, 20).astype(np.float32)
+    x = images(shape, 20).astype(np.float32)
     net.fit((x, np.arange(20) % 3), epochs=1, seed=1)
     net.save(tmp_path / "model.safetensors")
     loaded = Network.load(tmp_path / "model.safetensors")
@@ -381,7 +381,7 @@ def test_saved_and_loaded_it_is_the_same(factory: Any, shape: Any, tmp_path: Pat
 @pytest.mark.parametrize(("dtype", "way"), [("float32", pickled), ("float64", pickled), ("float32", copy.copy)])
 def test_copied_and_pickled_it_is_a_network_of_its_own(factory: Any, shape: Any, dtype: str, way: Any) -> None:
     net = around(factory, shape, dtype)
-    x, labels = pictures(shape, 20).astype(np.float32), np.arange(20) % 3
+    x, labels = images(shape, 20).astype(np.float32), np.arange(20) % 3
     untouched = way(net)
     net.fit((x, labels), epochs=1, seed=1)
     wanted = net(x)
@@ -412,7 +412,7 @@ def test_described_and_made_again_it_is_the_same(factory: Any, shape: Any) -> No
 
 @pytest.mark.parametrize("rate", [0.0, 0.3, 0.5, 0.9])
 def test_dropout_draws_the_same_mask_compiled_and_in_numpy(rate: float) -> None:
-    """The gradient of a lone unit is the mask itself, on a picture of ones."""
+    """The gradient of a lone unit is the mask itself, on an image of ones."""
 
     def network(dtype: str) -> Network:
         return Network([LAYERS["Dropout"](rate), Dense(1)], input_shape=(1000,), seed=1, dtype=dtype)

@@ -133,12 +133,12 @@ def packed(array: Array) -> bytes:
 
 @pytest.fixture(scope="session")
 def idx_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four IDX files with 600 and 100 pictures of 28×28: each digit a pattern of its own, under noise."""
+    """Four IDX files with 600 and 100 images of 28×28: each digit a pattern of its own, under noise."""
     folder, rng = tmp_path_factory.mktemp("idx"), np.random.default_rng(5)
     patterns = rng.integers(0, 200, (10, 28, 28))
     for images, labels, count in ((PARTS[0], PARTS[1], 600), (PARTS[2], PARTS[3], 100)):
         marks = rng.integers(0, 10, count)
-        pictures = np.clip(patterns[marks] + rng.integers(-60, 60, (count, 28, 28)), 0, 255)
-        (folder / images).write_bytes(packed(pictures))
+        noisy = np.clip(patterns[marks] + rng.integers(-60, 60, (count, 28, 28)), 0, 255)
+        (folder / images).write_bytes(packed(noisy))
         (folder / labels).write_bytes(packed(marks))
     return folder

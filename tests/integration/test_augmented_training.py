@@ -46,8 +46,8 @@ erase_size = [0.02, 0.1]
 
 
 @pytest.fixture(scope="module")
-def pictures() -> gn.Dataset:
-    """230 pictures of 12×10 in bytes: the last mini-batch of 50 is a small one."""
+def images() -> gn.Dataset:
+    """230 images of 12×10 in bytes: the last mini-batch of 50 is a small one."""
     rng = np.random.default_rng(3)
     patterns, labels = rng.integers(0, 256, (4, 12, 10, 1)), np.arange(230) % 4
     return gn.Dataset((patterns[labels] // 2 + rng.integers(0, 128, (230, 12, 10, 1))).astype(np.uint8), labels)
@@ -80,10 +80,10 @@ def trained(data: gn.Dataset, first: str = "pixels", dtype: str = "float32", **o
     "first", ["pixels", "twice", "scale", "scaled twice", "centred", "standardized", "activated", "nothing"]
 )
 def test_kernels_and_numpy_train_alike(
-    first: str, is_bytes: bool, pictures: gn.Dataset, monkeypatch: pytest.MonkeyPatch
+    first: str, is_bytes: bool, images: gn.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same random numbers, and every head of a network sees the scale that it sees without augmentation."""
-    data = pictures if is_bytes else gn.Dataset(pictures.images.astype(np.float32) / 255, pictures.labels)
+    data = images if is_bytes else gn.Dataset(images.images.astype(np.float32) / 255, images.labels)
     found, history = trained(data, first, plain_epochs=1)
     monkeypatch.setenv("GLASSNET_KERNELS", "0")
     for dtype in ("float32", "float64"):
@@ -95,10 +95,10 @@ def test_kernels_and_numpy_train_alike(
 
 
 @pytest.mark.parametrize("first", ["pixels", "centred"])
-def test_threads_change_no_bit(first: str, pictures: gn.Dataset) -> None:
-    one, history = trained(pictures, first, threads=1, plain_epochs=1)
+def test_threads_change_no_bit(first: str, images: gn.Dataset) -> None:
+    one, history = trained(images, first, threads=1, plain_epochs=1)
     for threads in (2, 3, 5):
-        other, also = trained(pictures, first, threads=threads, plain_epochs=1)
+        other, also = trained(images, first, threads=threads, plain_epochs=1)
         np.testing.assert_array_equal(one, other)
         assert history.train_cost == also.train_cost
 
@@ -106,10 +106,10 @@ def test_threads_change_no_bit(first: str, pictures: gn.Dataset) -> None:
 @pytest.mark.parametrize("kernels", ["0", "1"])
 @pytest.mark.parametrize("is_bytes", [True, False])
 def test_plain_epochs_are_those_of_training_without(
-    kernels: str, is_bytes: bool, pictures: gn.Dataset, monkeypatch: pytest.MonkeyPatch
+    kernels: str, is_bytes: bool, images: gn.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GLASSNET_KERNELS", kernels)
-    data = pictures if is_bytes else gn.Dataset(pictures.images.astype(np.float32), pictures.labels)
+    data = images if is_bytes else gn.Dataset(images.images.astype(np.float32), images.labels)
     plain, history = trained(data, augmentation=None)
     for count in (3, 7):  # all of them, or more than there are
         found, also = trained(data, plain_epochs=count)
@@ -119,7 +119,7 @@ def test_plain_epochs_are_those_of_training_without(
         np.testing.assert_array_equal(trained(data, augmentation=changed)[0], plain)
 
 
-def test_plain_epochs_are_the_last(pictures: gn.Dataset) -> None:
+def test_plain_epochs_are_the_last(images: gn.Dataset) -> None:
     """Weights after each epoch: those before the plain ones are those of a training that is augmented throughout."""
 
     class Watch(Callback):
@@ -131,17 +131,17 @@ def test_plain_epochs_are_the_last(pictures: gn.Dataset) -> None:
 
     seen = {count: Watch() for count in (0, 1, 2)}
     for count, watch in seen.items():
-        trained(pictures, epochs=4, plain_epochs=count, callbacks=[watch])
+        trained(images, epochs=4, plain_epochs=count, callbacks=[watch])
     for count in (1, 2):
         same = [np.array_equal(*pair) for pair in zip(seen[0].weights, seen[count].weights, strict=True)]
         assert same == [True] * (4 - count) + [False] * count
 
 
 def test_every_step_and_every_epoch_draws_anew() -> None:
-    """One picture over and over, moved about: the mean over all steps of what a linear unit sees is a blur, not one place."""
-    picture = np.zeros((1, 9, 9, 1), np.float32)
-    picture[0, 4, 4] = 1.0
-    data = gn.Dataset(np.repeat(picture, 40, axis=0), np.zeros((40, 1)) - 1)
+    """One image over and over, moved about: the mean over all steps of what a linear unit sees is a blur, not one place."""
+    image = np.zeros((1, 9, 9, 1), np.float32)
+    image[0, 4, 4] = 1.0
+    data = gn.Dataset(np.repeat(image, 40, axis=0), np.zeros((40, 1)) - 1)
     network = gn.Network([gn.Flatten(), gn.Dense(1, use_bias=False)], input_shape=(9, 9, 1), seed=1)
     network.parameters = np.zeros(81)
     network.fit(data, 5, batch_size=8, optimizer=gn.SGD(1e-6), augmentation={"crop": 1}, seed=2)
@@ -156,7 +156,7 @@ def test_every_step_and_every_epoch_draws_anew() -> None:
 
 @pytest.mark.parametrize("kernels", ["0", "1"])
 def test_resumed_training_gives_the_same_bits(
-    kernels: str, pictures: gn.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kernels: str, images: gn.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GLASSNET_KERNELS", kernels)
 
@@ -165,27 +165,27 @@ def test_resumed_training_gives_the_same_bits(
             if epoch.epoch == 2:
                 raise KeyboardInterrupt
 
-    whole, _ = trained(pictures, epochs=4, plain_epochs=1)
+    whole, _ = trained(images, epochs=4, plain_epochs=1)
     file = tmp_path / "state.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        trained(pictures, epochs=4, plain_epochs=1, checkpoint=file, callbacks=[Stop()])
-    found, history = trained(pictures, epochs=4, plain_epochs=1, checkpoint=file, resume=True)
+        trained(images, epochs=4, plain_epochs=1, checkpoint=file, callbacks=[Stop()])
+    found, history = trained(images, epochs=4, plain_epochs=1, checkpoint=file, resume=True)
     assert len(history) == 4
     np.testing.assert_array_equal(found, whole)
 
 
-def test_another_augmentations_checkpoint_is_refused(pictures: gn.Dataset, tmp_path: Path) -> None:
+def test_another_augmentations_checkpoint_is_refused(images: gn.Dataset, tmp_path: Path) -> None:
     file = tmp_path / "state.safetensors"
-    trained(pictures, epochs=1, checkpoint=file)
+    trained(images, epochs=1, checkpoint=file)
     for options in ({"augmentation": None}, {"augmentation": {**ALL, "shift": 2}}, {"plain_epochs": 2}):
         with pytest.raises(ModelFileError, match="belongs to another training") as caught:
-            trained(pictures, checkpoint=file, resume=True, **options)
+            trained(images, checkpoint=file, resume=True, **options)
         assert str(caught.value.where).endswith(", plain_epochs" if "plain_epochs" in options else ", augmentation")
 
 
 @pytest.mark.parametrize(("planned", "stop", "epochs", "allowed"), [(4, 2, 6, True), (4, 3, 6, False), (6, 4, 5, False)])
 def test_plain_epochs_are_the_last_of_a_training_that_becomes_longer(
-    planned: int, stop: int, epochs: int, allowed: bool, pictures: gn.Dataset, tmp_path: Path
+    planned: int, stop: int, epochs: int, allowed: bool, images: gn.Dataset, tmp_path: Path
 ) -> None:
     class Stop(Callback):
         def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
@@ -194,21 +194,21 @@ def test_plain_epochs_are_the_last_of_a_training_that_becomes_longer(
 
     file, options = tmp_path / "state.safetensors", {"plain_epochs": 2}
     with pytest.raises(KeyboardInterrupt):
-        trained(pictures, epochs=planned, checkpoint=file, callbacks=[Stop()], **options)
+        trained(images, epochs=planned, checkpoint=file, callbacks=[Stop()], **options)
     if allowed:
-        found, _ = trained(pictures, epochs=epochs, checkpoint=file, resume=True, **options)
-        np.testing.assert_array_equal(found, trained(pictures, epochs=epochs, **options)[0])
+        found, _ = trained(images, epochs=epochs, checkpoint=file, resume=True, **options)
+        np.testing.assert_array_equal(found, trained(images, epochs=epochs, **options)[0])
         return
     with pytest.raises(ModelFileError, match="The last epochs, without augmentation, have begun") as caught:
-        trained(pictures, epochs=epochs, checkpoint=file, resume=True, **options)
+        trained(images, epochs=epochs, checkpoint=file, resume=True, **options)
     assert (caught.value.expected, caught.value.received) == (planned, epochs)
 
 
 # Wrong input
 
 
-def test_rows_of_numbers_can_not_be_augmented(pictures: gn.Dataset) -> None:
-    flat = gn.Dataset(pictures.flat, pictures.labels)
+def test_rows_of_numbers_can_not_be_augmented(images: gn.Dataset) -> None:
+    flat = gn.Dataset(images.flat, images.labels)
     network = gn.Network([120, 4], seed=1)
     with pytest.raises(ShapeError, match="needs to know how the pixels lie") as caught:
         network.fit(flat, 1, augmentation={"shift": 1})
@@ -218,15 +218,15 @@ def test_rows_of_numbers_can_not_be_augmented(pictures: gn.Dataset) -> None:
 
 
 @pytest.mark.parametrize("value", [-1, 1.5, True, "2", None])
-def test_plain_epochs_are_a_whole_number(value: Any, pictures: gn.Dataset) -> None:
+def test_plain_epochs_are_a_whole_number(value: Any, images: gn.Dataset) -> None:
     with pytest.raises(InputError, match="plain_epochs must be a whole number") as caught:
-        trained(pictures, plain_epochs=value)
+        trained(images, plain_epochs=value)
     assert (caught.value.where, caught.value.expected) == ("fit(plain_epochs)", "0 or more")
 
 
-def test_scipy_needs_the_same_pictures(pictures: gn.Dataset) -> None:
-    with pytest.raises(InputError, match="ScipyMinimize needs the same pictures in every step"):
-        gn.Network([120, 4], seed=1).fit(pictures, 1, optimizer=gn.ScipyMinimize(), augmentation={"shift": 1})
+def test_scipy_needs_the_same_images(images: gn.Dataset) -> None:
+    with pytest.raises(InputError, match="ScipyMinimize needs the same images in every step"):
+        gn.Network([120, 4], seed=1).fit(images, 1, optimizer=gn.ScipyMinimize(), augmentation={"shift": 1})
 
 
 # Recipes
@@ -305,9 +305,9 @@ def test_killed_twice_and_the_same_bits(tmp_path: Path, start: Any) -> None:
 
 
 @pytest.mark.parametrize("kernels", ["0", "1"])
-def test_every_epoch_changes_a_picture_anew(kernels: str, pictures: gn.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    """At a rate so small that no weight changes, the cost of one picture differs only by what was done to it."""
+def test_every_epoch_changes_an_image_anew(kernels: str, images: gn.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a rate so small that no weight changes, the cost of one image differs only by what was done to it."""
     monkeypatch.setenv("GLASSNET_KERNELS", kernels)
     network = gn.Network([gn.Flatten(), gn.Pixels(), gn.Dense(4)], input_shape=(12, 10, 1), seed=1)
-    history = network.fit(pictures[:1], 5, optimizer=gn.SGD(1e-12), augmentation={"shift": 2}, seed=5)
+    history = network.fit(images[:1], 5, optimizer=gn.SGD(1e-12), augmentation={"shift": 2}, seed=5)
     assert len(set(history.train_cost)) == 5

@@ -117,12 +117,12 @@ def test_the_number_of_threads_changes_no_bit(
 
 @pytest.mark.parametrize("optimizer", ["SGD", "AdamW"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_the_number_of_threads_changes_no_bit_of_networks_of_pictures(
+def test_the_number_of_threads_changes_no_bit_of_networks_of_images(
     tmp_path: Path, idx_folder: Path, architecture: str, optimizer: str
 ) -> None:
     """Weights, their average, and running statistics; costs of training and of validation."""
     chosen = f'{{ type = "{optimizer}", learning_rate = 0.01 }}'
-    recipe = tmp_path / "pictures.toml"
+    recipe = tmp_path / "images.toml"
     recipe.write_text(PICTURES.format(architecture=ARCHITECTURES[architecture], optimizer=chosen), encoding="utf-8")
     histories = []
     for threads in (1, 2, 3):
@@ -149,12 +149,12 @@ def test_prediction_from_many_threads_at_once() -> None:
     """A server asks one network from several threads; each gets its own answers."""
     rng = np.random.default_rng(0)
     network = gn.Network([64, 40, 10], seed=1)
-    pictures = [rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8) for count in (1, 7, 300, 1500)]
-    wanted = [network.predict_proba(some) for some in pictures]
+    images = [rng.integers(0, 256, (count, 8, 8, 1), dtype=np.uint8) for count in (1, 7, 300, 1500)]
+    wanted = [network.predict_proba(some) for some in images]
     wrong: list[int] = []
 
     def ask(number: int) -> None:
-        answers = [network.predict_proba(pictures[number]) for _ in range(30)]
+        answers = [network.predict_proba(images[number]) for _ in range(30)]
         wrong.extend(number for answer in answers if not np.array_equal(answer, wanted[number]))
 
     threads = [threading.Thread(target=ask, args=(number % 4,)) for number in range(8)]

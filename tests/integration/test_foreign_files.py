@@ -60,11 +60,11 @@ def populate(folder: Path) -> None:
         f"kernels/{DIGEST}/glassnet_run.o",
         *(f"kernels/{number:016x}/glassnet_run.o" for number in range(8)),
         "kernels/notes.txt",
-        f"data/pictures/{NAME}.npz",
-        "data/pictures/mine.npz",
-        "data/pictures/.half.part",
+        f"data/images/{NAME}.npz",
+        "data/images/mine.npz",
+        "data/images/.half.part",
         "data/mnist/train-images-idx3-ubyte.gz",
-        f"pictures/{NAME}.npz",
+        f"images/{NAME}.npz",
         f".{NAME}.npz.abcd1234.glassnet.part",
     ):
         path = folder / name
@@ -80,7 +80,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def train(warm: Path, folder: Path, data: Path, **environment: str) -> list[str]:
-    """Train on pictures, to the report; what was said on stderr."""
+    """Train on images, to the report; what was said on stderr."""
     kept = {key: value for key, value in os.environ.items() if key not in ("GLASSNET_CACHE", "XDG_CACHE_HOME")}
     kept |= {"PYTHONPATH": os.pathsep.join([str(SOURCE), *sys.path]), "CI": "1", "MPLCONFIGDIR": str(folder / "matplotlib")}
     arguments = ["train", "digits", "--epochs", "1", "--data", str(data), "--out", str(folder / "run")]

@@ -119,7 +119,7 @@ def network_with(name: str, units: int, loss: str = "SoftmaxCrossEntropy") -> tu
         shape = (4 if units == SMALL else 40,)
         biased = name != "BatchNorm"  # the gradient of a bias before it is 0
         before: gn.Layer = gn.Dense(units, initializer=Normal(), bias_initializer=Normal(), use_bias=biased)
-    except gn.ShapeError:  # a layer of pictures
+    except gn.ShapeError:  # a layer of images
         shape, before = (4, 4, 4), gn.Conv2D(units, 3, padding="same", bias_initializer=Normal())
     layers = [before, PLACES[name](), gn.Flatten(), gn.Dense(3)]
     network = gn.Network(layers, loss=loss, input_shape=shape, dtype="float64", seed=1)
@@ -201,7 +201,7 @@ def test_a_gradient_that_does_not_come_through_is_found(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
-def test_one_picture_forgotten_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_one_image_forgotten_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def forget(dx: Array, found: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
         dx = dx.copy()
         dx[-1] = 0

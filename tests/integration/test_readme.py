@@ -95,7 +95,7 @@ class Reader:
         if arguments[:1] == ["train"] and MNIST.search(text) and "--epochs" not in arguments:
             arguments += ["--epochs", str(LONG)]
         if arguments[:1] == ["predict"]:
-            provide_pictures(arguments[1], arguments[2:])
+            provide_images(arguments[1], arguments[2:])
         code = run_app(app, arguments)
         assert code == 0, f"{where}: `{text}` ends with {code}"
 
@@ -109,8 +109,8 @@ def demo() -> list[str]:
     return [f"glassnet {command}".replace("$(RUN)", "runs/demo") for command in commands]
 
 
-def provide_pictures(run: str, names: list[str]) -> None:
-    """The pictures that the reader is to have: digits of the size that the network takes."""
+def provide_images(run: str, names: list[str]) -> None:
+    """The images that the reader is to have: digits of the size that the network takes."""
     from PIL import Image
 
     from glassnet.data import read_digits
@@ -118,11 +118,11 @@ def provide_pictures(run: str, names: list[str]) -> None:
 
     path = Path(run)
     height, width, _ = Network.load(path if path.is_file() else path / "model.safetensors").input_shape
-    picture = Image.fromarray(read_digits().train.images[0, :, :, 0]).resize((width, height))
+    image = Image.fromarray(read_digits().train.images[0, :, :, 0]).resize((width, height))
     for name in names:
         if Path(name).suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp") and not Path(name).exists():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
-            picture.save(name)
+            image.save(name)
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)

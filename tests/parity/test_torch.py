@@ -121,7 +121,7 @@ def test_forward_and_gradient(activation: str, cost: str, dtype: str) -> None:
 @pytest.mark.parametrize("name", OPTIMIZERS)
 @pytest.mark.parametrize("clip", [0.0, 0.2])
 def test_optimizer_steps(name: str, dtype: str, clip: float) -> None:
-    """Ten steps on the full batch: nothing depends on the order of the pictures."""
+    """Ten steps on the full batch: nothing depends on the order of the images."""
     optimizer, make = OPTIMIZERS[name]
     optimizer = type(optimizer)(**{**optimizer.__dict__, "clip_norm": clip})
     loss, their_loss = COSTS["softmax"]

@@ -1,6 +1,6 @@
-"""The layers of pictures and sequences in PyTorch, from the same weights: outputs, gradients and several optimizer steps.
+"""The layers of images and sequences in PyTorch, from the same weights: outputs, gradients and several optimizer steps.
 
-Theirs are functions of leaf tensors in our layout (windows first, pictures with channels last), so that what autograd finds
+Theirs are functions of leaf tensors in our layout (windows first, images with channels last), so that what autograd finds
 can be laid beside ours as it is.
 """
 
@@ -131,9 +131,9 @@ CASES: dict[str, tuple[Callable[[], Layer], tuple[int, ...], Theirs]] = {
         lambda: SimpleRNN(6, activation="relu", return_sequences=True), (5, 3), recurrent(torch.nn.RNN, nonlinearity="relu"),
     ),
     "lstm": (lambda: LSTM(6), (5, 3), recurrent(torch.nn.LSTM)),
-    "lstm-pictures": (lambda: LSTM(4, return_sequences=True), (4, 3, 2), recurrent(torch.nn.LSTM)),
+    "lstm-images": (lambda: LSTM(4, return_sequences=True), (4, 3, 2), recurrent(torch.nn.LSTM)),
     "gru": (lambda: GRU(6), (5, 3), recurrent(torch.nn.GRU)),
-    "gru-pictures": (lambda: GRU(4, return_sequences=True), (4, 3, 2), recurrent(torch.nn.GRU)),
+    "gru-images": (lambda: GRU(4, return_sequences=True), (4, 3, 2), recurrent(torch.nn.GRU)),
     "residual": (lambda: Residual([Conv2D(2, 3, padding="same", use_bias=False), BatchNorm()]), (4, 5, 2), residual),
     "residual-projected": (
         lambda: Residual([Conv2D(3, 3, strides=2, padding="same", use_bias=False), BatchNorm()]), (5, 4, 2), residual,
@@ -144,7 +144,7 @@ each_case = pytest.mark.parametrize("case", CASES)
 each_precision = pytest.mark.parametrize("dtype", PRECISION)
 
 
-def pictures(case: str, dtype: str) -> Array:
+def images(case: str, dtype: str) -> Array:
     return np.random.default_rng(1).standard_normal((12, *CASES[case][1])).astype(dtype)
 
 
@@ -173,7 +173,7 @@ def cost(z: Any) -> Any:
 @each_precision
 @each_case
 def test_forward_and_gradient(case: str, dtype: str) -> None:
-    net, x = ours(case, dtype), pictures(case, dtype)
+    net, x = ours(case, dtype), images(case, dtype)
     w, their_x = leaves(net), torch.tensor(x, requires_grad=True)
     z = theirs(case, net, their_x, w)
     cost(z).backward()
@@ -196,7 +196,7 @@ def test_forward_and_gradient(case: str, dtype: str) -> None:
 def test_optimizer_steps(case: str, dtype: str, name: str) -> None:
     """Eight steps on the full batch; weight decay acts on weights alone, those of recurrence included."""
     net = ours(case, dtype)
-    x = pictures(case, "float32")
+    x = images(case, "float32")
     w = leaves(net)
     decays = [tensor for key, tensor in w.items() if key.endswith("weight")]
     others = [tensor for key, tensor in w.items() if not key.endswith("weight")]

@@ -57,7 +57,7 @@ def test_predict_proba() -> None:
         Network([Scale(1.0)], input_shape=(2,)).predict_proba(np.zeros((1, 2)))
 
 
-def test_outputs_of_many_pictures_are_those_of_each() -> None:
+def test_outputs_of_many_images_are_those_of_each() -> None:
     net = Network([17, 5, 3], seed=1)
     images = np.random.default_rng(1).random((2500, 17), dtype=np.float32)
     together = net(images)
@@ -75,7 +75,7 @@ def test_prediction_sees_new_weights_at_once() -> None:
     assert (before != 0.5).any()
 
 
-def test_pictures_give_their_shape_and_classes() -> None:
+def test_images_give_their_shape_and_classes() -> None:
     net = Network([4, 3], seed=1)
     data = Dataset(np.zeros((3, 2, 2), np.uint8), [0, 1, 2], classes=("a", "b", "c"))
     net.fit(data, 1, seed=1)
@@ -100,9 +100,9 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X)
         (lambda: Network([]), ["A network needs layers."]),
         (lambda: Network([784]), ["A list of sizes needs inputs and outputs", "[784]"]),
         (lambda: Network([784, 0]), ["all above 0", "[784, 0]"]),
-        (lambda: Network([Dense(3)]), ["The shape of the pictures is needed.", "Network(input_shape)"]),
-        (lambda: Network([Dense(3)], input_shape=()), ["A picture needs pixels."]),
-        (lambda: Network([Dense(3)], input_shape=(0,)), ["A picture needs pixels."]),
+        (lambda: Network([Dense(3)]), ["The shape of the images is needed.", "Network(input_shape)"]),
+        (lambda: Network([Dense(3)], input_shape=()), ["An image needs pixels."]),
+        (lambda: Network([Dense(3)], input_shape=(0,)), ["An image needs pixels."]),
         (lambda: Network(["Desne"], input_shape=(3,)), ["Unknown layer.", "layer 1", "did you mean 'Dense'?"]),
         (lambda: Network([{"type": "Dense", "unit": 3}], input_shape=(3,)), ["Unknown option of Dense.", "'units'?"]),
         (lambda: Network([{"type": "Dense"}], input_shape=(3,)), ["Dense can't be made so.", "units"]),
@@ -136,16 +136,16 @@ def test_networks_that_cannot_be(action: Any, parts: list[str]) -> None:
         ((X, Y), {"keep": "worst"}, ["Unknown choice.", "'last' | 'best'"]),
         ((X, Y), {"seed": -1}, ["A seed is a whole number of at least 0."]),
         ((X, Y + 1), {}, ["A label lies beyond the network's outputs.", "fit(train), item 2", "0 … 2", "4 units"]),
-        ((X, Y[:5]), {}, ["not as many labels as pictures"]),
-        ((X[:, :3], Y), {}, ["The pictures do not fit the network.", "(N, 4)", "(12, 3)"]),
-        ((NAN, Y), {}, ["NaN", "picture 2"]),
+        ((X, Y[:5]), {}, ["not as many labels as images"]),
+        ((X[:, :3], Y), {}, ["The images do not fit the network.", "(N, 4)", "(12, 3)"]),
+        ((NAN, Y), {}, ["NaN", "image 2"]),
         ((X, np.ones((12, 2))), {}, ["The targets do not fit the network's outputs.", "(N, 3)", "(12, 2)"]),
         (X, {}, ["This is no data set.", "(images, labels)"]),
         ((X, Y), {"validation": (X, Y + 2)}, ["A label lies beyond", "fit(validation)"]),
-        ((X, Y), {"validation": (X[:, :3], Y)}, ["The pictures do not fit the network."]),
+        ((X, Y), {"validation": (X[:, :3], Y)}, ["The images do not fit the network."]),
         ((X, Y), {"class_weight": "even"}, ["Unknown class weights.", "'balanced'"]),
         ((X, Y), {"class_weight": {7: 2.0}}, ["There is no such class.", "0 … 2"]),
-        ((X, Y), {"class_weight": {1: -2.0}}, ["Weights are one number of at least 0 for each picture."]),
+        ((X, Y), {"class_weight": {1: -2.0}}, ["Weights are one number of at least 0 for each image."]),
         ((X, Y), {"sample_weight": np.ones(11)}, ["Weights are one number", "(12,)", "(11,)"]),
         ((X, Y), {"sample_weight": np.full(12, np.nan)}, ["Weights are one number"]),
         ((X, Y), {"checkpoint": 3}, ["This is no path."]),

@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import Order, Workload
 
 Work = TypeVar("Work", bound=Workload)
 Predictor = Callable[[], NDArray[np.generic]]
-"""Predicts all the pictures: class indices (N,) or outputs (N, classes), as a NumPy array or the peer's own."""
+"""Predicts all the images: class indices (N,) or outputs (N, classes), as a NumPy array or the peer's own."""
 
 
 class Peer(ABC, Generic[Work]):
@@ -25,14 +25,14 @@ class Peer(ABC, Generic[Work]):
     same_cost: bool = True
     """Whether it minimises the workload's own cost, so that its weights can be compared."""
 
-    def __init__(self, work: Work, pictures: Pictures, start: Weights, threads: int) -> None:
+    def __init__(self, work: Work, images: Images, start: Weights, threads: int) -> None:
         self.work, self.threads = work, threads
-        self.prepare(pictures)
+        self.prepare(images)
         self.set_weights(start)
 
     @abstractmethod
-    def prepare(self, pictures: Pictures) -> None:
-        """Bring the pictures into the peer's own form."""
+    def prepare(self, images: Images) -> None:
+        """Bring the images into the peer's own form."""
 
     @abstractmethod
     def set_weights(self, weights: Weights) -> None:

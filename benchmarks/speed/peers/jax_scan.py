@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.peers.base import Peer
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import DenseWorkload, Order
@@ -16,10 +16,10 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 class JaxScan(Peer[DenseWorkload]):
     """Its threads are set by the environment and the processor affinity that it was started with."""
 
-    def prepare(self, pictures: Pictures) -> None:
+    def prepare(self, images: Images) -> None:
         self.jax: Any = importlib.import_module("jax")
-        self.x = self.jax.numpy.asarray(pictures.floats())
-        self.y = self.jax.numpy.asarray(pictures.targets(self.work.outputs))
+        self.x = self.jax.numpy.asarray(images.floats())
+        self.y = self.jax.numpy.asarray(images.targets(self.work.outputs))
         self.epoch = self.jax.jit(self._epoch, donate_argnums=0)
 
     def _cost(self, parameters: Any, x: Any, y: Any) -> Any:

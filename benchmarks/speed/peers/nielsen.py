@@ -1,10 +1,10 @@
-"""Michael Nielsen's algorithm, picture by picture, after *Neural Networks and Deep Learning*, chapter 1."""
+"""Michael Nielsen's algorithm, image by image, after *Neural Networks and Deep Learning*, chapter 1."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.speed.images import Floats, Pictures
+from benchmarks.speed.images import Floats, Images
 from benchmarks.speed.peers.base import Peer
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import DenseWorkload, Order
@@ -17,13 +17,13 @@ def sigmoid(z: Floats) -> Floats:
 
 
 class Nielsen(Peer[DenseWorkload]):
-    """Columns for pictures, a backpropagation for each, their gradients summed over the mini-batch."""
+    """Columns for images, a backpropagation for each, their gradients summed over the mini-batch."""
 
     note = "timed on a part of the epoch and scaled up"
 
-    def prepare(self, pictures: Pictures) -> None:
-        self.inputs = [row[:, None] for row in pictures.floats()]
-        self.wanted = [row[:, None] for row in pictures.targets(self.work.outputs)]
+    def prepare(self, images: Images) -> None:
+        self.inputs = [row[:, None] for row in images.floats()]
+        self.wanted = [row[:, None] for row in images.targets(self.work.outputs)]
 
     def set_weights(self, weights: Weights) -> None:
         self.w = [weight.T.astype(np.float32) for weight, _ in weights]
@@ -48,7 +48,7 @@ class Nielsen(Peer[DenseWorkload]):
         self.b = [b - rate * nb for b, nb in zip(self.b, nabla_b, strict=True)]
 
     def _backprop(self, x: Floats, y: Floats) -> tuple[list[Floats], list[Floats]]:
-        """The gradients of ½‖a − y‖² for one picture."""
+        """The gradients of ½‖a − y‖² for one image."""
         activations, zs = [x], []
         for b, w in zip(self.b, self.w, strict=True):
             zs.append(np.dot(w, activations[-1]) + b)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.speed import layered
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.peers.base import Peer, Predictor
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import DenseWorkload, LayeredWorkload, Order
 
 
 class Ours(Peer[DenseWorkload | LayeredWorkload]):
-    """`Network.fit` and `Network.predict` on the pictures as bytes."""
+    """`Network.fit` and `Network.predict` on the images as bytes."""
 
-    def prepare(self, pictures: Pictures) -> None:
+    def prepare(self, images: Images) -> None:
         import glassnet as gn
 
-        self.images, self.labels = pictures.images, pictures.labels
-        self.dataset = gn.Dataset(pictures.images, pictures.labels)
+        self.images, self.labels = images.images, images.labels
+        self.dataset = gn.Dataset(images.images, images.labels)
         self.net = self.work.network() if isinstance(self.work, LayeredWorkload) else _dense(self.work)
 
     def set_weights(self, weights: Weights) -> None:

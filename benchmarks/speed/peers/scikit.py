@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.peers.base import Peer
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import DenseWorkload, Order
@@ -16,13 +16,13 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 class Scikit(Peer[DenseWorkload]):
     """One-hot targets, hence sigmoid outputs with log-loss summed over them; the batches are its own shuffle."""
 
-    def prepare(self, pictures: Pictures) -> None:
+    def prepare(self, images: Images) -> None:
         work = self.work
         if work.loss == "quadratic":
             self.same_cost = False
             self.note = "minimises log-loss, the only cost it has; the same products, weights not comparable"
-        self.x = pictures.floats()
-        self.y = pictures.targets(work.sizes[-1]).astype(np.int64)
+        self.x = images.floats()
+        self.y = images.targets(work.sizes[-1]).astype(np.int64)
         if work.sizes[-1] == 1:
             self.y = self.y.ravel()
         self.model = self._model()

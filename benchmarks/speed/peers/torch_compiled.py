@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.peers.torch_eager import TorchEager
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import Order
@@ -16,8 +16,8 @@ from benchmarks.speed.workloads import Order
 class TorchCompiled(TorchEager):
     """`torch.compile` of a functional step; needs a C++ compiler."""
 
-    def prepare(self, pictures: Pictures) -> None:
-        super().prepare(pictures)
+    def prepare(self, images: Images) -> None:
+        super().prepare(images)
         self.step = self.torch.compile(self._make_step(), fullgraph=True, dynamic=False)
 
     def _make_step(self) -> Callable[..., list[Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.peers.base import Peer, Predictor
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import DenseWorkload, Order
@@ -16,11 +16,11 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 class TorchEager(Peer[DenseWorkload]):
     """`Sequential`, a cost, `backward`, `SGD.step`."""
 
-    def prepare(self, pictures: Pictures) -> None:
+    def prepare(self, images: Images) -> None:
         self.torch: Any = importlib.import_module("torch")
         self.torch.set_num_threads(self.threads)
-        self.x = self.torch.from_numpy(pictures.floats())
-        self.y = self.torch.from_numpy(pictures.targets(self.work.outputs))
+        self.x = self.torch.from_numpy(images.floats())
+        self.y = self.torch.from_numpy(images.targets(self.work.outputs))
         self.model = self._model()
         self.optimizer = self.torch.optim.SGD(self.model.parameters(), lr=self.work.rate)
 

@@ -1,4 +1,4 @@
-"""PyTorch at networks of layers: eager or compiled, pictures with channels first (its own layout) or last."""
+"""PyTorch at networks of layers: eager or compiled, images with channels first (its own layout) or last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.speed.images import Pictures
+from benchmarks.speed.images import Images
 from benchmarks.speed.peers.base import Peer
 from benchmarks.speed.weights import Reals, Weights
 from benchmarks.speed.workloads import LayeredWorkload, Order
@@ -34,13 +34,13 @@ class TorchNet(Peer[LayeredWorkload]):
     layout = "contiguous_format"
     compiles = False
 
-    def prepare(self, pictures: Pictures) -> None:
+    def prepare(self, images: Images) -> None:
         self.torch: Any = importlib.import_module("torch")
         self.torch.set_num_threads(self.threads)
         self.format = getattr(self.torch, self.layout)
-        images = pictures.floats().reshape(-1, *self.work.shape).transpose(0, 3, 1, 2)
-        self.x = self.torch.from_numpy(np.ascontiguousarray(images)).contiguous(memory_format=self.format)
-        self.y = self.torch.from_numpy(pictures.labels.copy())
+        rows = images.floats().reshape(-1, *self.work.shape).transpose(0, 3, 1, 2)
+        self.x = self.torch.from_numpy(np.ascontiguousarray(rows)).contiguous(memory_format=self.format)
+        self.y = self.torch.from_numpy(images.labels.copy())
         self.steps: list[Callable[[Any], Any]] = []
         self.held: list[list[Held]] = []
         self.seen = self.work.shape  # by the next layer: rows, columns, channels, or a single number
@@ -64,7 +64,7 @@ class TorchNet(Peer[LayeredWorkload]):
             self.held.append(list(held))
 
     def _Pixels(self) -> None:
-        """The pictures are scaled beforehand."""
+        """The images are scaled beforehand."""
 
     def _ReLU(self) -> None:
         self._add(self.torch.nn.ReLU())
@@ -143,7 +143,7 @@ class TorchNetCompiled(TorchNet):
 
 
 class TorchNetLast(TorchNet):
-    """Pictures and filters with channels last."""
+    """Images and filters with channels last."""
 
     layout = "channels_last"
 

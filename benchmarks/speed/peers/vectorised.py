@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.speed.images import Floats, Pictures
+from benchmarks.speed.images import Floats, Images
 from benchmarks.speed.peers.base import Peer, Predictor
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import DenseWorkload, Order
@@ -13,9 +13,9 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 class Vectorised(Peer[DenseWorkload]):
     """The loop a careful NumPy user would write."""
 
-    def prepare(self, pictures: Pictures) -> None:
-        self.x = pictures.floats()
-        self.y = pictures.targets(self.work.outputs)
+    def prepare(self, images: Images) -> None:
+        self.x = images.floats()
+        self.y = images.targets(self.work.outputs)
 
     def set_weights(self, weights: Weights) -> None:
         self.layers = [(weight.astype(np.float32), bias.astype(np.float32)) for weight, bias in weights]

@@ -3,7 +3,7 @@
     g ≈ (C(w + ε) − C(w − ε)) / 2ε        relative error ‖g − ĝ‖ / (‖g‖ + ‖ĝ‖)
 
 Everything is computed in float64, dropout off; networks with BatchNorm as in training, where its statistics are those of the
-pictures, the same values dropped out every time. Small networks are checked in every parameter; of large ones a fixed random
+images, the same values dropped out every time. Small networks are checked in every parameter; of large ones a fixed random
 choice of each array, and the whole gradient along random directions, which no wrong parameter escapes for long.
 """
 
@@ -90,9 +90,9 @@ class GradientCheck:
 def check_gradients(
     network: Network, images: Array | Dataset, labels: Array | None = None, *, epsilon: float = 1e-5
 ) -> GradientCheck:
-    """Hold the gradient of the network's cost on some pictures against central differences.
+    """Hold the gradient of the network's cost on some images against central differences.
 
-    `images` (N, …) and `labels` (N,), or a Dataset. A few pictures are enough; every parameter costs two forward passes.
+    `images` (N, …) and `labels` (N,), or a Dataset. A few images are enough; every parameter costs two forward passes.
     """
     data = images if isinstance(images, Dataset) else as_dataset((images, _given(labels)), "check_gradients")
     check_labels(network, data, "check_gradients")

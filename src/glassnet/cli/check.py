@@ -19,7 +19,7 @@ PICTURES = 10
 def command(
     what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help="A recipe, or a run folder.", show_default=False)],
 ) -> None:
-    """Hold every gradient of a network against its definition, on a few training pictures."""
+    """Hold every gradient of a network against its definition, on a few training images."""
     from glassnet.analysis.gradient_check import check_gradients
     from glassnet.analysis.gradient_table import table
     from glassnet.experiment.run import Run, read_splits, sample

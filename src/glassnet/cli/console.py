@@ -54,7 +54,7 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """What is said of left-out pictures and old model files, once and as a sentence; other warnings as Python shows them."""
+    """What is said of left-out images and old model files, once and as a sentence; other warnings as Python shows them."""
     from glassnet.errors import DataWarning, ModelFileWarning
 
     ours = (DataWarning, ModelFileWarning)

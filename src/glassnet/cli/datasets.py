@@ -27,5 +27,5 @@ def command(
     for info in list_datasets():
         shape = " × ".join(map(str, info.shape))
         say(f"{info.name}: {info.description}")
-        say(f"  {info.pictures:,} of {shape}; {info.source}; {info.licence}")
+        say(f"  {info.images:,} of {shape}; {info.source}; {info.licence}")
         say(f"  {'at' if info.available else 'not here:'} {info.location}")

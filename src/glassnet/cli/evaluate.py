@@ -40,7 +40,7 @@ def command(
     result = loaded[0].evaluate(views) if len(loaded) == 1 else evaluate_together(loaded, views)
     say(f"Test set: {result}")
     if options := loaded[0].views(views):
-        say(f"By the mean of the probabilities of {options['views']} views of each picture.")
+        say(f"By the mean of the probabilities of {options['views']} views of each image.")
     if len(loaded) > 1:
         say(f"By the mean of the probabilities of {len(loaded)} runs; the look is noted in the ledger of each.")
     elif loaded[0].recipe.expect:
@@ -71,7 +71,7 @@ def _several(runs: list[Run], views: int | None) -> None:
 
 def _classes(result: Evaluation) -> None:
     width = max(5, *(len(report.name) for report in result.per_class))
-    say(f"  {'class':<{width}}  pictures  found  recall  precision")
+    say(f"  {'class':<{width}}  images  found  recall  precision")
     for report in result.per_class:
         say(
             f"  {report.name:<{width}}  {report.total:8}  {report.correct:5}  {100 * report.recall:5.1f} %  "

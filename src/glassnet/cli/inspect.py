@@ -19,10 +19,8 @@ def command(
     data: Annotated[
         str, typer.Argument(help="A data set by name or path, or a recipe, for the data that it names.", show_default=False)
     ],
-    size: Annotated[
-        str | None, typer.Option(metavar="N|HxW", help="Bring pictures to this size.", show_default=False)
-    ] = None,
-    color: Annotated[str | None, typer.Option(metavar="grey|rgb", help="Bring pictures to this colour.")] = None,
+    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Bring images to this size.", show_default=False)] = None,
+    color: Annotated[str | None, typer.Option(metavar="grey|rgb", help="Bring images to this colour.")] = None,
     fit: Annotated[str | None, typer.Option(metavar="stretch|crop|pad", help="How another shape fills the size.")] = None,
     pattern: Annotated[
         str | None, typer.Option(help="A regular expression with (?P<label>…), perhaps (?P<group>…), for file names.")

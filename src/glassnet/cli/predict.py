@@ -1,4 +1,4 @@
-"""`glassnet predict RUN IMAGE…`: ask a network about pictures."""
+"""`glassnet predict RUN IMAGE…`: ask a network about images."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAME = "predict"
 
 def command(
     run: Annotated[Path, typer.Argument(help="A run folder, or a model file.", show_default=False)],
-    images: Annotated[list[Path], typer.Argument(help="Picture files.", show_default=False)],
+    images: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
     more: Annotated[
         list[Path] | None,
         typer.Option("--with", metavar="RUN", help="Ask this one too, and tell the mean; as often as you like."),
@@ -32,10 +32,10 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
 ) -> None:
-    """Say what pictures show. They are brought to the size and colour of the pictures that the network was trained on."""
+    """Say what images show. They are brought to the size and colour of the images that the network was trained on."""
     import numpy as np
 
-    from glassnet.data.readers.image import read_picture
+    from glassnet.data.readers.image import read_image
     from glassnet.errors import InputError
     from glassnet.experiment.ensemble import Ensemble
     from glassnet.experiment.run import Run
@@ -47,19 +47,19 @@ def command(
     fits = ["stretch" if done is None else done.recipe.data.fit for done in runs]  # a model file alone does not say
     if len(set(fits)) > 1:
         raise InputError(
-            "The networks were trained on pictures brought to their size in different manners.",
+            "The networks were trained on batch brought to their size in different manners.",
             where="glassnet predict --with",
             expected="one fit for all",
             received=", ".join(f"{path}: {fit}" for path, fit in zip(paths, fits, strict=True)),
             hint="ask them one by one",
         )
     options = [_views_of(path, done, views) for path, done in zip(paths, runs, strict=True)]
-    pictures = np.stack([read_picture(path, network.input_shape, fits[0]) for path in images])
+    batch = np.stack([read_image(path, network.input_shape, fits[0]) for path in images])
     if invert:
-        pictures = _inverted(pictures)
+        batch = _inverted(batch)
     answers = []
     shares_of = zip(network.networks, options, strict=True)
-    probabilities = np.mean([member.predict_proba(pictures, **each) for member, each in shares_of], axis=0)
+    probabilities = np.mean([member.predict_proba(batch, **each) for member, each in shares_of], axis=0)
     for path, shares in zip(images, probabilities, strict=True):
         best = int(shares.argmax())
         answers.append(
@@ -79,18 +79,18 @@ def command(
         say(f"{answer['file']}: {answer['class']}  {100 * shares[order[0]]:.1f} %   ({others})")
 
 
-def _inverted(pictures: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _inverted(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
     from glassnet.errors import InputError
 
-    if pictures.dtype != "uint8":
+    if images.dtype != "uint8":
         raise InputError(
-            "Only pictures of bytes can be inverted: other numbers have no black and white.",
+            "Only images of bytes can be inverted: other numbers have no black and white.",
             where="glassnet predict --invert",
-            expected="picture files, or .npy arrays of uint8",
-            received=f"an array of {pictures.dtype}",
+            expected="image files, or .npy arrays of uint8",
+            received=f"an array of {images.dtype}",
             hint="invert the array before it is saved",
         )
-    return 255 - pictures
+    return 255 - images
 
 
 def _views_of(path: Path, run: Run | None, wanted: int | None) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _views_of(path: Path, run: Run | None, wanted: int | None) -> dict[str, Any]
         return run.views(wanted)
     if wanted not in (None, 1):
         raise InputError(
-            "A model file does not say how views of a picture differ.",
+            "A model file does not say how views of an image differ.",
             where=path,
             expected="a run folder, whose recipe has an augmentation",
             received=f"a file, and --views {wanted}",

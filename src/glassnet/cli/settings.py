@@ -10,7 +10,7 @@ import typer
 
 Views = Annotated[
     int | None,
-    typer.Option(min=1, help="Views of each picture, one as it is and others augmented, whose probabilities are averaged."),
+    typer.Option(min=1, help="Views of each image, one as it is and others augmented, whose probabilities are averaged."),
 ]
 
 

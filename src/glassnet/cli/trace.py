@@ -1,4 +1,4 @@
-"""`glassnet trace RUN`: one picture and one weight, followed through forward, backward and update."""
+"""`glassnet trace RUN`: one image and one weight, followed through forward, backward and update."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ NAME = "trace"
 def command(
     what: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a recipe: then its network before training.")],
     image: Annotated[
-        str, typer.Option(metavar="N|FILE", help="The number of a picture of the run's data, or a picture file.")
+        str, typer.Option(metavar="N|FILE", help="The number of an image of the run's data, or an image file.")
     ] = "0",
     part: Annotated[Literal["train", "validation"], typer.Option(help="The part that the number counts in.")] = "train",
-    label: Annotated[str | None, typer.Option(help="What a picture file shows; by default what the network says.")] = None,
+    label: Annotated[str | None, typer.Option(help="What an image file shows; by default what the network says.")] = None,
     unit: Annotated[
         str | None, typer.Option(metavar="LAYER.UNIT", help="The unit to follow, such as dense1.3 or conv2d1.4.5.0.")
     ] = None,
@@ -31,7 +31,7 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page for a browser.")] = None,
 ) -> None:
-    """Follow one picture and one weight through forward, backward and update, with every number."""
+    """Follow one image and one weight through forward, backward and update, with every number."""
     from glassnet.analysis.trace import trace
 
     options: dict[str, Any] = {"label": label, "unit": unit, "weight": weight}

@@ -154,8 +154,8 @@ def _report(done: Run, files: Artefacts) -> None:
         say("Next:")
         say(f"  glassnet evaluate {folder}             open the test set, which stayed closed so far")
         if len(done.network.input_shape) == 3:
-            say(f"  glassnet predict {folder} PICTURE…     ask it about pictures of your own")
-        say(f"  glassnet trace {folder}                follow one picture and one weight, number by number")
+            say(f"  glassnet predict {folder} PICTURE…     ask it about images of your own")
+        say(f"  glassnet trace {folder}                follow one image and one weight, number by number")
         say(f"  glassnet check {folder}                hold every gradient against its definition")
 
 
@@ -198,7 +198,7 @@ def _draw(done: Run, files: Artefacts) -> list[str]:
         path = folder / "augmentation.png"
         with files.making(path):
             save_figure(augmentation_figure(train, augmentation, title=done.recipe.title), path)
-            made.append(f"  {path}   some training pictures, before and after augmentation")
+            made.append(f"  {path}   some training images, before and after augmentation")
     return made
 
 

@@ -26,7 +26,7 @@ def assemble(
 ) -> Program:
     """The program of a network that is to "train", to find "costs", "raw" outputs before the cost, or last "outputs".
 
-    With an `augmentation`, the pictures, of `shape` (H, W, C), go through it first.
+    With an `augmentation`, the images, of `shape` (H, W, C), go through it first.
     """
     return _lowered(stack, capacity, is_bytes, purpose, augmentation, shape).program()
 
@@ -40,10 +40,10 @@ def _lowered(
     for slot in (*stack.slots, *stack.running_slots):
         places[slot.layer][slot.key] = slot.offset
     layers = stack.layers if purpose == "outputs" else stack.layers[: stack.raw]
-    pictures = Value(op.INPUT, stack.input_shape, raw=is_bytes)
+    images = Value(op.INPUT, stack.input_shape, raw=is_bytes)
     if augmentation is not None:
-        pictures = out.augment(pictures, augmentation, shape)
-    chain = lower_chain(layers, places, pictures, out)
+        images = out.augment(images, augmentation, shape)
+    chain = lower_chain(layers, places, images, out)
     x = out.loaded(chain.y)
     if purpose in ("raw", "outputs"):
         out.emit(op.OUTPUT, x.at, 0, x.width)

@@ -27,7 +27,7 @@ from glassnet.nn import (
 )
 from glassnet.support.arrays import Array
 
-NARROW_BATCH = 64  # pictures for which the transposition of the weights pays
+NARROW_BATCH = 64  # images for which the transposition of the weights pays
 
 
 @lower.register
@@ -61,7 +61,7 @@ def _affine(x: Value, scale: Array, shift: Array | None, middle: Array | None, o
 
 @lower.register
 def _(layer: Scale, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
-    if x.is_pictures and layer.offset == 0:
+    if x.is_images and layer.offset == 0:
         return replace(x, scale=x.scale * layer.factor, raw=False), lambda dy, wanted: dy
     return _affine(x, np.full(x.width, layer.factor), np.full(x.width, layer.offset), None, out)
 

@@ -18,7 +18,7 @@ from glassnet.kernels.stage import ROOMS, STAGE
 from glassnet.nn import BatchNorm, Conv2D, GlobalMaxPool2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
 from glassnet.nn.layer import Shape
 
-ENOUGH_PIXELS = 49  # of a picture, for the weights' gradient by Winograd's way
+ENOUGH_PIXELS = 49  # of an image, for the weights' gradient by Winograd's way
 ACTIVATIONS: dict[type[Layer], int] = {ReLU: op.RELU, LeakyReLU: op.LEAKY_RELU, Sigmoid: op.SIGMOID, Tanh: op.TANH}
 
 
@@ -47,7 +47,7 @@ def stage_length(layers: Sequence[Layer]) -> int:
 
 
 def _pooling(layer: MaxPool2D | GlobalMaxPool2D | None, shape: Shape) -> dict[str, int]:
-    """The record's fields of the pooling of pictures of `shape`."""
+    """The record's fields of the pooling of images of `shape`."""
     if layer is None:
         return {"pool_height": 0, "pooled_height": shape[0], "pooled_width": shape[1]}
     if isinstance(layer, GlobalMaxPool2D):
@@ -77,7 +77,7 @@ def _convolution(layer: Conv2D, x: Value, places: Places) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _as_picture(shape: Shape) -> tuple[int, int, int]:
+def _as_image(shape: Shape) -> tuple[int, int, int]:
     """(rows, columns, channels) of any shape."""
     return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (prod(shape[:-1]), 1, shape[-1])
 
@@ -93,7 +93,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
     fields["slope"] = getattr(sigma, "slope", 0.0)
     if conv is None:
         x = out.loaded(x)
-        shape = _as_picture(x.shape)
+        shape = _as_image(x.shape)
         fields |= {
             "kernel_height": 0,
             "height": shape[0],
@@ -122,7 +122,7 @@ def lower_stage(layers: Sequence[Layer], places: Sequence[Places], x: Value, out
     fields |= {"out": y.at, "chosen": out.rows(y.width) if pool is not None else -1}
     if conv is not None and multiplies_less(conv, x.shape, shape):
         fields["products"] = out.room(PRODUCTS * x.shape[2] * filters)
-        many = shape[0] * shape[1] >= ENOUGH_PIXELS  # sums of few squares a picture would wait for the memory
+        many = shape[0] * shape[1] >= ENOUGH_PIXELS  # sums of few squares an image would wait for the memory
         fields["product_gradients"] = int(many and not fields["list_rows"])
     learns = norm is not None and out.training
     if norm is not None:
@@ -198,7 +198,7 @@ def scatters(conv: Conv2D, shape: Shape, places: Shape) -> bool:
 
 
 def multiplies_less(conv: Conv2D, given: Shape, made: Shape) -> bool:
-    """Whether Winograd's way from pictures of shape `given` to `made` is less work than the products of all taps.
+    """Whether Winograd's way from images of shape `given` to `made` is less work than the products of all taps.
 
     Registers of products are counted, and those of the transforms. Of an odd number of rows it would read one behind x.
     """

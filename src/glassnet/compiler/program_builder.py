@@ -21,9 +21,9 @@ from glassnet.support.memory import require_activations
 
 @dataclass(frozen=True)
 class Value:
-    """Numbers of `shape` a picture at an offset of the workspace, or the pictures themselves, times `scale`.
+    """Numbers of `shape` an image at an offset of the workspace, or the images themselves, times `scale`.
 
-    `raw`: still the integers of the pictures, which `Pixels` brings to 0…1. `augmented`: pictures too, but in the workspace.
+    `raw`: still the integers of the images, which `Pixels` brings to 0…1. `augmented`: images too, but in the workspace.
     """
 
     at: int
@@ -33,7 +33,7 @@ class Value:
     augmented: bool = False
 
     @property
-    def is_pictures(self) -> bool:
+    def is_images(self) -> bool:
         """Whether `scale` is still to be applied."""
         return self.at == op.INPUT or self.augmented
 
@@ -47,7 +47,7 @@ class Program:
     """What the interpreter runs.
 
     `workspace` floats of room, `scratch` bytes for each thread, `rows` that the longest product has, `dropouts` keys a step.
-    Where pictures are `augmented`, the first of these keys is for that.
+    Where images are `augmented`, the first of these keys is for that.
     """
 
     code: NDArray[np.int64]
@@ -67,7 +67,7 @@ Places = dict[str, int]  # where a layer's parameters and running statistics lie
 
 
 class Assembler:
-    """Collects instructions and gives out room in the workspace for batches of up to `capacity` pictures."""
+    """Collects instructions and gives out room in the workspace for batches of up to `capacity` images."""
 
     def __init__(self, stack: Stack, capacity: int, training: bool) -> None:
         self.capacity, self.training = capacity, training
@@ -128,15 +128,15 @@ class Assembler:
         self._numbers.append((number, 0.0))
 
     def loaded(self, value: Value) -> Value:
-        """The value in the workspace; pictures are brought there."""
-        if not value.is_pictures or (value.augmented and value.scale == 1):
+        """The value in the workspace; images are brought there."""
+        if not value.is_images or (value.augmented and value.scale == 1):
             return Value(value.at, value.shape)
         at = self.rows(value.width)
         self.emit(op.LOAD, value.at, at, value.width, number=value.scale)
         return Value(at, value.shape)
 
     def augment(self, value: Value, augmentation: Augmentation, shape: tuple[int, int, int]) -> Value:
-        """The pictures, each under a random transform, still in their own range."""
+        """The images, each under a random transform, still in their own range."""
         at, key, options = self.rows(value.width), self.dropouts, self.constant(augmentation.numbers)
         self.dropouts, self.augmented = key + 1, True
         self.scratch = max(self.scratch, augmentation.scratch(shape))

@@ -1,4 +1,4 @@
-"""Data sets: pictures with labels, where they come from, and how they are divided."""
+"""Data sets: images with labels, where they come from, and how they are divided."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glassnet.data.load import load_dataset
 from glassnet.data.readers.chain import make_chain
 from glassnet.data.readers.digits import read_digits
 from glassnet.data.readers.idx import read_idx
-from glassnet.data.readers.image import read_picture
+from glassnet.data.readers.image import read_image
 from glassnet.data.readers.mnist import find_mnist, mnist_folders, read_mnist
 from glassnet.data.splits import divide, split_by_group, split_folds, split_in_order, split_random, split_stratified
 
@@ -30,8 +30,8 @@ __all__ = [
     "mnist_folders",
     "read_digits",
     "read_idx",
+    "read_image",
     "read_mnist",
-    "read_picture",
     "split_by_group",
     "split_folds",
     "split_in_order",

@@ -1,4 +1,4 @@
-"""What a caller gives as pictures, labels, class names and groups, checked and brought to few kinds."""
+"""What a caller gives as images, labels, class names and groups, checked and brought to few kinds."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ def as_pixels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
             array = array.astype(np.float32)
     elif array.dtype.kind not in "iuf":
         raise InputError(
-            "The pictures are not numbers.",
+            "The images are not numbers.",
             where=where,
             expected="integers, booleans or floats",
             received=f"dtype {array.dtype}",
-            hint="read the pictures into one NumPy array of numbers first",
+            hint="read the images into one NumPy array of numbers first",
         )
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
-def check_finite(values: npt.NDArray[Any], where: str, noun: str = "picture") -> None:
+def check_finite(values: npt.NDArray[Any], where: str, noun: str = "image") -> None:
     """Raise `InputError` where floats `(N, …)` hold NaN or infinity; it names the first item and counts."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
@@ -75,7 +75,7 @@ def as_labels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
         hint = "labels.astype(int) for classes, or labels.reshape(-1, 1) for targets to fit"
     if array.ndim != 1 or array.dtype.kind not in "iub":
         raise InputError(
-            "The labels are not integers, one for each picture.",
+            "The labels are not integers, one for each image.",
             where=where,
             expected="integers of shape (N,), or floating targets of shape (N, outputs)",
             received=f"shape {array.shape}, dtype {array.dtype}",
@@ -122,13 +122,13 @@ def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], 
 
 
 def as_groups(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
-    """Bring groups (who wrote a picture, which photograph it is cut from) to `int64` or text, shape `(N,)`."""
+    """Bring groups (who wrote an image, which photograph it is cut from) to `int64` or text, shape `(N,)`."""
     array = _as_array(values, where)
     if array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat):
         array = array.astype(np.str_)
     if array.ndim != 1 or array.dtype.kind not in "iuU":
         raise InputError(
-            "The groups are neither integers nor texts, one for each picture.",
+            "The groups are neither integers nor texts, one for each image.",
             where=where,
             expected="integers or texts of shape (N,)",
             received=f"shape {array.shape}, dtype {array.dtype}",
@@ -137,11 +137,11 @@ def as_groups(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
 
 
 def as_names(values: Sequence[str] | npt.NDArray[np.str_], where: str) -> npt.NDArray[np.str_]:
-    """Bring the names of the pictures' files to an array of texts, shape `(N,)`."""
+    """Bring the names of the images' files to an array of texts, shape `(N,)`."""
     array = _as_array(values, where)
     if array.dtype.kind != "U" or array.ndim != 1:
         raise InputError(
-            "The names are not texts, one for each picture.",
+            "The names are not texts, one for each image.",
             where=where,
             expected="texts of shape (N,)",
             received=f"shape {array.shape}, dtype {array.dtype}",
@@ -158,5 +158,5 @@ def _as_array(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
             where=where,
             expected="items that all have the same shape",
             received=str(error),
-            hint="bring all pictures to one size first",
+            hint="bring all images to one size first",
         ) from error

@@ -1,4 +1,4 @@
-"""Augmentation: every picture of every training step under a small random transform of its own."""
+"""Augmentation: every image of every training step under a small random transform of its own."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ WHOLE = ("elastic_grid", "crop")
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Which random changes training pictures get; each number is the most of a change, drawn evenly from − to +.
+    """Which random changes training images get; each number is the most of a change, drawn evenly from − to +.
 
     `shift`        pixels, to the right and down, fractions too.
-    `rotation`     degrees about the picture's centre, counter-clockwise if positive.
+    `rotation`     degrees about the image's centre, counter-clockwise if positive.
     `scale`        share of the size: 0.1 draws a factor from 0.9 to 1.1.
-    `stretch`      share by which the picture gets wider and, in turn, lower: 0.1 draws a factor from 0.9 to 1.1.
+    `stretch`      share by which the image gets wider and, in turn, lower: 0.1 draws a factor from 0.9 to 1.1.
     `shear`        degrees by which upright strokes lean to the right.
     `elastic`      pixels: the standard deviation of a smooth field of shifts (Simard et al., ICDAR 2003). Up to a fifth of a
                    cell strokes stay whole: 1.4 for 28×28.
     `elastic_grid` cells of that field along the longer side: more are rougher. Cubic B-splines join their corners.
     `flip`         "horizontal" or True mirrors left and right in half of the cases, "vertical" top and bottom, "both" each;
                    a number is the probability of the horizontal one.
-    `crop`         pixels of margin put around the picture before a window of its size is cut out at a random place.
+    `crop`         pixels of margin put around the image before a window of its size is cut out at a random place.
     `brightness`   share of the full range (255 of bytes, 1 of floats) that is added.
-    `contrast`     share by which differences from the picture's mean grow or shrink.
+    `contrast`     share by which differences from the image's mean grow or shrink.
     `erase`        probability that a rectangle is erased; `erase_size`: its share of the area, from least to most.
-    `fill`         what lies beyond the picture: "zero", as suits ink on black, or "edge", its edge repeated, as suits
-                   photographs. Rectangles are erased with zeros, or with the picture's mean.
+    `fill`         what lies beyond the image: "zero", as suits ink on black, or "edge", its edge repeated, as suits
+                   photographs. Rectangles are erased with zeros, or with the image's mean.
 
     All that moves pixels is one bilinear resampling. Bytes stay within 0 to 255. Raises `InputError` for values out of range.
     """
@@ -116,53 +116,53 @@ class Augmentation:
 
     @property
     def changes(self) -> bool:
-        """Whether any picture is changed at all."""
+        """Whether any image is changed at all."""
         wanted = (self.shift, self.rotation, self.scale, self.stretch, self.shear, self.elastic, self.crop, self.brightness)
         return any((*wanted, self.contrast, self.erase, *self.flips))
 
     def __call__(self, images: Array, seed: int = 0) -> Array:
-        """Pictures (N, H, W, C) or (N, H, W), each under its own transform; the same `seed`, the same transforms.
+        """Images (N, H, W, C) or (N, H, W), each under its own transform; the same `seed`, the same transforms.
 
         They keep their shape and type: bytes are rounded.
         """
         images = np.asarray(images)
         if images.ndim not in (3, 4) or images.dtype.kind not in "uif" or not images.size:
             raise ShapeError(
-                "Only pictures can be augmented.",
+                "Only images can be augmented.",
                 where="Augmentation(images)",
                 expected="numbers (N, H, W, C) or (N, H, W)",
                 received=f"{images.dtype} {images.shape}",
             )
         key = np.random.default_rng(seed).integers(0, 2**64, dtype=np.uint64)
-        pictures = images if images.dtype in (np.uint8, np.float32) else images.astype(np.float64)
-        found = _augmented(pictures.reshape((*images.shape, 1)[:4]), self.numbers, key).reshape(images.shape)
+        numbers = images if images.dtype in (np.uint8, np.float32) else images.astype(np.float64)
+        found = _augmented(numbers.reshape((*images.shape, 1)[:4]), self.numbers, key).reshape(images.shape)
         return found if images.dtype.kind == "f" else np.rint(found).astype(images.dtype)
 
     def scratch(self, shape: tuple[int, int, int]) -> int:
-        """Bytes of scratch that the kernel needs for pictures of `shape`."""
+        """Bytes of scratch that the kernel needs for images of `shape`."""
         return 4 * warp_layout(*shape, self.elastic_grid)[-1]
 
 
-def _augmented(pictures: Array, options: NDArray[np.float32], key: np.uint64) -> Array:
+def _augmented(images: Array, options: NDArray[np.float32], key: np.uint64) -> Array:
     """Floats (N, H, W, C): by the kernel where it is wanted and knows the type."""
-    _, height, width, channels = pictures.shape
-    if not kernels_wanted() or pictures.dtype == np.float64:
-        blocks = [augment(pictures[i : i + 256], options, key, np.float64, i) for i in range(0, len(pictures), 256)]
-        return np.concatenate(blocks).astype(np.float64 if pictures.dtype == np.float64 else np.float32)
+    _, height, width, channels = images.shape
+    if not kernels_wanted() or images.dtype == np.float64:
+        blocks = [augment(images[i : i + 256], options, key, np.float64, i) for i in range(0, len(images), 256)]
+        return np.concatenate(blocks).astype(np.float64 if images.dtype == np.float64 else np.float32)
     from glassnet.kernels.library import library
 
-    pictures, found = np.ascontiguousarray(pictures), np.empty(pictures.shape, dtype=np.float32)
+    images, found = np.ascontiguousarray(images), np.empty(images.shape, dtype=np.float32)
     room = aligned_zeros(warp_layout(height, width, channels, int(options[op.WARP_CELLS]))[-1])
-    order = np.arange(len(pictures))
+    order = np.arange(len(images))
     library()["glassnet_augment"](
-        options.ctypes.data, pictures.ctypes.data, int(pictures.dtype == np.uint8), order.ctypes.data, 0, 0, len(pictures),
+        options.ctypes.data, images.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data, 0, 0, len(images),
         height, width, channels, int(key), found.ctypes.data, room.ctypes.data,
     )  # fmt: skip
     return found
 
 
 def as_augmentation(value: Augmentation | dict[str, Any] | None, where: str) -> Augmentation | None:
-    """An augmentation from itself or its options; None where no picture would change."""
+    """An augmentation from itself or its options; None where no image would change."""
     if isinstance(value, dict):
         fields = [field.name for field in dataclasses.fields(Augmentation)]
         for option in value:
@@ -179,8 +179,8 @@ def as_augmentation(value: Augmentation | dict[str, Any] | None, where: str) -> 
     return value if value is not None and value.changes else None
 
 
-def picture_shape(shapes: list[tuple[int, ...]], where: str) -> tuple[int, int, int]:
-    """(H, W, C) of the pictures: the first of the shapes that is one."""
+def image_shape(shapes: list[tuple[int, ...]], where: str) -> tuple[int, int, int]:
+    """(H, W, C) of the images: the first of the shapes that is one."""
     for shape in shapes:
         if len(shape) in (2, 3):
             height, width, channels = (*shape, 1)[:3]
@@ -188,7 +188,7 @@ def picture_shape(shapes: list[tuple[int, ...]], where: str) -> tuple[int, int, 
     raise ShapeError(
         "Augmentation needs to know how the pixels lie.",
         where=where,
-        expected="pictures (N, H, W, C), or a network with input_shape=(H, W, C)",
+        expected="images (N, H, W, C), or a network with input_shape=(H, W, C)",
         received=f"rows of {shapes[0][0]} numbers",
         hint="images.reshape(-1, H, W, C)",
     )
@@ -207,26 +207,26 @@ def _wrong(name: str, expected: str, received: object) -> InputError:
 
 
 def augment(
-    pictures: Array, options: NDArray[np.float32], key: np.uint64, dtype: DTypeLike = np.float32, first: int = 0
+    images: Array, options: NDArray[np.float32], key: np.uint64, dtype: DTypeLike = np.float32, first: int = 0
 ) -> Array:
-    """Pictures (N, H, W, C), bytes or floats, each transformed at random: floats in the pictures' own range.
+    """Images (N, H, W, C), bytes or floats, each transformed at random: floats in the images' own range.
 
-    A pixel p of the result is taken, bilinearly, from centre + M·(p − centre − shift) + elastic(p) of the picture, where M
+    A pixel p of the result is taken, bilinearly, from centre + M·(p − centre − shift) + elastic(p) of the image, where M
     undoes, in this order, rotation, scale and stretch, shear, and flips. Then value → mean + contrast·(value − mean) +
-    brightness, and a rectangle is erased. Picture i draws its numbers from SplitMix64 started at the (first + i + 1)-th
+    brightness, and a rectangle is erased. Image i draws its numbers from SplitMix64 started at the (first + i + 1)-th
     number of SplitMix64 started at `key`. `options`: see `operations`.
     """
-    o, (count, height, width, _) = options.astype(np.float64), pictures.shape
+    o, (count, height, width, _) = options.astype(np.float64), images.shape
     own = split_mix(key, np.arange(first, first + count, dtype=np.uint64))
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     x, y = _inverse(o, own, x, y)
     if o[op.WARP_ELASTIC] > 0:
         right, down = _elastic(o, own, height, width)
         x, y = x + right, y + down
-    result = _sample(pictures, x, y, edge=o[op.WARP_EDGE] > 0)
-    mean = pictures.mean(axis=(1, 2, 3), dtype=np.float64, keepdims=True)
+    result = _sample(images, x, y, edge=o[op.WARP_EDGE] > 0)
+    mean = images.mean(axis=(1, 2, 3), dtype=np.float64, keepdims=True)
     if o[op.WARP_CONTRAST] > 0 or o[op.WARP_BRIGHTNESS] > 0:
-        result = _shaded(o, own, result, mean, is_bytes=pictures.dtype == np.uint8)
+        result = _shaded(o, own, result, mean, is_bytes=images.dtype == np.uint8)
     if o[op.WARP_ERASE] > 0:
         hidden = _erased(o, own, height, width)[..., None]
         result = np.where(hidden, mean if o[op.WARP_EDGE] > 0 else 0.0, result)
@@ -234,13 +234,13 @@ def augment(
 
 
 def _share(own: NDArray[np.uint64], number: int) -> Array:
-    """A number of [0, 1) for each picture, in steps of 2⁻²⁴."""
+    """A number of [0, 1) for each image, in steps of 2⁻²⁴."""
     drawn = split_mix(own, np.uint64(number)) >> np.uint64(40)
     return (2.0**-24 * drawn.astype(np.float64))[:, None, None]
 
 
 def _either(own: NDArray[np.uint64], number: int) -> Array:
-    """A number of [−1, 1) for each picture."""
+    """A number of [−1, 1) for each image."""
     return 2 * _share(own, number) - 1
 
 
@@ -289,11 +289,11 @@ def _spline(u: Array, controls: int) -> Array:
     return np.where(distance < 1, near, far)
 
 
-def _sample(pictures: Array, x: Array, y: Array, *, edge: bool) -> Array:
-    """Bilinear values (N, H, W, C) at the places x, y (N, H, W); outside, zeros or the pictures' edge."""
-    count, height, width, _ = pictures.shape
+def _sample(images: Array, x: Array, y: Array, *, edge: bool) -> Array:
+    """Bilinear values (N, H, W, C) at the places x, y (N, H, W); outside, zeros or the images' edge."""
+    count, height, width, _ = images.shape
     margin = ((0, 0), (1, 2), (1, 2), (0, 0))
-    wide = np.pad(pictures.astype(np.float64), margin, mode="edge" if edge else "constant")
+    wide = np.pad(images.astype(np.float64), margin, mode="edge" if edge else "constant")
     x, y = np.clip(x + 1, 0, width + 1), np.clip(y + 1, 0, height + 1)
     j, i, n = x.astype(np.int64), y.astype(np.int64), np.arange(count)[:, None, None]
     right, down = (x - j)[..., None], (y - i)[..., None]
@@ -303,7 +303,7 @@ def _sample(pictures: Array, x: Array, y: Array, *, edge: bool) -> Array:
 
 
 def _shaded(o: Array, own: NDArray[np.uint64], values: Array, mean: Array, *, is_bytes: bool) -> Array:
-    """Contrast about each picture's mean, and brightness in units of the full range; bytes stay within theirs."""
+    """Contrast about each image's mean, and brightness in units of the full range; bytes stay within theirs."""
     contrast = 1 + (o[op.WARP_CONTRAST] * _either(own, op.DRAW_CONTRAST))[..., None]
     brightness = (o[op.WARP_BRIGHTNESS] * _either(own, op.DRAW_BRIGHTNESS))[..., None]
     values = mean + contrast * (values - mean) + brightness * (255 if is_bytes else 1)
@@ -311,7 +311,7 @@ def _shaded(o: Array, own: NDArray[np.uint64], values: Array, mean: Array, *, is
 
 
 def _erased(o: Array, own: NDArray[np.uint64], height: int, width: int) -> NDArray[np.bool_]:
-    """True within each picture's rectangle, (N, H, W); its sides are up to 1 : 3 or 3 : 1."""
+    """True within each image's rectangle, (N, H, W); its sides are up to 1 : 3 or 3 : 1."""
     least, most = o[op.WARP_ERASE_LEAST], o[op.WARP_ERASE_MOST]
     side = np.sqrt((least + (most - least) * _share(own, op.DRAW_ERASE_SIZE)) * height * width)
     slant = np.exp(0.5 * log(3.0) * _either(own, op.DRAW_ERASE_SHAPE))
@@ -324,4 +324,4 @@ def _erased(o: Array, own: NDArray[np.uint64], height: int, width: int) -> NDArr
     return inside & (_share(own, op.DRAW_ERASE) < o[op.WARP_ERASE])
 
 
-__all__ = ["Augmentation", "as_augmentation", "picture_shape"]
+__all__ = ["Augmentation", "as_augmentation", "image_shape"]

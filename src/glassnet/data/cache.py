@@ -1,4 +1,4 @@
-"""Decoded pictures kept on disk, so that a data set is decoded once."""
+"""Decoded images kept on disk, so that a data set is decoded once."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from glassnet.data.decode_many import Reasons, decode_all
 from glassnet.data.fetch import cache_folder
-from glassnet.data.options import PictureOptions
-from glassnet.data.readers.folder import PictureFiles
+from glassnet.data.options import ImageOptions
+from glassnet.data.readers.folder import ImageFiles
 from glassnet.support import cache
 from glassnet.support.atomic import files_named, replacing, sweep
 
@@ -24,12 +24,10 @@ VERSION = 1
 """Of the manner of decoding: raise it when `decode` finds other pixels, and nothing old is taken."""
 NAME = re.compile(r"[0-9a-f]{40}\.npz")
 MOST_BYTES = 4 * 2**30
-"""What all kept pictures may take on disk; those longest not used go first."""
+"""What all kept images may take on disk; those longest not used go first."""
 
 
-def kept_pictures(
-    files: PictureFiles, names: Sequence[str], options: PictureOptions
-) -> tuple[npt.NDArray[np.uint8], Reasons]:
+def kept_images(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> tuple[npt.NDArray[np.uint8], Reasons]:
     """`decode_all`, or what it found earlier for the same files and options.
 
     Kept in `cache_folder() / "pictures"` under a digest of the files' fingerprint, the options and Pillow's version. A
@@ -72,7 +70,7 @@ def _read(path: Path, count: int) -> tuple[npt.NDArray[np.uint8], Reasons] | Non
     return images, reasons
 
 
-def _key(files: PictureFiles, names: Sequence[str], options: PictureOptions) -> str:
+def _key(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> str:
     import PIL
 
     what = [VERSION, PIL.__version__, files.fingerprint(names), options.size, options.color, options.fit]

@@ -14,7 +14,7 @@ from glassnet.data.readers.mnist import find_mnist, read_mnist, read_mnist_parts
 from glassnet.data.readers.named_images import (
     CATS,
     NUMERALS,
-    find_pictures,
+    find_images,
     how_to_get,
     read_cats,
     read_numerals,
@@ -25,14 +25,14 @@ from glassnet.data.splits import divide
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What there is to know of a data set before it is read; `shape` is that of one picture.
+    """What there is to know of a data set before it is read; `shape` is that of one image.
 
     `location` says where it is if `available`, else how to get it.
     """
 
     name: str
     description: str
-    pictures: int
+    images: int
     shape: tuple[int, ...]
     source: str
     licence: str
@@ -45,7 +45,7 @@ class NamedDataset:
     """A data set that has a name: `locate` finds it on this machine (None: not there), `read` takes `download`."""
 
     description: str
-    pictures: int
+    images: int
     shape: tuple[int, ...]
     source: str
     licence: str
@@ -67,22 +67,22 @@ def read_idx_folder(folder: Path | None, options: ReadOptions, *, download: bool
     if not options.splitting.given:
         return _as_asked(read_mnist(folder, download=download), options, folder or "mnist")
     found = divide(read_mnist_parts(folder, download=download), options.splitting, (5 / 6, 1 / 6, 0.0))
-    return bring(found, options.pictures, folder or "mnist")
+    return bring(found, options.images, folder or "mnist")
 
 
 def _as_asked(found: Splits, options: ReadOptions, where: object) -> Splits:
-    return bring(divide(found, options.splitting), options.pictures, where)
+    return bring(divide(found, options.splitting), options.images, where)
 
 
 def _read_chain(options: ReadOptions) -> Splits:
-    chain = bring(make_chain(), options.pictures, "chain")
+    chain = bring(make_chain(), options.images, "chain")
     return divide(chain, options.splitting) if options.splitting.given else chain
 
 
 NAMED_DATASETS: dict[str, NamedDataset] = {
     "digits": NamedDataset(
         description="scanned handwritten digits, small; always there",
-        pictures=1797,
+        images=1797,
         shape=(8, 8, 1),
         source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, by way of scikit-learn",
         licence="CC BY 4.0",
@@ -91,7 +91,7 @@ NAMED_DATASETS: dict[str, NamedDataset] = {
     ),
     "mnist": NamedDataset(
         description="handwritten digits, the classic",
-        pictures=70_000,
+        images=70_000,
         shape=(28, 28, 1),
         source="Y. LeCun, C. Cortes, C. Burges",
         licence="CC BY-SA 3.0",
@@ -101,27 +101,27 @@ NAMED_DATASETS: dict[str, NamedDataset] = {
     ),
     "chinese-numerals": NamedDataset(
         description="handwritten Chinese numerals 零 to 亿, by 100 writers",
-        pictures=15_000,
+        images=15_000,
         shape=(64, 64, 1),
         source="K. Nazarpour, M. Chen, Newcastle University",
         licence="CC BY 4.0",
-        locate=lambda: _found(find_pictures(NUMERALS)),
+        locate=lambda: _found(find_images(NUMERALS)),
         read=lambda download, options: read_numerals(options),
         how_to_get=how_to_get(NUMERALS),
     ),
     "cats": NamedDataset(
         description="photographs with a cat, or with something else; of many sizes, brought to one",
-        pictures=1652,
+        images=1652,
         shape=(64, 64, 3),
         source="Asirra cats and dogs; Berkeley Segmentation Data Set 500",
         licence="for research",
-        locate=lambda: _found(find_pictures(CATS)),
+        locate=lambda: _found(find_images(CATS)),
         read=lambda download, options: read_cats(options),
         how_to_get=how_to_get(CATS),
     ),
     "chain": NamedDataset(
         description="two numbers, each to be turned into its opposite",
-        pictures=2,
+        images=2,
         shape=(1,),
         source="glassnet",
         licence="MIT",
@@ -137,6 +137,6 @@ def list_datasets() -> list[DatasetInfo]:
     for name, known in NAMED_DATASETS.items():
         found = known.locate()
         location = known.how_to_get if found is None else found
-        fields = (known.description, known.pictures, known.shape, known.source, known.licence)
+        fields = (known.description, known.images, known.shape, known.source, known.licence)
         infos.append(DatasetInfo(name, *fields, available=found is not None, location=location))
     return infos

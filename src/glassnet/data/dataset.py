@@ -1,4 +1,4 @@
-"""Pictures and what they show: `Dataset`, and `Splits` into training, validation and test."""
+"""Images and what they show: `Dataset`, and `Splits` into training, validation and test."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Label: TypeAlias = int | npt.NDArray[np.float64]
 
 
 class Dataset:
-    """Pictures with one label each, checked once, then read-only.
+    """Images with one label each, checked once, then read-only.
 
-    `images`   `(N, H, W, C)`; `(N, H, W)` gets a channel axis; `(N, features)` for what is no picture.
+    `images`   `(N, H, W, C)`; `(N, H, W)` gets a channel axis; `(N, features)` for what is no image.
                Kept as `uint8` or `float32`, other numbers become one of the two. Not copied where it need not be.
     `labels`   `(N,)` class indices, kept as `int64`; or floating targets `(N, outputs)`, kept as `float64`.
     `classes`  the names of the classes, "0" to the highest label if not given; None for targets.
-    `groups`   `(N,)` integers or texts: pictures that belong together, such as those of one writer; or None.
-    `names`    `(N,)` texts: the file of each picture; or None.
+    `groups`   `(N,)` integers or texts: images that belong together, such as those of one writer; or None.
+    `names`    `(N,)` texts: the file of each image; or None.
 
     Raises `InputError` for anything that does not fit, with the item that does not.
     """
@@ -55,9 +55,9 @@ class Dataset:
         for name, part in parts.items():
             if len(part) != len(pixels):
                 raise InputError(
-                    f"There are not as many {name} as pictures.",
+                    f"There are not as many {name} as images.",
                     where=f"Dataset({name})",
-                    expected=f"{len(pixels)} {name}, one for each picture",
+                    expected=f"{len(pixels)} {name}, one for each image",
                     received=f"{len(part)} {name}",
                 )
         if marks.ndim == 2 and classes is not None:
@@ -104,9 +104,9 @@ class Dataset:
         subset.names = None if self.names is None else _read_only(self.names[chosen])
         if not len(subset):
             raise InputError(
-                "The selection holds no pictures.",
+                "The selection holds no images.",
                 where="Dataset[…]",
-                expected=f"at least one of {len(self)} pictures",
+                expected=f"at least one of {len(self)} images",
                 received=repr(key),
             )
         return subset
@@ -118,17 +118,17 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one picture, `(H, W, C)`, or `(features,)`."""
+        """The shape of one image, `(H, W, C)`, or `(features,)`."""
         return self.images.shape[1:]
 
     @property
     def flat(self) -> npt.NDArray[Any]:
-        """The pictures as rows, `(N, features)`: the same memory, C-contiguous and read-only."""
+        """The images as rows, `(N, features)`: the same memory, C-contiguous and read-only."""
         return self.images.reshape(len(self), -1)
 
     @property
     def counts(self) -> npt.NDArray[np.int64]:
-        """How many pictures each class has, `(classes,)`. Raises `InputError` where there are no classes."""
+        """How many images each class has, `(classes,)`. Raises `InputError` where there are no classes."""
         if self.classes is None:
             raise InputError(
                 "Only class labels can be counted.",
@@ -139,11 +139,11 @@ class Dataset:
         return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64, copy=False)
 
     def head(self, n: int = 5) -> Dataset:
-        """The first `n` pictures, or all where there are fewer. Raises `InputError` for `n` below 1."""
+        """The first `n` images, or all where there are fewer. Raises `InputError` for `n` below 1."""
         return self[: max(n, 0)]
 
     def __repr__(self) -> str:
-        noun = "pictures" if len(self.shape) == 3 else "examples"
+        noun = "images" if len(self.shape) == 3 else "examples"
         size = "×".join(map(str, self.shape)) + ("" if len(self.shape) > 1 else " features")
         parts = [f"{len(self)} {noun} of {size}", str(self.images.dtype)]
         if self.classes is None:
@@ -161,7 +161,7 @@ class Dataset:
             return np.flatnonzero(chosen)
         if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size):
             raise InputError(
-                "This does not select pictures.",
+                "This does not select images.",
                 where="Dataset[…]",
                 expected=f"an integer, a slice, integers of shape (n,), or booleans of shape ({len(self)},)",
                 received=f"shape {chosen.shape}, dtype {chosen.dtype}",
@@ -169,7 +169,7 @@ class Dataset:
         outside = np.flatnonzero((chosen < -len(self)) | (chosen >= len(self)))
         if len(outside):
             raise InputError(
-                "There is no such picture.",
+                "There is no such image.",
                 where="Dataset[…]",
                 expected=f"{-len(self)} to {len(self) - 1}",
                 received=chosen[outside[0]],
@@ -182,8 +182,8 @@ class Dataset:
 class Splits:
     """The parts of a data set: one to train on, one to choose by, and one for the last word.
 
-    All parts have pictures of one shape, and the same classes. Raises `DataError` where they do not.
-    `left_out` names the picture files that belong to none of them: those that can't be read, or have no label;
+    All parts have images of one shape, and the same classes. Raises `DataError` where they do not.
+    `left_out` names the image files that belong to none of them: those that can't be read, or have no label;
     `reasons` says why, for each of these; `unlabelled` are those among them that have no label.
     """
 
@@ -216,9 +216,9 @@ class Splits:
 def _with_channels(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if pixels.ndim < 2 or pixels.size == 0:
         raise InputError(
-            "There are no pictures." if pixels.size == 0 else "These are single numbers, not pictures.",
+            "There are no images." if pixels.size == 0 else "These are single numbers, not images.",
             where="Dataset(images)",
-            expected="at least one picture, as an array (N, H, W, C), or (N, features)",
+            expected="at least one image, as an array (N, H, W, C), or (N, features)",
             received=f"shape {pixels.shape}",
             hint="images.reshape(-1, 1)" if pixels.ndim == 1 and pixels.size else None,
         )

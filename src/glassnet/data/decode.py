@@ -1,4 +1,4 @@
-"""Decoding picture files: the one place where Pillow opens anything."""
+"""Decoding image files: the one place where Pillow opens anything."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def quiet() -> Iterator[None]:
 def decode(
     source: Path | IO[bytes], where: object, *, colour: bool, size: tuple[int, int] | None = None, fit: Fit = "stretch"
 ) -> npt.NDArray[np.uint8]:
-    """The pixels of a picture file, `(H, W, 1)` or with `colour` `(H, W, 3)`, in 0…255; within `quiet()`.
+    """The pixels of an image file, `(H, W, 1)` or with `colour` `(H, W, 3)`, in 0…255; within `quiet()`.
 
     Turned as the EXIF orientation says; transparent pixels as on white paper; the first of several frames; 16-bit grey
     as 8 bits. With `size` `(H, W)` brought to it as `fit` says (`fitted`).
-    Raises `InputError` for what is no picture, for a damaged one and for an enormous one.
+    Raises `InputError` for what is no image, for a damaged one and for an enormous one.
     """
     from PIL import ImageOps
 
@@ -63,7 +63,7 @@ def peek(source: Path | IO[bytes], where: object) -> tuple[int, int, bool]:
 
 @contextlib.contextmanager
 def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
-    """The picture, its header read; whatever goes wrong with it until it is closed is an `InputError`."""
+    """The image, its header read; whatever goes wrong with it until it is closed is an `InputError`."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -76,18 +76,18 @@ def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
     except Image.DecompressionBombError:
         raise _too_large(where, "far more") from None
     except UnidentifiedImageError:
-        raise refused(where, "The file is not a picture.", " | ".join([*FORMATS, ".npy"]), "other bytes") from None
+        raise refused(where, "The file is not an image.", " | ".join([*FORMATS, ".npy"]), "other bytes") from None
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
         raise refused(
             where,
-            "The picture can't be decoded: it is damaged, cut off or of a rare kind.",
-            "a whole picture file",
+            "The image can't be decoded: it is damaged, cut off or of a rare kind.",
+            "a whole image file",
             str(error) or type(error).__name__,
         ) from error
 
 
 def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool) -> Image:
-    """The picture in mode L or RGB."""
+    """The image in mode L or RGB."""
     from PIL import Image as Images
 
     if image.mode.startswith("I;16") or (image.mode == "I" and is_ppm):
@@ -95,7 +95,7 @@ def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool)
         image = Images.fromarray(np.rint(deep / 257).astype(np.uint8))
     elif image.mode in ("I", "F"):
         received = f"mode {image.mode}: 32-bit numbers of an unknown range"
-        raise refused(where, "The picture's numbers are not colours.", "8 or 16 bits for each colour", received)
+        raise refused(where, "The image's numbers are not colours.", "8 or 16 bits for each colour", received)
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Images.alpha_composite(Images.new("RGBA", image.size, "white"), image)
@@ -104,7 +104,7 @@ def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool)
 
 def _too_large(where: object, received: str) -> InputError:
     expected = f"at most {MOST_PIXELS:,} pixels"
-    return refused(where, "The picture is too large to be opened safely.", expected, received, "scale it down first")
+    return refused(where, "The image is too large to be opened safely.", expected, received, "scale it down first")
 
 
 def refused(where: object, what: str, expected: str, received: str, hint: str | None = None) -> InputError:

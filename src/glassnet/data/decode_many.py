@@ -1,4 +1,4 @@
-"""Decoding many picture files, several at a time."""
+"""Decoding many image files, several at a time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.decode import decode, peek, quiet
-from glassnet.data.options import PictureOptions
+from glassnet.data.options import ImageOptions
 from glassnet.data.progress import progress
-from glassnet.data.readers.folder import PictureFiles
+from glassnet.data.readers.folder import ImageFiles
 from glassnet.errors import DataError, InputError, MixedSizesError
 from glassnet.support.memory import require_memory_for_data
 
@@ -24,11 +24,11 @@ Reasons = dict[int, str]
 _CHUNK = 64
 
 
-def decode_all(files: PictureFiles, names: Sequence[str], options: PictureOptions) -> tuple[npt.NDArray[np.uint8], Reasons]:
-    """The readable pictures `(N, H, W, C)` in the order of `names`; and why the others, by their place, are not there.
+def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> tuple[npt.NDArray[np.uint8], Reasons]:
+    """The readable images `(N, H, W, C)` in the order of `names`; and why the others, by their place, are not there.
 
     Without a size, all must have one; without a colour, they are grey where all are grey, else red, green, blue.
-    Raises `DataError` for mixed sizes without one to bring them to, for none that is readable, and for more pictures
+    Raises `DataError` for mixed sizes without one to bring them to, for none that is readable, and for more images
     than fit into memory.
     """
     reasons: Reasons = {}
@@ -36,7 +36,7 @@ def decode_all(files: PictureFiles, names: Sequence[str], options: PictureOption
     size, color = options.size, options.color
     with quiet():
         if size is None or color is None:
-            heads = _each(files, names, places, peek, "looking at pictures", reasons)
+            heads = _each(files, names, places, peek, "looking at images", reasons)
             places = sorted(heads)
             size = size or _one_size(files, list(heads.values()))
             color = color or ("rgb" if any(colour for _, _, colour in heads.values()) else "grey")
@@ -49,7 +49,7 @@ def decode_all(files: PictureFiles, names: Sequence[str], options: PictureOption
             pixels = decode(files.open(names[place]), names[place], colour=colour, size=wanted, fit=fit)
             images[rows[place]] = pixels
 
-        done = _in_parallel(places, fill, "reading pictures", reasons)
+        done = _in_parallel(places, fill, "reading images", reasons)
     if not done:
         raise _none_readable(files, names, reasons)
     if len(done) < len(images):
@@ -58,7 +58,7 @@ def decode_all(files: PictureFiles, names: Sequence[str], options: PictureOption
 
 
 def _each(
-    files: PictureFiles,
+    files: ImageFiles,
     names: Sequence[str],
     places: Sequence[int],
     look: Callable[..., Result],
@@ -102,34 +102,34 @@ def _in_parallel(places: Sequence[int], work: Callable[[int], Result], label: st
     return results
 
 
-def _one_size(files: PictureFiles, heads: Sequence[tuple[int, int, bool]]) -> tuple[int, int]:
+def _one_size(files: ImageFiles, heads: Sequence[tuple[int, int, bool]]) -> tuple[int, int]:
     sizes = Counter((height, width) for height, width, _ in heads)
     if len(sizes) > 1:
-        shown = ", ".join(f"{width} × {height} ({count} pictures)" for (height, width), count in sizes.most_common(3))
+        shown = ", ".join(f"{width} × {height} ({count} images)" for (height, width), count in sizes.most_common(3))
         raise MixedSizesError(
-            "The pictures have different sizes, and there is no size to bring them to.",
+            "The images have different sizes, and there is no size to bring them to.",
             where=files.path,
-            expected="pictures of one size, or a size",
+            expected="images of one size, or a size",
             received=shown + (f" and {len(sizes) - 3} more sizes" if len(sizes) > 3 else ""),
             hint="size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)",
         )
     return next(iter(sizes))
 
 
-def _check_memory(files: PictureFiles, count: int, shape: tuple[int, ...]) -> None:
+def _check_memory(files: ImageFiles, count: int, shape: tuple[int, ...]) -> None:
     require_memory_for_data(
         count * math.prod(shape),
-        f"{count} pictures of {' × '.join(map(str, shape))}",
+        f"{count} images of {' × '.join(map(str, shape))}",
         files.path,
         "bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)",
     )
 
 
-def _none_readable(files: PictureFiles, names: Sequence[str], reasons: Reasons) -> DataError:
+def _none_readable(files: ImageFiles, names: Sequence[str], reasons: Reasons) -> DataError:
     place = min(reasons)
     return DataError(
-        "None of the pictures can be read.",
+        "None of the images can be read.",
         where=files.path,
-        expected="picture files",
+        expected="image files",
         received=f"{len(names)} files; the first, {names[place]}: {reasons[place]}",
     )

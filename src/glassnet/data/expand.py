@@ -11,10 +11,10 @@ SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # rows, columns
 
 
 def expand_by_shifts(dataset: Dataset, pixels: int = 1) -> Dataset:
-    """The pictures, then all of them moved right, left, down and up by `pixels`: five times as many.
+    """The images, then all of them moved right, left, down and up by `pixels`: five times as many.
 
-    Zeros come in from the edges. Labels, classes and groups go along. Raises `InputError` where the pictures are no
-    pictures, or not larger than the shift.
+    Zeros come in from the edges. Labels, classes and groups go along. Raises `InputError` where the images are no
+    images, or not larger than the shift.
     Source: Nielsen, "Neural Networks and Deep Learning", expand_mnist.py.
     """
     if isinstance(pixels, bool) or not isinstance(pixels, (int, np.integer)) or pixels < 1:
@@ -26,9 +26,9 @@ def expand_by_shifts(dataset: Dataset, pixels: int = 1) -> Dataset:
         )
     if len(dataset.shape) != 3 or min(dataset.shape[:2]) <= pixels:
         raise InputError(
-            "These pictures can't be shifted.",
+            "These images can't be shifted.",
             where="expand_by_shifts(dataset)",
-            expected=f"pictures (H, W, C) of more than {pixels} pixel{'s' if pixels > 1 else ''} either way",
+            expected=f"images (H, W, C) of more than {pixels} pixel{'s' if pixels > 1 else ''} either way",
             received=f"{dataset.shape}",
         )
     count, (height, width, _) = len(dataset), dataset.shape

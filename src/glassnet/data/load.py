@@ -12,7 +12,7 @@ from glassnet.data.catalog import NAMED_DATASETS, read_idx_folder
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions, as_options
 from glassnet.data.paths import as_path, exists
-from glassnet.data.readers.folder import holds_pictures
+from glassnet.data.readers.folder import holds_images
 from glassnet.data.readers.hdf5 import ENDINGS as HDF5_ENDINGS
 from glassnet.data.readers.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
 from glassnet.data.readers.mat import read_mat
@@ -60,13 +60,13 @@ PATH_READERS: list[PathReader] = [
         read=lambda path, options: read_idx_folder(path, options),
     ),
     PathReader(
-        kind="a folder with pictures, one folder a class or with a pattern in their names",
-        accepts=lambda path: path.is_dir() and holds_pictures(path),
+        kind="a folder with images, one folder a class or with a pattern in their names",
+        accepts=lambda path: path.is_dir() and holds_images(path),
         read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
         takes_pattern=True,
     ),
     PathReader(
-        kind="a .zip with such pictures",
+        kind="a .zip with such images",
         accepts=lambda path: path.is_file() and _is_zip(path),
         read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
         takes_pattern=True,
@@ -74,22 +74,22 @@ PATH_READERS: list[PathReader] = [
     PathReader(
         kind="a .npz",
         accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz",
-        read=lambda path, options: divide(read_npz(path, options.pictures), options.splitting),
+        read=lambda path, options: divide(read_npz(path, options.images), options.splitting),
     ),
     PathReader(
         kind="a .mat",
         accepts=lambda path: path.is_file() and _is_mat(path),
-        read=lambda path, options: divide(read_mat(path, options.pictures), options.splitting),
+        read=lambda path, options: divide(read_mat(path, options.images), options.splitting),
     ),
     PathReader(
         kind="a .h5",
         accepts=lambda path: path.is_file() and _is_hdf5(path),
-        read=lambda path, options: divide(read_hdf5(path, options.pictures), options.splitting),
+        read=lambda path, options: divide(read_hdf5(path, options.images), options.splitting),
     ),
     PathReader(
         kind="a folder with a .h5 for each part",
         accepts=lambda path: path.is_dir() and bool(hdf5_files(path)),
-        read=lambda path, options: divide(read_hdf5_folder(path, options.pictures), options.splitting),
+        read=lambda path, options: divide(read_hdf5_folder(path, options.images), options.splitting),
     ),
 ]
 
@@ -114,9 +114,9 @@ def load_dataset(
     validation and test above these; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5` with arrays;
     a folder with a `.h5` for each part.
 
-    `size`, `color`  what pictures are brought to: `(H, W)` or one number; "grey" or "rgb" (None: as they are)
+    `size`, `color`  what images are brought to: `(H, W)` or one number; "grey" or "rgb" (None: as they are)
     `fit`            how another shape fills the size: "stretch" squeezes it, "crop" takes its middle, "pad" adds black
-    `pattern`        a regular expression with a group `label`, and perhaps one `group`, for the names of picture files
+    `pattern`        a regular expression with a group `label`, and perhaps one `group`, for the names of image files
     `split`          "stratified" by class, "random", or "group": no group (such as a writer) in two parts. By default
                      by group where groups are known, else stratified
     `fractions`      of training, validation and test; a part with 0 is None. Data with a test part of its own: third 0
@@ -124,8 +124,8 @@ def load_dataset(
     `seed`           of the split's chance
 
     A name goes before a path of the same spelling ("./mnist" is the path). Without `download` the network is never
-    touched; with it, a named data set that is missing is fetched first. Decoded pictures are kept in the cache folder.
-    Pictures that can't be read are left out with a `DataWarning`, and named in `Splits.left_out`.
+    touched; with it, a named data set that is missing is fetched first. Decoded images are kept in the cache folder.
+    Images that can't be read are left out with a `DataWarning`, and named in `Splits.left_out`.
     Raises `DataError` for a name that is unknown, for data that is missing or damaged, and for a path of another kind;
     `InputError` for options that are wrong or do not suit the data.
     """
@@ -176,11 +176,11 @@ def _reader(path: Path, options: ReadOptions) -> PathReader:
 def _check_pattern(options: ReadOptions, where: object, *, takes_pattern: bool) -> None:
     if options.pattern is not None and not takes_pattern:
         raise InputError(
-            "A pattern is for the names of picture files, and here are none.",
+            "A pattern is for the names of image files, and here are none.",
             where=where,
             expected="no pattern",
             received=repr(options.pattern.pattern),
-            hint="leave the pattern out, or give the path of a folder or zip of pictures",
+            hint="leave the pattern out, or give the path of a folder or zip of images",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a caller may ask of a reader: the pictures' size and colour, the pattern of their names, and how they are divided."""
+"""What a caller may ask of a reader: the images' size and colour, the pattern of their names, and how they are divided."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SplitKind: TypeAlias = Literal["stratified", "random", "group"]
 Fractions: TypeAlias = tuple[float, float, float]
 
 MOST_PIXELS = 64 * 2**20
-"""64 megapixels: a picture of more is refused from its header, before anything is decoded."""
+"""64 megapixels: an image of more is refused from its header, before anything is decoded."""
 
 
 @dataclass(frozen=True)
-class PictureOptions:
-    """`size` `(H, W)` and `color` to bring pictures to, None where they stay; `fit`: how another shape fills that size."""
+class ImageOptions:
+    """`size` `(H, W)` and `color` to bring images to, None where they stay; `fit`: how another shape fills that size."""
 
     size: tuple[int, int] | None = None
     color: Color | None = None
@@ -47,9 +47,9 @@ class SplitOptions:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """All of it, checked. `pattern`: how file names say what a picture shows."""
+    """All of it, checked. `pattern`: how file names say what an image shows."""
 
-    pictures: PictureOptions = field(default_factory=PictureOptions)
+    images: ImageOptions = field(default_factory=ImageOptions)
     splitting: SplitOptions = field(default_factory=SplitOptions)
     pattern: re.Pattern[str] | None = None
 
@@ -67,7 +67,7 @@ def as_size(size: int | Sequence[int] | None, where: str = "size") -> tuple[int,
         or sides[0] * sides[1] > MOST_PIXELS
     ):
         raise InputError(
-            "This is no size of pictures.",
+            "This is no size of images.",
             where=where,
             expected=f"pixels: one number for a square, or (height, width); at most {MOST_PIXELS:,} in all",
             received=repr(size),
@@ -165,7 +165,7 @@ def as_options(
         raise InputError(
             "The seed is no whole number from 0 on.", where=f"{where}(seed)", expected="0, 1, 2, …", received=repr(seed)
         )
-    pictures = PictureOptions(as_size(size, f"{where}(size)"), cast("Color | None", color), cast("Fit", fit))
+    images = ImageOptions(as_size(size, f"{where}(size)"), cast("Color | None", color), cast("Fit", fit))
     shares = as_fractions(fractions, f"{where}(fractions)")
     splitting = SplitOptions(cast("SplitKind | None", split), shares, fold, folds, seed)
-    return ReadOptions(pictures, splitting, as_pattern(pattern, f"{where}(pattern)"))
+    return ReadOptions(images, splitting, as_pattern(pattern, f"{where}(pattern)"))

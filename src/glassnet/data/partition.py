@@ -1,4 +1,4 @@
-"""Which picture goes to which part: arrays of part numbers, by chance, by class, and by group."""
+"""Which image goes to which part: arrays of part numbers, by chance, by class, and by group."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def as_shares(fractions: Sequence[float], where: str) -> npt.NDArray[np.float64]
 
 
 def random_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
-    """Parts `(N,)` by chance alone. Raises `InputError` where there are too few pictures for one in every part."""
+    """Parts `(N,)` by chance alone. Raises `InputError` where there are too few images for one in every part."""
     counts = _largest_remainder(len(dataset), shares)
     if not counts.all():
         raise InputError(
-            "There are too few pictures for one in every part.",
+            "There are too few images for one in every part.",
             where="split_random(dataset)",
-            expected=f"at least {_enough(len(dataset), shares)} pictures, for {_named(shares)}",
-            received=f"{len(dataset)} pictures",
-            hint="add pictures, or take fewer or more even parts",
+            expected=f"at least {_enough(len(dataset), shares)} images, for {_named(shares)}",
+            received=f"{len(dataset)} images",
+            hint="add images, or take fewer or more even parts",
         )
     return _dealt(rng.permutation(len(dataset)), counts)
 
@@ -58,11 +58,11 @@ def stratified_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.
         counts = _largest_remainder(len(members), shares)
         if not counts.all():
             raise InputError(
-                f"Class {name!r} has too few pictures to appear in every part.",
+                f"Class {name!r} has too few images to appear in every part.",
                 where=f"split_stratified(dataset), class {index}",
-                expected=f"at least {_enough(len(members), shares)} pictures, for {_named(shares)}",
-                received=f"{len(members)} pictures",
-                hint="add pictures of this class, leave the class out, or take fewer or more even parts",
+                expected=f"at least {_enough(len(members), shares)} images, for {_named(shares)}",
+                received=f"{len(members)} images",
+                hint="add images of this class, leave the class out, or take fewer or more even parts",
             )
         part_of[members] = _dealt(rng.permutation(len(members)), counts)
     return part_of
@@ -72,14 +72,14 @@ def group_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.rando
     """Parts `(N,)` with no group in two of them; the groups are shared out, the classes kept as even as can be found.
 
     Begins with groups dealt by chance and swaps pairs between parts as long as that brings the parts' numbers of
-    pictures of each class closer to their shares (χ²): the same seed finds the same parts.
+    images of each class closer to their shares (χ²): the same seed finds the same parts.
     Raises `InputError` without groups, with too few of them, and for a class that the first part would lack.
     """
     if dataset.groups is None:
         raise InputError(
             "There are no groups to split by.",
             where="split_by_group(dataset)",
-            expected="a data set that says which pictures belong together (groups=), or names with (?P<group>…)",
+            expected="a data set that says which images belong together (groups=), or names with (?P<group>…)",
             received="no groups",
             hint="split='stratified', or a pattern with a group named group",
         )
@@ -95,7 +95,7 @@ def group_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.rando
         )
     classes = 1 if dataset.classes is None else len(dataset.classes)
     labels = np.zeros(len(dataset), np.intp) if dataset.classes is None else dataset.labels
-    table = np.zeros((len(names), classes))  # pictures of each class in each group
+    table = np.zeros((len(names), classes))  # images of each class in each group
     np.add.at(table, (group_of, labels), 1)
     part_of_group = _evened(_dealt(rng.permutation(len(names)), counts), table, shares, rng)
     lacking = np.flatnonzero((table[part_of_group == 0].sum(axis=0) == 0) & (table.sum(axis=0) > 0))

@@ -1,4 +1,4 @@
-"""Bringing pictures to one size and colour: by Pillow, one picture at a time; and whole arrays of pictures."""
+"""Bringing images to one size and colour: by Pillow, one image at a time; and whole arrays of images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.options import Color, Fit, PictureOptions
+from glassnet.data.options import Color, Fit, ImageOptions
 from glassnet.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def fitted(image: Image, size: tuple[int, int], fit: Fit) -> Image:
-    """The picture with `size` `(H, W)`: squeezed ("stretch"), or whole on black ("pad"), or its middle ("crop").
+    """The image with `size` `(H, W)`: squeezed ("stretch"), or whole on black ("pad"), or its middle ("crop").
 
     Averages where both sides shrink to a whole fraction (64 to 32), else Lanczos; unchanged where the size is right.
     """
@@ -50,19 +50,19 @@ def _resized(image: Image, target: tuple[int, int], box: tuple[float, float, flo
     return image.resize(target, Resampling.BOX if whole else Resampling.LANCZOS, box)
 
 
-def bring(splits: Splits, options: PictureOptions, where: object) -> Splits:
-    """Splits whose pictures all have the size and colour that `options` ask for; the same object where they have them.
+def bring(splits: Splits, options: ImageOptions, where: object) -> Splits:
+    """Splits whose images all have the size and colour that `options` ask for; the same object where they have them.
 
-    Raises `DataError` where a size or a colour is asked for and the data are no pictures of 1 or 3 channels.
+    Raises `DataError` where a size or a colour is asked for and the data are no images of 1 or 3 channels.
     """
     shape = splits.train.shape
     if options.size is None and options.color is None:
         return splits
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(
-            "Only pictures can be brought to a size or a colour.",
+            "Only images can be brought to a size or a colour.",
             where=where,
-            expected="pictures (H, W, 1) or (H, W, 3)",
+            expected="images (H, W, 1) or (H, W, 3)",
             received=f"examples of shape {shape}",
             hint="leave size and color out",
         )
@@ -83,7 +83,7 @@ def bring(splits: Splits, options: PictureOptions, where: object) -> Splits:
 
 
 def bring_pixels(images: npt.NDArray[Any], size: tuple[int, int], color: Color, fit: Fit) -> npt.NDArray[Any]:
-    """Pictures `(N, H, W, 1 or 3)`, `uint8` or `float32`, as `(N, *size, 1 or 3)` of the same kind."""
+    """Images `(N, H, W, 1 or 3)`, `uint8` or `float32`, as `(N, *size, 1 or 3)` of the same kind."""
     if color == "grey" and images.shape[-1] == 3:
         images = _as_grey(images)
     if images.shape[1:3] != size:

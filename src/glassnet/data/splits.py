@@ -1,4 +1,4 @@
-"""Dividing a data set into parts that share no picture."""
+"""Dividing a data set into parts that share no image."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _KINDS: dict[str, Callable[[Dataset, npt.NDArray[np.float64], np.random.Generato
 
 
 def split_in_order(dataset: Dataset, *counts: int) -> tuple[Dataset, ...]:
-    """Cut a data set into consecutive parts of `counts` pictures each; the parts share its memory.
+    """Cut a data set into consecutive parts of `counts` images each; the parts share its memory.
 
-    Raises `InputError` unless the counts are positive and add up to all pictures.
+    Raises `InputError` unless the counts are positive and add up to all images.
     """
     if not counts or any(count < 1 for count in counts) or sum(counts) != len(dataset):
         raise InputError(
             "The counts do not divide the data set.",
             where="split_in_order(counts)",
-            expected=f"positive counts that add up to {len(dataset)}, the number of pictures",
+            expected=f"positive counts that add up to {len(dataset)}, the number of images",
             received=f"{' + '.join(map(str, counts)) or 'none'} = {sum(counts)}",
-            hint="dataset[:n] leaves pictures out",
+            hint="dataset[:n] leaves images out",
         )
     ends = np.cumsum(counts)
     return tuple(dataset[int(end) - count : int(end)] for end, count in zip(ends, counts, strict=True))
@@ -43,8 +43,8 @@ def split_in_order(dataset: Dataset, *counts: int) -> tuple[Dataset, ...]:
 def split_random(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
     """Divide a data set by chance alone into parts of these `fractions`, by largest remainder.
 
-    Within a part the pictures keep their order. The same seed gives the same parts. Raises `InputError` for fractions
-    that do not add up to 1 and for too few pictures.
+    Within a part the images keep their order. The same seed gives the same parts. Raises `InputError` for fractions
+    that do not add up to 1 and for too few images.
     """
     shares = as_shares(fractions, "split_random")
     return _parts(dataset, random_parts(dataset, shares, np.random.default_rng(seed)))
@@ -54,9 +54,9 @@ def split_stratified(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRAC
     """Divide a data set by chance so that every class is spread over the parts in the same `fractions`.
 
     Each class is shared out by largest remainder (the earlier part first where remainders are equal), so each part is
-    within one picture of its exact share of each class. Within a part the pictures keep their order. The same seed
+    within one image of its exact share of each class. Within a part the images keep their order. The same seed
     gives the same parts. Raises `InputError` for fractions that do not add up to 1, for targets without classes, and
-    for a class with too few pictures to appear in every part; it names the class.
+    for a class with too few images to appear in every part; it names the class.
     """
     shares = as_shares(fractions, "split_stratified")
     return _parts(dataset, stratified_parts(dataset, shares, np.random.default_rng(seed)))
@@ -154,5 +154,5 @@ def _divided_already(parts: str, expected: str) -> InputError:
         where="split, fractions, fold",
         expected=expected,
         received="other parts asked for",
-        hint="leave these options out, or bring all pictures together first",
+        hint="leave these options out, or bring all images together first",
     )

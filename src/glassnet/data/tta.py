@@ -1,4 +1,4 @@
-"""Test-time augmentation: several views of each picture, whose probabilities are averaged."""
+"""Test-time augmentation: several views of each image, whose probabilities are averaged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.data.augmentation import Augmentation, as_augmentation, picture_shape
+from glassnet.data.augmentation import Augmentation, as_augmentation, image_shape
 from glassnet.errors import InputError
 from glassnet.support.arrays import Array
 
 VIEWS = 8
-BLOCK = 1000  # pictures changed together: the floats on the way take several times the room of their bytes
+BLOCK = 1000  # images changed together: the floats on the way take several times the room of their bytes
 
 
 def views_of(
@@ -20,7 +20,7 @@ def views_of(
 ) -> Iterator[Array]:
     """Rows (N, features) as they are, then `views` − 1 times (VIEWS − 1, if None) each under a change of its own.
 
-    `shape`: of one picture. Without an augmentation there is one view. Raises `InputError` for views that can't be made.
+    `shape`: of one image. Without an augmentation there is one view. Raises `InputError` for views that can't be made.
     """
     changes = as_augmentation(augmentation, "augmentation")
     if views is not None and (isinstance(views, bool) or not isinstance(views, (int, np.integer)) or views < 1):
@@ -35,12 +35,12 @@ def views_of(
     yield rows
     if changes is None:
         return
-    pictures = rows.reshape(len(rows), *picture_shape([shape], "augmentation"))
+    images = rows.reshape(len(rows), *image_shape([shape], "augmentation"))
     for view in range(1, VIEWS if views is None else views):
-        changed = np.empty_like(pictures)
-        for start in range(0, len(pictures), BLOCK):
+        changed = np.empty_like(images)
+        for start in range(0, len(images), BLOCK):
             key = int(np.random.default_rng([seed, view, start]).integers(2**63))
-            changed[start : start + BLOCK] = changes(pictures[start : start + BLOCK], key)
+            changed[start : start + BLOCK] = changes(images[start : start + BLOCK], key)
         yield changed.reshape(rows.shape)
 
 

@@ -20,7 +20,7 @@ from glassnet.training.plan import check_labels
 class Ensemble:
     """The mean of the networks' probabilities, (p₁ + … + pₙ)/n: it is right more often than its members are on average.
 
-    `networks`: at least one; all take pictures of one shape and know the same classes in the same order.
+    `networks`: at least one; all take images of one shape and know the same classes in the same order.
     Raises `InputError` where they do not. Hansen and Salamon, IEEE Transactions on Pattern Analysis 1990.
     """
 
@@ -32,7 +32,7 @@ class Ensemble:
         for number, network in enumerate(self.networks[1:], 2):
             for what, mine, theirs in (
                 ("classes", first.classes, network.classes),
-                ("shape of pictures", first.input_shape, network.input_shape),
+                ("shape of images", first.input_shape, network.input_shape),
             ):
                 if mine != theirs:
                     raise InputError(
@@ -49,7 +49,7 @@ class Ensemble:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one picture."""
+        """The shape of one image."""
         return self.networks[0].input_shape
 
     def predict_proba(
@@ -65,7 +65,7 @@ class Ensemble:
         return np.asarray(np.mean([network.predict_proba(images, **options) for network in self.networks], axis=0))
 
     def predict(self, images: Array) -> NDArray[np.int64]:
-        """Class indices (N,) of pictures (N, …), or of one picture: those of the largest mean probability."""
+        """Class indices (N,) of images (N, …), or of one image: those of the largest mean probability."""
         return np.asarray(self.predict_proba(images).argmax(axis=1), dtype=np.int64)
 
     def evaluate(
@@ -76,7 +76,7 @@ class Ensemble:
         views: int | None = None,
         seed: int = 0,
     ) -> Evaluation:
-        """Accuracy and confusion on pictures with class labels; the cost is the mean −ln p of the right class."""
+        """Accuracy and confusion on images with class labels; the cost is the mean −ln p of the right class."""
         data = as_dataset(data, "evaluate(data)")
         check_labels(self.networks[0], data, "evaluate(data)")
         probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)

@@ -73,7 +73,7 @@ def find_learning_rate(
             where="find_learning_rate(low)",
             expected="a rate at which the network can take a step",
             received=low,
-            hint="scale the pictures, for example by Pixels or Standardize, or choose a lower one",
+            hint="scale the images, for example by Pixels or Standardize, or choose a lower one",
         )
     costs = _smooth(np.minimum(raw, EXPLODED * np.median(raw)), WIDTH * steps)
     return RateTest(rates[: len(raw)], costs, raw, *_suggestion(rates, costs))

@@ -53,7 +53,7 @@ class TrainingSection(Section):
     """`keep`: the weights of the last epoch, or of the best on validation data; `average`: β of their moving average.
 
     `patience`: of early stopping, in epochs. `show_every`: a line on a plain terminal every so many epochs.
-    `expand_shifts`: pixels by which copies of the training pictures are shifted (0: no copies). `augmentation`: options of
+    `expand_shifts`: pixels by which copies of the training images are shifted (0: no copies). `augmentation`: options of
     Augmentation; `plain_epochs`: how many epochs, the last ones, do without it.
     """
 
@@ -73,7 +73,7 @@ class TrainingSection(Section):
 
 
 class EvaluationSection(Section):
-    """`views`: of each picture, their probabilities averaged; `view_augmentation`: how they differ, else as in training."""
+    """`views`: of each image, their probabilities averaged; `view_augmentation`: how they differ, else as in training."""
 
     views: int = Field(default=1, gt=0)
     view_augmentation: dict[str, Any] | None = None
@@ -123,7 +123,7 @@ class Recipe(Section):
         return _checked(changed(self.model_dump(exclude_none=True), SECTIONS, settings), f"recipe {self.name}")
 
     def make_network(self, splits: Splits) -> Network:
-        """The network, before training, for the pictures of `splits`."""
+        """The network, before training, for the images of `splits`."""
         try:
             network = Network(
                 self._layers(splits),
@@ -156,7 +156,7 @@ class Recipe(Section):
         return self._augmentation(self.training.augmentation, "training.augmentation")
 
     def make_view_augmentation(self) -> Augmentation | None:
-        """The changes by which the views of a picture differ; None where there is only one."""
+        """The changes by which the views of an image differ; None where there is only one."""
         options = self.evaluation.view_augmentation
         if options is None:
             return self.make_augmentation()

@@ -98,7 +98,7 @@ class Run:
     def evaluate(self, views: int | None = None) -> Evaluation:
         """Open the test set; the look is noted in the ledger before the result is returned.
 
-        `views`: of each picture, by which the probabilities are averaged; by default as many as the recipe says.
+        `views`: of each image, by which the probabilities are averaged; by default as many as the recipe says.
         """
         options = self.views(views)
         read_ledger(self.folder / LEDGER)  # a look that can't be noted is not taken
@@ -294,5 +294,5 @@ def _read_splits(data: str) -> Splits:
 
 
 def sample(data: Dataset, count: int) -> Dataset:
-    """The first few pictures, or all where there are fewer."""
+    """The first few images, or all where there are fewer."""
     return data.head(min(count, len(data)))

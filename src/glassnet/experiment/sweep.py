@@ -83,7 +83,7 @@ def evaluate_together(runs: Sequence[Run], views: int | None = None) -> Evaluati
                 "The runs do not have the same test set.",
                 where=run.folder,
                 expected=f"{test!r}, as {runs[0].folder}",
-                received=f"{run.test!r}, of other pictures",
+                received=f"{run.test!r}, of other images",
                 hint="train the runs of an ensemble on the same data with the same split",
             )
     options = [run.views(views) for run in runs]

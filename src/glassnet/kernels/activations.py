@@ -116,7 +116,7 @@ def activate_back(kind, size, x_at, y_at, dy_at, dx_at, slope):
 
 @compiled
 def softmax_row(x, y):
-    """y = softmax(x) for one picture; max x, and ln Σ e^(x − max x)."""
+    """y = softmax(x) for one image; max x, and ln Σ e^(x − max x)."""
     highest = x[0]
     for i in range(1, x.size):
         highest = max(highest, x[i])
@@ -132,7 +132,7 @@ def softmax_row(x, y):
 
 @compiled
 def softmax_row_back(y, dy, dx):
-    """dx = y · (dy − ⟨dy, y⟩) for one picture."""
+    """dx = y · (dy − ⟨dy, y⟩) for one image."""
     inner = 0.0
     for i in range(y.size):
         inner += y[i] * dy[i]

@@ -1,6 +1,6 @@
-"""Random transforms of pictures on their way into a network: one affine map and elastic field, resampled once, then shading.
+"""Random transforms of images on their way into a network: one affine map and elastic field, resampled once, then shading.
 
-Every number that a picture draws follows from the step's key and the picture's place in the mini-batch alone, so that neither
+Every number that an image draws follows from the step's key and the image's place in the mini-batch alone, so that neither
 the order of work nor the number of threads matters. `reference.augmentation` is the definition.
 """
 
@@ -108,7 +108,7 @@ def _field(key, factor, controls, wide, points_at, weights_at, cells_at, field_a
 
 @compiled
 def _surround(source_at, is_bytes, height, width, channels, edge, room_at):
-    """The picture as floats within a margin, one row and column before and two after: zeros, or its edge repeated."""
+    """The image as floats within a margin, one row and column before and two after: zeros, or its edge repeated."""
     line, inside = (width + 3) * channels, width * channels
     for i in range(height):
         row = floats_at(room_at + 4 * ((i + 1) * line + channels), inside)
@@ -133,7 +133,7 @@ def _surround(source_at, is_bytes, height, width, channels, edge, room_at):
 
 @compiled
 def _mean(room_at, height, width, channels):
-    """The mean over the picture within its margin."""
+    """The mean over the image within its margin."""
     s0, s1, s2, s3, inside = 0.0, 0.0, 0.0, 0.0, width * channels
     for i in range(height):
         row = floats_at(room_at + 4 * ((i + 1) * (width + 3) * channels + channels), inside)
@@ -162,7 +162,7 @@ def _moves(field_at, i, per_pixel, wide, moves_at):
 def _places(right_at, places_at, wide, slope, start, last, apart, add):
     """Coordinates along a row, counted from the margin: whole parts · apart into `places`, fractions in place of shifts.
 
-    Whole registers of columns; those past the picture are harmless.
+    Whole registers of columns; those past the image are harmless.
     """
     shifts, places = floats_at(right_at, wide), int32_at(places_at, wide)
     for j in range(wide):
@@ -231,9 +231,9 @@ def _erase(o, key, value, height, width, channels, target_at):
 
 @outlined(void(*[int64] * 13))
 def augment(
-    options_at, pictures_at, is_bytes, order_at, first, low, high, height, width, channels, key, target_at, scratch_at
+    options_at, images_at, is_bytes, order_at, first, low, high, height, width, channels, key, target_at, scratch_at
 ):  # fmt: skip
-    """The rows low … high of a mini-batch: the pictures order[first + row], each transformed by chance of its own."""
+    """The rows low … high of a mini-batch: the images order[first + row], each transformed by chance of its own."""
     o = floats_at(options_at, op.WARP_OPTIONS)
     cells = int64(o[op.WARP_CELLS])
     field_at, weights_at, cells_at, moves_at, places_at, points_at, _ = _layout(height, width, channels, cells)
@@ -248,8 +248,8 @@ def augment(
     moves = floats_at(moves_at, 2 * wide)
     for r in range(low, high):
         own = split_mix(np.uint64(key), r)
-        source_at = pictures_at + integers_at(order_at + 8 * (first + r), 1)[0] * size * (1 if is_bytes else 4)
-        picture_at = target_at + 4 * r * size
+        source_at = images_at + integers_at(order_at + 8 * (first + r), 1)[0] * size * (1 if is_bytes else 4)
+        image_at = target_at + 4 * r * size
         _surround(source_at, is_bytes, height, width, channels, edge, scratch_at)
         if elastic:
             factor = F(o[op.WARP_ELASTIC] * _NORMAL)
@@ -264,9 +264,9 @@ def augment(
             _places(moves_at, places_at, wide, a, b * F(i) + c + _1, F(width + 1), np.int32(channels), np.int32(0))
             below = F(height + 1)
             _places(moves_at + 4 * wide, places_at, wide, d, e * F(i) + f + _1, below, np.int32(line), np.int32(1))
-            _blend(scratch_at, line, channels, width, moves_at, wide, places_at, picture_at + 4 * i * width * channels)
+            _blend(scratch_at, line, channels, width, moves_at, wide, places_at, image_at + 4 * i * width * channels)
         mean = _mean(scratch_at, height, width, channels) if mean_wanted else 0.0
         if shaded:
-            _shade(o, own, mean, is_bytes, picture_at, size)
+            _shade(o, own, mean, is_bytes, image_at, size)
         if o[op.WARP_ERASE] > _0 and _share(own, op.DRAW_ERASE) < o[op.WARP_ERASE]:
-            _erase(o, own, F(mean) if edge else _0, height, width, channels, picture_at)
+            _erase(o, own, F(mean) if edge else _0, height, width, channels, image_at)

@@ -5,7 +5,7 @@ in small networks. Values lie in one flat workspace, parameters and gradient in 
 run the same program in lockstep: each does its share of every instruction and waits for the others before the next.
 
 An instruction is a row of eight integers: operation, source, target, width of source, width of target, three operands; and
-two floats beside it. Sources and targets are offsets into the workspace; a source of INPUT is the mini-batch of pictures
+two floats beside it. Sources and targets are offsets into the workspace; a source of INPUT is the mini-batch of images
 itself, bytes or floats, read where it lies in the data set. Which operand means what stands with the operations below.
 """
 
@@ -117,20 +117,20 @@ def _column_sums(job, source, width, into, total_at, m, rate, fused):
 
 @outlined(void(*[int64] * 10))
 def costs(job_at, kind, source, delta, target, width, first, m, low, high):
-    """Cost, class and delta of the pictures low … high of a mini-batch."""
+    """Cost, class and delta of the images low … high of a mini-batch."""
     job = job_at_address(job_at)
-    n = job.pictures_in_order
+    n = job.images_in_order
     order, found, classes = integers_at(job.order, n), doubles_at(job.costs, n), integers_at(job.classes, n)
     for r in range(low, high):
-        picture = order[first + r]
+        image = order[first + r]
         z, wanted = _rows(job.workspace, source, width, r, r + 1), _rows(job.workspace, target, width, r, r + 1)
         if job.targets:
-            given = floats_at(job.targets + 4 * picture * width, width)
+            given = floats_at(job.targets + 4 * image * width, width)
             for j in range(width):
                 wanted[j] = given[j]
         else:
-            aim(wanted, integers_at(job.labels + 8 * picture, 1)[0], job.smoothing)
-        weight = doubles_at(job.weights + 8 * picture, 1)[0] if job.weights else 1.0
+            aim(wanted, integers_at(job.labels + 8 * image, 1)[0], job.smoothing)
+        weight = doubles_at(job.weights + 8 * image, 1)[0] if job.weights else 1.0
         cost = cost_row(kind, z, wanted, _rows(job.workspace, delta, width, r, r + 1), F(weight / m))
         found[first + r] = weight * cost
         classes[first + r] = decide(z, job.threshold)
@@ -138,7 +138,7 @@ def costs(job_at, kind, source, delta, target, width, first, m, low, high):
 
 @compiled
 def _outputs(job, source, width, first, low, high):
-    classes = integers_at(job.classes, job.pictures_in_order)
+    classes = integers_at(job.classes, job.images_in_order)
     for r in range(low, high):
         z = _rows(job.workspace, source, width, r, r + 1)
         classes[first + r] = decide(z, job.threshold)
@@ -158,7 +158,7 @@ def execute(job_at, i, first, m, step, fused, rate):
     base, number = job.workspace, F(numbers[0])
     address, is_bytes, order, skip = base + 4 * source, int64(0), job.identity, int64(0)
     if source == INPUT:
-        address, is_bytes, order, skip = job.pictures, job.is_bytes, job.order, first
+        address, is_bytes, order, skip = job.images, job.is_bytes, job.order, first
     if operation == LOAD:
         _load(address, is_bytes, order, base, target, width, number, skip, low, high)
     elif operation == AUGMENT:
@@ -273,7 +273,7 @@ def run(job_at):
     before = ignore_denormals()
     for step in range(job.first_step, job.last_step):
         first = step * job.batch_size
-        m = min(job.batch_size, job.pictures_in_order - first)
+        m = min(job.batch_size, job.images_in_order - first)
         rate = doubles_at(job.rates + 8 * step, 1)[0] if job.training else 0.0
         if job.thread == 0:
             read_stop(job.signals, step)

@@ -1,4 +1,4 @@
-"""Costs of one picture and their gradients, fused with the output's sigmoid or softmax so that nothing overflows."""
+"""Costs of one image and their gradients, fused with the output's sigmoid or softmax so that nothing overflows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ F = np.float32
 
 @compiled
 def cost_row(kind, z, target, delta, weight):
-    """The cost of one picture from raw outputs z; delta = weight · ∂cost/∂z."""
+    """The cost of one image from raw outputs z; delta = weight · ∂cost/∂z."""
     cost = 0.0
     if kind == QUADRATIC:  # ½‖z − t‖²
         for j in range(z.size):
@@ -50,7 +50,7 @@ def aim(target, label, smoothing):
 
 @compiled
 def decide(z, threshold):
-    """The class of one picture: the first largest output, or for a single output whether it lies above the threshold."""
+    """The class of one image: the first largest output, or for a single output whether it lies above the threshold."""
     if z.size == 1:
         return int(z[0] > threshold)
     best = 0

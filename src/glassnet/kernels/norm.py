@@ -1,4 +1,4 @@
-"""Batch normalisation: statistics of pictures, combined over the mini-batch in one order whatever the threads.
+"""Batch normalisation: statistics of images, combined over the mini-batch in one order whatever the threads.
 
     ŷ = (y − mean) / √(variance + ε),   out = γ·ŷ + β = (y − mean)·gain + shift
     dγ = Σ g·ŷ,   dβ = Σ g,   dy = gain·(g − dβ/n − ŷ·dγ/n) = a·(g − ḡ) + b·(y − mean) + c      n: pixels of the mini-batch
@@ -7,7 +7,7 @@ Differences come first, products then: 1/√(variance + ε) of a channel of one 
 leaves where products should cancel would count as much as a signal. `mean` and `ḡ` are float32; what they lack of the mean
 goes into shift and c.
 
-Each picture's mean, and the sums of deviations and of their squares about it, are found while it is in the cache (the
+Each image's mean, and the sums of deviations and of their squares about it, are found while it is in the cache (the
 corrected two-pass algorithm), then joined without cancellation (Chan, Golub, LeVeque, "Algorithms for computing the sample
 variance", 1983).
 """
@@ -25,8 +25,8 @@ _0 = F(0)
 
 
 @compiled
-def picture_statistics(y_at, pixels, filters, found_at):
-    """The mean of each channel of one picture, rounded, and the sums of deviations and of their squares about it."""
+def image_statistics(y_at, pixels, filters, found_at):
+    """The mean of each channel of one image, rounded, and the sums of deviations and of their squares about it."""
     mean, found = floats_at(found_at, filters), floats_at(found_at, 3 * filters)
     for k in range(3 * filters):
         found[k] = _0
@@ -37,11 +37,11 @@ def picture_statistics(y_at, pixels, filters, found_at):
 
 
 @compiled
-def join_statistics(stage, pictures, parameters, workspace, low, high):
+def join_statistics(stage, images, parameters, workspace, low, high):
     """Mean, 1/√(variance + ε), gain and shift of the channels low … high, and their running statistics."""
     filters = stage.filters
     pixels = stage.out_height * stage.out_width
-    found = floats_at(workspace + 4 * stage.statistics, pictures * 3 * filters)
+    found = floats_at(workspace + 4 * stage.statistics, images * 3 * filters)
     mean, inverse = floats_at(workspace + 4 * stage.mean, filters), floats_at(workspace + 4 * stage.inverse, filters)
     rest = floats_at(workspace + 4 * stage.rest, filters)
     gain, shift = floats_at(workspace + 4 * stage.gain, filters), floats_at(workspace + 4 * stage.shift, filters)
@@ -50,14 +50,14 @@ def join_statistics(stage, pictures, parameters, workspace, low, high):
     running_variance = floats_at(parameters + 4 * stage.running_variance, filters)
     for f in range(low, high):
         total = 0.0
-        for p in range(pictures):
+        for p in range(images):
             total += found[p * 3 * filters + f] + np.float64(found[(p * 3 + 1) * filters + f]) / pixels
-        middle, squares = total / pictures, 0.0
-        for p in range(pictures):
+        middle, squares = total / images, 0.0
+        for p in range(images):
             beyond = np.float64(found[(p * 3 + 1) * filters + f])
             away = found[p * 3 * filters + f] + beyond / pixels - middle
             squares += found[(p * 3 + 2) * filters + f] - beyond * beyond / pixels + pixels * away * away
-        variance = max(squares, 0.0) / (pictures * pixels)
+        variance = max(squares, 0.0) / (images * pixels)
         mean[f], inverse[f] = F(middle), F(1.0 / np.sqrt(variance + stage.epsilon))
         rest[f] = F(middle - mean[f])
         gain[f] = gamma[f] * inverse[f]
@@ -81,11 +81,11 @@ def running_gain(stage, parameters, workspace, low, high):
 
 
 @compiled
-def join_gradients(stage, pictures, parameters, gradient, workspace, low, high, rate, fused):
+def join_gradients(stage, images, parameters, gradient, workspace, low, high, rate, fused):
     """dγ and dβ of the channels low … high (`fused`: straight into γ and β, at `rate`), and the coefficients of dy."""
     filters = stage.filters
-    n = pictures * stage.out_height * stage.out_width
-    sums = floats_at(workspace + 4 * stage.sums, pictures * 2 * filters)
+    n = images * stage.out_height * stage.out_width
+    sums = floats_at(workspace + 4 * stage.sums, images * 2 * filters)
     mean, inverse = floats_at(workspace + 4 * stage.mean, filters), floats_at(workspace + 4 * stage.inverse, filters)
     rest, gain = floats_at(workspace + 4 * stage.rest, filters), floats_at(workspace + 4 * stage.gain, filters)
     found = floats_at(workspace + 4 * stage.coefficients, 5 * filters)
@@ -93,7 +93,7 @@ def join_gradients(stage, pictures, parameters, gradient, workspace, low, high, 
     dgamma, dbeta = floats_at(into + 4 * stage.gamma, filters), floats_at(into + 4 * stage.beta, filters)
     for f in range(low, high):
         plain, scaled = 0.0, 0.0
-        for p in range(pictures):
+        for p in range(images):
             plain += sums[p * 2 * filters + f]
             scaled += sums[(p * 2 + 1) * filters + f]
         scaled -= plain * rest[f] * inverse[f]

@@ -5,7 +5,7 @@ Beside each operation: what it does, and which operands it takes: a, b, c are th
 
 from __future__ import annotations
 
-INPUT = -1  # as a source: the mini-batch of pictures where it lies in the data set
+INPUT = -1  # as a source: the mini-batch of images where it lies in the data set
 
 LOAD = 0  # target = number · source
 AFFINE = 1  # target = (source − constants[c …]) · constants[a …] + constants[b …], column by column
@@ -22,21 +22,21 @@ DROPOUT = 11  # target = source with some values dropped; a: column of keys, num
 COST = 12  # target (delta) = ∂cost/∂source; a: which cost (see losses), b: room for target rows
 DENSE_NARROW = 14  # DENSE of many inputs and few outputs; a: offset of b or -1, b: where Wᵀ lies, c: how far apart its rows
 DENSE_NARROW_WEIGHT = 15  # DENSE_WEIGHT of such a layer
-AUGMENT = 16  # target = pictures at random; width_out: of a picture's row, a: options, b: column of keys, number: channels
+AUGMENT = 16  # target = images at random; width_out: of an image's row, a: options, b: column of keys, number: channels
 OUTPUT = 13  # the classes of source, and its rows to `outputs` if that is there
 
 ADD_VALUES = 23  # target = source + b
-COPY_CHANNELS = 17  # a: places a picture; b: channels copied, from the first of a row on
+COPY_CHANNELS = 17  # a: places an image; b: channels copied, from the first of a row on
 LAYER_NORM = 18  # target = γ·x̂ + β, row by row of `width out` numbers; a: γ, b: β, c: x̂, and after its rows 1/√(…); number: ε
 LAYER_NORM_BACK = 19  # target (dx); source dy; operands the same
 LAYER_NORM_WEIGHTS = 20  # gradients of γ and β; source dy; operands the same
 
 # About a stage (see stage.py): a is the offset of its record, in bytes.
 STAGE_FORWARD = 32  # convolution; where the mini-batch's statistics are asked for, these, else all that follows
-STAGE_JOIN = 33  # statistics of the pictures → of the mini-batch
+STAGE_JOIN = 33  # statistics of the images → of the mini-batch
 STAGE_RUNNING = 34  # gain and shift from the running statistics
 STAGE_FINISH = 35  # y → out
-STAGE_SUMS = 36  # Σg and Σg·ŷ of the pictures
+STAGE_SUMS = 36  # Σg and Σg·ŷ of the images
 STAGE_GRADIENTS = 37  # gradients of γ and β, coefficients of dy
 STAGE_TURN = 38  # the weights turned about
 STAGE_BACK = 39  # dy → partial gradients of the weights, and dx
@@ -70,7 +70,7 @@ OPTIONS = 5  # of an optimizer: momentum, Nesterov's (0 or 1), beta 1 or rho, be
     WARP_CROP, WARP_BRIGHTNESS, WARP_CONTRAST, WARP_ERASE, WARP_ERASE_LEAST, WARP_ERASE_MOST, WARP_EDGE,
 ) = range(16)  # fmt: skip
 WARP_OPTIONS = 16
-# Which of a picture's random numbers decides what; the elastic field's control points begin with DRAW_FIELD.
+# Which of an image's random numbers decides what; the elastic field's control points begin with DRAW_FIELD.
 (
     DRAW_RIGHT, DRAW_DOWN, DRAW_ROTATION, DRAW_SCALE, DRAW_STRETCH, DRAW_SHEAR, DRAW_MIRROR, DRAW_UPSIDE_DOWN,
     DRAW_CROP_RIGHT, DRAW_CROP_DOWN, DRAW_BRIGHTNESS, DRAW_CONTRAST, DRAW_ERASE, DRAW_ERASE_SIZE, DRAW_ERASE_SHAPE,

@@ -1,4 +1,4 @@
-"""Pooling by means, layer normalisation, and the joints of branches, for this thread's share of the pictures."""
+"""Pooling by means, layer normalisation, and the joints of branches, for this thread's share of the images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _0 = F(0)
 
 @outlined(void(*[int64] * 4))
 def average_pool(stage_at, x_at, out_at, back):
-    """out = the mean of each window of one picture; `back`: x_at is dx, set from dout at out_at."""
+    """out = the mean of each window of one image; `back`: x_at is dx, set from dout at out_at."""
     stage = stage_at_address(stage_at)
     filters, width = stage.filters, stage.out_width
     if back:

@@ -1,4 +1,4 @@
-"""Windows of pictures in NHWC, a register of channels at a time: the largest of each window, and the way back."""
+"""Windows of images in NHWC, a register of channels at a time: the largest of each window, and the way back."""
 
 from __future__ import annotations
 

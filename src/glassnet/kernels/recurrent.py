@@ -1,7 +1,7 @@
 """Recurrences as instructions: a thread takes its parts of the mini-batch through all steps, and products run on the tile.
 
-The pictures are dealt into `parts`, a number that does not depend on the threads. Of each part values lie step by step,
-(T, N, …), so that a step's pictures are neighbours: the products of all steps with W are one, and so are the sums over all
+The images are dealt into `parts`, a number that does not depend on the threads. Of each part values lie step by step,
+(T, N, …), so that a step's images are neighbours: the products of all steps with W are one, and so are the sums over all
 steps in the gradients. Threads meet only to join these sums: where two cores share no cache, what one has written reaches the
 other slowly. The layers' docstrings and reference/recurrence.py have the equations.
 """
@@ -35,18 +35,18 @@ _0, _1 = F(0), F(1)
 
 @compiled
 def _input(job, layer, first, low, high):
-    """z = x·W + b of all steps of the pictures low … high; which row of x each step of each picture reads."""
+    """z = x·W + b of all steps of the images low … high; which row of x each step of each image reads."""
     wide, begin, count = layer.gates * layer.units, layer.steps * low, layer.steps * (high - low)
     table = integers_at(job.workspace + 4 * layer.order, layer.steps * high)
     row = begin
     for t in range(layer.steps):
         for n in range(low, high):
-            picture = integers_at(job.order + 8 * (first + n), 1)[0] if layer.x == INPUT else n
-            table[row] = picture * layer.steps + t
+            image = integers_at(job.order + 8 * (first + n), 1)[0] if layer.x == INPUT else n
+            table[row] = image * layer.steps + t
             row += 1
     address, is_bytes = job.workspace + 4 * layer.x, int64(0)
     if layer.x == INPUT:
-        address, is_bytes = job.pictures, job.is_bytes
+        address, is_bytes = job.images, job.is_bytes
     z = job.workspace + 4 * (layer.z + begin * wide)
     multiply_rows(
         address, is_bytes, layer.width, F(layer.scale), job.workspace + 4 * layer.order, begin, count, layer.width,
@@ -78,7 +78,7 @@ def _gates_of_gru(z, p, inner, inner_bias, h_before, h, units):
 
 @compiled
 def _steps(job, layer, low, high):
-    """All steps of the pictures low … high; z holds x·W + b and becomes the gates."""
+    """All steps of the images low … high; z holds x·W + b and becomes the gates."""
     units, gates, rows = layer.units, layer.gates, high - low
     wide, base, begin, begin_states = gates * units, job.workspace, layer.steps * low, (layer.steps + 1) * low
     recurrent = job.parameters + 4 * layer.recurrent
@@ -149,7 +149,7 @@ def _back_of_gru(z, inner, h_before, dp, dh, carried, units):
 
 @compiled
 def _back(job, layer, low, high):
-    """Back through all steps of the pictures low … high; the gates become the gradients by what they were made of."""
+    """Back through all steps of the images low … high; the gates become the gradients by what they were made of."""
     units, rows = layer.units, high - low
     wide, base, steps = layer.gates * units, job.workspace, layer.steps
     begin, begin_states = steps * low, (steps + 1) * low
@@ -195,7 +195,7 @@ def _back(job, layer, low, high):
 
 @compiled
 def _input_back(job, layer, low, high):
-    """dx = dz·Wᵀ of the pictures low … high, then picture by picture."""
+    """dx = dz·Wᵀ of the images low … high, then image by image."""
     wide, begin, rows, base = layer.gates * layer.units, layer.steps * low, high - low, job.workspace
     multiply_rows(
         base + 4 * (layer.z + begin * wide), int64(0), wide, F(1), job.identity, int64(0), layer.steps * rows, wide,
@@ -230,7 +230,7 @@ def _sizes(layer):
 
 @compiled
 def _gradients(job, layer, first, low, high, partial):
-    """Of W, U and the biases, summed over all steps of the pictures low … high, one behind the other at `partial`."""
+    """Of W, U and the biases, summed over all steps of the images low … high, one behind the other at `partial`."""
     units, wide, base = layer.units, layer.gates * layer.units, job.workspace
     begin, count = layer.steps * low, layer.steps * (high - low)
     weights, recurrent, biases, inner = _sizes(layer)
@@ -241,7 +241,7 @@ def _gradients(job, layer, first, low, high, partial):
     dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == GRU else z
     address, is_bytes = base + 4 * layer.x, int64(0)
     if layer.x == INPUT:
-        address, is_bytes = job.pictures, job.is_bytes
+        address, is_bytes = job.images, job.is_bytes
     multiply_columns(
         address, is_bytes, layer.width, F(layer.scale), base + 4 * layer.order, begin, count, layer.width, z, wide,
         job.constants, partial, SET, F(1), job.scratch, int64(0), int64(1),

@@ -1,4 +1,4 @@
-"""Sums over pictures are taken in parts, a number that does not depend on the threads, and joined in one order."""
+"""Sums over images are taken in parts, a number that does not depend on the threads, and joined in one order."""
 
 from __future__ import annotations
 

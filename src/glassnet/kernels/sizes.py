@@ -16,7 +16,7 @@ SPAN = GROUPS * LANES
 DEPTH = 1024  # at most so many k in a panel
 PANEL = DEPTH * ROWS + 4 * SPAN  # floats of a panel, with room for whole-register writes at its end
 INDEX = DEPTH + 4 * SPAN
-TILES = 16  # panels that are packed side by side from columns, so that a picture's cache lines are fetched once, in a row
+TILES = 16  # panels that are packed side by side from columns, so that an image's cache lines are fetched once, in a row
 COLUMN_DEPTH = 256  # at most so many k in each of them: together they fit the second-level cache
 COLUMN_PANEL = COLUMN_DEPTH * ROWS + 4 * SPAN
 COLUMN_INDEX = COLUMN_DEPTH + 4 * SPAN
@@ -26,13 +26,13 @@ INDEXES_AT = 4 * max(PANEL, COLUMN_PANEL * TILES)
 TABLE_AT = INDEXES_AT + 4 * max(INDEX, COLUMN_INDEX * TILES)
 COUNTS_AT = TABLE_AT + 8 * SPAN
 
-# Products of wide pictures with few outputs (narrow.py).
-DOT_OUTPUTS = UNIT.dot_outputs  # outputs of two pictures whose partial sums fill the registers
-DOT_BLOCK = 32  # pictures taken together
+# Products of wide images with few outputs (narrow.py).
+DOT_OUTPUTS = UNIT.dot_outputs  # outputs of two images whose partial sums fill the registers
+DOT_BLOCK = 32  # images taken together
 DOT_STRETCH = 256  # inputs taken together
 NARROW_WIDTH = 24  # up to so many outputs …
 NARROW_INPUTS = 4096  # … of at least so many inputs
-NARROW_DEPTH = 128  # pictures taken together in the gradient of the weights
+NARROW_DEPTH = 128  # images taken together in the gradient of the weights
 NARROW_GROUPS = 8  # strips of COLUMNS inputs taken together
 NARROW_X_AT = 4 * COLUMNS * (NARROW_WIDTH + 2) * NARROW_GROUPS  # in a thread's scratch, behind the sums
 NARROW_BYTES = NARROW_X_AT + 4 * COLUMNS * NARROW_DEPTH * NARROW_GROUPS + 64
@@ -46,11 +46,11 @@ PRODUCTS = 16  # for the four outputs of a square (winograd.py)
 WEIGHT_SQUARES = 48  # squares taken together for the gradient of the weights, so that their sums seldom leave the registers
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
-WARP_LANES = 16  # columns of a picture that augmentation takes together
+WARP_LANES = 16  # columns of an image that augmentation takes together
 
 
 def warp_layout(height: int, width: int, channels: int, cells: int) -> tuple[int, int, int, int, int, int, int]:
-    """Where augmentation's arrays lie in a thread's scratch, in floats, behind the picture in its margin; last, their end.
+    """Where augmentation's arrays lie in a thread's scratch, in floats, behind the image in its margin; last, their end.
 
     The elastic field joined along the rows, the columns' weights and control points, a row's shifts and places, the points.
     """

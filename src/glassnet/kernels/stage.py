@@ -1,4 +1,4 @@
-"""A stage: convolution, batch normalisation, activation and pooling that follow one another, done picture by picture.
+"""A stage: convolution, batch normalisation, activation and pooling that follow one another, done image by image.
 
 One record a stage tells the kernels where everything lies. Places are offsets in floats: `weight`, `bias`, `gamma`,
 `beta`, `running_mean` and `running_variance` into the network's state, the others into the workspace; −1: not there.
@@ -24,14 +24,14 @@ SIZES = (
     "scatters",  # 1: dx by scattering dy · Wᵀ (dy as it is); 0: by convolving dy, in a frame of zeros, with W turned about
     "list_rows",  # of windows whose chosen pixels are listed together, to find dW and dx from the lists; 0: not from lists
     "product_gradients",  # 1: the partial gradients of the weights are sums of Winograd's products
-    "parts",  # into which the pictures are dealt for the sums of the gradients of the weights
+    "parts",  # into which the images are dealt for the sums of the gradients of the weights
 )  # fmt: skip
 PLACES = (
     "weight", "bias", "gamma", "beta", "running_mean", "running_variance",
     "x", "y", "out", "chosen",  # chosen: which place of its window each pooled value came from, as int32
-    "statistics",  # of each picture: mean of y, sums of deviations and of their squares about it
+    "statistics",  # of each image: mean of y, sums of deviations and of their squares about it
     "mean", "rest", "inverse", "gain", "shift",  # normalised: (y − mean)·gain + shift; inverse = 1/√(variance + ε)
-    "dout", "dx", "sums", "coefficients",  # of each picture: Σg, Σg·ŷ; dy = a·(g − ḡ) + b·(y − mean) + c
+    "dout", "dx", "sums", "coefficients",  # of each image: Σg, Σg·ŷ; dy = a·(g − ḡ) + b·(y − mean) + c
     "products", "products_back",  # W, and W turned about, as winograd.py takes them
     "transposed", "partial",  # W turned about, or Wᵀ; gradients of the weights, then of the biases, of each part
 )  # fmt: skip

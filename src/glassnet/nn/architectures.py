@@ -1,4 +1,4 @@
-"""Well-known networks as lists of layers, from the pictures' pixels to one score for each class.
+"""Well-known networks as lists of layers, from the images' pixels to one score for each class.
 
     Network(architectures.lenet(10), input_shape=(28, 28, 1), loss="SoftmaxCrossEntropy", seed=1)
 
@@ -32,7 +32,7 @@ CELLS = ("SimpleRNN", "GRU", "LSTM")
 
 
 def shorthand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
-    """The layers of the tutorial's shorthand [784, 30, 10], and the shape of its pictures."""
+    """The layers of the tutorial's shorthand [784, 30, 10], and the shape of its images."""
     if len(sizes) < 2 or any(isinstance(size, bool) or size < 1 for size in sizes):
         raise InputError(
             "A list of sizes needs inputs and outputs, all above 0.",
@@ -120,7 +120,7 @@ def resnet(
     activation: Activation = "ReLU",
     dropout: float = 0.0,
 ) -> list[Layer]:
-    """Stages of residual blocks of two 3×3 convolutions; all stages but the first begin by halving the picture.
+    """Stages of residual blocks of two 3×3 convolutions; all stages but the first begin by halving the image.
 
     `filters` and `blocks`: of each stage. Source: He et al., arXiv 1512.03385.
     """
@@ -149,7 +149,7 @@ def row_rnn(
     cell: str = "LSTM",
     dropout: float = 0.0,
 ) -> list[Layer]:
-    """Pictures read row by row by recurrent layers of `units`, of which the last gives its last state; scores.
+    """Images read row by row by recurrent layers of `units`, of which the last gives its last state; scores.
 
     `cell`: "SimpleRNN", "GRU" or "LSTM". `dropout` acts after each of them.
     """

@@ -33,7 +33,7 @@ class Nested(Layer):
         self.branch_shapes: list[list[Shape]] = []
 
     def _build_branch(self, number: int, shape: Shape, rng: np.random.Generator) -> Shape:
-        """Build one branch for pictures of `shape`; the shape of what comes out."""
+        """Build one branch for images of `shape`; the shape of what comes out."""
         try:
             shapes = build_chain(self.branches[number], shape, rng)
         except ShapeError as error:
@@ -112,7 +112,7 @@ class Residual(Nested):
     """y = F(x) + P(x): F is `layers` in a row; P the identity, or, where F changes the shape, a projection.
 
     Input shape: (N, …). Output shape: that of F. `projection`: layers in a row; by default, where one is needed, a 1×1
-    convolution with the strides of F (pictures) or a Dense (flat inputs), without bias. `branches`: the layers of F and P.
+    convolution with the strides of F (images) or a Dense (flat inputs), without bias. `branches`: the layers of F and P.
     Source: He et al., "Deep Residual Learning", arXiv 1512.03385.
     """
 

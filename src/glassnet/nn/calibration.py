@@ -12,7 +12,7 @@ from glassnet.errors import InputError
 
 @dataclass(frozen=True)
 class Calibration:
-    """Pictures in bins of how sure the network is: `counts`, mean `confidence`, and `accuracy` of each, NaN where empty."""
+    """Images in bins of how sure the network is: `counts`, mean `confidence`, and `accuracy` of each, NaN where empty."""
 
     edges: NDArray[np.float64]
     counts: NDArray[np.int64]
@@ -27,7 +27,7 @@ class Calibration:
 
     @property
     def overconfidence(self) -> float:
-        """Mean confidence less accuracy, over all pictures: above 0, the network is surer than it is right."""
+        """Mean confidence less accuracy, over all images: above 0, the network is surer than it is right."""
         gaps = self.confidence - self.accuracy
         return float(np.where(self.counts > 0, gaps * self.counts, 0).sum() / self.counts.sum())
 

@@ -93,7 +93,7 @@ def forward_chain(
 
 
 def adapt_chain(layers: Sequence[Layer], x: Array, dtype: DTypeLike) -> None:
-    """Let the layers that have not yet done so take their statistics from what reaches them of the training pictures."""
+    """Let the layers that have not yet done so take their statistics from what reaches them of the training images."""
     for number, layer in enumerate(layers):
         if not layer.adapted:
             layer.adapt(forward_chain(layers[:number], x, dtype)[0])

@@ -9,7 +9,7 @@ import numpy as np
 from glassnet.errors import InputError
 from glassnet.nn.initializers import Initializer, as_initializer
 from glassnet.nn.layer import Backward, Shape, require_room
-from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_picture, tap, windows
+from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_image, tap, windows
 from glassnet.support.arrays import Array
 from glassnet.support.registry import describe
 
@@ -38,7 +38,7 @@ class Conv2D(Windows):
 
     Input shape: (N, rows, columns, channels). Output shape: (N, rows′, columns′, filters). Parameters: weight
     (*kernel_size, channels, filters), bias (filters,). `kernel_size` and `strides`: a whole number, or (down, across).
-    `padding`: "valid" keeps to windows inside the picture; "same" surrounds it with zeros, so that stride 1 keeps its size.
+    `padding`: "valid" keeps to windows inside the image; "same" surrounds it with zeros, so that stride 1 keeps its size.
     """
 
     options = ("filters", "kernel_size", "strides", "padding", "use_bias")
@@ -70,7 +70,7 @@ class Conv2D(Windows):
         self.bias_initializer = as_initializer(bias_initializer, "Conv2D(bias_initializer)")
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
-        places, channels = self.places(shape), require_picture(self, shape)[2]
+        places, channels = self.places(shape), require_image(self, shape)[2]
         require_room(self, (*self.kernel_size, channels, self.filters), (self.filters,))
         self.parameters = {"weight": self.initializer((*self.kernel_size, channels, self.filters), rng)}
         if self.use_bias:

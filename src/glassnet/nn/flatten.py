@@ -1,4 +1,4 @@
-"""Flatten: a picture as one row of numbers."""
+"""Flatten: an image as one row of numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a layer is: a map of pictures with its derivative beside it, and named arrays that training changes."""
+"""What a layer is: a map of images with its derivative beside it, and named arrays that training changes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Layer:
     """`forward(x)` gives y and `backward`; `backward(dy)` gives dx and the gradients of the parameters by name.
 
     A layer keeps no state of a pass: what backward needs lives in the closure, so a layer can be used many times over.
-    Shapes are those of one picture, without the batch's axis. Constructor arguments are kept under their own names.
+    Shapes are those of one image, without the batch's axis. Constructor arguments are kept under their own names.
     """
 
     options: ClassVar[tuple[str, ...]] = ()  # constructor arguments, each kept as an attribute
     penalised: tuple[str, ...] = ("weight",)  # parameters that penalties and weight decay apply to
     running: tuple[str, ...] = ()  # statistics that every forward pass in training changes
-    adapted: bool = True  # False: `adapt` has still to see the training pictures
+    adapted: bool = True  # False: `adapt` has still to see the training images
     branches: Sequence[Sequence[Layer]] = ()  # the layers inside a layer that is made of others
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Layer:
         self.statistics: dict[str, Array] = {}
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
-        """Make the parameters for pictures of `shape`; the shape of what comes out."""
+        """Make the parameters for images of `shape`; the shape of what comes out."""
         return shape
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
@@ -49,10 +49,10 @@ class Layer:
         home[key] = view
 
     def adapt(self, x: Array) -> None:
-        """Take statistics from the layer's input over the training pictures, once, before the first step."""
+        """Take statistics from the layer's input over the training images, once, before the first step."""
 
     def operations(self, shape: Shape) -> int:
-        """Multiplications with additions in one forward pass of one picture of `shape`."""
+        """Multiplications with additions in one forward pass of one image of `shape`."""
         return 0
 
     def describe(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 def require_room(layer: Layer, *shapes: Shape) -> None:
     """Refuse parameters or statistics of these shapes where they do not fit into memory: float64, twice while drawn."""
     numbers = sum(map(prod, shapes))
-    hint = "fewer units or filters, or smaller pictures before the layer"
+    hint = "fewer units or filters, or smaller images before the layer"
     require_memory(16 * numbers, f"{numbers:,} numbers that it keeps", repr(layer), hint)
 
 
@@ -89,10 +89,10 @@ def require_flat(layer: Layer, shape: Shape) -> int:
     """The one axis of `shape`, or the error that says what to put before the layer."""
     if len(shape) != 1:
         raise ShapeError(
-            f"{type(layer).__name__} takes flat pictures.",
+            f"{type(layer).__name__} takes flat images.",
             where=type(layer).__name__,
             expected="one axis",
-            received=f"pictures of shape {shape}",
+            received=f"images of shape {shape}",
             hint="put a Flatten() before it",
         )
     return shape[0]

@@ -1,4 +1,4 @@
-"""What training makes small: a cost of each picture from the network's raw outputs z and the targets t.
+"""What training makes small: a cost of each image from the network's raw outputs z and the targets t.
 
 A cost with a `link` (the sigmoid, the softmax) is computed from what goes into that link, so that nothing overflows and no
 logarithm meets a zero: if a network ends in the link's layer, the cost looks before it; else the outputs are taken as raw.
@@ -19,19 +19,19 @@ from glassnet.support.registry import find_named
 
 
 def quadratic(z: Array, target: Array) -> tuple[Array, Array]:
-    """½‖z − t‖² of each picture (N,), and its gradient z − t."""
+    """½‖z − t‖² of each image (N,), and its gradient z − t."""
     error = z - target
     return 0.5 * (error * error).sum(axis=-1), error
 
 
 def binary_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
-    """−Σ t·ln σ(z) + (1−t)·ln(1 − σ(z)) = Σ softplus(z) − t·z of each picture, and its gradient σ(z) − t."""
+    """−Σ t·ln σ(z) + (1−t)·ln(1 − σ(z)) = Σ softplus(z) − t·z of each image, and its gradient σ(z) − t."""
     softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
     return (softplus - target * z).sum(axis=-1), sigmoid(z) - target
 
 
 def softmax_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
-    """−Σ t·ln softmax(z) = Σ t·(ln Σ e^(z − max z) − (z − max z)) of each picture, and softmax(z) − t; Σ t = 1."""
+    """−Σ t·ln softmax(z) = Σ t·(ln Σ e^(z − max z) − (z − max z)) of each image, and softmax(z) − t; Σ t = 1."""
     below = z - z.max(axis=-1, keepdims=True)
     log_total = np.log(np.exp(below).sum(axis=-1, keepdims=True))
     return (target * (log_total - below)).sum(axis=-1), softmax(z) - target

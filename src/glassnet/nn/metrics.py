@@ -1,4 +1,4 @@
-"""How well a network does on pictures it is shown: counts, not only one number."""
+"""How well a network does on images it is shown: counts, not only one number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class: of `total` pictures `correct` were found; `precision` of those called so, `recall` of those that are."""
+    """One class: of `total` images `correct` were found; `precision` of those called so, `recall` of those that are."""
 
     name: str
     total: int
@@ -32,7 +32,7 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`loss` is the mean cost without penalty; `confusion[i, j]` counts pictures of class i that were called j."""
+    """`loss` is the mean cost without penalty; `confusion[i, j]` counts images of class i that were called j."""
 
     loss: float
     correct: int
@@ -42,7 +42,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of pictures called rightly, 0 … 1."""
+        """Share of images called rightly, 0 … 1."""
         return self.correct / self.total
 
     @property

@@ -1,4 +1,4 @@
-"""Normalisation: values brought to mean 0 and variance 1, over the mini-batch or within each picture."""
+"""Normalisation: values brought to mean 0 and variance 1, over the mini-batch or within each image."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _Norm(Layer):
 
 
 class BatchNorm(_Norm):
-    """y = γ·(x − mean) / √(variance + ε) + β, channel by channel, over the mini-batch and all places of its pictures.
+    """y = γ·(x − mean) / √(variance + ε) + β, channel by channel, over the mini-batch and all places of its images.
 
     Input and output shape: (N, …, channels). Parameters: gamma, beta (channels,). Running statistics: mean, variance
     (channels,), each s ← momentum·s + (1 − momentum)·(that of the batch), the variance being Σ(x − mean)²/n as Keras has it
@@ -87,7 +87,7 @@ class BatchNorm(_Norm):
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         gamma, beta = self.parameters["gamma"], self.parameters["beta"]
-        axes, learns = tuple(range(x.ndim - 1)), training and len(x) > 0  # a mini-batch of no pictures has no statistics
+        axes, learns = tuple(range(x.ndim - 1)), training and len(x) > 0  # a mini-batch of no images has no statistics
         if learns:
             mean, variance = moments(x, axes)
             for name, found in (("mean", mean), ("variance", variance)):
@@ -106,7 +106,7 @@ class BatchNorm(_Norm):
 
 
 class LayerNorm(_Norm):
-    """y = γ·(x − mean) / √(variance + ε) + β, mean and variance over the last axis of each place of each picture.
+    """y = γ·(x − mean) / √(variance + ε) + β, mean and variance over the last axis of each place of each image.
 
     Input and output shape: (N, …, channels). Parameters: gamma, beta (channels,).
     Source: Ba, Kiros, Hinton, "Layer Normalization", arXiv 1607.06450.

@@ -1,4 +1,4 @@
-"""Pooling: the largest or the mean value of windows, or of whole pictures, channel by channel."""
+"""Pooling: the largest or the mean value of windows, or of whole images, channel by channel."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.nn.layer import Backward, Layer, Shape
-from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_picture, tap, windows
+from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_image, tap, windows
 from glassnet.support.arrays import Array
 
 
@@ -30,7 +30,7 @@ def max_pool_backward(
 
 
 def average_pool(x: Array, size: Pair, strides: Pair, margins: Margins) -> Array:
-    """The mean of each window (N, Ho, Wo, C), over what lies inside the picture."""
+    """The mean of each window (N, Ho, Wo, C), over what lies inside the image."""
     total = windows(pad(x, margins), size, strides).sum(axis=(4, 5))
     return total / _counts(x.shape, size, strides, margins).astype(x.dtype)
 
@@ -70,7 +70,7 @@ def _padded(shape: tuple[int, ...], margins: Margins) -> tuple[int, ...]:
 
 
 def _counts(shape: tuple[int, ...], size: Pair, strides: Pair, margins: Margins) -> Array:
-    """How many places of each window lie inside the picture, (1, Ho, Wo, 1)."""
+    """How many places of each window lie inside the image, (1, Ho, Wo, 1)."""
     return windows(pad(np.ones((1, *shape[1:3], 1)), margins), size, strides).sum(axis=(4, 5))
 
 
@@ -115,7 +115,7 @@ class AveragePool2D(_Pool):
 
 class _GlobalPool(Layer):
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
-        return (require_picture(self, shape)[2],)
+        return (require_image(self, shape)[2],)
 
 
 class GlobalAveragePool2D(_GlobalPool):

@@ -41,7 +41,7 @@ def _before(states: Array) -> Array:
 
 
 def _product(a: Array, b: Array) -> Array:
-    """Σ aᵀ·b over steps and pictures."""
+    """Σ aᵀ·b over steps and images."""
     return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
 
 
@@ -193,13 +193,13 @@ class Recurrent(Layer):
         self.units, self.return_sequences = int(units), bool(return_sequences)
 
     def sequence(self, shape: Shape) -> tuple[int, int]:
-        """(steps, numbers a step) of an input of `shape`: (T, D), or a picture read row by row."""
+        """(steps, numbers a step) of an input of `shape`: (T, D), or an image read row by row."""
         if len(shape) not in (2, 3):
             raise ShapeError(
                 f"{type(self).__name__} takes sequences.",
                 where=type(self).__name__,
-                expected="(steps, numbers), or a picture (rows, columns, channels), which it reads row by row",
-                received=f"pictures of shape {shape}",
+                expected="(steps, numbers), or an image (rows, columns, channels), which it reads row by row",
+                received=f"images of shape {shape}",
                 hint="put it before any Flatten()" if len(shape) == 1 else None,
             )
         return shape[0], prod(shape[1:])
@@ -238,7 +238,7 @@ class Recurrent(Layer):
 class SimpleRNN(Recurrent):
     """hₜ = f(xₜ·W + hₜ₋₁·U + b), from h = 0; `activation` f: "tanh" or "relu".
 
-    Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
+    Input shape: (N, T, D), or images (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
     with `return_sequences` (N, T, units). Parameters: weight (D, units), recurrent_weight (units, units), bias (units,).
     """
 
@@ -272,7 +272,7 @@ class SimpleRNN(Recurrent):
 class LSTM(Recurrent):
     """i, f, o = σ(…), g = tanh(…) of xₜ·W + hₜ₋₁·U + b; cₜ = f·cₜ₋₁ + i·g; hₜ = o·tanh cₜ; from h = c = 0.
 
-    Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
+    Input shape: (N, T, D), or images (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
     with `return_sequences` (N, T, units). Parameters: weight (D, 4·units), recurrent_weight (units, 4·units),
     bias (4·units,), the gates in the order i, f, g, o; the bias of f starts at 1.
     """
@@ -299,7 +299,7 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     """r, z = σ(xₜ·W + hₜ₋₁·U + b); n = tanh(xₜ·Wₙ + bₙ + r·(hₜ₋₁·Uₙ + b′)); hₜ = (1 − z)·n + z·hₜ₋₁; from h = 0.
 
-    Input shape: (N, T, D), or pictures (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
+    Input shape: (N, T, D), or images (N, T, columns, channels) with D = columns·channels. Output shape: (N, units), or
     with `return_sequences` (N, T, units). Parameters: weight (D, 3·units), recurrent_weight (units, 3·units),
     bias (3·units,), the gates in the order r, z, n; and recurrent_bias b′ (units,), which the reset gate acts on.
     """

@@ -1,4 +1,4 @@
-"""Scaling of pictures as layers, so that it is saved with the network and the same everywhere."""
+"""Scaling of images as layers, so that it is saved with the network and the same everywhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glassnet.support.arrays import Array
 
 
 class Pixels(Layer):
-    """y = x / 255 for integer pictures; floats pass through. Input and output shape: (N, …)."""
+    """y = x / 255 for integer images; floats pass through. Input and output shape: (N, …)."""
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         if x.dtype.kind in "ui":
@@ -40,7 +40,7 @@ class Scale(Layer):
 class Standardize(Layer):
     """y = (x − mean) / std, value by value. Input and output shape: (N, …).
 
-    `mean` and `std` broadcast against one picture. Where they are not given they are taken, for each place of the picture,
+    `mean` and `std` broadcast against one image. Where they are not given they are taken, for each place of the image,
     from the training set at the first `fit`; a place that never changes keeps std 1. It never changes if its lowest and
     highest value are one to the last digit of their float type, or the digits of std lie below its smallest number: what
     rounding makes of a constant is no signal.
@@ -67,7 +67,7 @@ class Standardize(Layer):
             }
         except ValueError:
             raise ShapeError(
-                "mean and std do not fit the pictures.",
+                "mean and std do not fit the images.",
                 where="Standardize",
                 expected=f"numbers that broadcast to {shape}",
                 received=f"shapes {np.shape(mean)} and {np.shape(std)}",
@@ -76,7 +76,7 @@ class Standardize(Layer):
 
     def adapt(self, x: Array) -> None:
         if not len(x):
-            raise InputError("There are no pictures to take mean and std from.", where="Standardize", expected="one or more")
+            raise InputError("There are no images to take mean and std from.", where="Standardize", expected="one or more")
         low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
         digit, least = (np.finfo(x.dtype).eps, np.finfo(x.dtype).tiny) if x.dtype.kind == "f" else (1e-16, 0.0)
         std = x.std(axis=0, dtype=np.float64)

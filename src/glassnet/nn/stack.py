@@ -67,7 +67,7 @@ class Stack:
         check_distinct(layers)
         self.layers, self.loss, self.regularizer, self.dtype = tuple(layers), loss, regularizer, np.dtype(dtype)
         self.input_shape = tuple(input_shape)
-        self.shapes = build_chain(self.layers, self.input_shape, rng)  # of one picture, before each layer and after the last
+        self.shapes = build_chain(self.layers, self.input_shape, rng)  # of one image, before each layer and after the last
         self.names = name_layers(self.layers)
         self.slots: list[Slot] = []  # of the parameters
         self.running_slots: list[Slot] = []  # of the running statistics, behind them
@@ -141,12 +141,12 @@ class Stack:
 
     @property
     def features(self) -> int:
-        """Numbers in one picture."""
+        """Numbers in one image."""
         return prod(self.input_shape)
 
     @property
-    def bytes_per_picture(self) -> int:
-        """Bytes of the outputs of all layers for one picture."""
+    def bytes_per_image(self) -> int:
+        """Bytes of the outputs of all layers for one image."""
         return self.dtype.itemsize * sum(map(prod, self.shapes))
 
     @property
@@ -170,7 +170,7 @@ class Stack:
         return 0.0 if self.loss.link is not None else 0.5
 
     def rows(self, images: Array) -> Array:
-        """Pictures (N, …), or one picture, as C-contiguous rows (N, features) of bytes or floats."""
+        """Images (N, …), or one image, as C-contiguous rows (N, features) of bytes or floats."""
         images = np.asarray(images)
         if images.dtype != np.uint8 and images.dtype != self.dtype:
             images = self._convert(images)
@@ -180,14 +180,14 @@ class Stack:
             rows = images.reshape(1, self.features)
         else:
             raise ShapeError(
-                "The pictures do not fit the network.",
+                "The images do not fit the network.",
                 where="images",
                 expected=f"(N, {', '.join(map(str, self.input_shape))})",
                 received=images.shape,
             )
         if rows.dtype.kind == "f" and not np.isfinite(rows).all():
             bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-            raise InputError("A picture holds NaN or infinity.", where=f"picture {bad}", expected="finite numbers")
+            raise InputError("An image holds NaN or infinity.", where=f"image {bad}", expected="finite numbers")
         return np.ascontiguousarray(rows)
 
     def _convert(self, images: Array) -> Array:
@@ -199,7 +199,7 @@ class Stack:
             return images.astype(self.dtype)
         if images.dtype.kind == "f":
             return images.astype(self.dtype)
-        raise InputError("Pictures are arrays of numbers.", where="images", expected="numbers", received=images.dtype)
+        raise InputError("Images are arrays of numbers.", where="images", expected="numbers", received=images.dtype)
 
     def forward(
         self, rows: Array, *, training: bool = False, rng: np.random.Generator | None = None, stop: int | None = None
@@ -209,7 +209,7 @@ class Stack:
         return forward_chain(self.layers[:stop], x, self.dtype, training=training, rng=rng)
 
     def adapt(self, images: Array) -> None:
-        """Let the layers that have not yet done so take their statistics from the training pictures."""
+        """Let the layers that have not yet done so take their statistics from the training images."""
         if not all(layer.adapted for layer in self.layers):
             rows = self.rows(images)
             adapt_chain(self.layers, rows.reshape(len(rows), *self.input_shape), self.dtype)
@@ -283,7 +283,7 @@ class Stack:
         return np.where(total > 0, a / np.where(total > 0, total, 1), 1 / a.shape[1])
 
     def operations(self) -> list[int]:
-        """Multiplications with additions of each layer, for one picture forward."""
+        """Multiplications with additions of each layer, for one image forward."""
         return [layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
 
     def summary(self) -> str:

@@ -11,7 +11,7 @@ from glassnet.nn.layer import Shape
 def rows(layers: Sequence[Layer], shapes: Sequence[Shape], item: int) -> list[tuple[str, ...]]:
     """Number, layer, output shape, parameters, operations and bytes: of the input, each layer, and the total.
 
-    `shapes`: of one picture, before each layer and after all. `item`: bytes of one number.
+    `shapes`: of one image, before each layer and after all. `item`: bytes of one number.
     """
     found: list[tuple[str, ...]] = [("", "input", _spell(shapes[0]), "", "", "")]
     for i, layer in enumerate(layers):

@@ -1,4 +1,4 @@
-"""Windows that slide over pictures: their size, their strides, and the rows and columns that padding adds."""
+"""Windows that slide over images: their size, their strides, and the rows and columns that padding adds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Margins = tuple[int, int, int, int]  # top, bottom, left, right
 
 
 def pad(x: Array, margins: Margins, value: float = 0.0) -> Array:
-    """x (N, H, W, C) with so many rows and columns of `value` around each picture."""
+    """x (N, H, W, C) with so many rows and columns of `value` around each image."""
     top, bottom, left, right = margins
     if not any(margins):
         return x
@@ -31,12 +31,12 @@ def crop(x: Array, margins: Margins) -> Array:
 
 
 def windows(x: Array, size: Pair, strides: Pair) -> Array:
-    """The windows of padded pictures: a view (N, Ho, Wo, C, kh, kw)."""
+    """The windows of padded images: a view (N, Ho, Wo, C, kh, kw)."""
     return sliding_window_view(x, size, axis=(1, 2))[:, :: strides[0], :: strides[1]]
 
 
 def tap(x: Array, i: int, j: int, rows: int, columns: int, strides: Pair) -> Array:
-    """What place (i, j) of every window holds: a view (N, Ho, Wo, C) of padded pictures."""
+    """What place (i, j) of every window holds: a view (N, Ho, Wo, C) of padded images."""
     down, across = strides
     return x[:, i : i + down * (rows - 1) + 1 : down, j : j + across * (columns - 1) + 1 : across]
 
@@ -67,14 +67,14 @@ def as_padding(value: str, where: str) -> str:
     return value
 
 
-def require_picture(layer: Layer, shape: Shape) -> tuple[int, int, int]:
+def require_image(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     """(rows, columns, channels) of `shape`, or the error that says what the layer takes."""
     if len(shape) != 3:
         raise ShapeError(
-            f"{type(layer).__name__} takes pictures with channels.",
+            f"{type(layer).__name__} takes images with channels.",
             where=type(layer).__name__,
             expected="(rows, columns, channels)",
-            received=f"pictures of shape {shape}",
+            received=f"images of shape {shape}",
             hint="put it before any Flatten()" if len(shape) == 1 else None,
         )
     return shape[0], shape[1], shape[2]
@@ -95,7 +95,7 @@ class Windows(Layer):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def margins(self, shape: Shape) -> Margins:
-        """Rows and columns of padding (top, bottom, left, right) around a picture of `shape`.
+        """Rows and columns of padding (top, bottom, left, right) around an image of `shape`.
 
         "same" gives ⌈size / stride⌉ windows; of odd padding, the greater half lies at the bottom and right, as in Keras.
         """
@@ -109,15 +109,15 @@ class Windows(Layer):
 
     def places(self, shape: Shape) -> Pair:
         """How many windows lie below each other and side by side."""
-        rows, columns, _ = require_picture(self, shape)
+        rows, columns, _ = require_image(self, shape)
         if self.padding == "same":
             return -(-rows // self.strides[0]), -(-columns // self.strides[1])
         if rows < self.window[0] or columns < self.window[1]:
             raise ShapeError(
-                "The window is larger than its picture.",
+                "The window is larger than its image.",
                 where=type(self).__name__,
                 expected=f"a window of at most {rows} × {columns}",
                 received=f"{self.window[0]} × {self.window[1]}",
-                hint="a smaller window, padding='same', or fewer layers before it that make pictures smaller",
+                hint="a smaller window, padding='same', or fewer layers before it that make images smaller",
             )
         return (rows - self.window[0]) // self.strides[0] + 1, (columns - self.window[1]) // self.strides[1] + 1

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
-    """Write inspection.json and inspection.txt, and as PNG a sheet for each class and for each finding with pictures.
+    """Write inspection.json and inspection.txt, and as PNG a sheet for each class and for each finding with images.
 
     The folder is made if need be. Returns what was written. Raises OSError where it can't be written.
     """

@@ -1,4 +1,4 @@
-"""Networks at work: training steps, costs and outputs over many pictures; on the kernels where they can, else in NumPy.
+"""Networks at work: training steps, costs and outputs over many images; on the kernels where they can, else in NumPy.
 
 Both forms have the same face, so that neither training nor prediction asks which one it has.
 """

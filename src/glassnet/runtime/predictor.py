@@ -1,4 +1,4 @@
-"""Costs, classes and outputs of many pictures."""
+"""Costs, classes and outputs of many images."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from glassnet.runtime.executor import Machine, thread_count, use_kernels
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
-FORWARD_FLOATS = 1 << 21  # room for the values of one block of pictures in prediction
+FORWARD_FLOATS = 1 << 21  # room for the values of one block of images in prediction
 
 
 class Forward:
-    """Costs, classes and outputs of many pictures; keeps its programs for the next call."""
+    """Costs, classes and outputs of many images; keeps its programs for the next call."""
 
     def __init__(self, stack: Stack, threads: int | None = None) -> None:
         self._stack, self._threads = stack, threads
@@ -46,7 +46,7 @@ class Forward:
             self._order, self._classes = np.arange(count), np.empty(count, dtype=np.int64)
             for known in self._machines.values():
                 known.bind(order=self._order, classes=self._classes)
-        machine.set(pictures_in_order=count)
+        machine.set(images_in_order=count)
         return machine
 
     def close(self) -> None:
@@ -58,7 +58,7 @@ class Forward:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
         if not self._kernels:
             count = min(self._capacity, len(rows))
-            require_activations(count * self._stack.bytes_per_picture, count)
+            require_activations(count * self._stack.bytes_per_image, count)
             stop = self._stack.raw if purpose == "raw" else None
             blocks = [
                 self._stack.forward(rows[i : i + self._capacity], stop=stop)[0].reshape(-1, self._stack.outputs)
@@ -74,11 +74,11 @@ class Forward:
         return self._run(rows, "raw") if self._kernels else self.outputs(rows, "raw")[1]
 
     def _run(self, rows: Array, purpose: str, **arrays: Array | None) -> NDArray[np.int64]:
-        """Run a program over all pictures; their classes. `arrays` are what else the program reads or writes."""
+        """Run a program over all images; their classes. `arrays` are what else the program reads or writes."""
         with self._lock:
             try:
                 machine = self._machine(purpose, rows.dtype == np.uint8, len(rows))
-                machine.bind(pictures=rows, **arrays)
+                machine.bind(images=rows, **arrays)
                 machine.run(0, -(-len(rows) // self._capacity))
                 machine.bind(**dict.fromkeys(arrays))
                 return self._classes[: len(rows)].copy()

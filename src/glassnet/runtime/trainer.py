@@ -22,7 +22,7 @@ COPIES = 5  # vectors of all parameters in a training: the gradient, and four th
 class Trainer(Protocol):
     """Runs training steps over a data set in the order of `begin_epoch`; results lie in place of that order.
 
-    `changes` is the chance that augments the pictures of an epoch; without it, they are taken as they are. When `run` raises
+    `changes` is the chance that augments the images of an epoch; without it, they are taken as they are. When `run` raises
     (KeyboardInterrupt, for instance), parameters and moments may be those of an unfinished step. `close` ends the threads.
     """
 
@@ -75,7 +75,7 @@ class CompiledTrainer:
         self.average[...] = stack.state[: len(self.average)]
         floating = labels.dtype.kind == "f"
         machine.bind(
-            pictures=rows,
+            images=rows,
             labels=None if floating else np.ascontiguousarray(labels, dtype=np.int64),
             targets=np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
             weights=weights,
@@ -91,7 +91,7 @@ class CompiledTrainer:
         )
         machine.set(
             is_bytes=int(is_bytes),
-            pictures_in_order=n,
+            images_in_order=n,
             batch_size=batch,
             segment_count=len(segments),
             optimizer=optimizer.code,
@@ -168,7 +168,7 @@ class ReferenceTrainer:
             places = slice(step * self._batch, (step + 1) * self._batch)
             chosen = self._order[places]
             costs, raw, gradient = self._stack.costs_and_gradient(
-                self._pictures(chosen),
+                self._images(chosen),
                 self._labels[chosen],
                 None if self._weights is None else self._weights[chosen],
                 training=True,
@@ -186,7 +186,7 @@ class ReferenceTrainer:
     def close(self) -> None:
         """There are no threads to end."""
 
-    def _pictures(self, chosen: NDArray[np.int64]) -> Array:
+    def _images(self, chosen: NDArray[np.int64]) -> Array:
         """The rows of a mini-batch, augmented in an epoch that is not plain."""
         rows = self._rows[chosen]
         if self._options is None or self._changes is None:
@@ -216,5 +216,5 @@ def make_trainer(stack: Stack, rows: Array, labels: Array, **options: Any) -> Tr
     if use_kernels(stack):
         return CompiledTrainer(stack, rows, labels, **options)
     batch = min(options["batch_size"], len(rows))
-    require_activations(batch * stack.bytes_per_picture, batch)
+    require_activations(batch * stack.bytes_per_image, batch)
     return ReferenceTrainer(stack, rows, labels, **options)

@@ -50,10 +50,10 @@ def require_memory(size: int, what: str, where: object, hint: str) -> None:
         _require(size, available(), InputError, what, where, hint)
 
 
-def require_activations(size: int, pictures: int) -> None:
-    """Raise `InputError` if `size` bytes, for the outputs of all layers for so many pictures at once, are too many."""
-    what = f"the outputs of all layers for {pictures:,} pictures at once"
-    require_memory(size, what, "the network at work", "a smaller batch_size, smaller pictures, or fewer filters")
+def require_activations(size: int, images: int) -> None:
+    """Raise `InputError` if `size` bytes, for the outputs of all layers for so many images at once, are too many."""
+    what = f"the outputs of all layers for {images:,} images at once"
+    require_memory(size, what, "the network at work", "a smaller batch_size, smaller images, or fewer filters")
 
 
 def require_memory_for_data(size: int, what: str, where: object, hint: str | None = None) -> None:

@@ -71,7 +71,7 @@ def check_fit(
             )
         if augmentation is not None:
             raise InputError(
-                "ScipyMinimize needs the same pictures in every step.",
+                "ScipyMinimize needs the same images in every step.",
                 where="fit(augmentation)",
                 expected="no augmentation, or another optimizer",
                 received=augmentation,

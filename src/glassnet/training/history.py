@@ -17,9 +17,9 @@ class Epoch:
     """One epoch. Costs are means without penalty; the training ones run over the mini-batches as the weights move.
 
     Norms are of the last step of the epoch: the length of each parameter array's gradient, and of its change relative to
-    the array itself. `activations` are statistics of each layer's output for a few training pictures, always the same, after
+    the array itself. `activations` are statistics of each layer's output for a few training images, always the same, after
     the epoch. `first_step`, of the first epoch alone, are such norms of the very first step, and what activations and cost of
-    those pictures were before it.
+    those images were before it.
     """
 
     epoch: int

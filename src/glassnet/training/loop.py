@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.data.augmentation import picture_shape
+from glassnet.data.augmentation import image_shape
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Forward, Trainer, make_trainer
 from glassnet.support.arrays import Array
@@ -42,7 +42,7 @@ class Training:
         stack.adapt(plan.train.images)
         self.rows = stack.rows(plan.train.images)
         augmented = plan.augmentation is not None
-        shape = picture_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
+        shape = image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
         self.trainer: Trainer = make_trainer(
             stack,
             self.rows,
@@ -159,7 +159,7 @@ class Training:
             self._save_state()
 
     def _look(self) -> tuple[dict[str, Any], Statistics]:
-        """The validation's results, and what the layers give for a few pictures."""
+        """The validation's results, and what the layers give for a few images."""
         return self._validate(), {} if self.watch is None else self.watch.look()[0]
 
     def _tell(self, epoch: Epoch) -> None:

@@ -14,7 +14,7 @@ from glassnet.errors import InputError, ModelFileError
 from glassnet.nn.optimizers import Optimizer
 from glassnet.nn.stack import Stack
 
-ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of pictures, dropout, augmentation
+ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of images, dropout, augmentation
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from glassnet.nn.stack import Stack
 from glassnet.support.arrays import Array
 from glassnet.training.vectors import length
 
-MOST, LEAST, ONE_IN = 160, 32, 250  # pictures looked at: one in so many, so that they cost little beside the training itself
+MOST, LEAST, ONE_IN = 160, 32, 250  # images looked at: one in so many, so that they cost little beside the training itself
 FLAT = 0.01  # of its range: as near to its bounds the slope of a sigmoid or tanh is a twenty-fifth of what it can be, or less
 FIXED = (Flatten, Pixels, Scale, Standardize)  # what does not change while a network trains
 
@@ -35,7 +35,7 @@ def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
 
 
 class Watch:
-    """A few training pictures, always the same, and what each layer makes of them. In NumPy: they are few."""
+    """A few training images, always the same, and what each layer makes of them. In NumPy: they are few."""
 
     def __init__(self, stack: Stack, data: Dataset) -> None:
         count = min(len(data), max(LEAST, min(MOST, len(data) // ONE_IN)))
@@ -47,7 +47,7 @@ class Watch:
         self._inputs = forward_chain(stack.layers[: self._first], x, stack.dtype)[0]
 
     def look(self) -> tuple[Statistics, float]:
-        """Statistics of each layer's output by its name, and the mean cost of the pictures, without penalty and dropout."""
+        """Statistics of each layer's output by its name, and the mean cost of the images, without penalty and dropout."""
         with _libraries().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
             return self._look()
 
@@ -83,7 +83,7 @@ def describe_outputs(layer: Layer, y: Array) -> dict[str, float]:
     """Mean and spread of a layer's outputs (N, …), and what shows that they can't learn any more.
 
     `saturated`: the share that lies at the bounds of a Sigmoid or Tanh; `dead`: the share of units, over all places of a
-    picture, that a ReLU keeps at zero for every picture.
+    image, that a ReLU keeps at zero for every image.
     """
     found: dict[str, float] = {"mean": _short(y.mean()), "spread": _short(y.std())}
     if isinstance(layer, (Sigmoid, Tanh)):

@@ -1,4 +1,4 @@
-"""How much each picture counts in the cost."""
+"""How much each image counts in the cost."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from glassnet.errors import InputError
 from glassnet.support.arrays import Array
 
 
-def picture_weights(
+def image_weights(
     data: Dataset, class_weight: Mapping[int, float] | str | None, sample_weight: Array | None
 ) -> NDArray[np.float64] | None:
-    """The weight of each picture: its own times its class's; None where all are 1."""
+    """The weight of each image: its own times its class's; None where all are 1."""
     if class_weight is None and sample_weight is None:
         return None
     weights = np.ones(len(data)) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
@@ -44,7 +44,7 @@ def picture_weights(
         weights = weights * table[data.labels]
     if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
         raise InputError(
-            "Weights are one number of at least 0 for each picture.",
+            "Weights are one number of at least 0 for each image.",
             where="fit(sample_weight)",
             expected=f"({len(data)},), finite, none negative",
             received=f"shape {weights.shape}",

@@ -31,7 +31,7 @@ Array = np.ndarray[Any, Any]
 SHAPE = (8, 6, 1)
 
 
-def pictures(count: int, shape: tuple[int, ...] = SHAPE) -> Array:
+def make_images(count: int, shape: tuple[int, ...] = SHAPE) -> Array:
     return np.random.default_rng(3).integers(0, 256, (count, *shape)).astype(np.uint8)
 
 
@@ -47,7 +47,7 @@ def score(network: Network, floats: Array, target: int) -> float:
 
 @pytest.mark.parametrize("shape", [SHAPE, (8, 6, 3)])
 def test_saliency_is_the_derivative_of_the_score(shape: tuple[int, ...], relative_error: Any) -> None:
-    network, images = convolutional(shape=shape), pictures(1, shape)
+    network, images = convolutional(shape=shape), make_images(1, shape)
     target, epsilon = 1, 1e-6
     floats = images[0] / 255
     wanted = np.empty(shape)
@@ -64,7 +64,7 @@ def test_saliency_is_the_derivative_of_the_score(shape: tuple[int, ...], relativ
 
 def test_saliency_of_a_single_output_turns_its_sign_with_the_class() -> None:
     network = Network([Flatten(), Dense(1), Sigmoid()], loss=BinaryCrossEntropy(), input_shape=SHAPE, seed=1, dtype="float64")
-    found = [explain.saliency(network, pictures(1) / 255, target, signed=True) for target in (0, 1)]
+    found = [explain.saliency(network, make_images(1) / 255, target, signed=True) for target in (0, 1)]
     np.testing.assert_allclose(found[1].ravel(), network.parameters[:48])
     np.testing.assert_array_equal(found[0], -found[1])
 
@@ -73,12 +73,12 @@ def test_saliency_looks_before_a_flat_sigmoid() -> None:
     layers = [Flatten(), Dense(2), Sigmoid()]
     network = Network(layers, input_shape=SHAPE, seed=1, dtype="float64")  # quadratic cost: no link
     network.parameters = network.parameters * 1e4
-    slope = explain.saliency(network, pictures(2) / 255, 0, signed=True)
+    slope = explain.saliency(network, make_images(2) / 255, 0, signed=True)
     np.testing.assert_allclose(slope[1].ravel(), network.parameters[:96].reshape(48, 2)[:, 0])
 
 
 def test_saliency_explains_what_the_network_says_by_default() -> None:
-    network, images = convolutional("float32"), pictures(70)
+    network, images = convolutional("float32"), make_images(70)
     said = network.predict(images)
     assert len(set(said.tolist())) > 1
     np.testing.assert_array_equal(explain.saliency(network, images), explain.saliency(network, images, said))
@@ -88,7 +88,7 @@ def test_saliency_explains_what_the_network_says_by_default() -> None:
 def test_occlusion_is_the_loss_of_sureness_under_each_square() -> None:
     """By hand: squares of 4 that do not overlap, so that each pixel lies under one of them."""
     network = Network([Flatten(), Pixels(), Dense(3)], loss=SoftmaxCrossEntropy(), input_shape=(8, 8, 1), seed=4)
-    image = pictures(1, (8, 8, 1))
+    image = make_images(1, (8, 8, 1))
     found = explain.occlusion(network, image, 2, window=4, stride=4, fill=0)
     whole = network.predict_proba(image)[0, 2]
     for top in (0, 4):
@@ -100,7 +100,7 @@ def test_occlusion_is_the_loss_of_sureness_under_each_square() -> None:
 
 
 def test_occlusion_covers_every_pixel_and_fills_with_the_border() -> None:
-    network, images = convolutional("float32"), pictures(3)
+    network, images = convolutional("float32"), make_images(3)
     found = explain.occlusion(network, images)
     assert found.shape == (3, 8, 6)
     assert np.isfinite(found).all()
@@ -110,7 +110,7 @@ def test_occlusion_covers_every_pixel_and_fills_with_the_border() -> None:
 
 def test_occlusion_of_outputs_that_are_no_probabilities() -> None:
     network = Network([Flatten(), Dense(2)], input_shape=SHAPE, seed=1)
-    image = pictures(1) / np.float32(255)
+    image = make_images(1) / np.float32(255)
     found = explain.occlusion(network, image, 1, window=6, stride=6, fill=0.0)
     covered = image.copy()
     covered[0, :6, :6] = 0
@@ -133,7 +133,7 @@ def test_occlusion_of_outputs_that_are_no_probabilities() -> None:
     ids=["convolution", "residual", "recurrence"],
 )
 def test_activations_are_what_each_layer_gives(network: Network, dtype: str) -> None:
-    images = pictures(5)
+    images = make_images(5)
     found = explain.activations(network.astype(dtype), images)
     exact = network.astype("float64")
     assert list(found) == network.names
@@ -145,18 +145,18 @@ def test_activations_are_what_each_layer_gives(network: Network, dtype: str) -> 
 
 
 def test_activations_leave_the_network_as_it_is() -> None:
-    network, images = convolutional("float32"), pictures(4)
+    network, images = convolutional("float32"), make_images(4)
     before = network(images)
     explain.activations(network, images, "relu1")
     np.testing.assert_array_equal(network(images), before)
     assert len(network.layers) == 10
 
 
-def test_nearest_training_pictures_are_the_nearest() -> None:
+def test_nearest_training_images_are_the_nearest() -> None:
     network = convolutional("float64")
-    train = Dataset(pictures(40), np.arange(40) % 3)
+    train = Dataset(make_images(40), np.arange(40) % 3)
     asked = train.images[[7, 21]]
-    near = explain.nearest_training_pictures(network, asked, train, count=4)
+    near = explain.nearest_training_images(network, asked, train, count=4)
     assert near.layer == "relu2"
     hidden = explain.activations(network, train.images, "relu2")
     for row, place in enumerate((7, 21)):
@@ -167,8 +167,8 @@ def test_nearest_training_pictures_are_the_nearest() -> None:
 
 
 def test_nearest_by_another_layer() -> None:
-    network, train = convolutional("float32"), Dataset(pictures(10), np.arange(10) % 3)
-    near = explain.nearest_training_pictures(network, train.images[:1], train, count=10, layer="pixels1")
+    network, train = convolutional("float32"), Dataset(make_images(10), np.arange(10) % 3)
+    near = explain.nearest_training_images(network, train.images[:1], train, count=10, layer="pixels1")
     assert near.layer == "pixels1"
     assert sorted(near.indices[0]) == list(range(10))
     np.testing.assert_array_equal(near.distances, np.sort(near.distances, axis=1))
@@ -179,30 +179,30 @@ def test_typical_input_of_a_linear_unit_follows_its_weights() -> None:
     found = explain.typical_input(network, "dense1.2", blur=0.0, decay=0.0)
     weights = network.parameters[:144].reshape(48, 3)[:, 2].reshape(SHAPE)
     clear = np.abs(weights) > 0.25 * np.abs(weights).max()
-    np.testing.assert_array_equal(found.picture[clear] > 0.5, weights[clear] > 0)
+    np.testing.assert_array_equal(found.image[clear] > 0.5, weights[clear] > 0)
     assert found.value > found.before
     bias = network.parameters[144 + 2]
-    assert found.value == pytest.approx(float((found.picture * weights).sum() + bias), rel=1e-4)
+    assert found.value == pytest.approx(float((found.image * weights).sum() + bias), rel=1e-4)
     assert found.bounds == (0.0, 1.0)
 
 
 def test_typical_input_excites_a_filter_within_bounds() -> None:
     network = convolutional("float32")
     found = explain.typical_input(network, "conv2d1.3")
-    maps = explain.activations(network, found.picture[None].astype(np.float32), "conv2d1")
+    maps = explain.activations(network, found.image[None].astype(np.float32), "conv2d1")
     assert found.value == pytest.approx(float(maps[0, :, :, 3].mean()), rel=1e-4)
     assert found.value > found.before
-    assert found.picture.min() >= 0
-    assert found.picture.max() <= 1
+    assert found.image.min() >= 0
+    assert found.image.max() <= 1
     again = explain.typical_input(network, "conv2d1.3")
-    np.testing.assert_array_equal(found.picture, again.picture)
+    np.testing.assert_array_equal(found.image, again.image)
 
 
 def test_typical_input_of_a_network_with_a_scale_of_its_own_is_of_bytes() -> None:
     network = Network([Scale(1 / 255), Flatten(), Dense(2)], input_shape=SHAPE, seed=5)
     found = explain.typical_input(network, "dense1.0")
     assert found.bounds == (0.0, 255.0)
-    assert found.picture.max() > 100
+    assert found.image.max() > 100
 
 
 def test_a_dead_unit_has_no_typical_input_but_does_not_fail() -> None:
@@ -213,14 +213,14 @@ def test_a_dead_unit_has_no_typical_input_but_does_not_fail() -> None:
 
 
 def test_wrong_input_is_told() -> None:
-    network, images = convolutional("float32"), pictures(2)
+    network, images = convolutional("float32"), make_images(2)
     with pytest.raises(InputError, match="no such class") as error:
         explain.saliency(network, images, 3)
     assert error.value.where == "saliency(classes)"
     assert error.value.expected == "0 … 2: 0, 1, 2"
     with pytest.raises(InputError, match="no such class"):
         explain.occlusion(network, images, [0, -1])
-    with pytest.raises(ShapeError, match="no picture to explain"):
+    with pytest.raises(ShapeError, match="no image to explain"):
         explain.saliency(network, images[:0])
     with pytest.raises(InputError, match="stride does not fit") as error:
         explain.occlusion(network, images, window=2, stride=3)
@@ -236,10 +236,10 @@ def test_wrong_input_is_told() -> None:
     with pytest.raises(InputError, match="leave no room"):
         explain.typical_input(network, "dense1.0", bounds=(1.0, 1.0))
     train = Dataset(images, [0, 1])
-    with pytest.raises(InputError, match="not so many training pictures"):
-        explain.nearest_training_pictures(network, images, train, count=3)
+    with pytest.raises(InputError, match="not so many training images"):
+        explain.nearest_training_images(network, images, train, count=3)
     flat = Network([Flatten(), Dense(2)], input_shape=SHAPE, seed=1)
     with pytest.raises(InputError, match="no hidden layer"):
-        explain.nearest_training_pictures(flat, images, train, count=1)
+        explain.nearest_training_images(flat, images, train, count=1)
     with pytest.raises(ShapeError, match="parts to cover"):
         explain.occlusion(Network([Dense(2)], input_shape=(6,), seed=1), np.ones((1, 6), dtype=np.float32))

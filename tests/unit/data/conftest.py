@@ -1,4 +1,4 @@
-"""Small picture files, made up; and no cache but the test's own."""
+"""Small image files, made up; and no cache but the test's own."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Array = np.ndarray[Any, Any]
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of kept pictures."""
+    """The folder of kept images."""
     monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "data" / "pictures"
+    return tmp_path / "cache" / "data" / "images"
 
 
 def pixels_of(number: int, shape: tuple[int, ...] = (6, 5)) -> Array:
-    """A picture all of one number: what was decoded says which file it was."""
+    """An image all of one number: what was decoded says which file it was."""
     return np.full(shape, number, np.uint8)
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> Callable[..., Path]:
+def images(tmp_path: Path) -> Callable[..., Path]:
     """Writes PNG files of these names, the n-th all of the colour n, into a folder, or a zip if it is called so."""
 
-    def write(names: list[str], *, at: str = "pictures", shape: tuple[int, ...] = (6, 5)) -> Path:
+    def write(names: list[str], *, at: str = "images", shape: tuple[int, ...] = (6, 5)) -> Path:
         folder = tmp_path / at.removesuffix(".zip")
         for number, name in enumerate(names):
             path = folder / name

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassnet.data import Splits, load_dataset
-from glassnet.data.options import PictureOptions
+from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import find_roles
 from glassnet.data.resize import bring, bring_pixels
 from glassnet.errors import DataError, InputError
@@ -66,9 +66,9 @@ def h5(path: Path, file_name: str = "data.h5", /, **arrays: Any) -> Path:
     return path / file_name
 
 
-def same(splits: Splits, pictures: Array = PICTURES, labels: Array = LABELS) -> None:
+def same(splits: Splits, images: Array = PICTURES, labels: Array = LABELS) -> None:
     part = splits.train
-    np.testing.assert_array_equal(part.images, pictures[..., np.newaxis] if pictures.ndim == 3 else pictures)
+    np.testing.assert_array_equal(part.images, images[..., np.newaxis] if images.ndim == 3 else images)
     np.testing.assert_array_equal(part.labels, labels)
 
 
@@ -168,7 +168,7 @@ def test_one_hdf5_file_for_each_part(
     np.testing.assert_array_equal(splits.test.images, COLOUR[6:])
     np.testing.assert_array_equal(splits.test.labels, CATS[6:])
     assert splits.classes == (("non-cat", "cat") if classes else ("0", "1"))
-    sized = load_dataset(tmp_path, size=2, color="grey", seed=1)  # part of the training pictures for validation
+    sized = load_dataset(tmp_path, size=2, color="grey", seed=1)  # part of the training images for validation
     assert sized.train.shape == (2, 2, 1)
     assert sized.test is not None
     assert (len(sized.test), sized.validation is not None) == (4, True)
@@ -202,7 +202,7 @@ def test_hdf5_files_that_do_not_go_together(
 
 def test_a_folder_with_only_the_test_part(tmp_path: Path) -> None:
     h5(tmp_path, "test_catvnoncat.h5", test_set_x=COLOUR, test_set_y=CATS)
-    with pytest.raises(DataError, match="The file has no pictures to train on"):
+    with pytest.raises(DataError, match="The file has no images to train on"):
         load_dataset(tmp_path)
 
 
@@ -230,17 +230,17 @@ def test_savez_without_names(tmp_path: Path) -> None:
     same(load_dataset(tmp_path / "data.npz", **WHOLE))
 
 
-def test_channels_first_and_pictures_last(tmp_path: Path) -> None:
+def test_channels_first_and_images_last(tmp_path: Path) -> None:
     colour = RNG.integers(0, 256, (12, 5, 4, 3), np.uint8)
     for written in (colour, np.moveaxis(colour, 3, 1), np.moveaxis(colour, 0, 3)):
         same(load_dataset(npz(tmp_path, x=written, y=LABELS), **WHOLE), colour)
 
 
-def test_rows_are_pictures_where_a_size_says_so(tmp_path: Path) -> None:
+def test_rows_are_images_where_a_size_says_so(tmp_path: Path) -> None:
     path = npz(tmp_path, x=PICTURES.reshape(12, 20), y=LABELS)
     assert load_dataset(path, **WHOLE).train.shape == (20,)
     same(load_dataset(path, size=(5, 4), **WHOLE))
-    with pytest.raises(DataError, match=r"(?s)Only pictures can be brought to a size.*examples of shape \(20,\)"):
+    with pytest.raises(DataError, match=r"(?s)Only images can be brought to a size.*examples of shape \(20,\)"):
         load_dataset(path, size=(6, 6), **WHOLE)
 
 
@@ -248,13 +248,13 @@ def test_rows_are_pictures_where_a_size_says_so(tmp_path: Path) -> None:
     ("arrays", "what"),
     [
         ({"x": PICTURES}, "The file has no labels to train on under a name that is known."),
-        ({"pics": PICTURES, "y": LABELS}, "The file has no pictures to train on under a name that is known."),
-        ({"x": PICTURES, "y": LABELS[:5]}, "There are not as many labels as pictures."),
-        ({"x": PICTURES, "y": LABELS + 0.5}, "The labels are neither whole numbers nor texts, one for each picture."),
-        ({"x": PICTURES, "y": np.ones((12, 3))}, "The labels are neither whole numbers nor texts, one for each picture."),
+        ({"pics": PICTURES, "y": LABELS}, "The file has no images to train on under a name that is known."),
+        ({"x": PICTURES, "y": LABELS[:5]}, "There are not as many labels as images."),
+        ({"x": PICTURES, "y": LABELS + 0.5}, "The labels are neither whole numbers nor texts, one for each image."),
+        ({"x": PICTURES, "y": np.ones((12, 3))}, "The labels are neither whole numbers nor texts, one for each image."),
         ({"x": PICTURES, "y": LABELS, "classes": ["a", "b"]}, "There is no name for every class."),
-        ({"x": np.full((12, 4), np.nan), "y": LABELS}, "The pictures hold numbers that are NaN or infinite as float32."),
-        ({"x": PICTURES, "y": LABELS, "groups": [1, 2]}, "There are not as many groups as pictures."),
+        ({"x": np.full((12, 4), np.nan), "y": LABELS}, "The images hold numbers that are NaN or infinite as float32."),
+        ({"x": PICTURES, "y": LABELS, "groups": [1, 2]}, "There are not as many groups as images."),
     ],
 )
 def test_arrays_that_do_not_fit(tmp_path: Path, arrays: dict[str, Any], what: str) -> None:
@@ -292,27 +292,27 @@ def test_python_objects_are_known_by_the_header(tmp_path: Path, version: tuple[i
 
 
 @pytest.mark.parametrize("write", [mat, mat73])
-def test_matlab_rows_are_pictures_column_by_column(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_matlab_rows_are_images_column_by_column(tmp_path: Path, write: Callable[..., Path]) -> None:
     """As ex3data1 and ex4data1: X (5000, 400) of 20×20, y (5000, 1) of 1…10, where 10 stands for the digit 0."""
-    pictures = RNG.random((20, 6, 6))
+    images = RNG.random((20, 6, 6))
     labels = np.arange(20) % 10 + 1.0
-    rows = np.stack([picture.ravel(order="F") for picture in pictures])
+    rows = np.stack([image.ravel(order="F") for image in images])
     splits = load_dataset(write(tmp_path, X=rows, y=labels[:, np.newaxis]), **WHOLE)
-    same(splits, pictures.astype(np.float32), (labels - 1).astype(int))
+    same(splits, images.astype(np.float32), (labels - 1).astype(int))
     assert splits.classes == ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10")
     assert splits.train.images.dtype == np.float32
 
 
 @pytest.mark.parametrize("write", [mat, mat73])
-def test_matlab_pictures_come_last(tmp_path: Path, write: Callable[..., Path]) -> None:
+def test_matlab_images_come_last(tmp_path: Path, write: Callable[..., Path]) -> None:
     """As SVHN: X (32, 32, 3, N), y (N, 1)."""
     colour = RNG.integers(0, 256, (12, 6, 5, 3), np.uint8)
     same(load_dataset(write(tmp_path, X=np.moveaxis(colour, 0, 3), y=LABELS[:, np.newaxis] + 1), **WHOLE), colour)
     same(load_dataset(write(tmp_path, X=np.moveaxis(PICTURES, 0, 2), y=LABELS[:, np.newaxis] + 1), **WHOLE))
     same(load_dataset(write(tmp_path, X=colour, y=LABELS[np.newaxis] + 1), **WHOLE), colour)  # or first, as others write it
-    rows = np.stack([picture.ravel(order="F") for picture in colour[:, :5]])  # 5 × 5 × 3
+    rows = np.stack([image.ravel(order="F") for image in colour[:, :5]])  # 5 × 5 × 3
     same(load_dataset(write(tmp_path, X=rows, y=LABELS[:, np.newaxis]), **WHOLE), colour[:, :5])
-    rows = np.stack([picture.ravel(order="F") for picture in PICTURES])
+    rows = np.stack([image.ravel(order="F") for image in PICTURES])
     same(load_dataset(write(tmp_path, X=rows, y=LABELS[:, np.newaxis]), size=(5, 4), **WHOLE))
 
 
@@ -326,7 +326,7 @@ def test_matlab_class_names(tmp_path: Path, write: Callable[..., Path]) -> None:
 
 def test_matlab_structs(tmp_path: Path) -> None:
     """As EMNIST: dataset.train.images, dataset.train.labels, dataset.train.writers, dataset.test.images, …"""
-    rows = np.stack([picture.ravel(order="F") for picture in PICTURES[:, :4]])
+    rows = np.stack([image.ravel(order="F") for image in PICTURES[:, :4]])
     part = {"images": rows, "labels": LABELS[:, np.newaxis], "writers": np.arange(12)[:, np.newaxis]}
     splits = load_dataset(mat(tmp_path, dataset={"train": part, "test": part, "mapping": np.eye(2)}), **WHOLE)
     same(splits, PICTURES[:, :4])
@@ -335,7 +335,7 @@ def test_matlab_structs(tmp_path: Path) -> None:
 
 
 def test_ng_weights_are_no_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"(?s)no pictures to train on.*Theta1: \(25, 401\), Theta2: \(10, 26\)"):
+    with pytest.raises(DataError, match=r"(?s)no images to train on.*Theta1: \(25, 401\), Theta2: \(10, 26\)"):
         load_dataset(mat(tmp_path, Theta1=np.zeros((25, 401)), Theta2=np.zeros((10, 26))))
 
 
@@ -408,11 +408,11 @@ def test_named_arrays_take_a_size_and_a_colour() -> None:
     means = plain.train.images.reshape(-1, 4, 2, 2, 4).mean(axis=(2, 4))
     assert np.abs(splits.train.images[..., 0] - means).max() < 1  # averages, rounded across and down
     assert load_dataset("digits", size=8).train.images is not None
-    with pytest.raises(DataError, match="Only pictures can be brought to a size or a colour"):
+    with pytest.raises(DataError, match="Only images can be brought to a size or a colour"):
         load_dataset("chain", size=8)
 
 
-def test_grey_and_float_pictures() -> None:
+def test_grey_and_float_images() -> None:
     colour = np.zeros((1, 2, 2, 3), np.float32)
     colour[..., 1] = 1.0
     grey = bring_pixels(colour, (1, 1), "grey", "stretch")
@@ -426,5 +426,5 @@ def test_grey_and_float_pictures() -> None:
 
 def test_bring_changes_nothing_that_is_right() -> None:
     splits = load_dataset("digits")
-    assert bring(splits, PictureOptions((8, 8), "grey"), "here") is splits
-    assert bring(splits, PictureOptions(), "here") is splits
+    assert bring(splits, ImageOptions((8, 8), "grey"), "here") is splits
+    assert bring(splits, ImageOptions(), "here") is splits

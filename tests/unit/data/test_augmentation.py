@@ -9,7 +9,7 @@ import pytest
 
 import glassnet as gn
 from glassnet.data import augmentation as definition
-from glassnet.data.augmentation import Augmentation, as_augmentation, picture_shape
+from glassnet.data.augmentation import Augmentation, as_augmentation, image_shape
 from glassnet.errors import InputError, ShapeError
 from glassnet.present.figures import augmentation_figure
 from glassnet.support.random_keys import split_mix
@@ -19,12 +19,12 @@ Array = np.ndarray[Any, Any]
 
 @pytest.fixture
 def most(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The reference with every even draw at its most, and the changes of one picture under it."""
+    """The reference with every even draw at its most, and the changes of one image under it."""
     monkeypatch.setattr(definition, "_either", lambda own, number: np.ones((len(own), 1, 1)))
 
-    def change(picture: Array, **options: Any) -> Array:
-        pictures = picture.reshape(1, *picture.shape, 1)
-        return definition.augment(pictures, Augmentation(**options).numbers, np.uint64(9), np.float64)[0, ..., 0]
+    def change(image: Array, **options: Any) -> Array:
+        images = image.reshape(1, *image.shape, 1)
+        return definition.augment(images, Augmentation(**options).numbers, np.uint64(9), np.float64)[0, ..., 0]
 
     return change
 
@@ -37,78 +37,78 @@ def ramp(height: int, width: int) -> Array:
 
 
 def test_shift_by_whole_pixels(most: Any) -> None:
-    picture = ramp(4, 5)
-    found = most(picture, shift=2)
-    np.testing.assert_array_equal(found[2:, 2:], picture[:-2, :-2])
+    image = ramp(4, 5)
+    found = most(image, shift=2)
+    np.testing.assert_array_equal(found[2:, 2:], image[:-2, :-2])
     assert not found[:2].any()
     assert not found[:, :2].any()
-    found = most(picture, shift=2, fill="edge")
-    np.testing.assert_array_equal(found, np.pad(picture, ((2, 0), (2, 0)), mode="edge")[:4, :5])
+    found = most(image, shift=2, fill="edge")
+    np.testing.assert_array_equal(found, np.pad(image, ((2, 0), (2, 0)), mode="edge")[:4, :5])
 
 
 def test_shift_by_half_a_pixel_is_the_mean_of_neighbours(most: Any) -> None:
-    picture = ramp(3, 3)
-    wide = np.pad(picture, ((1, 0), (1, 0)))
-    np.testing.assert_allclose(most(picture, shift=0.5), (wide[1:, 1:] + wide[1:, :-1] + wide[:-1, 1:] + wide[:-1, :-1]) / 4)
+    image = ramp(3, 3)
+    wide = np.pad(image, ((1, 0), (1, 0)))
+    np.testing.assert_allclose(most(image, shift=0.5), (wide[1:, 1:] + wide[1:, :-1] + wide[:-1, 1:] + wide[:-1, :-1]) / 4)
 
 
 @pytest.mark.parametrize("size", [5, 6, 1])
 def test_rotation_is_counter_clockwise_about_the_centre(most: Any, size: int) -> None:
-    picture = ramp(size, size)
-    np.testing.assert_allclose(most(picture, rotation=90), np.rot90(picture), atol=1e-5 * picture.max())
-    np.testing.assert_allclose(most(picture, rotation=180), np.rot90(picture, 2), atol=1e-5 * picture.max())
+    image = ramp(size, size)
+    np.testing.assert_allclose(most(image, rotation=90), np.rot90(image), atol=1e-5 * image.max())
+    np.testing.assert_allclose(most(image, rotation=180), np.rot90(image, 2), atol=1e-5 * image.max())
 
 
-def test_rotation_of_a_wide_picture_cuts_what_goes_beyond(most: Any) -> None:
-    picture = ramp(3, 7)
-    found = most(picture, rotation=90)
-    np.testing.assert_allclose(found[:, 2:5], np.rot90(picture[:, 2:5]), atol=1e-4)
+def test_rotation_of_a_wide_image_cuts_what_goes_beyond(most: Any) -> None:
+    image = ramp(3, 7)
+    found = most(image, rotation=90)
+    np.testing.assert_allclose(found[:, 2:5], np.rot90(image[:, 2:5]), atol=1e-4)
     np.testing.assert_allclose(found[:, [0, 1, 5, 6]], 0, atol=1e-4)
 
 
 def test_scale_enlarges_about_the_centre(most: Any) -> None:
-    picture = np.zeros((9, 9))
-    picture[4, 4], picture[4, 6] = 1.0, 2.0
-    found = most(picture, scale=0.5)
+    image = np.zeros((9, 9))
+    image[4, 4], image[4, 6] = 1.0, 2.0
+    found = most(image, scale=0.5)
     assert found[4, 4] == 1.0
     np.testing.assert_allclose(found[4, 7], 2.0, atol=1e-6)  # 2 pixels from the centre become 3
 
 
 def test_stretch_widens_and_lowers(most: Any) -> None:
-    picture = np.zeros((17, 17))
-    picture[8, 12], picture[2, 8] = 1.0, 2.0
-    found = most(picture, stretch=0.5)
+    image = np.zeros((17, 17))
+    image[8, 12], image[2, 8] = 1.0, 2.0
+    found = most(image, stretch=0.5)
     np.testing.assert_allclose(found[8, 14], 1.0, atol=1e-6)  # 4 to the right become 6
     np.testing.assert_allclose(found[4, 8], 2.0, atol=1e-6)  # 6 above become 4
 
 
 def test_shear_leans_to_the_right(most: Any) -> None:
-    picture = np.zeros((5, 9))
-    picture[:, 4] = 1.0
-    np.testing.assert_allclose(most(picture, shear=45), np.eye(9)[2:7, ::-1], atol=1e-6)
+    image = np.zeros((5, 9))
+    image[:, 4] = 1.0
+    np.testing.assert_allclose(most(image, shear=45), np.eye(9)[2:7, ::-1], atol=1e-6)
 
 
 @pytest.mark.parametrize("kernels", ["0", "1"])
 def test_flips(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLASSNET_KERNELS", kernels)
-    picture = np.arange(40, dtype=np.uint8).reshape(1, 5, 4, 2)
-    np.testing.assert_array_equal(Augmentation(flip=1.0)(picture), picture[:, :, ::-1])
-    pictures = np.repeat(picture, 400, axis=0)
+    image = np.arange(40, dtype=np.uint8).reshape(1, 5, 4, 2)
+    np.testing.assert_array_equal(Augmentation(flip=1.0)(image), image[:, :, ::-1])
+    images = np.repeat(image, 400, axis=0)
     forms = {"horizontal": [(1, 1), (1, -1)], "vertical": [(1, 1), (-1, 1)], "both": [(1, 1), (1, -1), (-1, 1), (-1, -1)]}
     for flip, wanted in forms.items():
-        found = Augmentation(flip=flip)(pictures)
-        counts = [(found == picture[:, ::down, ::right]).all(axis=(1, 2, 3)).sum() for down, right in wanted]
+        found = Augmentation(flip=flip)(images)
+        counts = [(found == image[:, ::down, ::right]).all(axis=(1, 2, 3)).sum() for down, right in wanted]
         assert sum(counts) == 400
         assert min(counts) > 400 / len(wanted) - 50
     assert (Augmentation(flip=True).flips, Augmentation(flip=False).flips) == ((0.5, 0.0), (0.0, 0.0))
 
 
 @pytest.mark.parametrize("fill", ["zero", "edge"])
-def test_crop_cuts_windows_out_of_the_picture_with_a_margin(fill: str) -> None:
-    picture = np.random.default_rng(0).integers(1, 256, (6, 5, 3), dtype=np.uint8)
-    wide = np.pad(picture, ((2, 2), (2, 2), (0, 0)), mode="constant" if fill == "zero" else "edge")
+def test_crop_cuts_windows_out_of_the_image_with_a_margin(fill: str) -> None:
+    image = np.random.default_rng(0).integers(1, 256, (6, 5, 3), dtype=np.uint8)
+    wide = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="constant" if fill == "zero" else "edge")
     windows = [wide[i : i + 6, j : j + 5].tobytes() for i in range(5) for j in range(5)]
-    found = Augmentation(crop=2, fill=fill)(np.stack([picture] * 2000))
+    found = Augmentation(crop=2, fill=fill)(np.stack([image] * 2000))
     counts = [sum(one.tobytes() == window for one in found) for window in windows]
     assert sum(counts) == 2000
     assert min(counts) > 40  # 80 ± 9
@@ -116,17 +116,17 @@ def test_crop_cuts_windows_out_of_the_picture_with_a_margin(fill: str) -> None:
 
 
 def test_contrast_and_brightness(most: Any) -> None:
-    picture = np.array([[0.0, 1.0], [0.5, 0.5]])
-    np.testing.assert_allclose(most(picture, contrast=0.5), [[-0.25, 1.25], [0.5, 0.5]])
-    np.testing.assert_allclose(most(picture, brightness=0.25), picture + 0.25)
+    image = np.array([[0.0, 1.0], [0.5, 0.5]])
+    np.testing.assert_allclose(most(image, contrast=0.5), [[-0.25, 1.25], [0.5, 0.5]])
+    np.testing.assert_allclose(most(image, brightness=0.25), image + 0.25)
     in_bytes = np.array([[0, 200], [100, 100]], dtype=np.uint8)
     np.testing.assert_allclose(most(in_bytes, contrast=1, brightness=0.2), [[0, 255], [151, 151]], atol=1e-4)
 
 
 def test_erasing() -> None:
-    pictures = np.full((500, 20, 30, 3), 200, dtype=np.uint8)
-    pictures[:, 0, 0] = 80
-    found = Augmentation(erase=0.4, erase_size=(0.1, 0.3))(pictures)
+    images = np.full((500, 20, 30, 3), 200, dtype=np.uint8)
+    images[:, 0, 0] = 80
+    found = Augmentation(erase=0.4, erase_size=(0.1, 0.3))(images)
     hidden = (found == 0).all(axis=3)
     assert 0.3 < hidden.any(axis=(1, 2)).mean() < 0.5
     sizes = []
@@ -138,8 +138,8 @@ def test_erasing() -> None:
         sizes.append(mask.sum() / 600)
     assert 0.08 < min(sizes) < 0.15
     assert 0.25 < max(sizes) < 0.34
-    np.testing.assert_array_equal(found[~hidden], pictures[~hidden])
-    grey = Augmentation(erase=1.0, fill="edge")(pictures[:1])
+    np.testing.assert_array_equal(found[~hidden], images[~hidden])
+    grey = Augmentation(erase=1.0, fill="edge")(images[:1])
     assert set(np.unique(grey)) <= {80, 200}  # the mean, 199.8, rounded
 
 
@@ -151,13 +151,13 @@ def blob(count: int) -> Array:
     return np.repeat(np.exp(-(i**2 / 18 + j**2 / 60))[None].astype(np.float32), count, axis=0)
 
 
-def moments(pictures: Array) -> tuple[Array, Array, Array]:
+def moments(images: Array) -> tuple[Array, Array, Array]:
     """Centres (N, 2) right and down, angles (N,), sizes (N,) of the ink."""
     i, j = np.mgrid[0:41, 0:41] - 20.0
-    total = pictures.sum(axis=(1, 2), dtype=float)
-    x, y = ((pictures * axis).sum(axis=(1, 2)) / total for axis in (j, i))
+    total = images.sum(axis=(1, 2), dtype=float)
+    x, y = ((images * axis).sum(axis=(1, 2)) / total for axis in (j, i))
     xx, yy, xy = (
-        (pictures * part).sum(axis=(1, 2)) / total - other for part, other in ((j * j, x * x), (i * i, y * y), (i * j, x * y))
+        (images * part).sum(axis=(1, 2)) / total - other for part, other in ((j * j, x * x), (i * i, y * y), (i * j, x * y))
     )
     return np.stack([x, y], axis=1), -np.degrees(0.5 * np.arctan2(2 * xy, xx - yy)), np.sqrt(xx + yy)
 
@@ -191,28 +191,28 @@ def test_elastic_field_is_normal_smooth_and_as_large_as_asked(height: int, width
     assert bends.max() < 4 * np.abs(numbers[5]) * 3.5 / 0.479 / spacing**2
 
 
-def test_elastic_field_moves_the_middle_of_a_picture_as_often_left_as_right() -> None:
+def test_elastic_field_moves_the_middle_of_an_image_as_often_left_as_right() -> None:
     centres, _, _ = moments(Augmentation(elastic=1.5)(blob(1000), seed=1))
     assert np.abs(centres.mean(axis=0)).max() < 0.12
     assert (centres.std(axis=0) > 0.3).all()
     assert (centres.std(axis=0) < 1.5).all()
 
 
-def test_the_same_seed_the_same_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures, change = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1), dtype=np.uint8), Augmentation(rotation=90)
-    found = change(pictures, seed=3)
-    np.testing.assert_array_equal(change(pictures, seed=3), found)
-    assert (change(pictures, seed=4) != found).any(axis=(1, 2, 3)).all()
+def test_the_same_seed_the_same_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, change = np.random.default_rng(0).integers(0, 256, (300, 8, 8, 1), dtype=np.uint8), Augmentation(rotation=90)
+    found = change(images, seed=3)
+    np.testing.assert_array_equal(change(images, seed=3), found)
+    assert (change(images, seed=4) != found).any(axis=(1, 2, 3)).all()
     monkeypatch.setenv("GLASSNET_KERNELS", "0")
-    assert np.abs(change(pictures, seed=3).astype(int) - found).max() <= 1
+    assert np.abs(change(images, seed=3).astype(int) - found).max() <= 1
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
-def test_pictures_keep_their_type_and_shape(dtype: Any) -> None:
-    pictures = np.random.default_rng(0).integers(0, 128, (3, 6, 7)).astype(dtype)
-    found = Augmentation(shift=1, contrast=0.1)(pictures)
-    assert (found.dtype, found.shape) == (dtype, pictures.shape)
-    assert (found != pictures).any()
+def test_images_keep_their_type_and_shape(dtype: Any) -> None:
+    images = np.random.default_rng(0).integers(0, 128, (3, 6, 7)).astype(dtype)
+    found = Augmentation(shift=1, contrast=0.1)(images)
+    assert (found.dtype, found.shape) == (dtype, images.shape)
+    assert (found != images).any()
 
 
 # What is refused
@@ -266,26 +266,26 @@ def test_forms_of_an_augmentation() -> None:
 @pytest.mark.parametrize(
     "images", [np.zeros((3, 16)), np.zeros((0, 4, 4)), np.zeros((2, 3, 4, 5, 6)), np.zeros((2, 3, 4), dtype=complex)]
 )
-def test_what_is_no_picture(images: Array) -> None:
-    with pytest.raises(ShapeError, match="Only pictures can be augmented") as caught:
+def test_what_is_no_image(images: Array) -> None:
+    with pytest.raises(ShapeError, match="Only images can be augmented") as caught:
         Augmentation(shift=1)(images)
     assert caught.value.received == f"{images.dtype} {images.shape}"
 
 
-def test_shape_of_pictures() -> None:
-    assert picture_shape([(28, 28, 1), (784,)], "here") == (28, 28, 1)
-    assert picture_shape([(784,), (28, 14, 2)], "here") == (28, 14, 2)
-    assert picture_shape([(784,), (28, 28)], "here") == (28, 28, 1)
+def test_shape_of_images() -> None:
+    assert image_shape([(28, 28, 1), (784,)], "here") == (28, 28, 1)
+    assert image_shape([(784,), (28, 14, 2)], "here") == (28, 14, 2)
+    assert image_shape([(784,), (28, 28)], "here") == (28, 28, 1)
     with pytest.raises(ShapeError, match="Augmentation needs to know how the pixels lie") as caught:
-        picture_shape([(784,), (784,)], "fit(augmentation)")
+        image_shape([(784,), (784,)], "fit(augmentation)")
     assert caught.value.received == "rows of 784 numbers"
 
 
-# The sheet of pictures before and after
+# The sheet of images before and after
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((28, 28, 1), np.uint8), ((9, 12, 3), np.float32)])
-def test_sheet_holds_pictures_before_and_after(shape: tuple[int, ...], dtype: Any) -> None:
+def test_sheet_holds_images_before_and_after(shape: tuple[int, ...], dtype: Any) -> None:
     rng = np.random.default_rng(0)
     data = gn.Dataset(rng.integers(0, 256, (30, *shape)).astype(dtype), np.arange(30) % 3)
     figure = augmentation_figure(data, Augmentation(flip=1.0), count=4, views=5, title="Numerals")
@@ -302,6 +302,6 @@ def test_sheet_holds_pictures_before_and_after(shape: tuple[int, ...], dtype: An
     assert figure.get_suptitle() == "Numerals"
 
 
-def test_sheet_needs_pictures() -> None:
-    with pytest.raises(InputError, match="Only pictures can be drawn"):
+def test_sheet_needs_images() -> None:
+    with pytest.raises(InputError, match="Only images can be drawn"):
         augmentation_figure(gn.Dataset(np.zeros((2, 9)), [0, 1]), Augmentation(shift=1))

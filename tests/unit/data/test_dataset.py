@@ -69,7 +69,7 @@ def test_pixels_keep_their_values(images: np.ndarray[Any, Any]) -> None:
     assert dataset.images.ndim == (4 if images.ndim == 3 else images.ndim)
 
 
-def test_grey_pictures_get_a_channel_axis() -> None:
+def test_grey_images_get_a_channel_axis() -> None:
     assert Dataset(np.zeros((2, 5, 4)), [0, 1]).shape == (5, 4, 1)
 
 
@@ -144,17 +144,17 @@ def test_selecting() -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        (6, r"There is no such picture\.\n.*Dataset\[…\]\n  expected: -6 to 5\n  received: 6"),
-        (-7, r"no such picture.*\n.*\n.*\n  received: -7"),
-        ([0, 9], r"no such picture.*\n.*\n.*\n  received: 9"),
-        ([], r"The selection holds no pictures\.\n.*\n  expected: at least one of 6 pictures\n  received: \[\]"),
-        (slice(4, 2), "holds no pictures"),
-        (np.zeros(6, bool), "holds no pictures"),
-        ([True], r"does not select pictures\.\n.*\n.*booleans of shape \(6,\)\n  received: shape \(1,\), dtype bool"),
-        ([0.5], r"does not select pictures.*\n.*\n.*\n  received: shape \(1,\), dtype float64"),
-        ("a", "does not select pictures"),
-        (True, r"does not select pictures.*\n.*\n.*\n  received: shape \(\), dtype bool"),
-        (np.zeros((1, 2), int), r"does not select pictures.*\n.*\n.*\n  received: shape \(1, 2\), dtype int64"),
+        (6, r"There is no such image\.\n.*Dataset\[…\]\n  expected: -6 to 5\n  received: 6"),
+        (-7, r"no such image.*\n.*\n.*\n  received: -7"),
+        ([0, 9], r"no such image.*\n.*\n.*\n  received: 9"),
+        ([], r"The selection holds no images\.\n.*\n  expected: at least one of 6 images\n  received: \[\]"),
+        (slice(4, 2), "holds no images"),
+        (np.zeros(6, bool), "holds no images"),
+        ([True], r"does not select images\.\n.*\n.*booleans of shape \(6,\)\n  received: shape \(1,\), dtype bool"),
+        ([0.5], r"does not select images.*\n.*\n.*\n  received: shape \(1,\), dtype float64"),
+        ("a", "does not select images"),
+        (True, r"does not select images.*\n.*\n.*\n  received: shape \(\), dtype bool"),
+        (np.zeros((1, 2), int), r"does not select images.*\n.*\n.*\n  received: shape \(1, 2\), dtype int64"),
     ],
 )
 def test_selecting_what_is_not_there(key: Any, message: str) -> None:
@@ -163,19 +163,19 @@ def test_selecting_what_is_not_there(key: Any, message: str) -> None:
 
 
 def test_head_of_nothing() -> None:
-    with pytest.raises(InputError, match="The selection holds no pictures"):
+    with pytest.raises(InputError, match="The selection holds no images"):
         small().head(0)
 
 
 def test_images_that_are_refused() -> None:
-    refused("The pictures are not numbers.", "Dataset(images)", "dtype <U1", images=["a", "b", "c"])
-    refused("The pictures are not numbers.", "dtype complex128", images=np.zeros((3, 2), complex))
-    refused("The pictures are not numbers.", "dtype object", images=np.array([[None], [1], [2]]))
+    refused("The images are not numbers.", "Dataset(images)", "dtype <U1", images=["a", "b", "c"])
+    refused("The images are not numbers.", "dtype complex128", images=np.zeros((3, 2), complex))
+    refused("The images are not numbers.", "dtype object", images=np.array([[None], [1], [2]]))
     refused("This can't be made into one array.", "same shape", "one size", images=[[1, 2], [3], [4]])
-    refused("There are no pictures.", "Dataset(images)", "shape (0, 2, 2)", images=np.zeros((0, 2, 2)), labels=[])
-    refused("There are no pictures.", "shape (3, 0)", images=np.zeros((3, 0)))
-    refused("These are single numbers, not pictures.", "shape (3,)", "reshape(-1, 1)", images=[1, 2, 3])
-    refused("These are single numbers, not pictures.", images=1)
+    refused("There are no images.", "Dataset(images)", "shape (0, 2, 2)", images=np.zeros((0, 2, 2)), labels=[])
+    refused("There are no images.", "shape (3, 0)", images=np.zeros((3, 0)))
+    refused("These are single numbers, not images.", "shape (3,)", "reshape(-1, 1)", images=[1, 2, 3])
+    refused("These are single numbers, not images.", images=1)
 
 
 def test_pixels_that_are_not_finite() -> None:
@@ -183,9 +183,9 @@ def test_pixels_that_are_not_finite() -> None:
     images[1, 0] = np.nan, np.inf
     images[2, 1, 1] = 1e300  # finite, but not as float32
     refused(
-        "The pictures hold numbers that are NaN or infinite as float32.",
-        "Dataset(images), picture 1",
-        "2 such numbers in that picture; pictures with any: 2 of 3",
+        "The images hold numbers that are NaN or infinite as float32.",
+        "Dataset(images), image 1",
+        "2 such numbers in that image; images with any: 2 of 3",
         "np.nan_to_num",
         images=images,
     )
@@ -193,7 +193,7 @@ def test_pixels_that_are_not_finite() -> None:
 
 
 def test_labels_that_are_refused() -> None:
-    refused("not as many labels as pictures.", "3 labels, one for each picture", "received: 2 labels", labels=[0, 1])
+    refused("not as many labels as images.", "3 labels, one for each image", "received: 2 labels", labels=[0, 1])
     parts = (
         "Dataset(labels), item 1",
         "0 to 1, the indices of 2 classes",
@@ -203,7 +203,7 @@ def test_labels_that_are_refused() -> None:
     refused("A label is out of range.", *parts, labels=[0, 5, -1], classes=("a", "b"))
     refused("A label is out of range.", "item 2", "0 to 65535", labels=[0, 0, 10**9])
     refused("A label is out of range.", "item 0", labels=np.array([2**64 - 1, 0, 0], np.uint64))
-    words = "The labels are not integers, one for each picture."
+    words = "The labels are not integers, one for each image."
     refused(words, "Dataset(labels)", "dtype float64", "labels.astype(int)", "reshape(-1, 1)", labels=[0.0, 1.0, 1.0])
     refused(words, "dtype <U3", "np.unique(names, return_inverse=True)", labels=["cat", "dog", "cat"])
     refused(words, "shape (3, 2)", "labels.argmax(axis=1)", labels=[[0, 1], [1, 0], [1, 0]])
@@ -215,7 +215,7 @@ def test_classes_and_groups_that_are_refused() -> None:
     refused("The class names are not all different.", "Dataset(classes)", "'a', 2 times", classes=("a", "b", "a"))
     refused("There are no class names.", "received: none", classes=())
     refused("The classes are one text", "'ab'", "classes=('ab',)", classes="ab")
-    refused("not as many groups as pictures.", "Dataset(groups)", "3 groups", "received: 1 groups", groups=[1])
+    refused("not as many groups as images.", "Dataset(groups)", "3 groups", "received: 1 groups", groups=[1])
     refused("The groups are neither integers nor texts", "dtype float64", groups=[0.5, 1, 2])
 
 
@@ -226,7 +226,7 @@ def test_groups_may_be_texts() -> None:
 
 
 def test_repr_is_one_helpful_line() -> None:
-    assert repr(small()) == "Dataset(6 pictures of 2×3×2, uint8, 3 classes: 0 1 2)"
+    assert repr(small()) == "Dataset(6 images of 2×3×2, uint8, 3 classes: 0 1 2)"
     assert repr(make_chain().train) == "Dataset(2 examples of 1 features, float32, targets of 1)"
     many = small(classes=[f"c{i}" for i in range(12)], groups=[1, 1, 1, 2, 2, 2])
     assert repr(many).endswith("12 classes: c0 c1 c2 c3 c4 c5 c6 c7 c8 … c11, 2 groups)")
@@ -268,7 +268,7 @@ def test_importing_is_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_names_of_files_go_with_their_pictures() -> None:
+def test_names_of_files_go_with_their_images() -> None:
     data = Dataset(np.zeros((3, 4, 4), np.uint8), [0, 1, 0], names=["a.png", "b.png", "c.png"])
     assert data.names is not None
     assert data.names.tolist() == ["a.png", "b.png", "c.png"]
@@ -276,7 +276,7 @@ def test_names_of_files_go_with_their_pictures() -> None:
     assert subset.names is not None
     assert subset.names.tolist() == ["c.png", "a.png"]
     assert expand_by_shifts(data).names.tolist() == data.names.tolist() * 5  # type: ignore[union-attr]
-    with pytest.raises(InputError, match="not as many names as pictures"):
+    with pytest.raises(InputError, match="not as many names as images"):
         Dataset(np.zeros((3, 4, 4), np.uint8), [0, 1, 0], names=["a.png"])
     with pytest.raises(InputError, match="names are not texts"):
         Dataset(np.zeros((3, 4, 4), np.uint8), [0, 1, 0], names=[1, 2, 3])  # type: ignore[list-item]

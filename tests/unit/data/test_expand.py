@@ -12,8 +12,8 @@ from glassnet.errors import InputError
 
 
 def test_by_hand() -> None:
-    picture = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8)
-    found = expand_by_shifts(Dataset(picture[None], [0], classes=["a", "b"], groups=["w"]))
+    image = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8)
+    found = expand_by_shifts(Dataset(image[None], [0], classes=["a", "b"], groups=["w"]))
     assert found.images[..., 0].tolist() == [
         [[1, 2, 3], [4, 5, 6]],
         [[0, 1, 2], [0, 4, 5]],
@@ -28,7 +28,7 @@ def test_by_hand() -> None:
 
 
 @pytest.mark.parametrize("pixels", [1, 2, 3])
-def test_pictures_and_labels_stay_together(pixels: int) -> None:
+def test_images_and_labels_stay_together(pixels: int) -> None:
     rng = np.random.default_rng(0)
     data = Dataset(rng.uniform(0, 1, (4, 8, 9, 3)).astype(np.float32), rng.standard_normal((4, 2)))
     found = expand_by_shifts(data, pixels)

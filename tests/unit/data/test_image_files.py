@@ -1,4 +1,4 @@
-"""Folders and zips of pictures: labels, groups and parts by their names; what is left out; what is kept."""
+"""Folders and zips of images: labels, groups and parts by their names; what is left out; what is kept."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ WHOLE = {"fractions": (1, 0, 0)}
 
 
 def content(part: Dataset | None) -> list[tuple[int, str]]:
-    """The colour of each picture, and the name of its class."""
+    """The colour of each image, and the name of its class."""
     assert part is not None
     assert part.classes is not None
     return [(int(image.ravel()[0]), part.classes[label]) for image, label in part]  # type: ignore[index]
 
 
-@pytest.mark.parametrize("at", ["pictures", "pictures.zip"])
+@pytest.mark.parametrize("at", ["images", "images.zip"])
 @pytest.mark.parametrize("above", ["", "data/", "a/b/"])
-def test_one_folder_a_class(pictures: Write, at: str, above: str) -> None:
+def test_one_folder_a_class(images: Write, at: str, above: str) -> None:
     names = ["cat/1.png", "cat/deep/2.png", "dog/1.png", "dog/2.PNG", "ape/9.png"]
-    splits = load_dataset(pictures([above + name for name in names], at=at), **WHOLE)
+    splits = load_dataset(images([above + name for name in names], at=at), **WHOLE)
     assert splits.classes == ("ape", "cat", "dog")
     assert content(splits.train) == [(4, "ape"), (0, "cat"), (1, "cat"), (2, "dog"), (3, "dog")]
     assert splits.train.shape == (6, 5, 1)
@@ -44,14 +44,14 @@ def test_one_folder_a_class(pictures: Write, at: str, above: str) -> None:
     assert splits.validation is splits.test is None
 
 
-def test_classes_that_are_numbers_are_in_their_order(pictures: Write) -> None:
-    splits = load_dataset(pictures(["10/a.png", "9/a.png", "2/a.png"]), **WHOLE)
+def test_classes_that_are_numbers_are_in_their_order(images: Write) -> None:
+    splits = load_dataset(images(["10/a.png", "9/a.png", "2/a.png"]), **WHOLE)
     assert splits.classes == ("2", "9", "10")
     assert content(splits.train) == [(0, "10"), (2, "2"), (1, "9")]
 
 
-def test_classes_of_the_same_number_are_in_the_order_of_their_texts(pictures: Write) -> None:
-    splits = load_dataset(pictures(["a_2.png", "b_02.png", "c_-1.png"]), pattern=r"_(?P<label>-?\d+)", **WHOLE)
+def test_classes_of_the_same_number_are_in_the_order_of_their_texts(images: Write) -> None:
+    splits = load_dataset(images(["a_2.png", "b_02.png", "c_-1.png"]), pattern=r"_(?P<label>-?\d+)", **WHOLE)
     assert splits.classes == ("-1", "02", "2")
 
 
@@ -63,12 +63,12 @@ def test_classes_of_the_same_number_are_in_the_order_of_their_texts(pictures: Wr
         (["三", "二", "四十"], ("三", "二", "四十")),
     ],
 )
-def test_only_numerals_are_in_the_order_of_numerals(pictures: Write, labels: list[str], classes: tuple[str, ...]) -> None:
-    assert load_dataset(pictures([f"{label}/1.png" for label in labels]), **WHOLE).classes == classes
+def test_only_numerals_are_in_the_order_of_numerals(images: Write, labels: list[str], classes: tuple[str, ...]) -> None:
+    assert load_dataset(images([f"{label}/1.png" for label in labels]), **WHOLE).classes == classes
 
 
-def test_what_systems_leave_behind_is_no_picture(pictures: Write) -> None:
-    folder = pictures(
+def test_what_systems_leave_behind_is_no_image(images: Write) -> None:
+    folder = images(
         ["cat/1.png", "dog/1.png", "__MACOSX/cat/1.png", ".hidden/1.png", "cat/._1.png", "dog/.thumb.png", "cat/@eaDir/1.png"]
     )
     (folder / "cat" / "Thumbs.db").write_bytes(b"x")
@@ -77,18 +77,18 @@ def test_what_systems_leave_behind_is_no_picture(pictures: Write) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights there")
-def test_linked_folders_once(pictures: Write) -> None:
-    folder = pictures(["cat/1.png", "dog/1.png"])
+def test_linked_folders_once(images: Write) -> None:
+    folder = images(["cat/1.png", "dog/1.png"])
     (folder / "dog" / "back").symlink_to(folder, target_is_directory=True)
-    pictures(["1.png"], at="elsewhere")
+    images(["1.png"], at="elsewhere")
     (folder / "ape").symlink_to(folder.parent / "elsewhere", target_is_directory=True)
     assert content(load_dataset(folder, **WHOLE).train) == [(0, "ape"), (0, "cat"), (1, "dog")]
 
 
-@pytest.mark.parametrize("at", ["pictures", "pictures.zip"])
-def test_folders_for_parts_are_explicit_splits(pictures: Write, at: str) -> None:
+@pytest.mark.parametrize("at", ["images", "images.zip"])
+def test_folders_for_parts_are_explicit_splits(images: Write, at: str) -> None:
     names = ["Train/cat/1.png", "Train/dog/2.png", "val/cat/3.png", "val/dog/5.png", "test/dog/4.png"]
-    path = pictures(["set/" + name for name in names], at=at)
+    path = images(["set/" + name for name in names], at=at)
     splits = load_dataset(path)
     assert content(splits.train) == [(0, "cat"), (1, "dog")]
     assert content(splits.validation) == [(2, "cat"), (3, "dog")]
@@ -97,9 +97,9 @@ def test_folders_for_parts_are_explicit_splits(pictures: Write, at: str) -> None
         load_dataset(path, fractions=(0.5, 0.5, 0))
 
 
-def test_train_and_test_leave_room_for_validation(pictures: Write) -> None:
+def test_train_and_test_leave_room_for_validation(images: Write) -> None:
     names = [f"train/{kind}.{number}.png" for kind in ("cat", "dog") for number in range(10)]
-    folder = pictures([*names, "test/cat.1.png", "test/dog.1.png"])
+    folder = images([*names, "test/cat.1.png", "test/dog.1.png"])
     pattern = r"^(?P<label>cat|dog)\."
     splits = load_dataset(folder, pattern=pattern, fractions=(0.8, 0.2, 0))
     assert splits.train.counts.tolist() == [8, 8]
@@ -113,13 +113,13 @@ def test_train_and_test_leave_room_for_validation(pictures: Write) -> None:
         load_dataset(folder, pattern=pattern, fold=0)
 
 
-def test_a_class_that_is_only_in_the_test_part(pictures: Write) -> None:
-    with pytest.raises(DataError, match="Class 'dog' has no pictures in the training part"):
-        load_dataset(pictures(["train/cat/1.png", "train/ape/1.png", "test/dog/1.png"]))
+def test_a_class_that_is_only_in_the_test_part(images: Write) -> None:
+    with pytest.raises(DataError, match="Class 'dog' has no images in the training part"):
+        load_dataset(images(["train/cat/1.png", "train/ape/1.png", "test/dog/1.png"]))
 
 
-def test_pattern_with_groups(pictures: Write) -> None:
-    folder = pictures(["x/ann-3-a.png", "x/bob-1-b.png", "y/bob-2-a.png"])
+def test_pattern_with_groups(images: Write) -> None:
+    folder = images(["x/ann-3-a.png", "x/bob-1-b.png", "y/bob-2-a.png"])
     splits = load_dataset(folder, pattern=r"(?P<group>\w+)-\d-(?P<label>\w)\.png", **WHOLE)
     assert content(splits.train) == [(0, "a"), (1, "b"), (2, "a")]
     assert splits.train.groups is not None
@@ -131,26 +131,26 @@ def test_pattern_with_groups(pictures: Write) -> None:
     assert content(splits.train) == [(0, "x"), (1, "x"), (2, "y")]
 
 
-def test_names_the_pattern_does_not_match_are_left_out_loudly(pictures: Write) -> None:
-    folder = pictures(["a1.png", "b2.png", "cover.png"])
-    with pytest.warns(DataWarning, match=r"1 of 3 pictures are left out: cover.png \(names the pattern does not match\)"):
+def test_names_the_pattern_does_not_match_are_left_out_loudly(images: Write) -> None:
+    folder = images(["a1.png", "b2.png", "cover.png"])
+    with pytest.warns(DataWarning, match=r"1 of 3 images are left out: cover.png \(names the pattern does not match\)"):
         splits = load_dataset(folder, pattern=r"(?P<label>[ab])\d", **WHOLE)
     assert splits.left_out == splits.unlabelled == ("cover.png",)
     assert content(splits.train) == [(0, "a"), (1, "b")]
 
 
-def test_a_label_of_no_letters_is_none(pictures: Write) -> None:
-    folder = pictures(["a1.png", "b2.png", "3.png"])
-    with pytest.warns(DataWarning, match="1 of 3 pictures are left out: 3.png"):
+def test_a_label_of_no_letters_is_none(images: Write) -> None:
+    folder = images(["a1.png", "b2.png", "3.png"])
+    with pytest.warns(DataWarning, match="1 of 3 images are left out: 3.png"):
         splits = load_dataset(folder, pattern=r"(?P<label>[ab]?)\d", **WHOLE)
     assert splits.classes == ("a", "b")
 
 
-def test_numerals_are_known_by_their_names(pictures: Write) -> None:
+def test_numerals_are_known_by_their_names(images: Write) -> None:
     names = [
         f"data/input_{writer}_{sample}_{label}.jpg" for writer in (1, 10, 2) for sample in (1, 2) for label in (1, 11, 15, 2)
     ]
-    splits = load_dataset(pictures(names), fractions=(2 / 3, 0, 1 / 3))
+    splits = load_dataset(images(names), fractions=(2 / 3, 0, 1 / 3))
     assert splits.classes == ("零", "一", "十", "亿")
     assert splits.test is not None
     assert len(splits.train) == 16
@@ -165,32 +165,30 @@ def test_numerals_are_known_by_their_names(pictures: Write) -> None:
             assert name == {"1": "零", "2": "一", "11": "十", "15": "亿"}[names[number].split("_")[-1].removesuffix(".jpg")]
 
 
-def test_a_picture_beside_the_class_folders_is_left_out(pictures: Write) -> None:
-    folder = pictures(["cat/1.png", "dog/1.png", "cover.png"])
+def test_an_image_beside_the_class_folders_is_left_out(images: Write) -> None:
+    folder = images(["cat/1.png", "dog/1.png", "cover.png"])
     with pytest.warns(DataWarning, match=r"cover.png \(not in a class folder\)"):
         splits = load_dataset(folder, **WHOLE)
     assert splits.left_out == splits.unlabelled == ("cover.png",)
     assert len(splits.train) == 2
 
 
-@pytest.mark.parametrize("at", ["pictures", "pictures.zip"])
-def test_unreadable_pictures_are_named(pictures: Write, at: str) -> None:
+@pytest.mark.parametrize("at", ["images", "images.zip"])
+def test_unreadable_images_are_named(images: Write, at: str) -> None:
     names = [f"{kind}/{number}.png" for kind in ("cat", "dog") for number in range(6)]
-    folder = pictures(names)
-    (folder / "cat" / "0.png").write_bytes(b"no picture")
+    folder = images(names)
+    (folder / "cat" / "0.png").write_bytes(b"no image")
     (folder / "dog" / "3.png").write_bytes((folder / "dog" / "3.png").read_bytes()[:40])
     (folder / "dog" / "4.png").write_bytes(b"")
-    path = pictures_zipped(folder, names) if at.endswith(".zip") else folder
+    path = images_zipped(folder, names) if at.endswith(".zip") else folder
     for size in (None, 3, None, 3):  # looked at first and not; new and from the cache
-        with pytest.warns(
-            DataWarning, match=r"3 of 12 pictures are left out: cat/0.png \(The file is not a picture.\); dog/3"
-        ):
+        with pytest.warns(DataWarning, match=r"3 of 12 images are left out: cat/0.png \(The file is not an image.\); dog/3"):
             splits = load_dataset(path, size=size, color="grey" if size else None, **WHOLE)
         assert (splits.left_out, splits.unlabelled) == (("cat/0.png", "dog/3.png", "dog/4.png"), ())
         assert [number for number, _ in content(splits.train)] == [1, 2, 3, 4, 5, 6, 7, 8, 11]
 
 
-def pictures_zipped(folder: Path, names: list[str]) -> Path:
+def images_zipped(folder: Path, names: list[str]) -> Path:
     path = folder.parent / "some.zip"
     with zipfile.ZipFile(path, "w") as target:
         for name in names:
@@ -201,16 +199,16 @@ def pictures_zipped(folder: Path, names: list[str]) -> Path:
 def test_none_readable(tmp_path: Path) -> None:
     for name in ("cat", "dog"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "1.png").write_bytes(b"no picture")
+        (tmp_path / name / "1.png").write_bytes(b"no image")
     for options in ({}, {"size": 3, "color": "grey"}):
-        with pytest.raises(DataError, match=r"(?s)None of the pictures can be read.*cat/1.png: The file is not a picture"):
+        with pytest.raises(DataError, match=r"(?s)None of the images can be read.*cat/1.png: The file is not an image"):
             load_dataset(tmp_path, **options)
 
 
-def test_a_class_left_with_nothing(pictures: Write) -> None:
-    folder = pictures(["cat/1.png", "cat/2.png", "dog/1.png"])
-    (folder / "dog" / "1.png").write_bytes(b"no picture")
-    with pytest.warns(DataWarning), pytest.raises(DataError, match=r"(?s)only one class.*'cat' \(2 pictures\)"):
+def test_a_class_left_with_nothing(images: Write) -> None:
+    folder = images(["cat/1.png", "cat/2.png", "dog/1.png"])
+    (folder / "dog" / "1.png").write_bytes(b"no image")
+    with pytest.warns(DataWarning), pytest.raises(DataError, match=r"(?s)only one class.*'cat' \(2 images\)"):
         load_dataset(folder)
 
 
@@ -218,9 +216,9 @@ def test_sizes_and_colours(tmp_path: Path) -> None:
     for name, shape in (("a/1.png", (4, 6)), ("a/2.png", (8, 6, 3)), ("b/1.png", (4, 6)), ("b/2.png", (4, 6))):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.fromarray(np.full(shape, 90, np.uint8)).save(tmp_path / name)
-    with pytest.raises(DataError, match="The pictures have different sizes") as caught:
+    with pytest.raises(DataError, match="The images have different sizes") as caught:
         load_dataset(tmp_path)
-    assert caught.value.received == "6 × 4 (3 pictures), 6 × 8 (1 pictures)"
+    assert caught.value.received == "6 × 4 (3 images), 6 × 8 (1 images)"
     assert "load_dataset(path, size=64)" in str(caught.value.hint)
     assert load_dataset(tmp_path, size=4, **WHOLE).train.shape == (4, 4, 3)  # one has colours: all have
     grey = load_dataset(tmp_path, size=(2, 3), color="grey", **WHOLE).train
@@ -237,8 +235,8 @@ def test_orientation_counts_before_size(tmp_path: Path) -> None:
     assert load_dataset(tmp_path, **WHOLE).train.shape == (6, 4, 1)
 
 
-def test_more_than_memory_holds(pictures: Write) -> None:
-    folder = pictures(["a/1.png", "b/1.png"])
+def test_more_than_memory_holds(images: Write) -> None:
+    folder = images(["a/1.png", "b/1.png"])
     with pytest.raises(DataError, match="more memory than there is"):
         batch._check_memory(batch_files(folder), 10**9, (1000, 1000, 3))
 
@@ -252,11 +250,11 @@ def batch_files(folder: Path) -> Any:
 # ------------------------------------------------------------------ kept on disk
 
 
-def test_decoded_once_and_again_when_files_change(pictures: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoded_once_and_again_when_files_change(images: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
     decode_all = keep.decode_all
     monkeypatch.setattr(keep, "decode_all", lambda *args: calls.append(1) or decode_all(*args))
-    folder = pictures(["a/1.png", "b/1.png"])
+    folder = images(["a/1.png", "b/1.png"])
     first = load_dataset(folder, **WHOLE)
     again = load_dataset(folder, **WHOLE)
     assert len(calls) == 1
@@ -275,7 +273,7 @@ def test_decoded_once_and_again_when_files_change(pictures: Write, cache: Path, 
 
 
 def test_a_file_of_the_same_size_is_decoded_anew(tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     for name, number in (("a", 1), ("b", 2)):
         (folder / name).mkdir(parents=True)
         Image.fromarray(np.full((6, 5), number, np.uint8)).save(folder / name / "1.bmp")
@@ -287,17 +285,17 @@ def test_a_file_of_the_same_size_is_decoded_anew(tmp_path: Path) -> None:
     assert content(load_dataset(folder, **WHOLE).train) == [(9, "a"), (2, "b")]
 
 
-def test_a_zip_with_other_bytes_is_decoded_anew(pictures: Write) -> None:
-    path = pictures(["a/1.png", "b/1.png"], at="some.zip")
+def test_a_zip_with_other_bytes_is_decoded_anew(images: Write) -> None:
+    path = images(["a/1.png", "b/1.png"], at="some.zip")
     times = path.stat()
     assert content(load_dataset(path, **WHOLE).train) == [(0, "a"), (1, "b")]
-    path = pictures(["b/1.png", "a/1.png"], at="some.zip")
+    path = images(["b/1.png", "a/1.png"], at="some.zip")
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert content(load_dataset(path, **WHOLE).train) == [(1, "a"), (0, "b")]
 
 
-def test_a_damaged_kept_file_is_made_anew(pictures: Write, cache: Path) -> None:
-    folder = pictures(["a/1.png", "b/1.png"])
+def test_a_damaged_kept_file_is_made_anew(images: Write, cache: Path) -> None:
+    folder = images(["a/1.png", "b/1.png"])
     load_dataset(folder, **WHOLE)
     (kept,) = cache.glob("*.npz")
     whole = kept.read_bytes()
@@ -313,8 +311,8 @@ def test_a_damaged_kept_file_is_made_anew(pictures: Write, cache: Path) -> None:
     {"places": np.array([0]), "reasons": np.array(["none"])}, {"places": np.array(["x"]), "reasons": np.array(["none"])},
     {"images": np.zeros((1, 6, 5, 1), np.uint8), "places": np.array([2]), "reasons": np.array(["none"])},
 ])  # fmt: skip
-def test_a_kept_file_of_another_shape_is_made_anew(pictures: Write, cache: Path, change: dict[str, Any]) -> None:
-    folder = pictures(["a/1.png", "b/1.png"])
+def test_a_kept_file_of_another_shape_is_made_anew(images: Write, cache: Path, change: dict[str, Any]) -> None:
+    folder = images(["a/1.png", "b/1.png"])
     load_dataset(folder, **WHOLE)
     (kept,) = cache.glob("*.npz")
     with np.load(kept) as stored:
@@ -326,8 +324,8 @@ def test_a_kept_file_of_another_shape_is_made_anew(pictures: Write, cache: Path,
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
-def test_a_pipe_or_a_folder_in_its_place(pictures: Write, cache: Path) -> None:
-    folder = pictures(["a/1.png", "b/1.png"])
+def test_a_pipe_or_a_folder_in_its_place(images: Write, cache: Path) -> None:
+    folder = images(["a/1.png", "b/1.png"])
     load_dataset(folder, **WHOLE)
     (kept,) = cache.glob("*.npz")
     kept.unlink()
@@ -340,8 +338,8 @@ def test_a_pipe_or_a_folder_in_its_place(pictures: Write, cache: Path) -> None:
     assert kept.is_dir()
 
 
-def test_the_longest_unused_go_first(pictures: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = pictures(["a/1.png", "b/1.png"], shape=(40, 40))
+def test_the_longest_unused_go_first(images: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = images(["a/1.png", "b/1.png"], shape=(40, 40))
     load_dataset(folder, **WHOLE)
     (first,) = cache.glob("*.npz")
     load_dataset(folder, size=41, **WHOLE)
@@ -363,9 +361,9 @@ def test_the_longest_unused_go_first(pictures: Write, cache: Path, monkeypatch: 
 
 
 @pytest.mark.parametrize("ours", [False, True])
-def test_files_of_somebody_else_stay(pictures: Write, cache: Path, monkeypatch: pytest.MonkeyPatch, ours: bool) -> None:
+def test_files_of_somebody_else_stay(images: Write, cache: Path, monkeypatch: pytest.MonkeyPatch, ours: bool) -> None:
     """A folder that was there with files in it is not ours: nothing goes. In ours, only what is named as we name it."""
-    folder = pictures(["a/1.png", "b/1.png"], shape=(40, 40))
+    folder = images(["a/1.png", "b/1.png"], shape=(40, 40))
     if ours:
         load_dataset(folder, **WHOLE)
     cache.mkdir(parents=True, exist_ok=True)
@@ -387,13 +385,13 @@ def test_files_of_somebody_else_stay(pictures: Write, cache: Path, monkeypatch: 
 
 
 def test_nothing_is_kept_where_nothing_can_be_written(
-    pictures: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    images: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "file"))
     glassnet.support.cache._SAID.clear()
     for _ in range(2):
-        assert len(load_dataset(pictures(["a/1.png", "b/1.png"]), **WHOLE).train) == 2
+        assert len(load_dataset(images(["a/1.png", "b/1.png"]), **WHOLE).train) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"glassnet: the cache can't be written (Not a directory: {tmp_path / 'file'}")
     assert (tmp_path / "file").read_bytes() == b""
@@ -402,44 +400,44 @@ def test_nothing_is_kept_where_nothing_can_be_written(
 # ------------------------------------------------------------------ refused
 
 
-def test_no_pictures_and_no_classes(pictures: Write, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"(?s)only one class.*'cat' \(2 pictures\)"):
-        load_dataset(pictures(["cat/1.png", "cat/2.png"], at="one"))
-    with pytest.raises(DataError, match=r"(?s)lie side by side.*3 pictures, such as 1.png, 2.png, 3.png"):
-        load_dataset(pictures(["1.png", "2.png", "3.png"], at="flat"))
+def test_no_images_and_no_classes(images: Write, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"(?s)only one class.*'cat' \(2 images\)"):
+        load_dataset(images(["cat/1.png", "cat/2.png"], at="one"))
+    with pytest.raises(DataError, match=r"(?s)lie side by side.*3 images, such as 1.png, 2.png, 3.png"):
+        load_dataset(images(["1.png", "2.png", "3.png"], at="flat"))
     with zipfile.ZipFile(tmp_path / "words.zip", "w") as target:
         target.writestr("words.txt", "x")
-    with pytest.raises(DataError, match=r"(?s)There are no pictures here.*1 other files"):
+    with pytest.raises(DataError, match=r"(?s)There are no images here.*1 other files"):
         load_dataset(tmp_path / "words.zip")
 
 
-def test_a_pattern_that_matches_nothing(pictures: Write) -> None:
-    with pytest.raises(DataError, match="The pattern matches no picture's name") as caught:
-        load_dataset(pictures(["a1.png", "b2.png", "c3.png", "d4.png"]), pattern=r"(?P<label>\d+)_x")
+def test_a_pattern_that_matches_nothing(images: Write) -> None:
+    with pytest.raises(DataError, match="The pattern matches no image's name") as caught:
+        load_dataset(images(["a1.png", "b2.png", "c3.png", "d4.png"]), pattern=r"(?P<label>\d+)_x")
     assert caught.value.expected == r"names like (?P<label>\d+)_x"
-    assert caught.value.received == "4 pictures, such as a1.png, b2.png, c3.png"
+    assert caught.value.received == "4 images, such as a1.png, b2.png, c3.png"
 
 
-def test_a_pattern_for_what_is_no_picture(tmp_path: Path) -> None:
+def test_a_pattern_for_what_is_no_image(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((4, 3)), y=[0, 1, 0, 1])
     for given in ("digits", "cats", tmp_path / "a.npz"):
-        with pytest.raises(InputError, match="A pattern is for the names of picture files"):
+        with pytest.raises(InputError, match="A pattern is for the names of image files"):
             load_dataset(given, pattern="(?P<label>x)")
 
 
-def test_two_readers(pictures: Write) -> None:
-    folder = pictures(["cat/1.png", "dog/1.png"])
+def test_two_readers(images: Write) -> None:
+    folder = images(["cat/1.png", "dog/1.png"])
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
         (folder / name).write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 0))
-    with pytest.raises(DataError, match=r"(?s)Two readers fit this path.*IDX files and a folder with pictures"):
+    with pytest.raises(DataError, match=r"(?s)Two readers fit this path.*IDX files and a folder with images"):
         load_dataset(folder)
     assert len(load_dataset(folder, pattern="(?P<label>cat|dog)/", **WHOLE).train) == 2  # says which is meant
-    with pytest.raises(DataError, match="Two readers fit these pictures"):
-        load_dataset(pictures(["x/input_1_1_1.jpg", "y/input_1_1_2.jpg"], at="both"))
+    with pytest.raises(DataError, match="Two readers fit these images"):
+        load_dataset(images(["x/input_1_1_1.jpg", "y/input_1_1_2.jpg"], at="both"))
 
 
-def test_zips_that_are_refused(pictures: Write, tmp_path: Path) -> None:
-    whole = pictures(["cat/1.png", "dog/1.png"], at="whole.zip")
+def test_zips_that_are_refused(images: Write, tmp_path: Path) -> None:
+    whole = images(["cat/1.png", "dog/1.png"], at="whole.zip")
     for name, damaged in (("cut", whole.read_bytes()[:-60]), ("none", b"no zip"), ("empty", b"")):
         path = tmp_path / f"{name}.zip"
         path.write_bytes(damaged)
@@ -462,8 +460,8 @@ def test_zips_that_are_refused(pictures: Write, tmp_path: Path) -> None:
         load_dataset(tmp_path / "locked.zip")
 
 
-def test_a_damaged_member_is_left_out(pictures: Write) -> None:
-    path = pictures(["cat/1.png", "cat/2.png", "dog/1.png"], at="some.zip")
+def test_a_damaged_member_is_left_out(images: Write) -> None:
+    path = images(["cat/1.png", "cat/2.png", "dog/1.png"], at="some.zip")
     content_ = bytearray(path.read_bytes())
     content_[content_.index(b"IDAT") + 6] ^= 255
     path.write_bytes(content_)
@@ -471,24 +469,24 @@ def test_a_damaged_member_is_left_out(pictures: Write) -> None:
         assert load_dataset(path, **WHOLE).left_out == ("cat/1.png",)
 
 
-def test_a_zip_by_its_content_with_names_in_utf8(pictures: Write, tmp_path: Path) -> None:
+def test_a_zip_by_its_content_with_names_in_utf8(images: Write, tmp_path: Path) -> None:
     """As macOS writes it: UTF-8, without the flag that says so; and no ending .zip."""
-    picture = pictures(["1.png"]) / "1.png"
+    image = images(["1.png"]) / "1.png"
     path = tmp_path / "unflagged"
     with zipfile.ZipFile(path, "w") as target:
         for name in ("xxx/1.png", "yyy/1.png"):
-            target.write(picture, name)
+            target.write(image, name)
     path.write_bytes(path.read_bytes().replace(b"xxx/", "一/".encode()).replace(b"yyy/", "二/".encode()))
     assert load_dataset(path, **WHOLE).classes == ("一", "二")
 
 
-def test_bombs(tmp_path: Path, pictures: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bombs(tmp_path: Path, images: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("glassnet.data.decode.MOST_PIXELS", 100)
-    folder = pictures(["a/1.png", "b/1.png"])
+    folder = images(["a/1.png", "b/1.png"])
     Image.fromarray(np.zeros((11, 10), np.uint8)).save(folder / "a" / "large.png")
-    with pytest.warns(DataWarning, match=r"a/large.png \(The picture is too large to be opened safely"):
+    with pytest.warns(DataWarning, match=r"a/large.png \(The image is too large to be opened safely"):
         assert len(load_dataset(folder, **WHOLE).train) == 2
     monkeypatch.setattr("glassnet.data.readers.zip_file._MOST_BYTES", 10)
-    path = pictures(["a/1.png", "b/1.png"], at="some.zip")
+    path = images(["a/1.png", "b/1.png"], at="some.zip")
     with pytest.raises(DataError, match="bytes unpacked, of at most 10"):
         load_dataset(path)

@@ -98,5 +98,5 @@ def test_list_datasets() -> None:
     assert list(infos) == ["digits", "mnist", "chinese-numerals", "cats", "chain"]
     assert all(isinstance(info, DatasetInfo) and info.source and info.licence and info.location for info in infos.values())
     assert infos["digits"].available
-    assert (infos["digits"].pictures, infos["digits"].shape) == (1797, (8, 8, 1))
-    assert (infos["mnist"].pictures, infos["mnist"].shape) == (70_000, (28, 28, 1))
+    assert (infos["digits"].images, infos["digits"].shape) == (1797, (8, 8, 1))
+    assert (infos["mnist"].images, infos["mnist"].shape) == (70_000, (28, 28, 1))

@@ -80,11 +80,11 @@ def test_read_in_file_order(tmp_path: Path, zipped: bool, dotted: bool) -> None:
     np.testing.assert_array_equal(splits.test.labels, arrays[PARTS[3]])
 
 
-def test_few_pictures(tmp_path: Path) -> None:
+def test_few_images(tmp_path: Path) -> None:
     splits = read_mnist(write(tmp_path, four(2, 1)))
     assert splits.validation is not None
     assert len(splits.train) == len(splits.validation) == 1
-    refused(write(tmp_path, four(1, 1)), "too few pictures to set some aside", "at least 2 pictures", "received: 1")
+    refused(write(tmp_path, four(1, 1)), "too few images to set some aside", "at least 2 images", "received: 1")
 
 
 def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,12 +134,12 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
         refused(write(tmp_path, good | changed), *parts)
 
     where = str(tmp_path / labels)
-    refused_with({labels: good[labels][:9]}, "not as many labels as pictures", where, "received: 9 labels",
-                 "12 labels, as there are pictures in train-images-idx3-ubyte")  # fmt: skip
+    refused_with({labels: good[labels][:9]}, "not as many labels as images", where, "received: 9 labels",
+                 "12 labels, as there are images in train-images-idx3-ubyte")  # fmt: skip
     refused_with({labels: wrong_label}, "A label is no digit.", f"{where}, item 3", "0 to 9", "received: 10")
     refused_with({labels: good[images]}, "The file does not hold labels.", where, "bytes in 1 dimension, at least one",
                  "uint8, shape (12, 5, 4)")  # fmt: skip
-    refused_with({images: good[labels]}, "The file does not hold pictures.", "bytes in 3 dimensions")
+    refused_with({images: good[labels]}, "The file does not hold images.", "bytes in 3 dimensions")
     refused_with({test_images: good[test_images][:, 1:]}, "differ in their shape", "(5, 4, 1), as in train-images",
                  "received: (4, 4, 1)")  # fmt: skip
 

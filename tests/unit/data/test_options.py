@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 
 from glassnet.data import load_dataset
-from glassnet.data.options import PictureOptions, SplitOptions, as_options
+from glassnet.data.options import ImageOptions, SplitOptions, as_options
 from glassnet.errors import InputError
 
 
 def test_defaults_and_all_given() -> None:
     options = as_options()
-    assert options.pictures == PictureOptions(None, None, "stretch")
+    assert options.images == ImageOptions(None, None, "stretch")
     assert options.splitting == SplitOptions()
     assert not options.splitting.given
     options = as_options(
         size=(4, 6), color="rgb", fit="pad", pattern="(?P<label>x)", split="random", fractions=(2 / 3, 1 / 3, 0), seed=3
     )
-    assert options.pictures == PictureOptions((4, 6), "rgb", "pad")
+    assert options.images == ImageOptions((4, 6), "rgb", "pad")
     assert options.splitting == SplitOptions("random", (2 / 3, 1 / 3, 0.0), None, 5, 3)
     assert options.pattern == re.compile("(?P<label>x)")
-    assert as_options(size=8).pictures.size == as_options(size=[8, 8]).pictures.size == (8, 8)
+    assert as_options(size=8).images.size == as_options(size=[8, 8]).images.size == (8, 8)
     assert as_options(fold=2, folds=3).splitting.given
 
 
@@ -31,7 +31,7 @@ def test_defaults_and_all_given() -> None:
     ("given", "what", "where"),
     [
         *(
-            ({"size": size}, "This is no size of pictures.", "size")
+            ({"size": size}, "This is no size of images.", "size")
             for size in (0, -3, (4,), (4, 0), (4.0, 4), "64", 10**6, True)
         ),
         ({"color": "gray"}, "Unknown color.", "color"),

@@ -19,7 +19,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, patience: float)
     monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setattr(module, "PATIENCE", patience)
     monkeypatch.setenv("TERM", "xterm")
-    with module.progress("reading pictures", 10) as advance:
+    with module.progress("reading images", 10) as advance:
         advance(4)
         advance(6)
     return stream.getvalue()
@@ -29,5 +29,5 @@ def test_where_a_bar_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(monkeypatch, io.StringIO(), -1) == ""
     assert shown(monkeypatch, Terminal(), 100) == ""
     bar = shown(monkeypatch, Terminal(), -1)
-    assert "reading pictures" in bar
+    assert "reading images" in bar
     assert "10/10" in bar

@@ -27,7 +27,7 @@ from glassnet.errors import InputError
 
 
 def numbered(labels: Any, classes: Any = None) -> Dataset:
-    """A data set whose pictures and groups are the numbers 0, 1, 2, …"""
+    """A data set whose images and groups are the numbers 0, 1, 2, …"""
     labels = np.asarray(labels)
     numbers = np.arange(len(labels))
     return Dataset(numbers[:, np.newaxis].astype(np.float32), labels, classes, groups=numbers)
@@ -68,9 +68,9 @@ def test_split_stratified_is_a_partition_within_one_of_exact(sizes: list[int], w
     try:
         parts = split_stratified(dataset, fractions, seed)
     except InputError as error:
-        name = re.search(r"Class '(\d+)' has too few pictures", str(error))
+        name = re.search(r"Class '(\d+)' has too few images", str(error))
         assert name
-        assert sizes[int(name[1])] * min(fractions) < 1  # an exact share of one picture or more never fails
+        assert sizes[int(name[1])] * min(fractions) < 1  # an exact share of one image or more never fails
         return
     together = [number for part in parts for number in numbers_of(part)]
     assert sorted(together) == list(range(len(dataset)))
@@ -102,13 +102,13 @@ def test_rounding_decides_no_tie() -> None:
 
 
 def test_a_class_that_is_too_small_is_named() -> None:
-    with pytest.raises(InputError, match="Class 'rare' has too few pictures to appear in every part") as caught:
+    with pytest.raises(InputError, match="Class 'rare' has too few images to appear in every part") as caught:
         split_stratified(numbered([0] * 20 + [1] * 3, ["common", "rare"]))
-    for part in ("class 1", "at least 5 pictures, for 3 parts of (0.7, 0.15, 0.15)", "received: 3 pictures", "try:"):
+    for part in ("class 1", "at least 5 images, for 3 parts of (0.7, 0.15, 0.15)", "received: 3 images", "try:"):
         assert part in str(caught.value)
-    with pytest.raises(InputError, match=r"(?s)Class 'none'.*received: 0 pictures"):
+    with pytest.raises(InputError, match=r"(?s)Class 'none'.*received: 0 images"):
         split_stratified(numbered([0] * 20, ["common", "none"]))
-    with pytest.raises(InputError, match="at least 1000000 pictures"):
+    with pytest.raises(InputError, match="at least 1000000 images"):
         split_stratified(numbered([0] * 20), (0.999999, 0.000001))
 
 
@@ -129,7 +129,7 @@ def test_targets_can_not_be_stratified() -> None:
 
 
 def grouped(groups: Any, labels: Any = None, classes: Any = None) -> Dataset:
-    """A data set with groups whose pictures are the numbers 0, 1, 2, …"""
+    """A data set with groups whose images are the numbers 0, 1, 2, …"""
     numbers = np.arange(len(groups))[:, np.newaxis].astype(np.float32)
     return Dataset(numbers, np.zeros(len(groups), int) if labels is None else labels, classes, groups=np.asarray(groups))
 
@@ -141,7 +141,7 @@ def test_split_random_is_a_partition_of_the_right_sizes(count: int, seed: int) -
     assert sorted(number for part in parts for number in numbers_of(part)) == list(range(count))
     assert len(parts[0]) - len(parts[1]) in (0, 1)
     assert [numbers_of(part) for part in split_random(dataset, (0.5, 0.5), seed)] == [numbers_of(part) for part in parts]
-    with pytest.raises(InputError, match=r"(?s)too few pictures for one in every part.*at least \d+ pictures"):
+    with pytest.raises(InputError, match=r"(?s)too few images for one in every part.*at least \d+ images"):
         split_random(dataset, (1 - 1e-4, 1e-4))
 
 
@@ -230,7 +230,7 @@ def test_divide_in_one_part() -> None:
     assert splits.test is None
     assert splits.validation is not None
     assert (len(splits.train), len(splits.validation)) == (90, 10)
-    assert len(divide(Splits(pool), options()).train) == 70  # by group: each picture is its own
+    assert len(divide(Splits(pool), options()).train) == 70  # by group: each image is its own
     with pytest.raises(InputError, match="There are no groups"):
         divide(found, options(split="group"))
     fits = Dataset(np.zeros((10, 2)), np.zeros((10, 1)))

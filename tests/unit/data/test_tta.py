@@ -1,4 +1,4 @@
-"""Test-time augmentation: the mean over views, seeded, the first of them the picture as it is."""
+"""Test-time augmentation: the mean over views, seeded, the first of them the image as it is."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def test_the_mean_over_views(net: Network, digits: Splits, dtype: Any) -> None:
     np.testing.assert_array_equal(eight, net.predict_proba(images, augmentation=SHIFT, seed=3))
 
 
-def test_one_view_is_the_picture_as_it_is(net: Network, digits: Splits) -> None:
+def test_one_view_is_the_image_as_it_is(net: Network, digits: Splits) -> None:
     images = digits.train.images[:20]
     plain = net.predict_proba(images)
     for options in ({"augmentation": SHIFT, "views": 1}, {"augmentation": Augmentation()}, {"views": 1}):
         np.testing.assert_array_equal(net.predict_proba(images, **options), plain)
-    assert net.predict_proba(images[0], augmentation=SHIFT).shape == (1, 10)  # one picture
+    assert net.predict_proba(images[0], augmentation=SHIFT).shape == (1, 10)  # one image
 
 
-def test_pictures_beyond_a_block_have_changes_of_their_own() -> None:
+def test_images_beyond_a_block_have_changes_of_their_own() -> None:
     rng = np.random.default_rng(0)
     rows = np.tile(rng.integers(0, 256, (1, 64)), (BLOCK + 3, 1)).astype(np.uint8)
     _, view = views_of(rows, (8, 8, 1), SHIFT, 2, seed=0)
@@ -79,7 +79,7 @@ def test_evaluation_over_views(net: Network, digits: Splits) -> None:
     assert (both.correct, both.loss) == (result.correct, pytest.approx(result.loss))
 
 
-def test_a_network_of_rows_takes_the_shape_of_the_pictures(digits: Splits) -> None:
+def test_a_network_of_rows_takes_the_shape_of_the_images(digits: Splits) -> None:
     net = Network([64, 10], seed=1)
     assert net.input_shape == (64,)
     assert net.predict_proba(digits.train.images[:5], augmentation=SHIFT).shape == (5, 10)

@@ -31,7 +31,7 @@ def test_probabilities_are_the_mean(blobs: Data) -> None:
     ) / 3
     np.testing.assert_allclose(ensemble.predict_proba(blobs[0]), mean, rtol=1e-12)
     np.testing.assert_array_equal(ensemble.predict(blobs[0]), mean.argmax(axis=1))
-    assert ensemble.predict(blobs[0][0]).shape == (1,)  # one picture
+    assert ensemble.predict(blobs[0][0]).shape == (1,)  # one image
     result = ensemble.evaluate(blobs)
     assert result.correct == (mean.argmax(axis=1) == blobs[1]).sum()
     assert result.total == result.confusion.sum() == 90
@@ -75,7 +75,7 @@ def test_what_must_agree(blobs: Data) -> None:
         )
     assert caught.value.where == "Ensemble(networks), network 3"
     assert (caught.value.expected, caught.value.received) == ("a, b, c, as the first network", "a, c, b")
-    with pytest.raises(InputError, match="differ in their shape of pictures") as caught:
+    with pytest.raises(InputError, match="differ in their shape of images") as caught:
         Ensemble([network(1), network(1, input_shape=(7,))])
     assert (caught.value.expected, caught.value.received) == ("6, as the first network", "7")
     with pytest.raises(InputError, match="are not probabilities"):

@@ -42,20 +42,20 @@ SHAPES = st.one_of(
 
 
 def run(
-    kernels: Any, guarded: Any, pictures: Array, order: Array, options: Any, key: int, rows: tuple[int, int], first: int
+    kernels: Any, guarded: Any, images: Array, order: Array, options: Any, key: int, rows: tuple[int, int], first: int
 ) -> Array:
     """The kernel's rows of a mini-batch; the others stay what they were, and so does all that is no scratch."""
-    shape = pictures.shape[1:]
+    shape = images.shape[1:]
     numbers, target = options.numbers, guarded(np.full((len(order) - first, *shape), np.nan, np.float32))
     scratch = guarded(np.full(warp_layout(*shape, options.elastic_grid)[-1], np.nan, np.float32))
-    source = pictures.copy()
+    source = images.copy()
     kernels["glassnet_augment"](
-        numbers.ctypes.data, source.ctypes.data, int(pictures.dtype == np.uint8), order.ctypes.data, first, *rows, *shape,
+        numbers.ctypes.data, source.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data, first, *rows, *shape,
         key, target.at, scratch.at,
     )  # fmt: skip
     target.check()
     scratch.check()
-    np.testing.assert_array_equal(source, pictures)
+    np.testing.assert_array_equal(source, images)
     np.testing.assert_array_equal(numbers, options.numbers)
     assert np.isnan(target.values[: rows[0]]).all()
     assert np.isnan(target.values[rows[1] :]).all()
@@ -89,12 +89,12 @@ def test_kernel_is_the_reference(
     kernels: Any, guarded: Any, options: Augmentation, shape: tuple[int, ...], is_bytes: bool, key: int, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    pictures = rng.integers(0, 256, (6, *shape), dtype=np.uint8)
+    images = rng.integers(0, 256, (6, *shape), dtype=np.uint8)
     if not is_bytes:
-        pictures = rng.uniform(-1, 1, pictures.shape).astype(np.float32)
+        images = rng.uniform(-1, 1, images.shape).astype(np.float32)
     order = rng.permutation(6)
-    found = run(kernels, guarded, pictures, order, options, key, (1, 4), 1)
-    wanted = augment(pictures[order[2:5]], options.numbers, np.uint64(key), np.float64, 1)
+    found = run(kernels, guarded, images, order, options, key, (1, 4), 1)
+    wanted = augment(images[order[2:5]], options.numbers, np.uint64(key), np.float64, 1)
     assert found.shape == wanted.shape
     check_within(found, wanted, bound(options, shape, is_bytes))
     if is_bytes:
@@ -124,22 +124,22 @@ def test_spline_weights() -> None:
 @pytest.mark.parametrize("is_bytes", [True, False])
 @pytest.mark.parametrize("fill", ["zero", "edge"])
 @pytest.mark.parametrize("shape", [(28, 28, 1), (7, 20, 3), (4, 3, 2)])
-def test_nothing_asked_for_gives_back_the_pictures(
+def test_nothing_asked_for_gives_back_the_images(
     kernels: Any, guarded: Any, is_bytes: bool, fill: str, shape: tuple[int, ...]
 ) -> None:
     rng = np.random.default_rng(1)
-    pictures = rng.integers(0, 256, (5, *shape), dtype=np.uint8)
+    images = rng.integers(0, 256, (5, *shape), dtype=np.uint8)
     if not is_bytes:
-        pictures = rng.standard_normal(pictures.shape).astype(np.float32)
-    found = run(kernels, guarded, pictures, np.arange(5), Augmentation(fill=fill), 12345, (0, 5), 0)
-    np.testing.assert_array_equal(found, pictures)
-    np.testing.assert_array_equal(augment(pictures, Augmentation(fill=fill).numbers, np.uint64(12345)), pictures)
+        images = rng.standard_normal(images.shape).astype(np.float32)
+    found = run(kernels, guarded, images, np.arange(5), Augmentation(fill=fill), 12345, (0, 5), 0)
+    np.testing.assert_array_equal(found, images)
+    np.testing.assert_array_equal(augment(images, Augmentation(fill=fill).numbers, np.uint64(12345)), images)
 
 
-def test_a_picture_does_not_depend_on_which_rows_are_done_together(kernels: Any, guarded: Any) -> None:
+def test_an_image_does_not_depend_on_which_rows_are_done_together(kernels: Any, guarded: Any) -> None:
     rng = np.random.default_rng(2)
-    pictures, options = rng.integers(0, 256, (9, 28, 28, 1), dtype=np.uint8), Augmentation(rotation=20, elastic=1, erase=0.5)
+    images, options = rng.integers(0, 256, (9, 28, 28, 1), dtype=np.uint8), Augmentation(rotation=20, elastic=1, erase=0.5)
     order = rng.permutation(9)
-    whole = run(kernels, guarded, pictures, order, options, 77, (0, 9), 0)
-    parts = [run(kernels, guarded, pictures, order, options, 77, rows, 0) for rows in ((0, 1), (1, 5), (5, 9))]
+    whole = run(kernels, guarded, images, order, options, 77, (0, 9), 0)
+    parts = [run(kernels, guarded, images, order, options, 77, rows, 0) for rows in ((0, 1), (1, 5), (5, 9))]
     np.testing.assert_array_equal(np.concatenate(parts), whole)

@@ -1,4 +1,4 @@
-"""Convolution of one picture, the gradient of its weights, and that of the picture, against NumPy in float64."""
+"""Convolution of one image, the gradient of its weights, and that of the image, against NumPy in float64."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ PLACES = st.one_of(st.sampled_from([1, ROWS - 1, ROWS, ROWS + 1, 2 * ROWS + 1]),
 
 @dataclass(frozen=True)
 class Window:
-    """A picture in its frame of zeros, the windows over it, and how far apart things lie beyond what they fill."""
+    """An image in its frame of zeros, the windows over it, and how far apart things lie beyond what they fill."""
 
     down: int  # places of the window below each other
     across: int
     height: int  # of the window
     width: int
     strides: tuple[int, int]
-    beside: tuple[int, int]  # rows and columns of the picture that no window meets
+    beside: tuple[int, int]  # rows and columns of the image that no window meets
     channels: int
     filters: int
     gap: int
     seed: int
 
     @property
-    def picture(self) -> tuple[int, int]:
+    def image(self) -> tuple[int, int]:
         """Rows and columns."""
         (sy, sx), (by, bx) = self.strides, self.beside
         return (self.down - 1) * sy + self.height + by, (self.across - 1) * sx + self.width + bx
@@ -48,7 +48,7 @@ class Window:
     def arrays(self) -> tuple[Array, Array, Array, Array]:
         """x, W, b and dy, in float32."""
         rng, size = np.random.default_rng(self.seed), (self.height, self.width, self.channels, self.filters)
-        shapes = ((*self.picture, self.channels), size, (self.filters,), (self.down, self.across, self.filters))
+        shapes = ((*self.image, self.channels), size, (self.filters,), (self.down, self.across, self.filters))
         x, weight, bias, dy = (rng.standard_normal(shape).astype(np.float32) for shape in shapes)
         return x, weight, bias, dy
 
@@ -141,12 +141,12 @@ def test_gradient_of_the_weights(kernels: Any, guarded: Any, case: Window, mode:
 @example(POINT, (0, 0))
 @example(LINE, (0, 1))
 @example(Window(3, 20, 5, 5, (1, 2), (0, 0), GIVEN // 20 // 25 + 2, 3, 0, 1), (2, 2))  # a row at a time
-def test_scattered_gradient_of_the_picture(kernels: Any, guarded: Any, case: Window, corner: tuple[int, int]) -> None:
+def test_scattered_gradient_of_the_image(kernels: Any, guarded: Any, case: Window, corner: tuple[int, int]) -> None:
     """`corner`: rows and columns of zeros above and left, that have no gradient; below and right lie as many at most."""
     fewer = min(case.beside[0], case.strides[0] - 1), min(case.beside[1], case.strides[1] - 1)
     case = replace(case, beside=fewer)  # than another window would take
     _, weight, _, dy = case.arrays()
-    rows, columns = case.picture
+    rows, columns = case.image
     top, left = min(corner[0], case.height - 1), min(corner[1], case.width - 1)
     bottom, right = min(top, rows - top - 1), min(left, columns - left - 1)
     if bottom < 0 or right < 0:

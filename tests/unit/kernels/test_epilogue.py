@@ -27,7 +27,7 @@ KINDS = {"none": -1, "sigmoid": op.SIGMOID, "tanh": op.TANH, "relu": op.RELU, "l
 
 @dataclass(frozen=True)
 class Epilogue:
-    """y (rows, columns, filters) of one picture and what follows; `pool`: window, strides, whether it may stick out."""
+    """y (rows, columns, filters) of one image and what follows; `pool`: window, strides, whether it may stick out."""
 
     shape: tuple[int, int, int]
     kind: str

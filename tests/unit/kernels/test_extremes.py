@@ -33,7 +33,7 @@ LOSSES = [BinaryCrossEntropy(), SoftmaxCrossEntropy(), SoftmaxCrossEntropy(label
 
 
 def compiled(loss: Loss, labels: Array) -> tuple[Array, Array]:
-    """Costs, and the gradient by the raw outputs, of the kernels: the raw outputs are the pictures, by an identity."""
+    """Costs, and the gradient by the raw outputs, of the kernels: the raw outputs are the images, by an identity."""
     net = Network([Dense(3, initializer=Zeros())], input_shape=(3,), loss=loss, seed=1)
     identity = np.concatenate([np.eye(3).ravel(), np.zeros(3)])
     deltas, costs = np.empty_like(ROWS), np.empty(len(ROWS))

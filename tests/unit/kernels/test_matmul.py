@@ -23,7 +23,7 @@ LONG = st.one_of(SIDE, st.sampled_from([DEPTH - 1, DEPTH, DEPTH + 1, DEPTH + 37,
 
 @dataclass(frozen=True)
 class Product:
-    """One product: x (m of `pictures` in an order, from place `first` on; `inner` numbers each) and B of `width` columns."""
+    """One product: x (m of `images` in an order, from place `first` on; `inner` numbers each) and B of `width` columns."""
 
     m: int
     inner: int
@@ -50,11 +50,11 @@ PRODUCTS = st.builds(
     threads=st.integers(2, 3),
     seed=st.integers(0, 2**32 - 1),
 )
-# Blocks of the inner dimension are shorter where B is wide, and pictures are many: columns walk over m.
+# Blocks of the inner dimension are shorter where B is wide, and images are many: columns walk over m.
 SWAPPED = st.builds(lambda p, m: Product(**{**p.__dict__, "m": m, "inner": min(p.inner, 200)}), PRODUCTS, LONG)
 
 
-def pictures(case: Product) -> tuple[Array, Array, Array, float]:
+def images(case: Product) -> tuple[Array, Array, Array, float]:
     """The source, the order of its rows, the m chosen rows scaled in float64, and the scale."""
     rng, count = case.rng, case.m + case.first + 3
     shown = rng.random((count, case.inner)) < case.ink
@@ -73,7 +73,7 @@ def pictures(case: Product) -> tuple[Array, Array, Array, float]:
 @example(Product(1, 1, 1, False, 1.0, 0, 3, 1), False)
 @example(Product(100, 1500, 256, True, 0.02, 5, 3, 1), True)
 def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias: bool) -> None:
-    source, order, x, scale = pictures(case)
+    source, order, x, scale = images(case)
     rng = case.rng
     b = guarded(rng.standard_normal((case.inner, case.width)).astype(np.float32), fence=np.nan)
     bias = guarded((rng.standard_normal(case.width) * with_bias).astype(np.float32), fence=np.nan)
@@ -101,7 +101,7 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
 @example(Product(1, 4 * ROWS * 3, 5, False, 0.0, 0, 3, 1), SET, 1.0)
 @example(Product(1500, 100, 256, True, 0.02, 5, 3, 1), SET, 1.0)
 def test_columns(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: int, alpha: float) -> None:
-    source, order, x, scale = pictures(case)
+    source, order, x, scale = images(case)
     rng, alpha = case.rng, 1.0 if mode == SET else alpha
     b = guarded(rng.standard_normal((case.m, case.width)).astype(np.float32), fence=np.nan)
     start = rng.standard_normal((case.inner, case.width)).astype(np.float32)

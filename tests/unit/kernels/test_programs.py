@@ -1,4 +1,4 @@
-"""Small networks of pictures and sequences: steps on the kernels against those in float64 NumPy, and the threads' bits."""
+"""Small networks of images and sequences: steps on the kernels against those in float64 NumPy, and the threads' bits."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ each_network = pytest.mark.parametrize("name", FLAT)
 
 @each_network
 @pytest.mark.parametrize("optimizer", [PLAIN, MOMENTUM], ids=["plain", "momentum"])
-def test_networks_of_pictures(name: str, optimizer: SGD) -> None:
+def test_networks_of_images(name: str, optimizer: SGD) -> None:
     layers, shape = FLAT[name]
     check(make(layers, shape), draw(shape, 23), 9, 2, optimizer)
 
@@ -218,14 +218,14 @@ def test_sequences(
 
 def test_parts_of_a_mini_batch() -> None:
     """None is empty, and where sums are long there are few of them."""
-    assert [parts_of(pictures, 100) for pictures in (1, 3, 8, 64)] == [1, 3, 8, 8]
-    assert [parts_of(pictures, 10**6) for pictures in (1, 3, 8, 64)] == [1, 3, 4, 4]
+    assert [parts_of(images, 100) for images in (1, 3, 8, 64)] == [1, 3, 8, 8]
+    assert [parts_of(images, 10**6) for images in (1, 3, 8, 64)] == [1, 3, 4, 4]
 
 
 @pytest.mark.parametrize("kind", [SimpleRNN, LSTM, GRU])
 @pytest.mark.parametrize("optimizer", [PLAIN, MOMENTUM], ids=["plain", "momentum"])
 def test_a_last_mini_batch_of_one_sequence(kind: type[SimpleRNN] | type[LSTM] | type[GRU], optimizer: SGD) -> None:
-    """Parts of the mini-batch that have no picture add nothing of the mini-batch before."""
+    """Parts of the mini-batch that have no image add nothing of the mini-batch before."""
     check(make([kind(5)], (3, 4)), draw((3, 4), 17), 16, 2, optimizer)
 
 

@@ -1,4 +1,4 @@
-"""Wide pictures with few outputs take kernels of their own: the same sums, whatever the shape, the type and the threads."""
+"""Wide images with few outputs take kernels of their own: the same sums, whatever the shape, the type and the threads."""
 
 from __future__ import annotations
 

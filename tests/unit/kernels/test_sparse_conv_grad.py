@@ -25,7 +25,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Pooled:
-    """A convolution of one picture and the pooling behind it; windows of both may stick out where `same`."""
+    """A convolution of one image and the pooling behind it; windows of both may stick out where `same`."""
 
     shape: tuple[int, int, int]
     filters: int

@@ -75,15 +75,15 @@ def test_convolution(kernels: Any, guarded: Any, down: int, across: int, channel
 def test_gradient_of_the_weights(
     kernels: Any, guarded: Any, down: int, across: int, channels: int, filters: int, seed: int
 ) -> None:
-    """Of two pictures; what lies behind the first is finite, as in a frame of zeros, and beside dy it is anything."""
+    """Of two images; what lies behind the first is finite, as in a frame of zeros, and beside dy it is anything."""
     rng = np.random.default_rng(seed)
-    pictures = rng.standard_normal((2, down + 2, across + 2, channels)).astype(np.float32)
+    images = rng.standard_normal((2, down + 2, across + 2, channels)).astype(np.float32)
     dys = rng.standard_normal((2, down, across, filters)).astype(np.float32)
     behind = np.full(((across + 3) * channels + 1,), 3.25, np.float32)
     zeros = guarded(np.zeros(filters, np.float32), fence=np.nan)
     products = guarded(np.full((4, 4, channels, filters), np.nan, np.float32))
     room = guarded(np.full(winograd_floats(across, channels, filters), np.nan, np.float32))
-    for x, dy, mode in zip(pictures, dys, (SET, ADD), strict=True):
+    for x, dy, mode in zip(images, dys, (SET, ADD), strict=True):
         held = guarded(np.concatenate([x.ravel(), behind]), fence=np.nan)
         gap = np.full((down, 1, filters), np.nan, np.float32)
         spaced = guarded(
@@ -102,15 +102,15 @@ def test_gradient_of_the_weights(
         return nn_conv.conv2d_backward(dy.astype(float), x.astype(float), none, (1, 1), (0, 0, 0, 0))[1]
 
     m = np.zeros((4, 4, channels, filters))
-    for x, dy in zip(pictures, dys, strict=True):
+    for x, dy in zip(images, dys, strict=True):
         pairs = np.pad(np.abs(dy.astype(float)), ((0, down % 2), (0, across % 2), (0, 0)))
         pairs = pairs.reshape((down + 1) // 2, 2, (across + 1) // 2, 2, filters)
         spread = np.einsum("ia,piqjf,jb->pqabf", A_SIZES, pairs, A_SIZES, optimize=True)
         m += np.einsum("pqabc,pqabf->abcf", sizes_of_squares(x), spread, optimize=True)
     sizes = np.einsum("ik,ijcf,jl->klcf", np.abs(G), m, np.abs(G), optimize=True)
-    # Two sums of d and of dy each, the squares of a picture, and those of the picture before
+    # Two sums of d and of dy each, the squares of an image, and those of the image before
     squares = (down + 1) // 2 * ((across + 1) // 2)
-    check_sum(found, exact(pictures, dys), sizes, 2 + 2 + squares + 1)
+    check_sum(found, exact(images, dys), sizes, 2 + 2 + squares + 1)
 
 
 @pytest.mark.parametrize(

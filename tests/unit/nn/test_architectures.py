@@ -58,7 +58,7 @@ def test_vgg_is_that_of_the_benchmark() -> None:
     assert plain.flat.size == (9 * 4 + 4) + (9 * 4 * 5 + 5) + (5 * 3 + 3)
 
 
-def test_resnet_halves_the_picture_at_each_stage_but_the_first() -> None:
+def test_resnet_halves_the_image_at_each_stage_but_the_first() -> None:
     net = network(resnet(10, (4, 8), (2, 1)), (9, 8, 3))
     assert kinds(list(net.layers)) == [
         "Pixels", "Conv2D", "BatchNorm", "ReLU", *["Residual", "ReLU"] * 3, "GlobalAveragePool2D", "Dense",

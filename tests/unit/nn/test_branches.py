@@ -30,7 +30,7 @@ def nested() -> gn.Network:
     return gn.Network(layers, input_shape=(5, 4, 2), loss="SoftmaxCrossEntropy", regularizer=gn.L2(0.01), seed=1)
 
 
-def pictures(count: int = 12) -> tuple[Array, Array]:
+def images(count: int = 12) -> tuple[Array, Array]:
     rng = np.random.default_rng(2)
     return rng.integers(0, 256, (count, 5, 4, 2)).astype(np.uint8), np.arange(count) % 3
 
@@ -58,7 +58,7 @@ def test_a_projection_has_the_strides_that_the_block_has() -> None:
     (made,) = block.branches[1]
     assert (made.kernel_size, made.strides, made.use_bias) == ((1, 1), (3, 2), False)  # type: ignore[attr-defined]
     assert block.branch_shapes == [[(7, 5, 2), (3, 3, 8), (3, 3, 8)], [(7, 5, 2), (3, 3, 8)]]
-    assert block.build((7, 5, 8), np.random.default_rng(1)) == (3, 3, 8)  # again, for other pictures
+    assert block.build((7, 5, 8), np.random.default_rng(1)) == (3, 3, 8)  # again, for other images
     assert block.describe()["projection"] is None
 
 
@@ -113,13 +113,13 @@ def test_the_state_is_one_vector_of_views(dtype: str) -> None:
     twin = net.astype("float64")
     twin.state[...] = 0
     assert net.state[1:].all()
-    x = pictures()[0]
+    x = images()[0]
     assert twin(x).dtype == np.float64
 
 
 def test_training_saving_and_loading(tmp_path: Any) -> None:
     net = nested()
-    x, labels = pictures()
+    x, labels = images()
     history = net.fit((x, labels), 30, batch_size=6, optimizer=gn.Adam(0.02), seed=1)
     assert history.train_cost[-1] < 0.5 * history.train_cost[0]
     assert net.layers[2].adapted
@@ -160,7 +160,7 @@ def test_dropout_inside_is_off_when_asked_and_drawn_anew_in_training() -> None:
 
 
 def test_the_gradient_check_names_what_is_inside() -> None:
-    x, labels = pictures()
+    x, labels = images()
     found = gn.check_gradients(nested(), x, labels)
     assert found.passed, str(found)
     assert found.relative_error < 1e-7
@@ -170,7 +170,7 @@ def test_the_gradient_check_names_what_is_inside() -> None:
 def test_networks_with_batch_norm_are_checked_as_they_train(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backward pass that takes mean and variance for constants is wrong, and right once training is over."""
 
-    x, labels = pictures()
+    x, labels = images()
     net = gn.Network(
         [window(3), gn.BatchNorm(), gn.ReLU(), gn.Dropout(0.3), gn.Flatten(), gn.Dense(3)], input_shape=(5, 4, 2), seed=1
     )
@@ -205,7 +205,7 @@ def test_the_layers_that_do_not_chain_are_named_inside_branches_too() -> None:
     block = gn.Residual([window(2), gn.Concatenate([[], [gn.Flatten(), gn.MaxPool2D()]])])
     with pytest.raises(gn.ShapeError) as caught:
         gn.Network([gn.Pixels(), block], input_shape=(4, 4, 2))
-    assert caught.value.what == "MaxPool2D takes pictures with channels."
+    assert caught.value.what == "MaxPool2D takes images with channels."
     where = "layer 2, Residual, branch 0, layer 2, Concatenate, branch 1, layer 2, MaxPool2D(pool_size=2"
     assert str(caught.value.where).startswith(where)
     assert str(caught.value.where).endswith(", after Flatten()")

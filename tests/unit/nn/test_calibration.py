@@ -10,7 +10,7 @@ from glassnet.nn.calibration import calibrate
 
 
 def test_by_hand() -> None:
-    """Two pictures in the bin 0.5…1 of two bins, one in the other, with three classes."""
+    """Two images in the bin 0.5…1 of two bins, one in the other, with three classes."""
     shares = np.array([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2], [0.3, 0.3, 0.4], [1.0, 0.0, 0.0]])
     found = calibrate(shares, np.array([0, 2, 2, 0]), bins=2)
     np.testing.assert_array_equal(found.counts, [1, 3])

@@ -1,4 +1,4 @@
-"""Layers of pictures and sequences on examples that can be followed with a pencil."""
+"""Layers of images and sequences on examples that can be followed with a pencil."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ Array = np.ndarray[Any, Any]
 
 
 def built(layer: Layer, shape: tuple[int, ...], **parameters: Any) -> Layer:
-    """The layer for pictures of `shape`, with parameters as given."""
+    """The layer for images of `shape`, with parameters as given."""
     layer.build(shape, np.random.default_rng(1))
     for name, values in parameters.items():
         layer.parameters[name][...] = np.reshape(values, layer.parameters[name].shape)
     return layer
 
 
-def picture(rows: Any) -> Array:
-    """One picture with one channel."""
+def image(rows: Any) -> Array:
+    """One image with one channel."""
     return np.array(rows, dtype=float)[None, :, :, None]
 
 
@@ -44,14 +44,14 @@ def plain(y: Array) -> Any:
     return y[0, :, :, 0].tolist()
 
 
-SQUARE = picture([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
+SQUARE = image([[1, 2, 3], [4, 5, 6], [7, 8, 9]])
 
 
 def test_convolution_is_a_sum_of_products_without_turning_the_window() -> None:
     layer = built(Conv2D(1, 2), (3, 3, 1), weight=[1, 0, 0, 10], bias=[100])
     y, backward = layer.forward(SQUARE)
     assert plain(y) == [[151, 162], [184, 195]]
-    dx, gradients = backward(picture([[1, 0], [0, 2]]))
+    dx, gradients = backward(image([[1, 0], [0, 2]]))
     assert plain(dx) == [[1, 0, 0], [0, 10 + 2, 0], [0, 0, 20]]
     assert gradients["weight"][:, :, 0, 0].tolist() == [[1 + 2 * 5, 2 + 2 * 6], [4 + 2 * 8, 5 + 2 * 9]]
     assert gradients["bias"].tolist() == [3]
@@ -73,7 +73,7 @@ def test_same_padding_lies_at_the_end_where_it_is_odd_as_in_keras() -> None:
     assert Conv2D(1, 2, strides=3, padding="same").margins((7, 7, 1)) == (0, 1, 0, 1)
     assert Conv2D(1, 1, strides=2, padding="same").margins((6, 6, 1)) == (0, 0, 0, 0)
     assert Conv2D(1, 3).margins((6, 6, 1)) == (0, 0, 0, 0)
-    y = built(layer, (2, 2, 1), weight=np.arange(9)).forward(picture([[1, 10], [100, 1000]]))[0]
+    y = built(layer, (2, 2, 1), weight=np.arange(9)).forward(image([[1, 10], [100, 1000]]))[0]
     assert plain(y) == [[0 * 1 + 1 * 10 + 3 * 100 + 4 * 1000]]
 
 
@@ -92,25 +92,25 @@ def test_pools() -> None:
     """3×3 by 2×2, valid: the last row and column fill no window; same: they fill smaller ones."""
     y, backward = MaxPool2D(2).forward(SQUARE)
     assert plain(y) == [[5]]
-    assert plain(backward(picture([[7]]))[0]) == [[0, 0, 0], [0, 7, 0], [0, 0, 0]]
+    assert plain(backward(image([[7]]))[0]) == [[0, 0, 0], [0, 7, 0], [0, 0, 0]]
     y, backward = MaxPool2D(2, padding="same").forward(-SQUARE)  # padding is never the largest
     assert plain(y) == [[-1, -3], [-7, -9]]
     y, backward = AveragePool2D(2, padding="same").forward(SQUARE)
     assert plain(y) == [[3, 4.5], [7.5, 9]]
-    assert plain(backward(picture([[4, 2], [6, 1]]))[0]) == [[1, 1, 1], [1, 1, 1], [3, 3, 1]]
+    assert plain(backward(image([[4, 2], [6, 1]]))[0]) == [[1, 1, 1], [1, 1, 1], [3, 3, 1]]
     y, backward = AveragePool2D(2, 1).forward(SQUARE)  # windows that overlap
     assert plain(y) == [[3, 4], [6, 7]]
-    assert plain(backward(picture([[4, 4], [4, 4]]))[0]) == [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
+    assert plain(backward(image([[4, 4], [4, 4]]))[0]) == [[1, 2, 1], [2, 4, 2], [1, 2, 1]]
 
 
 def test_of_equal_values_the_first_has_the_gradient() -> None:
-    x = picture([[3, 1, 0], [3, 3, 3], [0, 3, 3]])
-    assert plain(MaxPool2D(3).forward(x)[1](picture([[5]]))[0]) == [[5, 0, 0], [0, 0, 0], [0, 0, 0]]
-    assert plain(MaxPool2D(2, 1).forward(x)[1](picture([[1, 2], [4, 8]]))[0]) == [[1, 0, 0], [4, 2 + 8, 0], [0, 0, 0]]
+    x = image([[3, 1, 0], [3, 3, 3], [0, 3, 3]])
+    assert plain(MaxPool2D(3).forward(x)[1](image([[5]]))[0]) == [[5, 0, 0], [0, 0, 0], [0, 0, 0]]
+    assert plain(MaxPool2D(2, 1).forward(x)[1](image([[1, 2], [4, 8]]))[0]) == [[1, 0, 0], [4, 2 + 8, 0], [0, 0, 0]]
     assert plain(GlobalMaxPool2D().forward(x)[1](np.array([[5.0]]))[0]) == [[5, 0, 0], [0, 0, 0], [0, 0, 0]]
 
 
-def test_pools_of_whole_pictures() -> None:
+def test_pools_of_whole_images() -> None:
     x = np.stack([SQUARE[..., 0], -SQUARE[..., 0]], axis=-1)
     y, backward = GlobalAveragePool2D().forward(x)
     assert y.tolist() == [[5, -5]]
@@ -140,7 +140,7 @@ def test_batch_norm_in_training_and_after() -> None:
     np.testing.assert_allclose(sharp.forward(x, training=True)[1](np.array([[1.0], [0.0]]))[0], 0, atol=1e-9)
 
 
-def test_batch_norm_counts_all_places_of_all_pictures() -> None:
+def test_batch_norm_counts_all_places_of_all_images() -> None:
     layer = built(BatchNorm(), (2, 1, 2))
     x = np.array([[[[0.0, 5]], [[2, 5]]], [[[4, 5]], [[6, 7]]]])
     layer.forward(x, training=True)
@@ -208,7 +208,7 @@ def test_gru_two_steps() -> None:
     np.testing.assert_allclose(layer.forward(np.array([[[1.0], [2.0]]]))[0], [[h]], rtol=1e-14)
 
 
-def test_recurrent_layers_read_pictures_row_by_row() -> None:
+def test_recurrent_layers_read_images_row_by_row() -> None:
     layer = built(LSTM(3), (4, 5, 2))
     x = np.random.default_rng(1).standard_normal((6, 4, 5, 2))
     again = built(LSTM(3), (4, 10), **layer.parameters)
@@ -265,11 +265,11 @@ def test_wrong_options(make: Any, what: str, parts: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(("layer", "shape", "what", "parts"), [
-    (Conv2D(2, 5), (4, 6, 1), "The window is larger than its picture.", ("at most 4 × 6", "5 × 5", "padding='same'")),
-    (MaxPool2D((1, 3)), (4, 2, 1), "The window is larger than its picture.", ("MaxPool2D", "at most 4 × 2", "1 × 3")),
-    (Conv2D(2, 3), (16,), "Conv2D takes pictures with channels.", ("(rows, columns, channels)", "before any Flatten()")),
-    (AveragePool2D(2), (4, 4), "AveragePool2D takes pictures with channels.", ("pictures of shape (4, 4)",)),
-    (GlobalMaxPool2D(), (16,), "GlobalMaxPool2D takes pictures with channels.", ("shape (16,)",)),
+    (Conv2D(2, 5), (4, 6, 1), "The window is larger than its image.", ("at most 4 × 6", "5 × 5", "padding='same'")),
+    (MaxPool2D((1, 3)), (4, 2, 1), "The window is larger than its image.", ("MaxPool2D", "at most 4 × 2", "1 × 3")),
+    (Conv2D(2, 3), (16,), "Conv2D takes images with channels.", ("(rows, columns, channels)", "before any Flatten()")),
+    (AveragePool2D(2), (4, 4), "AveragePool2D takes images with channels.", ("images of shape (4, 4)",)),
+    (GlobalMaxPool2D(), (16,), "GlobalMaxPool2D takes images with channels.", ("shape (16,)",)),
     (GRU(2), (16,), "GRU takes sequences.", ("(steps, numbers)", "before any Flatten()")),
 ])  # fmt: skip
 def test_wrong_shapes(layer: Layer, shape: tuple[int, ...], what: str, parts: tuple[str, ...]) -> None:
@@ -280,5 +280,5 @@ def test_wrong_shapes(layer: Layer, shape: tuple[int, ...], what: str, parts: tu
         assert part in str(caught.value)
 
 
-def test_a_window_larger_than_its_picture_may_be_padded() -> None:
+def test_a_window_larger_than_its_image_may_be_padded() -> None:
     assert Conv2D(2, 5, padding="same").build((3, 2, 1), np.random.default_rng(1)) == (3, 2, 2)

@@ -51,7 +51,7 @@ def test_spread_of_seeds() -> None:
 
 
 def test_network_counts_its_own() -> None:
-    """A network that hands on its pictures: the largest pixel is the class."""
+    """A network that hands on its images: the largest pixel is the class."""
     net = Network([Scale(1.0)], input_shape=(3,), seed=1)
     images = np.eye(3, dtype=np.float32)[FOUND]
     result = net.evaluate((images, LABELS))

@@ -124,7 +124,7 @@ def test_clipped_steps_have_the_length_of_the_clip(dtype: str, blobs: tuple[Arra
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_weight_decay_is_for_weights_only(dtype: str) -> None:
-    """No picture, no gradient: only the decay is left."""
+    """No image, no gradient: only the decay is left."""
     net = network().astype(dtype)
     net.parameters = np.ones_like(net.parameters)
     weights = np.zeros(4)

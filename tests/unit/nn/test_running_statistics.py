@@ -94,7 +94,7 @@ def test_a_training_that_goes_on_gives_the_same_bits(
 
 
 def test_the_moving_average_takes_them_in(blobs: tuple[Array, Array]) -> None:
-    """Weights that stay: the statistics after step t are those of all pictures times 1 − ½ᵗ, averaged as weights are."""
+    """Weights that stay: the statistics after step t are those of all images times 1 − ½ᵗ, averaged as weights are."""
     net = network("float64")
     hidden = blobs[0].astype(np.float64) @ net.layers[0].parameters["weight"]
     net.fit(blobs, 3, batch_size=90, optimizer=gn.SGD(1e-300), seed=1, average=0.15)

@@ -1,4 +1,4 @@
-"""A stack of layers: one flat vector, shapes, names, pictures as rows, classes from outputs."""
+"""A stack of layers: one flat vector, shapes, names, images as rows, classes from outputs."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_twins_of_another_float_type_share_nothing() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_kinds_of_pictures(dtype: str) -> None:
+def test_kinds_of_images(dtype: str) -> None:
     net = Network([6, 3], seed=1, input_shape=(2, 3, 1), dtype=dtype)
     bytes_ = np.random.default_rng(1).integers(0, 256, (4, 2, 3, 1)).astype(np.uint8)
     wanted = net(bytes_)
@@ -70,7 +70,7 @@ def test_kinds_of_pictures(dtype: str) -> None:
     np.testing.assert_array_equal(net(bytes_.reshape(4, 6)), wanted)
     np.testing.assert_array_equal(net(np.asfortranarray(bytes_)), wanted)
     np.testing.assert_allclose(net(bytes_ / 255), wanted, rtol=1e-5)
-    np.testing.assert_array_equal(net(bytes_[1]), wanted[1:2])  # one picture
+    np.testing.assert_array_equal(net(bytes_[1]), wanted[1:2])  # one image
     np.testing.assert_array_equal(net.predict(bytes_[1:2]), wanted[1:2].argmax(axis=1))
     assert net(bytes_ > 127).shape == (4, 3)
     assert net(bytes_[:0]).shape == (0, 3)
@@ -88,7 +88,7 @@ def test_pixels_scale_only_what_is_still_integers(layers: list[Any]) -> None:
     np.testing.assert_allclose(net.astype("float64")(images), wanted, rtol=1e-6)
 
 
-def test_wrong_pictures_are_refused() -> None:
+def test_wrong_images_are_refused() -> None:
     net = Network([6, 3], seed=1, input_shape=(2, 3, 1))
     with pytest.raises(ShapeError, match="do not fit the network") as caught:
         net.predict(np.zeros((4, 7)))
@@ -100,17 +100,17 @@ def test_wrong_pictures_are_refused() -> None:
         bad[2, 1] = value
         with pytest.raises(InputError, match="NaN or infinity") as caught:
             net(bad)
-        assert "picture 2" in str(caught.value)
+        assert "image 2" in str(caught.value)
     with pytest.raises(InputError, match="arrays of numbers"):
         net(np.array([["a"] * 6]))
 
 
 def test_layers_that_do_not_fit_say_what_to_do() -> None:
-    with pytest.raises(ShapeError, match="takes flat pictures") as caught:
+    with pytest.raises(ShapeError, match="takes flat images") as caught:
         Network([Pixels(), Dense(3)], input_shape=(2, 3, 1))
     for part in ("layer 2, Dense(units=3", "after Pixels()", "(2, 3, 1)", "put a Flatten() before it"):
         assert part in str(caught.value)
-    with pytest.raises(ShapeError, match="do not fit the pictures"):
+    with pytest.raises(ShapeError, match="do not fit the images"):
         Network([Standardize(mean=[1, 2], std=[1, 1])], input_shape=(3,))
     layer = Dense(3)
     with pytest.raises(InputError, match="stands twice"):

@@ -19,7 +19,7 @@ from glassnet.nn.metrics import Evaluation, wilson
 from glassnet.present import figures
 from glassnet.present.figures.base import power
 from glassnet.present.figures.images import as_colours, heat, signed_colours
-from glassnet.present.figures.weights import layers_with_pictures, weight_pictures
+from glassnet.present.figures.weights import layers_with_images, weight_images
 from glassnet.training import History
 from glassnet.training.history import Epoch
 
@@ -75,7 +75,7 @@ def test_costs_that_are_not_finite_are_said_to_be() -> None:
 def test_bars_and_their_intervals() -> None:
     result = Evaluation(0.1, 9, 12, np.array([[5, 1, 0], [2, 4, 0], [0, 0, 0]]), ("a", "b", "c"))
     axes = figures.class_accuracy_figure(result).axes[0]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]  # c has no pictures
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]  # c has no images
     assert [bar.get_width() for bar in axes.patches] == pytest.approx([500 / 6, 400 / 6])
     low, high = wilson(5, 6)
     ends = axes.collections[0].get_segments()[0]
@@ -98,7 +98,7 @@ def test_confusion_shows_the_counts() -> None:
     assert texts == {(0, 0): "5", (1, 0): "1", (1, 1): "4"}
 
 
-def test_calibration_is_drawn_where_there_are_pictures() -> None:
+def test_calibration_is_drawn_where_there_are_images() -> None:
     result = calibrate(np.array([[0.95, 0.05], [0.65, 0.35], [0.62, 0.38]]), np.array([0, 0, 1]))
     top, bottom = figures.calibration_figure(result).axes
     assert top.lines[1].get_xdata() == pytest.approx([63.5, 95])
@@ -106,19 +106,19 @@ def test_calibration_is_drawn_where_there_are_pictures() -> None:
     assert [bar.get_height() for bar in bottom.patches] == result.counts.tolist()
 
 
-def test_weights_as_pictures(network: Network) -> None:
-    assert layers_with_pictures(network) == ["conv2d1"]
-    found = weight_pictures(network, "conv2d1")
+def test_weights_as_images(network: Network) -> None:
+    assert layers_with_images(network) == ["conv2d1"]
+    found = weight_images(network, "conv2d1")
     assert len(found) == 4
     weight = network.parameters[:36].reshape(3, 3, 4)
-    for unit, picture in enumerate(found):
-        red, blue = picture[..., 0].astype(int), picture[..., 2].astype(int)
+    for unit, image in enumerate(found):
+        red, blue = image[..., 0].astype(int), image[..., 2].astype(int)
         np.testing.assert_array_equal(red >= blue, weight[..., unit] >= -1e-9)
     dense = Network([Flatten(), Pixels(), Dense(5), Dense(2)], input_shape=(4, 3, 3), seed=1)
-    assert layers_with_pictures(dense) == ["dense1"]  # the second reads no pixels
-    assert weight_pictures(dense, "dense1")[0].shape == (4, 3, 3)
-    with pytest.raises(InputError, match="no pictures") as error:
-        weight_pictures(network, "dense1")
+    assert layers_with_images(dense) == ["dense1"]  # the second reads no pixels
+    assert weight_images(dense, "dense1")[0].shape == (4, 3, 3)
+    with pytest.raises(InputError, match="no images") as error:
+        weight_images(network, "dense1")
     assert error.value.expected == "conv2d1"
 
 
@@ -156,14 +156,14 @@ def test_every_explanation_has_its_figure(network: Network, data: Dataset, tmp_p
     assert (tmp_path / "bars.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_what_is_no_picture_is_refused() -> None:
+def test_what_is_no_image_is_refused() -> None:
     flat = Network([Dense(3)], input_shape=(6,), seed=1)
-    with pytest.raises(InputError, match="Only pictures can be drawn"):
+    with pytest.raises(InputError, match="Only images can be drawn"):
         figures.saliency_figure(flat, np.ones((2, 6), dtype=np.float32))
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="no images"):
         figures.weights_figure(flat)
-    with pytest.raises(InputError, match="Only pictures can be drawn"):
-        figures.pictures_figure([])
+    with pytest.raises(InputError, match="Only images can be drawn"):
+        figures.images_figure([])
     with pytest.raises(InputError, match="not measured") as error:
         figures.activation_statistics_figure({"relu1": {"mean": [1.0]}}, "spread")
     assert error.value.expected == "mean"

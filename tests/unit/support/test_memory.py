@@ -69,7 +69,7 @@ def test_the_tutorials_shorthand_and_the_place() -> None:
     refused("where:    Dense(units=1000000000, use_bias=True)", lambda: Network([784, HUGE, 10]))
 
 
-def test_pictures_without_a_dense_layer_behind_them() -> None:
+def test_images_without_a_dense_layer_behind_them() -> None:
     refused("640.0 GB for the names of 10,000,000,000 classes", lambda: Network([ReLU()], input_shape=(10**5, 10**5, 1)))
 
 
@@ -79,8 +79,8 @@ def test_a_network_at_work(dtype: str) -> None:
     layers = [Conv2D(4096, 1), GlobalAveragePool2D(), Dense(2)]
     net = Network(layers, input_shape=(128, 128, 1), seed=1, dtype=dtype)
     images, labels = np.zeros((64, 128, 128, 1), np.float32), np.zeros(64, np.int64)
-    refused("for the outputs of all layers for 64 pictures at once", lambda: net.fit((images, labels), batch_size=10**30))
-    refused("GB for the outputs of all layers for 16 pictures at once", lambda: net.predict(images))
+    refused("for the outputs of all layers for 64 images at once", lambda: net.fit((images, labels), batch_size=10**30))
+    refused("GB for the outputs of all layers for 16 images at once", lambda: net.predict(images))
 
 
 def test_what_training_keeps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_one_epoch_by_hand() -> None:
 
 
 def test_last_mini_batch_may_be_smaller() -> None:
-    """Its gradient is the mean over the pictures it has."""
+    """Its gradient is the mean over the images it has."""
     images, targets = np.ones((3, 1)), np.full((3, 1), 2.0)
     net = Network([Dense(1, use_bias=False)], input_shape=(1,), seed=1)
     net.parameters = [0.0]
@@ -66,11 +66,11 @@ def test_last_mini_batch_may_be_smaller() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_weight_of_two_is_a_picture_given_twice(dtype: str, blobs: Data) -> None:
+def test_weight_of_two_is_an_image_given_twice(dtype: str, blobs: Data) -> None:
     images, labels = blobs[0][:30], blobs[1][:30]
     twice = np.arange(30) < 10
     first, second = network(dtype, rate=0), network(dtype, rate=0)
-    # the cost of a batch is Σ wᵢ·costᵢ / N: 30 pictures of total weight 40, against 40 pictures
+    # the cost of a batch is Σ wᵢ·costᵢ / N: 30 images of total weight 40, against 40 images
     first.fit((images, labels), 3, batch_size=30, optimizer=SGD(0.4), sample_weight=1.0 + twice, seed=1)
     more = (np.concatenate([images, images[twice]]), np.concatenate([labels, labels[twice]]))
     second.fit(more, 3, batch_size=40, optimizer=SGD(0.4 * 40 / 30), seed=1)
@@ -105,7 +105,7 @@ def test_balanced_weights_are_of_the_classes_that_there_are(blobs: Data) -> None
     np.testing.assert_array_equal(nets[0].parameters, nets[1].parameters)
 
 
-def test_pictures_of_no_weight_do_not_count(blobs: Data) -> None:
+def test_images_of_no_weight_do_not_count(blobs: Data) -> None:
     net, wrong = network(rate=0), blobs[1].copy()
     other = network(rate=0)
     wrong[:45] = 0
@@ -229,7 +229,7 @@ def test_interrupted_training_leaves_a_checkpoint(when: str, blobs: Data, tmp_pa
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_epoch_draws_its_own_dropout(dtype: str) -> None:
-    """On a picture of ones, the weights that an epoch moves are those that its mask kept."""
+    """On an image of ones, the weights that an epoch moves are those that its mask kept."""
     net = Network([Dropout(0.5), Dense(1)], input_shape=(64,), seed=1, dtype=dtype)
     weights = [net.parameters]
 
@@ -461,7 +461,7 @@ def test_history_holds_a_number_an_epoch(blobs: Data) -> None:
 
 
 @pytest.mark.parametrize("kernels", ["1", "0"])
-def test_history_tells_the_accuracy_on_the_training_pictures(
+def test_history_tells_the_accuracy_on_the_training_images(
     kernels: str, blobs: Data, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At a rate so small that no weight changes, it is that of the network."""

@@ -43,7 +43,7 @@ def non_finite_cost(facts: Facts) -> Finding | None:
             Text("lower the learning rate tenfold", "把学习率降到十分之一") + set_rate(facts, 0.1),
             CLIP,
             Text(
-                "check that the pictures are scaled to 0 … 1; find a good rate with glassnet find-rate",
+                "check that the images are scaled to 0 … 1; find a good rate with glassnet find-rate",
                 "检查像素是否缩放到 0 … 1；用 glassnet find-rate 寻找合适的学习率",
             ),
         ),
@@ -89,7 +89,7 @@ def _flat(facts: Facts) -> Text:
     """Where the first steps have thrown the units, if that shows."""
     places = {
         "saturated": Text("where its curve is flat", "曲线平坦的地方"),
-        "dead": Text("where it gives zero for every picture", "对任何图片都输出零的地方"),
+        "dead": Text("where it gives zero for every image", "对任何图片都输出零的地方"),
     }
     for name, found in facts.end_activations.items():
         start = facts.start_activations.get(name, {})

@@ -16,17 +16,17 @@ from glassnet.nn.chain import forward_chain
 from glassnet.support.i18n import FULL_STOP, Text, clauses
 from glassnet.training.statistics import first_changing
 
-EXPECTED = 5  # pictures of a class that a small set should have, before its absence is more than chance
+EXPECTED = 5  # images of a class that a small set should have, before its absence is more than chance
 LARGE, SMALL = 8.0, 0.01  # typical size of the inputs: usual starts of the weights assume about 1, and bear a tenth of it
 APART = 0.8  # area under the curve: sets of other writers stay well below, an inverted or shifted set is near 1
-OTHER_SHARES = 0.25  # of the pictures that would have to change class for the same proportions
-CHECKED = 600  # pictures of each set that are compared
-WRONG = 0.06  # of the clear training pictures: real sets have under 0.02 of them
-LEVEL = 0.6  # wrong labels lie evenly, among clear pictures as among all; hard pictures lie where neighbours disagree
+OTHER_SHARES = 0.25  # of the images that would have to change class for the same proportions
+CHECKED = 600  # images of each set that are compared
+WRONG = 0.06  # of the clear training images: real sets have under 0.02 of them
+LEVEL = 0.6  # wrong labels lie evenly, among clear images as among all; hard images lie where neighbours disagree
 INFORMED = 0.65  # of what is wrong by lot: above it, pixels tell too little about the labels to contradict them
 AT_CHANCE = 0.9  # of what is wrong by lot: above it, they tell nothing at all
 MANY = 5  # classes
-BY_HEART = 0.9  # of the training pictures right
+BY_HEART = 0.9  # of the training images right
 PARTS = {"training": "训练", "validation": "验证", "test": "测试"}  # as Chinese has them
 AGREE = 1.1  # accuracy and wrong labels of one set can't sum to more than 1, but for chance
 
@@ -50,7 +50,7 @@ ONCE_ONLY = Text(
 
 
 def missing_classes(facts: Facts) -> Finding | None:
-    """A class without a picture in the training part, or in another part that is large enough to have some."""
+    """A class without an image in the training part, or in another part that is large enough to have some."""
     if not facts.is_classification:
         return None
     parts = {"training": facts.train, "validation": facts.validation, "test": facts.test}
@@ -66,7 +66,7 @@ def missing_classes(facts: Facts) -> Finding | None:
         if absent.any():
             names = [str((part.classes or ())[place]) for place in np.flatnonzero(absent)]
             lacks = Text(
-                "the {part} part ({count} pictures) has none of class {names}", "{part}部分（{count} 张图片）没有类别 {names}"
+                "the {part} part ({count} images) has none of class {names}", "{part}部分（{count} 张图片）没有类别 {names}"
             )
             told.append(lacks.format(part=Text(name, PARTS[name]), count=len(part), names=_list(names)))
     if not told:
@@ -84,7 +84,7 @@ def missing_classes(facts: Facts) -> Finding | None:
                 "按类别分层划分数据，使每一部分都有各个类别：--set data.split=stratified",
             ),
             Text(
-                "look for the missing pictures: are they in another folder, or were they left out as unreadable?",
+                "look for the missing images: are they in another folder, or were they left out as unreadable?",
                 "找一找缺少的图片：是在别的文件夹里，还是因为无法读取而被略去？",
             ),
             Text(
@@ -101,14 +101,14 @@ def _other_share(parts: dict[str, Dataset | None], name: str) -> Any:
 
 
 def unscaled_inputs(facts: Facts) -> Finding | None:
-    """Pictures that reach the first weights as large numbers, or as next to nothing, of which a network learns too little."""
+    """Images that reach the first weights as large numbers, or as next to nothing, of which a network learns too little."""
     found = _size_of_inputs(facts)
     if found is None or not facts.falls_short:
         return None
     size, seen = found
     large = size > LARGE
     standardize = Text(
-        "or with Standardize, which takes mean and spread from the training pictures",
+        "or with Standardize, which takes mean and spread from the training images",
         "或用 Standardize，它按训练图片的均值和标准差缩放",
     )
     return Finding.told(
@@ -120,7 +120,7 @@ def unscaled_inputs(facts: Facts) -> Finding | None:
 
 
 def learns_unscaled(facts: Facts) -> tuple[Text, ...]:
-    """A remark about such pictures where the network learns them all the same: its start and its rate suit them."""
+    """A remark about such images where the network learns them all the same: its start and its rate suit them."""
     found = _size_of_inputs(facts)
     if found is None or facts.falls_short:
         return ()
@@ -152,7 +152,7 @@ def _size_of_inputs(facts: Facts) -> tuple[float, Text] | None:
 
 
 def validation_mismatch(facts: Facts) -> Finding | None:
-    """Validation pictures that a straight line tells from training pictures, or classes in other proportions."""
+    """Validation images that a straight line tells from training images, or classes in other proportions."""
     if facts.validation is None:
         return None
     told = []
@@ -160,7 +160,7 @@ def validation_mismatch(facts: Facts) -> Finding | None:
     if apart > APART:
         means = [spread(part, CHECKED).images.mean() for part in (facts.train, facts.validation)]
         by_looks = Text(
-            "by brightness, contrast and coarse pixels alone, a validation picture is told from a training picture {apart} % "
+            "by brightness, contrast and coarse pixels alone, a validation image is told from a training image {apart} % "
             "of the time (50 % is chance); mean pixel {train:.3g} in training, {validation:.3g} in validation",
             "仅凭明暗、对比度和粗略的像素，就有 {apart}% 的机会能把验证图片和训练图片区分开（随机为 50%）；"
             "像素均值在训练中为 {train:.3g}，在验证中为 {validation:.3g}",
@@ -186,7 +186,7 @@ def validation_mismatch(facts: Facts) -> Finding | None:
         "validation-mismatch",
         clauses(told) + FULL_STOP,
         Text(
-            "The validation pictures are of another kind than the training pictures, so the network is asked what it was "
+            "The validation images are of another kind than the training images, so the network is asked what it was "
             "not taught, and its validation accuracy says little about either.",
             "验证图片与训练图片不是同一类图片：问网络的是没有教过它的东西，验证准确率对两者都说明不了什么。",
         ),
@@ -196,12 +196,11 @@ def validation_mismatch(facts: Facts) -> Finding | None:
                 "并排查看两部分图片：黑白极性（笔迹是深是浅）、大小、位置、来源",
             ),
             Text(
-                "prepare all pictures by the same steps, and divide them by chance afterwards: --set data.split=stratified",
+                "prepare all images by the same steps, and divide them by chance afterwards: --set data.split=stratified",
                 "用同样的步骤处理全部图片，然后再随机划分：--set data.split=stratified",
             ),
             Text(
-                "if the difference is real and wanted, teach it: --set training.augmentation.shift=2, or pictures of that "
-                "kind",
+                "if the difference is real and wanted, teach it: --set training.augmentation.shift=2, or images of that kind",
                 "如果差别真实存在而且需要，就教给网络：--set training.augmentation.shift=2，或加入那一类图片",
             ),
         ),
@@ -209,20 +208,20 @@ def validation_mismatch(facts: Facts) -> Finding | None:
 
 
 def noisy_labels(facts: Facts) -> Finding | None:
-    """Labels that contradict those of the most similar pictures, among clear pictures as often as among all."""
+    """Labels that contradict those of the most similar images, among clear images as often as among all."""
     if not facts.is_classification or facts.not_finite or len(facts.train) < 50:
         return None
     near = facts.neighbours
     if near.clear_wrong < WRONG or near.clear_wrong < LEVEL * near.wrong:
         return None
-    by_lot = 1.0 - float(np.square(shares(facts.train)).sum())  # wrong, if labels had nothing to do with pictures
+    by_lot = 1.0 - float(np.square(shares(facts.train)).sum())  # wrong, if labels had nothing to do with images
     if near.wrong > AT_CHANCE * by_lot:
         if not _learns_by_heart_only(facts):
             return None
     elif near.wrong > INFORMED * by_lot or _contradicts(facts):
         return None
     seen = Text(
-        "of the training pictures whose nearest neighbours agree best, {clear} % carry another label than these neighbours "
+        "of the training images whose nearest neighbours agree best, {clear} % carry another label than these neighbours "
         "({wrong} % of all); accuracy {told}.",
         "在近邻意见最一致的那些训练图片中，{clear}% 的标签与近邻不同（在全部图片中为 {wrong}%）；准确率：{told}。",
     ).format(clear=whole(near.clear_wrong), wrong=whole(near.wrong), told=accuracies(facts))
@@ -230,13 +229,13 @@ def noisy_labels(facts: Facts) -> Finding | None:
         "noisy-labels",
         seen,
         Text(
-            "Labels contradict the pictures: they are shuffled against them, or partly wrong. A network can only learn such "
-            "labels by heart, which helps with no new picture.",
+            "Labels contradict the images: they are shuffled against them, or partly wrong. A network can only learn such "
+            "labels by heart, which helps with no new image.",
             "标签与图片矛盾：标签与图片错了位，或者部分标签有误。这样的标签网络只能死记，对新图片毫无帮助。",
         ),
         (
             Text(
-                "look at pictures beside their labels; check that pictures and labels are read in the same order",
+                "look at images beside their labels; check that images and labels are read in the same order",
                 "对照图片查看标签；检查图片和标签是否按相同的顺序读取",
             ),
             Text(

@@ -29,7 +29,7 @@ def diagnose(
 ) -> Diagnosis:
     """What is wrong with a training, causes first; of several trainings, whether the best is really better.
 
-    `data`: Splits, or the training part, or (training, validation). Nothing is asked of the network about test pictures; only
+    `data`: Splits, or the training part, or (training, validation). Nothing is asked of the network about test images; only
     which classes are among them is looked at. `learning_rate`: what the training was asked for, if its history can't tell.
     Several histories and networks, one each: on the validation part (or all, where there is one part), best against others.
     Raises `InputError` for what does not belong together.
@@ -47,9 +47,9 @@ def diagnose(
             expected="one of both, or as many of the one as of the other",
             received=f"{_count(history, History)} and {_count(network, Network)}",
         )
-    pictures = splits.train if splits.validation is None else splits.validation
+    images = splits.train if splits.validation is None else splits.validation
     names = [f"network {number}" for number in range(1, len(network) + 1)]
-    return diagnose_difference([[each] for each in network], pictures, names, histories=[[each] for each in history])
+    return diagnose_difference([[each] for each in network], images, names, histories=[[each] for each in history])
 
 
 def _as_splits(data: Data) -> Splits:

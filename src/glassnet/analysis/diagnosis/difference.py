@@ -61,9 +61,9 @@ def compare(
     names: Sequence[str],
     histories: Sequence[Sequence[History]] | None = None,
 ) -> list[Difference]:
-    """The best of several trainings, each of one or more seeds, against each other one, on the same pictures.
+    """The best of several trainings, each of one or more seeds, against each other one, on the same images.
 
-    One network each: McNemar's exact test of the pictures on which two disagree; with `histories`, how much the validation
+    One network each: McNemar's exact test of the images on which two disagree; with `histories`, how much the validation
     accuracy goes up and down between late epochs counts too, as another epoch might have been the last. Several seeds each:
     Welch's t-test of the seeds' accuracies. Raises `InputError` for fewer than two groups, and for one seed against several.
     """
@@ -114,13 +114,13 @@ def diagnose_difference(
     if not noise:
         return Diagnosis((), tuple(difference.told for difference in differences))
     seeds = len(groups[0])
-    on = Text(". On {count:,} validation pictures.", "。共 {count:,} 张验证图片。").format(count=len(data))
+    on = Text(". On {count:,} validation images.", "。共 {count:,} 张验证图片。").format(count=len(data))
     more = Text("more", "更多") if seeds > 1 else Text("several", "几个")
     finding = Finding.told(
         "difference-within-noise",
         clauses(difference.told for difference in noise) + on,
         Text(
-            "Other pictures, or other seeds, would have given another order as easily: the difference is no larger than "
+            "Other images, or other seeds, would have given another order as easily: the difference is no larger than "
             "chance makes it, and choosing by it is choosing by lot.",
             "换一些图片或换几个种子，名次很可能就会不同：差别不比偶然造成的大，按它来选等于抽签。",
         ),
@@ -131,7 +131,7 @@ def diagnose_difference(
                 "各用{more}种子训练，再比较平均值：glassnet train RECIPE --seeds {count}",
             ).format(more=more, count=2 * seeds if seeds > 1 else 5),
             Text(
-                "compare on more pictures: the interval halves with four times as many",
+                "compare on more images: the interval halves with four times as many",
                 "用更多图片比较：图片增加到四倍，区间缩小一半",
             ),
         ),
@@ -142,7 +142,7 @@ def diagnose_difference(
 def _mcnemar(
     better: str, worse: str, first: NDArray[np.bool_], second: NDArray[np.bool_], variance: float = 0.0
 ) -> Difference:
-    """McNemar, Psychometrika 1947: only pictures that one gets right and the other wrong tell anything.
+    """McNemar, Psychometrika 1947: only images that one gets right and the other wrong tell anything.
 
     `variance`: of the difference, from one late epoch to the next; with any, the normal approximation of the test.
     """
@@ -155,7 +155,7 @@ def _mcnemar(
     error = sqrt(max(gained + lost - (gained - lost) ** 2 / n, 0.0) / n**2 + variance)
     half = NORMAL * error
     how = Text(
-        "McNemar's test: {gained} pictures only the first has right, {lost} only the second",
+        "McNemar's test: {gained} images only the first has right, {lost} only the second",
         "McNemar 检验：{gained} 张图片只有前者答对，{lost} 张只有后者答对",
     ).format(gained=gained, lost=lost)
     if variance:

@@ -16,10 +16,10 @@ from glassnet.support.arrays import Array
 from glassnet.training import Epoch, History
 from glassnet.training.statistics import Statistics, Watch
 
-ASKED, VALIDATED = 1000, 10_000  # training and validation pictures that the network is asked about
+ASKED, VALIDATED = 1000, 10_000  # training and validation images that the network is asked about
 COMPARED, HELD_OUT = 1500, 600  # of both, that are compared with each other
-SHORT = 0.05  # below what the nearest picture alone tells: a network that has learnt stands above it
-MARGIN = 3.0  # standard errors, so that a few pictures do not decide
+SHORT = 0.05  # below what the nearest image alone tells: a network that has learnt stands above it
+MARGIN = 3.0  # standard errors, so that a few images do not decide
 FALLEN = 0.95  # of the first cost: what a network without classes must reach to have learnt something
 NUMBERS = 16  # in a weight matrix, below which a step may well change it by its whole length
 
@@ -63,7 +63,7 @@ class Facts:
 
     @cached_property
     def learnt(self) -> Dataset:
-        """Some training pictures."""
+        """Some training images."""
         return spread(self.train, ASKED)
 
     @cached_property
@@ -76,7 +76,7 @@ class Facts:
 
     @cached_property
     def train_accuracy(self) -> float:
-        """Share right of the training pictures, without dropout."""
+        """Share right of the training images, without dropout."""
         return float((self.train_classes == self.learnt.labels).mean())
 
     @cached_property
@@ -98,7 +98,7 @@ class Facts:
 
     @cached_property
     def cost(self) -> float:
-        """The mean cost of the training pictures looked at, without dropout."""
+        """The mean cost of the training images looked at, without dropout."""
         return float(self.network.forward_pass.costs(self.network.rows(self.learnt.images), self.learnt.labels)[0].mean())
 
     # What it could do
@@ -130,7 +130,7 @@ class Facts:
 
     @cached_property
     def is_stuck(self) -> bool:
-        """Whether not even of the training pictures half as much has been learnt as comparing pixels tells."""
+        """Whether not even of the training images half as much has been learnt as comparing pixels tells."""
         if self.not_finite:
             return True
         if not self.is_classification:
@@ -155,7 +155,7 @@ class Facts:
 
     @property
     def end_cost(self) -> float:
-        """The cost now, of the pictures that `start_cost` is of."""
+        """The cost now, of the images that `start_cost` is of."""
         return self._end[1]
 
     @cached_property

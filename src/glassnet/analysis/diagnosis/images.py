@@ -1,4 +1,4 @@
-"""What the pictures themselves tell, without the network: their nearest neighbours, and whether two sets are alike."""
+"""What the images themselves tell, without the network: their nearest neighbours, and whether two sets are alike."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from glassnet.data import Dataset
 from glassnet.support.arrays import Array
 
-SIDE = 14  # pixels a side, to which pictures are brought before they are compared
+SIDE = 14  # pixels a side, to which images are brought before they are compared
 COARSE = 7  # and those that two sets are told apart by
 NEAREST = 10
-CLEAR = 1 / 3  # of the pictures: those whose neighbours agree most
+CLEAR = 1 / 3  # of the images: those whose neighbours agree most
 
 Numbers = NDArray[np.float64]
 
 
 def spread(data: Dataset, count: int) -> Dataset:
-    """At most `count` pictures, evenly from a set that may be sorted by class."""
+    """At most `count` images, evenly from a set that may be sorted by class."""
     return data if len(data) <= count else data[np.linspace(0, len(data) - 1, count).astype(np.int64)]
 
 
 def shrink(images: Array, side: int) -> Numbers:
-    """Pictures (N, H, W, C) as grey ones of about `side`² numbers, by means over blocks, in rows; others as rows."""
+    """Images (N, H, W, C) as grey ones of about `side`² numbers, by means over blocks, in rows; others as rows."""
     if images.ndim != 4:
         return images.reshape(len(images), -1).astype(np.float64)
     grey = images.mean(axis=3, dtype=np.float64)
@@ -40,21 +40,21 @@ def shrink(images: Array, side: int) -> Numbers:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """`accuracy`: how often the nearest training picture has the right label, on pictures that were not trained on.
+    """`accuracy`: how often the nearest training image has the right label, on images that were not trained on.
 
-    `wrong` and `clear_wrong`: how often the label that most of the ten nearest have is not a training picture's own, of all
-    and of the third whose neighbours agree most; `held_out_wrong`: the same of that third of the validation pictures.
+    `wrong` and `clear_wrong`: how often the label that most of the ten nearest have is not a training image's own, of all
+    and of the third whose neighbours agree most; `held_out_wrong`: the same of that third of the validation images.
     """
 
     accuracy: float
-    pictures: int
+    images: int
     wrong: float
     clear_wrong: float
     held_out_wrong: float | None
 
 
 def neighbours(train: Dataset, validation: Dataset | None) -> Neighbours:
-    """Compare all pictures with each other, by the angle between them."""
+    """Compare all images with each other, by the angle between them."""
     parts = [train] if validation is None else [train, validation]
     features = _directions(np.concatenate([shrink(part.images, SIDE) for part in parts]))
     labels = np.concatenate([part.labels for part in parts])
@@ -92,9 +92,9 @@ def _directions(rows: Numbers) -> Array:
 
 
 def told_apart(first: Dataset, second: Dataset) -> float:
-    """How well a straight line through simple features tells two sets apart, on pictures it was not fitted to.
+    """How well a straight line through simple features tells two sets apart, on images it was not fitted to.
 
-    The area under the ROC curve: the probability that a picture of the second set is put above one of the first; ½ is chance.
+    The area under the ROC curve: the probability that an image of the second set is put above one of the first; ½ is chance.
     """
     x = [_features(part.images) for part in (first, second)]
     if min(map(len, x)) < 20:
@@ -105,7 +105,7 @@ def told_apart(first: Dataset, second: Dataset) -> float:
     scale = np.where(scale > 1e-9 * (1 + np.abs(middle)), scale, np.inf)
     a, b = (np.clip((part - middle) / scale, -5, 5) for part in fitted)
     inside = np.cov(np.concatenate([a - a.mean(axis=0), b - b.mean(axis=0)]), rowvar=False)
-    ridge = np.eye(len(inside)) * (0.3 + 1e-6)  # features of few pictures: their covariance is only roughly known
+    ridge = np.eye(len(inside)) * (0.3 + 1e-6)  # features of few images: their covariance is only roughly known
     line = np.linalg.solve(inside + ridge, b.mean(axis=0) - a.mean(axis=0))
     scores = [np.clip((part - middle) / scale, -5, 5) @ line for part in asked]
     order = np.sort(scores[0])
@@ -114,7 +114,7 @@ def told_apart(first: Dataset, second: Dataset) -> float:
 
 
 def _features(images: Array) -> Numbers:
-    """Of each picture: its coarse pixels, brightness, contrast and roughness."""
+    """Of each image: its coarse pixels, brightness, contrast and roughness."""
     rows = images.reshape(len(images), -1)
     parts = [shrink(images, COARSE)]
     columns = [rows.mean(axis=1, dtype=np.float64), rows.std(axis=1, dtype=np.float64)]

@@ -10,7 +10,7 @@ from glassnet.support.i18n import NOTHING, Text
 
 ONE_CLASS = 0.95  # of the answers
 LARGEST = 0.6  # share of a class from which on answering it always is tempting
-BEHIND = 0.12  # below what comparing pixels tells, on training pictures: unlucky starts that still learn stay within
+BEHIND = 0.12  # below what comparing pixels tells, on training images: unlucky starts that still learn stay within
 LEVEL = 0.99  # of the cost of the epoch before: with less, the training is not at its end
 GAP = 0.1  # between training and validation accuracy; large sets have a hundredth or two
 
@@ -20,7 +20,7 @@ UNEVEN = Text(
     "有一个类别太多，总是回答它几乎就能得到最低的代价；准确率看起来不错，其实什么也没有学到。",
 )
 EVEN = Text(
-    "The network gives one answer to everything: it has found the shares of the classes, nothing in the pictures.",
+    "The network gives one answer to everything: it has found the shares of the classes, nothing in the images.",
     "网络对任何图片都给出同一个回答：它只学到了各类别的比例，没有从图片中学到任何东西。",
 )
 COUNT_RARE = (
@@ -32,7 +32,7 @@ COUNT_RARE = (
         "look at the accuracy of each class, not at the mean: glassnet evaluate tells it",
         "看每个类别的准确率，而不是平均值：glassnet evaluate 会列出",
     ),
-    Text("collect more pictures of the rare classes", "为少见的类别收集更多图片"),
+    Text("collect more images of the rare classes", "为少见的类别收集更多图片"),
 )
 GET_GOING = (
     Text(
@@ -45,7 +45,7 @@ GET_GOING = (
 
 
 def majority_class_of_many(facts: Facts) -> Finding | None:
-    """A network that always answers the class that most pictures have."""
+    """A network that always answers the class that most images have."""
     return _majority(facts) if facts.is_classification and facts.chance >= LARGEST else None
 
 
@@ -68,8 +68,8 @@ def _majority(facts: Facts) -> Finding | None:
     names = facts.train.classes or ()
     uneven = facts.chance >= LARGEST
     seen = Text(
-        "{answers} % of the answers are class {most}; class {largest} makes up {share} % of the training pictures; of the "
-        "other classes' pictures {recall} % are right.",
+        "{answers} % of the answers are class {most}; class {largest} makes up {share} % of the training images; of the "
+        "other classes' images {recall} % are right.",
         "{answers}% 的回答是类别 {most}；类别 {largest} 占训练图片的 {share}%；其他类别的图片答对 {recall}%。",
     ).format(answers=whole(answers[most]), most=names[most], largest=names[largest], share=whole(facts.chance),
              recall=whole(recall))  # fmt: skip
@@ -77,7 +77,7 @@ def _majority(facts: Facts) -> Finding | None:
 
 
 def overfitting(facts: Facts) -> Finding | None:
-    """A network that knows its training pictures much better than new ones."""
+    """A network that knows its training images much better than new ones."""
     if not facts.is_classification or facts.validation_accuracy is None or facts.not_finite:
         return None
     gap = facts.train_accuracy - facts.validation_accuracy
@@ -92,21 +92,21 @@ def overfitting(facts: Facts) -> Finding | None:
             "；验证代价在第 {epoch} 轮后最低（{low:.3g}），结束时为 {last:.3g}",
         ).format(epoch=low + 1, low=found[low], last=found[-1])
     seen = Text(
-        "{train} % of the training pictures are right and {validation} % of the validation pictures{course}; "
-        "{parameters:,} parameters, {pictures:,} training pictures.",
-        "训练图片答对 {train}%，验证图片答对 {validation}%{course}；参数 {parameters:,} 个，训练图片 {pictures:,} 张。",
+        "{train} % of the training images are right and {validation} % of the validation images{course}; "
+        "{parameters:,} parameters, {images:,} training images.",
+        "训练图片答对 {train}%，验证图片答对 {validation}%{course}；参数 {parameters:,} 个，训练图片 {images:,} 张。",
     ).format(train=percent(facts.train_accuracy), validation=percent(facts.validation_accuracy), course=course,
-             parameters=facts.network.flat.size, pictures=len(facts.train))  # fmt: skip
+             parameters=facts.network.flat.size, images=len(facts.train))  # fmt: skip
     return Finding.told(
         "overfitting",
         seen,
         Text(
-            "The network has learnt its training pictures by heart, more than what they have in common.",
+            "The network has learnt its training images by heart, more than what they have in common.",
             "网络死记了训练图片本身，而没有学到它们的共同之处。",
         ),
         (
             Text(
-                "more pictures, or changed copies of these: --set training.augmentation.shift=2",
+                "more images, or changed copies of these: --set training.augmentation.shift=2",
                 "更多图片，或对现有图片做数据增强：--set training.augmentation.shift=2",
             ),
             Text(
@@ -122,7 +122,7 @@ def overfitting(facts: Facts) -> Finding | None:
 
 
 def underfitting(facts: Facts) -> Finding | None:
-    """A network that can't do, even for its training pictures, what comparing pixels can."""
+    """A network that can't do, even for its training images, what comparing pixels can."""
     if not facts.is_classification or facts.not_finite or not facts.falls_short:
         return None
     found = facts.history.train_cost
@@ -131,10 +131,10 @@ def underfitting(facts: Facts) -> Finding | None:
     if facts.train_accuracy > facts.within_reach - BEHIND or (len(found) > 1 and found[-1] < LEVEL * found[-2]):
         return None
     seen = Text(
-        "only {train} % of the training pictures are right, though comparing pixels with {pictures} of them gets {near} % of "
+        "only {train} % of the training images are right, though comparing pixels with {images} of them gets {near} % of "
         "new ones{costs}; {parameters:,} parameters.",
-        "训练图片只答对 {train}%，而与其中 {pictures} 张比较像素就能答对 {near}% 的新图片{costs}；参数 {parameters:,} 个。",
-    ).format(train=percent(facts.train_accuracy), pictures=facts.neighbours.pictures,
+        "训练图片只答对 {train}%，而与其中 {images} 张比较像素就能答对 {near}% 的新图片{costs}；参数 {parameters:,} 个。",
+    ).format(train=percent(facts.train_accuracy), images=facts.neighbours.images,
              near=percent(facts.neighbours.accuracy), costs=costs(facts),
              parameters=facts.network.flat.size)  # fmt: skip
     return Finding.told(

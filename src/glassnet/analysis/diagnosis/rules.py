@@ -23,7 +23,7 @@ RULES: tuple[Rule, ...] = (
     start_rules.saturated_at_start,
     start_rules.dead_at_start,
     start_rules.vanishing_gradients,
-    # what the pictures and labels say
+    # what the images and labels say
     data_rules.validation_mismatch,
     data_rules.noisy_labels,
     # how it moves

@@ -27,7 +27,7 @@ def diagnose_runs(folders: Sequence[str | Path]) -> Diagnosis:
     data = first.splits.validation
     if data is None or not data.is_classification:
         raise RunError(
-            "Runs are compared on validation pictures with classes.",
+            "Runs are compared on validation images with classes.",
             where=first.folder,
             expected="a validation part",
             received="none" if data is None else "targets that are no classes",
@@ -36,10 +36,10 @@ def diagnose_runs(folders: Sequence[str | Path]) -> Diagnosis:
         other = run.splits.validation
         if other is None or not same_data(data, other):
             raise RunError(
-                "The runs do not have the same validation pictures.",
+                "The runs do not have the same validation images.",
                 where=run.folder,
                 expected=f"{data!r}, as {first.folder}",
-                received=f"{other!r}" + ("" if other is None else ", of other pictures"),
+                received=f"{other!r}" + ("" if other is None else ", of other images"),
                 hint="train the runs on the same data with the same split",
             )
     histories = [[run.history for run in group] for group in groups]

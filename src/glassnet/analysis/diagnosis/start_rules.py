@@ -11,7 +11,7 @@ from glassnet.support.i18n import NOTHING, Text
 from glassnet.training.statistics import Statistics
 
 ALIKE = 1e-3  # relative difference between the weights of two units, above rounding and below what chance gives
-LONG = 100.0  # length of the gradient: with scaled pictures and a usual start it is about 1, of deep networks about 10
+LONG = 100.0  # length of the gradient: with scaled images and a usual start it is about 1, of deep networks about 10
 GROWTH = 300.0  # from the last weights back to the first, or the other way round
 SATURATED = 0.9  # of a layer's outputs; the tutorial's own start, N(0,1) weights, has up to 0.7 and learns
 DEAD = 0.6  # of a layer's units; one in five is common in networks that learn well
@@ -55,7 +55,7 @@ def symmetric_start(facts: Facts) -> Finding | None:
 
 
 def exploding_gradients(facts: Facts) -> Finding | None:
-    """A gradient that is huge at the very first step, though the pictures are scaled."""
+    """A gradient that is huge at the very first step, though the images are scaled."""
     length, found = facts.start_gradient, facts.start_gradients
     if not facts.falls_short or length is None or not found:
         return None
@@ -160,7 +160,7 @@ def _saturated(facts: Facts, activations: Statistics, when: Text) -> Finding | N
                 "start with smaller weights: initializer GlorotUniform, which takes the number of inputs into account",
                 "从更小的权重开始：用 GlorotUniform 初始化，它会考虑输入的个数",
             ),
-            Text("check that the pictures are scaled to 0 … 1", "检查像素是否缩放到 0 … 1"),
+            Text("check that the images are scaled to 0 … 1", "检查像素是否缩放到 0 … 1"),
             Text(
                 "use ReLU with initializer HeNormal between the layers, and a cross-entropy cost at the end",
                 "各层之间用 ReLU 和 HeNormal 初始化，最后用交叉熵代价",
@@ -170,19 +170,19 @@ def _saturated(facts: Facts, activations: Statistics, when: Text) -> Finding | N
 
 
 def _dead(facts: Facts, activations: Statistics, when: Text) -> Finding | None:
-    """ReLUs of a hidden layer of which most give zero for every picture."""
+    """ReLUs of a hidden layer of which most give zero for every image."""
     layer, share = _worst(facts, activations, "dead")
     if share < DEAD or not facts.falls_short:
         return None
     seen = Text(
-        "{share} % of the units of {layer} give zero for every picture looked at {when}{then}.",
+        "{share} % of the units of {layer} give zero for every image looked at {when}{then}.",
         "{when}，{layer} 有 {share}% 的单元对所查看的每张图片都输出零{then}。",
     ).format(share=whole(share), layer=layer, when=when, then=_then(facts, layer, "dead"))
     return Finding.told(
         "dead-relus",
         seen + outcome(facts),
         Text(
-            "A ReLU that gives zero for every picture has no slope, gets no gradient, and never comes back.",
+            "A ReLU that gives zero for every image has no slope, gets no gradient, and never comes back.",
             "对每张图片都输出零的 ReLU 斜率为零，得不到梯度，再也恢复不了。",
         ),
         (

@@ -1,6 +1,6 @@
-"""Why a network says what it says: where it looks, what its units know, and which training pictures are most like one."""
+"""Why a network says what it says: where it looks, what its units know, and which training images are most like one."""
 
-from glassnet.analysis.explain.nearest import Neighbours, nearest_training_pictures
+from glassnet.analysis.explain.nearest import Neighbours, nearest_training_images
 from glassnet.analysis.explain.occlusion import occlusion
 from glassnet.analysis.explain.saliency import saliency
 from glassnet.analysis.explain.typical import TypicalInput, typical_input
@@ -11,7 +11,7 @@ __all__ = [
     "TypicalInput",
     "activations",
     "hidden_layer",
-    "nearest_training_pictures",
+    "nearest_training_images",
     "occlusion",
     "saliency",
     "typical_input",

@@ -1,4 +1,4 @@
-"""Occlusion: how much less sure the network is of a class once a part of the picture is covered."""
+"""Occlusion: how much less sure the network is of a class once a part of the image is covered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.analysis.explain.scores import chosen_classes, pictures_for
+from glassnet.analysis.explain.scores import chosen_classes, images_for
 from glassnet.errors import InputError, ShapeError
 from glassnet.network import Network
 from glassnet.support.arrays import Array
@@ -25,19 +25,19 @@ def occlusion(
     stride: int | None = None,
     fill: float | None = None,
 ) -> NDArray[np.float64]:
-    """p(class) of the whole picture less that with a square covered, averaged over the squares on each pixel: (N, H, W).
+    """p(class) of the whole image less that with a square covered, averaged over the squares on each pixel: (N, H, W).
 
     Where it is large, the network needs what was covered; where it is below 0, it would be surer without. `window`: the side
-    of the square, a quarter of the picture by default; `stride`: from one square to the next. `fill`: what covers, by default
-    the median of the picture's border, its paper. For outputs that are no probabilities, the output itself takes their place.
+    of the square, a quarter of the image by default; `stride`: from one square to the next. `fill`: what covers, by default
+    the median of the image's border, its paper. For outputs that are no probabilities, the output itself takes their place.
     Zeiler and Fergus, arXiv 1311.2901.
     """
-    pictures = pictures_for(network, images, "occlusion(images)")
-    if pictures.ndim != 4:
+    images = images_for(network, images, "occlusion(images)")
+    if images.ndim != 4:
         raise ShapeError(
-            "Only pictures have parts to cover.", where="occlusion(images)", expected="(N, H, W, C)", received=pictures.shape
+            "Only images have parts to cover.", where="occlusion(images)", expected="(N, H, W, C)", received=images.shape
         )
-    height, width = pictures.shape[1:3]
+    height, width = images.shape[1:3]
     side = max(1, min(height, width) // 4) if window is None else window
     step = max(1, ceil((min(height, width) - side) / (PLACES - 1))) if stride is None else stride
     for name, value, most in (("window", side, min(height, width)), ("stride", step, side)):
@@ -48,14 +48,14 @@ def occlusion(
                 expected=f"1 … {most}" + (", the window's side: else pixels are left out" if name == "stride" else ""),
                 received=value,
             )
-    chosen = chosen_classes(network, pictures, classes, "occlusion")
+    chosen = chosen_classes(network, images, classes, "occlusion")
     tops, lefts = _starts(height, side, step), _starts(width, side, step)
-    whole = _sureness(network, pictures, chosen)
-    found = np.zeros((len(pictures), height, width))
+    whole = _sureness(network, images, chosen)
+    found = np.zeros((len(images), height, width))
     counts = np.zeros((height, width))
-    for number, picture in enumerate(pictures):
-        covered = np.repeat(picture[None], len(tops) * len(lefts), axis=0)
-        paint = _border(picture) if fill is None else np.asarray(fill, dtype=picture.dtype)
+    for number, image in enumerate(images):
+        covered = np.repeat(image[None], len(tops) * len(lefts), axis=0)
+        paint = _border(image) if fill is None else np.asarray(fill, dtype=image.dtype)
         places = [(slice(top, top + side), slice(left, left + side)) for top in tops for left in lefts]
         for copy, (down, across) in zip(covered, places, strict=True):
             copy[down, across] = paint
@@ -72,16 +72,16 @@ def _starts(size: int, side: int, step: int) -> list[int]:
     return sorted({*range(0, size - side + 1, step), size - side})
 
 
-def _border(picture: Array) -> Array:
-    edge = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
-    return np.asarray(np.median(edge, axis=0), dtype=picture.dtype)
+def _border(image: Array) -> Array:
+    edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    return np.asarray(np.median(edge, axis=0), dtype=image.dtype)
 
 
-def _sureness(network: Network, pictures: Array, classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The probability of each picture's class, or the output where there are no probabilities."""
+def _sureness(network: Network, images: Array, classes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probability of each image's class, or the output where there are no probabilities."""
     try:
-        return np.asarray(network.predict_proba(pictures)[np.arange(len(pictures)), classes], dtype=np.float64)
+        return np.asarray(network.predict_proba(images)[np.arange(len(images)), classes], dtype=np.float64)
     except InputError:
-        outputs = network(pictures).astype(np.float64)
+        outputs = network(images).astype(np.float64)
         signs = np.where(classes == 1, 1.0, -1.0)
-        return outputs[:, 0] * signs if network.outputs == 1 else outputs[np.arange(len(pictures)), classes]
+        return outputs[:, 0] * signs if network.outputs == 1 else outputs[np.arange(len(images)), classes]

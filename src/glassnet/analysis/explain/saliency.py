@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from glassnet.analysis.explain.scores import BLOCK, as_floats, chosen_classes, pictures_for, score_gradient, score_layers
+from glassnet.analysis.explain.scores import BLOCK, as_floats, chosen_classes, images_for, score_gradient, score_layers
 from glassnet.network import Network
 from glassnet.support.arrays import Array
 
@@ -14,15 +14,15 @@ from glassnet.support.arrays import Array
 def saliency(
     network: Network, images: Array, classes: Sequence[int] | Array | int | None = None, *, signed: bool = False
 ) -> Array:
-    """|∂s/∂x| of the score s of a class by each pixel, largest over the colours: (N, H, W) for pictures (N, H, W, C).
+    """|∂s/∂x| of the score s of a class by each pixel, largest over the colours: (N, H, W) for images (N, H, W, C).
 
-    `classes`: one for each picture, or one for all; by default what the network says. The score is what goes into the last
-    sigmoid or softmax. `signed`: the gradient itself, in the shape of the pictures. Simonyan et al., arXiv 1312.6034.
+    `classes`: one for each image, or one for all; by default what the network says. The score is what goes into the last
+    sigmoid or softmax. `signed`: the gradient itself, in the shape of the images. Simonyan et al., arXiv 1312.6034.
     """
-    pictures = pictures_for(network, images, "saliency(images)")
-    chosen = chosen_classes(network, pictures, classes, "saliency")
-    floats, stop = as_floats(network, pictures), score_layers(network)
-    found = np.empty(pictures.shape, dtype=network.dtype)
+    images = images_for(network, images, "saliency(images)")
+    chosen = chosen_classes(network, images, classes, "saliency")
+    floats, stop = as_floats(network, images), score_layers(network)
+    found = np.empty(images.shape, dtype=network.dtype)
     for start in range(0, len(floats), BLOCK):
         block = slice(start, start + BLOCK)
         scores, back = network.forward(network.rows(floats[block]), stop=stop)

@@ -11,24 +11,24 @@ from glassnet.errors import InputError, ShapeError
 from glassnet.network import Network
 from glassnet.support.arrays import Array
 
-BLOCK = 64  # pictures that go through NumPy's forward and backward at once
+BLOCK = 64  # images that go through NumPy's forward and backward at once
 
 
-def pictures_for(network: Network, images: Array, where: str) -> Array:
-    """Pictures (N, …) in the network's own shape, out of (N, …) or a single one."""
+def images_for(network: Network, images: Array, where: str) -> Array:
+    """Images (N, …) in the network's own shape, out of (N, …) or a single one."""
     rows = network.rows(images)
     shape = network.input_shape if len(network.input_shape) > 1 else np.shape(images)[-3:]
     if int(np.prod(shape)) != network.features:
         shape = network.input_shape
     if not len(rows):
-        raise ShapeError("There is no picture to explain.", where=where, expected="(N, …), N at least 1", received=rows.shape)
+        raise ShapeError("There is no image to explain.", where=where, expected="(N, …), N at least 1", received=rows.shape)
     return rows.reshape(len(rows), *shape)
 
 
-def as_floats(network: Network, pictures: Array) -> Array:
-    """Pictures as the floats for the first layer with weights: bytes as shares of 255, where `Pixels` has them so."""
-    floats = pictures.astype(network.dtype)
-    return floats / floats.dtype.type(255) if network.takes_pixels and pictures.dtype.kind in "ui" else floats
+def as_floats(network: Network, images: Array) -> Array:
+    """Images as the floats for the first layer with weights: bytes as shares of 255, where `Pixels` has them so."""
+    floats = images.astype(network.dtype)
+    return floats / floats.dtype.type(255) if network.takes_pixels and images.dtype.kind in "ui" else floats
 
 
 def score_layers(network: Network) -> int:
@@ -37,12 +37,12 @@ def score_layers(network: Network) -> int:
 
 
 def chosen_classes(
-    network: Network, pictures: Array, classes: Sequence[int] | Array | int | None, where: str
+    network: Network, images: Array, classes: Sequence[int] | Array | int | None, where: str
 ) -> NDArray[np.int64]:
-    """The class to explain for each picture: as given, one for all, or what the network says."""
+    """The class to explain for each image: as given, one for all, or what the network says."""
     if classes is None:
-        return network.predict(pictures)
-    chosen = np.broadcast_to(np.asarray(classes), (len(pictures),))
+        return network.predict(images)
+    chosen = np.broadcast_to(np.asarray(classes), (len(images),))
     if chosen.dtype.kind not in "ui" or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(network.classes)):
         raise InputError(
             "There is no such class.",

@@ -1,4 +1,4 @@
-"""What a unit looks for: the picture that excites it most, found by climbing its value from grey."""
+"""What a unit looks for: the image that excites it most, found by climbing its value from grey."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from glassnet.support.arrays import Array
 
 @dataclass(frozen=True)
 class TypicalInput:
-    """`picture` in the shape of the network's, within `bounds`; `value` of the unit there, and `before` on plain grey."""
+    """`image` in the shape of the network's, within `bounds`; `value` of the unit there, and `before` on plain grey."""
 
     unit: str
-    picture: NDArray[np.float64]
+    image: NDArray[np.float64]
     value: float
     before: float
     bounds: tuple[float, float]
@@ -35,7 +35,7 @@ def typical_input(
     bounds: tuple[float, float] | None = None,
     seed: int = 0,
 ) -> TypicalInput:
-    """The picture x that climbs to a large value of `unit` ("dense1.3", or "conv2d2.5", the mean of that filter's map).
+    """The image x that climbs to a large value of `unit` ("dense1.3", or "conv2d2.5", the mean of that filter's map).
 
     x ← clip(blur((1 − decay)·(x − grey) + grey + rate·g/max|g|)), g = ∂unit/∂x, from grey with a little noise drawn by
     `seed`; the rate falls from a fifth of the range to a hundredth. `blur`: σ in pixels, in the first half, against speckle.

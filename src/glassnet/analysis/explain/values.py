@@ -1,4 +1,4 @@
-"""What each layer makes of pictures."""
+"""What each layer makes of images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import overload
 
 import numpy as np
 
-from glassnet.analysis.explain.scores import pictures_for
+from glassnet.analysis.explain.scores import images_for
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn import Dropout, Flatten
@@ -25,10 +25,10 @@ def activations(network: Network, images: Array, layer: str | None = None) -> Ar
     Raises `InputError` for a name that the network does not have. The layers inside a Residual or Concatenate have no values
     of their own here: what the whole gives is told.
     """
-    pictures = pictures_for(network, images, "activations(images)")
+    images = images_for(network, images, "activations(images)")
     if layer is None:
-        return {name: _values(network, pictures, stop + 1) for stop, name in enumerate(network.names)}
-    return _values(network, pictures, place_of(network, layer, "activations(layer)") + 1)
+        return {name: _values(network, images, stop + 1) for stop, name in enumerate(network.names)}
+    return _values(network, images, place_of(network, layer, "activations(layer)") + 1)
 
 
 def place_of(network: Network, layer: str, where: str) -> int:
@@ -39,7 +39,7 @@ def place_of(network: Network, layer: str, where: str) -> int:
 
 
 def hidden_layer(network: Network) -> str:
-    """The layer whose values the last one with weights reads: what the network has made of a picture before it decides.
+    """The layer whose values the last one with weights reads: what the network has made of an image before it decides.
 
     Raises `InputError` where no layer with weights comes before the last one with weights.
     """
@@ -68,9 +68,9 @@ def front(network: Network, stop: int) -> Network:
     return twin
 
 
-def _values(network: Network, pictures: Array, stop: int) -> Array:
+def _values(network: Network, images: Array, stop: int) -> Array:
     if not any(layer.operations(shape) for layer, shape in zip(network.layers[:stop], network.shapes, strict=False)):
-        found = network.forward(network.rows(pictures), stop=stop)[0]  # nothing to compute that would need kernels
+        found = network.forward(network.rows(images), stop=stop)[0]  # nothing to compute that would need kernels
     else:
-        found = front(network, stop)(pictures)
-    return np.asarray(found.reshape(len(pictures), *network.shapes[stop]))
+        found = front(network, stop)(images)
+    return np.asarray(found.reshape(len(images), *network.shapes[stop]))

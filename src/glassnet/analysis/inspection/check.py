@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.analysis.inspection import images as pictures
+from glassnet.analysis.inspection import images as images
 from glassnet.analysis.inspection import parts
 from glassnet.analysis.inspection.duplicates import exact_groups, near_groups
 from glassnet.analysis.inspection.findings import Finding, counted
@@ -20,9 +20,9 @@ from glassnet.analysis.inspection.result import Check, Inspection, Part
 from glassnet.data import Dataset, Splits
 
 _GRAVEST_FIRST = (
-    "unreadable-pictures", "unlabelled-pictures", "missing-classes", "contradicting-duplicates",
+    "unreadable-images", "unlabelled-images", "missing-classes", "contradicting-duplicates",
     "duplicates-across-splits", "near-duplicates-across-splits", "groups-across-splits", "mixed-polarity", "ranges-differ",
-    "unscaled-inputs", "narrow-range", "mixed-sizes", "blank-pictures", "contradicting-near-duplicates", "doubtful-labels",
+    "unscaled-inputs", "narrow-range", "mixed-sizes", "blank-images", "contradicting-near-duplicates", "doubtful-labels",
     "uneven-splits", "class-imbalance", "duplicates", "near-duplicates",
 )  # fmt: skip
 
@@ -32,7 +32,7 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
 
     `data` is a data set by name or path, as for `load_dataset`; the name of a recipe or the path of a TOML file, for the
     data that it names; or `Splits` or a `Dataset` at hand. `options` are those of `load_dataset`; over a recipe they take
-    the place of its own. Pictures of different sizes are brought to 64 × 64 where no size is asked for.
+    the place of its own. Images of different sizes are brought to 64 × 64 where no size is asked for.
     Nothing is changed. Raises `DataError`, `InputError` and `RecipeError` as the readers do.
     """
     splits, source, sizes = as_splits(data, options)
@@ -47,15 +47,15 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
         )
         for name, part in pool.parts.items()
     )
-    findings = [*([sizes] if sizes else []), *pictures.left_out(splits)]
+    findings = [*([sizes] if sizes else []), *images.left_out(splits)]
     checks = [
         Check(
-            ("unreadable-pictures", "unlabelled-pictures"),
+            ("unreadable-images", "unlabelled-images"),
             "every file is decoded; Splits.left_out has those that can't be, or whose names give no label",
             f"{counted(len(splits.left_out), 'file')} left out",
         )
     ]
-    findings += pictures.value_ranges(pool, {part.name: part.pixels for part in facts})
+    findings += images.value_ranges(pool, {part.name: part.pixels for part in facts})
     low, high = min(part.pixels.low for part in facts), max(part.pixels.high for part in facts)
     checks.append(
         Check(
@@ -74,40 +74,38 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
         ),
         Check(
             ("groups-across-splits",),
-            "groups, such as writers, that have pictures in two parts",
-            "known" if grouped else "not known which pictures belong together",
+            "groups, such as writers, that have images in two parts",
+            "known" if grouped else "not known which images belong together",
         ),
     ]
-    _look_at_pictures(pool, high - low, findings, checks)
+    _look_at_images(pool, high - low, findings, checks)
     findings.sort(key=lambda finding: _GRAVEST_FIRST.index(finding.name))
     return Inspection(source, splits, tuple(findings), facts, tuple(checks))
 
 
-def _look_at_pictures(pool: Pool, whole: float, findings: list[Finding], checks: list[Check]) -> None:
-    is_blank = blank(pool.images, whole) if pool.are_pictures else np.zeros(len(pool), np.bool_)
+def _look_at_images(pool: Pool, whole: float, findings: list[Finding], checks: list[Check]) -> None:
+    is_blank = blank(pool.images, whole) if pool.are_images else np.zeros(len(pool), np.bool_)
     places = np.flatnonzero(~is_blank)
-    findings += pictures.blank_pictures(pool, np.flatnonzero(is_blank))
+    findings += images.blank_images(pool, np.flatnonzero(is_blank))
     copies = exact_groups(pool.images, places)
     findings += parts.copies(pool, copies, near=False)
     exact = ("duplicates", "duplicates-across-splits", "contradicting-duplicates")
     checks += [
-        Check(
-            ("blank-pictures",), "no pixel differs from another by more than 2 % of the whole range", f"{is_blank.sum():,}"
-        ),
-        Check(exact, "pictures with the same pixels, blank ones aside", counted(len(copies), "group")),
+        Check(("blank-images",), "no pixel differs from another by more than 2 % of the whole range", f"{is_blank.sum():,}"),
+        Check(exact, "images with the same pixels, blank ones aside", counted(len(copies), "group")),
     ]
     names = ("near-duplicates", "near-duplicates-across-splits", "contradicting-near-duplicates")
-    if not pool.are_pictures:
-        checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", "not looked for: these are no pictures"))
+    if not pool.are_images:
+        checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", "not looked for: these are no images"))
         return
-    found, ink = pictures.mixed_polarity(pool, places)
+    found, ink = images.mixed_polarity(pool, places)
     findings += found
     checks.append(
         Check(("mixed-polarity",), "drawings whose ground, the median of their edge, is light where others' is dark", ink)
     )
     once = np.setdiff1d(places, np.concatenate([group[1:] for group in copies])) if copies else places
     if len(once) < 3:
-        checks.append(Check((*names, "doubtful-labels"), "", "not looked for: too few pictures"))
+        checks.append(Check((*names, "doubtful-labels"), "", "not looked for: too few images"))
         return
     neighbours = find_neighbours(pool.images, once)
     near = [_with_copies(group, copies) for group in near_groups(pool.images, neighbours)]
@@ -116,7 +114,7 @@ def _look_at_pictures(pool: Pool, whole: float, findings: list[Finding], checks:
         Check(
             names,
             "nearest neighbours by edge directions, then compared pixel by pixel; a pair counts "
-            "when it is far closer than other similar pictures are; cropped, turned, mirrored "
+            "when it is far closer than other similar images are; cropped, turned, mirrored "
             "and most shifted copies are missed",
             counted(len(near), "group"),
         )
@@ -136,11 +134,11 @@ def _look_at_labels(pool: Pool, neighbours: Neighbours, findings: list[Finding])
     if doubts.places is None:
         return Check(("doubtful-labels",), method, f"not judged: {agree}, too few to judge by")
     findings += parts.doubtful_labels(pool, doubts.places, doubts.said, doubts.votes, VOTERS)
-    small = f"; {doubts.unjudged:,} pictures in classes too small to judge" if doubts.unjudged else ""
+    small = f"; {doubts.unjudged:,} images in classes too small to judge" if doubts.unjudged else ""
     return Check(("doubtful-labels",), method, f"{len(doubts.places):,}; {agree}{small}")
 
 
 def _with_copies(group: Indices, copies: list[Indices]) -> Indices:
-    """A group of pictures, each with its exact copies."""
+    """A group of images, each with its exact copies."""
     known = {int(copy[0]): copy for copy in copies}
     return np.sort(np.concatenate([known.get(int(place), np.array([place])) for place in group]))

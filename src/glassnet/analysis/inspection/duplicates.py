@@ -1,4 +1,4 @@
-"""Pictures that are there more than once: the same pixels, or nearly the same."""
+"""Images that are there more than once: the same pixels, or nearly the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALIKE = 0.15
 """A pair is a near duplicate where √(distance share × difference share) is below this.
 
 Natural pairs, drawn by hand or photographed, stay above 0.17 in MNIST, the Chinese numerals, the bundled digits and the
-cats; pictures saved anew as JPEG of quality 75 or changed in brightness come to 0.01 to 0.12.
+cats; images saved anew as JPEG of quality 75 or changed in brightness come to 0.01 to 0.12.
 """
 SAME = 0.003
 """… or where they differ by less than this at all: natural pairs differ by 0.008 and more."""
@@ -28,7 +28,7 @@ _CHUNK = 2048
 
 
 def exact_groups(images: npt.NDArray[Any], places: Indices) -> list[Indices]:
-    """Groups of two or more places whose pictures have the same pixels, in the order of their first."""
+    """Groups of two or more places whose images have the same pixels, in the order of their first."""
     found: dict[bytes, list[int]] = {}
     for place in places:
         found.setdefault(hashlib.blake2b(images[place].tobytes(), digest_size=16).digest(), []).append(int(place))
@@ -36,15 +36,15 @@ def exact_groups(images: npt.NDArray[Any], places: Indices) -> list[Indices]:
 
 
 def near_groups(images: npt.NDArray[Any], neighbours: Neighbours) -> list[Indices]:
-    """Groups of two or more places whose pictures are nearly the same, in the order of their first.
+    """Groups of two or more places whose images are nearly the same, in the order of their first.
 
-    A picture's nearest neighbours are its candidates. A pair counts where it is much closer than pictures that are merely
+    An image's nearest neighbours are its candidates. A pair counts where it is much closer than images that are merely
     alike: its distance by features against that of the 11th neighbour, and its difference pixel by pixel (`differences`)
     against that of the 9th to 13th. Ones and horizontal strokes, of which many look the same, so set a measure of their
     own. Where it has fewer neighbours, or more copies, the difference alone decides. Found are copies that were
-    saved anew as good JPEG, made lighter, darker or inverted, and where pictures are large enough to bear it (64 pixels)
+    saved anew as good JPEG, made lighter, darker or inverted, and where images are large enough to bear it (64 pixels)
     also shifted by a pixel; many of those that were resized or made noisy. Missed are those that were cropped, turned or
-    mirrored, and most shifted ones of small pictures: they are as far apart as one hand's digits are.
+    mirrored, and most shifted ones of small images: they are as far apart as one hand's digits are.
     """
     first, second = _pairs(images, neighbours)
     if not len(first):
@@ -105,7 +105,7 @@ def _scores(
 
 
 def differences(images: npt.NDArray[Any], first: Indices, second: Indices, side: int) -> Rows:
-    """1 − |correlation| of pairs of pictures, the least over shifts of up to one pixel (two above 32), `(n,)`."""
+    """1 − |correlation| of pairs of images, the least over shifts of up to one pixel (two above 32), `(n,)`."""
     parts = [
         _differences(shrunk(grey(images[first[start:end]]), side), shrunk(grey(images[second[start:end]]), side))
         for start, end in ((start, start + _CHUNK) for start in range(0, len(first), _CHUNK))
@@ -126,9 +126,9 @@ def _differences(first: Rows, second: Rows) -> Rows:
     return np.asarray(np.maximum(1 - best, 0))
 
 
-def _overlap(pictures: Rows, down: int, right: int) -> Rows:
-    height, width = pictures.shape[1:]
+def _overlap(images: Rows, down: int, right: int) -> Rows:
+    height, width = images.shape[1:]
     rows = slice(max(0, down), height + min(0, down))
     columns = slice(max(0, right), width + min(0, right))
-    flat = pictures[:, rows, columns].reshape(len(pictures), -1)
+    flat = images[:, rows, columns].reshape(len(images), -1)
     return np.asarray(flat - flat.mean(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""What pictures are compared by: where their edges run which way, whatever their brightness and polarity."""
+"""What images are compared by: where their edges run which way, whatever their brightness and polarity."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from glassnet.analysis.inspection.pool import grey
 
 Matrix = npt.NDArray[np.float32]
 SIDE = 32
-"""Pictures are averaged down to at most so many pixels a side."""
+"""Images are averaged down to at most so many pixels a side."""
 CELLS, DIRECTIONS, DIMENSIONS = 8, 8, 64
 _FLOOR = 0.5
-"""Edges below this share of the picture's own root mean square are noise or grain of JPEG."""
+"""Edges below this share of the image's own root mean square are noise or grain of JPEG."""
 _CHUNK = 1024
 
 
 def edge_features(images: npt.NDArray[Any]) -> Matrix:
     """Histograms of edge directions `(N, 64)`: gradients in 8 × 8 overlapping cells, 8 directions, principal components.
 
-    A direction and its opposite count as one, and each picture has length 1: a change of brightness or contrast, and
+    A direction and its opposite count as one, and each image has length 1: a change of brightness or contrast, and
     inverting it, leave its features as they are. A small shift, noise and compression change them little.
     Cf. N. Dalal, B. Triggs, "Histograms of Oriented Gradients", 2005.
     """
@@ -33,30 +33,30 @@ def edge_features(images: npt.NDArray[Any]) -> Matrix:
     return np.ascontiguousarray(features @ axes)
 
 
-def shrunk(pictures: Matrix, side: int) -> Matrix:
-    """Pictures `(N, H, W)` averaged down to at most `side` pixels either way."""
-    height, width = pictures.shape[1:]
+def shrunk(images: Matrix, side: int) -> Matrix:
+    """Images `(N, H, W)` averaged down to at most `side` pixels either way."""
+    height, width = images.shape[1:]
     if height > side:
-        pictures = np.matmul(_averages(height, side), pictures)
-    return np.matmul(pictures, _averages(width, side).T) if width > side else pictures
+        images = np.matmul(_averages(height, side), images)
+    return np.matmul(images, _averages(width, side).T) if width > side else images
 
 
-def _histograms(pictures: Matrix) -> Matrix:
-    pictures = shrunk(pictures, SIDE)
-    down, right = np.zeros_like(pictures), np.zeros_like(pictures)
-    down[:, 1:-1] = pictures[:, 2:] - pictures[:, :-2]
-    right[:, :, 1:-1] = pictures[:, :, 2:] - pictures[:, :, :-2]
+def _histograms(images: Matrix) -> Matrix:
+    images = shrunk(images, SIDE)
+    down, right = np.zeros_like(images), np.zeros_like(images)
+    down[:, 1:-1] = images[:, 2:] - images[:, :-2]
+    right[:, :, 1:-1] = images[:, :, 2:] - images[:, :, :-2]
     size = np.sqrt(right * right + down * down) + np.float32(1e-6)
     least = _FLOOR * np.sqrt((size * size).mean(axis=(1, 2), keepdims=True))
     kept = np.maximum(size - least, 0) / (size * size)
     along, across = (right * right - down * down) * kept, 2 * right * down * kept  # of twice the angle: ± are one
-    height, width = pictures.shape[1:]
+    height, width = images.shape[1:]
     rows, columns = _cells(height), _cells(width).T
-    found = np.empty((len(pictures), DIRECTIONS, len(rows), columns.shape[1]), np.float32)
+    found = np.empty((len(images), DIRECTIONS, len(rows), columns.shape[1]), np.float32)
     for number, angle in enumerate(2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS):
         towards = np.maximum(along * np.float32(np.cos(angle)) + across * np.float32(np.sin(angle)), 0)
         found[:, number] = np.matmul(np.matmul(rows, towards), columns)
-    flat = found.reshape(len(pictures), -1)
+    flat = found.reshape(len(images), -1)
     return np.asarray(np.sqrt(flat / (flat.sum(axis=1, keepdims=True) + np.float32(1e-9))))
 
 

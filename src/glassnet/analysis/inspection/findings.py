@@ -1,4 +1,4 @@
-"""What a check of data comes to: findings, each with its evidence, and the pictures that it speaks of."""
+"""What a check of data comes to: findings, each with its evidence, and the images that it speaks of."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from glassnet.analysis import diagnosis
 
-SHOWN = 3  # of the pictures of a finding, where it is told
+SHOWN = 3  # of the images of a finding, where it is told
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture: its `part`, its `index` there, its `label`, its `file` where it has one, and a `note` on it."""
+class ImageReference:
+    """One image: its `part`, its `index` there, its `label`, its `file` where it has one, and a `note` on it."""
 
     part: str
     index: int
@@ -33,26 +33,26 @@ class Picture:
 
 @dataclass(frozen=True)
 class Finding(diagnosis.Finding):
-    """Something in the data that a person should know before training: a finding of a diagnosis, with its pictures.
+    """Something in the data that a person should know before training: a finding of a diagnosis, with its images.
 
-    `groups`    the pictures, those together that belong together (copies of one another); single ones alone
+    `groups`    the images, those together that belong together (copies of one another); single ones alone
     `files`     files that are not in the data set, with the reason
     """
 
-    groups: tuple[tuple[Picture, ...], ...] = ()
+    groups: tuple[tuple[ImageReference, ...], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
 
     def _shown(self) -> list[str]:
-        """Its first pictures or files."""
+        """Its first images or files."""
         lines = [f"          {_joined(group)}" for group in self.groups[:SHOWN]]
         lines += [f"          {file}: {reason}" for file, reason in self.files[:SHOWN]]
         more = max(len(self.groups), len(self.files)) - SHOWN
         return [*lines, f"          and {more:,} more"] if more > 0 else lines
 
     @property
-    def pictures(self) -> tuple[Picture, ...]:
-        """All pictures of all groups."""
-        return tuple(picture for group in self.groups for picture in group)
+    def images(self) -> tuple[ImageReference, ...]:
+        """All images of all groups."""
+        return tuple(image for group in self.groups for image in group)
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -60,17 +60,17 @@ class Finding(diagnosis.Finding):
             "evidence": self.evidence,
             "cause": self.cause,
             "try_next": list(self.try_next),
-            "groups": [[picture.as_dict() for picture in group] for group in self.groups],
+            "groups": [[image.as_dict() for image in group] for group in self.groups],
             "files": [{"file": file, "reason": reason} for file, reason in self.files],
         }
 
 
-def counted(count: int, noun: str = "picture") -> str:
-    """1 picture, 2 pictures."""
+def counted(count: int, noun: str = "image") -> str:
+    """1 image, 2 images."""
     return f"{count:,} {noun}" + ("" if count == 1 else "s")
 
 
-def _joined(group: tuple[Picture, ...]) -> str:
-    """The first pictures of a group as one line."""
+def _joined(group: tuple[ImageReference, ...]) -> str:
+    """The first images of a group as one line."""
     more = f" = {len(group) - 4} more" if len(group) > 4 else ""
     return " = ".join(map(str, group[:4])) + more

@@ -1,4 +1,4 @@
-"""Findings about single pictures: not readable, not labelled, blank, inverted, of an odd range, of many sizes."""
+"""Findings about single images: not readable, not labelled, blank, inverted, of an odd range, of many sizes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def left_out(splits: Splits) -> list[Finding]:
     if unreadable:
         found.append(
             Finding(
-                "unreadable-pictures",
-                f"{counted(len(unreadable), 'file')} can't be read as a picture",
-                "Training leaves them out. They were cut off in a download, or are no pictures.",
+                "unreadable-images",
+                f"{counted(len(unreadable), 'file')} can't be read as an image",
+                "Training leaves them out. They were cut off in a download, or are no images.",
                 ("get the files anew, or delete them",),
                 files=unreadable,
             )
@@ -33,7 +33,7 @@ def left_out(splits: Splits) -> list[Finding]:
     if unlabelled:
         found.append(
             Finding(
-                "unlabelled-pictures",
+                "unlabelled-images",
                 f"{counted(len(unlabelled))} without a label",
                 "Neither their folder nor their name says what they show, so training leaves them out.",
                 ("move them into the folder of their class", "or give a --pattern that finds the label in their names"),
@@ -43,22 +43,22 @@ def left_out(splits: Splits) -> list[Finding]:
     return found
 
 
-def blank_pictures(pool: Pool, places: Indices) -> list[Finding]:
+def blank_images(pool: Pool, places: Indices) -> list[Finding]:
     if not len(places):
         return []
     return [
         Finding(
-            "blank-pictures",
+            "blank-images",
             f"{counted(len(places))} with nothing on them: {pool.tell_parts(places)}",
             "All pixels are the same, or as good as. A network can learn nothing from them but a habit of guessing.",
             ("look at the files, and delete what is blank",),
-            tuple((picture,) for picture in pool.pictures(places)),
+            tuple((image,) for image in pool.references(places)),
         )
     ]
 
 
 def mixed_polarity(pool: Pool, places: Indices) -> tuple[list[Finding], str]:
-    """The finding, if any, and what the ink is like in words; `places`: the pictures that are not blank."""
+    """The finding, if any, and what the ink is like in words; `places`: the images that are not blank."""
     signs = np.zeros(len(pool), np.int8)
     signs[places] = polarity(pool.images[places] if len(places) < len(pool) else pool.images)
     found = minority(signs[places])
@@ -75,9 +75,9 @@ def mixed_polarity(pool: Pool, places: Indices) -> tuple[list[Finding], str]:
         "mixed-polarity",
         f"{counted(len(others))} {'is' if len(others) == 1 else 'are'} {inverted}, the others {usual}: "
         f"{pool.tell_parts(others)}{part}",
-        "To a network an inverted picture is a wholly different one: it has to learn both, or fails on the rarer kind.",
-        ("invert these pictures (255 − pixel), so that all have light ink or all have dark ink",),
-        tuple((picture,) for picture in pool.pictures(others)),
+        "To a network an inverted image is a wholly different one: it has to learn both, or fails on the rarer kind.",
+        ("invert these images (255 − pixel), so that all have light ink or all have dark ink",),
+        tuple((image,) for image in pool.references(others)),
     )
     return [finding], f"{usual}, save {len(others):,}"
 
@@ -102,7 +102,7 @@ def value_ranges(pool: Pool, ranges: dict[str, Range]) -> list[Finding]:
                 "unscaled-inputs",
                 f"the numbers are floats from {low:g} to {high:g}",
                 "Floats reach the first layer as they are. Numbers so large saturate its units, and steps overshoot.",
-                ("keep pictures as bytes (uint8), which networks scale by themselves", "or begin with Scale or Standardize"),
+                ("keep images as bytes (uint8), which networks scale by themselves", "or begin with Scale or Standardize"),
             )
         )
     first, *others = ranges.items()
@@ -123,8 +123,8 @@ def value_ranges(pool: Pool, ranges: dict[str, Range]) -> list[Finding]:
 def mixed_sizes(sizes: str, used: int) -> Finding:
     return Finding(
         "mixed-sizes",
-        f"the pictures have different sizes: {sizes}; for this check they were brought to {used} × {used}",
-        "A network takes pictures of one size, so training needs to know which.",
+        f"the images have different sizes: {sizes}; for this check they were brought to {used} × {used}",
+        "A network takes images of one size, so training needs to know which.",
         (
             f"give --size, or size = {used} under [data] in the recipe",
             'with --fit pad (fit = "pad") nothing is squeezed or cut',

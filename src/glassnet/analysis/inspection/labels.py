@@ -21,7 +21,7 @@ LEAST_AGREEMENT = 0.5
 @dataclass(frozen=True)
 class Doubts:
     """`agreement`: how often the neighbours' majority is the label. `places` of contradicted labels, worst first, with
-    what the neighbours say; None where they can't judge. `unjudged`: pictures in classes too small to be judged."""
+    what the neighbours say; None where they can't judge. `unjudged`: images in classes too small to be judged."""
 
     agreement: float
     places: Indices | None
@@ -31,9 +31,9 @@ class Doubts:
 
 
 def contradicted(neighbours: Neighbours, labels: npt.NDArray[np.int64], classes: int) -> Doubts:
-    """Labels that none of a picture's 15 nearest neighbours has, while 9 or more of them agree on another one.
+    """Labels that none of an image's 15 nearest neighbours has, while 9 or more of them agree on another one.
 
-    Classes with no more pictures than voters are not judged. Neighbours are near by the shape of edges, so this knows
+    Classes with no more images than voters are not judged. Neighbours are near by the shape of edges, so this knows
     nothing of what photographs show: where neighbours and labels agree too little, nothing is said.
     """
     voters = min(VOTERS, neighbours.count)

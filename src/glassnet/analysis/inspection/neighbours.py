@@ -1,4 +1,4 @@
-"""The nearest neighbours of every picture, among all parts."""
+"""The nearest neighbours of every image, among all parts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MOST = 16
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For the pictures at `places` `(n,)` of a row: their neighbours' positions in `places` and distances, `(n, k)`."""
+    """For the images at `places` `(n,)` of a row: their neighbours' positions in `places` and distances, `(n, k)`."""
 
     places: Indices
     nearest: Indices
@@ -30,7 +30,7 @@ class Neighbours:
 def find_neighbours(images: npt.NDArray[Any], places: Indices) -> Neighbours:
     """The 16 nearest by `edge_features` (fewer where there are fewer), nearest first, by exact search.
 
-    scikit-learn's brute force goes block by block through matrix products: O(n²), some 20 s for 70,000 pictures on two cores.
+    scikit-learn's brute force goes block by block through matrix products: O(n²), some 20 s for 70,000 images on two cores.
     """
     from sklearn.neighbors import NearestNeighbors
 

@@ -28,9 +28,9 @@ def class_balance(pool: Pool) -> list[Finding]:
             found.append(
                 Finding(
                     "missing-classes",
-                    f"{name} has no pictures of {_listed(missing)}",
+                    f"{name} has no images of {_listed(missing)}",
                     "What training never sees is never said." if name == "train" else f"{name} can't tell about this class.",
-                    ("split anew with --split stratified", "or add pictures"),
+                    ("split anew with --split stratified", "or add images"),
                 )
             )
     rare, common = int(train.argmin()), int(train.argmax())
@@ -52,7 +52,7 @@ def class_balance(pool: Pool) -> list[Finding]:
             found.append(
                 Finding(
                     "uneven-splits",
-                    f"the classes' shares in {name} are not those in train: {100 * apart:.0f} % of the pictures would have "
+                    f"the classes' shares in {name} are not those in train: {100 * apart:.0f} % of the images would have "
                     f"to change class; {pool.classes[most]!r} is {100 * part[most] / part.sum():.1f} % there, "
                     f"{100 * train[most] / train.sum():.1f} % in train",
                     f"Accuracy in {name} then measures another mixture than the one that was learnt.",
@@ -63,7 +63,7 @@ def class_balance(pool: Pool) -> list[Finding]:
 
 
 def shared_groups(pool: Pool) -> list[Finding]:
-    """Groups (writers, photographs) with pictures in more than one part."""
+    """Groups (writers, photographs) with images in more than one part."""
     groups = {name: np.unique(part.groups) for name, part in pool.parts.items() if part.groups is not None}
     if not groups:
         return []
@@ -81,7 +81,7 @@ def shared_groups(pool: Pool) -> list[Finding]:
             "groups-across-splits",
             f"{len(shared):,} of {counted(len(names), 'group')} {'is' if len(shared) == 1 else 'are'} in more than one part, "
             f"such as {_listed(shared[:3])}; {', '.join(told)}",
-            "Pictures that belong together (of one writer, cut from one photograph) are easier to tell when their like was "
+            "Images that belong together (of one writer, cut from one photograph) are easier to tell when their like was "
             "in training: accuracy comes out higher than for people and photographs never seen.",
             ("split anew with --split group",),
         )
@@ -128,7 +128,7 @@ def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
                 f"{prefix}duplicates",
                 within,
                 f"with {alike}, within one part",
-                "They weigh more in training than other pictures"
+                "They weigh more in training than other images"
                 + (", and another split would put them on both sides." if len(pool.parts) > 1 else "."),
                 ("delete the copies, all but one of each group",),
             )
@@ -141,19 +141,19 @@ def doubtful_labels(
 ) -> list[Finding]:
     if not len(places):
         return []
-    pictures = tuple(
-        (pool.picture(int(place), f"{count} of {voters} neighbours say {pool.classes[name]!r}"),)
+    images = tuple(
+        (pool.reference(int(place), f"{count} of {voters} neighbours say {pool.classes[name]!r}"),)
         for place, name, count in zip(places, said, votes, strict=True)
     )
     share = 100 * len(places) / len(pool)
     return [
         Finding(
             "doubtful-labels",
-            f"{counted(len(places))} ({share:.2g} %) whose label none of the {voters} most similar pictures has: "
+            f"{counted(len(places))} ({share:.2g} %) whose label none of the {voters} most similar images has: "
             f"{pool.tell_parts(places)}",
-            "Some of these labels are wrong; others are right, and the picture is badly drawn or rare: only a look tells.",
+            "Some of these labels are wrong; others are right, and the image is badly drawn or rare: only a look tells.",
             ("look at them, worst first, and correct what is wrong",),
-            pictures,
+            images,
         )
     ]
 
@@ -161,7 +161,7 @@ def doubtful_labels(
 def _of_groups(pool: Pool, name: str, groups: list[Indices], evidence: str, cause: str, try_next: tuple[str, ...]) -> Finding:
     count = sum(map(len, groups))
     told = f"{counted(count)} in {counted(len(groups), 'group')} {evidence}"
-    return Finding(name, told, cause, try_next, tuple(pool.pictures(group) for group in groups))
+    return Finding(name, told, cause, try_next, tuple(pool.references(group) for group in groups))
 
 
 def _apart(train: npt.NDArray[np.int64], part: npt.NDArray[np.int64]) -> float:

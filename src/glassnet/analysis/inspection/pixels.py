@@ -1,4 +1,4 @@
-"""What the pixels alone say: pictures without anything on them, odd ranges of values, and ink that is light or dark."""
+"""What the pixels alone say: images without anything on them, odd ranges of values, and ink that is light or dark."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy.typing as npt
 from glassnet.analysis.inspection.pool import Indices, grey
 
 BLANK = 0.02
-"""A picture whose lightest and darkest pixel differ by no more than this share of the data's whole range."""
+"""An image whose lightest and darkest pixel differ by no more than this share of the data's whole range."""
 _UNIFORM = 0.7
 """Of the pixels on a drawing's edge are like one another, …"""
 _NEAR = 0.25
 """… and as dark as its darkest or as light as its lightest, within this share of the range between."""
 _DRAWINGS = 0.8
-"""So many pictures must be such drawings for polarity to mean anything."""
+"""So many images must be such drawings for polarity to mean anything."""
 _CHUNK = 2048
 
 
@@ -41,16 +41,16 @@ def value_range(images: npt.NDArray[Any]) -> Range:
 
 
 def blank(images: npt.NDArray[Any], whole: float) -> npt.NDArray[np.bool_]:
-    """Which pictures have nothing on them, `(N,)`; `whole`: the range of all pixels."""
+    """Which images have nothing on them, `(N,)`; `whole`: the range of all pixels."""
     flat = images.reshape(len(images), -1)
     ranges = flat.max(axis=1).astype(np.float64) - flat.min(axis=1)
     return np.asarray(ranges <= BLANK * whole)
 
 
 def polarity(images: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
-    """For each picture `(N, H, W, C)`: 1 for light ink on dark ground, −1 for dark on light, 0 for what is no drawing.
+    """For each image `(N, H, W, C)`: 1 for light ink on dark ground, −1 for dark on light, 0 for what is no drawing.
 
-    The ground is the median of the pixels on the picture's edge, which must be mostly like it and at one end of the range.
+    The ground is the median of the pixels on the image's edge, which must be mostly like it and at one end of the range.
     """
     signs = [_signs(grey(images[start : start + _CHUNK])) for start in range(0, len(images), _CHUNK)]
     return np.concatenate(signs) if signs else np.empty(0, np.int8)
@@ -64,12 +64,12 @@ def minority(signs: npt.NDArray[np.int8]) -> tuple[int, Indices] | None:
     return most, np.flatnonzero(signs == -most)
 
 
-def _signs(pictures: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
+def _signs(images: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
     edge = np.concatenate(
-        [pictures[:, 0], pictures[:, -1], pictures[:, 1:-1, 0], pictures[:, 1:-1, -1]],
+        [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]],
         axis=1,
     )
-    flat = pictures.reshape(len(pictures), -1)
+    flat = images.reshape(len(images), -1)
     low, high = flat.min(axis=1), flat.max(axis=1)
     whole = np.maximum(high - low, np.float32(1e-6))
     ground = np.median(edge, axis=1)

@@ -1,4 +1,4 @@
-"""All pictures of a data set in one row, each with its part, its place there, its label and its file."""
+"""All images of a data set in one row, each with its part, its place there, its label and its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.analysis.inspection.findings import Picture
+from glassnet.analysis.inspection.findings import ImageReference
 from glassnet.data import Dataset, Splits
 
 Indices = npt.NDArray[np.intp]
@@ -40,31 +40,31 @@ class Pool:
         return len(self.images)
 
     @property
-    def are_pictures(self) -> bool:
+    def are_images(self) -> bool:
         """Whether there is a height and a width, and not rows of features."""
         return self.images.ndim == 4 and min(self.images.shape[1:3]) > 2
 
-    def picture(self, place: int, note: str = "") -> Picture:
-        """The picture at a place in the row, as findings name it."""
+    def reference(self, place: int, note: str = "") -> ImageReference:
+        """The image at a place in the row, as findings name it."""
         number = int(self.part_of[place])
         name = list(self.parts)[number]
         index = int(place) - int(np.searchsorted(self.part_of, number))
         names = self.parts[name].names
         label = None if self.labels is None else self.classes[self.labels[place]]
-        return Picture(name, index, label, None if names is None else str(names[index]), note)
+        return ImageReference(name, index, label, None if names is None else str(names[index]), note)
 
-    def pictures(self, places: Iterable[int]) -> tuple[Picture, ...]:
-        return tuple(self.picture(place) for place in places)
+    def references(self, places: Iterable[int]) -> tuple[ImageReference, ...]:
+        return tuple(self.reference(place) for place in places)
 
     def tell_parts(self, places: Indices) -> str:
-        """How many of some pictures are in which part: "3 in train, 1 in test"."""
+        """How many of some images are in which part: "3 in train, 1 in test"."""
         counts = np.bincount(self.part_of[places], minlength=len(self.parts))
         told = [f"{count:,} in {name}" for name, count in zip(self.parts, counts, strict=True) if count]
         return ", ".join(told)
 
 
 def grey(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Pictures `(N, H, W, C)` as brightness `(N, H, W)`; the mean of channels that are not red, green, blue."""
+    """Images `(N, H, W, C)` as brightness `(N, H, W)`; the mean of channels that are not red, green, blue."""
     if images.shape[-1] == 1:
         return images[..., 0].astype(np.float32)
     if images.shape[-1] == 3:

@@ -14,11 +14,11 @@ from glassnet.errors import DataWarning, InputError, MixedSizesError
 from glassnet.experiment.recipe import list_recipes, load_recipe
 
 SIZE = 64
-"""What pictures of different sizes are brought to, whole on black, to be looked at."""
+"""What images of different sizes are brought to, whole on black, to be looked at."""
 
 
 def as_splits(data: str | os.PathLike[str] | Splits | Dataset, options: dict[str, Any]) -> tuple[Splits, str, Finding | None]:
-    """The data in its splits, what to call it, and the finding that its pictures have different sizes."""
+    """The data in its splits, what to call it, and the finding that its images have different sizes."""
     if isinstance(data, (Splits, Dataset)):
         if options:
             raise InputError(

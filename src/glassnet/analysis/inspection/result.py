@@ -18,10 +18,10 @@ WIDTH = 110
 
 @dataclass(frozen=True)
 class Part:
-    """The facts of one part; `counts`: pictures of each class, None for targets; `groups`: how many, None where unknown."""
+    """The facts of one part; `counts`: images of each class, None for targets; `groups`: how many, None where unknown."""
 
     name: str
-    pictures: int
+    images: int
     counts: npt.NDArray[np.int64] | None
     groups: int | None
     pixels: Range
@@ -53,7 +53,7 @@ class Inspection:
         return next((finding for finding in self.findings if finding.name == name), None)
 
     def as_dict(self) -> dict[str, Any]:
-        """Findings with all their pictures, facts and checks."""
+        """Findings with all their images, facts and checks."""
         train = self.splits.train
         return {
             "data": self.source,
@@ -64,7 +64,7 @@ class Inspection:
             "parts": [
                 {
                     "name": part.name,
-                    "pictures": part.pictures,
+                    "images": part.images,
                     "counts": None if part.counts is None else part.counts.tolist(),
                     "groups": part.groups,
                     "pixels": asdict(part.pixels),
@@ -81,7 +81,7 @@ class Inspection:
         train = self.splits.train
         size = " × ".join(map(str, train.shape))
         classes = f"{len(train.classes)} classes" if train.classes else f"targets of {train.labels.shape[1]}"
-        return f"{self.source}: {sum(part.pictures for part in self.parts):,} of {size}, {train.images.dtype}, {classes}"
+        return f"{self.source}: {sum(part.images for part in self.parts):,} of {size}, {train.images.dtype}, {classes}"
 
     def _findings(self) -> list[str]:
         if not self.findings:
@@ -92,9 +92,9 @@ class Inspection:
         return lines
 
     def _facts(self) -> list[str]:
-        """A table of parts, and below it how many pictures each class has in each."""
+        """A table of parts, and below it how many images each class has in each."""
         head = ["", *(part.name for part in self.parts)]
-        rows = [["pictures", *(f"{part.pictures:,}" for part in self.parts)]]
+        rows = [["images", *(f"{part.images:,}" for part in self.parts)]]
         if any(part.groups is not None for part in self.parts):
             rows.append(["groups", *("" if part.groups is None else f"{part.groups:,}" for part in self.parts)])
         rows.append(["pixels", *(f"{part.pixels.low:g}…{part.pixels.high:g}" for part in self.parts)])

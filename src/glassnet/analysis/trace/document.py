@@ -10,7 +10,7 @@ from glassnet.support.i18n import Text
 
 Index = tuple[int, ...]
 
-__all__ = ["Grid", "Index", "Number", "Parts", "Picture", "Source", "Step", "Symbol", "Text", "fill"]
+__all__ = ["Grid", "ImageView", "Index", "Number", "Parts", "Source", "Step", "Symbol", "Text", "fill"]
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """An array as a picture (H, W) or (H, W, 3); `box` (row, column, rows, columns) is what the step is about."""
+class ImageView:
+    """An array as an image (H, W) or (H, W, 3); `box` (row, column, rows, columns) is what the step is about."""
 
     title: Text
     symbol: str
@@ -84,7 +84,7 @@ class Step:
     tag: str = ""
     note: Text | None = None
     grids: tuple[Grid, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    images: tuple[ImageView, ...] = ()
 
     @property
     def shown(self) -> list[Number]:

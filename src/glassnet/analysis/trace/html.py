@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glassnet.analysis.gradient_table import rows
-from glassnet.analysis.trace.document import Grid, Number, Parts, Picture, Source, Step, Symbol, Text
+from glassnet.analysis.trace.document import Grid, ImageView, Number, Parts, Source, Step, Symbol, Text
 from glassnet.analysis.trace.notation import figure, spoken
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def _template() -> Template:
         lstrip_blocks=True,
     )
     environment.filters.update(
-        both=_both, equation=_equation, line=_line, code=_code, picture=_picture, grid=_grid, number=_number
+        both=_both, equation=_equation, line=_line, code=_code, image=_image, grid=_grid, number=_number
     )
     return environment.get_template("trace.html")
 
@@ -183,11 +183,11 @@ def _grid(grid: Grid) -> str:
     return _safe(f'<table class="grid">{"".join(lines)}</table>')
 
 
-def _picture(picture: Picture) -> str:
+def _image(image: ImageView) -> str:
     """An array as pixels, with a box around what matters."""
     from PIL import Image
 
-    values = np.asarray(picture.values, dtype=float)
+    values = np.asarray(image.values, dtype=float)
     if values.ndim == 3 or values.min() >= 0:
         top = values.max() or 1
         pixels = np.clip(255 * values / (255 if top > 1 and values.ndim == 3 else top), 0, 255).astype(np.uint8)
@@ -201,12 +201,12 @@ def _picture(picture: Picture) -> str:
     data = base64.b64encode(file.getvalue()).decode()
     high, wide = values.shape[:2]
     box = ""
-    if picture.box is not None:
-        row, column, rows, columns = picture.box
+    if image.box is not None:
+        row, column, rows, columns = image.box
         style = f"left:{100 * column / wide:.3f}%;top:{100 * row / high:.3f}%;width:{100 * columns / wide:.3f}%;"
         box = f'<i class="box" style="{style}height:{100 * rows / high:.3f}%"></i>'
-    title = html.escape(f"{picture.title.en} · {picture.title.zh}")
+    title = html.escape(f"{image.title.en} · {image.title.zh}")
     return _safe(
-        f'<div class="pixels" data-s="{picture.symbol}" tabindex="0" style="aspect-ratio:{wide}/{high}">'
+        f'<div class="pixels" data-s="{image.symbol}" tabindex="0" style="aspect-ratio:{wide}/{high}">'
         f'<img alt="{title}" src="data:image/png;base64,{data}">{box}</div>'
     )

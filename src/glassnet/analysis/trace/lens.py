@@ -31,7 +31,7 @@ def symbol(key: str, sign: str, *code: str, meaning: Text | None = None) -> Symb
 
 
 class Lens:
-    """What the microscope knows of one kind of layer. Indices are those of one picture.
+    """What the microscope knows of one kind of layer. Indices are those of one image.
 
     `down(out)`: the input that an output owes most to. `up(inside)`: the output through which an input acts most.
     `feeds(key, index)`: the output that a parameter acts on most. `strongest(out)`: of the weights that an output has, the

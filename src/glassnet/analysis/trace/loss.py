@@ -1,4 +1,4 @@
-"""The steps at the end of the network: the cost of the picture, and where the gradient begins."""
+"""The steps at the end of the network: the cost of the image, and where the gradient begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glassnet.nn import losses
 from glassnet.nn.losses import BinaryCrossEntropy, Quadratic
 from glassnet.support.arrays import Array
 
-COST = Text("the cost of this picture", "这张图片的代价")
+COST = Text("the cost of this image", "这张图片的代价")
 TARGET = Text("what it should be", "目标值")
 RAW = Text("what the network gives", "网络的输出")
 

@@ -37,7 +37,7 @@ class Hop:
 def make_chain(layers: Sequence[Layer], prefix: str, records: dict[str, Record]) -> list[Lens]:
     """A lens for each layer in a row."""
     chain: list[Lens] = []
-    shape: tuple[int, ...] | None = None  # of the picture that flat values still are
+    shape: tuple[int, ...] | None = None  # of the image that flat values still are
     for name, layer in zip(name_layers(layers), layers, strict=True):
         record = records[prefix + name]
         lens: Lens

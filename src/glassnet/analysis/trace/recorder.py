@@ -1,4 +1,4 @@
-"""One picture through a network in float64, with all that each layer saw and gave kept."""
+"""One image through a network in float64, with all that each layer saw and gave kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from glassnet.support.arrays import Array
 
 @dataclass
 class Record:
-    """What one layer saw of one picture, without the batch's axis: x → y, and dy → dx with the parameters' gradients."""
+    """What one layer saw of one image, without the batch's axis: x → y, and dy → dx with the parameters' gradients."""
 
     name: str
     layer: Layer
@@ -40,7 +40,7 @@ class Record:
 
 @dataclass
 class Pass:
-    """A whole pass of one picture: `records` of all layers by their full names, raw outputs z, cost, ∂cost/∂z."""
+    """A whole pass of one image: `records` of all layers by their full names, raw outputs z, cost, ∂cost/∂z."""
 
     network: Network  # float64, a copy that nobody listens to
     row: Array
@@ -53,12 +53,12 @@ class Pass:
     gradient: Array  # flat, without penalty
 
 
-def record_pass(network: Network, picture: Array, label: Array) -> Pass:
-    """Forward and backward with one picture, as `evaluate` has it: dropout off, BatchNorm with its running statistics."""
+def record_pass(network: Network, image: Array, label: Array) -> Pass:
+    """Forward and backward with one image, as `evaluate` has it: dropout off, BatchNorm with its running statistics."""
     exact = network.astype("float64")
     records: dict[str, Record] = {}
     _listen(exact.layers, "", records)
-    rows = exact.rows(picture[None])
+    rows = exact.rows(image[None])
     z, back = exact.forward(rows, stop=exact.raw)
     flat = z.reshape(1, -1)
     target = exact.loss.targets(label, flat.shape[1], np.float64)
@@ -74,7 +74,7 @@ def record_pass(network: Network, picture: Array, label: Array) -> Pass:
 
 
 def cost_of(exact: Network, row: Array, label: Array) -> float:
-    """The cost of one picture, without penalty."""
+    """The cost of one image, without penalty."""
     z, _ = exact.forward(row, stop=exact.raw)
     flat = z.reshape(1, -1)
     return float(exact.loss.value_and_gradient(flat, exact.loss.targets(label, flat.shape[1], np.float64))[0][0])

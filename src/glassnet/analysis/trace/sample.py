@@ -1,4 +1,4 @@
-"""The picture that is traced, what it shows, and what of training is left out."""
+"""The image that is traced, what it shows, and what of training is left out."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Picture, Text
+from glassnet.analysis.trace.document import ImageView, Text
 from glassnet.data import Dataset
-from glassnet.data.readers.image import read_picture
+from glassnet.data.readers.image import read_image
 from glassnet.errors import DataError, InputError
 from glassnet.experiment.run import Run
 from glassnet.network import Network
@@ -33,39 +33,39 @@ def part_of(run: Run, part: str) -> Dataset:
 def subject_of(
     network: Network, image: Any, label: Any, data: Dataset | None, part: str, run: Run | None, notes: list[Text]
 ) -> tuple[Array, Array, Text]:
-    """The picture, its label as an array of one, and what it is in words."""
+    """The x, its label as an array of one, and what it is in words."""
     if isinstance(image, (int, np.integer)) and not isinstance(image, bool):
         if data is None:
-            raise InputError("There is no data to take a picture from.", where="trace(data)", expected="a Dataset",
-                             received="None", hint="trace(network, picture, label=…), or data=…")  # fmt: skip
+            raise InputError("There is no data to take a x from.", where="trace(data)", expected="a Dataset",
+                             received="None", hint="trace(network, x, label=…), or data=…")  # fmt: skip
         if not 0 <= image < len(data):
             raise InputError(
-                "There is no such picture.",
+                "There is no such image.",
                 where=f"--image {image}",
                 expected=f"0 … {len(data) - 1}, of the {part} part",
                 received=image,
                 hint=f"--image {min(max(0, int(image)), len(data) - 1)}",
             )
-        picture, target = data.images[int(image)], data.labels[int(image) : int(image) + 1]
+        x, target = data.images[int(image)], data.labels[int(image) : int(image) + 1]
         if label is not None:
             target = _label(network, label)
-        thing, measure = ("picture", "张图片") if as_picture(picture) is not None else ("example", "个样本")
+        thing, measure = ("image", "张图片") if as_image(x) is not None else ("example", "个样本")
         whose, zh = ("validation", "验证") if part == "validation" else ("training", "训练")
         place, zh = f"{thing} {image} of the {whose} data", f"{zh}数据的第 {image} {measure}"
     else:
         if isinstance(image, (str, Path)):
             fit = "stretch" if run is None else run.recipe.data.fit
-            picture, place = read_picture(image, network.input_shape, fit), Path(image).name
+            x, place = read_image(image, network.input_shape, fit), Path(image).name
             zh = place
         else:
-            picture, place, zh = np.asarray(image), "the picture", "给定的图片"
-            if picture.size != network.features:
-                raise InputError("The picture does not fit the network.", where="trace(image)",
-                                 expected=network.input_shape, received=picture.shape)  # fmt: skip
+            x, place, zh = np.asarray(image), "the image", "给定的图片"
+            if x.size != network.features:
+                raise InputError("The image does not fit the network.", where="trace(image)",
+                                 expected=network.input_shape, received=x.shape)  # fmt: skip
         if label is None and not _classifies(network):
             raise InputError("The network tells no classes apart: it needs the target.", where="--label",
                              expected=f"{network.outputs} numbers", received="None")  # fmt: skip
-        target = network.predict(picture[None]) if label is None else _label(network, label)
+        target = network.predict(x[None]) if label is None else _label(network, label)
         if label is None:
             notes.append(
                 Text(
@@ -75,11 +75,11 @@ def subject_of(
             )
     if target.dtype.kind == "f":
         shown = ", ".join(f"{value:g}" for value in target.ravel())
-        return picture, target, Text(f"{place}, target {shown}", f"{zh}，目标 {shown}")
-    answer = network.classes[int(network.predict(picture[None])[0])]
+        return x, target, Text(f"{place}, target {shown}", f"{zh}，目标 {shown}")
+    answer = network.classes[int(network.predict(x[None])[0])]
     right = network.classes[int(target[0])]
     return (
-        picture,
+        x,
         target,
         Text(f"{place}, labelled {right}; the network says {answer}", f"{zh}，标签 {right}；网络的回答是 {answer}"),
     )
@@ -108,12 +108,12 @@ def _label(network: Network, label: Any) -> Array:
     return np.array([number])
 
 
-def as_picture(picture: Array) -> Picture | None:
-    """The picture to be shown, where it is one."""
-    if picture.ndim != 3 or picture.shape[2] not in (1, 3):
+def as_image(image: Array) -> ImageView | None:
+    """The image to be shown, where it is one."""
+    if image.ndim != 3 or image.shape[2] not in (1, 3):
         return None
-    values = picture[..., 0] if picture.shape[2] == 1 else picture
-    return Picture(Text("the picture", "图片"), "x", values.astype(np.float64))
+    values = image[..., 0] if image.shape[2] == 1 else image
+    return ImageView(Text("the image", "图片"), "x", values.astype(np.float64))
 
 
 def differences_of(run: Run) -> list[Text]:
@@ -122,15 +122,13 @@ def differences_of(run: Run) -> list[Text]:
     if training.batch_size > 1:
         notes.append(
             Text(
-                f"Training averages the gradients of {training.batch_size} pictures; here the step is of this one alone.",
+                f"Training averages the gradients of {training.batch_size} images; here the step is of this one alone.",
                 f"训练时每步对 {training.batch_size} 张图片的梯度取平均；这里只用这一张。",
             )
         )
     if training.augmentation is not None:
         notes.append(
-            Text(
-                "Training changes its pictures at random; here the picture is as it is.", "训练时会随机改变图片；这里用原图。"
-            )
+            Text("Training changes its images at random; here the image is as it is.", "训练时会随机改变图片；这里用原图。")
         )
     if training.class_weight is not None:
         notes.append(Text("Training weighs the classes; here the weight is 1.", "训练时对类别加权；这里权重为 1。"))

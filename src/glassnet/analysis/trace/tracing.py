@@ -1,4 +1,4 @@
-"""`trace`: one picture and one weight, from the first layer to the new weight."""
+"""`trace`: one image and one weight, from the first layer to the new weight."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from glassnet.analysis.gradient_check import GradientCheck, check_gradients
 from glassnet.analysis.trace.choice import Choice, choose
-from glassnet.analysis.trace.document import Picture, Step, Text
+from glassnet.analysis.trace.document import ImageView, Step, Text
 from glassnet.analysis.trace.loss import cost_steps
 from glassnet.analysis.trace.optimizer_state import stand_of
 from glassnet.analysis.trace.path import Hop, make_chain
 from glassnet.analysis.trace.recorder import record_pass
-from glassnet.analysis.trace.sample import as_picture, differences_of, part_of, subject_of
+from glassnet.analysis.trace.sample import as_image, differences_of, part_of, subject_of
 from glassnet.analysis.trace.update import update_steps
 from glassnet.data import Dataset
 from glassnet.errors import InputError
@@ -40,7 +40,7 @@ class Trace:
     """
 
     title: Text
-    picture: Picture | None
+    image: ImageView | None
     subject: Text
     why: Text
     weight: str
@@ -97,10 +97,10 @@ def trace(
     data: Dataset | None = None,
     optimizer: Optimizer | str | dict[str, Any] | None = None,
 ) -> Trace:
-    """Follow one picture and one weight through forward, backward and update, in float64; the `Trace`.
+    """Follow one image and one weight through forward, backward and update, in float64; the `Trace`.
 
     `what`: a run (or its folder), or a network. `image`: a number in the `part` ("train" or "validation") of the run's data
-    or in `data`; a picture file; or an array. `label`: what a file or array shows, a class or its name; by default what the
+    or in `data`; an image file; or an array. `label`: what a file or array shows, a class or its name; by default what the
     network says. `unit`: "dense1.3", "conv2d1.4.5.0"; `weight`: "dense1.40.3", "lstm1.recurrent_weight.2.5"; by default those
     with the largest gradient. `optimizer`: of the step; by default the run's, going on from its checkpoint, or SGD(0.01).
     """
@@ -112,10 +112,10 @@ def trace(
     if run is not None and data is None and isinstance(image, (int, np.integer)):
         data = part_of(run, part)
     notes: list[Text] = []
-    picture, target, subject = subject_of(network, image, label, data, part, run, notes)
+    x, target, subject = subject_of(network, image, label, data, part, run, notes)
     if run is not None:
         notes += differences_of(run)
-    found = record_pass(network, picture, target)
+    found = record_pass(network, x, target)
     chain = make_chain(found_layers(found.records), "", found.records)
     choice = choose(chain, unit, weight)
     steps = _steps(found, choice)
@@ -125,10 +125,10 @@ def trace(
     update = update_steps(found, choice.name, place, slot.penalised, chosen, stand)
     table = None
     if network.flat.size <= TABLE_UP_TO:
-        table = check_gradients(network, picture[None], target)
+        table = check_gradients(network, x[None], target)
     return Trace(
         title=NOTHING if run is None else run.recipe.heading,
-        picture=as_picture(picture),
+        image=as_image(x),
         subject=subject,
         why=choice.why,
         weight=choice.name,

@@ -106,8 +106,8 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
         )
     elif abs(gradient) < 0.5e-9:
         note = Text(
-            "Too small for these digits: the network is all but sure of this picture, or nothing of it reaches the weight. "
-            "A picture that it gets wrong has more to tell.",
+            "Too small for these digits: the network is all but sure of this image, or nothing of it reaches the weight. "
+            "An image that it gets wrong has more to tell.",
             "梯度太小，这几位数字显示不出：网络对这张图片几乎已有十足把握，或者图片的信息到不了这个权重。换一张答错的图片会看到更多。",
         )
     return Step(
@@ -281,11 +281,11 @@ def _after(found: Pass, w: float, after: float, alone: float, everything: float,
     note = None
     if everything > found.cost and remembers:
         note = Text(
-            "The cost of this picture rose: the step follows the gradients of earlier pictures, too, and may be too long.",
+            "The cost of this image rose: the step follows the gradients of earlier images, too, and may be too long.",
             "这张图片的代价反而上升：这一步也受此前图片的梯度影响，而且可能过大。",
         )
     elif everything > found.cost:
-        note = Text("The step went too far: the cost of this picture rose.", "步子过大：这张图片的代价反而上升。")
+        note = Text("The step went too far: the cost of this image rose.", "步子过大：这张图片的代价反而上升。")
     title = Text("the cost before and after", "更新前后的代价")
     return Step("update", "after", title, "{before} → {alone}, {all}", symbols, lines,
                 (line_of(type(found.network).costs_and_gradient, "costs"),), note=note)  # fmt: skip

@@ -21,7 +21,7 @@ def read_digits() -> Splits:
 
 
 def all_digits() -> Dataset:
-    """The bundled digits as `uint8` pictures `(N, 8, 8, 1)`, 0…16 scaled to 0…255.
+    """The bundled digits as `uint8` images `(N, 8, 8, 1)`, 0…16 scaled to 0…255.
 
     Raises `DataError` where scikit-learn, or its copy of them, is not there.
     Source: E. Alpaydin, C. Kaynak, "Optical recognition of handwritten digits", UCI Machine Learning Repository, 1998.
@@ -33,7 +33,7 @@ def all_digits() -> Dataset:
 
 
 def _rows() -> npt.NDArray[np.float64]:
-    """One row a picture `(1797, 65)`: 64 pixels of 0…16, then the digit."""
+    """One row an image `(1797, 65)`: 64 pixels of 0…16, then the digit."""
     # Importing sklearn.datasets takes 1.3 s or more (it brings SciPy and pandas with it); its file reads in 0.01 s.
     # `find_spec` imports nothing. Should scikit-learn ever keep the file elsewhere, its own function finds it.
     package = importlib.util.find_spec("sklearn")

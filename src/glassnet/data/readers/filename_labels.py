@@ -1,4 +1,4 @@
-"""What the names of picture files say: what a picture shows, which belong together, and which part they are in."""
+"""What the names of image files say: what an image shows, which belong together, and which part they are in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Labelled:
-    """One picture file: the name of its class, its group if there are groups, and its part of explicit splits."""
+    """One image file: the name of its class, its group if there are groups, and its part of explicit splits."""
 
     name: str
     label: str
@@ -33,17 +33,17 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Naming:
-    """`pictures` with labels, in the files' order; `rest`: those whose names say nothing, and `reason`, why, in words."""
+    """`images` with labels, in the files' order; `rest`: those whose names say nothing, and `reason`, why, in words."""
 
-    pictures: tuple[Labelled, ...]
+    images: tuple[Labelled, ...]
     rest: tuple[str, ...]
     reason: str
 
 
 def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> Naming:
-    """The labels of picture files, by the pattern, the numerals' own pattern, or one folder a class.
+    """The labels of image files, by the pattern, the numerals' own pattern, or one folder a class.
 
-    Leading folders that all pictures share are passed over. Folders train, validation (val) and test above the class
+    Leading folders that all images share are passed over. Folders train, validation (val) and test above the class
     folders, or above files that the pattern matches, are explicit splits. A pattern is searched for in the file's name,
     or, if it has a "/", in the whole path.
     Raises `DataError` for names without any label, for one class, and where two readings fit.
@@ -58,20 +58,20 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
     numerals = pattern is None and all(NUMERALS.fullmatch(name.rpartition("/")[2]) for name in names)
     if numerals and len({folder[0] for folder in folders if folder}) > 1:
         raise DataError(
-            "Two readers fit these pictures.",
+            "Two readers fit these images.",
             where=where,
             expected="labels in the names of the folders, or in those of the files",
             received=f"one folder a class, and files named input_<writer>_<sample>_<label>.jpg, such as {names[0]}",
             hint=r"pattern = 'input_(?P<group>\d+)_\d+_(?P<label>\d+)' by the files, '(?P<label>[^/]+)/[^/]+$' by folders",
         )
     if numerals or pattern is not None:
-        pictures, reason = _by_pattern(names, parts, pattern or NUMERALS, where), "names the pattern does not match"
+        images, reason = _by_pattern(names, parts, pattern or NUMERALS, where), "names the pattern does not match"
         if numerals:
-            pictures = _in_characters(pictures)
+            images = _in_characters(images)
     else:
-        pictures, reason = _by_folder(names, parts, folders, where), "not in a class folder"
-    found = {picture.name for picture in pictures}
-    return Naming(tuple(pictures), tuple(name for name in names if name not in found), reason)
+        images, reason = _by_folder(names, parts, folders, where), "not in a class folder"
+    found = {image.name for image in images}
+    return Naming(tuple(images), tuple(name for name in names if name not in found), reason)
 
 
 def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
             "There is only one class: nothing to tell apart.",
             where=where,
             expected="at least two classes",
-            received=f"{labels[0]!r} ({len(labels)} pictures)",
+            received=f"{labels[0]!r} ({len(labels)} images)",
             hint="one folder a class, or a pattern whose (?P<label>…) differs between classes",
         )
     return tuple(sorted(counts, key=_order(counts)))
@@ -97,7 +97,7 @@ def _order(labels: Counter[str]) -> Callable[[str], tuple[int, str]]:
 
 
 def _below(folders: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The folders of each picture without the leading ones that all share, as long as there are folders below these."""
+    """The folders of each image without the leading ones that all share, as long as there are folders below these."""
     while True:
         inside = [folder for folder in folders if folder]
         if len({folder[0] for folder in inside}) != 1 or all(len(folder) < 2 for folder in inside):
@@ -109,10 +109,10 @@ def _by_folder(names: Sequence[str], parts: Sequence[str], folders: Sequence[tup
     found = [Labelled(name, folder[0], part=part) for name, part, folder in zip(names, parts, folders, strict=True) if folder]
     if not found:
         raise DataError(
-            "Nothing says what the pictures show: they lie side by side.",
+            "Nothing says what the images show: they lie side by side.",
             where=where,
             expected="one folder a class, or a pattern of the files' names with (?P<label>…)",
-            received=f"{len(names)} pictures, such as {_some(names)}",
+            received=f"{len(names)} images, such as {_some(names)}",
             hint=r"--set pattern='(?P<label>[a-z]+)\.\d+\.jpg' for cat.17.jpg",
         )
     return found
@@ -127,22 +127,20 @@ def _by_pattern(names: Sequence[str], parts: Sequence[str], pattern: re.Pattern[
             found.append(Labelled(name, match["label"], group, part))
     if not found:
         raise DataError(
-            "The pattern matches no picture's name.",
+            "The pattern matches no image's name.",
             where=where,
             expected=f"names like {pattern.pattern}",
-            received=f"{len(names)} pictures, such as {_some(names)}",
+            received=f"{len(names)} images, such as {_some(names)}",
             hint='a pattern is searched for in the file\'s name, or in the whole path if it has a "/"',
         )
     return found
 
 
-def _in_characters(pictures: list[Labelled]) -> list[Labelled]:
+def _in_characters(images: list[Labelled]) -> list[Labelled]:
     """The numerals' labels 1 to 15 as the characters that they stand for; other labels stay."""
-    if not all(1 <= int(picture.label) <= len(NUMERAL_CLASSES) for picture in pictures):
-        return pictures
-    return [
-        Labelled(picture.name, NUMERAL_CLASSES[int(picture.label) - 1], picture.group, picture.part) for picture in pictures
-    ]
+    if not all(1 <= int(image.label) <= len(NUMERAL_CLASSES) for image in images):
+        return images
+    return [Labelled(image.name, NUMERAL_CLASSES[int(image.label) - 1], image.group, image.part) for image in images]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""The picture files in a folder and the folders below it."""
+"""The image files in a folder and the folders below it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from glassnet.errors import DataError
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm",
 )  # fmt: skip
-"""What a picture file's name ends with; files with other endings are no pictures."""
+"""What an image file's name ends with; files with other endings are no images."""
 
 
-class PictureFiles(Protocol):
-    """Picture files that belong together: `names` are paths with "/" inside `path`, sorted; `others` counts other files."""
+class ImageFiles(Protocol):
+    """Image files that belong together: `names` are paths with "/" inside `path`, sorted; `others` counts other files."""
 
     path: Path
     names: tuple[str, ...]
@@ -31,15 +31,15 @@ class PictureFiles(Protocol):
         """A text that changes when these files do."""
 
 
-def is_picture(name: str) -> bool:
-    """Whether a path with "/" names a picture that a person put there: hidden files and what systems leave are not."""
+def is_image(name: str) -> bool:
+    """Whether a path with "/" names an image that a person put there: hidden files and what systems leave are not."""
     parts = name.split("/")
     hidden = any(part.startswith(".") or part.lower() in ("__macosx", "@eadir", "$recycle.bin") for part in parts)
     return not hidden and parts[-1].lower().endswith(ENDINGS)
 
 
 class Folder:
-    """`PictureFiles` on disk. Links to folders are followed, each folder once.
+    """`ImageFiles` on disk. Links to folders are followed, each folder once.
 
     The fingerprint is of the files' paths, sizes and times of change: reading every byte anew would cost as much as
     decoding. Raises `DataError` for a folder that can't be listed.
@@ -51,7 +51,7 @@ class Folder:
         self.others = 0
         for file in _walk(path):
             name = file.relative_to(path).as_posix()
-            if is_picture(name):
+            if is_image(name):
                 found.append(name)
             elif not file.name.startswith("."):
                 self.others += 1
@@ -72,9 +72,9 @@ class Folder:
         return digest.hexdigest()
 
 
-def holds_pictures(path: Path) -> bool:
-    """Whether there is any picture file in a folder or below it."""
-    return any(is_picture(file.relative_to(path).as_posix()) for file in _walk(path))
+def holds_images(path: Path) -> bool:
+    """Whether there is any image file in a folder or below it."""
+    return any(is_image(file.relative_to(path).as_posix()) for file in _walk(path))
 
 
 def _walk(path: Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Splits
-from glassnet.data.options import PictureOptions
+from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles, part_of
 from glassnet.data.readers.subprocess import Named, read_apart, unreadable
 from glassnet.data.readers.tables import assemble
@@ -21,7 +21,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 ENDINGS = (".h5", ".hdf5", ".hdf")
 
 
-def read_hdf5(path: Path, options: PictureOptions) -> Splits:
+def read_hdf5(path: Path, options: ImageOptions) -> Splits:
     """The data set in an HDF5 file, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
 
     h5py reads it in a process of its own, which a damaged file may crash.
@@ -36,7 +36,7 @@ def hdf5_files(folder: Path) -> list[Path]:
     return sorted(path for path in files if path.is_file())
 
 
-def read_hdf5_folder(folder: Path, options: PictureOptions) -> Splits:
+def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
     """The data set in the HDF5 files of a folder, one for each part, as train_catvnoncat.h5 and test_catvnoncat.h5.
 
     An array whose name does not say of which part it is belongs to the part that its file's name says.

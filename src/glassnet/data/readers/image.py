@@ -1,4 +1,4 @@
-"""Reading one picture to predict: from a picture file, or from a `.npy` array."""
+"""Reading one image to predict: from an image file, or from a `.npy` array."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from glassnet.errors import InputError
 _NPY_MAGIC = b"\x93NUMPY"
 
 
-def read_picture(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = "stretch") -> npt.NDArray[Any]:
-    """Read one picture as the array `shape` that a model takes: `uint8`, 0…255.
+def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = "stretch") -> npt.NDArray[Any]:
+    """Read one image as the array `shape` that a model takes: `uint8`, 0…255.
 
-    `shape` is `(H, W, 1)` for grey or `(H, W, 3)` for red, green, blue: the picture is brought to that colour and that
-    size exactly as `load_dataset` brings training pictures, with the same `fit`. See `decode` for all that is turned
+    `shape` is `(H, W, 1)` for grey or `(H, W, 3)` for red, green, blue: the image is brought to that colour and that
+    size exactly as `load_dataset` brings training images, with the same `fit`. See `decode` for all that is turned
     and converted. A `.npy` file may hold any shape a model takes, `(H, W)` for `(H, W, 1)`; it is kept as `uint8` or
     `float32` as `Dataset` would, and never resized.
-    Raises `InputError` for a path that is no picture, for a damaged or enormous one, and for an array of another shape.
+    Raises `InputError` for a path that is no image, for a damaged or enormous one, and for an array of another shape.
     """
     file = as_path(path)
     magic = _first_bytes(file)
@@ -34,9 +34,9 @@ def read_picture(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit 
         return _read_array(file, shape, magic)
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise InputError(
-            "A picture file can't be brought to the shape that the model takes.",
+            "An image file can't be brought to the shape that the model takes.",
             where=file,
-            expected=f"a model for pictures (H, W, 1) or (H, W, 3), or a .npy array of shape {shape}",
+            expected=f"a model for images (H, W, 1) or (H, W, 3), or a .npy array of shape {shape}",
             received=f"a model for {shape}",
         )
     with quiet():
@@ -46,16 +46,16 @@ def read_picture(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit 
 def _first_bytes(file: Path) -> bytes:
     try:
         if not S_ISREG(file.stat().st_mode):
-            raise refused(file, "This is not a file.", "a picture file", "a folder" if file.is_dir() else "a device")
+            raise refused(file, "This is not a file.", "an image file", "a folder" if file.is_dir() else "a device")
         with file.open("rb") as stream:
             first = stream.read(len(_NPY_MAGIC))
     except InputError:
         raise
     except (OSError, ValueError) as error:
         received = getattr(error, "strerror", None) or str(error)
-        raise refused(file, "The picture can't be read.", "a picture file", received) from None
+        raise refused(file, "The image can't be read.", "an image file", received) from None
     if not first:
-        raise refused(file, "The picture file is empty.", "a picture file", "0 bytes")
+        raise refused(file, "The image file is empty.", "an image file", "0 bytes")
     return first
 
 
@@ -76,7 +76,7 @@ def _read_array(file: Path, shape: tuple[int, ...], magic: bytes) -> npt.NDArray
             where=file,
             expected=f"{tuple(shape)}" + (", that is (height, width, channels)" if len(shape) == 3 else ""),
             received=stored.shape,
-            hint="bring it to that size first, in the same manner as the training pictures",
+            hint="bring it to that size first, in the same manner as the training images",
         )
     values = as_pixels(stored, str(file))
     check_finite(values[np.newaxis], str(file))

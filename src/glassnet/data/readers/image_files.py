@@ -1,4 +1,4 @@
-"""Picture files, in a folder or a zip, as a data set."""
+"""Image files, in a folder or a zip, as a data set."""
 
 from __future__ import annotations
 
@@ -10,75 +10,75 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.cache import kept_pictures
+from glassnet.data.cache import kept_images
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.options import PictureOptions
+from glassnet.data.options import ImageOptions
 from glassnet.data.readers.filename_labels import Labelled, check_classes, understand
-from glassnet.data.readers.folder import PictureFiles
+from glassnet.data.readers.folder import ImageFiles
 from glassnet.errors import DataError, DataWarning
 
 
-def read_picture_files(files: PictureFiles, options: PictureOptions, pattern: re.Pattern[str] | None = None) -> Splits:
-    """The pictures with the labels, groups and parts that their names give (`understand`), as `uint8`.
+def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Pattern[str] | None = None) -> Splits:
+    """The images with the labels, groups and parts that their names give (`understand`), as `uint8`.
 
-    All pictures are in `train` where there are no folders for parts. Pictures that can't be read, and those whose names
+    All images are in `train` where there are no folders for parts. Images that can't be read, and those whose names
     say nothing, are left out with a `DataWarning` and named in `left_out`.
-    Raises `DataError` where there are no pictures, and as `understand` and `decode_all` do.
+    Raises `DataError` where there are no images, and as `understand` and `decode_all` do.
     """
     if not files.names:
         raise DataError(
-            "There are no pictures here.",
+            "There are no images here.",
             where=files.path,
-            expected="picture files, in one folder a class or with a pattern in their names",
+            expected="image files, in one folder a class or with a pattern in their names",
             received=f"{files.others} other files" if files.others else "nothing",
         )
     naming = understand(files.names, pattern, files.path)
-    check_classes([picture.label for picture in naming.pictures], files.path)
-    images, reasons = kept_pictures(files, [picture.name for picture in naming.pictures], options)
-    pictures = [picture for place, picture in enumerate(naming.pictures) if place not in reasons]
-    unread = {naming.pictures[place].name: reasons[place] for place in sorted(reasons)}
+    check_classes([image.label for image in naming.images], files.path)
+    images, reasons = kept_images(files, [image.name for image in naming.images], options)
+    labelled = [image for place, image in enumerate(naming.images) if place not in reasons]
+    unread = {naming.images[place].name: reasons[place] for place in sorted(reasons)}
     left_out = {**dict.fromkeys(naming.rest, naming.reason), **unread}
     if left_out:
         shown = "; ".join(f"{name} ({reason})" for name, reason in list(left_out.items())[:3])
         more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
         warnings.warn(
-            f"{files.path}: {len(left_out)} of {len(files.names)} pictures are left out: {shown}{more}",
+            f"{files.path}: {len(left_out)} of {len(files.names)} images are left out: {shown}{more}",
             DataWarning,
             stacklevel=5,  # the line that called load_dataset
         )
-    classes = check_classes([picture.label for picture in pictures], files.path)
-    found = _splits(images, pictures, classes, files)
+    classes = check_classes([image.label for image in labelled], files.path)
+    found = _splits(images, labelled, classes, files)
     return replace(found, left_out=tuple(left_out), reasons=tuple(left_out.values()), unlabelled=naming.rest)
 
 
 def _splits(
     images: npt.NDArray[np.uint8],
-    pictures: Sequence[Labelled],
+    labelled: Sequence[Labelled],
     classes: tuple[str, ...],
-    files: PictureFiles,
+    files: ImageFiles,
 ) -> Splits:
     index = {name: number for number, name in enumerate(classes)}
-    labels = np.array([index[picture.label] for picture in pictures], np.int64)
-    everything = Dataset(images, labels, classes, _groups(pictures), [picture.name for picture in pictures])
-    part_of = np.array([picture.part for picture in pictures])
+    labels = np.array([index[image.label] for image in labelled], np.int64)
+    everything = Dataset(images, labels, classes, _groups(labelled), [image.name for image in labelled])
+    part_of = np.array([image.part for image in labelled])
     train = np.flatnonzero(part_of == "train")
     lacking = np.flatnonzero(np.bincount(labels[train], minlength=len(classes)) == 0)
     if len(lacking):
         raise DataError(
-            f"Class {classes[lacking[0]]!r} has no pictures in the training part.",
+            f"Class {classes[lacking[0]]!r} has no images in the training part.",
             where=files.path,
-            expected="pictures of every class in the folder train",
+            expected="images of every class in the folder train",
             received=f"of {len(classes)} classes, {len(lacking)} are missing there",
         )
-    if len(train) == len(pictures):
+    if len(train) == len(labelled):
         return Splits(everything)
     others = [np.flatnonzero(part_of == part) for part in ("validation", "test")]
     validation, test = (everything[places] if len(places) else None for places in others)
     return Splits(everything[train], validation, test)
 
 
-def _groups(pictures: Sequence[Labelled]) -> npt.NDArray[np.int64] | npt.NDArray[np.str_] | None:
-    groups = [picture.group for picture in pictures if picture.group is not None]
+def _groups(images: Sequence[Labelled]) -> npt.NDArray[np.int64] | npt.NDArray[np.str_] | None:
+    groups = [image.group for image in images if image.group is not None]
     if not groups:
         return None
     if all(re.fullmatch(r"\d{1,18}", group) for group in groups):

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from glassnet.data.dataset import Splits
-from glassnet.data.options import PictureOptions
+from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import find_roles
 from glassnet.data.readers.hdf5 import MAGIC, require_h5py
 from glassnet.data.readers.subprocess import Named, read_apart, unreadable
 from glassnet.data.readers.tables import assemble
 
 
-def read_mat(path: Path, options: PictureOptions) -> Splits:
+def read_mat(path: Path, options: ImageOptions) -> Splits:
     """The data set in a `.mat`, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
 
-    MATLAB counts down the columns first: rows of flattened pictures are turned upright, and pictures `(H, W, C, N)` are
+    MATLAB counts down the columns first: rows of flattened images are turned upright, and images `(H, W, C, N)` are
     brought in order. Labels from 1 become 0-based; the classes keep the labels of the file as their names (in Andrew
     Ng's ex3data1 and ex4data1 the label 10 stands for the digit 0). Structs are looked into.
     SciPy reads it in a process of its own, which a damaged file may crash.

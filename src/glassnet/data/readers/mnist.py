@@ -63,7 +63,7 @@ def read_mnist(folder: str | os.PathLike[str] | None = None, *, download: bool =
 
 
 def read_mnist_parts(folder: str | os.PathLike[str] | None = None, *, download: bool = False) -> Splits:
-    """The four IDX files as `uint8` pictures `(N, H, W, 1)` of 0…255 with classes "0" to "9", in the files' order.
+    """The four IDX files as `uint8` images `(N, H, W, 1)` of 0…255 with classes "0" to "9", in the files' order.
 
     Training and test part as the files have them, and no validation part: 60,000 / 10,000 for MNIST.
     Files may be gzipped, and named `train-images-idx3-ubyte` or `train-images.idx3-ubyte`. Without a `folder`, MNIST is
@@ -88,14 +88,14 @@ def read_mnist_parts(folder: str | os.PathLike[str] | None = None, *, download: 
     train, test = (_read_pair(paths[images], paths[labels]) for images, labels in (PARTS[:2], PARTS[2:]))
     if len(train) < 2:
         raise DataError(
-            "There are too few pictures to set some aside for validation.",
+            "There are too few images to set some aside for validation.",
             where=paths[PARTS[0]],
-            expected="at least 2 pictures",
+            expected="at least 2 images",
             received=len(train),
         )
     if train.shape != test.shape:
         raise DataError(
-            "The training and the test pictures differ in their shape.",
+            "The training and the test images differ in their shape.",
             where=paths[PARTS[2]],
             expected=f"{train.shape}, as in {paths[PARTS[0]].name}",
             received=test.shape,
@@ -122,13 +122,13 @@ def _what_is_missing(folder: Path) -> str:
 
 def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
     images, labels = read_idx(images_path), read_idx(labels_path)
-    _check_kind(images, images_path, "pictures", 3)
+    _check_kind(images, images_path, "images", 3)
     _check_kind(labels, labels_path, "labels", 1)
     if len(images) != len(labels):
         raise DataError(
-            "There are not as many labels as pictures.",
+            "There are not as many labels as images.",
             where=labels_path,
-            expected=f"{len(images)} labels, as there are pictures in {images_path.name}",
+            expected=f"{len(images)} labels, as there are images in {images_path.name}",
             received=f"{len(labels)} labels",
             hint="take both files from the same data set",
         )

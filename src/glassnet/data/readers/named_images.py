@@ -1,4 +1,4 @@
-"""Data sets of picture files that have a name: the Chinese numerals, and cats among other things."""
+"""Data sets of image files that have a name: the Chinese numerals, and cats among other things."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glassnet.data.fetch import cache_folder
 from glassnet.data.options import Fractions, ReadOptions
 from glassnet.data.paths import as_path, is_dir, is_file
 from glassnet.data.readers.folder import Folder
-from glassnet.data.readers.image_files import read_picture_files
+from glassnet.data.readers.image_files import read_image_files
 from glassnet.data.readers.zip_file import Zip
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
@@ -22,7 +22,7 @@ NUMERALS, CATS = "chinese-numerals", "cats"
 _CATS_SIZE = (64, 64)  # photographs of many sizes; a recipe says otherwise
 
 
-def find_pictures(name: str) -> Path | None:
+def find_images(name: str) -> Path | None:
     """`name`.zip or the folder `name`, in `$GLASSNET_DATA`, else in the folder of downloads; or None."""
     chosen = os.environ.get("GLASSNET_DATA")
     for folder in ([as_path(chosen)] if chosen else []) + [cache_folder()]:
@@ -39,7 +39,7 @@ def how_to_get(name: str) -> str:
 
 
 def read_numerals(options: ReadOptions) -> Splits:
-    """The Chinese numerals 零 to 亿, 15,000 grey pictures of 64 × 64 by 100 writers; by default split 70 : 10 : 20 by writer.
+    """The Chinese numerals 零 to 亿, 15,000 grey images of 64 × 64 by 100 writers; by default split 70 : 10 : 20 by writer.
 
     Raises `DataError` where they are not on this machine.
     Source: K. Nazarpour and M. Chen, "Handwritten Chinese Numbers", Newcastle University, 2017.
@@ -53,13 +53,13 @@ def read_cats(options: ReadOptions) -> Splits:
     Raises `DataError` where they are not on this machine.
     Source: Asirra cats and dogs; P. Arbeláez et al., "Berkeley Segmentation Data Set 500", 2011.
     """
-    if options.pictures.size is None:
-        options = replace(options, pictures=replace(options.pictures, size=_CATS_SIZE))
+    if options.images.size is None:
+        options = replace(options, images=replace(options.images, size=_CATS_SIZE))
     return _read(CATS, options)
 
 
 def _read(name: str, options: ReadOptions) -> Splits:
-    path = find_pictures(name)
+    path = find_images(name)
     if path is None:
         raise DataError(
             f"The data set {name} is not on this machine.",
@@ -72,10 +72,10 @@ def _read(name: str, options: ReadOptions) -> Splits:
 
 
 def read_path(path: Path, options: ReadOptions, default: Fractions) -> Splits:
-    """The pictures in a folder or a zip, divided as asked for."""
+    """The images in a folder or a zip, divided as asked for."""
     if path.is_dir():
-        found = read_picture_files(Folder(path), options.pictures, options.pattern)
+        found = read_image_files(Folder(path), options.images, options.pattern)
     else:
         with contextlib.closing(Zip(path)) as files:
-            found = read_picture_files(files, options.pictures, options.pattern)
+            found = read_image_files(files, options.images, options.pattern)
     return divide(found, options.splitting, default)

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Splits
-from glassnet.data.options import PictureOptions
+from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles
 from glassnet.data.readers.tables import assemble
 from glassnet.errors import DataError
 from glassnet.support.memory import require_memory_for_data
 
 
-def read_npz(path: Path, options: PictureOptions) -> Splits:
+def read_npz(path: Path, options: ImageOptions) -> Splits:
     """The data set in a `.npz`, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
 
     Raises `DataError` for a file that is damaged, and for arrays of Python objects: these would have to be unpickled.
@@ -48,7 +48,7 @@ def _read(stored: Any, name: str, path: Path) -> npt.NDArray[Any]:
             where=f"{path}, {name}",
             expected="numbers or texts",
             received="dtype object",
-            hint="np.array(names, dtype=str) for texts, one array of numbers for pictures, then np.savez",
+            hint="np.array(names, dtype=str) for texts, one array of numbers for images, then np.savez",
         )
     return np.asarray(stored[name])
 

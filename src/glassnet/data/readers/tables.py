@@ -1,4 +1,4 @@
-"""Arrays that a file holds, by their roles, as a data set: which axis counts the pictures, and which labels there are."""
+"""Arrays that a file holds, by their roles, as a data set: which axis counts the images, and which labels there are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.options import PictureOptions
+from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role
 from glassnet.data.resize import bring
 from glassnet.errors import DataError, InputError
@@ -24,20 +24,20 @@ def assemble(
     arrays: Mapping[Role, Array],
     others: Sequence[str],
     where: object,
-    options: PictureOptions,
+    options: ImageOptions,
     *,
     matlab: bool = False,
 ) -> Splits:
     """Splits, as the file has them, of arrays by their roles (`find_roles`), with the size and colour asked for.
 
     Labels may be numbers from anywhere, texts, or rows that mark one class; classes are named by the labels as they
-    stand in the file, unless it has class names. Pictures are counted along the axis that is as long as the labels.
-    Rows of flattened pictures become pictures if `size` says which, or with `matlab`, where a square or three squares
-    are taken for a picture that was flattened column by column.
+    stand in the file, unless it has class names. Images are counted along the axis that is as long as the labels.
+    Rows of flattened images become images if `size` says which, or with `matlab`, where a square or three squares
+    are taken for an image that was flattened column by column.
     Raises `DataError` for arrays that are missing, that have no such axis, or that do not fit each other.
     """
     if ("train", "images") not in arrays or ("train", "labels") not in arrays:
-        missing = "pictures" if ("train", "images") not in arrays else "labels"
+        missing = "images" if ("train", "images") not in arrays else "labels"
         known = [f"{role[1]}: {array.shape}" for role, array in arrays.items()]
         raise DataError(
             f"The file has no {missing} to train on under a name that is known.",
@@ -51,7 +51,7 @@ def assemble(
     values, names = _classes(marks, arrays.get(("", "classes")), where)
     made: dict[str, Dataset] = {}
     for part in present:
-        images = _pictures(arrays[part, "images"], len(marks[part]), options, where, matlab=matlab)
+        images = _images(arrays[part, "images"], len(marks[part]), options, where, matlab=matlab)
         groups = arrays.get((part, "groups"))
         labels = np.searchsorted(values, marks[part])
         try:
@@ -68,7 +68,7 @@ def assemble(
 
 
 def _marks(labels: Array, images: Array, where: object) -> Array:
-    """One mark `(N,)` a picture, integers or texts, of labels `(N,)`, `(N, 1)`, `(1, N)` or rows that mark one class."""
+    """One mark `(N,)` an image, integers or texts, of labels `(N,)`, `(N, 1)`, `(1, N)` or rows that mark one class."""
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8", "replace")
     if labels.ndim == 2 and 1 not in labels.shape and labels.dtype.kind in "iufb":
@@ -80,7 +80,7 @@ def _marks(labels: Array, images: Array, where: object) -> Array:
         flat = flat.astype(np.int64)
     if flat is None or flat.dtype.kind not in "iubU" or not flat.size:
         raise DataError(
-            "The labels are neither whole numbers nor texts, one for each picture.",
+            "The labels are neither whole numbers nor texts, one for each image.",
             where=where,
             expected="labels of shape (N,) or (N, 1), or rows of 0 with a single 1",
             received=f"shape {labels.shape}, dtype {labels.dtype}",
@@ -110,17 +110,17 @@ def _classes(marks: Mapping[str, Array], names: Array | None, where: object) -> 
     return np.arange(first, first + len(given)), given
 
 
-def _pictures(images: Array, count: int, options: PictureOptions, where: object, *, matlab: bool) -> Array:
-    """Pictures `(N, H, W, C)`, `(N, H, W)` or rows `(N, features)`."""
+def _images(images: Array, count: int, options: ImageOptions, where: object, *, matlab: bool) -> Array:
+    """Images `(N, H, W, C)`, `(N, H, W)` or rows `(N, features)`."""
     first_last = (images.shape[0] == count, images.shape[-1] == count) if images.ndim > 1 else (False, False)
     if not any(first_last):
         raise DataError(
-            "There are not as many labels as pictures.",
+            "There are not as many labels as images.",
             where=where,
-            expected=f"pictures with one axis of {count}, as there are {count} labels",
-            received=f"pictures of shape {images.shape}",
+            expected=f"images with one axis of {count}, as there are {count} labels",
+            received=f"images of shape {images.shape}",
         )
-    last = first_last[1] and (not first_last[0] or (matlab and images.ndim > 2))  # MATLAB's pictures are (H, W, C, N)
+    last = first_last[1] and (not first_last[0] or (matlab and images.ndim > 2))  # MATLAB's images are (H, W, C, N)
     if last:
         images = np.moveaxis(images, -1, 0)
     if images.ndim == 2:
@@ -130,7 +130,7 @@ def _pictures(images: Array, count: int, options: PictureOptions, where: object,
     return images
 
 
-def _unflattened(rows: Array, options: PictureOptions, *, matlab: bool) -> Array:
+def _unflattened(rows: Array, options: ImageOptions, *, matlab: bool) -> Array:
     length = rows.shape[1]
     for channels in (1, 3):
         side = math.isqrt(length // channels)

@@ -1,4 +1,4 @@
-"""The picture files in a zip, read where they are: nothing is unpacked to disk."""
+"""The image files in a zip, read where they are: nothing is unpacked to disk."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from glassnet.data.readers.folder import is_picture
+from glassnet.data.readers.folder import is_image
 from glassnet.errors import DataError
 
-_MOST_BYTES = 256 * 2**20  # of one picture file: nothing that `decode` takes needs more
+_MOST_BYTES = 256 * 2**20  # of one image file: nothing that `decode` takes needs more
 
 
 class Zip:
-    """`PictureFiles` in a zip. The fingerprint is of the names, sizes and checksums that its directory gives.
+    """`ImageFiles` in a zip. The fingerprint is of the names, sizes and checksums that its directory gives.
 
     Raises `DataError` for a zip that is damaged or cut off, that is locked by a password, or whose paths climb out of it:
     nothing would be written there, but such a zip is not what it seems.
@@ -45,7 +45,7 @@ class Zip:
                 received=f"{climbing[0]!r}" + (f" and {len(climbing) - 1} more" if len(climbing) > 1 else ""),
                 hint="don't trust this file; get it from somewhere else",
             )
-        self.names = tuple(sorted(name for name in self._members if is_picture(name)))
+        self.names = tuple(sorted(name for name in self._members if is_image(name)))
         self.others = len(self._members) - len(self.names)
         locked = [name for name in self.names if self._members[name].flag_bits & 1]
         if locked:
@@ -53,7 +53,7 @@ class Zip:
                 "The zip is locked by a password.",
                 where=path,
                 expected="a zip without one",
-                received=f"{len(locked)} of {len(self.names)} pictures are encrypted",
+                received=f"{len(locked)} of {len(self.names)} images are encrypted",
                 hint="unpack it, and give the folder",
             )
 

@@ -1,6 +1,6 @@
-"""Loops over the pixels of a picture in NHWC that keep a register of channels at a time, however many channels there are.
+"""Loops over the pixels of an image in NHWC that keep a register of channels at a time, however many channels there are.
 
-LLVM's own vectors of such loops are longer than most pictures have channels. Registers are read whole, also past the last
+LLVM's own vectors of such loops are longer than most images have channels. Registers are read whole, also past the last
 channel (buffers carry `PADDING`), and written under a mask.
 """
 

@@ -1,4 +1,4 @@
-"""Convolution of one picture in NHWC on the register tile, and the gradient of its weights; no picture is unfolded.
+"""Convolution of one image in NHWC on the register tile, and the gradient of its weights; no image is unfolded.
 
     forward:  y[i, j, f]      = b[f] + Σ x[i·sy + ky, j·sx + kx, c] · W[ky, kx, c, f]          over ky, kx, c
     weights:  dW[ky, kx, c, f] ⊕     Σ x[i·sy + ky, j·sx + kx, c] · dy[i, j, f]              over i, j
@@ -42,7 +42,7 @@ def _width(left):
 
 @outlined(void(*[int64] * 13))
 def convolve(a, a_line, a_row, stride_y, kernel_height, count, w, filters, bias, y, y_line, out_height, out_width):
-    """y = b + x ∗ W for one picture; `a_line`, `a_row`, `y_line`: distances in floats of rows, pixels and output rows."""
+    """y = b + x ∗ W for one image; `a_line`, `a_row`, `y_line`: distances in floats of rows, pixels and output rows."""
     tiles = (out_width + ROWS - 1) // ROWS
     for i in range(out_height):
         row, j = a + 4 * i * stride_y * a_line, 0
@@ -73,7 +73,7 @@ def convolve(a, a_line, a_row, stride_y, kernel_height, count, w, filters, bias,
 def convolve_weights(
     x, x_line, x_row, stride_y, kernel_height, count, dy, dy_line, dy_row, filters, dw, out_height, out_width, mode, zeros
 ):
-    """dW ⊕ xᵀ ∗ dy for one picture; mode SET or ADD. `dy_line` and `dy_row`: distances of dy's rows and pixels."""
+    """dW ⊕ xᵀ ∗ dy for one image; mode SET or ADD. `dy_line` and `dy_row`: distances of dy's rows and pixels."""
     tiles = (count + ROWS - 1) // ROWS
     step = max(1, BAND // (x_line * stride_y + dy_line))
     for i0 in range(0, out_height, step):
@@ -106,7 +106,7 @@ def convolve_weights(
 
 @outlined(void(*[int64] * 5))
 def scatter_back(stage_at, dy, wt, dx, given):
-    """dx of one picture from dense dy and Wᵀ (filters, taps); `given`: zeros, then room for what some rows of dy give."""
+    """dx of one image from dense dy and Wᵀ (filters, taps); `given`: zeros, then room for what some rows of dy give."""
     stage = stage_at_address(stage_at)
     channels, across, filters = stage.channels, stage.kernel_width, stage.filters
     taps, line, out_width = stage.kernel_height * across * channels, stage.width * channels, stage.out_width
@@ -123,7 +123,7 @@ def scatter_back(stage_at, dy, wt, dx, given):
         for i in range(i0, i1):
             for j in range(out_width):
                 x0 = j * stage.stride_x - stage.left
-                first, last = max(0, -x0), min(across, stage.width - x0)  # taps beside the picture are left out
+                first, last = max(0, -x0), min(across, stage.width - x0)  # taps beside the image are left out
                 here = given + 4 * (((i - i0) * out_width + j) * taps + first * channels)
                 for ky in range(stage.kernel_height):
                     row = i * stage.stride_y + ky - stage.top
@@ -163,7 +163,7 @@ def turn_weights(w, target, kernel_height, kernel_width, channels, filters, low,
 
 @compiled
 def pixel_sums(dy, dy_line, dy_row, height, width, filters, total_at, fresh):
-    """total ⊕ Σ dy over the pixels of one picture; `fresh`: from 0."""
+    """total ⊕ Σ dy over the pixels of one image; `fresh`: from 0."""
     total = floats_at(total_at, filters)
     if fresh:
         for f in range(filters):

@@ -63,7 +63,7 @@ def times_slope(kind, dout, out, g, slope):
 
 @compiled
 def _window_rows(stage, py):
-    """Of the windows in row `py` of the pooled picture: the first row of y, its end, and how many rows stick out above."""
+    """Of the windows in row `py` of the pooled image: the first row of y, its end, and how many rows stick out above."""
     top = py * stage.pool_stride_y - stage.pool_top
     first = max(0, top)
     return first, min(stage.out_height, top + stage.pool_height), first - top
@@ -79,7 +79,7 @@ def _window_columns(stage, px):
 
 @compiled
 def _pool_row(stage, py, y_at, out_at, chosen_at, mean_at, gain_at, shift_at):
-    """The largest of each window in row `py` of the pooled picture, before σ, and which place it has in its window."""
+    """The largest of each window in row `py` of the pooled image, before σ, and which place it has in its window."""
     filters, width, across = stage.filters, stage.out_width, stage.chosen_line
     y0, y1, above = _window_rows(stage, py)
     for px in range(stage.pooled_width):
@@ -94,7 +94,7 @@ def _pool_row(stage, py, y_at, out_at, chosen_at, mean_at, gain_at, shift_at):
 
 @outlined(void(*[int64] * 7))
 def finish(stage_at, y_at, out_at, chosen_at, mean_at, gain_at, shift_at):
-    """out = pool(σ((y − mean) · gain + shift)) for one picture; gain_at 0: y as it is."""
+    """out = pool(σ((y − mean) · gain + shift)) for one image; gain_at 0: y as it is."""
     stage = stage_at_address(stage_at)
     filters, slope = stage.filters, F(stage.slope)
     if stage.pool_height:
@@ -118,7 +118,7 @@ def finish(stage_at, y_at, out_at, chosen_at, mean_at, gain_at, shift_at):
 
 @compiled
 def _unpool_row(stage, py, g_at, chosen_at, dy_at, dy_line, dy_row, fresh, a_at):
-    """dy ⊕ a·g at the chosen place of each window in row `py` of the pooled picture; a_at 0: a = 1."""
+    """dy ⊕ a·g at the chosen place of each window in row `py` of the pooled image; a_at 0: a = 1."""
     filters, across = stage.filters, stage.chosen_line
     y0, y1, above = _window_rows(stage, py)
     for px in range(stage.pooled_width):
@@ -143,7 +143,7 @@ def _is_tiled(stage):
 
 @outlined(void(*[int64] * 9))
 def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_at, dy_line):
-    """dy of one picture, its rows `dy_line` floats apart, its pixels apart as the stride asks; `g_at`: room for one row.
+    """dy of one image, its rows `dy_line` floats apart, its pixels apart as the stride asks; `g_at`: room for one row.
 
     coefficients_at: a, b, c, ḡ and mean; 0: not normalised. What lies between the pixels of dy is left alone.
     """
@@ -192,7 +192,7 @@ def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_a
 
 @outlined(void(*[int64] * 9))
 def gradient_sums(stage_at, dout_at, out_at, chosen_at, y_at, mean_at, inverse_at, g_at, sums_at):
-    """Σ g and Σ g·(y − mean)·inverse over one picture, for each channel."""
+    """Σ g and Σ g·(y − mean)·inverse over one image, for each channel."""
     stage = stage_at_address(stage_at)
     filters, width, slope = stage.filters, stage.out_width, F(stage.slope)
     plain_at, along_at = sums_at, sums_at + 4 * filters

@@ -1,4 +1,4 @@
-"""Where the pictures of a stage lie: in the workspace, or in a frame of zeros in a thread's scratch."""
+"""Where the images of a stage lie: in the workspace, or in a frame of zeros in a thread's scratch."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def clear(at, size):
 
 
 @compiled
-def picture_at(job, place, size, picture):
-    """The address of a picture's `size` floats in the workspace; 0 if they are not there."""
-    return job.workspace + 4 * (place + picture * size) if place >= 0 else int64(0)
+def image_at(job, place, size, image):
+    """The address of an image's `size` floats in the workspace; 0 if they are not there."""
+    return job.workspace + 4 * (place + image * size) if place >= 0 else int64(0)
 
 
 @compiled
@@ -33,19 +33,19 @@ def in_place(job, stage):
 
 
 @compiled
-def framed_picture(job, stage, first, picture, framed):
+def framed_image(job, stage, first, image, framed):
     """The address of x with zeros around it; copied to `framed` unless it can be read where it lies."""
     line = stage.width * stage.channels
     size = stage.height * line
     if in_place(job, stage):
-        return job.workspace + 4 * (stage.x + picture * size)
+        return job.workspace + 4 * (stage.x + image * size)
     padded = stage.padded_width * stage.channels
     inside = framed + 4 * (stage.top * padded + stage.left * stage.channels)
     if stage.x == INPUT:
-        number = integers_at(job.order + 8 * (first + picture), 1)[0]
-        source = job.pictures + (1 if job.is_bytes else 4) * number * size
+        number = integers_at(job.order + 8 * (first + image), 1)[0]
+        source = job.images + (1 if job.is_bytes else 4) * number * size
         spread(source, job.is_bytes, F(stage.scale), stage.height, line, inside, padded)
     else:
-        source = job.workspace + 4 * (stage.x + picture * size)
+        source = job.workspace + 4 * (stage.x + image * size)
         spread(source, int64(0), F(stage.scale), stage.height, line, inside, padded)
     return framed

@@ -1,6 +1,6 @@
 """A stage as instructions of the interpreter: forward, joined statistics, back, and the sums over its parts.
 
-Pictures are dealt to the threads; sums over pictures are taken in `parts` of the mini-batch, a number that does not depend on
+Images are dealt to the threads; sums over images are taken in `parts` of the mini-batch, a number that does not depend on
 the threads, and joined in one order.
 """
 
@@ -12,11 +12,11 @@ from numba import float32, int64, void
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.conv.direct import convolve, turn_weights
 from glassnet.kernels.conv.epilogue import finish, gradient_sums
-from glassnet.kernels.conv.frames import clear, framed_picture, in_place, picture_at
+from glassnet.kernels.conv.frames import clear, framed_image, image_at, in_place
 from glassnet.kernels.conv.fused_block_backward import back_through, join_sums
 from glassnet.kernels.conv.winograd import transform_weights, winograd
 from glassnet.kernels.job_at import job_at_address
-from glassnet.kernels.norm import join_gradients, join_statistics, picture_statistics, running_gain
+from glassnet.kernels.norm import image_statistics, join_gradients, join_statistics, running_gain
 from glassnet.kernels.opcodes import (
     STAGE_AVERAGE,
     STAGE_AVERAGE_BACK,
@@ -46,14 +46,14 @@ def _forward(job, stage_at, first, low, high):
     size_y, pixels = stage.out_height * stage.out_width * filters, stage.out_height * stage.out_width
     size_out = stage.pooled_height * stage.pooled_width * filters if stage.pool_height else size_y
     bias = job.parameters + 4 * stage.bias if stage.bias >= 0 else job.constants
-    mean, gain = picture_at(job, stage.mean, 0, 0), picture_at(job, stage.gain, 0, 0)
-    shift = picture_at(job, stage.shift, 0, 0)
+    mean, gain = image_at(job, stage.mean, 0, 0), image_at(job, stage.gain, 0, 0)
+    shift = image_at(job, stage.shift, 0, 0)
     if not in_place(job, stage):
         clear(framed, stage.padded_height * padded)
-    for picture in range(low, high):
-        x = framed_picture(job, stage, first, picture, framed)
-        out = picture_at(job, stage.out, size_out, picture)
-        y = picture_at(job, stage.y, size_y, picture)
+    for image in range(low, high):
+        x = framed_image(job, stage, first, image, framed)
+        out = image_at(job, stage.out, size_out, image)
+        y = image_at(job, stage.y, size_y, image)
         if y == 0:
             y = job.scratch + stage.y_room if stage.pool_height else out
         if stage.products >= 0:
@@ -68,9 +68,9 @@ def _forward(job, stage_at, first, low, high):
                 stage.out_width * filters, stage.out_height, stage.out_width,
             )  # fmt: skip
         if stage.statistics >= 0:
-            picture_statistics(y, pixels, filters, picture_at(job, stage.statistics, 3 * filters, picture))
+            image_statistics(y, pixels, filters, image_at(job, stage.statistics, 3 * filters, image))
         else:
-            finish(stage_at, y, out, picture_at(job, stage.chosen, size_out, picture), mean, gain, shift)
+            finish(stage_at, y, out, image_at(job, stage.chosen, size_out, image), mean, gain, shift)
 
 
 @compiled
@@ -78,20 +78,20 @@ def _finish(job, stage_at, low, high):
     stage = stage_at_address(stage_at)
     size_y = stage.out_height * stage.out_width * stage.filters
     size_out = stage.pooled_height * stage.pooled_width * stage.filters if stage.pool_height else size_y
-    mean, gain = picture_at(job, stage.mean, 0, 0), picture_at(job, stage.gain, 0, 0)
-    shift = picture_at(job, stage.shift, 0, 0)
-    for picture in range(low, high):
-        y, out = picture_at(job, stage.y, size_y, picture), picture_at(job, stage.out, size_out, picture)
-        finish(stage_at, y, out, picture_at(job, stage.chosen, size_out, picture), mean, gain, shift)
+    mean, gain = image_at(job, stage.mean, 0, 0), image_at(job, stage.gain, 0, 0)
+    shift = image_at(job, stage.shift, 0, 0)
+    for image in range(low, high):
+        y, out = image_at(job, stage.y, size_y, image), image_at(job, stage.out, size_out, image)
+        finish(stage_at, y, out, image_at(job, stage.chosen, size_out, image), mean, gain, shift)
 
 
 @compiled
 def _statistics(job, stage, low, high):
-    """Of pictures whose y was not made by a convolution of this stage."""
+    """Of images whose y was not made by a convolution of this stage."""
     pixels, filters = stage.out_height * stage.out_width, stage.filters
-    for picture in range(low, high):
-        y = picture_at(job, stage.y, pixels * filters, picture)
-        picture_statistics(y, pixels, filters, picture_at(job, stage.statistics, 3 * filters, picture))
+    for image in range(low, high):
+        y = image_at(job, stage.y, pixels * filters, image)
+        image_statistics(y, pixels, filters, image_at(job, stage.statistics, 3 * filters, image))
 
 
 @compiled
@@ -100,12 +100,12 @@ def _sums(job, stage_at, low, high):
     filters = stage.filters
     size_y = stage.out_height * stage.out_width * filters
     size_out = stage.pooled_height * stage.pooled_width * filters if stage.pool_height else size_y
-    for picture in range(low, high):
+    for image in range(low, high):
         gradient_sums(
-            stage_at, picture_at(job, stage.dout, size_out, picture), picture_at(job, stage.out, size_out, picture),
-            picture_at(job, stage.chosen, size_out, picture), picture_at(job, stage.y, size_y, picture),
-            picture_at(job, stage.mean, 0, 0), picture_at(job, stage.inverse, 0, 0), job.scratch + stage.row_room,
-            picture_at(job, stage.sums, 2 * filters, picture),
+            stage_at, image_at(job, stage.dout, size_out, image), image_at(job, stage.out, size_out, image),
+            image_at(job, stage.chosen, size_out, image), image_at(job, stage.y, size_y, image),
+            image_at(job, stage.mean, 0, 0), image_at(job, stage.inverse, 0, 0), job.scratch + stage.row_room,
+            image_at(job, stage.sums, 2 * filters, image),
         )  # fmt: skip
 
 
@@ -155,5 +155,5 @@ def stages(job_at, operation, stage_at, first, m, fused, rate):
         size_y = stage.out_height * stage.out_width * stage.filters
         size_out = stage.pooled_height * stage.pooled_width * stage.filters
         y, out = (stage.dx, stage.dout) if back else (stage.y, stage.out)
-        for picture in range(low, high):
-            average_pool(stage_at, picture_at(job, y, size_y, picture), picture_at(job, out, size_out, picture), back)
+        for image in range(low, high):
+            average_pool(stage_at, image_at(job, y, size_y, image), image_at(job, out, size_out, image), back)

@@ -1,4 +1,4 @@
-"""Back through a stage: dy of each picture, what it gives to the weights' gradients, dx; and the sums over the parts."""
+"""Back through a stage: dy of each image, what it gives to the weights' gradients, dx; and the sums over the parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from glassnet.kernels.codegen.addresses import floats_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.conv.direct import convolve, convolve_weights, pixel_sums, scatter_back
 from glassnet.kernels.conv.epilogue import undo
-from glassnet.kernels.conv.frames import clear, framed_picture, in_place, picture_at
+from glassnet.kernels.conv.frames import clear, framed_image, image_at, in_place
 from glassnet.kernels.conv.sparse_conv_grad import picked_back
 from glassnet.kernels.conv.winograd import gather_taps, winograd, winograd_weights
 from glassnet.kernels.matmul.tile import ADD, SET
@@ -27,7 +27,7 @@ def _partial_size(stage):
 
 @compiled
 def _clear_frames(job, stage):
-    """The zeros around the pictures in this thread's scratch."""
+    """The zeros around the images in this thread's scratch."""
     if not in_place(job, stage):
         padded = stage.padded_width * stage.channels
         clear(job.scratch + stage.x_room, (stage.padded_height + 1) * padded + 2 * stage.channels)
@@ -38,32 +38,32 @@ def _clear_frames(job, stage):
 
 
 @compiled
-def _listed(job, stage_at, picture, x, partial):
+def _listed(job, stage_at, image, x, partial):
     """What the pixels that the pooling chose give to the gradients."""
     stage = stage_at_address(stage_at)
     size_out, size_x = stage.pooled_height * stage.pooled_width * stage.filters, stage.height * stage.width * stage.channels
     picked_back(
-        stage_at, picture_at(job, stage.dout, size_out, picture), picture_at(job, stage.out, size_out, picture),
-        picture_at(job, stage.chosen, size_out, picture), x, picture_at(job, stage.transposed, 0, 0),
-        picture_at(job, stage.dx, size_x, picture), job.scratch + stage.dy_room, partial, job.scratch + stage.list_room,
+        stage_at, image_at(job, stage.dout, size_out, image), image_at(job, stage.out, size_out, image),
+        image_at(job, stage.chosen, size_out, image), x, image_at(job, stage.transposed, 0, 0),
+        image_at(job, stage.dx, size_x, image), job.scratch + stage.dy_room, partial, job.scratch + stage.list_room,
     )  # fmt: skip
 
 
 @compiled
-def _undo(job, stage_at, picture, dy, dy_line):
+def _undo(job, stage_at, image, dy, dy_line):
     stage = stage_at_address(stage_at)
     size_y = stage.out_height * stage.out_width * stage.filters
     size_out = stage.pooled_height * stage.pooled_width * stage.filters if stage.pool_height else size_y
     undo(
-        stage_at, picture_at(job, stage.dout, size_out, picture), picture_at(job, stage.out, size_out, picture),
-        picture_at(job, stage.chosen, size_out, picture), picture_at(job, stage.y, size_y, picture),
-        picture_at(job, stage.coefficients, 0, 0), job.scratch + stage.row_room, dy, dy_line,
+        stage_at, image_at(job, stage.dout, size_out, image), image_at(job, stage.out, size_out, image),
+        image_at(job, stage.chosen, size_out, image), image_at(job, stage.y, size_y, image),
+        image_at(job, stage.coefficients, 0, 0), job.scratch + stage.row_room, dy, dy_line,
     )  # fmt: skip
 
 
 @compiled
 def _weights(job, stage, x, dy, line, row, partial, mode):
-    """What one picture gives to the gradients of the weights and biases."""
+    """What one image gives to the gradients of the weights and biases."""
     filters, padded, size = stage.filters, stage.padded_width * stage.channels, _partial_size(stage)
     if stage.product_gradients:
         winograd_weights(
@@ -81,11 +81,11 @@ def _weights(job, stage, x, dy, line, row, partial, mode):
 
 
 @compiled
-def _data(job, stage_at, dy, picture):
-    """dx of one picture; `dy` dense, or at the start of its frame."""
+def _data(job, stage_at, dy, image):
+    """dx of one image; `dy` dense, or at the start of its frame."""
     stage = stage_at_address(stage_at)
     filters, line, width = stage.filters, stage.back_width * stage.filters, stage.width * stage.channels
-    dx, turned = picture_at(job, stage.dx, stage.height * width, picture), picture_at(job, stage.transposed, 0, 0)
+    dx, turned = image_at(job, stage.dx, stage.height * width, image), image_at(job, stage.transposed, 0, 0)
     if stage.scatters:
         scatter_back(stage_at, dy, turned, dx, job.scratch + stage.taps_room)
     elif stage.products_back >= 0:
@@ -102,7 +102,7 @@ def _data(job, stage_at, dy, picture):
 
 @compiled
 def back_through(job, stage_at, first, m):
-    """dy of each picture, from it the sums of the weights' gradients over this thread's parts, and dx."""
+    """dy of each image, from it the sums of the weights' gradients over this thread's parts, and dx."""
     stage = stage_at_address(stage_at)
     filters, convolves = stage.filters, stage.kernel_height > 0
     size_x, size = stage.height * stage.width * stage.channels, _partial_size(stage)
@@ -119,18 +119,18 @@ def back_through(job, stage_at, first, m):
         low, high = m * part // stage.parts, m * (part + 1) // stage.parts
         if stage.list_rows or (low == high and convolves):
             clear(partial, size + filters)
-        for picture in range(low, high):
+        for image in range(low, high):
             if not convolves:
-                _undo(job, stage_at, picture, picture_at(job, stage.dx, size_x, picture), dy_line)
+                _undo(job, stage_at, image, image_at(job, stage.dx, size_x, image), dy_line)
                 continue
-            x = framed_picture(job, stage, first, picture, framed)
+            x = framed_image(job, stage, first, image, framed)
             if stage.list_rows:
-                _listed(job, stage_at, picture, x, partial)
+                _listed(job, stage_at, image, x, partial)
                 continue
-            _undo(job, stage_at, picture, inside, dy_line)
-            _weights(job, stage, x, inside, line, row, partial, SET if picture == low else ADD)
+            _undo(job, stage_at, image, inside, dy_line)
+            _weights(job, stage, x, inside, line, row, partial, SET if image == low else ADD)
             if stage.dx >= 0:
-                _data(job, stage_at, dy_room, picture)
+                _data(job, stage_at, dy_room, image)
 
 
 @compiled

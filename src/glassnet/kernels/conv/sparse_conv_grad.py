@@ -78,7 +78,7 @@ def _copy_inside(stage, framed, dx):
 
 @outlined(void(*[int64] * 10))
 def picked_back(stage_at, dout_at, out_at, chosen_at, x, wt, dx, framed, total_at, room):
-    """Of one picture: Wᵀ's gradient (filters, taps), and behind it that of the biases, added to `total_at`; dx, unless 0.
+    """Of one image: Wᵀ's gradient (filters, taps), and behind it that of the biases, added to `total_at`; dx, unless 0.
 
     x in its frame; Wᵀ (filters, taps) at `wt`; `framed`: room for dx in its frame, if it has one; `room`: for the lists.
     """

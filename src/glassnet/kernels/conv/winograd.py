@@ -1,7 +1,7 @@
 """3×3 convolutions with stride 1 by Winograd's minimal filtering F(2×2, 3×3): 16 products for 4 outputs, not 36.
 
     forward:  y = Aᵀ[Σ_c (G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A          d: 4×4 pixels of x that overlap by 2, y: 2×2 pixels
-    weights:  dw = Gᵀ[Σ (Bᵀ·d·B) ⊙ (A·dy·Aᵀ)]G          over the squares of all pictures
+    weights:  dw = Gᵀ[Σ (Bᵀ·d·B) ⊙ (A·dy·Aᵀ)]G          over the squares of all images
 
            1    0    0            1  0 −1  0           1  1  1  0
     G =    ½    ½    ½     Bᵀ =   0  1  1  0     Aᵀ =  0  1 −1 −1
@@ -194,7 +194,7 @@ def transform_weights(w, channels, filters, u, low, high):
 
 @outlined(void(*[int64] * 12))
 def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_width, zeros, room):
-    """y = b + x ∗ W for one picture, U = G·W·Gᵀ at `u`; where rows or columns of y are odd, one more of x is read, not used.
+    """y = b + x ∗ W for one image, U = G·W·Gᵀ at `u`; where rows or columns of y are odd, one more of x is read, not used.
 
     Distances in floats; x in its frame; `room`: see winograd_floats.
     """
@@ -222,7 +222,7 @@ def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_wid
 
 @outlined(void(*[int64] * 12))
 def winograd_weights(x, line, channels, dy, dy_line, filters, du, out_height, out_width, mode, zeros, room):
-    """dU (16, channels, filters) ⊕ Σ over the squares of one picture; mode SET or ADD.
+    """dU (16, channels, filters) ⊕ Σ over the squares of one image; mode SET or ADD.
 
     Distances in floats; x in its frame, behind which there is a line of finite numbers where rows of dy are odd.
     """

@@ -1,8 +1,8 @@
 """Panels: slices of a matrix laid out as the packed tile reads them, [k][rows], columns that are all zero left out.
 
-Four fifths of MNIST's pixels are blank paper. A panel holds a few pictures (or, in the gradient of the weights, a few pixels)
+Four fifths of MNIST's pixels are blank paper. A panel holds a few images (or, in the gradient of the weights, a few pixels)
 and keeps only those k at which one of them has ink; `index` says which. Leaving out an exact zero changes no bit of a sum.
-Bytes become floats here, and are scaled, so that pictures stay bytes in memory.
+Bytes become floats here, and are scaled, so that images stay bytes in memory.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
         elif whole:
             ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
             _pack_column_floats(address, ahead, scale, panels, indexes, k, kept)
-        else:  # the last pixels of a picture: reading whole registers would leave it
+        else:  # the last pixels of an image: reading whole registers would leave it
             for t in range(tiles):
                 some = False
                 height = min(ROWS, width - column - ROWS * t)

@@ -1,9 +1,9 @@
-"""Products of very wide pictures with few outputs (49152 → 20), where a register tile over the outputs would be half empty.
+"""Products of very wide images with few outputs (49152 → 20), where a register tile over the outputs would be half empty.
 
     forward:  y[r, j] = bias[j] + sum over k of x[r, k] · Wᵀ[j, k]      registers run along k; Wᵀ was transposed before
     weights:  C[k, j] ⊕ sum over r of x[r, k] · dy[r, j]                as Cᵀ = dyᵀ · x on the register tile, along k
 
-Bytes become floats in registers. Pictures are taken in small blocks and in stretches of k, so that what several of them read
+Bytes become floats in registers. Images are taken in small blocks and in stretches of k, so that what several of them read
 stays in the cache; sums have one fixed order, whatever the number of threads.
 """
 
@@ -34,14 +34,14 @@ from glassnet.kernels.sizes import (
     ROWS,
 )
 
-PAIR = 2  # pictures that share each load of a weight
-AHEAD = 16  # pictures that are fetched into the cache before they are widened
+PAIR = 2  # images that share each load of a weight
+AHEAD = 16  # images that are fetched into the cache before they are widened
 
 
 def _make_dot(is_bytes: bool) -> Any:
     @intrinsic
     def dot(_typing: Any, x0: Any, x1: Any, scale: Any, w: Any, w_row: Any, sums: Any, sums_row: Any, count: Any) -> Any:
-        """For two pictures and DOT_OUTPUTS rows of Wᵀ: add `count` products to each register-wide partial sum in memory.
+        """For two images and DOT_OUTPUTS rows of Wᵀ: add `count` products to each register-wide partial sum in memory.
 
         `count` is a multiple of LANES; `w_row` and `sums_row` are in floats; the next stretch of x is fetched ahead.
         """
@@ -89,7 +89,7 @@ _dot_bytes, _dot_floats = _make_dot(True), _make_dot(False)
 def _make_widen(is_bytes: bool) -> Any:
     @intrinsic
     def widen(_typing: Any, source: Any, scale: Any, target: Any, ahead: Any) -> Any:
-        """COLUMNS numbers of a picture as scaled floats; `ahead` is read soon."""
+        """COLUMNS numbers of an image as scaled floats; `ahead` is read soon."""
         signature = types.void(types.int64, types.float32, *[types.int64] * 2)
 
         def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
@@ -112,7 +112,7 @@ _widen_bytes, _widen_floats = _make_widen(True), _make_widen(False)
 
 @compiled
 def _add_tail(source, is_bytes, scale, w, sums, k0, k1):
-    """The last k of a picture that fill no register, for one output; into the first lane."""
+    """The last k of an image that fill no register, for one output; into the first lane."""
     total = floats_at(sums, 1)
     for k in range(k0, k1):
         x = float32(bytes_at(source + k, 1)[0]) if is_bytes else floats_at(source + 4 * k, 1)[0]
@@ -138,7 +138,7 @@ def dot_rows(source, is_bytes, stride, scale, order, first, m, wt, apart, width,
             count = min(DOT_STRETCH, whole - k0)
             for r in range(r0, r1, PAIR):
                 x0 = source + size * (stride * places[r] + k0)
-                x1 = source + size * (stride * places[min(r + 1, m - 1)] + k0)  # an odd last picture is its own partner
+                x1 = source + size * (stride * places[min(r + 1, m - 1)] + k0)  # an odd last image is its own partner
                 for g in range(groups):
                     weights = wt + 4 * (g * DOT_OUTPUTS * apart + k0)
                     here = sums + 4 * ((r - r0) * row + g * DOT_OUTPUTS * LANES)

@@ -16,7 +16,7 @@ from glassnet.present.figures.explanations import (
     saliency_figure,
     typical_input_figure,
 )
-from glassnet.present.figures.images import pictures_figure
+from glassnet.present.figures.images import images_figure
 from glassnet.present.figures.quality import calibration_figure, class_accuracy_figure, confusion_figure
 from glassnet.present.figures.rates import learning_rate_figure
 from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure
@@ -39,10 +39,10 @@ __all__ = [
     "cost_figure",
     "finding_figure",
     "gradients_figure",
+    "images_figure",
     "learning_rate_figure",
     "nearest_figure",
     "occlusion_figure",
-    "pictures_figure",
     "saliency_figure",
     "save_figure",
     "training_figure",

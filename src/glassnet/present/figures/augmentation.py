@@ -1,4 +1,4 @@
-"""What augmentation does to pictures."""
+"""What augmentation does to images."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 def augmentation_figure(
     data: Dataset, augmentation: Augmentation, *, seed: int = 0, count: int = 8, views: int = 11, title: str = ""
 ) -> Figure:
-    """A sheet: on the left `count` pictures of different classes, and beside each what training sees of it, `views` times.
+    """A sheet: on the left `count` images of different classes, and beside each what training sees of it, `views` times.
 
-    Raises `InputError` where the data holds no grey or coloured pictures.
+    Raises `InputError` where the data holds no grey or coloured images.
     """
     from matplotlib.figure import Figure
 
     if len(data.shape) != 3 or data.shape[2] not in (1, 3):
         raise InputError(
-            "Only pictures can be drawn.",
+            "Only images can be drawn.",
             where="augmentation_figure(data)",
-            expected="pictures (H, W, 1) or (H, W, 3)",
+            expected="images (H, W, 1) or (H, W, 3)",
             received=data.shape,
         )
     first = np.unique(data.labels, return_index=True)[1] if data.is_classification else np.arange(len(data))

@@ -89,15 +89,15 @@ def legend(axes: Axes, **options: Any) -> None:
     axes.legend(frameon=False, fontsize=9, labelcolor=GREY, **options)
 
 
-def sheet(pictures: Array, columns: int, gap: int = 2) -> Array:
-    """Pictures (N, H, W, C) side by side, as one of (…, 3) with white between them; floats from their least to their most."""
-    if pictures.dtype.kind == "f":
-        low, high = float(pictures.min()), float(pictures.max())
-        pictures = (pictures - low) / (high - low if high > low else 1) * 255
-    count, height, width, channels = pictures.shape
+def sheet(images: Array, columns: int, gap: int = 2) -> Array:
+    """Images (N, H, W, C) side by side, as one of (…, 3) with white between them; floats from their least to their most."""
+    if images.dtype.kind == "f":
+        low, high = float(images.min()), float(images.max())
+        images = (images - low) / (high - low if high > low else 1) * 255
+    count, height, width, channels = images.shape
     rows = count // columns
     whole = np.full((rows, height + gap, columns, width + gap, channels), 255, dtype=np.uint8)
-    whole[:, :height, :, :width] = pictures.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    whole[:, :height, :, :width] = images.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
     found = whole.reshape(rows * (height + gap), columns * (width + gap), channels)[:-gap, :-gap]
     return np.broadcast_to(found, (*found.shape[:2], 3))
 

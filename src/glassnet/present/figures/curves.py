@@ -27,7 +27,7 @@ STATISTICS = {
 
 
 def cost_figure(history: History) -> Figure:
-    """The mean cost over the epochs, in training and on validation pictures; on a logarithmic axis where it falls far."""
+    """The mean cost over the epochs, in training and on validation images; on a logarithmic axis where it falls far."""
     figure = new_figure(*SIZE)
     axes = figure.subplots()
     values = _lines(axes, {"training": history.train_cost, "validation": history.validation_cost}, 1.0)
@@ -38,7 +38,7 @@ def cost_figure(history: History) -> Figure:
 
 
 def accuracy_figure(history: History) -> Figure:
-    """The share of right answers over the epochs, in training and on validation pictures."""
+    """The share of right answers over the epochs, in training and on validation images."""
     figure = new_figure(*SIZE)
     axes = figure.subplots()
     _lines(axes, {"training": history.train_accuracy, "validation": history.validation_accuracy}, 100.0)

@@ -1,4 +1,4 @@
-"""Pictures as they are, with a word to each; and arrays of numbers made visible, by colour or by grey."""
+"""Images as they are, with a word to each; and arrays of numbers made visible, by colour or by grey."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 
 def drawable(shape: tuple[int, ...]) -> bool:
-    """Whether a picture of this shape is grey or coloured."""
+    """Whether an image of this shape is grey or coloured."""
     return len(shape) == 3 and shape[2] in (1, 3)
 
 
-def as_colours(picture: Array) -> Array:
-    """A picture (H, W, 1 or 3) as bytes (H, W, 3): floats in 0…1 as they are, others from their least to their most."""
-    if picture.dtype != np.uint8:
-        values = picture.astype(np.float64)
+def as_colours(image: Array) -> Array:
+    """An image (H, W, 1 or 3) as bytes (H, W, 3): floats in 0…1 as they are, others from their least to their most."""
+    if image.dtype != np.uint8:
+        values = image.astype(np.float64)
         low, high = min(0.0, float(values.min())), max(1.0, float(values.max()))
         if high > 1.5 or low < 0:
             low, high = float(values.min()), float(values.max())
-        picture = np.round((values - low) / (high - low if high > low else 1) * 255).astype(np.uint8)
-    return np.ascontiguousarray(np.broadcast_to(picture, (*picture.shape[:2], 3)))
+        image = np.round((values - low) / (high - low if high > low else 1) * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
 
 def signed_colours(values: Array, limit: float | None = None) -> Array:
@@ -40,44 +40,44 @@ def signed_colours(values: Array, limit: float | None = None) -> Array:
     return np.round(colormaps["RdBu_r"](np.clip(shares, 0, 1))[..., :3] * 255).astype(np.uint8)
 
 
-def heat(values: Array, picture: Array | None = None) -> Array:
-    """Numbers (H, W) from 0 (black) to their largest (yellow), below 0 as 0; on top of a faint `picture` if there is one."""
+def heat(values: Array, image: Array | None = None) -> Array:
+    """Numbers (H, W) from 0 (black) to their largest (yellow), below 0 as 0; on top of a faint `image` if there is one."""
     from matplotlib import colormaps
 
     shares = np.clip(values, 0, None) / (float(values.max(initial=0)) or 1)
     shares = np.where(shares < 0, 0, shares)
     colours = colormaps["inferno"](np.clip(shares, 0, 1))[..., :3] * 255
-    if picture is not None:
-        grey = as_colours(picture).mean(axis=2, keepdims=True)
+    if image is not None:
+        grey = as_colours(image).mean(axis=2, keepdims=True)
         colours = np.maximum(colours, 0.28 * grey)
     return np.round(colours).astype(np.uint8)
 
 
-def pictures_figure(
-    pictures: Sequence[Array] | Array,
+def images_figure(
+    images: Sequence[Array] | Array,
     titles: Sequence[str] = (),
     *,
     columns: int = 6,
     wrong: Sequence[bool] = (),
     title: str = "",
 ) -> Figure:
-    """Pictures (H, W, 1 or 3) in rows, each with its title; those that are `wrong` have theirs in red."""
-    if not len(pictures) or not all(drawable(picture.shape) for picture in pictures):
+    """Images (H, W, 1 or 3) in rows, each with its title; those that are `wrong` have theirs in red."""
+    if not len(images) or not all(drawable(image.shape) for image in images):
         raise InputError(
-            "Only pictures can be drawn.",
-            where="pictures_figure(pictures)",
+            "Only images can be drawn.",
+            where="images_figure(images)",
             expected="at least one of (H, W, 1) or (H, W, 3)",
-            received=f"{len(pictures)} arrays" + (f", the first of {pictures[0].shape}" if len(pictures) else ""),
+            received=f"{len(images)} arrays" + (f", the first of {images[0].shape}" if len(images) else ""),
         )
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0)
     figure = new_figure(1.15 * columns, (1.1 + 0.17 * lines) * rows + (0.3 if title else 0))
     places = figure.subplots(rows, columns, squeeze=False).flat
     for number, axes in enumerate(places):
         axes.set_axis_off()
-        if number < len(pictures):
-            axes.imshow(as_colours(pictures[number]), interpolation="nearest")
+        if number < len(images):
+            axes.imshow(as_colours(images[number]), interpolation="nearest")
         if number < len(titles):
             axes.set_title(titles[number], fontsize=8, color=WRONG if number < len(wrong) and wrong[number] else INK)
     if title:

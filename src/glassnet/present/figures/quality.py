@@ -17,7 +17,7 @@ MOST_BARS = 30
 
 
 def class_accuracy_figure(result: Evaluation) -> Figure:
-    """Of the pictures of each class the share called rightly, with its 95 % interval; of very many classes, the worst."""
+    """Of the images of each class the share called rightly, with its 95 % interval; of very many classes, the worst."""
     reports = [report for report in result.per_class if report.total]
     if len(reports) > MOST_BARS:
         reports = sorted(reports, key=lambda report: report.recall)[:MOST_BARS]
@@ -104,6 +104,6 @@ def calibration_figure(result: Calibration) -> Figure:
     plain(top, title="right, %")
     top.legend(frameon=False, fontsize=9, labelcolor=GREY)
     bottom.bar(middles, result.counts, width=0.8 * 100 / len(middles), color=VALIDATION)
-    plain(bottom, title="pictures", x="how sure it is, %")
+    plain(bottom, title="images", x="how sure it is, %")
     bottom.set_xlim(0, 101)
     return figure

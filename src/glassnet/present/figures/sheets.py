@@ -1,4 +1,4 @@
-"""Contact sheets: pictures side by side to be looked at, those of a class, and those that a finding speaks of."""
+"""Contact sheets: images side by side to be looked at, those of a class, and those that a finding speaks of."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.analysis.inspection import Finding, Picture
+from glassnet.analysis.inspection import Finding, ImageReference
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
 from glassnet.present.figures.base import GREY, east_asian
@@ -24,9 +24,9 @@ _COLUMNS, _ROWS, _INCH, _LARGE_INCH = 12, 10, 0.72, 1.35
 
 
 def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure:
-    """Up to 120 pictures of one class, drawn by chance from all parts; the title says of how many.
+    """Up to 120 images of one class, drawn by chance from all parts; the title says of how many.
 
-    Raises `InputError` where the data has no such class, or holds no grey or coloured pictures.
+    Raises `InputError` where the data has no such class, or holds no grey or coloured images.
     """
     _check(splits.train)
     if splits.classes is None or not 0 <= index < len(splits.classes):
@@ -50,14 +50,14 @@ def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure
 
 
 def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figure:
-    """The pictures of a finding, each with its place, label and note; those that belong together in one frame.
+    """The images of a finding, each with its place, label and note; those that belong together in one frame.
 
-    Up to `most` groups, of which each shows up to four pictures. Raises `InputError` for a finding without pictures.
+    Up to `most` groups, of which each shows up to four images. Raises `InputError` for a finding without images.
     """
     _check(splits.train)
     if not finding.groups:
         raise InputError(
-            "This finding speaks of no pictures.",
+            "This finding speaks of no images.",
             where="finding_figure(finding)",
             expected="one with groups",
             received=finding.name,
@@ -66,7 +66,7 @@ def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figur
     wide = max(map(len, groups))
     across = max(1, 6 // wide)
     columns = across * wide
-    cells: list[Picture | None] = []
+    cells: list[ImageReference | None] = []
     for group in groups:
         cells += [*group, *[None] * (wide - len(group))]
     captions = [None if cell is None else _caption(cell) for cell in cells]
@@ -106,9 +106,9 @@ def _letters() -> frozenset[int]:
 def _check(data: Dataset) -> None:
     if len(data.shape) != 3 or data.shape[2] not in (1, 3):
         raise InputError(
-            "Only pictures can be drawn.",
+            "Only images can be drawn.",
             where="contact_sheet_figure",
-            expected="pictures (H, W, 1) or (H, W, 3)",
+            expected="images (H, W, 1) or (H, W, 3)",
             received=data.shape,
         )
 
@@ -120,7 +120,7 @@ def _limits(data: Dataset) -> tuple[float, float]:
 
 
 def _tile(pixels: npt.NDArray[Any], limits: tuple[float, float]) -> Pixels:
-    """One picture as `(H, W, 3)` bytes, its pixels repeated up to some hundred a side."""
+    """One image as `(H, W, 3)` bytes, its pixels repeated up to some hundred a side."""
     low, high = limits
     if pixels.dtype != np.uint8:
         pixels = np.clip((pixels - low) / (high - low if high > low else 1), 0, 1) * 255
@@ -129,9 +129,9 @@ def _tile(pixels: npt.NDArray[Any], limits: tuple[float, float]) -> Pixels:
     return np.broadcast_to(larger, (*larger.shape[:2], 3))
 
 
-def _pixels(splits: Splits, picture: Picture) -> npt.NDArray[Any]:
-    part: Dataset = getattr(splits, picture.part)
-    return np.asarray(part.images[picture.index])
+def _pixels(splits: Splits, image: ImageReference) -> npt.NDArray[Any]:
+    part: Dataset = getattr(splits, image.part)
+    return np.asarray(part.images[image.index])
 
 
 def _canvas(count: int, columns: int, below: float, inch: float) -> tuple[Figure, Axes]:
@@ -151,7 +151,7 @@ def _title(axes: Axes, text: str) -> None:
 
 
 def _draw(axes: Axes, tiles: Sequence[Pixels | None], columns: int, inch: float, below: float = 0.0) -> None:
-    """All tiles as one picture, which is far quicker than one each."""
+    """All tiles as one image, which is far quicker than one each."""
     size = next(tile.shape for tile in tiles if tile is not None)
     side = round(max(size[:2]) / 0.94)
     step = round(side * (1 + below))
@@ -178,7 +178,7 @@ def _write_captions(axes: Axes, captions: Sequence[str | None], columns: int, be
             )  # fmt: skip
 
 
-def _frames(axes: Axes, groups: Sequence[Sequence[Picture]], wide: int, across: int, below: float) -> None:
+def _frames(axes: Axes, groups: Sequence[Sequence[ImageReference]], wide: int, across: int, below: float) -> None:
     from matplotlib.patches import Rectangle
 
     for number, group in enumerate(groups):
@@ -187,14 +187,14 @@ def _frames(axes: Axes, groups: Sequence[Sequence[Picture]], wide: int, across: 
         axes.add_patch(Rectangle(*box, fill=False, edgecolor=LINE, linewidth=0.8))
 
 
-def _caption(picture: Picture, width: int = 24) -> str:
+def _caption(image: ImageReference, width: int = 24) -> str:
     """Place, label, file and note, a line each."""
-    lines = [f"{picture.part} {picture.index}"]
-    if picture.label is not None:
-        lines[0] += f": {legible(picture.label)}"
-    if picture.file:
-        name = legible(picture.file.rpartition("/")[2])
+    lines = [f"{image.part} {image.index}"]
+    if image.label is not None:
+        lines[0] += f": {legible(image.label)}"
+    if image.file:
+        name = legible(image.file.rpartition("/")[2])
         lines.append(name if len(name) <= width else f"{name[: width - 12]}…{name[-11:]}")
-    if picture.note:
-        lines.append(legible(picture.note.replace(" neighbours say ", " say ")))
+    if image.note:
+        lines.append(legible(image.note.replace(" neighbours say ", " say ")))
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""A training in one figure: curves, and what the network says of some pictures."""
+"""A training in one figure: curves, and what the network says of some images."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LONGEST = 14  # letters above a picture
+LONGEST = 14  # letters above an image
 
 
 def training_figure(history: History, network: Network, data: Dataset | None, title: str = "") -> Figure:
-    """Cost and accuracy over the epochs, and, where there are pictures, what the network says of some of them.
+    """Cost and accuracy over the epochs, and, where there are images, what the network says of some of them.
 
-    Of the pictures shown up to a third are mistakes, so that there is something to learn from.
+    Of the images shown up to a third are mistakes, so that there is something to learn from.
     """
     from matplotlib.figure import Figure
 
-    pictures = data is not None and data.is_classification and len(data.shape) == 3 and data.shape[2] in (1, 3)
-    figure = Figure(figsize=(10, 4.9 if pictures else 3.2), layout="constrained")
-    curves, *rest = figure.subfigures(2 if pictures else 1, 1, height_ratios=[3, 1.35] if pictures else None, squeeze=False)
+    images = data is not None and data.is_classification and len(data.shape) == 3 and data.shape[2] in (1, 3)
+    figure = Figure(figsize=(10, 4.9 if images else 3.2), layout="constrained")
+    curves, *rest = figure.subfigures(2 if images else 1, 1, height_ratios=[3, 1.35] if images else None, squeeze=False)
     curves = curves[0]
     if title:
         curves.suptitle(title, fontsize=11)
     left, right = curves.subplots(1, 2)
     _curve(left, "cost", history.train_cost, history.validation_cost, 1.0)
     _curve(right, "accuracy, %", history.train_accuracy, history.validation_accuracy, 100.0)
-    if pictures and data is not None:
+    if images and data is not None:
         _predictions(rest[0][0], network, data)
     return figure
 
@@ -64,7 +64,7 @@ def _predictions(figure: Any, network: Network, data: Dataset, count: int = 12) 
     right = chance.permutation(np.flatnonzero(found == data.labels))[: count - len(wrong)]
     chosen = np.concatenate([right, wrong])
     probabilities = _probabilities(network, data.images[chosen])
-    figure.suptitle("validation pictures: what the network says, and how sure it is", fontsize=10, color=GREY)
+    figure.suptitle("validation images: what the network says, and how sure it is", fontsize=10, color=GREY)
     for axes, index, share in zip(figure.subplots(1, count).flat, chosen, probabilities, strict=False):
         axes.imshow(data.images[index].squeeze(), cmap="gray", interpolation="nearest")
         said, truth = network.classes[found[index]], network.classes[data.labels[index]]
@@ -78,7 +78,7 @@ def _predictions(figure: Any, network: Network, data: Dataset, count: int = 12) 
 
 
 def _short(name: str) -> str:
-    """A class's name, cut where it would run into the next picture's."""
+    """A class's name, cut where it would run into the next image's."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 

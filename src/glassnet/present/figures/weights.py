@@ -1,4 +1,4 @@
-"""The weights of a layer as pictures: red pulls the unit up, blue pushes it down."""
+"""The weights of a layer as images: red pulls the unit up, blue pushes it down."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, LayerNorm, Pixels, Scale, Standardize
-from glassnet.present.figures.images import pictures_figure, signed_colours
+from glassnet.present.figures.images import images_figure, signed_colours
 from glassnet.support.arrays import Array
 
 if TYPE_CHECKING:
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 KEEPS_PLACES = (BatchNorm, Dropout, Flatten, LayerNorm, Pixels, Scale, Standardize)
 
 
-def layers_with_pictures(network: Network) -> list[str]:
+def layers_with_images(network: Network) -> list[str]:
     """Convolutions, and the first Dense where each of its weights belongs to one pixel."""
     return list(_found(network))
 
 
-def weight_pictures(network: Network, layer: str) -> list[Array]:
-    """A picture (H, W, 3) of bytes for each unit or filter, all on one scale of colours.
+def weight_images(network: Network, layer: str) -> list[Array]:
+    """An image (H, W, 3) of bytes for each unit or filter, all on one scale of colours.
 
     A dense unit sees one weight a pixel, the sum over colours; a filter that reads many maps shows the mean over them.
     """
     found = _found(network)
     if layer not in found:
         raise InputError(
-            "The weights of this layer are no pictures.",
-            where="weight_pictures(layer)",
+            "The weights of this layer are no images.",
+            where="weight_images(layer)",
             expected=" | ".join(found) or "a network whose first layer with weights reads pixels, or a Conv2D",
             received=repr(layer),
         )
@@ -44,12 +44,12 @@ def weight_pictures(network: Network, layer: str) -> list[Array]:
 
 def weights_figure(network: Network, layer: str | None = None, *, count: int = 30) -> Figure:
     """The first `count` units or filters of a layer (by default the first that can be drawn)."""
-    names = layers_with_pictures(network)
+    names = layers_with_images(network)
     if layer is None and not names:
-        weight_pictures(network, "")
+        weight_images(network, "")
     chosen = names[0] if layer is None else layer
-    pictures = weight_pictures(network, chosen)[:count]
-    return pictures_figure(pictures, [f"{chosen}.{unit}" for unit in range(len(pictures))], columns=10)
+    images = weight_images(network, chosen)[:count]
+    return images_figure(images, [f"{chosen}.{unit}" for unit in range(len(images))], columns=10)
 
 
 def _found(network: Network) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""The pictures behind each cell of the confusion matrix: as many as the page can carry, evenly from all cells."""
+"""The images behind each cell of the confusion matrix: as many as the page can carry, evenly from all cells."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from glassnet.present.figures.base import percent
 from glassnet.present.report.facts import Facts
 from glassnet.present.report.sprites import LARGEST
 
-MOST_PIXELS = 1_300_000  # of all pictures on the page together, under 1.5 MB even where they are noise
+MOST_PIXELS = 1_300_000  # of all images on the page together, under 1.5 MB even where they are noise
 MOST_PICTURES = 1_500
-EACH = 40  # pictures of one cell
+EACH = 40  # images of one cell
 
 
 def room(shape: tuple[int, ...]) -> int:
-    """How many pictures of a shape the page may carry."""
+    """How many images of a shape the page may carry."""
     height, width = shape[0], shape[1]
     share = min(1.0, LARGEST / max(height, width))
     return int(min(MOST_PICTURES, MOST_PIXELS // max(1.0, height * share * width * share)))
 
 
 def choose(facts: Facts, budget: int) -> dict[tuple[int, int], list[int]]:
-    """Places of pictures for each cell (is, was called) within a budget, which all cells share evenly.
+    """Places of images for each cell (is, was called) within a budget, which all cells share evenly.
 
     Within a cell the most telling come first: of wrong answers the surest, of right ones the least sure.
     """

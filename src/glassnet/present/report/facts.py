@@ -1,4 +1,4 @@
-"""What the report tells, gathered from a run: which pictures it is about, and what the network says of each."""
+"""What the report tells, gathered from a run: which images it is about, and what the network says of each."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from glassnet.present.figures.images import drawable
 from glassnet.support.arrays import Array
 
 Subject = Literal["validation", "test", "train"]
-MOST_TRAINING = 10_000  # training pictures looked at where there are no validation pictures
+MOST_TRAINING = 10_000  # training images looked at where there are no validation images
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`data`: the pictures that the report is about. `found` (N,): what they were called; `shares` (N, classes): how surely.
+    """`data`: the images that the report is about. `found` (N,): what they were called; `shares` (N, classes): how surely.
 
     `result` is None where nothing can be counted, `shares` where the outputs are no probabilities.
     """
@@ -42,7 +42,7 @@ class Facts:
         return self.run.network.classes
 
     @property
-    def has_pictures(self) -> bool:
+    def has_images(self) -> bool:
         return drawable(self.data.shape)
 
     @property
@@ -58,26 +58,26 @@ class Facts:
 
     @property
     def sureness(self) -> NDArray[np.float64] | None:
-        """The probability of what each picture was called."""
+        """The probability of what each image was called."""
         return None if self.shares is None else self.shares.max(axis=1)
 
     @property
     def mistakes(self) -> NDArray[np.int64]:
-        """Places of the pictures called wrongly, the surest mistakes first."""
+        """Places of the images called wrongly, the surest mistakes first."""
         if self.found is None:
             return np.zeros(0, dtype=np.int64)
         wrong = np.flatnonzero(self.found != self.data.labels)
         return wrong if self.sureness is None else wrong[np.argsort(-self.sureness[wrong], kind="stable")]
 
     def drawn(self, count: int) -> NDArray[np.int64]:
-        """Places of pictures drawn by chance, the same for the same data."""
+        """Places of images drawn by chance, the same for the same data."""
         return np.sort(np.random.default_rng(0).permutation(len(self.data))[:count])
 
 
 def gather(run: Run, *, test: bool = False) -> Facts:
-    """The facts about the validation pictures, or with `test` about the test set: that is a look, and the ledger says so.
+    """The facts about the validation images, or with `test` about the test set: that is a look, and the ledger says so.
 
-    Where there are no validation pictures, about those of the training.
+    Where there are no validation images, about those of the training.
     """
     read_ledger(run.folder / LEDGER)  # of which the report tells: refused before anything is drawn
     if test:

@@ -10,7 +10,7 @@ IN_FIGURES: dict[str, str] = {
     "accuracy, %": "准确率，%",
     "accuracy of each class, %": "各类别准确率，%",
     "right, %": "答对，%",
-    "pictures": "图片数",
+    "images": "图片数",
     "how sure it is, %": "把握，%",
     "as sure as right": "把握与正确率相等",
     "this network": "本网络",

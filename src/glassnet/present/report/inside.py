@@ -1,4 +1,4 @@
-"""The inside of the network as pictures: weights, maps, and what each class looks like to it."""
+"""The inside of the network as images: weights, maps, and what each class looks like to it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from glassnet.network import Network
 from glassnet.nn import BatchNorm, Conv2D, Dropout, LayerNorm, Nested
 from glassnet.present.figures.explanations import MOST_MAPS, feature_maps
 from glassnet.present.figures.images import drawable
-from glassnet.present.figures.weights import layers_with_pictures, weight_pictures
+from glassnet.present.figures.weights import layers_with_images, weight_images
 from glassnet.present.report.facts import Facts
 from glassnet.present.report.showing import Tile
 from glassnet.present.report.sprites import Sheet
@@ -32,9 +32,9 @@ class Inside:
     maps: list[dict[str, Any]] = field(default_factory=list)
     typical: list[Tile] = field(default_factory=list)
 
-    def add(self, name: str, pictures: list[Array], captions: list[str]) -> list[Tile]:
+    def add(self, name: str, images: list[Array], captions: list[str]) -> list[Tile]:
         """Tiles of a sheet of their own."""
-        sheet = Sheet(name, pictures, exact=True)
+        sheet = Sheet(name, images, exact=True)
         self.sheets.append(sheet)
         return [Tile(name, sheet.style(place), caption) for place, caption in enumerate(captions)]
 
@@ -44,11 +44,11 @@ def look_inside(facts: Facts) -> Inside:
     found, network = Inside(), facts.run.network
     if len(network.input_shape) != 3 or not facts.is_finite:
         return found
-    for name in _some(layers_with_pictures(network)):
-        pictures = weight_pictures(network, name)
-        tiles = found.add(f"weights-{name}", pictures[:MOST_UNITS], [str(unit) for unit in range(len(pictures))][:MOST_UNITS])
-        found.weights.append({"layer": name, "shown": len(tiles), "total": len(pictures), "tiles": tiles})
-    if not facts.has_pictures:
+    for name in _some(layers_with_images(network)):
+        images = weight_images(network, name)
+        tiles = found.add(f"weights-{name}", images[:MOST_UNITS], [str(unit) for unit in range(len(images))][:MOST_UNITS])
+        found.weights.append({"layer": name, "shown": len(tiles), "total": len(images), "tiles": tiles})
+    if not facts.has_images:
         return found
     image = facts.data.images[facts.drawn(1)]
     for name in _some(_with_maps(network)):
@@ -56,14 +56,14 @@ def look_inside(facts: Facts) -> Inside:
         maps = feature_maps(values)
         names = ["", *(str(number) for number in range(len(maps)))]
         whole = np.asarray(image[0])
-        picture = found.add(f"input-{name}", [whole], [""])
+        tile = found.add(f"input-{name}", [whole], [""])
         tiles = found.add(f"maps-{name}", maps, names[1:])
         found.maps.append(
             {
                 "layer": name,
                 "shown": min(MOST_MAPS, values.shape[-1]),
                 "total": values.shape[-1],
-                "picture": picture[0],
+                "image": tile[0],
                 "tiles": tiles,
             }
         )
@@ -109,6 +109,6 @@ def _typical(network: Network, found: Inside) -> None:
         return
     name = network.names[last]
     climbs = [typical_input(network, f"{name}.{unit}", steps=STEPS) for unit in range(min(MOST_CLASSES, network.outputs))]
-    pictures = [(climb.picture - climb.bounds[0]) / (climb.bounds[1] - climb.bounds[0]) for climb in climbs]
+    images = [(climb.image - climb.bounds[0]) / (climb.bounds[1] - climb.bounds[0]) for climb in climbs]
     captions = list(network.classes) if network.outputs > 1 else [network.classes[1]]
-    found.typical = found.add("typical", pictures, captions[: len(pictures)])
+    found.typical = found.add("typical", images, captions[: len(images)])

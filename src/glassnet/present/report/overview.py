@@ -36,7 +36,7 @@ def cards(facts: Facts) -> list[tuple[Markup, str, Markup | str]]:
     found: list[tuple[Markup, str, Markup | str]] = []
     if result is not None:
         name = both(f"accuracy-{facts.subject}") if facts.data.is_classification else both("sign-accuracy")
-        counts = both("of-pictures", correct=f"{result.correct:,}", total=f"{result.total:,}")
+        counts = both("of-images", correct=f"{result.correct:,}", total=f"{result.total:,}")
         found.append(
             (name, f"{percent(result.accuracy)} %", Markup("{}<br>{}").format(interval(result.correct, result.total), counts))
         )
@@ -100,7 +100,7 @@ def _decimals(value: float) -> str:
 
 
 def _count(part: Dataset) -> Markup:
-    key = "pictures-of" if len(part.shape) == 3 else "rows-of"
+    key = "images-of" if len(part.shape) == 3 else "rows-of"
     return both(key, count=f"{len(part):,}", shape=" × ".join(map(str, part.shape)))
 
 
@@ -119,14 +119,14 @@ def commands(facts: Facts) -> str:
 
 
 def ranges(facts: Facts) -> list[str]:
-    """The 95 % interval of each class, empty where it has no pictures."""
+    """The 95 % interval of each class, empty where it has no images."""
     reports = facts.result.per_class if facts.result is not None else []
     bounds = [wilson(report.correct, report.total) if report.total else None for report in reports]
     return ["" if each is None else f"{percent(each[0])}–{percent(each[1])} %" for each in bounds]
 
 
 def best(facts: Facts) -> Markup | None:
-    """The best epoch on validation pictures."""
+    """The best epoch on validation images."""
     history = facts.run.history
     accuracies, epoch = history.validation_accuracy, history.best_epoch
     if epoch is None or accuracies[epoch - 1] is None:

@@ -1,4 +1,4 @@
-"""The pictures of the report: mistakes, chance draws, the cells of the confusion matrix, and where the network looks."""
+"""The images of the report: mistakes, chance draws, the cells of the confusion matrix, and where the network looks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from glassnet.analysis.explain import nearest_training_pictures, occlusion, saliency
+from glassnet.analysis.explain import nearest_training_images, occlusion, saliency
 from glassnet.errors import InputError
 from glassnet.experiment.run import sample
 from glassnet.present.figures.base import percent
@@ -21,12 +21,12 @@ from glassnet.present.report.texts import both
 
 WORST, RANDOM, LOOKS, NEAR = 12, 10, 6, 5
 MOST_COLUMNS, MOST_PAIRS = 26, 40  # of the table; of the list that stands for it where there are more classes
-NEAR_AMONG = 5_000  # training pictures looked through for the nearest
+NEAR_AMONG = 5_000  # training images looked through for the nearest
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One picture of a sheet: its class and position in CSS, and the words under it."""
+    """One image of a sheet: its class and position in CSS, and the words under it."""
 
     sheet: str
     style: str
@@ -49,13 +49,13 @@ class Shown:
 
 
 def show(facts: Facts) -> Shown | None:
-    """All of it, or None where there are no pictures or no classes."""
-    if not facts.has_pictures or facts.found is None:
+    """All of it, or None where there are no images or no classes."""
+    if not facts.has_images or facts.found is None:
         return None
     worst, random = facts.mistakes[:WORST], facts.drawn(RANDOM)
     cells = choose(facts, room(facts.data.shape))
     places = list(dict.fromkeys([*worst.tolist(), *random.tolist(), *(place for cell in cells.values() for place in cell)]))
-    sheet = Sheet("pictures", [facts.data.images[place] for place in places])
+    sheet = Sheet("images", [facts.data.images[place] for place in places])
     styles = {place: sheet.style(number) for number, place in enumerate(places)}
     shown = Shown(
         [sheet],
@@ -75,11 +75,11 @@ def _tile(facts: Facts, place: int, style: str) -> Tile:
     wrong = said != truth
     caption = both("said-wrong", said=said, truth=truth) if wrong else said
     note = "" if facts.sureness is None else percent(float(facts.sureness[place]))
-    return Tile("pictures", style, caption, note, wrong)
+    return Tile("images", style, caption, note, wrong)
 
 
 def _look(facts: Facts, shown: Shown) -> None:
-    """Half mistakes, half right answers: the picture, its two maps, and what the network finds most like it."""
+    """Half mistakes, half right answers: the image, its two maps, and what the network finds most like it."""
     assert facts.found is not None
     network, data = facts.run.network, facts.data
     wrong = facts.mistakes[: LOOKS // 2]
@@ -90,22 +90,22 @@ def _look(facts: Facts, shown: Shown) -> None:
         return
     images, said = data.images[chosen], facts.found[chosen]
     maps = [saliency(network, images, said), occlusion(network, images, said)]
-    pictures = [*images, *(heat(values, image) for kind in maps for values, image in zip(kind, images, strict=True))]
+    panels = [*images, *(heat(values, image) for kind in maps for values, image in zip(kind, images, strict=True))]
     train = sample(facts.run.splits.train, NEAR_AMONG)
     near: NDArray[np.int64] = np.zeros((len(chosen), 0), dtype=np.int64)
     try:
-        found = nearest_training_pictures(network, images, train, count=min(NEAR, len(train)))
+        found = nearest_training_images(network, images, train, count=min(NEAR, len(train)))
         near, shown.near_layer, shown.near_among = found.indices, found.layer, len(train)
     except InputError:  # no hidden layer: there is nothing to be alike in but the pixels
         pass
-    sheet = Sheet("looks", [*pictures, *(train.images[place] for place in near.ravel())])
+    sheet = Sheet("looks", [*panels, *(train.images[place] for place in near.ravel())])
     shown.sheets.append(sheet)
     count = len(chosen)
     for number, place in enumerate(chosen.tolist()):
         whole = _tile(facts, place, sheet.style(number))
         shown.looks.append(
             {
-                "picture": Tile("looks", whole.style, whole.caption, whole.note, whole.wrong),
+                "image": Tile("looks", whole.style, whole.caption, whole.note, whole.wrong),
                 "gradient": Tile("looks", sheet.style(count + number)),
                 "occlusion": Tile("looks", sheet.style(2 * count + number)),
                 "near": [

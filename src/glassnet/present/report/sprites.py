@@ -1,4 +1,4 @@
-"""Many small pictures as one: a sheet that the page holds once and of which each place shows a part."""
+"""Many small images as one: a sheet that the page holds once and of which each place shows a part."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ PHOTOGRAPH = 40_000  # bytes of PNG above which JPEG is tried
 
 
 class Sheet:
-    """Pictures (H, W, 1 or 3) of one size side by side. `css` shows the sheet, `style(k)` moves it to the k-th picture.
+    """Images (H, W, 1 or 3) of one size side by side. `css` shows the sheet, `style(k)` moves it to the k-th image.
 
-    Each has a rim of its own outermost pixels: a browser that scales the sheet mixes in what lies beside a picture.
+    Each has a rim of its own outermost pixels: a browser that scales the sheet mixes in what lies beside an image.
     """
 
-    def __init__(self, name: str, pictures: Sequence[Array], *, exact: bool = False) -> None:
+    def __init__(self, name: str, images: Sequence[Array], *, exact: bool = False) -> None:
         from PIL import Image
 
         self.name = name
-        shown = [_fitted(as_colours(picture)) for picture in pictures]
+        shown = [_fitted(as_colours(image)) for image in images]
         self.size = shown[0].shape[:2]
-        shown = [np.pad(picture, ((RIM, RIM), (RIM, RIM), (0, 0)), mode="edge") for picture in shown]
+        shown = [np.pad(image, ((RIM, RIM), (RIM, RIM), (0, 0)), mode="edge") for image in shown]
         height, width = self.cell = shown[0].shape[:2]
         self.columns = ceil(sqrt(len(shown)))
         self.rows = ceil(len(shown) / self.columns)
         whole = np.zeros((self.rows * height, self.columns * width, 3), dtype=np.uint8)
-        for place, picture in enumerate(shown):
+        for place, image in enumerate(shown):
             row, column = divmod(place, self.columns)
-            whole[row * height : (row + 1) * height, column * width : (column + 1) * width] = picture
+            whole[row * height : (row + 1) * height, column * width : (column + 1) * width] = image
         self.ratio = self.size[1] / self.size[0]
         grey = (whole[..., :1] == whole).all()
-        image = Image.fromarray(whole[..., 0] if grey else whole)
+        sheet = Image.fromarray(whole[..., 0] if grey else whole)
         buffer = io.BytesIO()
-        image.save(buffer, "PNG", optimize=True)
+        sheet.save(buffer, "PNG", optimize=True)
         kind = "png"
         if not exact and buffer.tell() > PHOTOGRAPH and not grey:
             other = io.BytesIO()
-            image.save(other, "JPEG", quality=82)
+            sheet.save(other, "JPEG", quality=82)
             kind, buffer = ("jpeg", other) if other.tell() < buffer.tell() else (kind, buffer)
         self.url = f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
         self.smooth = kind == "jpeg"
@@ -62,7 +62,7 @@ class Sheet:
         return Markup(f".sheet-{self.name}{{background-image:url({self.url});{sides}{smooth}}}")
 
     def style(self, place: int) -> str:
-        """The position of the k-th picture, for a style attribute."""
+        """The position of the k-th image, for a style attribute."""
         down, across = (
             100 * (at * cell + RIM) / (most * cell - side)
             for at, most, cell, side in zip(
@@ -72,13 +72,13 @@ class Sheet:
         return f"background-position:{across:.4f}% {down:.4f}%"
 
 
-def _fitted(picture: Array) -> Array:
-    """A picture no larger than is shown."""
-    height, width = picture.shape[:2]
+def _fitted(image: Array) -> Array:
+    """An image no larger than is shown."""
+    height, width = image.shape[:2]
     if max(height, width) <= LARGEST:
-        return picture
+        return image
     from PIL import Image
 
     share = LARGEST / max(height, width)
     size = max(1, round(width * share)), max(1, round(height * share))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.LANCZOS))
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))

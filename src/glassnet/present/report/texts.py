@@ -19,11 +19,11 @@ TEXTS: dict[str, Both] = {
     "theme-dark": ("☾ dark", "☾ 深色"),
     # what the report is about
     "about-validation": (
-        "All pictures below come from the validation set: the network did not learn from them. The test set stays closed.",
+        "All images below come from the validation set: the network did not learn from them. The test set stays closed.",
         "下面的图片都来自验证集：网络没有用它们学习。测试集保持封存。",
     ),
     "about-test": (
-        "All pictures below come from the test set, which was opened for this report; the look is noted in the ledger.",
+        "All images below come from the test set, which was opened for this report; the look is noted in the ledger.",
         "下面的图片都来自测试集：为写这份报告打开了它，这次查看已记入账本。",
     ),
     "about-train": (
@@ -31,16 +31,16 @@ TEXTS: dict[str, Both] = {
         "这份数据没有验证部分。下面的结果都来自网络学习过的数据，因此偏乐观。",
     ),
     "views": (
-        "Each answer is the mean over {views} views of the picture.",
+        "Each answer is the mean over {views} views of the image.",
         "每个回答都是该图片 {views} 个变形视图的平均。",
     ),
     # cards
     "accuracy-validation": ("Validation accuracy", "验证准确率"),
     "accuracy-test": ("Test accuracy", "测试准确率"),
-    "accuracy-train": ("Accuracy on training pictures", "训练图片上的准确率"),
+    "accuracy-train": ("Accuracy on training images", "训练图片上的准确率"),
     "sign-accuracy": ("Right signs", "符号正确率"),
     "interval": ("95 % interval {low}–{high} %", "95% 置信区间 {low}–{high}%"),
-    "of-pictures": ("{correct} of {total}", "{total} 个中答对 {correct} 个"),
+    "of-images": ("{correct} of {total}", "{total} 个中答对 {correct} 个"),
     "last-training": ("Training accuracy, last epoch", "训练准确率（最后一轮）"),
     "while-learning": ("measured while the weights moved", "在权重变化过程中测得"),
     "cost-card": ("Mean cost", "平均代价"),
@@ -57,7 +57,7 @@ TEXTS: dict[str, Both] = {
     "recipe": ("Recipe", "配方"),
     "expected": ("Expected", "预期"),
     "data": ("Data", "数据"),
-    "pictures-of": ("{count} pictures of {shape}", "{count} 张图片，大小 {shape}"),
+    "images-of": ("{count} images of {shape}", "{count} 张图片，大小 {shape}"),
     "rows-of": ("{count} examples of {shape} numbers", "{count} 个样本，每个 {shape} 个数"),
     "split-train": ("training", "训练"),
     "split-validation": ("validation", "验证"),
@@ -75,7 +75,7 @@ TEXTS: dict[str, Both] = {
         "{epochs} 轮，小批量 {batch}，随机种子 {seed}",
     ),
     "kept-best": (
-        "kept: the weights of epoch {epoch}, the best on validation pictures (so the figure above flatters a little)",
+        "kept: the weights of epoch {epoch}, the best on validation images (so the figure above flatters a little)",
         "保留第 {epoch} 轮的权重：它在验证图片上最好（因此上面的数字略偏乐观）",
     ),
     "kept-last": ("kept: the weights of the last epoch", "保留最后一轮的权重"),
@@ -109,7 +109,7 @@ TEXTS: dict[str, Both] = {
     "curves": ("How it learned", "学习过程"),
     "curves-how": (
         "Cost should fall and accuracy rise. Where training goes on getting better and validation does not, the network "
-        "learns its pictures by heart.",
+        "learns its images by heart.",
         "代价应下降，准确率应上升。如果训练还在变好而验证不再变好，说明网络在死记训练图片。",
     ),
     "best-epoch": (
@@ -119,14 +119,14 @@ TEXTS: dict[str, Both] = {
     # section: classes
     "per-class": ("Each class", "每个类别"),
     "per-class-how": (
-        "Of the pictures of each class, the share that was called rightly. The thin lines are 95 % intervals: with few "
-        "pictures they are wide, and differences smaller than they are mean little. The dashed line is the mean.",
+        "Of the images of each class, the share that was called rightly. The thin lines are 95 % intervals: with few "
+        "images they are wide, and differences smaller than they are mean little. The dashed line is the mean.",
         "每个类别的图片中答对的比例。细线是 95% 置信区间：图片少时很宽，比它小的差别说明不了什么。虚线是平均值。",
     ),
     "worst-bars": ("The 30 worst of {count} classes.", "共 {count} 个类别，这里是最差的 30 个。"),
     "numbers": ("The numbers", "具体数字"),
     "class": ("class", "类别"),
-    "pictures": ("pictures", "图片数"),
+    "images": ("images", "图片数"),
     "right": ("right", "答对"),
     "recall": ("recall", "召回率"),
     "precision": ("precision", "精确率"),
@@ -134,13 +134,13 @@ TEXTS: dict[str, Both] = {
     # section: confusion
     "confusion": ("What is taken for what", "混淆矩阵"),
     "confusion-how": (
-        "Rows: what the picture is. Columns: what the network called it. Blue is right, red is wrong. Click a number to see "
-        "its pictures.",
+        "Rows: what the image is. Columns: what the network called it. Blue is right, red is wrong. Click a number to see "
+        "its images.",
         "行：图片实际是什么。列：网络说它是什么。蓝色正确，红色错误。点击数字可以看到对应的图片。",
     ),
     "confusion-pairs": (
         "With {count} classes a table would be too wide; these are the most frequent mistakes. Click one to see "
-        "its pictures.",
+        "its images.",
         "有 {count} 个类别，表格会太宽；这里是最常见的错误。点击可以看到对应的图片。",
     ),
     "confusion-plain": (
@@ -158,7 +158,7 @@ TEXTS: dict[str, Both] = {
         "网络最有把握却答错的图片。看看标签本身对不对：有些标签就是错的。",
     ),
     "worst-unsure": ("Some wrong answers.", "一些答错的图片。"),
-    "random": ("Ten pictures drawn by chance", "随机抽取的十张图片"),
+    "random": ("Ten images drawn by chance", "随机抽取的十张图片"),
     "random-how": (
         "Not chosen: this is what the network is like on any day.",
         "没有挑选：这就是网络平常的样子。",
@@ -177,43 +177,43 @@ TEXTS: dict[str, Both] = {
     "looks-how": (
         "For some mistakes and some right answers. Gradient: how much the score answers to a small change of each pixel. "
         "Occlusion: how much less sure the network is when a square around the pixel is covered. Bright is much; faint grey "
-        "is the picture itself.",
+        "is the image itself.",
         "取一些错误和一些正确的回答。梯度：每个像素稍有变化时得分变多少。遮挡：盖住像素周围的方块后把握降低多少。"
         "越亮越重要；淡灰色是图片本身。",
     ),
-    "picture": ("picture", "图片"),
+    "image": ("image", "图片"),
     "gradient": ("gradient", "梯度"),
     "occluded": ("occlusion", "遮挡"),
     "nearest": (
-        "most like it, of {count} training pictures (by {layer})",
+        "most like it, of {count} training images (by {layer})",
         "{count} 张训练图片中最相似的（按 {layer} 层）",
     ),
     # section: inside
     "inside": ("Inside the network", "网络内部"),
     "weights-of": ("Weights of {layer}: {count} of {total}", "{layer} 的权重：{total} 个中的 {count} 个"),
     "weights-how": (
-        "Each small picture is one unit or filter. Red pixels push it up, blue ones push it down.",
+        "Each small image is one unit or filter. Red pixels push it up, blue ones push it down.",
         "每个小图是一个单元或卷积核。红色像素使它增大，蓝色像素使它减小。",
     ),
     "maps-of": (
-        "What {layer} makes of one picture: {count} of {total} maps",
+        "What {layer} makes of one image: {count} of {total} maps",
         "{layer} 对一张图片的响应：{total} 个特征图中的 {count} 个",
     ),
     "maps-how": (
-        "For the picture at the left. Bright places answer strongly; where a map has signs, red is above 0 and blue below.",
+        "For the image at the left. Bright places answer strongly; where a map has signs, red is above 0 and blue below.",
         "针对左边的图片。越亮响应越强；有正负的图中，红色大于 0，蓝色小于 0。",
     ),
     "typical": ("What each class looks like to the network", "网络心目中每个类别的样子"),
     "typical-how": (
-        "Pictures that were climbed, pixel by pixel, to the largest score of a class. They seldom look like the class: "
+        "Images that were climbed, pixel by pixel, to the largest score of a class. They seldom look like the class: "
         "a network needs less than we do to be sure.",
         "从灰色出发，逐步改变像素，使某个类别的得分尽量大。它们往往不像那个类别：网络做判断所需的比我们少。",
     ),
     # section: calibration
     "calibration": ("Is it as sure as it may be?", "它的把握可信吗？"),
     "calibration-how": (
-        "Pictures sorted by how sure the network was. On the dashed line, it is right as often as it says. Below: how many "
-        "pictures there are; points of few pictures have wide intervals.",
+        "Images sorted by how sure the network was. On the dashed line, it is right as often as it says. Below: how many "
+        "images there are; points of few images have wide intervals.",
         "把图片按网络的把握分组。落在虚线上，说明它说有多大把握就有多大概率答对。下方是每组的图片数；图片少的点区间很宽。",
     ),
     "over": (
@@ -265,11 +265,11 @@ TEXTS: dict[str, Both] = {
 }  # fmt: skip
 
 IN_SCRIPT: dict[str, Both] = {  # {n} of {all} are put in by the page's script
-    "cell": ("{n} pictures of {truth} that were called {said}", "{n} 张 {truth} 被认作 {said}"),
-    "cell-one": ("1 picture of {truth} that was called {said}", "1 张 {truth} 被认作 {said}"),
-    "cell-right": ("{n} pictures of {truth}, called rightly", "{n} 张 {truth}，答对"),
+    "cell": ("{n} images of {truth} that were called {said}", "{n} 张 {truth} 被认作 {said}"),
+    "cell-one": ("1 image of {truth} that was called {said}", "1 张 {truth} 被认作 {said}"),
+    "cell-right": ("{n} images of {truth}, called rightly", "{n} 张 {truth}，答对"),
     "shown": (" ({shown} shown)", "（显示 {shown} 张）"),
-    "number": ("picture {index}", "第 {index} 张"),
+    "number": ("image {index}", "第 {index} 张"),
 }
 
 

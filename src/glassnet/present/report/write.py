@@ -45,7 +45,7 @@ def report(
 ) -> Path:
     """Write the report of a run as one HTML file, by default report.html in its folder; the path.
 
-    It is about the validation pictures; with `test` the test set is opened, and the look noted in the run's ledger.
+    It is about the validation images; with `test` the test set is opened, and the look noted in the run's ledger.
     The file opens from disk without a network, in English and Chinese, light and dark. `figures`: a folder, made if need be,
     for its charts as SVG files. `diagnosis`: what `glassnet.diagnose` said of this run, if it was asked already.
     """

@@ -20,7 +20,7 @@ from glassnet.training import Epoch, History
 
 
 def answering(answers: list[int]) -> Network:
-    """A network that gives these answers, 0 or 1, to pictures that are one-hot."""
+    """A network that gives these answers, 0 or 1, to images that are one-hot."""
     from glassnet.nn import Dense
 
     net = Network([Dense(1, use_bias=False)], input_shape=(len(answers),), seed=0, dtype="float64")
@@ -36,7 +36,7 @@ def test_two_networks_by_hand() -> None:
     (found,) = compare([[poor], [good]], DATA, ["poor", "good"])
     assert (found.better, found.worse) == ("good", "poor")
     assert found.accuracies == (18 / 20, 12 / 20)
-    assert found.probability == pytest.approx(binomtest(7, 8).pvalue)  # 7 pictures only the one has, 1 only the other
+    assert found.probability == pytest.approx(binomtest(7, 8).pvalue)  # 7 images only the one has, 1 only the other
     half = 1.959964 * np.sqrt(8 - 36 / 20) / 20
     assert found.interval == pytest.approx((0.3 - half, 0.3 + half))
     assert found.is_noise

@@ -156,7 +156,7 @@ def test_a_dozen_steps_need_not_gain_much(digits: Splits) -> None:
 
 
 def test_steps_that_do_harm_need_not_be_huge(digits: Splits) -> None:
-    """Sparse pictures give small gradients: a fifth of the weights changed in a step, and a cost above that of the start."""
+    """Sparse images give small gradients: a fifth of the weights changed in a step, and a cost above that of the start."""
     history, network, _ = next(fault for fault in FAULTS if fault.how == "ReLUs at rate 5").train(digits, 1)
     for epoch in history.epochs:
         epoch.first_step.pop("update_norms", None)
@@ -203,13 +203,13 @@ def test_a_rate_is_lowered_by_as_much_as_it_is_too_high(digits: Splits, change: 
 
 @pytest.mark.parametrize(("count", "told"), [(99, False), (100, True)])
 def test_a_small_part_need_not_have_every_class(count: int, told: bool) -> None:
-    """One picture of twenty is of class b: of 100, five should be; of fewer, it may be chance that there are none."""
+    """One image of twenty is of class b: of 100, five should be; of fewer, it may be chance that there are none."""
     train = Dataset(np.zeros((200, 3), np.float32), np.array([0] * 190 + [1] * 10), ("a", "b"))
     held_out = Dataset(np.zeros((count, 3), np.float32), np.zeros(count, np.int64), ("a", "b"))
     finding = missing_classes(Facts(History(), Network([3, 2], seed=1), train, held_out))
     assert (finding is not None) == told
     if finding:
-        assert finding.evidence == "the validation part (100 pictures) has none of class b."
+        assert finding.evidence == "the validation part (100 images) has none of class b."
 
 
 @pytest.mark.parametrize(("largest", "rule"), [(59, majority_class), (60, majority_class_of_many)])
@@ -227,7 +227,7 @@ def test_a_fault_is_trained_in_silence(digits: Splits, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == ""
 
 
-def test_hard_pictures_are_not_noisy_labels() -> None:
+def test_hard_images_are_not_noisy_labels() -> None:
     """Classes that overlap, so that neighbours often contradict, and a network that does better than noise allows."""
     rng = np.random.default_rng(3)
     labels = rng.integers(0, 4, 900)
@@ -241,7 +241,7 @@ def test_pixels_that_tell_nothing_contradict_no_label() -> None:
     """Two classes whose neighbours are no better than chance, and a network that is: as it is with photographs."""
     rng = np.random.default_rng(4)
     images = rng.standard_normal((900, 200)).astype(np.float32)
-    labels = (images[:, 0] > 0).astype(np.int64)  # one number of two hundred: lost in the angle between pictures
+    labels = (images[:, 0] > 0).astype(np.int64)  # one number of two hundred: lost in the angle between images
     splits = Splits(*(Dataset(images[part], labels[part], ("a", "b")) for part in (slice(0, 700), slice(700, None))))
     history, network, _ = healthy(splits, 0)
     found = Facts(history, network, splits.train, splits.validation)

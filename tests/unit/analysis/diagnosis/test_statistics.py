@@ -26,7 +26,7 @@ def test_outputs_by_hand() -> None:
     found = describe_outputs(ReLU(), np.array([[0.0, 1.0], [0.0, 0.0]]))
     assert found == {"mean": 0.25, "spread": pytest.approx(np.sqrt(3) / 4, abs=1e-5), "dead": 0.5}
     filters = np.zeros((2, 3, 3, 4))
-    filters[0, 1, 1, 2] = 1  # active in one place of one picture: alive
+    filters[0, 1, 1, 2] = 1  # active in one place of one image: alive
     assert describe_outputs(ReLU(), filters)["dead"] == 0.75
     assert set(describe_outputs(Dense(2), y)) == {"mean", "spread"}
 

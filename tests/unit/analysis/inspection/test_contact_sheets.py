@@ -1,4 +1,4 @@
-"""Sheets show the pictures they name, and the files of an inspection hold all of it."""
+"""Sheets show the images they name, and the files of an inspection hold all of it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_inspection_on_disk(planted: Callable[..., gn.Splits], tmp_path: Path
     inspection = gn.inspect(planted(change))
     written = write_inspection(inspection, tmp_path / "a" / "b")
     assert sorted(path.name for path in written) == sorted(
-        ["inspection.json", "inspection.txt", "finding-blank-pictures.png", "finding-duplicates-across-splits.png"]
+        ["inspection.json", "inspection.txt", "finding-blank-images.png", "finding-duplicates-across-splits.png"]
         + [f"class-{digit}-{digit}.png" for digit in range(10)]
     )
     for path in written[2:]:
@@ -67,7 +67,7 @@ def test_what_has_no_sheet(planted: Callable[..., gn.Splits]) -> None:
     splits = planted()
     with pytest.raises(gn.InputError, match="no such class"):
         gn.figures.contact_sheet_figure(splits, 10)
-    with pytest.raises(gn.InputError, match="speaks of no pictures"):
+    with pytest.raises(gn.InputError, match="speaks of no images"):
         gn.figures.finding_figure(splits, Finding("mixed-sizes", "", "", ()))
-    with pytest.raises(gn.InputError, match="Only pictures can be drawn"):
+    with pytest.raises(gn.InputError, match="Only images can be drawn"):
         gn.figures.contact_sheet_figure(gn.load_dataset("chain"), 0)

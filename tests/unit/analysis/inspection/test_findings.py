@@ -1,4 +1,4 @@
-"""Each fault, planted into real digits, is found and told with its pictures; healthy data gives no finding."""
+"""Each fault, planted into real digits, is found and told with its images; healthy data gives no finding."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def names(inspection: Inspection) -> list[str]:
 def places(inspection: Inspection, name: str) -> set[tuple[str, int]]:
     finding = inspection.finding(name)
     assert finding is not None, names(inspection)
-    return {(picture.part, picture.index) for picture in finding.pictures}
+    return {(image.part, image.index) for image in finding.images}
 
 
 def test_healthy_data_gives_no_finding(planted: Planted) -> None:
@@ -40,16 +40,16 @@ def test_healthy_data_gives_no_finding(planted: Planted) -> None:
         assert "No findings." in str(inspection)
 
 
-def test_blank_pictures(planted: Planted) -> None:
+def test_blank_images(planted: Planted) -> None:
     def change(images: Array, labels: Array) -> None:
         images[[5, 450]] = 0
         images[7] = 255
         images[7, 2, 2] = 252  # grain
 
     inspection = gn.inspect(planted(change))
-    assert names(inspection) == ["blank-pictures"]
-    assert places(inspection, "blank-pictures") == {("train", 5), ("train", 7), ("test", 50)}
-    assert "3 pictures with nothing on them: 2 in train, 1 in test" in str(inspection)
+    assert names(inspection) == ["blank-images"]
+    assert places(inspection, "blank-images") == {("train", 5), ("train", 7), ("test", 50)}
+    assert "3 images with nothing on them: 2 in train, 1 in test" in str(inspection)
 
 
 def test_copies_with_the_same_pixels(planted: Planted) -> None:
@@ -68,7 +68,7 @@ def test_copies_with_the_same_pixels(planted: Planted) -> None:
         [("train", 30), ("test", 30)],
         [("train", 31), ("test", 31)],
     ]
-    assert "4 pictures in 2 groups with the same pixels in two parts, 2 in test among them" in across.evidence
+    assert "4 images in 2 groups with the same pixels in two parts, 2 in test among them" in across.evidence
     assert ("train", 20) in places(inspection, "duplicates")
 
 
@@ -97,7 +97,7 @@ def test_copies_that_were_changed_a_little(planted: Planted, altered: Callable[.
     assert inspection.finding("duplicates-across-splits") is None
 
 
-def test_many_copies_of_one_picture_are_one_group(planted: Planted) -> None:
+def test_many_copies_of_one_image_are_one_group(planted: Planted) -> None:
     rng = np.random.default_rng(4)
 
     def change(images: Array, labels: Array) -> None:
@@ -109,22 +109,22 @@ def test_many_copies_of_one_picture_are_one_group(planted: Planted) -> None:
     finding = inspection.finding("near-duplicates")
     assert finding is not None
     assert len(finding.groups) == 1
-    assert {picture.index for picture in finding.groups[0]} == {3, *range(100, 130)}
+    assert {image.index for image in finding.groups[0]} == {3, *range(100, 130)}
 
 
 def test_groups_on_both_sides(planted: Planted) -> None:
     writers = np.arange(600) // 30
     assert names(gn.inspect(planted(groups=np.where(np.arange(600) < 400, writers, writers + 50)))) == []
-    inspection = gn.inspect(planted(groups=writers))  # 13 has pictures on both sides
+    inspection = gn.inspect(planted(groups=writers))  # 13 has images on both sides
     assert names(inspection) == ["groups-across-splits"]
     assert (
-        "1 of 20 groups is in more than one part, such as '13'; 20 of 200 pictures in test are of groups in train"
+        "1 of 20 groups is in more than one part, such as '13'; 20 of 200 images in test are of groups in train"
         in inspection.findings[0].evidence
     )
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_inverted_pictures(planted: Planted, dark: bool) -> None:
+def test_inverted_images(planted: Planted, dark: bool) -> None:
     def change(images: Array, labels: Array) -> None:
         if dark:
             images[:] = 255 - images
@@ -134,7 +134,7 @@ def test_inverted_pictures(planted: Planted, dark: bool) -> None:
     assert names(inspection) == ["mixed-polarity"]
     assert places(inspection, "mixed-polarity") == {("train", 3), ("train", 4), ("test", 10)}
     said = "light on dark, the others dark on light" if dark else "dark on light, the others light on dark"
-    assert f"3 pictures are {said}: 2 in train, 1 in test" in inspection.findings[0].evidence
+    assert f"3 images are {said}: 2 in train, 1 in test" in inspection.findings[0].evidence
 
 
 def test_a_part_that_is_inverted_is_named(planted: Planted) -> None:
@@ -144,8 +144,8 @@ def test_a_part_that_is_inverted_is_named(planted: Planted) -> None:
     inspection = gn.inspect(planted(change))
     finding = inspection.findings[0]
     assert finding.evidence.endswith(" in test; that is most of test")
-    assert {picture.part for picture in finding.pictures} == {"test"}
-    assert 180 <= len(finding.pictures) <= 200  # some touch the edge all round: no telling ink from ground
+    assert {image.part for image in finding.images} == {"test"}
+    assert 180 <= len(finding.images) <= 200  # some touch the edge all round: no telling ink from ground
 
 
 def test_labels_that_neighbours_contradict(planted: Planted) -> None:
@@ -160,7 +160,7 @@ def test_labels_that_neighbours_contradict(planted: Planted) -> None:
     assert found <= set(wrong.tolist())
     assert len(found) >= 9
     finding = inspection.findings[0]
-    assert "neighbours say" in finding.pictures[0].note
+    assert "neighbours say" in finding.images[0].note
 
 
 def test_labels_without_sense_are_not_judged(planted: Planted) -> None:
@@ -178,7 +178,7 @@ def test_classes_missing_rare_and_uneven(digits: tuple[Array, Array]) -> None:
     keep = (labels != 7) | (np.cumsum(labels == 7) <= 9)
     inspection = gn.inspect(gn.Splits(whole[keep], None, whole[labels < 5]))
     assert names(inspection)[0] == "missing-classes"
-    assert "test has no pictures of '5', '6', '7', '8', '9'" in str(inspection)
+    assert "test has no images of '5', '6', '7', '8', '9'" in str(inspection)
     rare = inspection.finding("class-imbalance")
     assert rare is not None
     assert "'7' 9" in rare.evidence
@@ -219,30 +219,30 @@ def test_files_are_named(digits: tuple[Array, Array], tmp_path: Path) -> None:
     save(folder / "cover.png", digits[0][0])
     save(folder / "4" / "again.png", digits[0][np.flatnonzero(digits[1] == 4)[0]])
     inspection = gn.inspect(folder)
-    unreadable, unlabelled = inspection.finding("unreadable-pictures"), inspection.finding("unlabelled-pictures")
+    unreadable, unlabelled = inspection.finding("unreadable-images"), inspection.finding("unlabelled-images")
     assert unreadable is not None
     assert [file for file, _ in unreadable.files] == ["3/damaged.png"]
     assert unlabelled is not None
     assert unlabelled.files == (("cover.png", "not in a class folder"),)
     copies = inspection.finding("duplicates") or inspection.finding("duplicates-across-splits")
     assert copies is not None
-    assert {picture.file for picture in copies.pictures} == {"4/again.png", "4/004.png"}
+    assert {image.file for image in copies.images} == {"4/again.png", "4/004.png"}
 
 
 def test_what_is_left_out_is_told_apart_whatever_the_reasons_say(planted: Planted) -> None:
     splits = replace(planted(), left_out=("a.png", "b.png"), reasons=("so", "not in a class folder"), unlabelled=("a.png",))
     inspection = gn.inspect(splits)
     found = {finding.name: finding.files for finding in inspection.findings}
-    assert found == {"unlabelled-pictures": (("a.png", "so"),), "unreadable-pictures": (("b.png", "not in a class folder"),)}
+    assert found == {"unlabelled-images": (("a.png", "so"),), "unreadable-images": (("b.png", "not in a class folder"),)}
 
 
-def test_pictures_of_different_sizes(digits: tuple[Array, Array], tmp_path: Path) -> None:
+def test_images_of_different_sizes(digits: tuple[Array, Array], tmp_path: Path) -> None:
     folder = folder_of(digits, tmp_path / "mine", 200)
     save(folder / "0" / "large.png", np.kron(digits[0][0], np.ones((2, 2, 1), np.uint8)))
     inspection = gn.inspect(folder)
     sizes = inspection.finding("mixed-sizes")
     assert sizes is not None
-    assert "8 × 8 (200 pictures), 16 × 16 (1 pictures)" in sizes.evidence
+    assert "8 × 8 (200 images), 16 × 16 (1 images)" in sizes.evidence
     assert inspection.splits.train.shape == (64, 64, 1)
     assert gn.inspect(folder, size=16).finding("mixed-sizes") is None
 
@@ -250,7 +250,7 @@ def test_pictures_of_different_sizes(digits: tuple[Array, Array], tmp_path: Path
 def test_a_recipe_stands_for_its_data(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(gn.load_recipe("digits").changed({"fractions": [0.5, 0.3, 0.2], "size": 12}).to_toml(), encoding="utf-8")
-    parts = {part.name: part.pictures for part in gn.inspect(path).parts}
+    parts = {part.name: part.images for part in gn.inspect(path).parts}
     assert parts == {"train": 899, "validation": 539, "test": 359}
     assert gn.inspect(path, fractions=(0.5, 0.5, 0.0), size=9).splits.train.shape == (9, 9, 1)
 
@@ -261,7 +261,7 @@ def test_data_at_hand_takes_no_options(planted: Planted) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 14, 17])
-def test_few_pictures(digits: tuple[Array, Array], count: int) -> None:
+def test_few_images(digits: tuple[Array, Array], count: int) -> None:
     assert gn.inspect(gn.Dataset(digits[0][:count], digits[1][:count])).finding("near-duplicates") is None
 
 
@@ -270,13 +270,13 @@ def test_rows_of_features_and_targets() -> None:
     rows[3] = rows[8]
     inspection = gn.inspect(gn.Dataset(rows, np.arange(50) % 2))
     assert "contradicting-duplicates" in names(inspection)
-    assert "not looked for: these are no pictures" in str(inspection)
+    assert "not looked for: these are no images" in str(inspection)
 
 
-def test_nothing_but_blank_pictures() -> None:
+def test_nothing_but_blank_images() -> None:
     inspection = gn.inspect(gn.Dataset(np.zeros((40, 8, 8), np.uint8), np.arange(40) % 2))
-    assert inspection.findings[0].name == "blank-pictures"
-    assert len(inspection.findings[0].pictures) == 40
+    assert inspection.findings[0].name == "blank-images"
+    assert len(inspection.findings[0].images) == 40
 
 
 def test_many_classes_are_told_in_part(digits: tuple[Array, Array]) -> None:

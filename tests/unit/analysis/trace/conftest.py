@@ -1,6 +1,6 @@
 """The same numbers once more, from their definitions alone: plain NumPy forward, derivatives by complex steps.
 
-`Own(network, picture, target)` computes with complex numbers, so that ∂C/∂v of any number v on the way is
+`Own(network, image, target)` computes with complex numbers, so that ∂C/∂v of any number v on the way is
 Im C(v + ih) / h, exact to float64. Nothing of the library's layers, costs or optimizers is used: only its arrays.
 `value(name)` gives any number that a trace shows, by the name it has there.
 """
@@ -30,10 +30,10 @@ def softmax(z: Array) -> Array:
 
 
 class Own:
-    def __init__(self, network: Any, picture: Array, target: Array) -> None:
+    def __init__(self, network: Any, image: Array, target: Array) -> None:
         self.network, self.target = network, np.asarray(target, dtype=np.float64)
-        self.picture = np.asarray(picture, dtype=np.float64)
-        self.of_bytes = picture.dtype.kind in "ui"
+        self.image = np.asarray(image, dtype=np.float64)
+        self.of_bytes = image.dtype.kind in "ui"
         self.arrays: dict[str, Array] = {}
         self.layers: dict[str, Any] = dict(zip(network.names, network.layers, strict=True))
         for name, layer in self.layers.items():
@@ -57,7 +57,7 @@ class Own:
         return values
 
     def run(self) -> complex:
-        x = self.picture.reshape(self.network.input_shape).astype(np.complex128)
+        x = self.image.reshape(self.network.input_shape).astype(np.complex128)
         for name, layer in self.layers.items():
             kind = type(layer).__name__
             if name == self.network.names[-1] and kind == self.network.loss.link:

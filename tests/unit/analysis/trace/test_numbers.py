@@ -68,9 +68,9 @@ def target_of(network: gn.Network, label: int) -> Array:
 class Expected:
     """What each number of a trace must be, by its name."""
 
-    def __init__(self, own: Any, network: gn.Network, trace: gn.Trace, picture: int, optimizer: Any) -> None:
-        self.make, self.picture = own, PICTURES[picture]
-        self.own = own(network, PICTURES[picture], target_of(network, int(LABELS[picture])))
+    def __init__(self, own: Any, network: gn.Network, trace: gn.Trace, image: int, optimizer: Any) -> None:
+        self.make, self.image = own, PICTURES[image]
+        self.own = own(network, PICTURES[image], target_of(network, int(LABELS[image])))
         self.network, self.trace, self.optimizer = network, trace, optimizer
         base, _, index = trace.weight.partition("[")
         self.array, self.place = base, tuple(int(i) for i in index.rstrip("]").split(","))
@@ -117,7 +117,7 @@ class Expected:
         if kind == "RMSprop":
             known["first.after"] = (1 - o.rho) * d * d
         known["cost.alone"] = own.cost_with(self.array, self.place, known["w.after"] - w)
-        stepped = self.make(self.network, self.picture, own.target)
+        stepped = self.make(self.network, self.image, own.target)
         stepped.arrays |= {name: values.astype(complex) for name, values in after.items()}
         known["cost.after"] = float(stepped.run().real)
         return known
@@ -253,9 +253,9 @@ def agrees(text: str, wanted: float, form: str) -> bool:
     return abs(shown - wanted) <= 0.5 * unit + 1e-13 * max(1.0, abs(wanted)) + (2e-11 if form == ".9f" else 0)
 
 
-def check(own: Any, network: gn.Network, trace: gn.Trace, picture: int, optimizer: Any) -> int:
+def check(own: Any, network: gn.Network, trace: gn.Trace, image: int, optimizer: Any) -> int:
     """Hold every number of a trace against its definition; how many there are."""
-    expected, count = Expected(own, network, trace, picture, optimizer), 0
+    expected, count = Expected(own, network, trace, image, optimizer), 0
     shown_on_page = [(html.unescape(name), text) for name, text in SPAN.findall(trace.html())]
     stated = []
     for step in trace.steps:

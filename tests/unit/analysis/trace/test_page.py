@@ -14,14 +14,14 @@ import PIL.Image
 import pytest
 
 import glassnet as gn
-from glassnet.analysis.trace.document import Picture, Text
-from glassnet.analysis.trace.html import _picture
+from glassnet.analysis.trace.document import ImageView, Text
+from glassnet.analysis.trace.html import _image
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pictures = np.random.default_rng(2).integers(0, 256, (4, 12, 12, 1)).astype(np.uint8)
-    data = gn.Dataset(pictures, np.arange(4) % 3)
+    images = np.random.default_rng(2).integers(0, 256, (4, 12, 12, 1)).astype(np.uint8)
+    data = gn.Dataset(images, np.arange(4) % 3)
     layers = [gn.Pixels(), gn.Conv2D(3, 5), gn.BatchNorm(), gn.ReLU(), gn.MaxPool2D(2), gn.Flatten(), gn.Dense(3)]
     network = gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=(12, 12, 1), seed=1)
     return gn.trace(network, 1, data=data).save(tmp_path_factory.mktemp("page") / "trace.html")
@@ -29,7 +29,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_numbers_are_red_above_zero_and_blue_below() -> None:
     data = re.findall(
-        r"data:image/png;base64,([^\"]+)", str(_picture(Picture(Text("x", "x"), "x", np.array([[2.0, -2.0, 0.0, 1.0]]))))
+        r"data:image/png;base64,([^\"]+)", str(_image(ImageView(Text("x", "x"), "x", np.array([[2.0, -2.0, 0.0, 1.0]]))))
     )
     pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(data[0]))))
     assert pixels.tolist() == [[[255, 0, 0], [0, 0, 255], [255, 255, 255], [255, 127, 127]]]

@@ -196,17 +196,17 @@ def test_the_network_is_left_as_it_was() -> None:
     assert all("forward" not in vars(layer) for layer in network.layers)
 
 
-def test_a_picture_without_label_takes_the_networks_word_and_says_so() -> None:
+def test_an_image_without_label_takes_the_networks_word_and_says_so() -> None:
     network = made("relu")
     network.classes = ("cat", "dog", "owl")
     trace = gn.trace(network, DATA.images[0])
     said = network.classes[int(network.predict(DATA.images[:1])[0])]
     assert any(said in note.en and said in note.zh for note in trace.notes)
-    assert gn.trace(network, DATA.images[0], label="owl").subject.en.startswith("the picture, labelled owl")
+    assert gn.trace(network, DATA.images[0], label="owl").subject.en.startswith("the image, labelled owl")
 
 
 def test_what_is_too_small_to_be_seen_is_explained() -> None:
-    """A gradient of 1e-13 beside "0.000000000" looks like a fault; a picture that tells more has no such words."""
+    """A gradient of 1e-13 beside "0.000000000" looks like a fault; an image that tells more has no such words."""
     splits = gn.load_dataset("chain")
     network = gn.load_recipe("chain").make_network(splits)
 
@@ -255,7 +255,7 @@ def test_the_chain_gives_the_tutorials_table() -> None:
             [error * w2 * w3, error * w1 * w3, error * w1 * w2], rel=1e-12
         )
         assert all(f"<td>{cell.replace('-', '−')}</td>" in trace.html() for row in rows(trace.table) for cell in row)
-        assert "picture" not in f"{trace.subject.en} {trace.why.en}"  # it has none
+        assert "image" not in f"{trace.subject.en} {trace.why.en}"  # it has none
         assert all(line.strip() in str(trace) for line in table(trace.table).splitlines())
     assert trace.table.parameters[0].numerical == check_gradients(network, splits.train[:1]).parameters[0].numerical
 
@@ -297,11 +297,11 @@ def test_batch_norm_says_which_statistics_are_used() -> None:
         ({"unit": "flatten1.3"}, "No weight lies before this unit.", "dense1.0"),
         ({"unit": "dense1.2", "weight": "dense1.0.3"}, "The weight is not one of this unit.", "leave out one of the two"),
         ({"unit": "dense2.2", "weight": "dense1.0.3"}, "The weight is not one of this unit.", "leave out one of the two"),
-        ({"image": 6}, "There is no such picture.", "--image 5"),
-        ({"image": -1}, "There is no such picture.", "--image 0"),
+        ({"image": 6}, "There is no such image.", "--image 5"),
+        ({"image": -1}, "There is no such image.", "--image 0"),
         ({"label": "owls"}, "There is no such class.", "did you mean 'owl'?"),
         ({"optimizer": "Adm"}, "Unknown optimizer.", "did you mean 'Adam'?"),
-        ({"image": np.zeros((5, 5, 1), np.uint8)}, "The picture does not fit the network.", None),
+        ({"image": np.zeros((5, 5, 1), np.uint8)}, "The image does not fit the network.", None),
     ],
 )
 def test_wrong_input(options: dict[str, Any], what: str, hint: str | None) -> None:
@@ -313,8 +313,8 @@ def test_wrong_input(options: dict[str, Any], what: str, hint: str | None) -> No
     assert caught.value.hint == hint
 
 
-def test_a_network_alone_has_no_pictures() -> None:
-    with pytest.raises(InputError, match="no data to take a picture from"):
+def test_a_network_alone_has_no_images() -> None:
+    with pytest.raises(InputError, match="no data to take an image from"):
         gn.trace(made("relu"), 0)
     with pytest.raises(InputError, match="no run and no network"):
         gn.trace(3)  # type: ignore[arg-type]

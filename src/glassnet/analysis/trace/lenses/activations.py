@@ -172,7 +172,7 @@ class SwishLens(Pointwise):
 
 
 class PixelsLens(Pointwise):
-    """Of integer pictures; of floats it is `SameLens`."""
+    """Of integer images; of floats it is `SameLens`."""
 
     forward_equation, backward_equation = "{y} = {x} / 255", "{dx} = {dy} / 255"
     note = Text("Bytes 0…255 become numbers 0…1.", "字节 0…255 变成 0…1 的数。")
@@ -206,7 +206,7 @@ class ScaleLens(Pointwise):
 
 class StandardizeLens(Pointwise):
     forward_equation, backward_equation = "{y} = ({x} − {m}) / {s}", "{dx} = {dy} / {s}"
-    note = Text("Mean and deviation of this place over the training pictures.", "该位置在训练图片上的均值与标准差。")
+    note = Text("Mean and deviation of this place over the training images.", "该位置在训练图片上的均值与标准差。")
 
     def more(self) -> list[Symbol]:
         return [
@@ -242,7 +242,7 @@ class DropoutLens(SameLens):
 
 
 class FlattenLens(SameLens):
-    note = Text("The same number at another place: a picture becomes one row.", "数值不变，只是把图片排成一行。")
+    note = Text("The same number at another place: an image becomes one row.", "数值不变，只是把图片排成一行。")
 
     def down(self, out: Index) -> Index:
         return tuple(int(i) for i in np.unravel_index(out[0], self.array("x").shape))

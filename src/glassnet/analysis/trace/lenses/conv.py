@@ -1,4 +1,4 @@
-"""The lens on Conv2D: a patch of the picture, a filter, and the sum of their products."""
+"""The lens on Conv2D: a patch of the image, a filter, and the sum of their products."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ConvolutionLens(WindowLens):
         return self._within(out, i, j, channel)
 
     def _within(self, out: Index, i: int, j: int, channel: int) -> Index:
-        """The pixel at (i, j) of a window, or the nearest inside the picture."""
+        """The pixel at (i, j) of a window, or the nearest inside the image."""
         (r, c), (rows, columns, _) = self.corner(out), self.array("x").shape
         return min(max(r + i, 0), rows - 1), min(max(c + j, 0), columns - 1), channel
 
@@ -90,12 +90,12 @@ class ConvolutionLens(WindowLens):
         title = Text(f"Conv2D: filter {f} at row {p}, column {q}", f"Conv2D：第 {f} 个卷积核，第 {p} 行第 {q} 列")
         box = (r, c, rows, columns)
         where = Text(f"what comes in, channel {channel}", f"输入，第 {channel} 个通道")
-        pictures = (
+        images = (
             self.map_of("x", where, channel, "x", box),
             self.map_of("y", Text(f"what comes out, filter {f}", f"输出，第 {f} 个卷积核"), f, "y", (p, q, 1, 1)),
         )
         grids = self._grids(out, channel, mark)
-        return [self.step("forward", title, equation, symbols, [line], sources, grids=grids, pictures=pictures)]
+        return [self.step("forward", title, equation, symbols, [line], sources, grids=grids, images=images)]
 
     def _mark(self, inside: Index, out: Index) -> Index:
         r, c = self.corner(out)
@@ -185,7 +185,7 @@ class ConvolutionLens(WindowLens):
             title, equation, tag = Text("the gradient of the weight", "权重的梯度"), "{dw} = Σ {x}·{dy}", "BP4"
             sources = [line_of(conv.conv2d_backward, "dweight")]
         note = Text(
-            f"The parameter acts at {count} places of the picture: the sum runs over all of them.",
+            f"The parameter acts at {count} places of the image: the sum runs over all of them.",
             f"该参数作用于图片的 {count} 个位置，因此对所有位置求和。",
         )
         return [self.step("backward", title, equation, symbols, [line], sources, tag=tag, note=note)]

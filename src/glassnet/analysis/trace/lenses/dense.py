@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Index, Number, Parts, Picture, Step, Text
+from glassnet.analysis.trace.document import ImageView, Index, Number, Parts, Step, Text
 from glassnet.analysis.trace.lens import Lens, largest, symbol
 from glassnet.analysis.trace.notation import ALL_UP_TO, sum_of_products
 from glassnet.analysis.trace.sources import line_of
@@ -13,7 +13,7 @@ from glassnet.nn import Dense
 
 class DenseLens(Lens):
     parts = ("unit",)
-    shape: tuple[int, ...] | None = None  # of the picture that the inputs are, where they are one
+    shape: tuple[int, ...] | None = None  # of the image that the inputs are, where they are one
 
     def down(self, out: Index) -> Index:
         return largest(self.array("x") * self.array("weight")[:, out[0]])
@@ -61,7 +61,7 @@ class DenseLens(Lens):
                 symbols,
                 [line],
                 sources,
-                pictures=self._pictures(i, j),
+                images=self._images(i, j),
                 note=self._note(i, len(x)),
             )
         ]
@@ -75,16 +75,16 @@ class DenseLens(Lens):
             f"路径来自第 {i} 个输入；项数多时只写出最大的几项。",
         )
 
-    def _pictures(self, i: int, j: int) -> tuple[Picture, ...]:
-        """The inputs and their weights as pictures, where the inputs are a picture."""
+    def _images(self, i: int, j: int) -> tuple[ImageView, ...]:
+        """The inputs and their weights as images, where the inputs are an image."""
         if self.shape is None or len(self.shape) != 3 or self.shape[2] != 1 or min(self.shape[:2]) < 3:
             return ()
         size = self.shape[:2]
         row, column = (int(k) for k in np.unravel_index(i, size))
         box = (row, column, 1, 1)
         return (
-            Picture(Text("the inputs xᵢ", "输入 xᵢ"), "x", self.array("x").reshape(size), box),
-            Picture(Text(f"the weights of unit {j}", f"第 {j} 个单元的权重"), "w",
+            ImageView(Text("the inputs xᵢ", "输入 xᵢ"), "x", self.array("x").reshape(size), box),
+            ImageView(Text(f"the weights of unit {j}", f"第 {j} 个单元的权重"), "w",
                     self.array("weight")[:, j].reshape(size), box),
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ from glassnet.nn import norm
 from glassnet.support.arrays import Array
 
 RUNNING = Text(
-    "One picture is no batch: the running mean and variance from training are used, as in prediction.",
+    "One image is no batch: the running mean and variance from training are used, as in prediction.",
     "只有一张图片，不成一批：使用训练中累计的均值与方差，与预测时相同。",
 )
 
@@ -32,7 +32,7 @@ class NormLens(Lens):
         return float(row.mean()), float(row.var())
 
     def _normal(self) -> Array:
-        """x̂ of the whole picture."""
+        """x̂ of the whole image."""
         x = self.array("x")
         found: Array
         if self._is_batch:
@@ -90,7 +90,7 @@ class NormLens(Lens):
         ]
         equation = "{normal} = ({x} − {mean}) / √({variance} + {epsilon})   {y} = {gamma}·{normal} + {beta}"
         note = RUNNING if self._is_batch else Text(
-            "Mean and variance over the channels of this place of this picture.", "对这张图片这一位置的所有通道取均值与方差。"
+            "Mean and variance over the channels of this place of this image.", "对这张图片这一位置的所有通道取均值与方差。"
         )  # fmt: skip
         title = Text(f"{kind}: channel {out[-1]}", f"{kind}：第 {out[-1]} 个通道")
         symbols = self._symbols("y", "x", "normal", "mean", "variance", "epsilon", "gamma", "beta")

@@ -70,7 +70,7 @@ class MaxPoolLens(WindowLens):
                 [line_of(nn_pooling.max_pool, "place"), line_of(nn_pooling.max_pool)],
                 note=note,
                 grids=(self.grid(Text("the window", "窗口"), out, out[2], mark),),
-                pictures=(self.map_of("x", channel, out[2], "x", (r, c, rows, columns)),),
+                images=(self.map_of("x", channel, out[2], "x", (r, c, rows, columns)),),
             )
         ]
 
@@ -117,7 +117,7 @@ class AveragePoolLens(WindowLens):
         symbols = [
             symbol("y", "y[p, q]", "total"),
             symbol("x", "x[i, j]", "x", "windows"),
-            symbol("n", "n", "_counts", meaning=Text("pixels of the window inside the picture", "窗口内的像素数")),
+            symbol("n", "n", "_counts", meaning=Text("pixels of the window inside the image", "窗口内的像素数")),
         ]
         title = Text(
             f"AveragePool2D: window {at(out[:2])}, channel {out[2]}", f"AveragePool2D：窗口 {at(out[:2])}，通道 {out[2]}"
@@ -128,7 +128,7 @@ class AveragePoolLens(WindowLens):
             self.step(
                 "forward", title, "{y} = Σ {x} / {n}", symbols, [line], [line_of(nn_pooling.average_pool)],
                 grids=(self.grid(Text("the window", "窗口"), out, out[2], None),),
-                pictures=(self.map_of("x", channel, out[2], "x", box),),
+                images=(self.map_of("x", channel, out[2], "x", box),),
             )
         ]  # fmt: skip
 
@@ -140,7 +140,7 @@ class AveragePoolLens(WindowLens):
         symbols = [
             symbol("dx", "∂C/∂x", "dpadded"),
             symbol("dy", "∂C/∂y", "dy", "share"),
-            symbol("n", "n", "_counts", meaning=Text("pixels of the window inside the picture", "窗口内的像素数")),
+            symbol("n", "n", "_counts", meaning=Text("pixels of the window inside the image", "窗口内的像素数")),
         ]
         title = Text(f"back through AveragePool2D to pixel {at(inside)}", f"反向通过 AveragePool2D，到像素 {at(inside)}")
         sources = [line_of(nn_pooling.average_pool_backward, "share")]

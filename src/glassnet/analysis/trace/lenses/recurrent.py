@@ -179,7 +179,7 @@ class RecurrentLens(Lens):
             f"{kind}: unit {u} at step {t} of 0…{last}; what goes into gate {letter}",
             f"{kind}：第 {u} 个单元，第 {t} 步（0…{last}）；送入门 {letter} 的值",
         )
-        note: Text | None = Text("Step t reads row t of the picture.", "第 t 步读图片的第 t 行。")
+        note: Text | None = Text("Step t reads row t of the image.", "第 t 步读图片的第 t 行。")
         function = getattr(recurrent, {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[kind])
         second = {"LSTM": "gate", "GRU": "step", "SimpleRNN": "h"}[kind]
         sources = [line_of(function, "gates", 0), *([line_of(function, second)] if with_state else [])]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Grid, Index, Number, Picture, Text
+from glassnet.analysis.trace.document import Grid, ImageView, Index, Number, Text
 from glassnet.analysis.trace.lens import Lens
 from glassnet.analysis.trace.notation import at
 from glassnet.nn.windows import Windows
@@ -23,13 +23,13 @@ class WindowLens(Lens):
         return layer
 
     def corner(self, out: Index) -> tuple[int, int]:
-        """Row and column of the picture where the window of an output begins; negative in the padding."""
+        """Row and column of the image where the window of an output begins; negative in the padding."""
         top, _, left, _ = self.windows.margins(self.array("x").shape)
         down, across = self.windows.strides
         return out[0] * down - top, out[1] * across - left
 
     def pixel(self, row: int, column: int, channel: int, key: str = "x") -> Number:
-        """A pixel of the input; outside the picture, the padding's zero."""
+        """A pixel of the input; outside the image, the padding's zero."""
         rows, columns, _ = self.array("x").shape
         if 0 <= row < rows and 0 <= column < columns:
             return self.number("x", (row, column, channel), key)
@@ -60,9 +60,9 @@ class WindowLens(Lens):
         cells = tuple(tuple(self._short(self.pixel(r + i, c + j, channel)) for j in range(columns)) for i in range(rows))
         return Grid(title, "x", cells, mark)
 
-    def map_of(self, what: str, title: Text, channel: int, key: str, box: tuple[int, int, int, int]) -> Picture:
-        """One channel of x or y as a picture."""
-        return Picture(title, key, self.array(what)[..., channel], box)
+    def map_of(self, what: str, title: Text, channel: int, key: str, box: tuple[int, int, int, int]) -> ImageView:
+        """One channel of x or y as an image."""
+        return ImageView(title, key, self.array(what)[..., channel], box)
 
     def _short(self, number: Number) -> Number:
         return Number(number.name, number.value, number.symbol, ".4g")

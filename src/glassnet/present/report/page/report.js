@@ -13,25 +13,25 @@
   function showCell() {
     if (!open || !panel) return;
     const [truth, said] = open.dataset.cell.split(",").map(Number);
-    const pictures = data.cells[open.dataset.cell] || [];
+    const images = data.cells[open.dataset.cell] || [];
     const count = Number(open.dataset.count);
     const names = { n: count, truth: data.classes[truth], said: data.classes[said] };
     const kind = truth === said ? "cell-right" : count === 1 ? "cell-one" : "cell";
     panel.querySelector("strong").textContent =
-      text(kind, names) + (pictures.length < count ? text("shown", { shown: pictures.length }) : "");
-    panel.querySelector(".tiles").replaceChildren(...pictures.map(([style, index, sure]) => {
+      text(kind, names) + (images.length < count ? text("shown", { shown: images.length }) : "");
+    panel.querySelector(".tiles").replaceChildren(...images.map(([style, index, sure]) => {
       const tile = document.createElement("figure");
-      const picture = document.createElement("span");
+      const image = document.createElement("span");
       const caption = document.createElement("figcaption");
       tile.className = "tile";
-      picture.className = "picture sheet-pictures";
-      picture.style.cssText = style;
-      picture.setAttribute("role", "img");
-      picture.setAttribute("aria-label", text("number", { index }));
+      image.className = "image sheet-images";
+      image.style.cssText = style;
+      image.setAttribute("role", "img");
+      image.setAttribute("aria-label", text("number", { index }));
       caption.className = "note";
       caption.textContent = sure === null ? text("number", { index }) : sure;
       caption.title = text("number", { index });
-      tile.append(picture, caption);
+      tile.append(image, caption);
       return tile;
     }));
     panel.hidden = false;
