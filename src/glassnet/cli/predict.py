@@ -47,7 +47,7 @@ def command(
     fits = ["stretch" if done is None else done.recipe.data.fit for done in runs]  # a model file alone does not say
     if len(set(fits)) > 1:
         raise InputError(
-            "The networks were trained on batch brought to their size in different manners.",
+            "The networks were trained on images brought to their size in different manners.",
             where="glassnet predict --with",
             expected="one fit for all",
             received=", ".join(f"{path}: {fit}" for path, fit in zip(paths, fits, strict=True)),

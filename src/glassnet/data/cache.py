@@ -30,10 +30,10 @@ MOST_BYTES = 4 * 2**30
 def kept_images(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> tuple[npt.NDArray[np.uint8], Reasons]:
     """`decode_all`, or what it found earlier for the same files and options.
 
-    Kept in `cache_folder() / "pictures"` under a digest of the files' fingerprint, the options and Pillow's version. A
+    Kept in `cache_folder() / "images"` under a digest of the files' fingerprint, the options and Pillow's version. A
     kept file that is damaged is made anew; where the folder can't be written, nothing is kept.
     """
-    path = cache_folder() / "pictures" / f"{_key(files, names, options)}.npz"
+    path = cache_folder() / "images" / f"{_key(files, names, options)}.npz"
     kept = _read(path, len(names))
     if kept is not None:
         return kept

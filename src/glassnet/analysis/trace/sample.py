@@ -33,11 +33,11 @@ def part_of(run: Run, part: str) -> Dataset:
 def subject_of(
     network: Network, image: Any, label: Any, data: Dataset | None, part: str, run: Run | None, notes: list[Text]
 ) -> tuple[Array, Array, Text]:
-    """The x, its label as an array of one, and what it is in words."""
+    """The image, its label as an array of one, and what it is in words."""
     if isinstance(image, (int, np.integer)) and not isinstance(image, bool):
         if data is None:
-            raise InputError("There is no data to take a x from.", where="trace(data)", expected="a Dataset",
-                             received="None", hint="trace(network, x, label=…), or data=…")  # fmt: skip
+            raise InputError("There is no data to take an image from.", where="trace(data)", expected="a Dataset",
+                             received="None", hint="trace(network, image, label=…), or data=…")  # fmt: skip
         if not 0 <= image < len(data):
             raise InputError(
                 "There is no such image.",
