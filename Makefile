@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint messages bench clean
 
 $(VENV)/installed: pyproject.toml
 	@test -e $(VENV) || { mkdir -p $(VENV) && touch $(VENV)/made-by-glassnet; }
@@ -38,6 +38,9 @@ lint: $(VENV)/tested ## style, types, and which module may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+messages: $(VENV)/tested ## the catalogue of Chinese messages, brought up to date with the code; lists those without a translation
+	$(BIN)/python -m tests.catalogue
 
 bench: $(VENV)/peers ## ours against its peers, on this machine
 	$(BIN)/python -m benchmarks

@@ -31,7 +31,7 @@ COUNTERPARTS = {
     "mean": "sum", "sin": "cos", "cos": "sin", "exp": "expm1", "log": "log1p", "sqrt": "abs",
     "zeros_like": "ones_like", "ones_like": "zeros_like", "sorted": "list", "startswith": "endswith",
 }  # fmt: skip
-SPOKEN = {"Text", "told", "print", "warn", "Option", "Argument", "JSONResponse", "add_argument"}  # calls about words
+SPOKEN = {"tr", "mark", "print", "warn", "Option", "Argument", "JSONResponse", "add_argument"}  # calls about words
 STYLE = {"color", "fontsize", "linewidth", "alpha", "zorder", "strict", "encoding", "meaning", "fmt", "label"}  # keywords
 Place = tuple[int, int]  # line and column of a file, in bytes
 

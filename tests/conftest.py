@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
@@ -18,6 +19,8 @@ settings.register_profile(
 settings.load_profile("glassnet")
 
 Array = np.ndarray[Any, Any]
+
+os.environ["GLASSNET_LANG"] = "en"  # tests compare English texts, whatever the language of the machine
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from glassnet.experiment.run import Run
-from glassnet.support.i18n import Text
+from glassnet.support import i18n
 from glassnet.training import Stop, StopReason
 
 pytestmark = pytest.mark.usefixtures("plain_figure")
@@ -49,7 +49,7 @@ def test_a_run_that_was_given_up(cli: Any) -> None:
 
 
 def test_other_words_change_no_outcome(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Text, "format", lambda text, **figures: Text("finite", "没了"))
+    monkeypatch.setattr(i18n, "_render", lambda language, msgid, *figures: msgid if msgid == "non-finite-cost" else "finite")
     assert cli("train", "digits", "--epochs", 2, "--set", "optimizer.learning_rate=1e30", "--out", "lost").code == 1
     assert "1. non-finite-cost" in cli.good("diagnose", "lost").lines
     assert cli("train", "digits", "--epochs", 9, "--set", "patience=1", "--out", "stopped").code == 0

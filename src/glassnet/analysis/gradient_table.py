@@ -5,11 +5,21 @@ from __future__ import annotations
 from glassnet.analysis.gradient_check import GradientCheck, check_gradients
 from glassnet.data import Dataset
 from glassnet.network import Network
+from glassnet.support.i18n import mark, tr
 from glassnet.training import Callback, Epoch
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import tell
 
 SHOWN = 8  # epochs, evenly spread, that the table shows
+
+
+COLUMNS = (
+    mark("parameter"),
+    mark("value"),
+    mark("backpropagation"),
+    mark("definition"),
+    mark("difference"),
+)
 
 
 def rows(check: GradientCheck) -> list[tuple[str, ...]]:
@@ -22,7 +32,7 @@ def rows(check: GradientCheck) -> list[tuple[str, ...]]:
 
 def table(check: GradientCheck) -> str:
     """The rows as lines of text, below a line that names the columns."""
-    lines = [("parameter", "value", "backpropagation", "definition", "difference"), *rows(check)]
+    lines = [tuple(map(tr, COLUMNS)), *rows(check)]
     widths = [max(len(line[i]) for line in lines) for i in range(5)]
     return "\n".join(
         "  "
@@ -42,9 +52,9 @@ class GradientTable(Callback):
         tell(f"{heading}\n{table(check_gradients(progress.network, self._data))}")
 
     def on_train_begin(self, progress: Progress) -> None:
-        self._print(progress, "At the start")
+        self._print(progress, tr("At the start"))
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         every = max(1, progress.epochs // SHOWN)
         if epoch.epoch % every == 0 or epoch.epoch == progress.epochs:
-            self._print(progress, f"After epoch {epoch.epoch}: cost {epoch.train_cost:.6g}")
+            self._print(progress, tr("After epoch {epoch}: cost {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost))

@@ -19,7 +19,7 @@ from glassnet.network import Network
 from glassnet.nn import Layer
 from glassnet.nn.architectures import as_layers
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
-from glassnet.support.i18n import Text, same
+from glassnet.support.i18n import Message, same
 from glassnet.support.registry import nearest, unknown
 
 Description = str | dict[str, Any]
@@ -102,13 +102,13 @@ class Recipe(Section):
     training: TrainingSection
     evaluation: EvaluationSection = EvaluationSection()
 
-    def told(self, key: Literal["title", "about", "expect"]) -> Text:
+    def told(self, key: Literal["title", "about", "expect"]) -> Message:
         """Its words in both languages; in English twice where it has no Chinese ones."""
         english = getattr(self, key).strip()
-        return Text(english, (getattr(self, f"{key}_zh") or english).strip())
+        return Message(english, chinese=(getattr(self, f"{key}_zh") or english).strip())
 
     @property
-    def heading(self) -> Text:
+    def heading(self) -> Message:
         """The title, or the name where there is none."""
         return self.told("title") if self.title else same(self.name)
 

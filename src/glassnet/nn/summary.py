@@ -6,6 +6,15 @@ from collections.abc import Sequence
 
 from glassnet.nn import Layer, Nested
 from glassnet.nn.layer import Shape
+from glassnet.support.i18n import mark, tr
+
+COLUMNS = (
+    mark("layer"),
+    mark("output"),
+    mark("parameters"),
+    mark("operations"),
+    mark("bytes"),
+)
 
 
 def rows(layers: Sequence[Layer], shapes: Sequence[Shape], item: int) -> list[tuple[str, ...]]:
@@ -13,17 +22,17 @@ def rows(layers: Sequence[Layer], shapes: Sequence[Shape], item: int) -> list[tu
 
     `shapes`: of one image, before each layer and after all. `item`: bytes of one number.
     """
-    found: list[tuple[str, ...]] = [("", "input", _spell(shapes[0]), "", "", "")]
+    found: list[tuple[str, ...]] = [("", tr("input"), _spell(shapes[0]), "", "", "")]
     for i, layer in enumerate(layers):
         found += _rows(str(i + 1), "", layer, shapes[i], shapes[i + 1], item)
     size = sum(array.size for layer in layers for array in layer.parameters.values())
     operations = sum(layer.operations(shape) for layer, shape in zip(layers, shapes, strict=False))
-    return [*found, ("", "total", "", *(f"{n:,}" for n in (size, operations, size * item)))]
+    return [*found, ("", tr("total"), "", *(f"{n:,}" for n in (size, operations, size * item)))]
 
 
 def table(layers: Sequence[Layer], shapes: Sequence[Shape], item: int) -> str:
     """The rows as lines of text, with a heading."""
-    found = [("", "layer", "output", "parameters", "operations", "bytes"), *rows(layers, shapes, item)]
+    found = [("", *map(tr, COLUMNS)), *rows(layers, shapes, item)]
     widths = [max(map(len, column)) for column in zip(*found, strict=True)]
     lines = []
     for row in found:

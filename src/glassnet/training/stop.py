@@ -7,20 +7,14 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
 
-from glassnet.support.i18n import Text, same
+from glassnet.support.i18n import Message, mark, same, tr
 
-NOT_FINITE_AT = Text(
-    "the cost was no longer finite in epoch {epoch}, at step {step}", "第 {epoch} 轮第 {step} 步，代价不再是有限数"
+NOT_FINITE_AT = mark("the cost was no longer finite in epoch {epoch}, at step {step}")
+GREW = mark(
+    "{what}: the weights grew without bound. The last good weights, from the start of an epoch, are kept. Try a smaller "
+    "learning rate, or clip_norm=1."
 )
-NOT_FINITE = NOT_FINITE_AT + Text(
-    ": the weights grew without bound. "
-    "The last good weights, from the start of an epoch, are kept. Try a smaller learning rate, or clip_norm=1.",
-    "：权重无限增大。保留的是某一轮开始时最后一组正常的权重。请降低学习率，或设 clip_norm=1。",
-)
-NO_BETTER = Text(
-    "no better for {since} epochs (early stopping, patience {patience})",
-    "连续 {since} 轮没有改善（提前停止，耐心值 {patience}）",
-)
+NO_BETTER = mark("no better for {since} epochs (early stopping, patience {patience})")
 
 
 class StopReason(Enum):
@@ -34,7 +28,7 @@ class StopReason(Enum):
 
 @dataclass(frozen=True)
 class Stop:
-    """`reason` decides; the figures and `words` are there where the reason has them. `str` tells it in English."""
+    """`reason` decides; the figures and `words` are there where the reason has them; `str`: in the user's language."""
 
     reason: StopReason
     epoch: int | None = None
@@ -51,16 +45,16 @@ class Stop:
             raise ValueError(f"{self.reason} needs {', '.join(lacking)}")
 
     @property
-    def text(self) -> Text:
+    def text(self) -> Message:
         """Both languages; what a callback or SciPy said in its own words stays as it is."""
         if self.reason is StopReason.NOT_FINITE:
-            return NOT_FINITE.format(epoch=self.epoch, step=self.step)
+            return tr(GREW, what=tr(NOT_FINITE_AT, epoch=self.epoch, step=self.step))
         if self.reason is StopReason.NO_IMPROVEMENT:
-            return NO_BETTER.format(since=self.since, patience=self.patience)
+            return tr(NO_BETTER, since=self.since, patience=self.patience)
         return same(str(self.words))
 
     def __str__(self) -> str:
-        return self.text.en
+        return self.text
 
     def as_dict(self) -> dict[str, Any]:
         """As it stands in history.jsonl: the reason, and the figures that there are."""

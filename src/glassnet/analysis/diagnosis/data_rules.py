@@ -13,7 +13,7 @@ from glassnet.analysis.diagnosis.phrases import accuracies, whole
 from glassnet.data import Dataset
 from glassnet.nn import BatchNorm, LayerNorm
 from glassnet.nn.chain import forward_chain
-from glassnet.support.i18n import FULL_STOP, Text, clauses
+from glassnet.support.i18n import FULL_STOP, Message, clauses, listing, mark, tr
 from glassnet.training.statistics import first_changing
 
 EXPECTED = 5  # images of a class that a small set should have, before its absence is more than chance
@@ -27,33 +27,23 @@ INFORMED = 0.65  # of what is wrong by lot: above it, pixels tell too little abo
 AT_CHANCE = 0.9  # of what is wrong by lot: above it, they tell nothing at all
 MANY = 5  # classes
 BY_HEART = 0.9  # of the training images right
-PARTS = {"training": "训练", "validation": "验证", "test": "测试"}  # as Chinese has them
 AGREE = 1.1  # accuracy and wrong labels of one set can't sum to more than 1, but for chance
 
 
-TOO_LARGE = Text(
+TOO_LARGE = mark(
     "Weights start at sizes that suit inputs of about 1. With larger ones every sum, and every step, is as many times too "
-    "large.",
-    "初始权重的大小适合 1 左右的输入。输入大多少倍，每个加权和、每一步就大多少倍。",
+    "large."
 )
-TOO_SMALL = Text(
-    "Weights start at sizes that suit inputs of about 1. Smaller ones hardly move what comes after them.",
-    "初始权重的大小适合 1 左右的输入。输入太小，就几乎影响不了后面的层。",
-)
-USE_PIXELS = Text(
-    "begin the network with Pixels, which brings 0 … 255 to 0 … 1", "用 Pixels 作为网络的第一层，它把 0 … 255 变为 0 … 1"
-)
-ONCE_ONLY = Text(
-    "scale once only: Pixels divides whole numbers by 255 and leaves fractions as they are",
-    "只缩放一次：Pixels 把整数除以 255，小数则保持不变",
-)
+TOO_SMALL = mark("Weights start at sizes that suit inputs of about 1. Smaller ones hardly move what comes after them.")
+USE_PIXELS = mark("begin the network with Pixels, which brings 0 … 255 to 0 … 1")
+ONCE_ONLY = mark("scale once only: Pixels divides whole numbers by 255 and leaves fractions as they are")
 
 
 def missing_classes(facts: Facts) -> Finding | None:
     """A class without an image in the training part, or in another part that is large enough to have some."""
     if not facts.is_classification:
         return None
-    parts = {"training": facts.train, "validation": facts.validation, "test": facts.test}
+    parts = {mark("training"): facts.train, mark("validation"): facts.validation, mark("test"): facts.test}
     told = []
     typical = shares(facts.train)
     for name, part in parts.items():
@@ -65,32 +55,24 @@ def missing_classes(facts: Facts) -> Finding | None:
             absent &= elsewhere * len(part) >= EXPECTED
         if absent.any():
             names = [str((part.classes or ())[place]) for place in np.flatnonzero(absent)]
-            lacks = Text(
-                "the {part} part ({count} images) has none of class {names}", "{part}部分（{count} 张图片）没有类别 {names}"
+            told.append(
+                tr(
+                    "the {part} part ({count} images) has none of class {names}",
+                    part=tr(name),
+                    count=len(part),
+                    names=_listing(names),
+                )
             )
-            told.append(lacks.format(part=Text(name, PARTS[name]), count=len(part), names=_list(names)))
     if not told:
         return None
-    return Finding.told(
-        "missing-classes",
+    return Finding(
+        mark("missing-classes"),
         clauses(told) + FULL_STOP,
-        Text(
-            "What is not in the training part can't be learnt, and what is not in the other parts is not measured.",
-            "训练部分没有的学不到，其他部分没有的测不到。",
-        ),
+        tr("What is not in the training part can't be learnt, and what is not in the other parts is not measured."),
         (
-            Text(
-                "divide the data by class, so that each part has its share of each: --set data.split=stratified",
-                "按类别分层划分数据，使每一部分都有各个类别：--set data.split=stratified",
-            ),
-            Text(
-                "look for the missing images: are they in another folder, or were they left out as unreadable?",
-                "找一找缺少的图片：是在别的文件夹里，还是因为无法读取而被略去？",
-            ),
-            Text(
-                "if the class is not wanted at all, take its name out of the data",
-                "如果根本不需要这个类别，就把它的名称从数据中去掉",
-            ),
+            tr("divide the data by class, so that each part has its share of each: --set data.split=stratified"),
+            tr("look for the missing images: are they in another folder, or were they left out as unreadable?"),
+            tr("if the class is not wanted at all, take its name out of the data"),
         ),
     )
 
@@ -107,31 +89,25 @@ def unscaled_inputs(facts: Facts) -> Finding | None:
         return None
     size, seen = found
     large = size > LARGE
-    standardize = Text(
-        "or with Standardize, which takes mean and spread from the training images",
-        "或用 Standardize，它按训练图片的均值和标准差缩放",
-    )
-    return Finding.told(
-        "unscaled-inputs",
+    standardize = tr("or with Standardize, which takes mean and spread from the training images")
+    return Finding(
+        mark("unscaled-inputs"),
         seen + FULL_STOP,
-        TOO_LARGE if large else TOO_SMALL,
-        (USE_PIXELS if large else ONCE_ONLY, standardize),
+        tr(TOO_LARGE) if large else tr(TOO_SMALL),
+        (tr(USE_PIXELS) if large else tr(ONCE_ONLY), standardize),
     )
 
 
-def learns_unscaled(facts: Facts) -> tuple[Text, ...]:
+def learns_unscaled(facts: Facts) -> tuple[Message, ...]:
     """A remark about such images where the network learns them all the same: its start and its rate suit them."""
     found = _size_of_inputs(facts)
     if found is None or facts.falls_short:
         return ()
-    more = Text(
-        ". The network learns all the same; with scaled pixels it would bear other starts and learning rates too.",
-        "。网络照样学会了；如果缩放像素，换别的初始权重和学习率也能训练。",
-    )
+    more = tr(". The network learns all the same; with scaled pixels it would bear other starts and learning rates too.")
     return (found[1] + more,)
 
 
-def _size_of_inputs(facts: Facts) -> tuple[float, Text] | None:
+def _size_of_inputs(facts: Facts) -> tuple[float, Message] | None:
     """The typical size of what reaches the first weights, and a clause on it; None where it is usual, or normalised."""
     network = facts.network
     first = first_changing(network)
@@ -143,12 +119,14 @@ def _size_of_inputs(facts: Facts) -> tuple[float, Text] | None:
     size = float(np.sqrt(np.mean(np.square(x, dtype=np.float64))))
     if SMALL <= size <= LARGE or size == 0:
         return None
-    seen = Text(
+    seen = tr(
         "the numbers that reach the first weights have a typical size of {size:.3g} (from {low:.3g} to {high:.3g}); 0 to 1 "
         "is usual",
-        "送到第一层权重的数一般大小为 {size:.3g}（从 {low:.3g} 到 {high:.3g}）；通常在 0 到 1 之间",
+        size=size,
+        low=float(x.min()),
+        high=float(x.max()),
     )
-    return size, seen.format(size=size, low=float(x.min()), high=float(x.max()))
+    return size, seen
 
 
 def validation_mismatch(facts: Facts) -> Finding | None:
@@ -159,13 +137,14 @@ def validation_mismatch(facts: Facts) -> Finding | None:
     apart = told_apart(spread(facts.train, CHECKED), spread(facts.validation, CHECKED))
     if apart > APART:
         means = [spread(part, CHECKED).images.mean() for part in (facts.train, facts.validation)]
-        by_looks = Text(
-            "by brightness, contrast and coarse pixels alone, a validation image is told from a training image {apart} % "
-            "of the time (50 % is chance); mean pixel {train:.3g} in training, {validation:.3g} in validation",
-            "仅凭明暗、对比度和粗略的像素，就有 {apart}% 的机会能把验证图片和训练图片区分开（随机为 50%）；"
-            "像素均值在训练中为 {train:.3g}，在验证中为 {validation:.3g}",
+        by_looks = tr(
+            "by brightness, contrast and coarse pixels alone, a validation image is told from a training image {apart} % of "
+            "the time (50 % is chance); mean pixel {train:.3g} in training, {validation:.3g} in validation",
+            apart=whole(apart),
+            train=means[0],
+            validation=means[1],
         )
-        told.append(by_looks.format(apart=whole(apart), train=means[0], validation=means[1]))
+        told.append(by_looks)
     if facts.is_classification:
         first, second = shares(facts.train), shares(facts.validation)
         moved = float(np.abs(first - second).sum() / 2)
@@ -173,36 +152,28 @@ def validation_mismatch(facts: Facts) -> Finding | None:
         if moved > OTHER_SHARES + 2 * noise:
             place = int(np.abs(first - second).argmax())
             name = (facts.train.classes or ())[place]
-            by_share = Text(
+            by_share = tr(
                 "class {name} makes up {train} % of the training part and {validation} % of the validation part",
-                "类别 {name} 占训练部分的 {train}%，占验证部分的 {validation}%",
+                name=name,
+                train=whole(first[place]),
+                validation=whole(second[place]),
             )
-            told.append(by_share.format(name=name, train=whole(first[place]), validation=whole(second[place])))
+            told.append(by_share)
     if not told:
         return None
     if facts.is_classification:
-        told.append(Text("accuracy {told}", "准确率：{told}").format(told=accuracies(facts)))
-    return Finding.told(
-        "validation-mismatch",
+        told.append(tr("accuracy {told}", told=accuracies(facts)))
+    return Finding(
+        mark("validation-mismatch"),
         clauses(told) + FULL_STOP,
-        Text(
-            "The validation images are of another kind than the training images, so the network is asked what it was "
-            "not taught, and its validation accuracy says little about either.",
-            "验证图片与训练图片不是同一类图片：问网络的是没有教过它的东西，验证准确率对两者都说明不了什么。",
+        tr(
+            "The validation images are of another kind than the training images, so the network is asked what it was not "
+            "taught, and its validation accuracy says little about either."
         ),
         (
-            Text(
-                "look at both parts side by side: polarity (ink dark or light), scale, position, source",
-                "并排查看两部分图片：黑白极性（笔迹是深是浅）、大小、位置、来源",
-            ),
-            Text(
-                "prepare all images by the same steps, and divide them by chance afterwards: --set data.split=stratified",
-                "用同样的步骤处理全部图片，然后再随机划分：--set data.split=stratified",
-            ),
-            Text(
-                "if the difference is real and wanted, teach it: --set training.augmentation.shift=2, or images of that kind",
-                "如果差别真实存在而且需要，就教给网络：--set training.augmentation.shift=2，或加入那一类图片",
-            ),
+            tr("look at both parts side by side: polarity (ink dark or light), scale, position, source"),
+            tr("prepare all images by the same steps, and divide them by chance afterwards: --set data.split=stratified"),
+            tr("if the difference is real and wanted, teach it: --set training.augmentation.shift=2, or images of that kind"),
         ),
     )
 
@@ -220,32 +191,24 @@ def noisy_labels(facts: Facts) -> Finding | None:
             return None
     elif near.wrong > INFORMED * by_lot or _contradicts(facts):
         return None
-    seen = Text(
+    seen = tr(
         "of the training images whose nearest neighbours agree best, {clear} % carry another label than these neighbours "
         "({wrong} % of all); accuracy {told}.",
-        "在近邻意见最一致的那些训练图片中，{clear}% 的标签与近邻不同（在全部图片中为 {wrong}%）；准确率：{told}。",
-    ).format(clear=whole(near.clear_wrong), wrong=whole(near.wrong), told=accuracies(facts))
-    return Finding.told(
-        "noisy-labels",
+        clear=whole(near.clear_wrong),
+        wrong=whole(near.wrong),
+        told=accuracies(facts),
+    )
+    return Finding(
+        mark("noisy-labels"),
         seen,
-        Text(
+        tr(
             "Labels contradict the images: they are shuffled against them, or partly wrong. A network can only learn such "
-            "labels by heart, which helps with no new image.",
-            "标签与图片矛盾：标签与图片错了位，或者部分标签有误。这样的标签网络只能死记，对新图片毫无帮助。",
+            "labels by heart, which helps with no new image."
         ),
         (
-            Text(
-                "look at images beside their labels; check that images and labels are read in the same order",
-                "对照图片查看标签；检查图片和标签是否按相同的顺序读取",
-            ),
-            Text(
-                "correct or leave out the labels that neighbours contradict",
-                "改正或去掉与近邻矛盾的标签",
-            ),
-            Text(
-                "where they can't be corrected, stop before they are learnt by heart: --set training.keep=best",
-                "如果无法改正，就在网络死记它们之前停下：--set training.keep=best",
-            ),
+            tr("look at images beside their labels; check that images and labels are read in the same order"),
+            tr("correct or leave out the labels that neighbours contradict"),
+            tr("where they can't be corrected, stop before they are learnt by heart: --set training.keep=best"),
         ),
     )
 
@@ -269,7 +232,7 @@ def _contradicts(facts: Facts) -> bool:
     return found + near.held_out_wrong > AGREE + 2 * facts.uncertainty
 
 
-def _list(names: list[str]) -> Text:
-    shown = Text(", ".join(names[:8]), "、".join(names[:8]))
+def _listing(names: list[str]) -> Message:
+    shown = listing(names[:8])
     more = len(names) - 8
-    return shown if more <= 0 else shown + Text(" and {more} others", "等，另有 {more} 个").format(more=more)
+    return shown if more <= 0 else shown + tr(" and {more} others", more=more)

@@ -13,7 +13,7 @@ from glassnet.analysis.diagnosis.finding import Diagnosis, Finding
 from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.network import Network
-from glassnet.support.i18n import Text, clauses
+from glassnet.support.i18n import Message, clauses, mark, tr
 from glassnet.training import History
 
 LEVEL = 0.05  # probability that chance alone makes such a difference, above which it is taken for chance
@@ -29,7 +29,7 @@ class Difference:
     accuracies: tuple[float, float]
     interval: tuple[float, float]
     probability: float
-    how: Text
+    how: Message
 
     @property
     def value(self) -> float:
@@ -40,19 +40,25 @@ class Difference:
         return self.probability > LEVEL
 
     @property
-    def told(self) -> Text:
+    def told(self) -> Message:
         first, second = (f"{100 * accuracy:.2f}" for accuracy in self.accuracies)
         low, high = (f"{100 * end:+.2f}" for end in self.interval)
-        return Text(
+        return tr(
             "{better} {first} %, {worse} {second} %: {value:+.2f} points, 95 % interval {low} to {high}; chance alone makes "
             "as large a difference with probability {probability:.2g} ({how})",
-            "{better} {first}%，{worse} {second}%：相差 {value:+.2f} 个百分点，95% 置信区间 {low} 到 {high}；仅由偶然"
-            "造成这么大差别的概率为 {probability:.2g}（{how}）",
-        ).format(better=self.better, first=first, worse=self.worse, second=second, value=100 * self.value, low=low,
-                 high=high, probability=self.probability, how=self.how)  # fmt: skip
+            better=self.better,
+            first=first,
+            worse=self.worse,
+            second=second,
+            value=100 * self.value,
+            low=low,
+            high=high,
+            probability=self.probability,
+            how=self.how,
+        )
 
     def __str__(self) -> str:
-        return self.told.en
+        return self.told
 
 
 def compare(
@@ -114,26 +120,23 @@ def diagnose_difference(
     if not noise:
         return Diagnosis((), tuple(difference.told for difference in differences))
     seeds = len(groups[0])
-    on = Text(". On {count:,} validation images.", "。共 {count:,} 张验证图片。").format(count=len(data))
-    more = Text("more", "更多") if seeds > 1 else Text("several", "几个")
-    finding = Finding.told(
-        "difference-within-noise",
+    on = tr(". On {count:,} validation images.", count=len(data))
+    more = tr("more") if seeds > 1 else tr("several")
+    finding = Finding(
+        mark("difference-within-noise"),
         clauses(difference.told for difference in noise) + on,
-        Text(
+        tr(
             "Other images, or other seeds, would have given another order as easily: the difference is no larger than "
-            "chance makes it, and choosing by it is choosing by lot.",
-            "换一些图片或换几个种子，名次很可能就会不同：差别不比偶然造成的大，按它来选等于抽签。",
+            "chance makes it, and choosing by it is choosing by lot."
         ),
         (
-            Text("treat them as equal, and take the smaller or quicker one", "把它们看作一样好，取较小或较快的那个"),
-            Text(
+            tr("treat them as equal, and take the smaller or quicker one"),
+            tr(
                 "train each with {more} seeds, and compare means: glassnet train RECIPE --seeds {count}",
-                "各用{more}种子训练，再比较平均值：glassnet train RECIPE --seeds {count}",
-            ).format(more=more, count=2 * seeds if seeds > 1 else 5),
-            Text(
-                "compare on more images: the interval halves with four times as many",
-                "用更多图片比较：图片增加到四倍，区间缩小一半",
+                more=more,
+                count=2 * seeds if seeds > 1 else 5,
             ),
+            tr("compare on more images: the interval halves with four times as many"),
         ),
     )
     return Diagnosis((finding,), tuple(difference.told for difference in differences if not difference.is_noise))
@@ -154,16 +157,10 @@ def _mcnemar(
     value = (gained - lost) / n
     error = sqrt(max(gained + lost - (gained - lost) ** 2 / n, 0.0) / n**2 + variance)
     half = NORMAL * error
-    how = Text(
-        "McNemar's test: {gained} images only the first has right, {lost} only the second",
-        "McNemar 检验：{gained} 张图片只有前者答对，{lost} 张只有后者答对",
-    ).format(gained=gained, lost=lost)
+    how = tr("McNemar's test: {gained} images only the first has right, {lost} only the second", gained=gained, lost=lost)
     if variance:
         probability = max(probability, float(2 * norm.sf(abs(value) / error)))
-        how += Text(
-            "; from one late epoch to the next it changes by {points:.2f} points",
-            "；后期各轮之间的变化为 {points:.2f} 个百分点",
-        ).format(points=100 * sqrt(variance))
+        how += tr("; from one late epoch to the next it changes by {points:.2f} points", points=100 * sqrt(variance))
     return Difference(better, worse, (float(a.mean()), float(b.mean())), (value - half, value + half), probability, how)
 
 
@@ -179,7 +176,5 @@ def _welch(better: str, worse: str, first: NDArray[np.bool_], second: NDArray[np
     else:
         freedom = sum(parts) ** 2 / sum(part**2 / (len(group) - 1) for part, group in zip(parts, (a, b), strict=True))
         probability, half = float(2 * t.sf(abs(value) / error, freedom)), float(t.ppf(0.975, freedom)) * error
-    how = Text("Welch's test over {first} and {second} seeds", "Welch 检验：{first} 个与 {second} 个种子").format(
-        first=len(a), second=len(b)
-    )
+    how = tr("Welch's test over {first} and {second} seeds", first=len(a), second=len(b))
     return Difference(better, worse, (float(a.mean()), float(b.mean())), (value - half, value + half), probability, how)

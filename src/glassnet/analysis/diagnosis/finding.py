@@ -6,8 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from glassnet.analysis.diagnosis.titles import TITLES
-from glassnet.support.i18n import Text
+from glassnet.support.i18n import Message, listing, tr
 
 TOP = 3  # findings told in full: more at once help nobody
 WIDTH = 110
@@ -15,29 +14,23 @@ WIDTH = 110
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `evidence`: figures of this run; `cause`: why, in plain words; `try_next`: in this order.
-
-    `chinese`: the same finding in Chinese, with a title for its name; None where it is told in English only.
-    """
+    """One thing that is wrong. `evidence`: figures of this run; `cause`: why, in plain words; `try_next`: in this order."""
 
     name: str
     evidence: str
     cause: str
     try_next: tuple[str, ...]
-    chinese: Finding | None = field(default=None, compare=False, repr=False, kw_only=True)
 
-    @classmethod
-    def told(cls, name: str, evidence: Text, cause: Text, try_next: tuple[Text, ...]) -> Finding:
-        """A finding in both languages."""
-        chinese = cls(TITLES[name], evidence.zh, cause.zh, tuple(step.zh for step in try_next))
-        return cls(name, evidence.en, cause.en, tuple(step.en for step in try_next), chinese=chinese)
+    @property
+    def title(self) -> Message:
+        return tr(self.name)
 
     def __str__(self) -> str:
         steps = [f"{number}. {step}" for number, step in enumerate(self.try_next, 1)]
-        parts = [*_wrapped("seen:", self.evidence), *self._shown(), *_wrapped("why:", self.cause)]
+        parts = [*_wrapped(tr("seen:"), self.evidence), *self._shown(), *_wrapped(tr("why:"), self.cause)]
         for number, step in enumerate(steps):
-            parts += _wrapped("try:" if number == 0 else "", step)
-        return "\n".join([self.name, *parts])
+            parts += _wrapped(tr("try:") if number == 0 else "", step)
+        return "\n".join([self.title, *parts])
 
     def _shown(self) -> list[str]:
         """Lines below what was seen, of findings that have more to show."""
@@ -48,16 +41,11 @@ class Finding:
 class Diagnosis:
     """All `findings`, causes before what follows from them; `top` are the first three at most; `healthy` if there are none.
 
-    `remarks` are no alarm: what was compared with what, and how far a training is that still goes on; `notes` the same in
-    English.
+    `remarks` are no alarm: what was compared with what, and how far a training is that still goes on.
     """
 
     findings: tuple[Finding, ...] = ()
-    remarks: tuple[Text, ...] = field(default=(), compare=False)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return tuple(remark.en for remark in self.remarks)
+    remarks: tuple[Message, ...] = field(default=(), compare=False)
 
     @property
     def top(self) -> tuple[Finding, ...]:
@@ -74,24 +62,28 @@ class Diagnosis:
     def short(self) -> str:
         """A few lines for the end of a training: the first finding with its reason and first step, the names of others."""
         if self.healthy:
-            return "\n".join(["Diagnosis: nothing wrong found.", *self._notes()])
+            return "\n".join([tr("Diagnosis: nothing wrong found."), *self._notes()])
         first = self.findings[0]
-        lines = [f"Diagnosis: {first.name}", *_wrapped("seen:", first.evidence), *_wrapped("why:", first.cause)]
-        lines += _wrapped("try:", first.try_next[0])
+        lines = [
+            tr("Diagnosis: {title}", title=first.title),
+            *_wrapped(tr("seen:"), first.evidence),
+            *_wrapped(tr("why:"), first.cause),
+        ]
+        lines += _wrapped(tr("try:"), first.try_next[0])
         if len(self.top) > 1:
-            lines.append(f"  also: {', '.join(finding.name for finding in self.top[1:])}")
+            lines.append("  " + tr("also: {titles}", titles=listing(finding.title for finding in self.top[1:])))
         return "\n".join(lines)
 
     def __str__(self) -> str:
         if self.healthy:
-            return "\n".join(["Nothing wrong found.", *self._notes()])
+            return "\n".join([tr("Nothing wrong found."), *self._notes()])
         texts = [f"{number}. {finding}" for number, finding in enumerate(self.top, 1)]
-        if rest := self.names[TOP:]:
-            texts.append(f"Less likely, or a consequence: {', '.join(rest)}")
+        if rest := self.findings[TOP:]:
+            texts.append(tr("Less likely, or a consequence: {titles}", titles=listing(finding.title for finding in rest)))
         return "\n\n".join([*texts, *filter(None, ["\n".join(self._notes())])])
 
     def _notes(self) -> list[str]:
-        return [line for note in self.notes for line in _wrapped("note:", note)]
+        return [line for remark in self.remarks for line in _wrapped(tr("note:"), remark)]
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)

@@ -9,7 +9,7 @@ from glassnet.analysis.diagnosis.course_rules import Rule
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Finding
 from glassnet.analysis.diagnosis.phrases import percent
-from glassnet.support.i18n import NOTHING, Text
+from glassnet.support.i18n import NOTHING, Message, listing, tr
 
 SELDOM = 0.2  # of a class's share: answered less often, it is as good as left out
 
@@ -58,7 +58,7 @@ def _apply(rules: tuple[Rule, ...], facts: Facts) -> tuple[Finding, ...]:
     return tuple(found.values())
 
 
-def still_learning(facts: Facts) -> tuple[Text, ...]:
+def still_learning(facts: Facts) -> tuple[Message, ...]:
     """A remark about a network that falls short, though no rule says why: which classes it leaves out so far."""
     if not facts.is_classification or not facts.falls_short:
         return ()
@@ -67,13 +67,12 @@ def still_learning(facts: Facts) -> tuple[Text, ...]:
     left_out = NOTHING
     if len(rare):
         names = [(facts.train.classes or ())[place] for place in rare[:8]]
-        left_out = Text("; hardly ever answered so far: class {en}", "；至今几乎从未回答过的类别：{zh}").format(
-            en=", ".join(names), zh="、".join(names)
-        )
-    told = Text(
-        "accuracy {found} %, where comparing pixels reaches {reach} %{left_out}. Training may need more epochs, or a luckier "
-        "start: try other seeds (--seeds 5).",
-        "准确率 {found}%，而比较像素可达 {reach}%{left_out}。可能需要训练更多轮，"
-        "或换一个更好的起点：试试别的种子（--seeds 5）。",
+        left_out = tr("; hardly ever answered so far: class {names}", names=listing(names))
+    told = tr(
+        "accuracy {found} %, where comparing pixels reaches {reach} %{left_out}. Training may need more epochs, or a "
+        "luckier start: try other seeds (--seeds 5).",
+        found=percent(facts.accuracy),
+        reach=percent(facts.within_reach),
+        left_out=left_out,
     )
-    return (told.format(found=percent(facts.accuracy), reach=percent(facts.within_reach), left_out=left_out),)
+    return (told,)

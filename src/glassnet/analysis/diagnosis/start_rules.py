@@ -7,7 +7,7 @@ import numpy as np
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Finding
 from glassnet.analysis.diagnosis.phrases import CLIP, SMALLER_START, outcome, set_rate, whole
-from glassnet.support.i18n import NOTHING, Text
+from glassnet.support.i18n import NOTHING, Message, mark, tr
 from glassnet.training.statistics import Statistics
 
 ALIKE = 1e-3  # relative difference between the weights of two units, above rounding and below what chance gives
@@ -17,7 +17,7 @@ SATURATED = 0.9  # of a layer's outputs; the tutorial's own start, N(0,1) weight
 DEAD = 0.6  # of a layer's units; one in five is common in networks that learn well
 
 
-BEFORE, AFTER = Text("before the first step", "在第一步之前"), Text("after training", "在训练结束后")
+BEFORE, AFTER = mark("before the first step"), mark("after training")
 
 
 def symmetric_start(facts: Facts) -> Finding | None:
@@ -30,25 +30,20 @@ def symmetric_start(facts: Facts) -> Finding | None:
         apart = float(np.ptp(weight, axis=1).max())
         if apart <= ALIKE * size:
             layer = slot.name.rpartition(".")[0]
-            alike = Text(", all zero.", "，全部为零。") if size == 0 else Text(
-                ", to within {apart:.1g} of their size.", "，相差不超过其大小的 {apart:.1g}。"
-            ).format(apart=apart / size)  # fmt: skip
-            seen = Text("all {count} units of {layer} have the same weights", "{layer} 的 {count} 个单元权重全部相同")
-            return Finding.told(
-                "symmetric-start",
-                seen.format(count=weight.shape[1], layer=layer) + alike + outcome(facts),
-                Text(
+            alike = tr(", all zero.") if size == 0 else tr(", to within {apart:.1g} of their size.", apart=apart / size)
+            seen = tr("all {count} units of {layer} have the same weights", count=weight.shape[1], layer=layer)
+            return Finding(
+                mark("symmetric-start"),
+                seen + alike + outcome(facts),
+                tr(
                     "Units that start equal get equal gradients and stay equal for ever: the layer is as good as a single "
-                    "unit.",
-                    "起点相同的单元得到相同的梯度，永远相同：整层只相当于一个单元。",
+                    "unit."
                 ),
                 (
-                    Text(
-                        "let chance set the weights: initializer HeNormal before a ReLU, GlorotUniform before sigmoid or "
-                        "tanh",
-                        "用随机数初始化权重：ReLU 之前用 HeNormal，sigmoid 或 tanh 之前用 GlorotUniform",
+                    tr(
+                        "let chance set the weights: initializer HeNormal before a ReLU, GlorotUniform before sigmoid or tanh"
                     ),
-                    Text("zeros are right for biases only", "只有偏置可以从零开始"),
+                    tr("zeros are right for biases only"),
                 ),
             )
     return None
@@ -62,24 +57,26 @@ def exploding_gradients(facts: Facts) -> Finding | None:
     if np.isfinite(length) and length < LONG:
         return None
     names = list(found)
-    seen = Text(
+    seen = tr(
         "at the first step the gradient of all weights has the length {length:.3g} (about 1 is usual); a typical one of "
         "{first} is {at_first:.3g}, of {last} {at_last:.3g}.",
-        "第一步时全部权重的梯度长度为 {length:.3g}（通常约为 1）；"
-        "{first} 的梯度一般为 {at_first:.3g}，{last} 的为 {at_last:.3g}。",
-    ).format(length=length, first=names[0], at_first=found[names[0]], last=names[-1], at_last=found[names[-1]])
-    return Finding.told(
-        "exploding-gradients",
+        length=length,
+        first=names[0],
+        at_first=found[names[0]],
+        last=names[-1],
+        at_last=found[names[-1]],
+    )
+    return Finding(
+        mark("exploding-gradients"),
         seen + outcome(facts),
-        Text(
+        tr(
             "On its way through the layers the signal is multiplied by weights that are too large, so that it, and the "
-            "gradient, grow from layer to layer: each step throws the weights far off.",
-            "信号经过各层时乘上了过大的权重，信号和梯度都逐层增大：每一步都把权重甩到很远的地方。",
+            "gradient, grow from layer to layer: each step throws the weights far off."
         ),
         (
-            SMALLER_START,
-            CLIP,
-            Text("put BatchNorm or LayerNorm between the layers", "在各层之间加入 BatchNorm 或 LayerNorm"),
+            tr(SMALLER_START),
+            tr(CLIP),
+            tr("put BatchNorm or LayerNorm between the layers"),
         ),
     )
 
@@ -93,102 +90,94 @@ def vanishing_gradients(facts: Facts) -> Finding | None:
     first, last = found[names[0]], found[names[-1]]
     if not last > 0 or first * GROWTH > last:
         return None
-    seen = Text(
+    seen = tr(
         "at the first step a typical gradient of {last}, the last weights, is {at_last:.2g}, and of {first}, the first, "
         "{at_first:.2g}: {times:.3g} times less, over {count} layers.",
-        "第一步时，最后的权重 {last} 的梯度一般为 {at_last:.2g}，最前面的 {first} 只有 {at_first:.2g}：隔着 {count} 层，"
-        "小到 {times:.3g} 分之一。",
-    ).format(last=names[-1], at_last=last, first=names[0], at_first=first, times=last / first if first else np.inf,
-             count=len(names))  # fmt: skip
-    return Finding.told(
-        "vanishing-gradients",
+        last=names[-1],
+        at_last=last,
+        first=names[0],
+        at_first=first,
+        times=last / first if first else np.inf,
+        count=len(names),
+    )
+    return Finding(
+        mark("vanishing-gradients"),
         seen + outcome(facts),
-        Text(
+        tr(
             "Each layer passes on only a part of the gradient (a sigmoid a quarter at most), so that over many layers "
-            "nothing is left of it, and the first layers stay as they were.",
-            "每一层只传回梯度的一部分（sigmoid 至多四分之一），经过许多层便所剩无几，前面的层几乎不动。",
+            "nothing is left of it, and the first layers stay as they were."
         ),
         (
-            Text(
-                "use ReLU with initializer HeNormal instead of sigmoid or tanh between the layers",
-                "各层之间用 ReLU 和 HeNormal 初始化，代替 sigmoid 或 tanh",
-            ),
-            Text(
-                "take fewer layers, or Residual ones, whose short cut passes the gradient on whole",
-                "减少层数，或用 Residual 层，它的捷径能把梯度完整地传回去",
-            ),
-            Text("put BatchNorm between the layers", "在各层之间加入 BatchNorm"),
+            tr("use ReLU with initializer HeNormal instead of sigmoid or tanh between the layers"),
+            tr("take fewer layers, or Residual ones, whose short cut passes the gradient on whole"),
+            tr("put BatchNorm between the layers"),
         ),
     )
 
 
 def saturated_at_start(facts: Facts) -> Finding | None:
-    return _saturated(facts, facts.start_activations, BEFORE)
+    return _saturated(facts, facts.start_activations, tr(BEFORE))
 
 
 def saturated_now(facts: Facts) -> Finding | None:
-    return _saturated(facts, facts.end_activations, AFTER)
+    return _saturated(facts, facts.end_activations, tr(AFTER))
 
 
 def dead_at_start(facts: Facts) -> Finding | None:
-    return _dead(facts, facts.start_activations, BEFORE)
+    return _dead(facts, facts.start_activations, tr(BEFORE))
 
 
 def dead_now(facts: Facts) -> Finding | None:
-    return _dead(facts, facts.end_activations, AFTER)
+    return _dead(facts, facts.end_activations, tr(AFTER))
 
 
-def _saturated(facts: Facts, activations: Statistics, when: Text) -> Finding | None:
+def _saturated(facts: Facts, activations: Statistics, when: Message) -> Finding | None:
     """Sigmoids or tanhs of a hidden layer that nearly all lie at their bounds."""
     layer, share = _worst(facts, activations, "saturated")
     if share < SATURATED or not facts.falls_short:
         return None
-    seen = Text(
+    seen = tr(
         "{share} % of the outputs of {layer} lie within a hundredth of their bounds {when}{then}.",
-        "{when}，{layer} 的输出有 {share}% 落在离边界百分之一以内的地方{then}。",
-    ).format(share=whole(share), layer=layer, when=when, then=_then(facts, layer, "saturated"))
-    return Finding.told(
-        "saturated-units",
+        share=whole(share),
+        layer=layer,
+        when=when,
+        then=_then(facts, layer, "saturated"),
+    )
+    return Finding(
+        mark("saturated-units"),
         seen + outcome(facts),
-        Text(
+        tr(
             "There the curve is flat: a change of the weights changes nothing, so the gradient is almost zero and the layer "
-            "learns almost nothing. The sums that reach these units are too large.",
-            "那里的曲线是平的：权重改变，输出却不变，所以梯度几乎为零，这一层几乎学不到东西。送入这些单元的加权和太大了。",
+            "learns almost nothing. The sums that reach these units are too large."
         ),
         (
-            Text(
-                "start with smaller weights: initializer GlorotUniform, which takes the number of inputs into account",
-                "从更小的权重开始：用 GlorotUniform 初始化，它会考虑输入的个数",
-            ),
-            Text("check that the images are scaled to 0 … 1", "检查像素是否缩放到 0 … 1"),
-            Text(
-                "use ReLU with initializer HeNormal between the layers, and a cross-entropy cost at the end",
-                "各层之间用 ReLU 和 HeNormal 初始化，最后用交叉熵代价",
-            ),
+            tr("start with smaller weights: initializer GlorotUniform, which takes the number of inputs into account"),
+            tr("check that the images are scaled to 0 … 1"),
+            tr("use ReLU with initializer HeNormal between the layers, and a cross-entropy cost at the end"),
         ),
     )
 
 
-def _dead(facts: Facts, activations: Statistics, when: Text) -> Finding | None:
+def _dead(facts: Facts, activations: Statistics, when: Message) -> Finding | None:
     """ReLUs of a hidden layer of which most give zero for every image."""
     layer, share = _worst(facts, activations, "dead")
     if share < DEAD or not facts.falls_short:
         return None
-    seen = Text(
+    seen = tr(
         "{share} % of the units of {layer} give zero for every image looked at {when}{then}.",
-        "{when}，{layer} 有 {share}% 的单元对所查看的每张图片都输出零{then}。",
-    ).format(share=whole(share), layer=layer, when=when, then=_then(facts, layer, "dead"))
-    return Finding.told(
-        "dead-relus",
+        share=whole(share),
+        layer=layer,
+        when=when,
+        then=_then(facts, layer, "dead"),
+    )
+    return Finding(
+        mark("dead-relus"),
         seen + outcome(facts),
-        Text(
-            "A ReLU that gives zero for every image has no slope, gets no gradient, and never comes back.",
-            "对每张图片都输出零的 ReLU 斜率为零，得不到梯度，再也恢复不了。",
-        ),
+        tr("A ReLU that gives zero for every image has no slope, gets no gradient, and never comes back."),
         (
-            Text("start with initializer HeNormal and biases of zero", "用 HeNormal 初始化，偏置从零开始"),
-            Text("lower the learning rate", "降低学习率") + set_rate(facts, 0.1),
-            Text("use LeakyReLU or GELU, which keep a slope below zero", "改用 LeakyReLU 或 GELU，它们在零以下也有斜率"),
+            tr("start with initializer HeNormal and biases of zero"),
+            tr("lower the learning rate") + set_rate(facts, 0.1),
+            tr("use LeakyReLU or GELU, which keep a slope below zero"),
         ),
     )
 
@@ -200,9 +189,8 @@ def _worst(facts: Facts, activations: Statistics, what: str) -> tuple[str, float
                key=lambda pair: pair[1], default=("", 0.0))  # fmt: skip
 
 
-def _then(facts: Facts, layer: str, what: str) -> Text:
+def _then(facts: Facts, layer: str, what: str) -> Message:
     start, end = facts.start_activations.get(layer, {}).get(what), facts.end_activations.get(layer, {}).get(what)
     if start is None or end is None:
         return NOTHING
-    told = Text(" ({start} % at first, {end} % at last)", "（起初 {start}%，最后 {end}%）")
-    return told.format(start=whole(start), end=whole(end))
+    return tr(" ({start} % at first, {end} % at last)", start=whole(start), end=whole(end))

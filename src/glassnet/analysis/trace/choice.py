@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Index, Text
+from glassnet.analysis.trace.document import Index
 from glassnet.analysis.trace.lens import Lens, largest
 from glassnet.analysis.trace.lenses.branches import BranchLens
 from glassnet.analysis.trace.notation import at
 from glassnet.analysis.trace.path import Hop, Route, every
 from glassnet.errors import InputError
+from glassnet.support.i18n import Message, tr
 from glassnet.support.registry import nearest
 
 
@@ -24,7 +25,7 @@ class Choice:
     key: str
     index: Index
     path: tuple[Hop, ...]
-    why: Text
+    why: Message
 
     @property
     def name(self) -> str:
@@ -44,7 +45,7 @@ def choose(chain: list[Lens], unit: str | None, weight: str | None) -> Choice:
     if weight is not None:
         lens, key, index = _weight(weight, with_weights)
         out = lens.feeds(key, index)
-        why = Text("The weight that was asked for.", "按要求选定的权重。")
+        why = tr("The weight that was asked for.")
         if unit is not None:
             out = _same(lens, key, index, unit, lenses, out)
         return _whole(chain, lens, key, index, out, why)
@@ -60,14 +61,14 @@ def choose(chain: list[Lens], unit: str | None, weight: str | None) -> Choice:
         lens = strong[0]
         key = next(key for key in lens.layer.parameters if key in lens.layer.penalised or lens.layer.penalised == ())
     index = largest(lens.array(f"d{key}"))
-    why = Text(
-        f"No weight was asked for: this one has the largest gradient of {lens.name}, the first layer that learns from it.",
-        f"未指定权重：在从这张图片学习的第一层 {lens.name} 中，它的梯度最大。",
+    why = tr(
+        "No weight was asked for: this one has the largest gradient of {layer}, the first layer that learns from it.",
+        layer=lens.name,
     )
     return _whole(chain, lens, key, index, lens.feeds(key, index), why)
 
 
-def _whole(chain: list[Lens], lens: Lens, key: str, index: Index, out: Index, why: Text) -> Choice:
+def _whole(chain: list[Lens], lens: Lens, key: str, index: Index, out: Index, why: Message) -> Choice:
     path = Route().through(chain, Hop(lens, lens.input_of(key, index, out), out))
     return Choice(lens, key, index, tuple(path), why)
 
@@ -89,11 +90,20 @@ def _of_unit(chain: list[Lens], lenses: list[Lens], unit: str) -> Choice:
         )
         hop.lens.feeds(key, index)
         whole = above.through(chain, Hop(hop.lens, hop.lens.input_of(key, index, hop.out), hop.out))
-        what = "has the largest gradient" if hop.lens is lens else f"of {hop.lens.name} has the largest gradient on the way"
-        why = Text(
-            f"Of the unit that was asked for, {lens.name} {at(out)}, this weight {what}.",
-            f"在指定单元 {lens.name} {at(out)} 的权重中，它的梯度最大。",
-        )
+        if hop.lens is lens:
+            why = tr(
+                "Of the unit that was asked for, {layer} {unit}, this weight has the largest gradient.",
+                layer=lens.name,
+                unit=at(out),
+            )
+        else:
+            why = tr(
+                "Of the unit that was asked for, {layer} {unit}, this weight of {before} has the largest gradient on the "
+                "way.",
+                layer=lens.name,
+                unit=at(out),
+                before=hop.lens.name,
+            )
         return Choice(hop.lens, key, index, tuple(whole), why)
     raise InputError(
         "No weight lies before this unit.",

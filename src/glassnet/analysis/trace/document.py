@@ -6,11 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import Text
+from glassnet.support.i18n import Message, mark, same, tr
 
 Index = tuple[int, ...]
+PLACES = {  # of steps that belong to no layer
+    "cost": mark("cost"),
+    "definition": mark("definition"),
+    "penalty": mark("penalty"),
+    "clip": mark("clip"),
+    "optimizer": mark("optimizer"),
+    "after": mark("after"),
+}
 
-__all__ = ["Grid", "ImageView", "Index", "Number", "Parts", "Source", "Step", "Symbol", "Text", "fill"]
+__all__ = ["Grid", "ImageView", "Index", "Number", "Parts", "Source", "Step", "Symbol", "fill"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +43,7 @@ class Symbol:
 
     key: str
     sign: str
-    meaning: Text
+    meaning: Message
     code: tuple[str, ...] = ()
 
 
@@ -53,7 +61,7 @@ class Source:
 class Grid:
     """A small array, cell by cell; `mark` is the cell that the step is about."""
 
-    title: Text
+    title: Message
     symbol: str
     cells: tuple[tuple[Number, ...], ...]
     mark: Index | None = None
@@ -64,7 +72,7 @@ class Grid:
 class ImageView:
     """An array as an image (H, W) or (H, W, 3); `box` (row, column, rows, columns) is what the step is about."""
 
-    title: Text
+    title: Message
     symbol: str
     values: Array
     box: tuple[int, int, int, int] | None = None
@@ -76,13 +84,13 @@ class Step:
 
     phase: str
     place: str  # "dense1"
-    title: Text
+    title: Message
     equation: str
     symbols: tuple[Symbol, ...]
     numbers: tuple[Parts, ...]
     sources: tuple[Source, ...]
     tag: str = ""
-    note: Text | None = None
+    note: Message | None = None
     grids: tuple[Grid, ...] = ()
     images: tuple[ImageView, ...] = ()
 
@@ -91,6 +99,11 @@ class Step:
         """Every number of the step, in the order in which it is shown."""
         in_lines = [part for line in self.numbers for part in line if isinstance(part, Number)]
         return in_lines + [number for grid in self.grids for row in grid.cells for number in row]
+
+    @property
+    def where(self) -> Message:
+        """The layer's name, or what the step belongs to where it belongs to none."""
+        return tr(PLACES[self.place]) if self.place in PLACES else same(self.place)
 
     @property
     def plain_equation(self) -> str:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassnet.analysis.gradient_table import rows
-from glassnet.analysis.trace.document import Grid, ImageView, Number, Parts, Source, Step, Symbol, Text
+from glassnet.analysis.gradient_table import COLUMNS, rows
+from glassnet.analysis.trace.document import Grid, ImageView, Number, Parts, Source, Step, Symbol
 from glassnet.analysis.trace.notation import figure, spoken
+from glassnet.support.i18n import Message, mark, tr
+from glassnet.support.pages import environment, label, spans
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -21,85 +23,48 @@ if TYPE_CHECKING:
     from glassnet.analysis.trace.tracing import Trace
 
 PHASES = {
-    "forward": Text("Forward: from the input to the answer", "前向：从输入到回答"),
-    "cost": Text("The cost", "代价"),
-    "backward": Text("Backward: from the cost to the weight", "反向：从代价到权重"),
-    "check": Text("The gradient, held against its definition", "用定义检验梯度"),
-    "update": Text("The step", "更新"),
-}
-HEADS = (
-    Text("parameter", "参数"), Text("value", "数值"), Text("backpropagation", "反向传播"), Text("definition", "按定义"),
-    Text("difference", "差"),
-)  # fmt: skip
-WORDS = {
-    "more": Text("more", "项合计"),
-    "difference": Text("difference", "差"),
-    "other channels": Text("other channels", "其他通道"),
-    "only this weight": Text("only this weight", "仅此权重"),
-    "every weight": Text("every weight", "全部权重"),
-}
-PLACES = {  # of steps that belong to no layer
-    "cost": Text("cost", "代价"),
-    "definition": Text("definition", "定义"),
-    "penalty": Text("penalty", "惩罚项"),
-    "clip": Text("clip", "截短"),
-    "optimizer": Text("optimizer", "优化器"),
-    "after": Text("after", "更新后"),
+    "forward": mark("Forward: from the input to the answer"),
+    "cost": mark("The cost"),
+    "backward": mark("Backward: from the cost to the weight"),
+    "check": mark("The gradient, held against its definition"),
+    "update": mark("The step"),
 }
 
 
 @lru_cache(maxsize=1)
 def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("glassnet.analysis.trace", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        both=_both, equation=_equation, line=_line, code=_code, image=_image, grid=_grid, number=_number
-    )
-    return environment.get_template("trace.html")
+    found = environment("glassnet.analysis.trace", "templates")
+    found.filters.update(equation=_equation, line=_line, code=_code, image=_image, grid=_grid, number=_number)
+    return found.get_template("trace.html")
 
 
 def page(trace: Trace) -> str:
     """The page."""
-    phases: list[tuple[Text, list[tuple[int, Step]]]] = []
+    phases: list[tuple[Message, list[tuple[int, Step]]]] = []
     last = ""
     for number, step in enumerate(trace.steps, 1):
         if step.phase != last:
-            phases.append((PHASES[step.phase], []))
+            phases.append((tr(PHASES[step.phase]), []))
             last = step.phase
         phases[-1][1].append((number, step))
     return _template().render(
         trace=trace,
         phases=phases,
         table=[] if trace.table is None else rows(trace.table),
-        heads=HEADS,
-        places=PLACES,
+        heads=[tr(name) for name in COLUMNS],
         summary=_summary(trace),
     )
 
 
-def _summary(trace: Trace) -> list[tuple[Text, str]]:
+def _summary(trace: Trace) -> list[tuple[Message, str]]:
     return [
-        (Text("gradient by backpropagation", "反向传播的梯度"), _number(Number("gradient", trace.gradient))),
-        (Text("by its definition", "按定义"), _number(Number("numerical", trace.numerical, "", ".9f"))),
-        (Text("the weight before", "更新前的权重"), _number(Number("w", trace.before, "", ".9g"))),
-        (Text("the weight after", "更新后的权重"), _number(Number("w.after", trace.after, "", ".9g"))),
-        (Text("cost before", "更新前的代价"), _number(Number("cost", trace.cost_before))),
-        (Text("cost after", "更新后的代价"), _number(Number("cost.after", trace.cost_after))),
+        (tr("gradient by backpropagation"), _number(Number("gradient", trace.gradient))),
+        (tr("by its definition"), _number(Number("numerical", trace.numerical, "", ".9f"))),
+        (tr("the weight before"), _number(Number("w", trace.before, "", ".9g"))),
+        (tr("the weight after"), _number(Number("w.after", trace.after, "", ".9g"))),
+        (tr("cost before"), _number(Number("cost", trace.cost_before))),
+        (tr("cost after"), _number(Number("cost.after", trace.cost_after))),
     ]  # fmt: skip
-
-
-def _both(text: Text) -> str:
-    """Both languages; the page shows one."""
-    from markupsafe import Markup
-
-    return Markup('<span lang="en">{}</span><span lang="zh">{}</span>').format(text.en, text.zh)
 
 
 def _safe(text: str) -> str:
@@ -109,9 +74,9 @@ def _safe(text: str) -> str:
 
 
 def _marked(symbol: Symbol) -> str:
-    meaning = f"{symbol.meaning.en} · {symbol.meaning.zh}"
+    english, chinese = html.escape(symbol.meaning.en), html.escape(symbol.meaning.zh)
     sign = _lowered(html.escape(symbol.sign))
-    return f'<b class="s" tabindex="0" data-s="{symbol.key}" data-m="{html.escape(meaning)}">{sign}</b>'
+    return f'<b class="s" tabindex="0" data-s="{symbol.key}" data-en="{english}" data-zh="{chinese}">{sign}</b>'
 
 
 def _lowered(sign: str) -> str:
@@ -142,16 +107,11 @@ def _line(parts: Parts) -> str:
     """A line of numbers, each marked as what its symbol stands for."""
     found = []
     for text, number in spoken(parts):
-        found.append(_number(number, text) if number is not None else _words(text))
+        if number is not None:
+            found.append(_number(number, text))
+        else:
+            found.append(str(spans(text)) if isinstance(text, Message) else _lowered(html.escape(text)))
     return _safe("".join(found))
-
-
-def _words(text: str) -> str:
-    """Signs as they are, words in both languages."""
-    shown = _lowered(html.escape(text))
-    for word, both in WORDS.items():
-        shown = re.sub(rf"(?<![\w]){re.escape(word)}(?![\w])", _both(both), shown)
-    return shown
 
 
 def _code(source: Source, symbols: tuple[Symbol, ...]) -> str:
@@ -205,7 +165,7 @@ def _image(image: ImageView) -> str:
         row, column, rows, columns = image.box
         style = f"left:{100 * column / wide:.3f}%;top:{100 * row / high:.3f}%;width:{100 * columns / wide:.3f}%;"
         box = f'<i class="box" style="{style}height:{100 * rows / high:.3f}%"></i>'
-    title = html.escape(f"{image.title.en} · {image.title.zh}")
+    title = html.escape(label(image.title))
     return _safe(
         f'<div class="pixels" data-s="{image.symbol}" tabindex="0" style="aspect-ratio:{wide}/{high}">'
         f'<img alt="{title}" src="data:image/png;base64,{data}">{box}</div>'

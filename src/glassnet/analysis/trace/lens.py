@@ -7,27 +7,28 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol, Text
+from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol
 from glassnet.analysis.trace.notation import at
 from glassnet.analysis.trace.recorder import Record
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import Message, mark, tr
 
 MEANINGS = {
-    "x": Text("what comes in", "输入"),
-    "y": Text("what comes out", "输出"),
-    "dy": Text("how the cost changes with the output: what comes back from above", "代价对输出的导数，从上一层传回"),
-    "dx": Text("how the cost changes with the input: what goes on backwards", "代价对输入的导数，继续向后传"),
-    "w": Text("a weight", "权重"),
-    "b": Text("the bias", "偏置"),
-    "dw": Text("how the cost changes with the weight", "代价对权重的导数"),
-    "db": Text("how the cost changes with the bias", "代价对偏置的导数"),
-    "rest": Text("the sum of all terms that are not written", "其余各项之和"),
+    "x": mark("what comes in"),
+    "y": mark("what comes out"),
+    "dy": mark("how the cost changes with the output: what comes back from above"),
+    "dx": mark("how the cost changes with the input: what goes on backwards"),
+    "w": mark("a weight"),
+    "b": mark("the bias"),
+    "dw": mark("how the cost changes with the weight"),
+    "db": mark("how the cost changes with the bias"),
+    "rest": mark("the sum of all terms that are not written"),
 }
 
 
-def symbol(key: str, sign: str, *code: str, meaning: Text | None = None) -> Symbol:
+def symbol(key: str, sign: str, *code: str, meaning: Message | None = None) -> Symbol:
     """A symbol, with the usual meaning of its key if none is given; `code`: its names in the source line."""
-    return Symbol(key, sign, meaning or MEANINGS[key], code)
+    return Symbol(key, sign, meaning or tr(MEANINGS[key]), code)
 
 
 class Lens:
@@ -100,7 +101,7 @@ class Lens:
     def step(
         self,
         phase: str,
-        title: Text,
+        title: Message,
         equation: str,
         symbols: Sequence[Symbol],
         numbers: Sequence[Parts],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Grid, Number, Parts, Step, Text
+from glassnet.analysis.trace.document import Grid, Number, Parts, Step
 from glassnet.analysis.trace.lens import symbol
 from glassnet.analysis.trace.notation import chosen_terms
 from glassnet.analysis.trace.recorder import Pass
@@ -12,10 +12,11 @@ from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import losses
 from glassnet.nn.losses import BinaryCrossEntropy, Quadratic
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import mark, tr
 
-COST = Text("the cost of this image", "这张图片的代价")
-TARGET = Text("what it should be", "目标值")
-RAW = Text("what the network gives", "网络的输出")
+COST = mark("the cost of this image")
+TARGET = mark("what it should be")
+RAW = mark("what the network gives")
 
 
 def cost_steps(found: Pass, j: int) -> list[Step]:
@@ -34,20 +35,20 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
         equation = "{cost} = −Σⱼ {t}·ln {a},   {a} = e^{z} / Σ e^{z}"
         backward_equation, function = "{dz} = {a} − {t}", losses.softmax_cross_entropy
     symbols = [
-        symbol("cost", "C", "sum", meaning=COST),
-        symbol("z", "zⱼ", "z", "below", "error", meaning=RAW),
-        symbol("t", "tⱼ", "target", meaning=TARGET),
+        symbol("cost", "C", "sum", meaning=tr(COST)),
+        symbol("z", "zⱼ", "z", "below", "error", meaning=tr(RAW)),
+        symbol("t", "tⱼ", "target", meaning=tr(TARGET)),
     ]
     linked = found.network.loss.link is not None
     if linked:
-        symbols.append(symbol("a", "aⱼ", "sigmoid", "softmax", meaning=Text(f"the {name} of z", "z 的激活值")))
+        symbols.append(symbol("a", "aⱼ", "sigmoid", "softmax", meaning=tr("the {name} of z", name=name)))
     kept = [k for k in chosen_terms(costs) if costs[k] != 0] or [j]
     for place in kept:
         forward += [" + " if place != kept[0] else "", *_term(found, place)]
     if np.delete(costs, kept).any():
         without = f"[{', '.join(map(str, kept))}]"
         forward += [" + ", Number(f"cost.others{without}", float(np.delete(costs, kept).sum()), "cost"), " ("]
-        forward += [Number(f"cost.count{without}", len(costs) - len(kept), "", ".0f"), " more)"]
+        forward += [Number(f"cost.count{without}", len(costs) - len(kept), "", ".0f"), " ", tr("more"), ")"]
     answers = slopes + t
     grid = tuple(
         (
@@ -64,21 +65,21 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     line: Parts = [Number(f"outputs.dz[{j}]", float(slopes[j]), "dz"), " = "]
     line += [Number(f"outputs.{'a' if linked else 'z'}[{j}]", float(answers[j] if linked else z[j]), "a" if linked else "z")]
     line += [" − ", Number(f"outputs.t[{j}]", float(t[j]), "t")]
-    dz = symbol("dz", "∂C/∂zⱼ", "error", "sigmoid", "softmax", meaning=Text("where backpropagation begins", "反向传播的起点"))
+    dz = symbol("dz", "∂C/∂zⱼ", "error", "sigmoid", "softmax", meaning=tr("where backpropagation begins"))
     note = None
     if linked and found.network.linked:
-        note = Text(
-            f"The cost looks before the last layer, so that no logarithm meets a zero: at z, not at {_link(found)}(z).",
-            f"代价直接用 z 计算，而不用 a = {_link(found)}(z)，这样对数不会遇到零。",
+        note = tr(
+            "The cost looks before the last layer, so that no logarithm meets a zero: at z, not at {link}(z).",
+            link=_link(found),
         )
     sources = [line_of(function)]
     used = [s for s in symbols if "{" + s.key + "}" in equation]
     back = [dz, *(s for s in symbols if "{" + s.key + "}" in backward_equation)]
-    table = Grid(Text("output by output", "逐个输出"), "z", grid, None, heads)
+    table = Grid(tr("output by output"), "z", grid, None, heads)
     return [
-        Step("cost", "cost", Text(f"the cost: {name}", f"代价：{name}"), equation, tuple(used), (forward,), tuple(sources),
+        Step("cost", "cost", tr("the cost: {name}", name=name), equation, tuple(used), (forward,), tuple(sources),
              note=note, grids=(table,)),
-        Step("backward", "cost", Text(f"where the gradient begins: output {j}", f"梯度的起点：第 {j} 个输出"),
+        Step("backward", "cost", tr("where the gradient begins: output {unit}", unit=j),
              backward_equation, tuple(back), (line,), tuple(sources), tag="BP1"),
     ]  # fmt: skip
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from glassnet.analysis.trace.document import Index, Number, Parts
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 ALL_UP_TO, SHOWN = 6, 4  # sums of up to so many terms are written whole; of longer ones, so many terms
 
@@ -80,5 +81,5 @@ def sum_of_products(factors: Sequence[tuple[Array, Callable[[int], str], str]], 
         without = f"[{', '.join(map(str, kept))}]"
         others = float(np.delete(products, kept).sum())
         parts += [" + ", Number(f"{rest}.others{without}", others, "rest"), " ("]
-        parts += [Number(f"{rest}.count{without}", left, "rest", ".0f"), " more)"]
+        parts += [Number(f"{rest}.count{without}", left, "rest", ".0f"), " ", tr("more"), ")"]
     return parts

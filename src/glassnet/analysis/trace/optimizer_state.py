@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Text
 from glassnet.analysis.trace.update import Stand
 from glassnet.experiment.run import Run
 from glassnet.experiment.run_folder import CHECKPOINT
 from glassnet.network import Network
 from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.schedules import Constant
+from glassnet.support.i18n import tr
 from glassnet.training.checkpoint import State
 
 
@@ -21,13 +21,10 @@ def stand_of(run: Run | None, network: Network, wanted: Any) -> tuple[Optimizer,
     """The optimizer, and its moments and rate: from the run's checkpoint where they belong to these weights."""
     chosen = wanted if wanted is not None else SGD() if run is None else run.recipe.make_optimizer()
     made = as_optimizer(chosen, "trace(optimizer)")
-    fresh = Text("A first step: nothing is left of earlier ones.", "第一步：没有此前步骤的累积。")
+    fresh = tr("A first step: nothing is left of earlier ones.")
     if isinstance(made, ScipyMinimize):
         made = SGD()
-        fresh = Text(
-            "ScipyMinimize learns from the whole training set at once; shown is a plain step of SGD(0.01) instead.",
-            "ScipyMinimize 一次使用整个训练集；这里改为展示 SGD(0.01) 的一步。",
-        )
+        fresh = tr("ScipyMinimize learns from the whole training set at once; shown is a plain step of SGD(0.01) instead.")
         run = None
     size = network.flat.size
     first, second = (np.zeros(size if made.moments > number else 0) for number in (0, 1))
@@ -38,18 +35,16 @@ def stand_of(run: Run | None, network: Network, wanted: Any) -> tuple[Optimizer,
         steps, total = state.epoch * a_epoch, max(state.epoch, int(state.settings.get("epochs") or 0)) * a_epoch
         if state.first.size == first.size and state.second.size == second.size:
             first, second = state.first.astype(np.float64), state.second.astype(np.float64)
-        note = Text(
-            f"The step that would follow the {steps} steps of the training, with what the optimizer has kept.",
-            f"接着训练的 {steps} 步之后的一步，沿用优化器保留的状态。",
+        note = tr(
+            "The step that would follow the {steps} steps of the training, with what the optimizer has kept.", steps=steps
         )
     schedule = made.schedule
     rate = schedule.rate(0, 1) if isinstance(schedule, Constant) else schedule.rate(total // 2, total)
     if not isinstance(schedule, Constant):
-        more = Text(
-            f" The rate follows {type(schedule).__name__}; here it is that of half-way through the training.",
-            f" 学习率按 {type(schedule).__name__} 变化，这里取训练一半时的值。",
+        note += tr(
+            " The rate follows {schedule}; here it is that of half-way through the training.",
+            schedule=type(schedule).__name__,
         )
-        note = Text(note.en + more.en, note.zh + more.zh)
     return made, Stand(first, second, steps, float(rate), note)
 
 

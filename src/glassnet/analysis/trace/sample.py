@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.analysis.trace.document import ImageView, Text
+from glassnet.analysis.trace.document import ImageView
 from glassnet.data import Dataset
 from glassnet.data.readers.image import read_image
 from glassnet.errors import DataError, InputError
 from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import Message, same, tr
 from glassnet.support.registry import nearest
 
 
@@ -31,8 +32,8 @@ def part_of(run: Run, part: str) -> Dataset:
 
 
 def subject_of(
-    network: Network, image: Any, label: Any, data: Dataset | None, part: str, run: Run | None, notes: list[Text]
-) -> tuple[Array, Array, Text]:
+    network: Network, image: Any, label: Any, data: Dataset | None, part: str, run: Run | None, notes: list[Message]
+) -> tuple[Array, Array, Message]:
     """The image, its label as an array of one, and what it is in words."""
     if isinstance(image, (int, np.integer)) and not isinstance(image, bool):
         if data is None:
@@ -49,16 +50,17 @@ def subject_of(
         x, target = data.images[int(image)], data.labels[int(image) : int(image) + 1]
         if label is not None:
             target = _label(network, label)
-        thing, measure = ("image", "张图片") if as_image(x) is not None else ("example", "个样本")
-        whose, zh = ("validation", "验证") if part == "validation" else ("training", "训练")
-        place, zh = f"{thing} {image} of the {whose} data", f"{zh}数据的第 {image} {measure}"
+        whose = tr("validation") if part == "validation" else tr("training")
+        if as_image(x) is not None:
+            place = tr("image {number} of the {part} data", number=image, part=whose)
+        else:
+            place = tr("example {number} of the {part} data", number=image, part=whose)
     else:
         if isinstance(image, (str, Path)):
             fit = "stretch" if run is None else run.recipe.data.fit
-            x, place = read_image(image, network.input_shape, fit), Path(image).name
-            zh = place
+            x, place = read_image(image, network.input_shape, fit), same(Path(image).name)
         else:
-            x, place, zh = np.asarray(image), "the image", "给定的图片"
+            x, place = np.asarray(image), tr("the image")
             if x.size != network.features:
                 raise InputError("The image does not fit the network.", where="trace(image)",
                                  expected=network.input_shape, received=x.shape)  # fmt: skip
@@ -68,20 +70,20 @@ def subject_of(
         target = network.predict(x[None]) if label is None else _label(network, label)
         if label is None:
             notes.append(
-                Text(
-                    f"No label was given: what the network says, {network.classes[int(target[0])]}, is taken as the target.",
-                    f"未给出标签：以网络的回答 {network.classes[int(target[0])]} 作为目标。",
+                tr(
+                    "No label was given: what the network says, {answer}, is taken as the target.",
+                    answer=network.classes[int(target[0])],
                 )
             )
     if target.dtype.kind == "f":
         shown = ", ".join(f"{value:g}" for value in target.ravel())
-        return x, target, Text(f"{place}, target {shown}", f"{zh}，目标 {shown}")
+        return x, target, tr("{place}, target {shown}", place=place, shown=shown)
     answer = network.classes[int(network.predict(x[None])[0])]
     right = network.classes[int(target[0])]
     return (
         x,
         target,
-        Text(f"{place}, labelled {right}; the network says {answer}", f"{zh}，标签 {right}；网络的回答是 {answer}"),
+        tr("{place}, labelled {right}; the network says {answer}", place=place, right=right, answer=answer),
     )
 
 
@@ -113,23 +115,21 @@ def as_image(image: Array) -> ImageView | None:
     if image.ndim != 3 or image.shape[2] not in (1, 3):
         return None
     values = image[..., 0] if image.shape[2] == 1 else image
-    return ImageView(Text("the image", "图片"), "x", values.astype(np.float64))
+    return ImageView(tr("the image"), "x", values.astype(np.float64))
 
 
-def differences_of(run: Run) -> list[Text]:
+def differences_of(run: Run) -> list[Message]:
     """What training does that this one step leaves out."""
     training, notes = run.recipe.training, []
     if training.batch_size > 1:
         notes.append(
-            Text(
-                f"Training averages the gradients of {training.batch_size} images; here the step is of this one alone.",
-                f"训练时每步对 {training.batch_size} 张图片的梯度取平均；这里只用这一张。",
+            tr(
+                "Training averages the gradients of {count} images; here the step is of this one alone.",
+                count=training.batch_size,
             )
         )
     if training.augmentation is not None:
-        notes.append(
-            Text("Training changes its images at random; here the image is as it is.", "训练时会随机改变图片；这里用原图。")
-        )
+        notes.append(tr("Training changes its images at random; here the image is as it is."))
     if training.class_weight is not None:
-        notes.append(Text("Training weighs the classes; here the weight is 1.", "训练时对类别加权；这里权重为 1。"))
+        notes.append(tr("Training weighs the classes; here the weight is 1."))
     return notes

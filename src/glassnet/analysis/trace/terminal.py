@@ -13,34 +13,40 @@ from glassnet.analysis.gradient_table import table
 from glassnet.analysis.trace.document import Grid, Step
 from glassnet.analysis.trace.notation import figure, spoken
 from glassnet.analysis.trace.tracing import Trace
+from glassnet.support.i18n import mark, tr
 
 PHASES = {
-    "forward": "FORWARD", "cost": "THE COST", "backward": "BACKWARD", "check": "THE DEFINITION", "update": "THE STEP"
-}  # fmt: skip
+    "forward": mark("FORWARD"),
+    "cost": mark("THE COST"),
+    "backward": mark("BACKWARD"),
+    "check": mark("THE DEFINITION"),
+    "update": mark("THE STEP"),
+}
 WIDEST = 10  # columns of a grid that a terminal shows
 
 
 def render(trace: Trace) -> RenderableType:
     """All steps under headings of their phases."""
     parts: list[RenderableType] = [
-        *([Line(trace.title.en, style="bold")] if trace.title.en else []),
-        Line(f"{trace.subject.en}"),
-        Line.assemble("the weight ", (trace.weight, "bold magenta"), f". {trace.why.en}"),
-        *(Line(note.en, style="dim") for note in trace.notes),
+        *([Line(trace.title, style="bold")] if trace.title else []),
+        Line(trace.subject),
+        Line.assemble(tr("the weight "), (trace.weight, "bold magenta"), tr(". {why}", why=trace.why)),
+        *(Line(note, style="dim") for note in trace.notes),
     ]
     phase = ""
     for number, step in enumerate(trace.steps, 1):
         if step.phase != phase:
             phase = step.phase
-            parts += [Line(), Line(PHASES[phase], style="bold cyan")]
+            parts += [Line(), Line(tr(PHASES[phase]), style="bold cyan")]
         parts += _step(number, step)
     if trace.table is not None:
-        parts += [Line(), Line("EVERY GRADIENT BESIDE ITS DEFINITION", style="bold cyan"), Line(table(trace.table))]
+        parts += [Line(), Line(tr("EVERY GRADIENT BESIDE ITS DEFINITION"), style="bold cyan"), Line(table(trace.table))]
     parts += [
         Line(),
         Line.assemble(
             (trace.weight, "bold magenta"),
-            f": {trace.before:.9g} → {trace.after:.9g}   cost {trace.cost_before:.6g} → {trace.cost_after:.6g}",
+            f": {trace.before:.9g} → {trace.after:.9g}   ",
+            tr("cost {before:.6g} → {after:.6g}", before=trace.cost_before, after=trace.cost_after),
         ),
     ]
     return Group(*parts)
@@ -55,7 +61,7 @@ def plain(trace: Trace, width: int = 120) -> str:
 
 
 def _step(number: int, step: Step) -> list[RenderableType]:
-    head = Line.assemble((f"{number:>2}  {step.place}", "bold"), f"  {step.title.en}")
+    head = Line.assemble((f"{number:>2}  {step.where}", "bold"), f"  {step.title}")
     if step.tag:
         head.append(f"  {step.tag}", style="bold yellow")
     body: list[RenderableType] = [Line(part, style="green") for part in step.plain_equation.split("   ")]
@@ -66,11 +72,11 @@ def _step(number: int, step: Step) -> list[RenderableType]:
         body.append(line)
     if step.phase != "cost":
         for grid in (grid for grid in step.grids if len(grid.cells[0]) <= WIDEST):
-            body += [Line(grid.title.en, style="dim"), _grid(grid)]
+            body += [Line(grid.title, style="dim"), _grid(grid)]
     for source in step.sources:
         body.append(Line.assemble((f"{source.file}:{source.line}  ", "dim"), (source.text, "dim italic")))
     if step.note is not None:
-        body.append(Line(step.note.en, style="dim"))
+        body.append(Line(step.note, style="dim"))
     return [head, *(Padding(part, (0, 0, 0, 4)) for part in body)]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from glassnet.analysis.gradient_check import GradientCheck, check_gradients
 from glassnet.analysis.trace.choice import Choice, choose
-from glassnet.analysis.trace.document import ImageView, Step, Text
+from glassnet.analysis.trace.document import ImageView, Step
 from glassnet.analysis.trace.loss import cost_steps
 from glassnet.analysis.trace.optimizer_state import stand_of
 from glassnet.analysis.trace.path import Hop, make_chain
@@ -24,7 +24,7 @@ from glassnet.network import Network
 from glassnet.nn.optimizers import Optimizer
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import write_text
-from glassnet.support.i18n import NOTHING
+from glassnet.support.i18n import NOTHING, Message
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -39,10 +39,10 @@ class Trace:
     `table`: every gradient beside its definition, of networks of at most 20 parameters.
     """
 
-    title: Text
+    title: Message
     image: ImageView | None
-    subject: Text
-    why: Text
+    subject: Message
+    why: Message
     weight: str
     steps: tuple[Step, ...]
     gradient: float
@@ -52,7 +52,7 @@ class Trace:
     cost_before: float
     cost_after: float
     table: GradientCheck | None = None
-    notes: tuple[Text, ...] = field(default=())
+    notes: tuple[Message, ...] = field(default=())
 
     def __rich__(self) -> RenderableType:
         from glassnet.analysis.trace.terminal import render
@@ -111,7 +111,7 @@ def trace(
                          received=type(what).__name__)  # fmt: skip
     if run is not None and data is None and isinstance(image, (int, np.integer)):
         data = part_of(run, part)
-    notes: list[Text] = []
+    notes: list[Message] = []
     x, target, subject = subject_of(network, image, label, data, part, run, notes)
     if run is not None:
         notes += differences_of(run)

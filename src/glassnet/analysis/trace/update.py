@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from glassnet.analysis import gradient_check
-from glassnet.analysis.trace.document import Number, Parts, Step, Symbol, Text
+from glassnet.analysis.trace.document import Number, Parts, Step, Symbol
 from glassnet.analysis.trace.lens import symbol
 from glassnet.analysis.trace.recorder import Pass, cost_of
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from glassnet.runtime import ReferenceTrainer
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import Message, tr
 
 EPSILON = 1e-5
 COSTS, SLOPES = ".12f", ".9f"  # digits of costs to subtract, and of slopes from them
@@ -27,7 +28,7 @@ class Stand:
     second: Array
     steps: int
     rate: float
-    note: Text
+    note: Message
 
 
 @dataclass
@@ -87,33 +88,29 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
     apart = abs(gradient - numerical)
     bound = 10.0 ** np.ceil(np.log10(max(apart, 1e-10)))
     symbols = (
-        symbol("g", "∂C/∂w", "g", meaning=Text("by backpropagation", "由反向传播得到")),
-        symbol("above", "C(w + ε)", "above", meaning=Text("the cost with a slightly larger weight", "权重略大时的代价")),
-        symbol("below", "C(w − ε)", "below", meaning=Text("the cost with a slightly smaller weight", "权重略小时的代价")),
-        symbol("epsilon", "ε", "epsilon", meaning=Text("a small step", "小步长")),
+        symbol("g", "∂C/∂w", "g", meaning=tr("by backpropagation")),
+        symbol("above", "C(w + ε)", "above", meaning=tr("the cost with a slightly larger weight")),
+        symbol("below", "C(w − ε)", "below", meaning=tr("the cost with a slightly smaller weight")),
+        symbol("epsilon", "ε", "epsilon", meaning=tr("a small step")),
     )
     lines: tuple[Parts, ...] = (
         ["(", Number("cost.above", above, "above", COSTS), " − ", Number("cost.below", below, "below", COSTS), ") / (2·",
          Number("epsilon", EPSILON, "epsilon"), ") = ", Number("numerical", numerical, "above", SLOPES)],
         ["∂C/∂w = ", Number("gradient", gradient, "g", SLOPES)],
-        ["|difference| ≤ ", Number("difference.bound", bound, "g", ".0e")],
+        ["|", tr("difference"), "| ≤ ", Number("difference.bound", bound, "g", ".0e")],
     )  # fmt: skip
     note = None
     if apart > 1e-6 * max(1.0, abs(gradient)):
-        note = Text(
-            "They differ: the cost has a kink here (a ReLU or a maximum that changes within ε).",
-            "两者不同：代价在此处有折点（ReLU 或最大值在 ε 内改变）。",
-        )
+        note = tr("They differ: the cost has a kink here (a ReLU or a maximum that changes within ε).")
     elif abs(gradient) < 0.5e-9:
-        note = Text(
-            "Too small for these digits: the network is all but sure of this image, or nothing of it reaches the weight. "
-            "An image that it gets wrong has more to tell.",
-            "梯度太小，这几位数字显示不出：网络对这张图片几乎已有十足把握，或者图片的信息到不了这个权重。换一张答错的图片会看到更多。",
+        note = tr(
+            "Too small for these digits: the network is all but sure of this image, or nothing of it reaches the weight. An "
+            "image that it gets wrong has more to tell."
         )
     return Step(
         "check",
         "definition",
-        Text("the gradient beside its definition", "梯度与其定义的比较"),
+        tr("the gradient beside its definition"),
         "{g} ≈ ({above} − {below}) / 2{epsilon}",
         symbols,
         lines,
@@ -127,19 +124,19 @@ def _penalty(found: Pass, name: str, place: int, w: float, total: float) -> Step
     gradient = float(found.gradient[place])
     line: Parts = [Number("g", total, "g"), " = ", Number("gradient", gradient, "dc")]
     equation, symbols = "{g} = {dc}", [
-        symbol("g", "g", "gradient", meaning=Text("the gradient with the penalty's", "加上惩罚项后的梯度")),
-        symbol("dc", "∂C/∂w", meaning=Text("by backpropagation", "由反向传播得到")),
+        symbol("g", "g", "gradient", meaning=tr("the gradient with the penalty's")),
+        symbol("dc", "∂C/∂w", meaning=tr("by backpropagation")),
     ]  # fmt: skip
-    weight = symbol("w", "w", "w", meaning=Text("the weight", "权重"))
+    weight = symbol("w", "w", "w", meaning=tr("the weight"))
     if l1:
         line += [" + ", Number("l1", l1, "l1"), "·sign(", Number("w", w, "w"), ")"]
         equation += " + {l1}·sign {w}"
-        symbols += [symbol("l1", "l₁", "l1", meaning=Text("the rate of the penalty on |w|", "|w| 惩罚的系数"))]
+        symbols += [symbol("l1", "l₁", "l1", meaning=tr("the rate of the penalty on |w|"))]
     if l2:
         line += [" + ", Number("l2", l2, "l2"), "·", Number("w", w, "w")]
         equation += " + {l2}·{w}"
-        symbols += [symbol("l2", "l₂", "l2", meaning=Text("the rate of the penalty on ½w²", "½w² 惩罚的系数"))]
-    title = Text("the penalty on the weights adds its part", "权重惩罚项的贡献")
+        symbols += [symbol("l2", "l₂", "l2", meaning=tr("the rate of the penalty on ½w²"))]
+    title = tr("the penalty on the weights adds its part")
     sources = (line_of(type(found.network).penalty_and_gradient, "gradient"),)
     return Step("update", "penalty", title, equation, (*symbols, weight), (line,), sources)
 
@@ -148,12 +145,12 @@ def _clip(g: Array, place: int, norm: float, most: float) -> Step:
     line: Parts = [Number("g.clipped", float(g[place]) * most / norm, "g"), " = ", Number("g", float(g[place]), "dc"), "·"]
     line += [Number("clip", most, "clip"), " / ", Number("norm", norm, "norm")]
     symbols = (
-        symbol("g", "g", meaning=Text("the shortened gradient", "截短后的梯度")),
-        symbol("dc", "g₀", meaning=Text("the gradient", "原梯度")),
-        symbol("clip", "c", meaning=Text("the longest that is allowed", "允许的最大长度")),
-        symbol("norm", "‖g‖", meaning=Text("the length of the whole gradient", "整个梯度的长度")),
+        symbol("g", "g", meaning=tr("the shortened gradient")),
+        symbol("dc", "g₀", meaning=tr("the gradient")),
+        symbol("clip", "c", meaning=tr("the longest that is allowed")),
+        symbol("norm", "‖g‖", meaning=tr("the length of the whole gradient")),
     )
-    title = Text("the gradient is too long and is shortened", "梯度过长，被截短")
+    title = tr("the gradient is too long and is shortened")
     return Step(
         "update", "clip", title, "{g} = {dc}·{clip} / {norm}", symbols, (line,), (line_of(ReferenceTrainer.run, "scale"),)
     )
@@ -175,10 +172,10 @@ class _Step:
         kind = type(self.optimizer).__name__
         equation, lines, more = getattr(self, f"_{kind.lower().replace('adamw', 'adam')}")()
         symbols = [
-            symbol("new", "w′", "w", meaning=Text("the weight after the step", "更新后的权重")),
-            symbol("w", "w", "w", meaning=Text("the weight before the step", "更新前的权重")),
-            symbol("rate", "η", "rate", meaning=Text("the learning rate", "学习率")),
-            symbol("g", "g", "g", meaning=Text("the gradient", "梯度")),
+            symbol("new", "w′", "w", meaning=tr("the weight after the step")),
+            symbol("w", "w", "w", meaning=tr("the weight before the step")),
+            symbol("rate", "η", "rate", meaning=tr("the learning rate")),
+            symbol("g", "g", "g", meaning=tr("the gradient")),
             *more,
         ]
         function = (Adam if isinstance(self.optimizer, AdamW) else type(self.optimizer)).step
@@ -189,7 +186,7 @@ class _Step:
                 *([line_of(function, "second")] if "second" in self.next else []),
                 *sources,
             ]
-        title = Text(f"the step: {kind}", f"更新：{kind}")
+        title = tr("the step: {kind}", kind=kind)
         used = tuple(s for s in symbols if "{" + s.key + "}" in equation)
         return Step("update", "optimizer", title, equation, used, tuple(lines), tuple(sources), note=self.stand.note)
 
@@ -203,8 +200,8 @@ class _Step:
             return "{new} = {w} − {rate}·{g}", [[*start, self.g]], []
         mu, v = self._option("momentum", "mu"), self.next["first"]
         symbols = [
-            symbol("mu", "μ", "momentum", meaning=Text("the momentum", "动量系数")),
-            symbol("m", "v", "first", meaning=Text("the velocity: earlier gradients", "速度：此前梯度的累积")),
+            symbol("mu", "μ", "momentum", meaning=tr("the momentum")),
+            symbol("m", "v", "first", meaning=tr("the velocity: earlier gradients")),
         ]
         lines: list[Parts] = [["v = ", v, " = ", mu, "·", self.old["first"], " + ", self.g]]
         if self.optimizer.nesterov:
@@ -217,9 +214,9 @@ class _Step:
         assert isinstance(self.optimizer, RMSprop)
         rho, s, epsilon = self._option("rho", "rho"), self.next["first"], self._option("epsilon", "epsilon")
         symbols = [
-            symbol("rho", "ρ", "rho", meaning=Text("the share of the past", "历史所占份额")),
-            symbol("m", "s", "first", meaning=Text("the mean of g² so far", "g² 的滑动均值")),
-            symbol("epsilon", "ε", "epsilon", meaning=Text("a small number against division by zero", "防止除以零的小数")),
+            symbol("rho", "ρ", "rho", meaning=tr("the share of the past")),
+            symbol("m", "s", "first", meaning=tr("the mean of g² so far")),
+            symbol("epsilon", "ε", "epsilon", meaning=tr("a small number against division by zero")),
         ]
         lines: list[Parts] = [
             ["s = ", s, " = ", rho, "·", self.old["first"], " + (1 − ", rho, ")·(", self.g, ")²"],
@@ -234,17 +231,17 @@ class _Step:
         mhat = Number("first.corrected", m.value / (1 - one.value**count), "mhat")
         vhat = Number("second.corrected", v.value / (1 - two.value**count), "vhat")
         t = Number("t", count, "t", ".0f")
-        past = Text("the share of the past", "历史所占份额")
+        past = tr("the share of the past")
         symbols = [
             symbol("beta1", "β₁", "beta1", meaning=past),
             symbol("beta2", "β₂", "beta2", meaning=past),
-            symbol("m", "m", "first", meaning=Text("the mean of g so far", "g 的滑动均值")),
-            symbol("v", "v", "second", meaning=Text("the mean of g² so far", "g² 的滑动均值")),
-            symbol("mhat", "m̂", "first", meaning=Text("m, corrected for its start at 0", "修正初值 0 之后的 m")),
-            symbol("vhat", "v̂", "corrected", meaning=Text("v, corrected for its start at 0", "修正初值 0 之后的 v")),
-            symbol("t", "t", "number", meaning=Text("the number of the step", "步数")),
-            symbol("epsilon", "ε", "epsilon", meaning=Text("a small number against division by zero", "防止除以零的小数")),
-            symbol("decay", "λ", "decay", meaning=Text("the weight decay", "权重衰减")),
+            symbol("m", "m", "first", meaning=tr("the mean of g so far")),
+            symbol("v", "v", "second", meaning=tr("the mean of g² so far")),
+            symbol("mhat", "m̂", "first", meaning=tr("m, corrected for its start at 0")),
+            symbol("vhat", "v̂", "corrected", meaning=tr("v, corrected for its start at 0")),
+            symbol("t", "t", "number", meaning=tr("the number of the step")),
+            symbol("epsilon", "ε", "epsilon", meaning=tr("a small number against division by zero")),
+            symbol("decay", "λ", "decay", meaning=tr("the weight decay")),
         ]
         start: Parts = [self.w]
         kept = "{w}"
@@ -268,24 +265,21 @@ class _Step:
 
 def _after(found: Pass, w: float, after: float, alone: float, everything: float, remembers: bool) -> Step:
     symbols = (
-        symbol("before", "C", meaning=Text("the cost before the step", "更新前的代价")),
-        symbol("alone", "C₁", meaning=Text("the cost when only this weight moves", "只更新这个权重后的代价")),
-        symbol("all", "C′", meaning=Text("the cost when all weights move", "更新全部权重后的代价")),
+        symbol("before", "C", meaning=tr("the cost before the step")),
+        symbol("alone", "C₁", meaning=tr("the cost when only this weight moves")),
+        symbol("all", "C′", meaning=tr("the cost when all weights move")),
     )
     lines: tuple[Parts, ...] = (
         ["C = ", Number("cost", found.cost, "before", ".9g")],
-        ["C₁ = ", Number("cost.alone", alone, "alone", ".9g"), "   (only this weight: ", Number("w", w, "", ".9g"), " → ",
-         Number("w.after", after, "", ".9g"), ")"],
-        ["C′ = ", Number("cost.after", everything, "all", ".9g"), "   (every weight)"],
+        ["C₁ = ", Number("cost.alone", alone, "alone", ".9g"), "   (", tr("only this weight"), ": ",
+         Number("w", w, "", ".9g"), " → ", Number("w.after", after, "", ".9g"), ")"],
+        ["C′ = ", Number("cost.after", everything, "all", ".9g"), "   (", tr("every weight"), ")"],
     )  # fmt: skip
     note = None
     if everything > found.cost and remembers:
-        note = Text(
-            "The cost of this image rose: the step follows the gradients of earlier images, too, and may be too long.",
-            "这张图片的代价反而上升：这一步也受此前图片的梯度影响，而且可能过大。",
-        )
+        note = tr("The cost of this image rose: the step follows the gradients of earlier images, too, and may be too long.")
     elif everything > found.cost:
-        note = Text("The step went too far: the cost of this image rose.", "步子过大：这张图片的代价反而上升。")
-    title = Text("the cost before and after", "更新前后的代价")
+        note = tr("The step went too far: the cost of this image rose.")
+    title = tr("the cost before and after")
     return Step("update", "after", title, "{before} → {alone}, {all}", symbols, lines,
                 (line_of(type(found.network).costs_and_gradient, "costs"),), note=note)  # fmt: skip

@@ -10,6 +10,7 @@ from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
 from glassnet.present.figures.base import GREY, sheet
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +44,7 @@ def augmentation_figure(
     figure = Figure(figsize=(inches, inches * len(whole) / whole.shape[1] + 0.6), layout="constrained")
     axes = figure.subplots()
     axes.imshow(whole, interpolation="nearest")
-    for at, name in ((0, "before"), (start, "after, as training sees them")):
+    for at, name in ((0, tr("before")), (start, tr("after, as training sees them"))):
         axes.annotate(name, (at, 0), (0, 5), textcoords="offset points", fontsize=9, color=GREY, annotation_clip=False)
     axes.set_axis_off()
     if title:

@@ -10,6 +10,7 @@ import numpy as np
 
 from glassnet.errors import InputError
 from glassnet.present.figures.base import INK, SERIES, TRAIN, VALIDATION, legend, logarithmic, new_figure, plain
+from glassnet.support.i18n import mark, tr
 from glassnet.training import History
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 SIZE = (4.8, 3.0)  # inches: two side by side on a laptop, one on a phone, with letters that can be read on both
 MOST_SERIES = len(SERIES)
 STATISTICS = {
-    "mean": "mean output",
-    "spread": "spread of the outputs",
-    "saturated": "share of saturated outputs",
-    "dead": "share of dead units",
+    "mean": mark("mean output"),
+    "spread": mark("spread of the outputs"),
+    "saturated": mark("share of saturated outputs"),
+    "dead": mark("share of dead units"),
 }
 
 
@@ -30,8 +31,8 @@ def cost_figure(history: History) -> Figure:
     """The mean cost over the epochs, in training and on validation images; on a logarithmic axis where it falls far."""
     figure = new_figure(*SIZE)
     axes = figure.subplots()
-    values = _lines(axes, {"training": history.train_cost, "validation": history.validation_cost}, 1.0)
-    plain(axes, title="cost", x="epoch")
+    values = _lines(axes, {tr("training"): history.train_cost, tr("validation"): history.validation_cost}, 1.0)
+    plain(axes, title=tr("cost"), x=tr("epoch"))
     if len(values) and min(values) > 0 and max(values) > 30 * min(values):
         logarithmic(axes)
     return figure
@@ -41,19 +42,19 @@ def accuracy_figure(history: History) -> Figure:
     """The share of right answers over the epochs, in training and on validation images."""
     figure = new_figure(*SIZE)
     axes = figure.subplots()
-    _lines(axes, {"training": history.train_accuracy, "validation": history.validation_accuracy}, 100.0)
-    plain(axes, title="accuracy, %", x="epoch")
+    _lines(axes, {tr("training"): history.train_accuracy, tr("validation"): history.validation_accuracy}, 100.0)
+    plain(axes, title=tr("accuracy, %"), x=tr("epoch"))
     return figure
 
 
 def gradients_figure(history: History) -> Figure:
     """‖g‖ of each weight array at the last step of each epoch."""
-    return _norms(history.gradient_norms, "length of the gradient")
+    return _norms(history.gradient_norms, tr("length of the gradient"))
 
 
 def updates_figure(history: History) -> Figure:
     """‖Δw‖/‖w‖ of each weight array at the last step of each epoch."""
-    return _norms(history.update_norms, "length of the last update / length of the weights")
+    return _norms(history.update_norms, tr("length of the last update / length of the weights"))
 
 
 def activation_statistics_figure(activations: Mapping[str, Mapping[str, Sequence[float]]], statistic: str) -> Figure:
@@ -69,7 +70,7 @@ def activation_statistics_figure(activations: Mapping[str, Mapping[str, Sequence
             received=repr(statistic),
         )
     _series(axes, _thinned(chosen))
-    plain(axes, title=STATISTICS.get(statistic, statistic), x="epoch")
+    plain(axes, title=tr(STATISTICS[statistic]) if statistic in STATISTICS else statistic, x=tr("epoch"))
     return figure
 
 
@@ -83,7 +84,7 @@ def _norms(norms: Mapping[str, Sequence[float]], title: str) -> Figure:
         for name, values in _thinned(weights).items()
     }
     _series(axes, chosen)
-    plain(axes, title=title, x="epoch")
+    plain(axes, title=title, x=tr("epoch"))
     if any(isfinite(value) for values in chosen.values() for value in values):
         logarithmic(axes)
     return figure
@@ -125,7 +126,7 @@ def _lines(axes: Axes, columns: Mapping[str, Sequence[Any]], factor: float) -> l
     if axes.lines:
         legend(axes)
     else:
-        axes.annotate("nothing finite was measured", (0.5, 0.5), xycoords="axes fraction", ha="center", color=INK)
+        axes.annotate(tr("nothing finite was measured"), (0.5, 0.5), xycoords="axes fraction", ha="center", color=INK)
     return finite
 
 

@@ -14,6 +14,7 @@ from glassnet.network import Network
 from glassnet.present.figures.base import INK, VALIDATION, new_figure, plain
 from glassnet.present.figures.images import drawable, heat, images_figure, signed_colours
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +42,7 @@ def nearest_figure(network: Network, images: Array, train: Dataset, *, count: in
         shown += [image, *train.images[indices]]
         names = [network.classes[label] for label in train.labels[indices]] if train.is_classification else [""] * count
         titles += [
-            f"called {network.classes[found]}",
+            tr("called {name}", name=network.classes[found]),
             *(f"{name}\n{far:.3g}" for name, far in zip(names, distances, strict=True)),
         ]
     return images_figure(shown, titles, columns=count + 1)
@@ -71,7 +72,7 @@ def activations_figure(network: Network, image: Array, layer: str) -> Figure:
     axes = figure.subplots()
     axes.bar(np.arange(values.size), values.ravel(), color=VALIDATION, width=0.9)
     axes.axhline(0, color=INK, linewidth=0.6)
-    plain(axes, title=layer, x="unit")
+    plain(axes, title=layer, x=tr("unit"))
     return figure
 
 
@@ -90,6 +91,6 @@ def _two_rows(network: Network, images: Array, maps: Array) -> Figure:
     images = np.asarray(images)
     if images.ndim != 4 or not drawable(images.shape[1:]):
         raise InputError("Only images can be drawn.", where="images", expected="(N, H, W, 1 or 3)", received=images.shape)
-    titles = [f"called {network.classes[found]}" for found in network.predict(images)]
+    titles = [tr("called {name}", name=network.classes[found]) for found in network.predict(images)]
     below = [heat(values, image) for values, image in zip(maps, images, strict=True)]
     return images_figure([*images, *below], titles, columns=len(images))

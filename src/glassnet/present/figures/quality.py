@@ -9,6 +9,7 @@ import numpy as np
 from glassnet.nn.calibration import Calibration
 from glassnet.nn.metrics import Evaluation, wilson
 from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, new_figure, plain
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ def class_accuracy_figure(result: Evaluation) -> Figure:
     axes.set_yticks(places, [report.name for report in reports])
     axes.invert_yaxis()
     axes.set_xlim(0, 102)
-    plain(axes, title="accuracy of each class, %", grid="x")
+    plain(axes, title=tr("accuracy of each class, %"), grid="x")
     for place, share in zip(places, shares, strict=True):  # beside the bars: on them the intervals would strike them out
         axes.text(109, float(place), f"{share:.0f}", ha="right", va="center", fontsize=8, color=INK)
     return figure
@@ -68,8 +69,8 @@ def confusion_figure(result: Evaluation) -> Figure:
             )
         axes.set_xticks(range(count), result.classes)
         axes.set_yticks(range(count), result.classes)
-    axes.set_xlabel("was called", fontsize=9, color=GREY)
-    axes.set_ylabel("is", fontsize=9, color=GREY)
+    axes.set_xlabel(tr("was called"), fontsize=9, color=GREY)
+    axes.set_ylabel(tr("is"), fontsize=9, color=GREY)
     axes.tick_params(colors=GREY, labelsize=8, length=0)
     axes.spines[:].set_color(LINE)
     return figure
@@ -81,7 +82,7 @@ def calibration_figure(result: Calibration) -> Figure:
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     filled = result.counts > 0
     middles = 100 * (result.edges[:-1] + result.edges[1:]) / 2
-    top.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label="as sure as right")
+    top.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label=tr("as sure as right"))
     sure, right = 100 * result.confidence[filled], 100 * result.accuracy[filled]
     bounds = 100 * np.array(
         [
@@ -98,12 +99,12 @@ def calibration_figure(result: Calibration) -> Figure:
         markersize=4,
         linewidth=1.3,
         capsize=2,
-        label="this network",
+        label=tr("this network"),
     )
     top.set_ylim(-3, 103)  # so that no dot is cut in half
-    plain(top, title="right, %")
+    plain(top, title=tr("right, %"))
     top.legend(frameon=False, fontsize=9, labelcolor=GREY)
     bottom.bar(middles, result.counts, width=0.8 * 100 / len(middles), color=VALIDATION)
-    plain(bottom, title="images", x="how sure it is, %")
+    plain(bottom, title=tr("images"), x=tr("how sure it is, %"))
     bottom.set_xlim(0, 101)
     return figure

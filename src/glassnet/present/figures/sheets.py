@@ -13,6 +13,7 @@ from glassnet.analysis.inspection import Finding, ImageReference
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
 from glassnet.present.figures.base import GREY, east_asian
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,9 +42,12 @@ def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure
     chance = np.random.default_rng(seed)
     chosen = [members[at] for at in np.sort(chance.permutation(len(members))[: _COLUMNS * _ROWS])]
     tiles = [_tile(part.images[place], _limits(splits.train)) for part, place in chosen]
-    shown = f"{len(tiles)} of {len(members):,}, by chance" if len(tiles) < len(members) else f"all {len(members):,}"
+    if len(tiles) < len(members):
+        shown = tr("{shown} of {count:,}, by chance", shown=len(tiles), count=len(members))
+    else:
+        shown = tr("all {count:,}", count=len(members))
     figure, axes = _canvas(max(len(tiles), 1), _COLUMNS, 0.0, _INCH)
-    _title(axes, f"{legible(splits.classes[index])}: {shown}")
+    _title(axes, tr("{name}: {shown}", name=legible(splits.classes[index]), shown=shown))
     if tiles:
         _draw(axes, tiles, _COLUMNS, _INCH)
     return figure
@@ -85,7 +89,7 @@ def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figur
 
 
 def legible(text: str) -> str:
-    """The text, or where no font here has its letters, their numbers in Unicode: 七 as U+4E03."""
+    """The text, or where no font here has its letters, their numbers in Unicode, such as U+4E03."""
     plain_text = text.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if ord(letter) in _letters() else f"U+{ord(letter):04X}" for letter in plain_text)
 

@@ -11,6 +11,7 @@ from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.present.figures.base import GREY, TRAIN, VALIDATION, WRONG, percent
 from glassnet.present.figures.curves import whole_epochs
+from glassnet.support.i18n import tr
 from glassnet.training import History
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ def training_figure(history: History, network: Network, data: Dataset | None, ti
     if title:
         curves.suptitle(title, fontsize=11)
     left, right = curves.subplots(1, 2)
-    _curve(left, "cost", history.train_cost, history.validation_cost, 1.0)
-    _curve(right, "accuracy, %", history.train_accuracy, history.validation_accuracy, 100.0)
+    _curve(left, tr("cost"), history.train_cost, history.validation_cost, 1.0)
+    _curve(right, tr("accuracy, %"), history.train_accuracy, history.validation_accuracy, 100.0)
     if images and data is not None:
         _predictions(rest[0][0], network, data)
     return figure
@@ -43,13 +44,19 @@ def training_figure(history: History, network: Network, data: Dataset | None, ti
 
 def _curve(axes: Axes, name: str, train: list[Any], validation: list[Any], factor: float) -> None:
     epochs = np.arange(1, len(train) + 1)
-    for label, column, colour in (("training", train, TRAIN), ("validation", validation, VALIDATION)):
+    for label, column, colour in ((tr("training"), train, TRAIN), (tr("validation"), validation, VALIDATION)):
         values = [factor * value for value in column if value is not None]
         if values:
             mark = "o" if len(values) == 1 else None
-            axes.plot(epochs[: len(values)], values, color=colour, label=f"{label}, at the end {values[-1]:.4g}", marker=mark)
+            axes.plot(
+                epochs[: len(values)],
+                values,
+                color=colour,
+                label=tr("{series}, at the end {value:.4g}", series=label, value=values[-1]),
+                marker=mark,
+            )
     whole_epochs(axes, len(train))
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(tr("epoch"))
     axes.set_title(name, fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.25)
@@ -64,7 +71,7 @@ def _predictions(figure: Any, network: Network, data: Dataset, count: int = 12) 
     right = chance.permutation(np.flatnonzero(found == data.labels))[: count - len(wrong)]
     chosen = np.concatenate([right, wrong])
     probabilities = _probabilities(network, data.images[chosen])
-    figure.suptitle("validation images: what the network says, and how sure it is", fontsize=10, color=GREY)
+    figure.suptitle(tr("validation images: what the network says, and how sure it is"), fontsize=10, color=GREY)
     for axes, index, share in zip(figure.subplots(1, count).flat, chosen, probabilities, strict=False):
         axes.imshow(data.images[index].squeeze(), cmap="gray", interpolation="nearest")
         said, truth = network.classes[found[index]], network.classes[data.labels[index]]
@@ -84,8 +91,8 @@ def _short(name: str) -> str:
 
 def _wrong(said: str, truth: str) -> str:
     """On one line, or where that is too long on two."""
-    one = f"{said}, is {truth}"
-    return one if len(one) <= LONGEST else f"{_short(said)},\nis {_short(truth)}"
+    one = tr("{said}, is {truth}", said=said, truth=truth)
+    return one if len(one) <= LONGEST else tr("{said},\nis {truth}", said=_short(said), truth=_short(truth))
 
 
 def _probabilities(network: Network, images: Any) -> Any:

@@ -13,13 +13,24 @@ from glassnet.present.figures import (
     gradients_figure,
     updates_figure,
 )
+from glassnet.present.figures.curves import STATISTICS
 from glassnet.present.report.facts import Facts
+from glassnet.support.i18n import mark
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 ACTIVITY = "activations-"  # begins the names of charts of activations
+ABOUT = {  # what each chart shows
+    "cost": mark("cost"),
+    "accuracy": mark("accuracy, %"),
+    "classes": mark("accuracy of each class, %"),
+    "calibration": mark("as sure as right"),
+    "gradients": mark("length of the gradient"),
+    "updates": mark("length of the last update / length of the weights"),
+    **{ACTIVITY + statistic: text for statistic, text in STATISTICS.items()},
+}
 
 
 def drawings(facts: Facts) -> dict[str, Figure]:

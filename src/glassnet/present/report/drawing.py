@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from glassnet.present.figures.base import GREY, INK, LINE, PALE, SERIES, TRAIN, VALIDATION, WRONG, render
-from glassnet.present.report.figure_texts import IN_FIGURES
+from glassnet.support.i18n import Message
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,12 +44,23 @@ def inline_svg(figure: Figure, name: str, label: str) -> Markup:
     text = NAMES.sub(rf"\g<1>{name}-", text)
     for colour, variable in COLOURS.items():
         text = text.replace(colour, f"var(--{variable})")
-    return Markup(TEXT.sub(_both, text))  # matplotlib escapes the words that it is given
+    messages = {escape(message, quote=False): message for message in _messages(figure)}
+
+    def both(found: re.Match[str]) -> str:
+        opening, drawn, closing = found.groups()
+        if drawn not in messages:
+            return found[0]
+        english, chinese = (escape(text, quote=False) for text in (messages[drawn].en, messages[drawn].zh))
+        return f'{opening}<tspan class="en">{english}</tspan><tspan class="zh">{chinese}</tspan>{closing}'
+
+    return Markup(TEXT.sub(both, text))
 
 
-def _both(found: re.Match[str]) -> str:
-    """A word of a figure in both languages, where it is one that is known."""
-    opening, word, closing = found.groups()
-    if word not in IN_FIGURES:
-        return found[0]
-    return f'{opening}<tspan class="en">{word}</tspan><tspan class="zh">{IN_FIGURES[word]}</tspan>{closing}'
+def _messages(figure: Figure) -> Iterator[Message]:
+    """The figure's texts that are there in both languages."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        drawn = text.get_text() if isinstance(text, Text) else None
+        if isinstance(drawn, Message):
+            yield drawn

@@ -15,9 +15,20 @@ from glassnet.data import Dataset
 from glassnet.nn import Layer, walk
 from glassnet.nn.metrics import wilson
 from glassnet.present.report.facts import Facts
-from glassnet.present.report.texts import both, spans
+from glassnet.support.i18n import Message, mark, tr
+from glassnet.support.pages import markup
 
-Row = tuple[Markup, object]
+Row = tuple[Message, object]
+ACCURACIES = {
+    "validation": mark("Validation accuracy"),
+    "test": mark("Test accuracy"),
+    "train": mark("Accuracy on training images"),
+}
+MEASURED_ON = {
+    "validation": mark("on validation data"),
+    "test": mark("on test data"),
+    "train": mark("on training data"),
+}
 SIZES = ("units", "filters", "pool_size", "rate")  # options that say how large a layer is
 
 
@@ -25,31 +36,31 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def interval(correct: int, total: int) -> Markup:
+def interval(correct: int, total: int) -> Message:
     low, high = wilson(correct, total)
-    return both("interval", low=percent(low), high=percent(high))
+    return tr("95 % interval {low}–{high} %", low=percent(low), high=percent(high))
 
 
-def cards(facts: Facts) -> list[tuple[Markup, str, Markup | str]]:
+def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
     """(what, the figure, a word on it)."""
     run, result, history = facts.run, facts.result, facts.run.history
-    found: list[tuple[Markup, str, Markup | str]] = []
+    found: list[tuple[Message, str, Markup | Message]] = []
     if result is not None:
-        name = both(f"accuracy-{facts.subject}") if facts.data.is_classification else both("sign-accuracy")
-        counts = both("of-images", correct=f"{result.correct:,}", total=f"{result.total:,}")
+        name = tr(ACCURACIES[facts.subject]) if facts.data.is_classification else tr("Right signs")
+        counts = tr("{correct} of {total}", correct=f"{result.correct:,}", total=f"{result.total:,}")
         found.append(
-            (name, f"{percent(result.accuracy)} %", Markup("{}<br>{}").format(interval(result.correct, result.total), counts))
+            (name, f"{percent(result.accuracy)} %", markup("{}<br>{}", interval(result.correct, result.total), counts))
         )
-        found.append((both("cost-card"), f"{result.loss:.4g}", both(f"on-{facts.subject}")))
+        found.append((tr("Mean cost"), f"{result.loss:.4g}", tr(MEASURED_ON[facts.subject])))
     last = history.epochs[-1] if history.epochs else None
     if last is not None and last.train_accuracy is not None:
         total = len(run.splits.train)
-        note = Markup("{}<br>{}").format(interval(round(last.train_accuracy * total), total), both("while-learning"))
-        found.append((both("last-training"), f"{percent(last.train_accuracy)} %", note))
-    found.append((both("epochs-card"), str(len(history)), both("took", seconds=_decimals(sum(history.seconds)))))
+        note = markup("{}<br>{}", interval(round(last.train_accuracy * total), total), tr("measured while the weights moved"))
+        found.append((tr("Training accuracy, last epoch"), f"{percent(last.train_accuracy)} %", note))
+    found.append((tr("Epochs"), str(len(history)), tr("{seconds} s of training", seconds=_decimals(sum(history.seconds)))))
     network = run.network
-    size = both("size", kilobytes=_decimals(network.flat.nbytes / 1000), dtype=str(network.dtype))
-    found.append((both("parameters-card"), f"{network.flat.size:,}", size))
+    size = tr("{kilobytes} kB as {dtype}", kilobytes=_decimals(network.flat.nbytes / 1000), dtype=str(network.dtype))
+    found.append((tr("Parameters"), f"{network.flat.size:,}", size))
     return found
 
 
@@ -57,35 +68,45 @@ def trained(facts: Facts) -> list[Row]:
     """The table of what was trained on what."""
     run = facts.run
     recipe, history, training = run.recipe, run.history, run.recipe.training
-    rows: list[Row] = [(both("recipe"), recipe.name)]
+    rows: list[Row] = [(tr("Recipe"), recipe.name)]
     if recipe.expect:
-        expect = recipe.told("expect")
-        rows.append((both("expected"), spans(expect.en, expect.zh)))
+        rows.append((tr("Expected"), recipe.told("expect")))
     source = recipe.data.path or recipe.data.dataset
-    parts = [Markup("{}").format(source)]
-    for name, part in (("train", run.splits.train), ("validation", run.splits.validation), ("test", run.splits.test)):
-        closed = both("closed") if name == "test" and part is not None and not run.looks else ""
-        parts.append(
-            Markup("{}: {} {}").format(both(f"split-{name}"), both("none") if part is None else _count(part), closed)
-        )
-    rows.append((both("data"), Markup("<br>").join(parts)))
+    parts = [markup("{}", source)]
+    splits = run.splits
+    for name, part in ((tr("training"), splits.train), (tr("validation"), splits.validation), (tr("test"), splits.test)):
+        closed = tr("(closed)") if part is not None and part is splits.test and not run.looks else ""
+        parts.append(markup("{}: {} {}", name, tr("none") if part is None else _count(part), closed))
+    rows.append((tr("Data"), Markup("<br>").join(parts)))
     if facts.data.is_classification:
         names = ", ".join(facts.classes[:40]) + (" …" if len(facts.classes) > 40 else "")
-        rows.append((both("classes"), f"{len(facts.classes)}: {names}"))
-    rows.append((both("network"), " → ".join(map(brief, run.network.layers))))
-    rows.append((both("cost"), repr(run.network.loss)))
+        rows.append((tr("Classes"), f"{len(facts.classes)}: {names}"))
+    rows.append((tr("Network"), " → ".join(map(brief, run.network.layers))))
+    rows.append((tr("Cost"), repr(run.network.loss)))
     if any(run.network.regularizer.rates):
-        rows.append((both("penalty"), repr(run.network.regularizer)))
-    rows.append((both("optimizer"), repr(recipe.make_optimizer())))
-    steps = both("steps-of", epochs=len(history), batch=training.batch_size, seed=training.seed)
-    kept = both("kept-best", epoch=history.best_epoch) if training.keep == "best" else both("kept-last")
-    rows.append((both("steps"), Markup("{}<br>{}").format(steps, kept)))
+        rows.append((tr("Penalty on weights"), repr(run.network.regularizer)))
+    rows.append((tr("Optimizer"), repr(recipe.make_optimizer())))
+    steps = tr(
+        "epochs: {epochs}; mini-batches of {batch}; seed {seed}",
+        epochs=len(history),
+        batch=training.batch_size,
+        seed=training.seed,
+    )
+    kept = (
+        tr(
+            "kept: the weights of epoch {epoch}, the best on validation images (so the figure above flatters a little)",
+            epoch=history.best_epoch,
+        )
+        if training.keep == "best"
+        else tr("kept: the weights of the last epoch")
+    )
+    rows.append((tr("Steps"), markup("{}<br>{}", steps, kept)))
     augmentation = recipe.make_augmentation()
     if augmentation is not None:
-        rows.append((both("augmentation"), repr(augmentation)))
+        rows.append((tr("Augmentation"), repr(augmentation)))
     tools = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba"))
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-    rows.append((both("made-with"), f"glassnet {__version__}, {tools}, {machine}"))
+    rows.append((tr("Made with"), f"glassnet {__version__}, {tools}, {machine}"))
     return rows
 
 
@@ -99,15 +120,17 @@ def _decimals(value: float) -> str:
     return f"{value:,.1f}" if value >= 1 else f"{value:.2g}"
 
 
-def _count(part: Dataset) -> Markup:
-    key = "images-of" if len(part.shape) == 3 else "rows-of"
-    return both(key, count=f"{len(part):,}", shape=" × ".join(map(str, part.shape)))
+def _count(part: Dataset) -> Message:
+    count, shape = f"{len(part):,}", " × ".join(map(str, part.shape))
+    if len(part.shape) == 3:
+        return tr("{count} images of {shape}", count=count, shape=shape)
+    return tr("{count} examples of {shape} numbers", count=count, shape=shape)
 
 
-def stopped(facts: Facts) -> Markup | None:
+def stopped(facts: Facts) -> Message | None:
     """Why training ended before its last epoch, if it did."""
     stopped = facts.run.history.stopped
-    return None if stopped is None else both("stopped", reason=stopped.text)
+    return None if stopped is None else tr("Training ended early: {reason}", reason=stopped.text)
 
 
 def commands(facts: Facts) -> str:
@@ -125,13 +148,15 @@ def ranges(facts: Facts) -> list[str]:
     return ["" if each is None else f"{percent(each[0])}–{percent(each[1])} %" for each in bounds]
 
 
-def best(facts: Facts) -> Markup | None:
+def best(facts: Facts) -> Message | None:
     """The best epoch on validation images."""
     history = facts.run.history
     accuracies, epoch = history.validation_accuracy, history.best_epoch
     if epoch is None or accuracies[epoch - 1] is None:
         return None
-    return both("best-epoch", accuracy=percent(accuracies[epoch - 1]), epoch=epoch)
+    return tr(
+        "Best validation accuracy: {accuracy} % after epoch {epoch}.", accuracy=percent(accuracies[epoch - 1]), epoch=epoch
+    )
 
 
 def looks(facts: Facts) -> list[dict[str, Any]]:
@@ -142,11 +167,11 @@ def looks(facts: Facts) -> list[dict[str, Any]]:
         low, high = wilson(look["correct"], look["total"])
         notes = []
         if look.get("ensemble"):
-            notes.append(both("by-ensemble", count=len(look["ensemble"])))
+            notes.append(tr("in an ensemble of {count}", count=len(look["ensemble"])))
         if look.get("views"):
-            notes.append(both("by-views", count=look["views"]))
+            notes.append(tr("{count} views", count=look["views"]))
         if facts.subject == "test" and number == len(run.looks):
-            notes.append(both("shown-here"))
+            notes.append(tr("← shown above"))
         same = look.get("model") == run.fingerprint
         loss = float(look["loss"])
         rows.append(
@@ -156,8 +181,8 @@ def looks(facts: Facts) -> list[dict[str, Any]]:
                 "accuracy": f"{percent(look['correct'] / look['total'])} %",
                 "counts": f"{look['correct']:,} / {look['total']:,}",
                 "interval": f"{percent(low)}–{percent(high)} %",
-                "loss": f"{loss:.4g}" if isfinite(loss) else spans("not finite", "非有限"),
-                "model": both("same-model") if same else both("other-model", model=str(look.get("model", "?"))[:8]),
+                "loss": f"{loss:.4g}" if isfinite(loss) else tr("not finite"),
+                "model": tr("this one") if same else tr("another ({model})", model=str(look.get("model", "?"))[:8]),
                 "notes": notes,
             }
         )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from numpy.typing import NDArray
 
 from glassnet.analysis.explain import nearest_training_images, occlusion, saliency
@@ -17,7 +16,7 @@ from glassnet.present.figures.images import heat
 from glassnet.present.report.cells import choose, for_script, room
 from glassnet.present.report.facts import Facts
 from glassnet.present.report.sprites import Sheet
-from glassnet.present.report.texts import both
+from glassnet.support.i18n import tr
 
 WORST, RANDOM, LOOKS, NEAR = 12, 10, 6, 5
 MOST_COLUMNS, MOST_PAIRS = 26, 40  # of the table; of the list that stands for it where there are more classes
@@ -30,7 +29,7 @@ class Tile:
 
     sheet: str
     style: str
-    caption: Markup | str = ""
+    caption: str = ""
     note: str = ""
     wrong: bool = False
 
@@ -73,7 +72,7 @@ def _tile(facts: Facts, place: int, style: str) -> Tile:
     assert facts.found is not None
     said, truth = facts.classes[facts.found[place]], facts.classes[facts.data.labels[place]]
     wrong = said != truth
-    caption = both("said-wrong", said=said, truth=truth) if wrong else said
+    caption = tr("{said}, is {truth}", said=said, truth=truth) if wrong else said
     note = "" if facts.sureness is None else percent(float(facts.sureness[place]))
     return Tile("images", style, caption, note, wrong)
 

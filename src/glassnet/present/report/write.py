@@ -18,20 +18,26 @@ from glassnet.nn import summary
 from glassnet.present.figures.base import render
 from glassnet.present.figures.quality import MOST_BARS
 from glassnet.present.report import overview
-from glassnet.present.report.charts import ACTIVITY, drawings
-from glassnet.present.report.contents import short
+from glassnet.present.report.charts import ABOUT, ACTIVITY, drawings
 from glassnet.present.report.drawing import inline_svg
 from glassnet.present.report.facts import Facts, gather
-from glassnet.present.report.figure_texts import ABOUT, IN_FIGURES
 from glassnet.present.report.inside import look_inside
 from glassnet.present.report.showing import show, table
-from glassnet.present.report.texts import IN_SCRIPT, TEXTS, both, spans
 from glassnet.support.atomic import write_bytes
+from glassnet.support.i18n import mark, tr
+from glassnet.support.pages import environment, label
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
+IN_SCRIPT = {  # the page's script fills their {names}
+    "cell": mark("{n} images of {truth} that were called {said}"),
+    "cell-one": mark("1 image of {truth} that was called {said}"),
+    "cell-right": mark("{n} images of {truth}, called rightly"),
+    "shown": mark(" ({shown} shown)"),
+    "number": mark("image {index}"),
+}
 EXAMPLES = 12  # rows shown where there are targets instead of classes
 
 
@@ -102,15 +108,12 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
         .render(
             facts=facts,
             run=facts.run,
-            t=both,
-            short=short,
-            spans=spans,
             title=heading,
             about=facts.run.recipe.told("about"),
             cards=overview.cards(facts),
             trained=overview.trained(facts),
             stopped=overview.stopped(facts),
-            labels=label,
+            layer_columns=summary.COLUMNS,
             layer_rows=summary.rows(network.layers, network.shapes, network.dtype.itemsize),
             commands=overview.commands(facts),
             best=overview.best(facts),
@@ -131,7 +134,7 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
             script_data={
                 "cells": shown.cells if shown else {},
                 "classes": list(facts.classes),
-                "texts": IN_SCRIPT,
+                "texts": {key: [tr(text).en, tr(text).zh] for key, text in IN_SCRIPT.items()},
                 "titles": titles,
             },
             version=__version__,
@@ -142,12 +145,7 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
 
 def figure_label(name: str, facts: Facts) -> str:
     """What a chart shows, for those who listen: in both languages, as a label has but one text."""
-    return f"{facts.run.recipe.name}: {ABOUT[name]} · {IN_FIGURES[ABOUT[name]]}"
-
-
-def label(key: str) -> str:
-    """A text of the table for those who listen."""
-    return " · ".join(TEXTS[key])
+    return f"{facts.run.recipe.name}: {label(tr(ABOUT[name]))}"
 
 
 def _examples(facts: Facts) -> list[tuple[str, str, str]]:
@@ -166,12 +164,4 @@ def _examples(facts: Facts) -> list[tuple[str, str, str]]:
 
 @functools.lru_cache(maxsize=1)
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("glassnet.present.report", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment("glassnet.present.report", "page")

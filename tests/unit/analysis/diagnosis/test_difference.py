@@ -15,7 +15,7 @@ from glassnet.analysis.diagnosis.difference import Difference, wobble
 from glassnet.data import Dataset, Splits, load_dataset
 from glassnet.errors import InputError
 from glassnet.network import Network
-from glassnet.support.i18n import Text
+from glassnet.support.i18n import Message, same
 from glassnet.training import Epoch, History
 
 
@@ -70,7 +70,7 @@ def test_seeds_without_a_spread() -> None:
 
 
 def test_noise_is_what_chance_makes_more_often_than_once_in_twenty() -> None:
-    found = Difference("a", "b", (0.9, 0.8), (0.0, 0.2), 0.05, Text("by hand", "手算"))
+    found = Difference("a", "b", (0.9, 0.8), (0.0, 0.2), 0.05, same("by hand"))
     assert not found.is_noise
     assert replace(found, probability=np.nextafter(0.05, 1)).is_noise
 
@@ -105,7 +105,7 @@ def test_of_trainings() -> None:
     assert diagnose([one[0], other[0]], [one[1], other[1]], digits).names == ("difference-within-noise",)
     found = diagnose([one[0], short[0]], [one[1], short[1]], digits)
     assert found.healthy
-    assert "network 1" in found.notes[0]
+    assert "network 1" in found.remarks[0]
     assert "network 1" in found.remarks[0].zh
 
 
@@ -115,13 +115,13 @@ def test_told_in_both_languages() -> None:
     single = diagnose_difference([seeds[:1], seeds[1:2]], DATA, ["a", "b"], [[restless], [restless]])
     several = diagnose_difference([seeds[:2], seeds[2:]], DATA, ["a", "b"])
     for (finding,) in (single, several):
-        assert finding.chinese is not None
-        told = zip((finding.evidence, *finding.try_next), (finding.chinese.evidence, *finding.chinese.try_next), strict=True)
-        for english, chinese in told:
+        for message in (finding.evidence, *finding.try_next):
+            assert isinstance(message, Message)
+            english, chinese = message.en, message.zh
             assert re.search(r"[一-鿿]", chinese)
             assert sorted(re.findall(r"[\d.]*\d", english)) == sorted(re.findall(r"[\d.]*\d", chinese))
-    assert "McNemar 检验" in str(single.findings[0].chinese)
-    assert "Welch 检验：2 个与 2 个种子" in str(several.findings[0].chinese)
+    assert "McNemar 检验" in single.findings[0].evidence.zh
+    assert "Welch 检验：2 个与 2 个种子" in several.findings[0].evidence.zh
 
 
 def test_wrong_input() -> None:

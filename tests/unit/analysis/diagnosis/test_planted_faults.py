@@ -15,13 +15,13 @@ from glassnet.analysis.diagnosis.data_rules import missing_classes
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.outcome_rules import majority_class, majority_class_of_many
 from glassnet.analysis.diagnosis.rules import still_learning
-from glassnet.analysis.diagnosis.titles import TITLES
 from glassnet.data import Dataset, Splits, load_dataset
 from glassnet.errors import DataError
 from glassnet.network import Network
 from glassnet.nn import Pixels
 from glassnet.nn.losses import SoftmaxCrossEntropy
-from glassnet.support.i18n import Text
+from glassnet.support import i18n
+from glassnet.support.i18n import Message, tr
 from glassnet.training import History
 
 NAMES = {
@@ -48,7 +48,7 @@ def mnist() -> Splits:
 
 def test_each_name_has_a_fault() -> None:
     assert {fault.name for fault in FAULTS} == NAMES  # difference-within-noise takes two trainings: it has tests of its own
-    assert TITLES.keys() == NAMES | {"difference-within-noise"}
+    assert all(tr(name).zh.endswith(f"（{name}）") for name in NAMES | {"difference-within-noise"})
 
 
 def is_told(finding: Finding) -> bool:
@@ -63,12 +63,11 @@ def figures(text: str) -> list[str]:
 
 def is_told_in_chinese(finding: Finding) -> bool:
     """Whether everything is said in Chinese too, with the same figures and the same options to type."""
-    chinese = finding.chinese
-    assert chinese is not None
-    assert chinese.name == TITLES[finding.name]
-    assert len(finding.try_next) == len(chinese.try_next)
-    pairs = [(finding.evidence, chinese.evidence), (finding.cause, chinese.cause)]
-    for english, other in [*pairs, *zip(finding.try_next, chinese.try_next, strict=True)]:
+    assert finding.title.en == finding.name
+    assert re.fullmatch(rf".*[一-鿿].*（{finding.name}）", finding.title.zh)
+    for message in (finding.evidence, finding.cause, *finding.try_next):
+        assert isinstance(message, Message)
+        english, other = message.en, message.zh
         assert re.search(r"[一-鿿]", other), other
         assert figures(english) == figures(other), (english, other)
         assert re.findall(r"--[\w-]+(?: [\w.]+=[\w.+-]+)?", english) == re.findall(r"--[\w-]+(?: [\w.]+=[\w.+-]+)?", other)
@@ -89,7 +88,7 @@ def test_other_words_change_no_finding(digits: Splits, monkeypatch: pytest.Monke
     trained = [fault.train(digits, 1) for fault in {fault.name: fault for fault in FAULTS}.values()]
     wanted = [diagnose(*each).names for each in trained]
     with monkeypatch.context() as patch:
-        patch.setattr(Text, "format", lambda text, **figures: Text("gone", "没了"))
+        patch.setattr(i18n, "_render", lambda *texts: "gone")
         assert [diagnose(*each).names for each in trained] == wanted
 
 

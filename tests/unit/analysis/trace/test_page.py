@@ -14,8 +14,9 @@ import PIL.Image
 import pytest
 
 import glassnet as gn
-from glassnet.analysis.trace.document import ImageView, Text
+from glassnet.analysis.trace.document import ImageView
 from glassnet.analysis.trace.html import _image
+from glassnet.support.i18n import same
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_numbers_are_red_above_zero_and_blue_below() -> None:
     data = re.findall(
-        r"data:image/png;base64,([^\"]+)", str(_image(ImageView(Text("x", "x"), "x", np.array([[2.0, -2.0, 0.0, 1.0]]))))
+        r"data:image/png;base64,([^\"]+)", str(_image(ImageView(same("x"), "x", np.array([[2.0, -2.0, 0.0, 1.0]]))))
     )
     pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(data[0]))))
     assert pixels.tolist() == [[[255, 0, 0], [0, 0, 255], [255, 255, 255], [255, 127, 127]]]

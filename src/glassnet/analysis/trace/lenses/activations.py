@@ -9,24 +9,24 @@ from typing import Any
 import numpy as np
 
 from glassnet import nn as layers
-from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol, Text
+from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol
 from glassnet.analysis.trace.lens import Lens, largest, symbol
 from glassnet.analysis.trace.notation import at, sum_of_products
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import activations as nn_activations
+from glassnet.support.i18n import Message, mark, tr
 
-SLOPE = Text("the slope below zero", "负半轴的斜率")
-SHARE = Text("the normal distribution's share below x", "标准正态分布在 x 以下的概率")
-DENSITY = Text("the normal distribution's density at x", "标准正态分布在 x 处的密度")
-SIGMA = Text("the sigmoid of x", "x 的 sigmoid 值")
+SLOPE = mark("the slope below zero")
+SHARE = mark("the normal distribution's share below x")
+DENSITY = mark("the normal distribution's density at x")
+SIGMA = mark("the sigmoid of x")
 
 
 class Pointwise(Lens):
     """y = f(x) of every value by itself; a subclass says how in words and numbers."""
 
     forward_equation = backward_equation = ""
-    note: Text | None = None
-    backward_note: Text | None = None
+    note = backward_note = ""
 
     def more(self) -> list[Symbol]:
         """Further symbols of the equations."""
@@ -44,33 +44,46 @@ class Pointwise(Lens):
         """The lines that compute forward and backward."""
         return line_of(type(self.layer).forward), line_of(type(self.layer).forward)
 
+    @staticmethod
+    def _told(note: str) -> Message | None:
+        return tr(note) if note else None
+
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
         kind = type(self.layer).__name__
         x, y = self.number("x", inside), self.number("y", out)
         symbols = [symbol("y", "y", "y"), symbol("x", "x", "x", "half"), *self.more()]
-        title = Text(f"{kind}: value {at(out)}", f"{kind}：第 {at(out)} 个值")
+        title = tr("{kind}: value {unit}", kind=kind, unit=at(out))
         numbers = [[y, " = ", *self.value(x, inside)]]
-        return [self.step("forward", title, self.forward_equation, symbols, numbers, self.lines()[:1], note=self.note)]
+        return [
+            self.step("forward", title, self.forward_equation, symbols, numbers, self.lines()[:1], note=self._told(self.note))
+        ]
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
         kind = type(self.layer).__name__
         x, y = self.number("x", inside), self.number("y", out)
         dy, dx = self.number("dy", out), self.number("dx", inside)
         symbols = [symbol("dx", "∂C/∂x", "dx"), symbol("dy", "∂C/∂y", "dy"), symbol("y", "y", "y"), symbol("x", "x", "x")]
-        title = Text(f"back through {kind}", f"反向通过 {kind}")
+        title = tr("back through {kind}", kind=kind)
         numbers = [[dx, " = ", *self.slope(dy, x, y, inside)]]
         used = [s for s in (*symbols, *self.more()) if "{" + s.key + "}" in self.backward_equation]
         return [
             self.step(
-                "backward", title, self.backward_equation, used, numbers, self.lines()[1:], tag="BP2", note=self.backward_note
+                "backward",
+                title,
+                self.backward_equation,
+                used,
+                numbers,
+                self.lines()[1:],
+                tag="BP2",
+                note=self._told(self.backward_note),
             )
         ]
 
 
 class SigmoidLens(Pointwise):
     forward_equation, backward_equation = "{y} = σ({x}) = 1 / (1 + e^(−{x}))", "{dx} = {dy}·{y}·(1 − {y})"
-    note = Text("Computed by tanh, which is the same and cannot overflow.", "用等价的 tanh 计算，不会溢出。")
-    backward_note = Text("y·(1 − y) is σ′(x): the slope of the sigmoid.", "y·(1 − y) 即 σ′(x)，sigmoid 的斜率。")
+    note = mark("Computed by tanh, which is the same and cannot overflow.")
+    backward_note = mark("y·(1 − y) is σ′(x): the slope of the sigmoid.")
 
     def lines(self) -> tuple[Source, Source]:
         return line_of(nn_activations.sigmoid), line_of(nn_activations.sigmoid_backward)
@@ -97,7 +110,7 @@ class TanhLens(Pointwise):
 
 class ReLULens(Pointwise):
     forward_equation, backward_equation = "{y} = max({x}, 0)", "{dx} = {dy}·[{x} > 0]"
-    backward_note: Text | None = Text("[x > 0] is 1 if that is so, else 0.", "[x > 0] 成立时为 1，否则为 0。")
+    backward_note = mark("[x > 0] is 1 if that is so, else 0.")
 
     def lines(self) -> tuple[Source, Source]:
         return line_of(nn_activations.leaky_relu), line_of(nn_activations.leaky_relu_backward)
@@ -112,10 +125,10 @@ class ReLULens(Pointwise):
 class LeakyReLULens(ReLULens):
     forward_equation = "{y} = {x} ({x} > 0),  {s}·{x} ({x} ≤ 0)"
     backward_equation = "{dx} = {dy} ({x} > 0),  {s}·{dy} ({x} ≤ 0)"
-    backward_note = None
+    backward_note = ""
 
     def more(self) -> list[Symbol]:
-        return [symbol("s", "s", "slope", meaning=SLOPE)]
+        return [symbol("s", "s", "slope", meaning=tr(SLOPE))]
 
     def _slope(self) -> Number:
         return Number(f"{self.name}.slope", float(self.layer.slope), "s")
@@ -132,8 +145,8 @@ class GELULens(Pointwise):
 
     def more(self) -> list[Symbol]:
         return [
-            symbol("share", "Φ(x)", "_normal_share_below", meaning=SHARE),
-            symbol("density", "φ(x)", "DENSITY", "exp", meaning=DENSITY),
+            symbol("share", "Φ(x)", "_normal_share_below", meaning=tr(SHARE)),
+            symbol("density", "φ(x)", "DENSITY", "exp", meaning=tr(DENSITY)),
         ]
 
     def lines(self) -> tuple[Source, Source]:
@@ -154,7 +167,7 @@ class SwishLens(Pointwise):
     forward_equation, backward_equation = "{y} = {x}·{s}", "{dx} = {dy}·{s}·(1 + {x}·(1 − {s}))"
 
     def more(self) -> list[Symbol]:
-        return [symbol("s", "σ(x)", "sigmoid", "s", meaning=SIGMA)]
+        return [symbol("s", "σ(x)", "sigmoid", "s", meaning=tr(SIGMA))]
 
     def lines(self) -> tuple[Source, Source]:
         return line_of(nn_activations.swish), line_of(nn_activations.swish_backward)
@@ -175,7 +188,7 @@ class PixelsLens(Pointwise):
     """Of integer images; of floats it is `SameLens`."""
 
     forward_equation, backward_equation = "{y} = {x} / 255", "{dx} = {dy} / 255"
-    note = Text("Bytes 0…255 become numbers 0…1.", "字节 0…255 变成 0…1 的数。")
+    note = mark("Bytes 0…255 become numbers 0…1.")
 
     def value(self, x: Number, index: Index) -> Parts:
         return [x, " / 255"]
@@ -192,8 +205,8 @@ class ScaleLens(Pointwise):
 
     def more(self) -> list[Symbol]:
         return [
-            symbol("f", "a", "factor", meaning=Text("the layer's factor", "该层的系数")),
-            symbol("o", "c", "offset", meaning=Text("what is added", "加上的数")),
+            symbol("f", "a", "factor", meaning=tr("the layer's factor")),
+            symbol("o", "c", "offset", meaning=tr("what is added")),
         ]
 
     def value(self, x: Number, index: Index) -> Parts:
@@ -206,12 +219,12 @@ class ScaleLens(Pointwise):
 
 class StandardizeLens(Pointwise):
     forward_equation, backward_equation = "{y} = ({x} − {m}) / {s}", "{dx} = {dy} / {s}"
-    note = Text("Mean and deviation of this place over the training images.", "该位置在训练图片上的均值与标准差。")
+    note = mark("Mean and deviation of this place over the training images.")
 
     def more(self) -> list[Symbol]:
         return [
-            symbol("m", "μ", "mean", meaning=Text("the mean", "均值")),
-            symbol("s", "s", "std", meaning=Text("the standard deviation", "标准差")),
+            symbol("m", "μ", "mean", meaning=tr("the mean")),
+            symbol("s", "s", "std", meaning=tr("the standard deviation")),
         ]
 
     def value(self, x: Number, index: Index) -> Parts:
@@ -238,11 +251,11 @@ class SameLens(Pointwise):
 
 
 class DropoutLens(SameLens):
-    note = Text("Dropout is off here: every value passes.", "此处不做 dropout，所有值照原样通过。")
+    note = mark("Dropout is off here: every value passes.")
 
 
 class FlattenLens(SameLens):
-    note = Text("The same number at another place: an image becomes one row.", "数值不变，只是把图片排成一行。")
+    note = mark("The same number at another place: an image becomes one row.")
 
     def down(self, out: Index) -> Index:
         return tuple(int(i) for i in np.unravel_index(out[0], self.array("x").shape))
@@ -258,8 +271,8 @@ class SoftmaxLens(Pointwise):
 
     def more(self) -> list[Symbol]:
         return [
-            symbol("total", "Σ eˣ", "sum", meaning=Text("the sum over all classes", "对所有类别求和")),
-            symbol("mean", "Σ y·∂C/∂y", "dy", "y", meaning=Text("their mean, weighed by y", "以 y 加权的均值")),
+            symbol("total", "Σ eˣ", "sum", meaning=tr("the sum over all classes")),
+            symbol("mean", "Σ y·∂C/∂y", "dy", "y", meaning=tr("their mean, weighed by y")),
         ]
 
     def lines(self) -> tuple[Source, Source]:

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from glassnet import nn as layers
-from glassnet.analysis.trace.document import Index, Number, Parts, Step, Text
+from glassnet.analysis.trace.document import Index, Number, Parts, Step
 from glassnet.analysis.trace.lens import Lens, symbol
 from glassnet.analysis.trace.notation import at
 from glassnet.analysis.trace.recorder import Record
 from glassnet.analysis.trace.sources import line_of
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 class BranchLens(Lens):
@@ -73,9 +74,9 @@ class Fork(Lens):
             line.append(Number(f"{self.name}.{branch}.dx[{at(inside)}]", self.nest.share(branch, inside), "d"))
         symbols = [
             symbol("dx", "∂C/∂x", "dx", "found", "sum"),
-            symbol("d", "∂C/∂xₖ", "found", meaning=Text("what branch k sends back", "第 k 个分支传回的导数")),
+            symbol("d", "∂C/∂xₖ", "found", meaning=tr("what branch k sends back")),
         ]
-        title = Text("where the branches began, what they send back adds up", "各分支传回的导数在分叉处相加")
+        title = tr("where the branches began, what they send back adds up")
         sources = [line_of(layers.Nested._forward_branches, place=0)]
         return [self.step("backward", title, "{dx} = Σₖ {d}", symbols, [line], sources, tag="BP2")]
 
@@ -91,23 +92,25 @@ class Join(Lens):
         kind, b = type(self.layer).__name__, self.branch
         of = [Number(f"{self.name}.{b}.y[{at(inside)}]", float(self.nest.value(b)[inside]), "f")]
         symbols = [symbol("y", "y", "block", "concatenate"), symbol("f", "F(x)", "block", "outputs",
-                   meaning=Text("what the branch gives", "该分支的输出"))]  # fmt: skip
+                   meaning=tr("what the branch gives"))]  # fmt: skip
         line: Parts = [self.number("y", out), " = ", of[0]]
         equation = "{y} = {f}"
-        note = Text(f"The path came through branch {b}.", f"路径经过第 {b} 个分支。")
+        note = tr("The path came through branch {branch}.", branch=b)
         if isinstance(self.layer, layers.Residual):
             other = 1 - b
             beside = Number(f"{self.name}.{other}.y[{at(inside)}]", float(self.nest.value(other)[inside]), "p")
             plain = not self.nest.chains[other]
-            word, word_zh = ("the input itself", "输入本身") if plain else ("the other branch", "另一个分支")
-            symbols.append(symbol("p", "P(x)", "beside", meaning=Text(word, word_zh)))
+            added = tr("the input itself") if plain else tr("the other branch")
+            symbols.append(symbol("p", "P(x)", "beside", meaning=added))
             line += [" + ", beside]
             equation = "{y} = {f} + {p}"
-            note = Text(
-                f"The path came through branch {b} ({'the block' if b == 0 else 'the shortcut'}); {word} is added.",
-                f"路径经过第 {b} 个分支（{'主干' if b == 0 else '捷径'}），再加上{word_zh}。",
+            note = tr(
+                "The path came through branch {branch} ({which}); {added} is added.",
+                branch=b,
+                which=tr("the block") if b == 0 else tr("the shortcut"),
+                added=added,
             )
-        title = Text(f"{kind}: the branches meet", f"{kind}：各分支汇合")
+        title = tr("{kind}: the branches meet", kind=kind)
         return [self.step("forward", title, equation, symbols, [line], [line_of(type(self.layer).forward)], note=note)]
 
     def backward(self, inside: Index, out: Index) -> list[Step]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Grid, Index, Number, Parts, Step, Text
+from glassnet.analysis.trace.document import Grid, Index, Number, Parts, Step
 from glassnet.analysis.trace.lens import largest, symbol
 from glassnet.analysis.trace.lenses.windows import WindowLens
 from glassnet.analysis.trace.notation import at, sum_of_products
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import conv
+from glassnet.support.i18n import tr
 
 
 class ConvolutionLens(WindowLens):
@@ -76,7 +77,13 @@ class ConvolutionLens(WindowLens):
             others = sum(
                 float((self.patch(out, other) * weight[..., other]).sum()) for other in range(channels) if other != channel
             )
-            line += [" + ", Number(f"{self.name}.channels[{at((p, q, f, channel))}]", others, "rest"), " (other channels)"]
+            line += [
+                " + ",
+                Number(f"{self.name}.channels[{at((p, q, f, channel))}]", others, "rest"),
+                " (",
+                tr("other channels"),
+                ")",
+            ]
         equation = "{y} = Σ {x}·{w}"
         symbols = [symbol("y", "y[p, q]", "y"), symbol("x", "x[p·s + i, q·t + j]", "x", "windows"),
                    symbol("w", "W[i, j]", "weight")]  # fmt: skip
@@ -87,12 +94,12 @@ class ConvolutionLens(WindowLens):
             symbols.append(symbol("b", "b", "bias"))
             sources.append(line_of(conv.conv2d))
         mark = (index[0], index[1]) if key == "weight" and index is not None else self._mark(inside, out)
-        title = Text(f"Conv2D: filter {f} at row {p}, column {q}", f"Conv2D：第 {f} 个卷积核，第 {p} 行第 {q} 列")
+        title = tr("Conv2D: filter {filter} at row {row}, column {column}", filter=f, row=p, column=q)
         box = (r, c, rows, columns)
-        where = Text(f"what comes in, channel {channel}", f"输入，第 {channel} 个通道")
+        where = tr("what comes in, channel {channel}", channel=channel)
         images = (
             self.map_of("x", where, channel, "x", box),
-            self.map_of("y", Text(f"what comes out, filter {f}", f"输出，第 {f} 个卷积核"), f, "y", (p, q, 1, 1)),
+            self.map_of("y", tr("what comes out, filter {filter}", filter=f), f, "y", (p, q, 1, 1)),
         )
         grids = self._grids(out, channel, mark)
         return [self.step("forward", title, equation, symbols, [line], sources, grids=grids, images=images)]
@@ -103,7 +110,7 @@ class ConvolutionLens(WindowLens):
 
     def _grids(self, out: Index, channel: int, mark: Index) -> tuple[Grid, ...]:
         """Patch, filter, and their products, cell by cell."""
-        patch = self.grid(Text("the patch", "图块"), out, channel, mark)
+        patch = self.grid(tr("the patch"), out, channel, mark)
         rows, columns = self.windows.window
         f = out[2]
         filters = tuple(
@@ -119,8 +126,8 @@ class ConvolutionLens(WindowLens):
         )  # fmt: skip
         return (
             patch,
-            Grid(Text("the filter", "卷积核"), "w", filters, mark),
-            Grid(Text("their products, which are summed", "乘积，再求和"), "y", products, mark),
+            Grid(tr("the filter"), "w", filters, mark),
+            Grid(tr("their products, which are summed"), "y", products, mark),
         )
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
@@ -146,11 +153,8 @@ class ConvolutionLens(WindowLens):
             symbol("w", "W[i, j]", "weight"),
             symbol("dy", "∂C/∂y", "dy"),
         ]
-        title = Text(f"back through Conv2D to pixel {at(inside)}", f"反向通过 Conv2D，到像素 {at(inside)}")
-        note = Text(
-            f"The pixel lies in {len(seen)} windows, each with {filters} filters.",
-            f"该像素落在 {len(seen)} 个窗口中，每个窗口有 {filters} 个卷积核。",
-        )
+        title = tr("back through Conv2D to pixel {place}", place=at(inside))
+        note = tr("The pixel lies in {windows} windows, each with {filters} filters.", windows=len(seen), filters=filters)
         sources = [line_of(conv.conv2d_backward, "tap")]
         return [self.step("backward", title, "{dx} = Σ {w}·{dy}", symbols, [line], sources, tag="BP2", note=note)]
 
@@ -168,7 +172,7 @@ class ConvolutionLens(WindowLens):
             line: Parts = [self.number("dbias", index, "db"), " = "]
             line += sum_of_products([(dy.ravel(), dy_name, "dy")], f"{self.name}.dbias[{at(index)}]", must)
             symbols.append(symbol("db", "∂C/∂b", "sum"))
-            title, equation, tag = Text("the gradient of the bias", "偏置的梯度"), "{db} = Σ {dy}", "BP3"
+            title, equation, tag = tr("the gradient of the bias"), "{db} = Σ {dy}", "BP3"
             sources = [line_of(conv.conv2d_backward)]
         else:
             i, j, channel, _ = index
@@ -182,10 +186,7 @@ class ConvolutionLens(WindowLens):
             factors = [(pixels, pixel_name, "x"), (dy.ravel(), dy_name, "dy")]
             line += sum_of_products(factors, f"{self.name}.dweight[{at(index)}]", must)
             symbols += [symbol("dw", "∂C/∂W[i, j]", "dweight"), symbol("x", "x[p·s + i, q·t + j]", "windows")]
-            title, equation, tag = Text("the gradient of the weight", "权重的梯度"), "{dw} = Σ {x}·{dy}", "BP4"
+            title, equation, tag = tr("the gradient of the weight"), "{dw} = Σ {x}·{dy}", "BP4"
             sources = [line_of(conv.conv2d_backward, "dweight")]
-        note = Text(
-            f"The parameter acts at {count} places of the image: the sum runs over all of them.",
-            f"该参数作用于图片的 {count} 个位置，因此对所有位置求和。",
-        )
+        note = tr("The parameter acts at {count} places of the image: the sum runs over all of them.", count=count)
         return [self.step("backward", title, equation, symbols, [line], sources, tag=tag, note=note)]

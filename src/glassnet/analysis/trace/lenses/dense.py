@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.analysis.trace.document import ImageView, Index, Number, Parts, Step, Text
+from glassnet.analysis.trace.document import ImageView, Index, Number, Parts, Step
 from glassnet.analysis.trace.lens import Lens, largest, symbol
 from glassnet.analysis.trace.notation import ALL_UP_TO, sum_of_products
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import Dense
+from glassnet.support.i18n import Message, tr
 
 
 class DenseLens(Lens):
@@ -52,7 +53,7 @@ class DenseLens(Lens):
             equation += " + {b}"
             symbols.append(symbol("b", "bⱼ", "bias"))
         sources = [line_of(Dense.forward, "y", 0), *([line_of(Dense.forward, "y")] if self.layer.use_bias else [])]
-        title = Text(f"Dense: unit {j} of {len(self.array('y'))}", f"Dense：第 {j} 个单元（共 {len(self.array('y'))} 个）")
+        title = tr("Dense: unit {unit} of {units}", unit=j, units=len(self.array("y")))
         return [
             self.step(
                 "forward",
@@ -66,14 +67,11 @@ class DenseLens(Lens):
             )
         ]
 
-    def _note(self, i: int, terms: int) -> Text | None:
+    def _note(self, i: int, terms: int) -> Message | None:
         """Where the path comes from, of several inputs; and what is written of many."""
         if terms <= ALL_UP_TO:
-            return None if terms == 1 else Text(f"The path comes from input {i}.", f"路径来自第 {i} 个输入。")
-        return Text(
-            f"The path comes from input {i}; of many terms, those that weigh most are written.",
-            f"路径来自第 {i} 个输入；项数多时只写出最大的几项。",
-        )
+            return None if terms == 1 else tr("The path comes from input {input}.", input=i)
+        return tr("The path comes from input {input}; of many terms, those that weigh most are written.", input=i)
 
     def _images(self, i: int, j: int) -> tuple[ImageView, ...]:
         """The inputs and their weights as images, where the inputs are an image."""
@@ -83,8 +81,8 @@ class DenseLens(Lens):
         row, column = (int(k) for k in np.unravel_index(i, size))
         box = (row, column, 1, 1)
         return (
-            ImageView(Text("the inputs xᵢ", "输入 xᵢ"), "x", self.array("x").reshape(size), box),
-            ImageView(Text(f"the weights of unit {j}", f"第 {j} 个单元的权重"), "w",
+            ImageView(tr("the inputs xᵢ"), "x", self.array("x").reshape(size), box),
+            ImageView(tr("the weights of unit {unit}", unit=j), "w",
                     self.array("weight")[:, j].reshape(size), box),
         )  # fmt: skip
 
@@ -103,7 +101,7 @@ class DenseLens(Lens):
             ),
         ]
         symbols = [symbol("dx", "∂C/∂xᵢ", "dx"), symbol("w", "wᵢⱼ", "weight"), symbol("dy", "∂C/∂yⱼ", "dy")]
-        title = Text(f"back through Dense to input {i}", f"反向通过 Dense，到第 {i} 个输入")
+        title = tr("back through Dense to input {input}", input=i)
         sources = [line_of(Dense.forward, "dx")]
         return [self.step("backward", title, "{dx} = Σⱼ {w}·{dy}", symbols, [line], sources, tag="BP2")]
 
@@ -113,7 +111,7 @@ class DenseLens(Lens):
         if key == "bias":
             symbols = [symbol("db", "∂C/∂bⱼ", "dbias"), symbol("dy", "∂C/∂yⱼ", "dy")]
             found: Number = self.number("dbias", index, "db")
-            title = Text("the gradient of the bias", "偏置的梯度")
+            title = tr("the gradient of the bias")
             return [self.step("backward", title, "{db} = {dy}", symbols, [[found, " = ", dy]], sources, tag="BP3")]
         symbols = [
             symbol("dw", "∂C/∂wᵢⱼ", "dweight"),
@@ -121,5 +119,5 @@ class DenseLens(Lens):
             symbol("dy", "∂C/∂yⱼ", "dy"),
         ]
         line: Parts = [self.number("dweight", index, "dw"), " = ", self.number("x", (index[0],), "x"), "·", dy]
-        title = Text("the gradient of the weight", "权重的梯度")
+        title = tr("the gradient of the weight")
         return [self.step("backward", title, "{dw} = {x}·{dy}", symbols, [line], sources, tag="BP4")]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from glassnet.analysis.trace.document import Number, Parts, Source, Symbol, Text
+from glassnet.analysis.trace.document import Number, Parts, Source, Symbol
 from glassnet.analysis.trace.lens import symbol
 from glassnet.analysis.trace.lenses.recurrent import EARLIER, INTO, STATE, RecurrentLens
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import recurrent
+from glassnet.support.i18n import tr
 
 Told = tuple[str, list[Symbol], list[Parts], list[Source]]
-DH = symbol("dh", "∂C/∂h", "dh", meaning=Text("how the cost changes with the state", "代价对状态的导数"))
+
+
+def _dh() -> Symbol:
+    return symbol("dh", "∂C/∂h", "dh", meaning=tr("how the cost changes with the state"))
 
 
 class SimpleRNNLens(RecurrentLens):
@@ -24,7 +28,7 @@ class SimpleRNNLens(RecurrentLens):
 
     def gate_lines(self, t: int, u: int) -> Told:
         f = self.layer.activation
-        symbols = [symbol("h", "hₜ", "states", "h", meaning=STATE), symbol("into", "z_a", "gate", meaning=INTO)]
+        symbols = [symbol("h", "hₜ", "states", "h", meaning=tr(STATE)), symbol("into", "z_a", "gate", meaning=tr(INTO))]
         into = self.of("a.into", t, u, self.into[t, u], "into")
         right: Parts = ["tanh(", into, ")"] if f == "tanh" else ["max(", into, ", 0)"]
         equation = "{h} = tanh {into}" if f == "tanh" else "{h} = max({into}, 0)"
@@ -34,9 +38,9 @@ class SimpleRNNLens(RecurrentLens):
         da = self.of("dgates", t, u, self.dgates[t, u], "dz")
         dh, h = self.of("dh", t, u, self.dh[t, u], "dh"), self.state(t, u)
         symbols = [
-            symbol("dz", "∂C/∂z", "dgates", meaning=Text("how the cost changes with what goes in", "代价对输入值的导数")),
-            DH,
-            symbol("h", "hₜ", "states", meaning=STATE),
+            symbol("dz", "∂C/∂z", "dgates", meaning=tr("how the cost changes with what goes in")),
+            _dh(),
+            symbol("h", "hₜ", "states", meaning=tr(STATE)),
         ]
         if self.layer.activation == "tanh":
             equation = "{dz} = {dh}·(1 − {h}²)"
@@ -66,13 +70,13 @@ class LSTMLens(RecurrentLens):
         return self.of("c", t, u, self.cells[t, u] if t >= 0 else 0.0, key)
 
     def _symbols(self) -> list[Symbol]:
-        names = {"i": Text("input gate", "输入门"), "f": Text("forget gate", "遗忘门"),
-                 "g": Text("candidate", "候选值"), "o": Text("output gate", "输出门")}  # fmt: skip
+        names = {"i": tr("input gate"), "f": tr("forget gate"),
+                 "g": tr("candidate"), "o": tr("output gate")}  # fmt: skip
         return [
             *(symbol(letter, letter, letter, meaning=meaning) for letter, meaning in names.items()),
-            symbol("c", "cₜ", "c", "cells", meaning=Text("the cell", "细胞状态")),
-            symbol("earlier", "cₜ₋₁", "c", "earlier", meaning=Text("the cell one step earlier", "上一时刻的细胞状态")),
-            symbol("h", "hₜ", "h", "states", meaning=STATE),
+            symbol("c", "cₜ", "c", "cells", meaning=tr("the cell")),
+            symbol("earlier", "cₜ₋₁", "c", "earlier", meaning=tr("the cell one step earlier")),
+            symbol("h", "hₜ", "h", "states", meaning=tr(STATE)),
         ]
 
     def gate_lines(self, t: int, u: int) -> Told:
@@ -105,9 +109,9 @@ class LSTMLens(RecurrentLens):
             ["∂C/∂z_o = ", dz[3], " = ", dh, "·tanh(", c, ")·", o, "·(1 − ", o, ")"],
         ]
         symbols = [
-            symbol("dc", "∂C/∂c", "dc", "by_cell", meaning=Text("by the cell", "代价对细胞状态的导数")),
-            DH,
-            symbol("dz", "∂C/∂z", "parts", "dgates", meaning=Text("by what goes into each gate", "对送入各门的值")),
+            symbol("dc", "∂C/∂c", "dc", "by_cell", meaning=tr("by the cell")),
+            _dh(),
+            symbol("dz", "∂C/∂z", "parts", "dgates", meaning=tr("by what goes into each gate")),
             *self._symbols(),
         ]
         equation = (
@@ -134,12 +138,12 @@ class GRULens(RecurrentLens):
 
     def _symbols(self) -> list[Symbol]:
         return [
-            symbol("r", "r", "r", meaning=Text("reset gate", "重置门")),
-            symbol("z", "z", "z", meaning=Text("update gate", "更新门")),
-            symbol("n", "n", "n", meaning=Text("candidate", "候选值")),
-            symbol("m", "m", "inner", meaning=Text("hₜ₋₁·Uₙ + b′, before the reset gate", "重置门作用前的 hₜ₋₁·Uₙ + b′")),
-            symbol("h", "hₜ", "h", "states", meaning=STATE),
-            symbol("before", "hₜ₋₁", "h", "earlier", meaning=EARLIER),
+            symbol("r", "r", "r", meaning=tr("reset gate")),
+            symbol("z", "z", "z", meaning=tr("update gate")),
+            symbol("n", "n", "n", meaning=tr("candidate")),
+            symbol("m", "m", "inner", meaning=tr("hₜ₋₁·Uₙ + b′, before the reset gate")),
+            symbol("h", "hₜ", "h", "states", meaning=tr(STATE)),
+            symbol("before", "hₜ₋₁", "h", "earlier", meaning=tr(EARLIER)),
         ]
 
     def _numbers(self, t: int, u: int) -> tuple[list[Number], Number, Number, Number]:
@@ -170,7 +174,7 @@ class GRULens(RecurrentLens):
             ["∂C/∂z_r = ", dr, " = ", dn, "·", m, "·", r, "·(1 − ", r, ")"],
             ["∂C/∂z_z = ", dz, " = ", dh, "·(", before, " − ", n, ")·", z, "·(1 − ", z, ")"],
         ]
-        symbols = [DH, symbol("dz", "∂C/∂z", "dn", "dr", "dz", meaning=Text("by what goes into each gate", "对送入各门的值"))]
+        symbols = [_dh(), symbol("dz", "∂C/∂z", "dn", "dr", "dz", meaning=tr("by what goes into each gate"))]
         equation = (
             "∂C/∂zₙ = {dh}·(1 − {z})·(1 − {n}²)   {dz} = ∂C/∂zₙ·{m}·{r}·(1 − {r}),  {dh}·({before} − {n})·{z}·(1 − {z})"
         )

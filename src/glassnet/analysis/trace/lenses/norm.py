@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet import nn as layers
-from glassnet.analysis.trace.document import Index, Number, Parts, Step, Symbol, Text
+from glassnet.analysis.trace.document import Index, Number, Parts, Step, Symbol
 from glassnet.analysis.trace.lens import Lens, largest, symbol
 from glassnet.analysis.trace.notation import at, sum_of_products
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import norm
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import mark, tr
 
-RUNNING = Text(
-    "One image is no batch: the running mean and variance from training are used, as in prediction.",
-    "只有一张图片，不成一批：使用训练中累计的均值与方差，与预测时相同。",
-)
+RUNNING = mark("One image is no batch: the running mean and variance from training are used, as in prediction.")
 
 
 class NormLens(Lens):
@@ -69,12 +67,12 @@ class NormLens(Lens):
         known = [
             symbol("y", "y", "y"),
             symbol("x", "x", "x"),
-            symbol("normal", "x̂", "normal", meaning=Text("x less the mean, over the deviation", "减去均值再除以标准差")),
-            symbol("mean", "μ", "mean", meaning=Text("the mean", "均值")),
-            symbol("variance", "v", "variance", meaning=Text("the variance", "方差")),
-            symbol("epsilon", "ε", "epsilon", meaning=Text("a small number against division by zero", "防止除以零的小数")),
-            symbol("gamma", "γ", "gamma", meaning=Text("the learnt scale", "学得的缩放")),
-            symbol("beta", "β", "beta", meaning=Text("the learnt shift", "学得的平移")),
+            symbol("normal", "x̂", "normal", meaning=tr("x less the mean, over the deviation")),
+            symbol("mean", "μ", "mean", meaning=tr("the mean")),
+            symbol("variance", "v", "variance", meaning=tr("the variance")),
+            symbol("epsilon", "ε", "epsilon", meaning=tr("a small number against division by zero")),
+            symbol("gamma", "γ", "gamma", meaning=tr("the learnt scale")),
+            symbol("beta", "β", "beta", meaning=tr("the learnt shift")),
             symbol("dx", "∂C/∂x", "dx", "dnormal"),
             symbol("dy", "∂C/∂y", "dy", "dnormal"),
             symbol("dw", "∂C/∂γ", "dgamma"),
@@ -89,10 +87,8 @@ class NormLens(Lens):
             ["y = ", self.number("y", out), " = ", p["gamma"], "·", p["normal"], " + ", p["beta"]],
         ]
         equation = "{normal} = ({x} − {mean}) / √({variance} + {epsilon})   {y} = {gamma}·{normal} + {beta}"
-        note = RUNNING if self._is_batch else Text(
-            "Mean and variance over the channels of this place of this image.", "对这张图片这一位置的所有通道取均值与方差。"
-        )  # fmt: skip
-        title = Text(f"{kind}: channel {out[-1]}", f"{kind}：第 {out[-1]} 个通道")
+        note = tr(RUNNING) if self._is_batch else tr("Mean and variance over the channels of this place of this image.")
+        title = tr("{kind}: channel {channel}", kind=kind, channel=out[-1])
         symbols = self._symbols("y", "x", "normal", "mean", "variance", "epsilon", "gamma", "beta")
         sources = [line_of(norm.normalise), line_of(type(self.layer).forward)]
         return [self.step("forward", title, equation, symbols, lines, sources, note=note)]
@@ -100,14 +96,14 @@ class NormLens(Lens):
     def backward(self, inside: Index, out: Index) -> list[Step]:
         p, kind = self._parts(out), type(self.layer).__name__
         dx, dy = self.number("dx", inside), self.number("dy", out)
-        title = Text(f"back through {kind}", f"反向通过 {kind}")
+        title = tr("back through {kind}", kind=kind)
         root: Parts = ["√(", p["variance"], " + ", p["epsilon"], ")"]
         if self._is_batch:
             line: Parts = [dx, " = ", dy, "·", p["gamma"], " / ", *root]
             symbols = self._symbols("dx", "dy", "gamma", "variance", "epsilon")
             sources = [line_of(norm.scale_backward), line_of(layers.BatchNorm.forward, "dx")]
             equation = "{dx} = {dy}·{gamma} / √({variance} + {epsilon})"
-            return [self.step("backward", title, equation, symbols, [line], sources, tag="BP2", note=RUNNING)]
+            return [self.step("backward", title, equation, symbols, [line], sources, tag="BP2", note=tr(RUNNING))]
         row = out[:-1]
         dnormal = self.array("dy")[row] * self.array("gamma")
         first = Number(f"{self.name}.mean_of_dnormal[{at(row)}]", float(dnormal.mean()), "m1")
@@ -116,8 +112,8 @@ class NormLens(Lens):
         equation = "{dx} = ({dy}·{gamma} − {m1} − {normal}·{m2}) / √({variance} + {epsilon})"
         symbols = [
             *self._symbols("dx", "dy", "gamma", "normal", "variance", "epsilon"),
-            symbol("m1", "mean(γ·∂C/∂y)", "mean", meaning=Text("mean over the channels", "对通道取均值")),
-            symbol("m2", "mean(γ·∂C/∂y·x̂)", "mean", meaning=Text("mean over the channels", "对通道取均值")),
+            symbol("m1", "mean(γ·∂C/∂y)", "mean", meaning=tr("mean over the channels")),
+            symbol("m2", "mean(γ·∂C/∂y·x̂)", "mean", meaning=tr("mean over the channels")),
         ]
         sources = [line_of(norm.normalise_backward)]
         return [self.step("backward", title, equation, symbols, [line], sources, tag="BP2")]
@@ -135,7 +131,7 @@ class NormLens(Lens):
         line: Parts = [self.number(f"d{key}", index, "dw" if scale else "db"), " = "]
         line += sum_of_products(factors, f"{self.name}.d{key}[{at(index)}]", must=places.index(out))
         symbols = self._symbols("dw", "dy", "normal") if scale else self._symbols("db", "dy")
-        title = Text(f"the gradient of {key}", f"{key} 的梯度")
+        title = tr("the gradient of {key}", key=key)
         equation = "{dw} = Σ {dy}·{normal}" if scale else "{db} = Σ {dy}"
         sources = [line_of(norm.scale_backward)]
         return [self.step("backward", title, equation, symbols, [line], sources, tag="BP4" if scale else "BP3")]

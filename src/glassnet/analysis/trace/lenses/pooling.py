@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet import nn as layers
-from glassnet.analysis.trace.document import Index, Number, Parts, Step, Text
+from glassnet.analysis.trace.document import Index, Number, Parts, Step
 from glassnet.analysis.trace.lens import Lens, largest, symbol
 from glassnet.analysis.trace.lenses.windows import WindowLens
 from glassnet.analysis.trace.notation import at, sum_of_products
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import pooling as nn_pooling
+from glassnet.support.i18n import mark, tr
 
-WON = Text(
-    "Only the pixel that won receives the gradient, from each window that it won.",
-    "只有胜出的像素得到梯度，来自它胜出的每个窗口。",
-)
+WON = mark("Only the pixel that won receives the gradient, from each window that it won.")
 
 
 class MaxPoolLens(WindowLens):
@@ -55,11 +53,11 @@ class MaxPoolLens(WindowLens):
             line += [", " if len(line) > 2 else "", number]
         line.append(")")
         mark = won[0] - r, won[1] - c
-        lost = "" if won == inside else f" The path's own pixel {at(inside)} did not win."
-        lost_zh = "" if won == inside else f" 路径上的像素 {at(inside)} 没有胜出。"
-        note = Text(f"Pixel {at(won)} won.{lost}", f"像素 {at(won)} 胜出。{lost_zh}")
-        title = Text(f"MaxPool2D: window {at(out[:2])}, channel {out[2]}", f"MaxPool2D：窗口 {at(out[:2])}，通道 {out[2]}")
-        channel = Text(f"what comes in, channel {out[2]}", f"输入，第 {out[2]} 个通道")
+        note = tr("Pixel {pixel} won.", pixel=at(won))
+        if won != inside:
+            note += tr(" The path's own pixel {pixel} did not win.", pixel=at(inside))
+        title = tr("MaxPool2D: window {window}, channel {channel}", window=at(out[:2]), channel=out[2])
+        channel = tr("what comes in, channel {channel}", channel=out[2])
         return [
             self.step(
                 "forward",
@@ -69,7 +67,7 @@ class MaxPoolLens(WindowLens):
                 [line],
                 [line_of(nn_pooling.max_pool, "place"), line_of(nn_pooling.max_pool)],
                 note=note,
-                grids=(self.grid(Text("the window", "窗口"), out, out[2], mark),),
+                grids=(self.grid(tr("the window"), out, out[2], mark),),
                 images=(self.map_of("x", channel, out[2], "x", (r, c, rows, columns)),),
             )
         ]
@@ -82,10 +80,10 @@ class MaxPoolLens(WindowLens):
             line += [" + " if way != won[0] else "", self.number("dy", way)]
         line += [] if won else ["0"]
         symbols = [symbol("dx", "∂C/∂x[i, j]", "dpadded"), symbol("dy", "∂C/∂y[p, q]", "dy")]
-        title = Text(f"back through MaxPool2D to pixel {at(inside)}", f"反向通过 MaxPool2D，到像素 {at(inside)}")
+        title = tr("back through MaxPool2D to pixel {place}", place=at(inside))
         equation = "{dx} = Σ {dy}"
         sources = [line_of(nn_pooling.max_pool_backward, "tap")]
-        return [self.step("backward", title, equation, symbols, [line], sources, tag="BP2", note=WON)]
+        return [self.step("backward", title, equation, symbols, [line], sources, tag="BP2", note=tr(WON))]
 
 
 class AveragePoolLens(WindowLens):
@@ -117,17 +115,15 @@ class AveragePoolLens(WindowLens):
         symbols = [
             symbol("y", "y[p, q]", "total"),
             symbol("x", "x[i, j]", "x", "windows"),
-            symbol("n", "n", "_counts", meaning=Text("pixels of the window inside the image", "窗口内的像素数")),
+            symbol("n", "n", "_counts", meaning=tr("pixels of the window inside the image")),
         ]
-        title = Text(
-            f"AveragePool2D: window {at(out[:2])}, channel {out[2]}", f"AveragePool2D：窗口 {at(out[:2])}，通道 {out[2]}"
-        )
-        channel = Text(f"what comes in, channel {out[2]}", f"输入，第 {out[2]} 个通道")
+        title = tr("AveragePool2D: window {window}, channel {channel}", window=at(out[:2]), channel=out[2])
+        channel = tr("what comes in, channel {channel}", channel=out[2])
         box = (r, c, rows, columns)
         return [
             self.step(
                 "forward", title, "{y} = Σ {x} / {n}", symbols, [line], [line_of(nn_pooling.average_pool)],
-                grids=(self.grid(Text("the window", "窗口"), out, out[2], None),),
+                grids=(self.grid(tr("the window"), out, out[2], None),),
                 images=(self.map_of("x", channel, out[2], "x", box),),
             )
         ]  # fmt: skip
@@ -140,9 +136,9 @@ class AveragePoolLens(WindowLens):
         symbols = [
             symbol("dx", "∂C/∂x", "dpadded"),
             symbol("dy", "∂C/∂y", "dy", "share"),
-            symbol("n", "n", "_counts", meaning=Text("pixels of the window inside the image", "窗口内的像素数")),
+            symbol("n", "n", "_counts", meaning=tr("pixels of the window inside the image")),
         ]
-        title = Text(f"back through AveragePool2D to pixel {at(inside)}", f"反向通过 AveragePool2D，到像素 {at(inside)}")
+        title = tr("back through AveragePool2D to pixel {place}", place=at(inside))
         sources = [line_of(nn_pooling.average_pool_backward, "share")]
         return [self.step("backward", title, "{dx} = Σ {dy} / {n}", symbols, [line], sources, tag="BP2")]
 
@@ -174,22 +170,22 @@ class GlobalPoolLens(Lens):
             won = self.down(out)
             equation, sources = "{y} = max {x}", [line_of(nn_pooling.global_max)]
             line: Parts = [self.number("y", out), " = ", self.number("x", won)]
-            note = Text(f"Pixel {at(won)} is the largest of the channel.", f"像素 {at(won)} 是该通道中最大的。")
+            note = tr("Pixel {pixel} is the largest of the channel.", pixel=at(won))
         else:
             equation, sources = "{y} = Σ {x} / {n}", [line_of(layers.GlobalAveragePool2D.forward)]
-            symbols.append(symbol("n", "n", meaning=Text("pixels of the channel", "通道的像素数")))
+            symbols.append(symbol("n", "n", meaning=tr("pixels of the channel")))
             total = sum_of_products(
                 [(x.ravel(), lambda k: f"{self.name}.x[{at((k // columns, k % columns, channel))}]", "x")],
                 f"{self.name}.total[{channel}]",
             )
             line = [self.number("y", out), " = (", *total, ") / ", Number(f"{self.name}.count", x.size, "n", ".0f")]
         kind = type(self.layer).__name__
-        title = Text(f"{kind}: channel {channel}", f"{kind}：通道 {channel}")
+        title = tr("{kind}: channel {channel}", kind=kind, channel=channel)
         return [self.step("forward", title, equation, symbols, [line], sources, note=note)]
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
         kind = type(self.layer).__name__
-        title = Text(f"back through {kind} to pixel {at(inside)}", f"反向通过 {kind}，到像素 {at(inside)}")
+        title = tr("back through {kind} to pixel {place}", kind=kind, place=at(inside))
         symbols = [symbol("dx", "∂C/∂x", "dx"), symbol("dy", "∂C/∂y", "dy")]
         symbols += [symbol("x", "x", "place")] if self._is_max else []
         dx, dy = self.number("dx", inside), self.number("dy", out)
@@ -198,9 +194,9 @@ class GlobalPoolLens(Lens):
             sources = [line_of(nn_pooling.global_max_backward)]
             equation = "{dx} = {dy}·[{x} = max x]"
             return [self.step("backward", title, equation, symbols, [[dx, " = ", dy if won else "0"]], sources, tag="BP2",
-                              note=WON)]  # fmt: skip
+                              note=tr(WON))]  # fmt: skip
         count = Number(f"{self.name}.count", self.array("x").shape[0] * self.array("x").shape[1], "n", ".0f")
-        symbols.append(symbol("n", "n", "shape", meaning=Text("pixels of the channel", "通道的像素数")))
+        symbols.append(symbol("n", "n", "shape", meaning=tr("pixels of the channel")))
         sources = [line_of(nn_pooling.global_average_backward)]
         return [self.step("backward", title, "{dx} = {dy} / {n}", symbols, [[dx, " = ", dy, " / ", count]], sources,
                           tag="BP2")]  # fmt: skip

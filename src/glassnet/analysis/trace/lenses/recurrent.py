@@ -6,16 +6,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol, Text
+from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol
 from glassnet.analysis.trace.lens import Lens, largest, symbol
 from glassnet.analysis.trace.notation import at, sub, sum_of_products
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import recurrent
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import Message, mark, tr
 
-INTO = Text("what goes into the gate", "送入门的值")
-STATE = Text("the state", "状态")
-EARLIER = Text("the state one step earlier", "上一时刻的状态")
+INTO = mark("what goes into the gate")
+STATE = mark("the state")
+EARLIER = mark("the state one step earlier")
 
 
 class RecurrentLens(Lens):
@@ -145,11 +146,11 @@ class RecurrentLens(Lens):
 
     def sum_symbols(self, key: str, sign: str) -> list[Symbol]:
         return [
-            symbol(key, sign, "gates", "gate", meaning=INTO),
+            symbol(key, sign, "gates", "gate", meaning=tr(INTO)),
             symbol("x", "xₜ", "x"),
             symbol("w", "W", "weight"),
-            symbol("before", "hₜ₋₁", "h", meaning=EARLIER),
-            symbol("u", "U", "recurrent", meaning=Text("the weights of the earlier state", "对上一状态的权重")),
+            symbol("before", "hₜ₋₁", "h", meaning=tr(EARLIER)),
+            symbol("u", "U", "recurrent", meaning=tr("the weights of the earlier state")),
             symbol("b", "b", "bias"),
         ]
 
@@ -175,26 +176,28 @@ class RecurrentLens(Lens):
         equation = "{into} = {x}·{w} + {before}·{u} + {b}" if with_state else "{into} = {x}·{w} + {b}"
         symbols = self.sum_symbols("into", f"z_{letter}")
         symbols = [s for s in symbols if "{" + s.key + "}" in equation]
-        title = Text(
-            f"{kind}: unit {u} at step {t} of 0…{last}; what goes into gate {letter}",
-            f"{kind}：第 {u} 个单元，第 {t} 步（0…{last}）；送入门 {letter} 的值",
+        title = tr(
+            "{kind}: unit {unit} at step {step} of 0…{last}; what goes into gate {gate}",
+            kind=kind,
+            unit=u,
+            step=t,
+            last=last,
+            gate=letter,
         )
-        note: Text | None = Text("Step t reads row t of the image.", "第 t 步读图片的第 t 行。")
+        note: Message | None = tr("Step t reads row t of the image.")
         function = getattr(recurrent, {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[kind])
         second = {"LSTM": "gate", "GRU": "step", "SimpleRNN": "h"}[kind]
         sources = [line_of(function, "gates", 0), *([line_of(function, second)] if with_state else [])]
         steps = [self.step("forward", title, equation, symbols, [line], sources, note=note)]
         equation, symbols, lines, sources = self.gate_lines(t, u)
-        title = Text(f"{kind}: the gates of step {t}", f"{kind}：第 {t} 步的各个门")
+        title = tr("{kind}: the gates of step {step}", kind=kind, step=t)
         steps.append(self.step("forward", title, equation, symbols, lines, sources))
         if not self.layer.return_sequences:
-            title = Text(f"{kind}: the last state is the output", f"{kind}：最后一个状态就是输出")
-            symbols = [symbol("y", "y", "h"), symbol("h", f"h{sub(last)}", "h", meaning=STATE)]
+            title = tr("{kind}: the last state is the output", kind=kind)
+            symbols = [symbol("y", "y", "h"), symbol("h", f"h{sub(last)}", "h", meaning=tr(STATE))]
             lines = [[self.number("y", out), " = ", self.state(last, u)]]
             sources = [line_of(type(self.layer)._asked)]
-            note = None if t == last else Text(
-                f"Steps that follow before the last is done: {last - t}.", f"第 {t} 步之后还有 {last - t} 步。"
-            )  # fmt: skip
+            note = None if t == last else tr("Steps that follow before the last is done: {left}.", left=last - t)
             steps.append(self.step("forward", title, "{y} = {h}", symbols, lines, sources, note=note))
         return steps
 
@@ -225,18 +228,16 @@ class RecurrentLens(Lens):
         t, kind = self.t, type(self.layer).__name__
         function = getattr(recurrent, {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[kind] + "_through_time")
         symbols = [
-            symbol("dh", "∂C/∂hₜ", "dh", "by_state", meaning=Text("how the cost changes with the state", "代价对状态的导数")),
+            symbol("dh", "∂C/∂hₜ", "dh", "by_state", meaning=tr("how the cost changes with the state")),
             symbol("dy", "∂C/∂yₜ", "dstates"),
-            symbol("u", "U", "recurrent", meaning=Text("the weights of the earlier state", "对上一状态的权重")),
-            symbol(
-                "dz", "∂C/∂zₜ₊₁", "dgates", "dsteps", meaning=Text("those of the gates, a step later", "下一步各门的梯度")
-            ),
+            symbol("u", "U", "recurrent", meaning=tr("the weights of the earlier state")),
+            symbol("dz", "∂C/∂zₜ₊₁", "dgates", "dsteps", meaning=tr("those of the gates, a step later")),
         ]
         equation = "{dh} = {dy} + {u}·{dz}"
         lines = [self.state_line(t, u)]
         if kind == "GRU":
             equation += " + {later}"
-            symbols.append(symbol("later", "∂C/∂hₜ₊₁·zₜ₊₁", "z", meaning=Text("kept by the gate z", "经门 z 保留")))
+            symbols.append(symbol("later", "∂C/∂hₜ₊₁·zₜ₊₁", "z", meaning=tr("kept by the gate z")))
             if t + 1 < len(self.x):
                 z = self.gates_of(t + 1, u)[1]
                 lines[0] += [
@@ -245,10 +246,10 @@ class RecurrentLens(Lens):
                     "·",
                     self.of("z", t + 1, u, z, "later"),
                 ]
-        title = Text(f"back through time to step {t}", f"沿时间反向到第 {t} 步")
+        title = tr("back through time to step {step}", step=t)
         steps = [self.step("backward", title, equation, symbols, lines, [line_of(function, "by_state")], tag="BP2")]
         equation, symbols, lines, sources = self.gate_back(t, u)
-        title = Text(f"back through the gates of step {t}", f"反向通过第 {t} 步的各个门")
+        title = tr("back through the gates of step {step}", step=t)
         return [*steps, self.step("backward", title, equation, symbols, lines, sources, tag="BP2")]
 
     def gates_of(self, t: int, u: int) -> list[float]:
@@ -269,9 +270,9 @@ class RecurrentLens(Lens):
         symbols = [
             symbol("dx", "∂C/∂xₜ", "dx"),
             symbol("w", "W", "weight"),
-            symbol("dz", "∂C/∂zₜ", "flat", "dgates", meaning=Text("the gates' gradients", "各门的梯度")),
+            symbol("dz", "∂C/∂zₜ", "flat", "dgates", meaning=tr("the gates' gradients")),
         ]
-        title = Text(f"back to input {at(inside)}", f"反向到输入 {at(inside)}")
+        title = tr("back to input {place}", place=at(inside))
         sources = [line_of(recurrent.inputs_backward, "dx")]
         step = self.step("backward", title, "{dx} = Σ {w}·{dz}", symbols, [line], sources, tag="BP2")
         return [*self._back_steps(self.unit(out)), step]
@@ -284,7 +285,7 @@ class RecurrentLens(Lens):
         gradients = (dz[:, wide], lambda t: f"{self.name}.{what}[{t}, {wide}]", "dz")
         line: Parts = [self.number(f"d{key}", index, "dw"), " = "]
         symbols = [symbol("dw", "∂C/∂w", "_product", "dweight", "flat"), symbol("dz", "∂C/∂zₜ", "dgates", "flat", "dsteps",
-                   meaning=Text("the gate's gradient at step t", "第 t 步该门的梯度"))]  # fmt: skip
+                   meaning=tr("the gate's gradient at step t"))]  # fmt: skip
         function: Any = recurrent.inputs_backward
         if key == "weight":
             factors = [(self.x[:, index[0]], lambda t: f"{self.name}.x[{t}, {index[0]}]", "x"), gradients]
@@ -295,15 +296,13 @@ class RecurrentLens(Lens):
                 (self.before(self.h)[:, index[0]], lambda t: f"{self.name}.h[{t - 1}, {index[0]}]", "before"),
                 gradients,
             ]
-            symbols.append(symbol("before", "hₜ₋₁", "states", "earlier", meaning=EARLIER))
+            symbols.append(symbol("before", "hₜ₋₁", "states", "earlier", meaning=tr(EARLIER)))
             equation = "{dw} = Σₜ {before}·{dz}"
             kind = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[type(self.layer).__name__]
             function = getattr(recurrent, f"{kind}_backward")
         else:
             factors, equation = [gradients], "{dw} = Σₜ {dz}"
         line += sum_of_products(factors, f"{self.name}.d{key}[{at(index)}]", must=self.t)
-        title = Text(
-            f"the gradient of the weight: a sum over {len(self.x)} steps", f"权重的梯度：对 {len(self.x)} 个时刻求和"
-        )
+        title = tr("the gradient of the weight: a sum over {steps} steps", steps=len(self.x))
         tag = "BP3" if key.endswith("bias") else "BP4"
         return [*steps, self.step("backward", title, equation, symbols, [line], [line_of(function)], tag=tag)]

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Grid, ImageView, Index, Number, Text
+from glassnet.analysis.trace.document import Grid, ImageView, Index, Number
 from glassnet.analysis.trace.lens import Lens
 from glassnet.analysis.trace.notation import at
 from glassnet.nn.windows import Windows
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import Message
 
 
 class WindowLens(Lens):
@@ -53,14 +54,14 @@ class WindowLens(Lens):
                     found.append((p, q, r, c))
         return found
 
-    def grid(self, title: Text, out: Index, channel: int, mark: Index | None) -> Grid:
+    def grid(self, title: Message, out: Index, channel: int, mark: Index | None) -> Grid:
         """The window of one channel, cell by cell."""
         r, c = self.corner(out)
         rows, columns = self.windows.window
         cells = tuple(tuple(self._short(self.pixel(r + i, c + j, channel)) for j in range(columns)) for i in range(rows))
         return Grid(title, "x", cells, mark)
 
-    def map_of(self, what: str, title: Text, channel: int, key: str, box: tuple[int, int, int, int]) -> ImageView:
+    def map_of(self, what: str, title: Message, channel: int, key: str, box: tuple[int, int, int, int]) -> ImageView:
         """One channel of x or y as an image."""
         return ImageView(title, key, self.array(what)[..., channel], box)
 

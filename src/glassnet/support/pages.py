@@ -1,0 +1,51 @@
+"""HTML pages in both languages: each message is there in each of them, and a switch on the page shows one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from glassnet.support.i18n import Message, tr
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+
+def spans(text: object) -> object:
+    """A message as an element for each language; anything else as it is."""
+    if not isinstance(text, Message):
+        return text
+    if text.en == text.zh:
+        return text.en
+    from markupsafe import Markup
+
+    return Markup('<span class="en" lang="en">{}</span><span class="zh" lang="zh-Hans">{}</span>').format(text.en, text.zh)
+
+
+def markup(template: str, *parts: object) -> Markup:
+    """HTML with its {} filled: messages as elements for each language, other texts escaped."""
+    from markupsafe import Markup
+
+    return Markup(template).format(*map(spans, parts))
+
+
+def label(message: Message) -> str:
+    """Both languages in one text, for attributes."""
+    return f"{message.en} · {message.zh}"
+
+
+def environment(package: str, folder: str) -> Environment:
+    """Templates in which {{ tr("…") }}, and any other message, appears in both languages."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=PackageLoader(package, folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=spans,
+    )
+    found.globals["tr"] = tr
+    found.filters["label"] = label
+    return found
