@@ -1,1 +1,1 @@
-"""Where `make bench` keeps its results; the programs themselves are in `benchmarks.speed`."""
+"""Benchmarks and long checks. `make bench` runs those in `speed/` and keeps the results beside this file."""

@@ -1,7 +1,7 @@
 """Mutants drawn by a rule, so that nobody chooses them: `python -m benchmarks.mutate COUNT SEED`.
 
 Functions of src/glassnet are taken in a random order that the seed decides, a share `COMPILED` of them in kernels/ and
-program/, the rest elsewhere; in each, one place is drawn from all that can be changed there. What can: an operator, a
+compiler/, the rest elsewhere; in each, one place is drawn from all that can be changed there. What can: an operator, a
 comparison, a number, a condition, a function for its counterpart (min, max), a keyword left out. What is said to people
 (texts, errors, docstrings, type hints, options of the command line) is left alone, as are the benchmarks. Printed as entries
 of mutants.toml.
@@ -170,10 +170,10 @@ def _parses(source: bytes) -> bool:
 
 
 def functions(compiled: bool) -> Iterator[tuple[Path, ast.FunctionDef]]:
-    """The functions of the package, those in kernels/ and program/ or the others, in the order of the files."""
+    """The functions of the package, those in kernels/ and compiler/ or the others, in the order of the files."""
     for path in sorted((ROOT / SOURCE).rglob("*.py")):
         inside = path.relative_to(ROOT / SOURCE)
-        if (inside.parts[0] in ("kernels", "program")) == compiled and inside.parts[0] != "bench":
+        if (inside.parts[0] in ("kernels", "compiler")) == compiled:
             for node in ast.walk(ast.parse(path.read_bytes())):
                 if isinstance(node, ast.FunctionDef):
                     yield path, node

@@ -12,11 +12,11 @@ from glassnet.errors import InputError
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % confidence interval of a share, correct of total. Wilson, JASA 1927."""
-    n, p, z = total, correct / total, 1.959964
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    """Wilson's 95 % confidence interval of a proportion, correct of total. Wilson, JASA 1927."""
+    from scipy.stats import binomtest  # slow to import
+
+    low, high = binomtest(correct, total).proportion_ci(0.95, "wilson")
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)
