@@ -22,6 +22,7 @@ from glassnet.errors import InputError
 from glassnet.network import Network, as_dataset
 from glassnet.nn.stack import Slot
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.training.plan import check_labels
 
 ALL_UP_TO = 2000  # parameters
@@ -76,13 +77,28 @@ class GradientCheck:
         )
 
     def __str__(self) -> str:
-        share = "all" if self.checked == self.total else f"{self.checked} of"
+        if self.checked == self.total:
+            over = tr("  relative error {error:.3g} over all {total} parameters", error=self.relative_error, total=self.total)
+        else:
+            over = tr(
+                "  relative error {error:.3g} over {checked} of {total} parameters",
+                error=self.relative_error,
+                checked=self.checked,
+                total=self.total,
+            )
+        if self.directions:
+            error = _relative(self.directions)
+            over += tr(", {error:.3g} along {count} random directions", error=error, count=DIRECTIONS)
         lines = [
-            f"gradient check: {'right' if self.passed else 'WRONG'}",
-            f"  relative error {self.relative_error:.3g} over {share} {self.total} parameters"
-            + (f", {_relative(self.directions):.3g} along {DIRECTIONS} random directions" if self.directions else ""),
+            tr("gradient check: right") if self.passed else tr("gradient check: WRONG"),
+            over,
             *(f"  {name:<16} {error:.3g}" for name, error in self.arrays.items()),
-            f"  worst: {self.worst.name}: backpropagation {self.worst.gradient:.10g}, definition {self.worst.numerical:.10g}",
+            tr(
+                "  worst: {name}: backpropagation {gradient:.10g}, definition {numerical:.10g}",
+                name=self.worst.name,
+                gradient=self.worst.gradient,
+                numerical=self.worst.numerical,
+            ),
         ]
         return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from glassnet.errors import MAKE_ROOM, UnfinishedError, WriteError, is_full, spell
 from glassnet.experiment.run_folder import MODEL, REPORT
+from glassnet.support.i18n import tr
 
 SHOWN = 4  # files that are named
 
@@ -20,7 +21,10 @@ class Artefacts:
 
     def __init__(self, folder: Path) -> None:
         model = folder / MODEL
-        self.folder, self.safe = folder, f"The training is done, its model is safe in {model if model.exists() else folder}"
+        self.folder, self.safe = (
+            folder,
+            tr("The training is done, its model is safe in {path}", path=model if model.exists() else folder),
+        )
         self._failed: list[tuple[Path, Exception]] = []
         self._unsaid: OSError | WriteError | None = None
 

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassnet.cli.console import fail, say
+from glassnet.support.i18n import mark
 
 if TYPE_CHECKING:
     from glassnet.experiment.recipe import Recipe
 
 NAME = "check"
+HELP = mark("Hold every gradient of a network against its definition, on a few training images.")
 PICTURES = 10
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help="A recipe, or a run folder.", show_default=False)],
+    what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help=mark("A recipe, or a run folder."), show_default=False)],
 ) -> None:
-    """Hold every gradient of a network against its definition, on a few training images."""
     from glassnet.analysis.gradient_check import check_gradients
     from glassnet.analysis.gradient_table import table
     from glassnet.experiment.run import Run, read_splits, sample

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
+from glassnet.support.i18n import tr
+
 
 def say(text: str = "") -> None:
     from glassnet.errors import WriteError
@@ -28,19 +30,20 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
     """Run a Typer app; its exit code. Wrong input is one message on stderr and 2, Ctrl-C is 130; 1 is the command's own."""
     import typer
 
+    from glassnet.cli.help import show, translated
     from glassnet.errors import GlassnetError, UnfinishedError
 
     # Typer brings a copy of Click since 0.26, and used Click itself before: its errors are known by their family only.
     usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
-        with _plain_warnings():
+        with _plain_warnings(), translated():
             code = app(arguments, prog_name="glassnet", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except GlassnetError as error:
         complain("\n".join([f"glassnet: {error}", *getattr(error, "__notes__", [])]))
         return 1 if isinstance(error, UnfinishedError) else 2
     except (typer.Abort, KeyboardInterrupt):
-        complain("glassnet: interrupted")
+        complain(tr("glassnet: interrupted"))
         return 130
     except BrokenPipeError:
         sys.stderr.close()
@@ -48,7 +51,7 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
     except Exception as error:
         if not isinstance(error, usage):
             raise
-        error.show()  # type: ignore[attr-defined]  # those of `usage` have it
+        show(error)
         return 2
 
 

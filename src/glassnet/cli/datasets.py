@@ -7,25 +7,38 @@ from typing import Annotated
 import typer
 
 from glassnet.cli.console import say
+from glassnet.support.i18n import mark, tr
 
 NAME = "datasets"
+HELP = mark("List the data sets, and where they are on this machine.")
 
 
 def command(
     fetch: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Download this data set once, with checksums.", show_default=False),
+        typer.Option(metavar="NAME", help=mark("Download this data set once, with checksums."), show_default=False),
     ] = None,
 ) -> None:
-    """List the data sets, and where they are on this machine."""
     from glassnet.data import list_datasets, load_dataset
 
     if fetch is not None:
         splits = load_dataset(fetch, download=True)
-        say(f"{fetch} is there: {splits.train!r}")
+        say(tr("{name} is there: {data}", name=fetch, data=repr(splits.train)))
         return
     for info in list_datasets():
         shape = " × ".join(map(str, info.shape))
-        say(f"{info.name}: {info.description}")
-        say(f"  {info.images:,} of {shape}; {info.source}; {info.licence}")
-        say(f"  {'at' if info.available else 'not here:'} {info.location}")
+        say(f"{info.name}: {tr(info.description)}")
+        say(
+            tr(
+                "  {images:,} of {shape}; {source}; {licence}",
+                images=info.images,
+                shape=shape,
+                source=info.source,
+                licence=tr(info.licence),
+            )
+        )
+        say(
+            tr("  at {location}", location=info.location)
+            if info.available
+            else tr("  not here: {location}", location=info.location)
+        )

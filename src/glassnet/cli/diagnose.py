@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassnet.cli.console import fail, say
+from glassnet.support.i18n import mark
 
 if TYPE_CHECKING:
     from glassnet.analysis.diagnosis import Diagnosis
 
 NAME = "diagnose"
+HELP = mark(
+    "Say why a training failed: what is seen, why, and what to try; of several runs, whether the best is really better."
+)
 
 
 def command(
@@ -21,14 +25,13 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RUN…",
-            help="A run folder, or a folder of several seeds; two or more are compared with each other.",
+            help=mark("A run folder, or a folder of several seeds; two or more are compared with each other."),
             show_default=False,
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything is found.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=mark("As one JSON object."))] = False,
+    strict: Annotated[bool, typer.Option("--strict", help=mark("Exit with 1 if anything is found."))] = False,
 ) -> None:
-    """Say why a training failed: what is seen, why, and what to try; of several runs, whether the best is really better."""
     from glassnet.analysis.diagnosis import diagnose
     from glassnet.analysis.diagnosis.runs import diagnose_runs
     from glassnet.experiment.run import Run

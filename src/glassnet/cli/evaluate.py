@@ -9,27 +9,30 @@ import typer
 
 from glassnet.cli.console import say
 from glassnet.cli.settings import Views
+from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
     from glassnet.experiment.run import Run
     from glassnet.nn.metrics import Evaluation
 
 NAME = "evaluate"
+HELP = mark("Open the test set, which stays closed during training; each look is noted in the run's ledger.")
 
 
 def command(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN…", help="A run folder; several are one ensemble; or a folder of several seeds.", show_default=False
+            metavar="RUN…",
+            help=mark("A run folder; several are one ensemble; or a folder of several seeds."),
+            show_default=False,
         ),
     ],
     each: Annotated[
-        bool, typer.Option("--each", help="Also each run of an ensemble alone: a look at the test set of its own.")
+        bool, typer.Option("--each", help=mark("Also each run of an ensemble alone: a look at the test set of its own."))
     ] = False,
     views: Views = None,
 ) -> None:
-    """Open the test set, which stays closed during training; each look is noted in the run's ledger."""
     from glassnet.experiment.run import Run
     from glassnet.experiment.sweep import evaluate_together, is_of_seeds, load_seeds
 
@@ -38,13 +41,18 @@ def command(
         return
     loaded = [Run.load(folder) for folder in runs]
     result = loaded[0].evaluate(views) if len(loaded) == 1 else evaluate_together(loaded, views)
-    say(f"Test set: {result}")
+    say(tr("Test set: {result}", result=result))
     if options := loaded[0].views(views):
-        say(f"By the mean of the probabilities of {options['views']} views of each image.")
+        say(tr("By the mean of the probabilities of {count} views of each image.", count=options["views"]))
     if len(loaded) > 1:
-        say(f"By the mean of the probabilities of {len(loaded)} runs; the look is noted in the ledger of each.")
+        say(
+            tr(
+                "By the mean of the probabilities of {count} runs; the look is noted in the ledger of each.",
+                count=len(loaded),
+            )
+        )
     elif loaded[0].recipe.expect:
-        say(f"Expected: {loaded[0].recipe.expect}")
+        say(tr("Expected: {expect}", expect=loaded[0].recipe.told("expect")))
     say()
     _classes(result)
     say()
@@ -62,16 +70,22 @@ def _several(runs: list[Run], views: int | None) -> None:
     for run in runs:
         results.append(run.evaluate(views))
         say(f"{run.folder}: {results[-1]}")
-    say(f"Test accuracy of {len(runs)} runs: {Spread(tuple(result.accuracy for result in results)).percent()}")
+    say(
+        tr(
+            "Test accuracy of {count} runs: {spread}",
+            count=len(runs),
+            spread=Spread(tuple(result.accuracy for result in results)).percent(),
+        )
+    )
     if runs[0].recipe.expect:
-        say(f"Expected: {runs[0].recipe.expect}")
+        say(tr("Expected: {expect}", expect=runs[0].recipe.told("expect")))
     say()
     _looks(runs)
 
 
 def _classes(result: Evaluation) -> None:
     width = max(5, *(len(report.name) for report in result.per_class))
-    say(f"  {'class':<{width}}  images  found  recall  precision")
+    say(f"  {tr('class'):<{width}}" + tr("  images  found  recall  precision"))
     for report in result.per_class:
         say(
             f"  {report.name:<{width}}  {report.total:8}  {report.correct:5}  {100 * report.recall:5.1f} %  "
@@ -82,7 +96,9 @@ def _classes(result: Evaluation) -> None:
 def _looks(runs: list[Run]) -> None:
     count = max(len(run.looks) for run in runs)
     say(
-        "This was the first look at the test set: the figure is an honest one."
+        tr("This was the first look at the test set: the figure is an honest one.")
         if count == 1
-        else f"This was look {count} at the test set. What is chosen by looking at it, it can't judge any more."
+        else tr(
+            "This was look {count} at the test set. What is chosen by looking at it, it can't judge any more.", count=count
+        )
     )

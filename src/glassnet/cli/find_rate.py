@@ -9,26 +9,27 @@ import typer
 
 from glassnet.cli.console import fail, say
 from glassnet.cli.settings import changes_of
+from glassnet.support.i18n import mark, tr
 
 NAME = "find-rate"
+HELP = mark("Take a few steps at ever higher learning rates; suggest one, and draw the costs.")
 
 
 def command(
     recipe: Annotated[
-        str, typer.Argument(help="A shipped recipe (see glassnet recipes) or a TOML file.", show_default=False)
+        str, typer.Argument(help=mark("A shipped recipe (see glassnet recipes) or a TOML file."), show_default=False)
     ],
-    low: Annotated[float, typer.Option(help="The first rate.")] = 1e-5,
-    high: Annotated[float, typer.Option(help="The last rate.")] = 10.0,
-    steps: Annotated[int, typer.Option(help="Steps from the first to the last.")] = 100,
-    data: Annotated[Path | None, typer.Option(help="A folder or file to take the data from.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all chance.")] = None,
+    low: Annotated[float, typer.Option(help=mark("The first rate."))] = 1e-5,
+    high: Annotated[float, typer.Option(help=mark("The last rate."))] = 10.0,
+    steps: Annotated[int, typer.Option(help=mark("Steps from the first to the last."))] = 100,
+    data: Annotated[Path | None, typer.Option(help=mark("A folder or file to take the data from."))] = None,
+    seed: Annotated[int | None, typer.Option(help=mark("Seed of all chance."))] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=mark("Another value for a key of the recipe."))
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The figure; by default RECIPE-rates.png.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as pay.")] = None,
+    out: Annotated[Path | None, typer.Option(help=mark("The figure; by default RECIPE-rates.png."))] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help=mark("Threads; by default as many as pay."))] = None,
 ) -> None:
-    """Take a few steps at ever higher learning rates; suggest one, and draw the costs."""
     from glassnet.errors import RunError, WriteError
     from glassnet.experiment.lr_finder import find_learning_rate
     from glassnet.experiment.run import prepare
@@ -51,12 +52,12 @@ def command(
     )
     say(str(result))
     try:
-        save_figure(learning_rate_figure(result, chosen.title), path)
+        save_figure(learning_rate_figure(result, chosen.told("title")), path)
     except OSError as error:
         raise WriteError.of(error, path, "The figure can't be written.") from None
-    say(f"  {path}   the costs over the rates")
+    say(tr("  {path}   the costs over the rates", path=path))
     if result.suggested is None:
         fail(1)
     say()
-    say("Next:")
+    say(tr("Next:"))
     say(f"  glassnet train {recipe} --set learning_rate={result.suggested:.2g}")

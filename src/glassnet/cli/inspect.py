@@ -11,32 +11,42 @@ from typing import Annotated, Any
 import typer
 
 from glassnet.cli.console import fail, say
+from glassnet.support.i18n import mark, tr
 
 NAME = "inspect"
+HELP = mark("Look for what is broken, blank, doubled, leaked, inverted, uneven or doubtfully labelled.")
 
 
 def command(
     data: Annotated[
-        str, typer.Argument(help="A data set by name or path, or a recipe, for the data that it names.", show_default=False)
+        str,
+        typer.Argument(help=mark("A data set by name or path, or a recipe, for the data that it names."), show_default=False),
     ],
-    size: Annotated[str | None, typer.Option(metavar="N|HxW", help="Bring images to this size.", show_default=False)] = None,
-    color: Annotated[str | None, typer.Option(metavar="grey|rgb", help="Bring images to this colour.")] = None,
-    fit: Annotated[str | None, typer.Option(metavar="stretch|crop|pad", help="How another shape fills the size.")] = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="N|HxW", help=mark("Bring images to this size."), show_default=False)
+    ] = None,
+    color: Annotated[str | None, typer.Option(metavar="grey|rgb", help=mark("Bring images to this colour."))] = None,
+    fit: Annotated[
+        str | None, typer.Option(metavar="stretch|crop|pad", help=mark("How another shape fills the size."))
+    ] = None,
     pattern: Annotated[
-        str | None, typer.Option(help="A regular expression with (?P<label>…), perhaps (?P<group>…), for file names.")
+        str | None, typer.Option(help=mark("A regular expression with (?P<label>…), perhaps (?P<group>…), for file names."))
     ] = None,
-    split: Annotated[str | None, typer.Option(metavar="stratified|random|group", help="How to divide the data.")] = None,
-    fractions: Annotated[str | None, typer.Option(metavar="A,B,C", help="Shares of training, validation and test.")] = None,
-    fold: Annotated[int | None, typer.Option(help="The fold that is the test set.")] = None,
-    folds: Annotated[int | None, typer.Option(help="How many folds.")] = None,
-    split_seed: Annotated[int | None, typer.Option(help="Seed of the split's chance.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="stratified|random|group", help=mark("How to divide the data."))
+    ] = None,
+    fractions: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help=mark("Shares of training, validation and test."))
+    ] = None,
+    fold: Annotated[int | None, typer.Option(help=mark("The fold that is the test set."))] = None,
+    folds: Annotated[int | None, typer.Option(help=mark("How many folds."))] = None,
+    split_seed: Annotated[int | None, typer.Option(help=mark("Seed of the split's chance."))] = None,
     out: Annotated[
-        Path | None, typer.Option(help="A folder for contact sheets of each class and finding, and everything as JSON.")
+        Path | None, typer.Option(help=mark("A folder for contact sheets of each class and finding, and everything as JSON."))
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as JSON, instead of the report.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="End with 1 where there are findings.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=mark("Everything as JSON, instead of the report."))] = False,
+    strict: Annotated[bool, typer.Option("--strict", help=mark("End with 1 where there are findings."))] = False,
 ) -> None:
-    """Look for what is broken, blank, doubled, leaked, inverted, uneven or doubtfully labelled."""
     from glassnet.analysis.inspection import inspect
     from glassnet.support.strict_json import plain
 
@@ -68,9 +78,16 @@ def command(
         with _writing(out):
             written = write_inspection(found, out)
         if not as_json:
-            say(f"{len(written)} files in {out}: contact sheets of classes and findings (.png), and {written[0].name}")
+            say(
+                tr(
+                    "{count} files in {folder}: contact sheets of classes and findings (.png), and {name}",
+                    count=len(written),
+                    folder=out,
+                    name=written[0].name,
+                )
+            )
     elif not as_json:
-        say("With --out FOLDER: contact sheets of the classes and of the findings, and everything as JSON.")
+        say(tr("With --out FOLDER: contact sheets of the classes and of the findings, and everything as JSON."))
     if strict and found.findings:
         fail(1)
 

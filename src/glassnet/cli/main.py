@@ -21,17 +21,22 @@ from glassnet.cli import (
     train,
 )
 from glassnet.cli.console import run_app, say
+from glassnet.cli.help import Command, Group
+from glassnet.support.i18n import mark
+
+ABOUT = mark("A neural network you can see through: train, check and use image classifiers on a laptop's CPU.")
 
 app = typer.Typer(
     name="glassnet",
-    help="A neural network you can see through: train, check and use image classifiers on a laptop's CPU.",
+    cls=Group,
+    help=ABOUT,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 for module in (train, evaluate, report, predict, check, diagnose, trace, find_rate, inspect, recipes, datasets):
-    app.command(module.NAME)(module.command)
+    app.command(module.NAME, cls=Command, help=module.HELP)(module.command)
 
 
 def _version(wanted: bool) -> None:
@@ -45,10 +50,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help=mark("Show the version and exit."))
     ] = False,
 ) -> None:
-    """A neural network you can see through: train, check and use image classifiers on a laptop's CPU."""
+    """Options of `glassnet` itself."""
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from glassnet.cli.console import say
 from glassnet.cli.settings import Views
+from glassnet.support.i18n import mark
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -17,22 +18,22 @@ if TYPE_CHECKING:
     from glassnet.experiment.run import Run
 
 NAME = "predict"
+HELP = mark("Say what images show. They are brought to the size and colour of the images that the network was trained on.")
 
 
 def command(
-    run: Annotated[Path, typer.Argument(help="A run folder, or a model file.", show_default=False)],
-    images: Annotated[list[Path], typer.Argument(help="Image files.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help=mark("A run folder, or a model file."), show_default=False)],
+    images: Annotated[list[Path], typer.Argument(help=mark("Image files."), show_default=False)],
     more: Annotated[
         list[Path] | None,
-        typer.Option("--with", metavar="RUN", help="Ask this one too, and tell the mean; as often as you like."),
+        typer.Option("--with", metavar="RUN", help=mark("Ask this one too, and tell the mean; as often as you like.")),
     ] = None,
     views: Views = None,
     invert: Annotated[
-        bool, typer.Option("--invert", help="Dark ink on light ground: turn black and white around first.")
+        bool, typer.Option("--invert", help=mark("Dark ink on light ground: turn black and white around first."))
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON list instead of lines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=mark("One JSON list instead of lines."))] = False,
 ) -> None:
-    """Say what images show. They are brought to the size and colour of the images that the network was trained on."""
     import numpy as np
 
     from glassnet.data.readers.image import read_image

@@ -8,9 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
+from glassnet.support.i18n import mark
+
 Views = Annotated[
     int | None,
-    typer.Option(min=1, help="Views of each image, one as it is and others augmented, whose probabilities are averaged."),
+    typer.Option(
+        min=1, help=mark("Views of each image, one as it is and others augmented, whose probabilities are averaged.")
+    ),
 ]
 
 

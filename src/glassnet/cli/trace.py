@@ -9,29 +9,37 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from glassnet.cli.console import say
+from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
     from glassnet.analysis.trace import Trace
 
 NAME = "trace"
+HELP = mark("Follow one image and one weight through forward, backward and update, with every number.")
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a recipe: then its network before training.")],
+    what: Annotated[
+        str, typer.Argument(metavar="RUN", help=mark("A run folder, or a recipe: then its network before training."))
+    ],
     image: Annotated[
-        str, typer.Option(metavar="N|FILE", help="The number of an image of the run's data, or an image file.")
+        str, typer.Option(metavar="N|FILE", help=mark("The number of an image of the run's data, or an image file."))
     ] = "0",
-    part: Annotated[Literal["train", "validation"], typer.Option(help="The part that the number counts in.")] = "train",
-    label: Annotated[str | None, typer.Option(help="What an image file shows; by default what the network says.")] = None,
+    part: Annotated[Literal["train", "validation"], typer.Option(help=mark("The part that the number counts in."))] = "train",
+    label: Annotated[
+        str | None, typer.Option(help=mark("What an image file shows; by default what the network says."))
+    ] = None,
     unit: Annotated[
-        str | None, typer.Option(metavar="LAYER.UNIT", help="The unit to follow, such as dense1.3 or conv2d1.4.5.0.")
+        str | None, typer.Option(metavar="LAYER.UNIT", help=mark("The unit to follow, such as dense1.3 or conv2d1.4.5.0."))
     ] = None,
     weight: Annotated[
-        str | None, typer.Option(metavar="LAYER.I.J", help="The weight to follow, such as dense1.40.3 or dense1.bias.3.")
+        str | None,
+        typer.Option(metavar="LAYER.I.J", help=mark("The weight to follow, such as dense1.40.3 or dense1.bias.3.")),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE.html", help="Also write it as a page for a browser.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help=mark("Also write it as a page for a browser."))
+    ] = None,
 ) -> None:
-    """Follow one image and one weight through forward, backward and update, with every number."""
     from glassnet.analysis.trace import trace
 
     options: dict[str, Any] = {"label": label, "unit": unit, "weight": weight}
@@ -42,7 +50,7 @@ def command(
     _show(found)
     if page is not None:
         say()
-        say(f"The page is in {page}")
+        say(tr("The page is in {path}", path=page))
 
 
 def _subject(what: str) -> Any:

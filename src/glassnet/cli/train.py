@@ -12,32 +12,33 @@ from glassnet.cli.artefacts import Artefacts
 from glassnet.cli.console import complain, fail, say
 from glassnet.cli.settings import changes_of
 from glassnet.experiment.run_folder import REPORT
+from glassnet.support.i18n import listing, mark, tr
 
 if TYPE_CHECKING:
     from glassnet.analysis.diagnosis import Diagnosis
     from glassnet.experiment.run import Run
 
 NAME = "train"
+HELP = mark("Train a network after a recipe.")
 
 
 def command(
     recipe: Annotated[
-        str | None, typer.Argument(help="A shipped recipe (see glassnet recipes) or a TOML file.", show_default=False)
+        str | None, typer.Argument(help=mark("A shipped recipe (see glassnet recipes) or a TOML file."), show_default=False)
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="A folder or file to take the data from.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs, instead of the recipe's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of all chance.")] = None,
+    data: Annotated[Path | None, typer.Option(help=mark("A folder or file to take the data from."))] = None,
+    epochs: Annotated[int | None, typer.Option(help=mark("Epochs, instead of the recipe's."))] = None,
+    seed: Annotated[int | None, typer.Option(help=mark("Seed of all chance."))] = None,
     seeds: Annotated[
-        int | None, typer.Option(min=2, help="Train with so many seeds, one after the other, and tell mean and spread.")
+        int | None, typer.Option(min=2, help=mark("Train with so many seeds, one after the other, and tell mean and spread."))
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=mark("Another value for a key of the recipe."))
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The run folder; by default runs/NAME.")] = None,
-    resume: Annotated[Path | None, typer.Option(help="A run that was cut off, to go on with.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as pay.")] = None,
+    out: Annotated[Path | None, typer.Option(help=mark("The run folder; by default runs/NAME."))] = None,
+    resume: Annotated[Path | None, typer.Option(help=mark("A run that was cut off, to go on with."))] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help=mark("Threads; by default as many as pay."))] = None,
 ) -> None:
-    """Train a network after a recipe."""
     from glassnet.errors import InputError
     from glassnet.experiment import run
     from glassnet.experiment import sweep as runs
@@ -86,9 +87,13 @@ def command(
             files = Artefacts(several[0].folder.parent)
             _report_seeds(several, files)
     except KeyboardInterrupt as interrupt:
-        safe = [] if files is None else [f"{files.safe}. Next: glassnet report {files.folder}"]
+        safe = (
+            []
+            if files is None
+            else [tr("{safe}. Next: {command}", safe=files.safe, command=f"glassnet report {files.folder}")]
+        )
         notes = [*getattr(interrupt, "__notes__", []), *safe]
-        complain("\n".join(["\nglassnet: interrupted", *notes]))
+        complain("\n" + "\n".join([tr("glassnet: interrupted"), *notes]))
         fail(130)
     files.check()
     if any(each.history.not_finite for each in (several if seeds is not None else [done])):
@@ -114,25 +119,46 @@ def _report_seeds(several: list[Run], files: Artefacts) -> None:
         _, diagnosis = _make_report(done, files)
         epoch = history.best_epoch if done.recipe.training.keep == "best" else len(history)
         accuracies.append(history.validation_accuracy[epoch - 1] if epoch else None)
-        found = "" if accuracies[-1] is None else f": validation accuracy {100 * accuracies[-1]:.2f} % after epoch {epoch}"
         with files.saying():
             if done is several[0]:
                 say()
-            say(f"{done.folder}{found}")
+            if (accuracy := accuracies[-1]) is None:
+                say(str(done.folder))
+            else:
+                say(
+                    tr(
+                        "{folder}: validation accuracy {accuracy:.2f} % after epoch {epoch}",
+                        folder=done.folder,
+                        accuracy=100 * accuracy,
+                        epoch=epoch,
+                    )
+                )
             if diagnosis is not None and not diagnosis.healthy:
-                say(f"  diagnosis: {', '.join(finding.name for finding in diagnosis.top)}")
+                say(tr("  diagnosis: {titles}", titles=listing(finding.title for finding in diagnosis.top)))
             if history.stopped:
-                say(f"  ended early: {history.stopped}")
+                say(tr("  ended early: {reason}", reason=history.stopped.text))
     told = [accuracy for accuracy in accuracies if accuracy is not None]
     folder = several[0].folder.parent
     with files.saying():
         if told:
-            say(f"Validation accuracy of {len(told)} seeds: {Spread(tuple(told)).percent()}")
-        say(f"Training took {sum(sum(done.history.seconds) for done in several):.1f} s. Everything is in {folder}")
+            say(tr("Validation accuracy of {count} seeds: {spread}", count=len(told), spread=Spread(tuple(told)).percent()))
+        say(
+            tr(
+                "Training took {seconds:.1f} s. Everything is in {folder}",
+                seconds=sum(sum(done.history.seconds) for done in several),
+                folder=folder,
+            )
+        )
         say()
-        say("Next:")
-        say(f"  glassnet evaluate {folder}             open the test set for each of them, once")
-        say(f"  glassnet evaluate {folder}/{several[0].folder.name} {folder}/…     or for some as one ensemble")
+        say(tr("Next:"))
+        say(tr("  glassnet evaluate {folder}             open the test set for each of them, once", folder=folder))
+        say(
+            tr(
+                "  glassnet evaluate {folder}/{name} {folder}/…     or for some as one ensemble",
+                folder=folder,
+                name=several[0].folder.name,
+            )
+        )
 
 
 def _report(done: Run, files: Artefacts) -> None:
@@ -149,35 +175,41 @@ def _report(done: Run, files: Artefacts) -> None:
         if found is not None:
             say(found.short())
             if not found.healthy:
-                say(f"  more:  glassnet diagnose {folder}")
+                say(tr("  more:  {command}", command=f"glassnet diagnose {folder}"))
             say()
-        say("Next:")
-        say(f"  glassnet evaluate {folder}             open the test set, which stayed closed so far")
+        say(tr("Next:"))
+        say(tr("  glassnet evaluate {folder}             open the test set, which stayed closed so far", folder=folder))
         if len(done.network.input_shape) == 3:
-            say(f"  glassnet predict {folder} PICTURE…     ask it about images of your own")
-        say(f"  glassnet trace {folder}                follow one image and one weight, number by number")
-        say(f"  glassnet check {folder}                hold every gradient against its definition")
+            say(tr("  glassnet predict {folder} PICTURE…     ask it about images of your own", folder=folder))
+        say(tr("  glassnet trace {folder}                follow one image and one weight, number by number", folder=folder))
+        say(tr("  glassnet check {folder}                hold every gradient against its definition", folder=folder))
 
 
 def _sum_up(done: Run) -> None:
     history = done.history
     say()
     if history.stopped:
-        say(f"Training ended early: {history.stopped}")
+        say(tr("Training ended early: {reason}", reason=history.stopped.text))
     if history.epochs and history.epochs[-1].validation_accuracy is not None and history.best_epoch:
         best = history.epochs[history.best_epoch - 1]
-        say(
-            f"Validation accuracy {100 * history.validation_accuracy[-1]:.2f} % after epoch {len(history)}"
-            + (
-                ". That is what was kept."
-                if len(history) == 1
-                else f"; the best was {100 * (best.validation_accuracy or 0):.2f} % after epoch {best.epoch}. "
-                f"Kept: the {'best' if done.recipe.training.keep == 'best' else 'last'}."
+        accuracy = 100 * history.validation_accuracy[-1]
+        if len(history) == 1:
+            say(tr("Validation accuracy {accuracy:.2f} % after epoch 1. That is what was kept.", accuracy=accuracy))
+        else:
+            say(
+                tr(
+                    "Validation accuracy {accuracy:.2f} % after epoch {epoch}; the best was {best:.2f} % after epoch "
+                    "{best_epoch}. Kept: {kept}.",
+                    accuracy=accuracy,
+                    epoch=len(history),
+                    best=100 * (best.validation_accuracy or 0),
+                    best_epoch=best.epoch,
+                    kept=tr("the best") if done.recipe.training.keep == "best" else tr("the last"),
+                )
             )
-        )
     elif history.epochs:
-        say(f"Cost {history.train_cost[-1]:.6g} after epoch {len(history)}.")
-    say(f"Training took {sum(history.seconds):.1f} s. Everything is in {done.folder}")
+        say(tr("Cost {cost:.6g} after epoch {epoch}.", cost=history.train_cost[-1], epoch=len(history)))
+    say(tr("Training took {seconds:.1f} s. Everything is in {folder}", seconds=sum(history.seconds), folder=done.folder))
 
 
 def _draw(done: Run, files: Artefacts) -> list[str]:
@@ -185,20 +217,21 @@ def _draw(done: Run, files: Artefacts) -> list[str]:
     from glassnet.experiment.run import sample
     from glassnet.present.figures import augmentation_figure, save_figure, training_figure
 
-    history, folder, made = done.history, done.folder, []
+    history, folder = done.history, done.folder
+    made: list[str] = []
     if history.epochs:
         path = folder / "training.png"
         with files.making(path):
             validation = done.splits.validation
             shown = None if validation is None else sample(validation, 2000)
-            save_figure(training_figure(history, done.network, shown, done.recipe.title), path)
-            made.append(f"  {path}   curves and some predictions")
+            save_figure(training_figure(history, done.network, shown, done.recipe.heading), path)
+            made.append(tr("  {path}   curves and some predictions", path=path))
     augmentation, train = done.recipe.make_augmentation(), done.splits.train
     if augmentation is not None and len(train.shape) == 3 and train.shape[2] in (1, 3):
         path = folder / "augmentation.png"
         with files.making(path):
-            save_figure(augmentation_figure(train, augmentation, title=done.recipe.title), path)
-            made.append(f"  {path}   some training images, before and after augmentation")
+            save_figure(augmentation_figure(train, augmentation, title=done.recipe.told("title")), path)
+            made.append(tr("  {path}   some training images, before and after augmentation", path=path))
     return made
 
 
@@ -210,5 +243,6 @@ def _make_report(done: Run, files: Artefacts) -> tuple[list[str], Diagnosis | No
     found = None
     with files.making(done.folder / REPORT):
         found = diagnose(done.history, done.network, done.splits, learning_rate=done.learning_rate)
-        return [f"  {write_report(done, diagnosis=found)}   all of it on one page, for a browser"], found
+        path = write_report(done, diagnosis=found)
+        return [tr("  {path}   all of it on one page, for a browser", path=path)], found
     return [], found

@@ -21,6 +21,7 @@ from glassnet.data.readers.named_images import (
 )
 from glassnet.data.resize import bring
 from glassnet.data.splits import divide
+from glassnet.support.i18n import mark, tr
 
 
 @dataclass(frozen=True)
@@ -81,16 +82,16 @@ def _read_chain(options: ReadOptions) -> Splits:
 
 NAMED_DATASETS: dict[str, NamedDataset] = {
     "digits": NamedDataset(
-        description="scanned handwritten digits, small; always there",
+        description=mark("scanned handwritten digits, small; always there"),
         images=1797,
         shape=(8, 8, 1),
         source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, by way of scikit-learn",
         licence="CC BY 4.0",
-        locate=lambda: "bundled with scikit-learn",
+        locate=lambda: tr("bundled with scikit-learn"),
         read=lambda download, options: _read_digits(options),
     ),
     "mnist": NamedDataset(
-        description="handwritten digits, the classic",
+        description=mark("handwritten digits, the classic"),
         images=70_000,
         shape=(28, 28, 1),
         source="Y. LeCun, C. Cortes, C. Burges",
@@ -100,7 +101,7 @@ NAMED_DATASETS: dict[str, NamedDataset] = {
         how_to_get="glassnet datasets --fetch mnist (11 MB), or set GLASSNET_DATA to a folder that has it",
     ),
     "chinese-numerals": NamedDataset(
-        description="handwritten Chinese numerals 零 to 亿, by 100 writers",
+        description=mark("handwritten Chinese numerals 零 to 亿, by 100 writers"),
         images=15_000,
         shape=(64, 64, 1),
         source="K. Nazarpour, M. Chen, Newcastle University",
@@ -110,22 +111,22 @@ NAMED_DATASETS: dict[str, NamedDataset] = {
         how_to_get=how_to_get(NUMERALS),
     ),
     "cats": NamedDataset(
-        description="photographs with a cat, or with something else; of many sizes, brought to one",
+        description=mark("photographs with a cat, or with something else; of many sizes, brought to one"),
         images=1652,
         shape=(64, 64, 3),
         source="Asirra cats and dogs; Berkeley Segmentation Data Set 500",
-        licence="for research",
+        licence=mark("for research"),
         locate=lambda: _found(find_images(CATS)),
         read=lambda download, options: read_cats(options),
         how_to_get=how_to_get(CATS),
     ),
     "chain": NamedDataset(
-        description="two numbers, each to be turned into its opposite",
+        description=mark("two numbers, each to be turned into its opposite"),
         images=2,
         shape=(1,),
         source="glassnet",
         licence="MIT",
-        locate=lambda: "part of glassnet",
+        locate=lambda: tr("part of glassnet"),
         read=lambda download, options: _read_chain(options),
     ),
 }

@@ -17,6 +17,7 @@ from glassnet.data.options import ImageOptions
 from glassnet.data.progress import progress
 from glassnet.data.readers.folder import ImageFiles
 from glassnet.errors import DataError, InputError, MixedSizesError
+from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
 
 Result = TypeVar("Result")
@@ -49,7 +50,7 @@ def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -
             pixels = decode(files.open(names[place]), names[place], colour=colour, size=wanted, fit=fit)
             images[rows[place]] = pixels
 
-        done = _in_parallel(places, fill, "reading images", reasons)
+        done = _in_parallel(places, fill, tr("reading images"), reasons)
     if not done:
         raise _none_readable(files, names, reasons)
     if len(done) < len(images):

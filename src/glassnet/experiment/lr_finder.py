@@ -15,6 +15,7 @@ from glassnet.network import Network
 from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.runtime import make_trainer
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.training.arguments import as_dataset, check_seed, check_whole
 from glassnet.training.plan import CHANCE, ORDER, check_labels, epoch_generator
 
@@ -39,8 +40,9 @@ class RateTest:
     reason: str
 
     def __str__(self) -> str:
-        found = "No learning rate to suggest" if self.suggested is None else f"Suggested learning rate: {self.suggested:.2g}"
-        return f"{found}: {self.reason}"
+        if self.suggested is None:
+            return tr("No learning rate to suggest: {reason}", reason=self.reason)
+        return tr("Suggested learning rate: {rate:.2g}: {reason}", rate=self.suggested, reason=self.reason)
 
 
 def find_learning_rate(
@@ -124,10 +126,16 @@ def _smooth(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
 def _suggestion(rates: NDArray[np.float64], costs: NDArray[np.float64]) -> tuple[float | None, str]:
     best = int(costs.argmin())
     if costs[best] > FALLEN * costs[0]:
-        return None, f"the cost did not fall clearly between the rates {rates[0]:.2g} and {rates[len(costs) - 1]:.2g}."
-    reason = f"a third of {rates[best]:.2g}, where the cost was lowest ({costs[0]:.3g} at first, {costs[best]:.3g} there)."
+        low, high = rates[0], rates[len(costs) - 1]
+        return None, tr("the cost did not fall clearly between the rates {low:.2g} and {high:.2g}.", low=low, high=high)
+    reason = tr(
+        "a third of {rate:.2g}, where the cost was lowest ({first:.3g} at first, {lowest:.3g} there).",
+        rate=rates[best],
+        first=costs[0],
+        lowest=costs[best],
+    )
     if best == len(rates) - 1:
-        reason += " It was still falling at the highest rate; higher ones may do."
+        reason += tr(" It was still falling at the highest rate; higher ones may do.")
     return float(rates[best]) / SHARE, reason
 
 

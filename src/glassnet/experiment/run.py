@@ -33,6 +33,7 @@ from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.atomic import write_text
+from glassnet.support.i18n import tr
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import default_display
@@ -227,8 +228,8 @@ def train(
         saved = True
         _write(folder / HISTORY, history.lines(), durable=True)
     except KeyboardInterrupt as interrupt:
-        kept = "The last whole epoch is kept." if (folder / CHECKPOINT).exists() else "No epoch was whole yet."
-        interrupt.add_note(f"{kept} Go on with: glassnet train --resume {folder}")
+        kept = tr("The last whole epoch is kept.") if (folder / CHECKPOINT).exists() else tr("No epoch was whole yet.")
+        interrupt.add_note(tr("{kept} Go on with: {command}", kept=kept, command=f"glassnet train --resume {folder}"))
         raise
     except GlassnetError as error:
         if not was_there:

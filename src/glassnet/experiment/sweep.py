@@ -17,6 +17,7 @@ from glassnet.experiment.run import Run, train
 from glassnet.experiment.run_files import read_ledger
 from glassnet.experiment.run_folder import LEDGER, RECIPE, new_folder, remove_empty
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
+from glassnet.support.i18n import tr
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
 
@@ -47,10 +48,10 @@ def train_seeds(
         if not was_there:
             remove_empty(folder)
         if runs:
-            error.add_note(f"Of {count} seeds {len(runs)} were done: see {folder}")
+            error.add_note(tr("Of {count} seeds {done} were done: see {folder}", count=count, done=len(runs), folder=folder))
         raise
     except KeyboardInterrupt as interrupt:
-        interrupt.add_note(f"Of {count} seeds {len(runs)} were done.")
+        interrupt.add_note(tr("Of {count} seeds {done} were done.", count=count, done=len(runs)))
         raise
     return runs
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
@@ -67,9 +68,14 @@ class Evaluation:
 
     def __str__(self) -> str:
         low, high = self.interval
-        return (
-            f"{self.correct} / {self.total} correct: {100 * self.accuracy:.2f} % "
-            f"(95 % interval {100 * low:.2f}–{100 * high:.2f}), cost {self.loss:.4f}"
+        return tr(
+            "{correct} / {total} correct: {accuracy:.2f} % (95 % interval {low:.2f}–{high:.2f}), cost {loss:.4f}",
+            correct=self.correct,
+            total=self.total,
+            accuracy=100 * self.accuracy,
+            low=100 * low,
+            high=100 * high,
+            loss=self.loss,
         )
 
 
@@ -109,9 +115,13 @@ class Spread:
         if len(self.values) < 2:
             return f"{100 * self.mean:.2f} %"
         low, high = self.interval
-        return (
-            f"{100 * self.mean:.2f} ± {100 * self.deviation:.2f} % (mean ± standard deviation; "
-            f"Student's 95 % interval of the mean {100 * low:.2f}–{100 * high:.2f})"
+        return tr(
+            "{mean:.2f} ± {deviation:.2f} % (mean ± standard deviation; Student's 95 % interval of the mean "
+            "{low:.2f}–{high:.2f})",
+            mean=100 * self.mean,
+            deviation=100 * self.deviation,
+            low=100 * low,
+            high=100 * high,
         )
 
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from glassnet.support.atomic import write_bytes
+from glassnet.support.i18n import tr
 
 TAG = "CACHEDIR.TAG"  # the name and the first line by which backups know a cache: https://bford.info/cachedir/
 MARK = b"""Signature: 8a477f597d28d172789f06886806bc55
@@ -61,8 +62,11 @@ def cannot_keep(error: OSError) -> None:
     _SAID.add(place)
     reason = ": ".join(map(str, filter(None, (error.strerror, error.filename2 or error.filename or place))))
     print(
-        f"glassnet: the cache can't be written ({reason}), so each process compiles or decodes anew; "
-        "set GLASSNET_CACHE to a folder that can",
+        tr(
+            "glassnet: the cache can't be written ({reason}), so each process compiles or decodes anew; set GLASSNET_CACHE "
+            "to a folder that can",
+            reason=reason,
+        ),
         file=sys.stderr,
         flush=True,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from glassnet.errors import InputError, ModelFileError, ModelFileWarning, WriteError
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import replacing
+from glassnet.support.i18n import tr
 
 FORMAT = 2
 BEFORE = 1  # without a checksum; such files are still read
@@ -77,7 +78,10 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
         raise ModelFileError(f"The file is no {kind}.", where=path, expected=expected, received=f"a {header.get('kind')}")
     if is_old:
         warnings.warn(
-            f"{path}: saved by an earlier version, without a checksum: damage to it can't be noticed. Save it anew.",
+            tr(
+                "{path}: saved by an earlier version, without a checksum: damage to it can't be noticed. Save it anew.",
+                path=path,
+            ),
             ModelFileWarning,
             stacklevel=3,  # the line that called Network.load
         )

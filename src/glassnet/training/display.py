@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any, TextIO
 
+from glassnet.support.i18n import tr
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch
 
@@ -14,10 +15,15 @@ from glassnet.training.history import Epoch
 def plain_line(epoch: Epoch) -> str:
     """`Epoch 3: 9302 / 10000`, as in the tutorials; without validation, the cost."""
     if epoch.validation_correct is not None:
-        return f"Epoch {epoch.epoch}: {epoch.validation_correct} / {epoch.validation_total}"
+        return tr(
+            "Epoch {epoch}: {correct} / {total}",
+            epoch=epoch.epoch,
+            correct=epoch.validation_correct,
+            total=epoch.validation_total,
+        )
     if epoch.validation_cost is not None:
-        return f"Epoch {epoch.epoch}: validation cost {epoch.validation_cost:.6g}"
-    return f"Epoch {epoch.epoch}: cost {epoch.train_cost:.6g}"
+        return tr("Epoch {epoch}: validation cost {cost:.6g}", epoch=epoch.epoch, cost=epoch.validation_cost)
+    return tr("Epoch {epoch}: cost {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost)
 
 
 def tell(text: str, file: TextIO | None = None) -> None:
@@ -49,7 +55,7 @@ class SeedLine(Callback):
     """One line before each training, for several in a row."""
 
     def on_train_begin(self, progress: Progress) -> None:
-        tell(f"Seed {progress.history.seed}")
+        tell(tr("Seed {seed}", seed=progress.history.seed))
 
 
 class LiveBar(Callback):
@@ -68,11 +74,11 @@ class LiveBar(Callback):
         from rich.progress import Progress as Bar
 
         self._bar = Bar(
-            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            TextColumn(tr("epoch") + " {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(bar_width=24),
             TextColumn("{task.fields[numbers]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            TextColumn(tr("left")),
             TimeRemainingColumn(),
             transient=True,
         )
@@ -89,9 +95,9 @@ class LiveBar(Callback):
 
     def _numbers(self, progress: Progress) -> str:
         last = progress.history.epochs[-1] if progress.history.epochs else None
-        found = f"cost {progress.cost:.4f}"
+        found = tr("cost {cost:.4f}", cost=progress.cost)
         if last is not None and last.validation_accuracy is not None:
-            found += f"  validation {100 * last.validation_accuracy:.2f} %"
+            found += tr("  validation {accuracy:.2f} %", accuracy=100 * last.validation_accuracy)
         return found
 
     def _show(self, progress: Progress) -> None:
@@ -112,7 +118,9 @@ class LiveBar(Callback):
             return
         with contextlib.suppress(OSError):
             self._bar.stop()
-        self._print(f"{len(progress.history)} epochs in {time.perf_counter() - self._start:.1f} s")
+        self._print(
+            tr("{count} epochs in {seconds:.1f} s", count=len(progress.history), seconds=time.perf_counter() - self._start)
+        )
         self._bar = None  # it holds a lock, which can't be copied or pickled
 
     def _print(self, text: str) -> None:

@@ -16,6 +16,7 @@ from glassnet.data.options import ImageOptions
 from glassnet.data.readers.filename_labels import Labelled, check_classes, understand
 from glassnet.data.readers.folder import ImageFiles
 from glassnet.errors import DataError, DataWarning
+from glassnet.support.i18n import clauses, tr
 
 
 def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Pattern[str] | None = None) -> Splits:
@@ -39,10 +40,17 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
     unread = {naming.images[place].name: reasons[place] for place in sorted(reasons)}
     left_out = {**dict.fromkeys(naming.rest, naming.reason), **unread}
     if left_out:
-        shown = "; ".join(f"{name} ({reason})" for name, reason in list(left_out.items())[:3])
-        more = f"; and {len(left_out) - 3} more" if len(left_out) > 3 else ""
+        shown = [tr("{name} ({reason})", name=name, reason=reason) for name, reason in list(left_out.items())[:3]]
+        if len(left_out) > 3:
+            shown.append(tr("and {count} more", count=len(left_out) - 3))
         warnings.warn(
-            f"{files.path}: {len(left_out)} of {len(files.names)} images are left out: {shown}{more}",
+            tr(
+                "{path}: {count} of {total} images are left out: {shown}",
+                path=files.path,
+                count=len(left_out),
+                total=len(files.names),
+                shown=clauses(shown),
+            ),
             DataWarning,
             stacklevel=5,  # the line that called load_dataset
         )

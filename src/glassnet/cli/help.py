@@ -1,0 +1,100 @@
+"""Help texts and usage errors in the user's language, those that Typer writes itself among them."""
+
+from __future__ import annotations
+
+import contextlib
+import gettext
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from glassnet.support.i18n import LOCALE, language, mark, tr
+
+TYPERS = (  # what Typer looks up with gettext
+    mark("Arguments"),
+    mark("Options"),
+    mark("Commands"),
+    mark("required"),
+    mark("default: {default}"),
+    mark("No such command {name!r}."),
+)
+
+
+class _Translated:
+    """A command whose help, and that of its parameters, is translated when it is put together."""
+
+    help: Any
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        parts: list[Any] = [self, *getattr(self, "params", ())]
+        for part in parts:
+            part.help = part.help and tr(part.help)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        found = super().get_help_option(ctx)  # type: ignore[misc]  # a mix-in of commands
+        if found is not None:
+            found.help = tr("Show this message and exit.")
+        return found
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        if language() == "en":
+            return str(super().get_short_help_str(limit))  # type: ignore[misc]  # a mix-in of commands
+        return str(self.help).split("。")[0]  # Chinese has no spaces at which it could be cut
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        pieces = self.collect_usage_pieces(ctx)  # type: ignore[attr-defined]  # a mix-in of commands
+        formatter.write_usage(ctx.command_path, " ".join(pieces), prefix=tr("Usage: "))
+
+
+class Command(_Translated, TyperCommand):
+    """A command of glassnet."""
+
+
+class Group(_Translated, TyperGroup):
+    """`glassnet` itself."""
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """What Typer looks up with gettext comes from our catalogue."""
+    domain, chosen = gettext.textdomain(), os.environ.get("LANGUAGE")
+    gettext.bindtextdomain("glassnet", LOCALE)
+    gettext.textdomain("glassnet")
+    os.environ["LANGUAGE"] = {"en": "en", "zh": "zh_CN"}[language()]
+    try:
+        yield
+    finally:
+        gettext.textdomain(domain)
+        if chosen is None:
+            del os.environ["LANGUAGE"]
+        else:
+            os.environ["LANGUAGE"] = chosen
+
+
+def show(error: Any) -> None:
+    """Print a `ClickException`: how the command is called, where its help is, and what is wrong."""
+    if language() == "en" or type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    if (context := getattr(error, "ctx", None)) is not None:
+        help_command = tr("Try '{command} --help' for help.", command=context.command_path)
+        print(f"{context.get_usage()}\n{help_command}\n", file=sys.stderr)
+    print(tr("Error: {message}", message=_reason(error)), file=sys.stderr)
+
+
+def _reason(error: Any) -> str:
+    """Our words for the errors that Typer has classes for, Typer's own for the others."""
+    kind, parameter = type(error).__name__, getattr(error, "param", None)
+    if kind == "NoSuchOption":
+        return tr("No such option: {name}", name=error.option_name)
+    if parameter is not None:
+        name = parameter.opts[-1] if parameter.param_type_name == "option" else parameter.metavar or parameter.name
+        if kind == "MissingParameter":
+            return tr("Missing {name}.", name=name)
+        if kind == "BadParameter":
+            return tr("Invalid value for {name}: {reason}", name=name, reason=error.message)
+    return str(error.format_message())
