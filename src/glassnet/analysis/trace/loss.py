@@ -66,7 +66,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     line += [" − ", Number(f"outputs.t[{j}]", float(t[j]), "t")]
     dz = symbol("dz", "∂C/∂zⱼ", "error", "sigmoid", "softmax", meaning=Text("where backpropagation begins", "反向传播的起点"))
     note = None
-    if linked and found.network.linked:
+    if linked and found.network.fuses_activation:
         note = Text(
             f"The cost looks before the last layer, so that no logarithm meets a zero: at z, not at {_link(found)}(z).",
             f"代价直接用 z 计算，而不用 a = {_link(found)}(z)，这样对数不会遇到零。",

@@ -185,8 +185,8 @@ class _Step:
         sources = [line_of(function, "w")]
         if self.next:
             sources = [
-                line_of(function, "first"),
-                *([line_of(function, "second")] if "second" in self.next else []),
+                line_of(function, "m"),
+                *([line_of(function, "v")] if "second" in self.next else []),
                 *sources,
             ]
         title = Text(f"the step: {kind}", f"更新：{kind}")
@@ -288,4 +288,4 @@ def _after(found: Pass, w: float, after: float, alone: float, everything: float,
         note = Text("The step went too far: the cost of this image rose.", "步子过大：这张图片的代价反而上升。")
     title = Text("the cost before and after", "更新前后的代价")
     return Step("update", "after", title, "{before} → {alone}, {all}", symbols, lines,
-                (line_of(type(found.network).costs_and_gradient, "costs"),), note=note)  # fmt: skip
+                (line_of(type(found.network).losses_and_gradient, "losses"),), note=note)  # fmt: skip
