@@ -38,14 +38,14 @@ def initial_weights(work: LayeredWorkload) -> Weights:
 def train(work: LayeredWorkload, start: Weights, images: Images, order: Order) -> Weights:
     """Plain gradient descent, mean over each batch."""
     import glassnet as gn
-    from glassnet.runtime import ReferenceTrainer
+    from glassnet.runtime import ReferenceTrainer, StepPlan
 
     net = work.network().astype("float64")
     net.parameters = flatten(start)
     used = order.ravel()
     trainer = ReferenceTrainer(
-        net, net.rows(images.images[used]), images.labels[used], batch_size=order.shape[1],
-        optimizer=gn.SGD(work.rate), weights=None, threads=1,
+        net, net.rows(images.images[used]), images.labels[used],
+        StepPlan(batch_size=order.shape[1], optimizer=gn.SGD(work.rate), threads=1),
     )  # fmt: skip
     trainer.begin_epoch(np.arange(len(used)), np.full(len(order), work.rate), np.random.default_rng(0))
     trainer.run(0, len(order), 0)

@@ -120,7 +120,7 @@ def check_gradients(
 
     def gradient() -> NDArray[np.float64]:
         chance = np.random.default_rng(SEED)
-        found = exact.costs_and_gradient(rows, data.labels, training=training, rng=chance)[2]
+        found = exact.losses_and_gradient(rows, data.labels, training=training, rng=chance)[2]
         return found + exact.penalty_and_gradient()[1]
 
     def cost() -> float:

@@ -13,7 +13,7 @@ from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
-from glassnet.runtime import make_trainer
+from glassnet.runtime import StepPlan, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.training.arguments import as_dataset, check_seed, check_whole
@@ -93,7 +93,7 @@ def _costs(
     """The mean cost of each mini-batch before its step, as far as they are finite and have not exploded."""
     rows, steps = network.rows(data.images), -(-len(data) // batch)
     trainer = make_trainer(
-        network, rows, data.labels, batch_size=batch, optimizer=optimizer, weights=None, threads=threads
+        network, rows, data.labels, StepPlan(batch_size=batch, optimizer=optimizer, threads=threads)
     )  # fmt: skip
     found: list[float] = []
     running, lowest = 0.0, float("inf")
@@ -104,7 +104,7 @@ def _costs(
                 order = epoch_generator(seed, epoch + 1, ORDER).permutation(len(data))
                 trainer.begin_epoch(order, rates[number : number + steps], epoch_generator(seed, epoch + 1, CHANCE))
             trainer.run(step, step + 1, number - step)
-            cost = float(trainer.costs[step * batch : (step + 1) * batch].mean())
+            cost = float(trainer.losses[step * batch : (step + 1) * batch].mean())
             if not isfinite(cost) or not isfinite(rate):
                 break
             found.append(cost)

@@ -6,6 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from glassnet.data.augmentation import image_shape
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Forward, Trainer, make_trainer
+from glassnet.runtime import Predictor, Trainer, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.registry import describe
 from glassnet.training.callbacks import Callback, Progress
@@ -47,15 +48,9 @@ class Training:
             stack,
             self.rows,
             plan.train.labels,
-            batch_size=plan.batch_size,
-            optimizer=plan.optimizer,
-            weights=plan.weights,
-            threads=plan.threads,
-            averaging=plan.averaging,
-            augmentation=plan.augmentation,
-            shape=shape,
+            replace(plan, image_shape=shape),
         )
-        self.forward = Forward(stack, plan.threads)
+        self.predictor = Predictor(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.watch = Watch(stack, plan.train) if plan.statistics else None
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
@@ -91,7 +86,7 @@ class Training:
     def _end(self) -> None:
         self.stack.state[...] = self._whole
         self.trainer.close()
-        self.forward.close()
+        self.predictor.close()
         try:
             self._save_state()
         finally:
@@ -138,7 +133,7 @@ class Training:
         validated, activations = self._with_kept(self._look)
         epoch = Epoch(
             epoch=number,
-            train_cost=float(self.trainer.costs.mean()),
+            train_cost=float(self.trainer.losses.mean()),
             train_accuracy=self._share(self.trainer.classes, plan.train.labels[order]),
             learning_rate=float(rates[-1]),
             seconds=time.perf_counter() - start,
@@ -190,13 +185,13 @@ class Training:
                 self._stretch *= 2
             elif took > 2 * STRETCH:
                 self._stretch = max(1, self._stretch // 2)
-            costs = trainer.costs[: until * batch]
-            if not np.isfinite(costs[first * batch :]).all():
-                self._give_up(int(np.flatnonzero(~np.isfinite(costs[first * batch :]))[0]) // batch + first + 1)
+            losses = trainer.losses[: until * batch]
+            if not np.isfinite(losses[first * batch :]).all():
+                self._give_up(int(np.flatnonzero(~np.isfinite(losses[first * batch :]))[0]) // batch + first + 1)
                 return
             first = progress.step = until
             if self.callbacks:
-                progress.cost = float(costs.mean())
+                progress.cost = float(losses.mean())
                 for callback in self.callbacks:
                     if callback.every_steps is None or (callback.every_steps and first % callback.every_steps == 0):
                         callback.on_step_end(progress)
@@ -217,10 +212,10 @@ class Training:
         data = self.plan.validation
         if data is None or self.held_out is None:
             return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"), None)
-        costs, classes = self.forward.costs(self.held_out, data.labels)
+        losses, classes = self.predictor.losses(self.held_out, data.labels)
         correct = int((classes == data.labels).sum()) if data.is_classification else None
         return {
-            "validation_cost": float(costs.mean()),
+            "validation_cost": float(losses.mean()),
             "validation_accuracy": None if correct is None else correct / len(data),
             "validation_correct": correct,
             "validation_total": len(data),

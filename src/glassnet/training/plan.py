@@ -6,34 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glassnet.data import Dataset
-from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError, ModelFileError
-from glassnet.nn.optimizers import Optimizer
 from glassnet.nn.stack import Stack
+from glassnet.runtime import StepPlan
 
 ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of images, dropout, augmentation
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)
+class Plan(StepPlan):
     """What to train, on what, how long; checked."""
 
     train: Dataset
     epochs: int
-    batch_size: int
-    optimizer: Optimizer
     validation: Dataset | None = None
     seed: int = 0
-    weights: NDArray[np.float64] | None = None
     keep_best: bool = False
-    averaging: float | None = None
     checkpoint: Path | None = None
     resume: bool = False
-    threads: int | None = None
-    augmentation: Augmentation | None = None
     plain_epochs: int = 0  # the last ones, without augmentation
     statistics: bool = True  # of the layers' outputs, after each epoch
 

@@ -16,7 +16,7 @@ from glassnet.data import Dataset
 from glassnet.nn import Dropout, walk
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Forward
+from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch, History
@@ -54,9 +54,9 @@ def minimize(
 
     def cost(values: Array) -> tuple[float, Array]:
         exact.parameters = values
-        costs, raw, gradient = exact.costs_and_gradient(rows, train.labels, weights, training=True, rng=chance)
+        losses, raw, gradient = exact.losses_and_gradient(rows, train.labels, weights, training=True, rng=chance)
         penalty, more = exact.penalty_and_gradient()
-        seen["cost"] = float(costs.mean())
+        seen["cost"] = float(losses.mean())
         seen["accuracy"] = float((exact.decide(raw) == train.labels).mean()) if train.is_classification else np.nan
         seen["norm"] = float(np.linalg.norm(gradient + more))
         return seen["cost"] + penalty, gradient + more
@@ -68,8 +68,8 @@ def minimize(
         progress.epoch, progress.step, progress.cost = len(progress.history) + 1, 1, seen["cost"]
         found, correct = None, None
         if validation is not None:
-            costs, classes = Forward(stack).costs(stack.rows(validation.images), validation.labels)
-            found = float(costs.mean())
+            losses, classes = Predictor(stack).losses(stack.rows(validation.images), validation.labels)
+            found = float(losses.mean())
             correct = int((classes == validation.labels).sum()) if validation.is_classification else None
         epoch = Epoch(
             epoch=progress.epoch,

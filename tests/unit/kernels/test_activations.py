@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.special import ndtr
 
-from glassnet.kernels import opcodes as op
+from glassnet.kernels import kinds
 from glassnet.kernels.activations import erf, exp, tanh
 from glassnet.kernels.codegen.jit import OPTIONS
 from glassnet.nn import activations
@@ -24,7 +24,7 @@ EXTREME = np.array(
     [s * x for x in (0.0, 1e-45, 1e-38, 1e-8, 0.625, 1, 9, 17, 40, 88, 104, 1e4, 1e19, 1e30, 3.4e38) for s in (1, -1)],
     dtype=np.float32,
 )
-KINDS = {"sigmoid": op.SIGMOID, "tanh": op.TANH, "relu": op.RELU, "leaky": op.LEAKY_RELU, "gelu": op.GELU}
+KINDS = {"sigmoid": kinds.SIGMOID, "tanh": kinds.TANH, "relu": kinds.RELU, "leaky": kinds.LEAKY_RELU, "gelu": kinds.GELU}
 SLOPE = 0.25
 VALUES = hnp.arrays(
     np.float32,
@@ -77,7 +77,7 @@ def test_activation_and_derivative(kernels: Any, guarded: Any, kind: str, x: Arr
     dy = np.random.default_rng(seed).uniform(-2, 2, x.size).astype(np.float32)
     source, y, dx, given_dy = guarded(x), guarded(np.full_like(x, np.nan)), guarded(np.full_like(x, np.nan)), guarded(dy)
     kernels["glassnet_activate"](KINDS[kind], x.size, source.at, y.at, SLOPE)
-    kernels["glassnet_activate_back"](KINDS[kind], x.size, source.at, y.at, given_dy.at, dx.at, SLOPE)
+    kernels["glassnet_activate_backward"](KINDS[kind], x.size, source.at, y.at, given_dy.at, dx.at, SLOPE)
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         wanted, wanted_dx = exact(kind, x, dy)
     bound, bound_dx = bounds(kind, x, dy, wanted)

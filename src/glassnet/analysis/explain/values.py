@@ -64,7 +64,7 @@ def front(network: Network, stop: int) -> Network:
     twin.layers, twin.names, twin.shapes = network.layers[:stop], network.names[:stop], network.shapes[: stop + 1]
     twin.slots = [slot for slot in network.slots if slot.layer < stop]
     twin.running_slots = [slot for slot in network.running_slots if slot.layer < stop]
-    twin.loss, twin._forward = Quadratic(), None
+    twin.loss, twin._predictor = Quadratic(), None
     return twin
 
 
