@@ -17,7 +17,7 @@ from glassnet.runtime import StepPlan, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.training.arguments import as_dataset, check_seed, check_whole
-from glassnet.training.plan import CHANCE, ORDER, check_labels, epoch_generator
+from glassnet.training.plan import DROPOUT, ORDER, check_labels, epoch_generator
 
 EXPLODED = 4.0  # times the lowest cost so far: where the test ends
 FALLEN = 0.9  # of the first cost: what the lowest must lie below for a rate to be suggested
@@ -102,7 +102,7 @@ def _costs(
             epoch, step = divmod(number, steps)
             if step == 0:
                 order = epoch_generator(seed, epoch + 1, ORDER).permutation(len(data))
-                trainer.begin_epoch(order, rates[number : number + steps], epoch_generator(seed, epoch + 1, CHANCE))
+                trainer.begin_epoch(order, rates[number : number + steps], epoch_generator(seed, epoch + 1, DROPOUT))
             trainer.run(step, step + 1, number - step)
             cost = float(trainer.losses[step * batch : (step + 1) * batch].mean())
             if not isfinite(cost) or not isfinite(rate):

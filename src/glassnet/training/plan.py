@@ -1,4 +1,4 @@
-"""What a training is to do, and the random numbers it draws."""
+"""The settings of a training, and its streams of random numbers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from glassnet.errors import InputError, ModelFileError
 from glassnet.nn.stack import Stack
 from glassnet.runtime import StepPlan
 
-ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of images, dropout, augmentation
+ORDER, DROPOUT, AUGMENTATION = 0, 1, 2  # streams of random numbers of an epoch
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(StepPlan):
-    """What to train, on what, how long; checked."""
+    """The arguments of `fit`, checked."""
 
     train: Dataset
     epochs: int
@@ -35,7 +35,7 @@ class Plan(StepPlan):
 
 
 def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
-    """The random numbers of one epoch: they follow from the seed alone, so a training can go on from any epoch."""
+    """The random numbers of one epoch, from the seed alone, so that training can resume at any epoch."""
     return np.random.default_rng([seed, epoch, stream])
 
 
