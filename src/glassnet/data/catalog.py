@@ -64,19 +64,19 @@ def _read_digits(options: ReadOptions) -> Splits:
 
 def read_idx_folder(folder: Path | None, options: ReadOptions, *, download: bool = False) -> Splits:
     """MNIST, or a folder like it, in the tutorials' parts, or divided as asked for."""
-    if not options.splitting.given:
+    if not options.given:
         return _as_asked(read_mnist(folder, download=download), options, folder or "mnist")
-    found = divide(read_mnist_parts(folder, download=download), options.splitting, (5 / 6, 1 / 6, 0.0))
-    return bring(found, options.images, folder or "mnist")
+    found = divide(read_mnist_parts(folder, download=download), options, (5 / 6, 1 / 6, 0.0))
+    return bring(found, options, folder or "mnist")
 
 
 def _as_asked(found: Splits, options: ReadOptions, where: object) -> Splits:
-    return bring(divide(found, options.splitting), options.images, where)
+    return bring(divide(found, options), options, where)
 
 
 def _read_chain(options: ReadOptions) -> Splits:
-    chain = bring(make_chain(), options.images, "chain")
-    return divide(chain, options.splitting) if options.splitting.given else chain
+    chain = bring(make_chain(), options, "chain")
+    return divide(chain, options) if options.given else chain
 
 
 NAMED_DATASETS: dict[str, NamedDataset] = {

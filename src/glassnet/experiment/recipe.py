@@ -170,13 +170,7 @@ class Recipe(Section):
 
 
 def _in_recipe(error: GlassnetError, name: str) -> RecipeError:
-    return RecipeError(
-        error.what,
-        where=f"recipe {name}" + (f", {error.where}" if error.where else ""),
-        expected=error.expected,
-        received=error.received,
-        hint=error.hint,
-    )
+    return error.at(f"recipe {name}" + (f", {error.where}" if error.where else ""), RecipeError)
 
 
 def _shipped() -> dict[str, str]:
@@ -203,8 +197,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     if not path.is_file():
         if path.suffix == ".toml":
             raise RecipeError("There is no such recipe file.", where=path, hint="glassnet recipes lists those shipped")
-        error = unknown("recipe", str(name_or_path), texts)
-        raise RecipeError(error.what, expected=error.expected, received=error.received, hint=error.hint)
+        raise unknown("recipe", str(name_or_path), texts).at(None, RecipeError)
     try:
         return _parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -243,13 +236,7 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
             ) from None
         refused = problem.get("ctx", {}).get("error")
         if isinstance(refused, GlassnetError):
-            raise RecipeError(
-                refused.what,
-                where=f"{where}, {key}",
-                expected=refused.expected,
-                received=refused.received,
-                hint=refused.hint,
-            ) from None
+            raise refused.at(f"{where}, {key}", RecipeError) from None
         raise RecipeError(
             "A key of the recipe is missing." if problem["type"] == "missing" else "A value of the recipe is wrong.",
             where=f"{where}, {key}",

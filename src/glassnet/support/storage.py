@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.errors import InputError, ModelFileError, ModelFileWarning, WriteError
+from glassnet.errors import InputError, ModelFileError, ModelFileWarning, WriteError, reason
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import replacing
 
@@ -101,7 +101,7 @@ def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], 
             "The file can't be read: it is damaged, cut short, or no safetensors file.",
             where=path,
             expected=expected,
-            received=str(error) or type(error).__name__,
+            received=reason(error),
         ) from None
     found = _around_checksum(content)
     is_whole = found is not None and content[len(found[0]) : len(content) - len(found[1])] == _checksum(*found)
