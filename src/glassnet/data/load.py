@@ -11,7 +11,6 @@ from pathlib import Path
 from glassnet.data.catalog import NAMED_DATASETS, read_idx_folder
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions, as_options
-from glassnet.data.paths import as_path, exists
 from glassnet.data.readers.folder import holds_images
 from glassnet.data.readers.hdf5 import ENDINGS as HDF5_ENDINGS
 from glassnet.data.readers.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
@@ -21,6 +20,7 @@ from glassnet.data.readers.named_images import read_path
 from glassnet.data.readers.npz import read_npz
 from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, InputError
+from glassnet.support.paths import as_path, exists
 from glassnet.support.registry import nearest
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
-from glassnet.data.paths import exists
 from glassnet.errors import MAKE_ROOM, DataError, GlassnetError, RunError, UnfinishedError, WriteError
 from glassnet.experiment.data_section import DataSection
 from glassnet.experiment.recipe import Recipe, load_recipe
@@ -33,6 +32,7 @@ from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.atomic import write_text
+from glassnet.support.paths import exists
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import default_display

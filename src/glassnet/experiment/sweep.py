@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from glassnet.data import Dataset
-from glassnet.data.paths import exists
 from glassnet.errors import GlassnetError, InputError, RunError
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import Recipe, load_recipe
@@ -17,6 +16,7 @@ from glassnet.experiment.run import Run, train
 from glassnet.experiment.run_files import read_ledger
 from glassnet.experiment.run_folder import LEDGER, RECIPE, new_folder, remove_empty
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
+from glassnet.support.paths import exists
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
 

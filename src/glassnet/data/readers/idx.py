@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.paths import as_path
 from glassnet.errors import DataError, reason
 from glassnet.support.memory import require_memory_for_data
+from glassnet.support.paths import as_path
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from glassnet.data.arrays import as_pixels, check_finite
 from glassnet.data.decode import decode, quiet, refused
 from glassnet.data.options import Fit
-from glassnet.data.paths import as_path
 from glassnet.errors import InputError, reason
+from glassnet.support.paths import as_path
 
 _NPY_MAGIC = b"\x93NUMPY"
 

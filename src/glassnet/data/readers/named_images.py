@@ -10,12 +10,12 @@ from pathlib import Path
 from glassnet.data.dataset import Splits
 from glassnet.data.fetch import cache_folder
 from glassnet.data.options import Fractions, ReadOptions
-from glassnet.data.paths import as_path, is_dir, is_file
 from glassnet.data.readers.folder import Folder
 from glassnet.data.readers.image_files import read_image_files
 from glassnet.data.readers.zip_file import Zip
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
+from glassnet.support.paths import as_path, is_dir, is_file
 
 FRACTIONS: Fractions = (0.7, 0.1, 0.2)
 NUMERALS, CATS = "chinese-numerals", "cats"
