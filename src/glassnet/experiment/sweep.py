@@ -89,8 +89,7 @@ def evaluate_together(runs: Sequence[Run], views: int | None = None) -> Evaluati
     options = [run.views(views) for run in runs]
     for run in runs:
         read_ledger(run.folder / LEDGER)  # a look that can't be noted in all of them is not taken
-    shares = [run.network.predict_proba(test.images, **each) for run, each in zip(runs, options, strict=True)]
-    result = evaluate_probabilities(np.mean(shares, axis=0), test.labels, ensemble.classes)
+    result = evaluate_probabilities(ensemble.mean_proba(test.images, options), test.labels, ensemble.classes)
     members = [run.fingerprint for run in runs]
     for run, each in zip(runs, options, strict=True):
         run.note(result, ensemble=members, **({"views": each["views"]} if each else {}))
