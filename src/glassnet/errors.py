@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import pickle
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -101,6 +103,15 @@ class WriteError(RunError):
         made = cls(what, where=where, received=spell(error), hint=hint)
         made.full = is_full(error)
         return made
+
+
+@contextlib.contextmanager
+def writing(where: object, what: str = "The file can't be written.") -> Iterator[None]:
+    """Raise `WriteError` for the `OSError` of what is written within."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError.of(error, where, what) from None
 
 
 class UnfinishedError(RunError):

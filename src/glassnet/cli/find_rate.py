@@ -29,7 +29,7 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; by default as many as pay.")] = None,
 ) -> None:
     """Take a few steps at ever higher learning rates; suggest one, and draw the costs."""
-    from glassnet.errors import RunError, WriteError
+    from glassnet.errors import RunError, writing
     from glassnet.experiment.lr_finder import find_learning_rate
     from glassnet.experiment.run import prepare
     from glassnet.present.figures import learning_rate_figure, save_figure
@@ -50,10 +50,8 @@ def command(
         threads=threads,
     )
     say(str(result))
-    try:
+    with writing(path, "The figure can't be written."):
         save_figure(learning_rate_figure(result, chosen.title), path)
-    except OSError as error:
-        raise WriteError.of(error, path, "The figure can't be written.") from None
     say(f"  {path}   the costs over the rates")
     if result.suggested is None:
         fail(1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.errors import InputError, ModelFileError, ModelFileWarning, WriteError, reason
+from glassnet.errors import InputError, ModelFileError, ModelFileWarning, reason, writing
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import replacing
 
@@ -34,11 +34,8 @@ def write_tensors(path: Path, tensors: dict[str, Array], header: dict[str, Any],
     found = _around_checksum(content)
     assert found is not None
     before, after = found
-    try:
-        with replacing(path, durable=durable) as file:
-            file.writelines((before, _checksum(before, after), after))
-    except OSError as error:
-        raise WriteError.of(error, path) from None
+    with writing(path), replacing(path, durable=durable) as file:
+        file.writelines((before, _checksum(before, after), after))
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any]]:
