@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import pickle
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 MAKE_ROOM = "make room on the disk"
+Raised = TypeVar("Raised", bound="GlassnetError")
 
 
 class GlassnetError(Exception):
@@ -34,6 +37,10 @@ class GlassnetError(Exception):
         self.what, self.where, self.expected, self.received, self.hint = what, where, expected, received, hint
         parts = (("where:", where), ("expected:", expected), ("received:", received), ("try:", hint))
         super().__init__("\n".join([what, *(f"  {name:<9} {part}" for name, part in parts if part is not None)]))
+
+    def at(self, where: object, kind: type[Raised]) -> Raised:
+        """The same error with another `where`, as an error of `kind`."""
+        return kind(self.what, where=where, expected=self.expected, received=self.received, hint=self.hint)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For other processes: a part that can't be pickled, such as a function that was received, goes there as text."""
@@ -98,6 +105,15 @@ class WriteError(RunError):
         return made
 
 
+@contextlib.contextmanager
+def writing(where: object, what: str = "The file can't be written.") -> Iterator[None]:
+    """Raise `WriteError` for the `OSError` of what is written within."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError.of(error, where, what) from None
+
+
 class UnfinishedError(RunError):
     """A training that is done and whose model is safe, though not all that belongs to it could be written."""
 
@@ -105,6 +121,11 @@ class UnfinishedError(RunError):
 def is_full(error: BaseException) -> bool:
     """Whether there was no room left to write."""
     return getattr(error, "full", False) or (isinstance(error, OSError) and error.errno in FULL)
+
+
+def reason(error: BaseException) -> str:
+    """The system's or the library's own words for an error, in one line."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
 
 
 def spell(error: BaseException) -> str:

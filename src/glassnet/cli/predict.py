@@ -59,8 +59,7 @@ def command(
     if invert:
         batch = _inverted(batch)
     answers = []
-    shares_of = zip(network.networks, options, strict=True)
-    probabilities = np.mean([member.predict_proba(batch, **each) for member, each in shares_of], axis=0)
+    probabilities = network.mean_proba(batch, options)
     for path, shares in zip(images, probabilities, strict=True):
         best = int(shares.argmax())
         answers.append(

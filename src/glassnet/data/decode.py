@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from glassnet.data.options import MOST_PIXELS, Fit
 from glassnet.data.resize import fitted
-from glassnet.errors import InputError
+from glassnet.errors import InputError, reason
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -82,7 +82,7 @@ def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
             where,
             "The image can't be decoded: it is damaged, cut off or of a rare kind.",
             "a whole image file",
-            str(error) or type(error).__name__,
+            reason(error),
         ) from error
 
 

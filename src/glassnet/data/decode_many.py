@@ -16,7 +16,7 @@ from glassnet.data.decode import decode, peek, quiet
 from glassnet.data.options import ImageOptions
 from glassnet.data.progress import progress
 from glassnet.data.readers.folder import ImageFiles
-from glassnet.errors import DataError, InputError, MixedSizesError
+from glassnet.errors import DataError, InputError, MixedSizesError, reason
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
 
@@ -86,7 +86,7 @@ def _in_parallel(places: Sequence[int], work: Callable[[int], Result], label: st
             except MemoryError:
                 raise
             except Exception as error:  # a damaged zip, a file that went away
-                bad[place] = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                bad[place] = reason(error)
         return good, bad
 
     results: dict[int, Result] = {}

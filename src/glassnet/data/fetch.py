@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glassnet.errors import DataError
+from glassnet.errors import DataError, reason
 from glassnet.support import cache
 
 
@@ -42,7 +42,7 @@ def fetch_remote(remote: Remote) -> Path:
             "The folder for downloaded data can't be made.",
             where=folder,
             expected="a folder that can be written to",
-            received=error.strerror or str(error),
+            received=reason(error),
             hint="set GLASSNET_CACHE to another folder",
         ) from error
     mirrors = list(remote.mirrors)

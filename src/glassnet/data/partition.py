@@ -30,15 +30,14 @@ def as_shares(fractions: Sequence[float], where: str) -> npt.NDArray[np.float64]
 
 def random_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
     """Parts `(N,)` by chance alone. Raises `InputError` where there are too few images for one in every part."""
-    counts = _largest_remainder(len(dataset), shares)
-    if not counts.all():
-        raise InputError(
-            "There are too few images for one in every part.",
-            where="split_random(dataset)",
-            expected=f"at least {_enough(len(dataset), shares)} images, for {_named(shares)}",
-            received=f"{len(dataset)} images",
-            hint="add images, or take fewer or more even parts",
-        )
+    counts = _counts(
+        len(dataset),
+        shares,
+        "images",
+        "There are too few images for one in every part.",
+        where="split_random(dataset)",
+        hint="add images, or take fewer or more even parts",
+    )
     return _dealt(rng.permutation(len(dataset)), counts)
 
 
@@ -55,15 +54,14 @@ def stratified_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.
     part_of = np.empty(len(dataset), dtype=np.intp)
     for index, name in enumerate(dataset.classes):
         members = np.flatnonzero(dataset.labels == index)
-        counts = _largest_remainder(len(members), shares)
-        if not counts.all():
-            raise InputError(
-                f"Class {name!r} has too few images to appear in every part.",
-                where=f"split_stratified(dataset), class {index}",
-                expected=f"at least {_enough(len(members), shares)} images, for {_named(shares)}",
-                received=f"{len(members)} images",
-                hint="add images of this class, leave the class out, or take fewer or more even parts",
-            )
+        counts = _counts(
+            len(members),
+            shares,
+            "images",
+            f"Class {name!r} has too few images to appear in every part.",
+            where=f"split_stratified(dataset), class {index}",
+            hint="add images of this class, leave the class out, or take fewer or more even parts",
+        )
         part_of[members] = _dealt(rng.permutation(len(members)), counts)
     return part_of
 
@@ -84,15 +82,14 @@ def group_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.rando
             hint="split='stratified', or a pattern with a group named group",
         )
     names, group_of = np.unique(dataset.groups, return_inverse=True)
-    counts = _largest_remainder(len(names), shares)
-    if not counts.all():
-        raise InputError(
-            "There are too few groups for one in every part.",
-            where="split_by_group(dataset)",
-            expected=f"at least {_enough(len(names), shares)} groups, for {_named(shares)}",
-            received=f"{len(names)} groups",
-            hint="take fewer or more even parts, or split='stratified'",
-        )
+    counts = _counts(
+        len(names),
+        shares,
+        "groups",
+        "There are too few groups for one in every part.",
+        where="split_by_group(dataset)",
+        hint="take fewer or more even parts, or split='stratified'",
+    )
     classes = 1 if dataset.classes is None else len(dataset.classes)
     labels = np.zeros(len(dataset), np.intp) if dataset.classes is None else dataset.labels
     table = np.zeros((len(names), classes))  # images of each class in each group
@@ -137,15 +134,20 @@ def _dealt(order: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]) -> Parts:
     return part_of
 
 
-def _enough(found: int, shares: npt.NDArray[np.float64]) -> int:
-    """The least number above `found` that gives every part at least one."""
-    certain = int(np.ceil(1 / shares.min()))
-    tried = range(found + 1, min(certain, 1000))
-    return next((n for n in tried if _largest_remainder(n, shares).all()), certain)
-
-
-def _named(shares: npt.NDArray[np.float64]) -> str:
-    return f"{len(shares)} parts of {tuple(round(float(share), 6) for share in shares)}"
+def _counts(
+    total: int, shares: npt.NDArray[np.float64], noun: str, what: str, *, where: str, hint: str
+) -> npt.NDArray[np.intp]:
+    """How many of `total` each part gets. Raises `InputError` where a part gets none."""
+    counts = _largest_remainder(total, shares)
+    if not counts.all():
+        certain = int(np.ceil(1 / shares.min()))
+        tried = range(total + 1, min(certain, 1000))
+        enough = next((n for n in tried if _largest_remainder(n, shares).all()), certain)
+        parts = f"{len(shares)} parts of {tuple(round(float(share), 6) for share in shares)}"
+        raise InputError(
+            what, where=where, expected=f"at least {enough} {noun}, for {parts}", received=f"{total} {noun}", hint=hint
+        )
+    return counts
 
 
 def _largest_remainder(total: int, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.data.augmentation import Augmentation, as_augmentation, image_shape
+from glassnet.data.options import is_whole
 from glassnet.errors import InputError
 from glassnet.support.arrays import Array
 
@@ -23,7 +24,7 @@ def views_of(
     `shape`: of one image. Without an augmentation there is one view. Raises `InputError` for views that can't be made.
     """
     changes = as_augmentation(augmentation, "augmentation")
-    if views is not None and (isinstance(views, bool) or not isinstance(views, (int, np.integer)) or views < 1):
+    if views is not None and not (is_whole(views) and views >= 1):
         raise InputError("views must be a whole number above 0.", where="views", expected="1 or more", received=views)
     if augmentation is None and views is not None and views > 1:
         raise InputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from glassnet.errors import RecipeError
 from glassnet.nn.optimizers import OPTIMIZERS
-from glassnet.support.registry import nearest, plain
+from glassnet.support.registry import did_you_mean, nearest, plain
 
 NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
 EITHER = {"layers", "architecture"}
@@ -62,12 +62,13 @@ def _place(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
     close = nearest(key, names) or nearest(key, alone) if "." in key else nearest(key, alone) or nearest(key, names)
     if key in {option.name for kind in OPTIMIZERS.values() for option in fields(kind)}:
         close = f"optimizer.{key}"
-    raise RecipeError(
-        "A recipe has no such key.",
-        where=f"--set {key}",
-        expected=", ".join(names),
-        received=repr(key),
-        hint=f"did you mean {close!r}?" if close else None,
+    raise no_such_key(f"--set {key}", key, names, close)
+
+
+def no_such_key(where: str, key: str, names: Iterable[str], close: str | None) -> RecipeError:
+    """The error for a key that is not among `names`; `close` is the nearest of them."""
+    return RecipeError(
+        "A recipe has no such key.", where=where, expected=", ".join(names), received=repr(key), hint=did_you_mean(close)
     )
 
 

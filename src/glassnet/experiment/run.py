@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
-from glassnet.data.paths import exists
-from glassnet.errors import MAKE_ROOM, DataError, GlassnetError, RunError, UnfinishedError, WriteError
+from glassnet.errors import MAKE_ROOM, DataError, GlassnetError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.data_section import DataSection
 from glassnet.experiment.recipe import Recipe, load_recipe
 from glassnet.experiment.run_files import add_look, read_history, read_ledger
@@ -34,6 +33,7 @@ from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.atomic import write_text
 from glassnet.support.i18n import tr
+from glassnet.support.paths import exists
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import default_display
@@ -132,11 +132,8 @@ class Run:
             "model": self.fingerprint,
             **more,
         }
-        try:
+        with writing(self.folder / LEDGER, "The look at the test set can't be noted, so its result is not told."):
             add_look(self.folder / LEDGER, look)
-        except OSError as error:
-            what = "The look at the test set can't be noted, so its result is not told."
-            raise WriteError.of(error, self.folder / LEDGER, what) from None
 
 
 class KeepRecipe(Callback):
@@ -166,10 +163,8 @@ class KeepHistory(Callback):
 
 
 def _write(path: Path, text: str, *, durable: bool = False) -> None:
-    try:
+    with writing(path):
         write_text(path, text, durable=durable)
-    except OSError as error:
-        raise WriteError.of(error, path) from None
 
 
 def train(

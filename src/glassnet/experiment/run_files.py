@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from glassnet.errors import RunError
+from glassnet.errors import RunError, reason
 from glassnet.network import Network
 from glassnet.support.atomic import write_text
 from glassnet.support.strict_json import line, lines
@@ -36,7 +36,7 @@ def read_history(path: Path, network: Network, seed: int) -> History:
         if history.epochs:
             _check_epochs(history, network)
     except (OSError, ValueError) as error:
-        received = getattr(error, "strerror", None) or str(error)
+        received = reason(error)
         raise RunError(
             "The run's history can't be read.", where=path, expected="one JSON object a line", received=received
         ) from None
@@ -72,7 +72,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
-        raise _damaged(path, getattr(error, "strerror", None) or str(error)) from None
+        raise _damaged(path, reason(error)) from None
 
 
 def _looks(path: Path, text: str) -> list[dict[str, Any]]:

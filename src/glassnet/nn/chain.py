@@ -59,13 +59,7 @@ def build_chain(layers: Sequence[Layer], shape: Shape, rng: np.random.Generator)
             if isinstance(error.where, Place):  # of a layer inside this one
                 place = error.where
             before = layers[number - 1] if number and place.before is None else place.before
-            raise ShapeError(
-                error.what,
-                where=Place(f"layer {number + 1}, {place.path}", before),
-                expected=error.expected,
-                received=error.received,
-                hint=error.hint,
-            ) from None
+            raise error.at(Place(f"layer {number + 1}, {place.path}", before), ShapeError) from None
     return shapes
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from glassnet.support.atomic import write_bytes
 from glassnet.support.i18n import tr
+from glassnet.support.paths import as_path
 
 TAG = "CACHEDIR.TAG"  # the name and the first line by which backups know a cache: https://bford.info/cachedir/
 MARK = b"""Signature: 8a477f597d28d172789f06886806bc55
@@ -26,7 +27,7 @@ def root() -> Path:
     """`$GLASSNET_CACHE`, else the user's cache folder. Not made here."""
     chosen = os.environ.get("GLASSNET_CACHE")
     if chosen:
-        return Path(os.path.expanduser(chosen))  # noqa: PTH111  (raises nothing where there is no home)
+        return as_path(chosen)
     from platformdirs import user_cache_dir
 
     try:

@@ -22,14 +22,18 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 def unknown(what: str, name: object, names: Iterable[str], where: object = None) -> InputError:
     """The error for a name that is not among `names`, with the nearest one as the hint."""
     names = sorted(names)
-    close = nearest(str(name), names)
     return InputError(
         f"Unknown {what}.",
         where=where,
         expected=" | ".join(names),
         received=repr(name),
-        hint=f"did you mean {close!r}?" if close else None,
+        hint=did_you_mean(nearest(str(name), names)),
     )
+
+
+def did_you_mean(close: str | None) -> str | None:
+    """The hint that names what may have been meant."""
+    return f"did you mean {close!r}?" if close else None
 
 
 def plain(name: str) -> str:

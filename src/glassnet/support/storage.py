@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.errors import InputError, ModelFileError, ModelFileWarning, WriteError
+from glassnet.errors import InputError, ModelFileError, ModelFileWarning, reason, writing
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import replacing
 from glassnet.support.i18n import tr
@@ -35,11 +35,8 @@ def write_tensors(path: Path, tensors: dict[str, Array], header: dict[str, Any],
     found = _around_checksum(content)
     assert found is not None
     before, after = found
-    try:
-        with replacing(path, durable=durable) as file:
-            file.writelines((before, _checksum(before, after), after))
-    except OSError as error:
-        raise WriteError.of(error, path) from None
+    with writing(path), replacing(path, durable=durable) as file:
+        file.writelines((before, _checksum(before, after), after))
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -105,7 +102,7 @@ def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], 
             "The file can't be read: it is damaged, cut short, or no safetensors file.",
             where=path,
             expected=expected,
-            received=str(error) or type(error).__name__,
+            received=reason(error),
         ) from None
     found = _around_checksum(content)
     is_whole = found is not None and content[len(found[0]) : len(content) - len(found[1])] == _checksum(*found)

@@ -16,6 +16,7 @@ from glassnet.data import Dataset
 from glassnet.nn import Dropout, walk
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.nn.stack import Stack
+from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch, History

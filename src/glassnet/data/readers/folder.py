@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-from glassnet.errors import DataError
+from glassnet.errors import DataError, reason
 
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -85,7 +85,7 @@ def _walk(path: Path) -> Iterator[Path]:
             "A folder can't be listed.",
             where=error.filename,
             expected="a folder that you may read",
-            received=error.strerror or str(error),
+            received=reason(error),
         ) from None
 
     seen = set()

@@ -15,7 +15,7 @@ from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles, part_of
 from glassnet.data.readers.subprocess import Named, read_apart, unreadable
 from glassnet.data.readers.tables import assemble
-from glassnet.errors import DataError
+from glassnet.errors import DataError, reason
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 ENDINGS = (".h5", ".hdf5", ".hdf")
@@ -82,7 +82,7 @@ def read_named(path: Path, *, matlab: bool = False, part: str = "train") -> Name
     except DataError:
         raise
     except Exception as error:  # HDF5's own library fails in many ways on damaged files
-        raise unreadable(path, "HDF5 file", (str(error) or type(error).__name__).splitlines()[0]) from None
+        raise unreadable(path, "HDF5 file", reason(error)) from None
     return arrays, others
 
 

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.fetch import Remote, cache_folder, fetch_remote
-from glassnet.data.paths import as_path, is_file
 from glassnet.data.readers.idx import read_idx
 from glassnet.data.splits import split_in_order
 from glassnet.errors import DataError
+from glassnet.support.paths import as_path, is_file
 
 MNIST = Remote(
     name="mnist",

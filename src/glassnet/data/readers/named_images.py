@@ -10,12 +10,12 @@ from pathlib import Path
 from glassnet.data.dataset import Splits
 from glassnet.data.fetch import cache_folder
 from glassnet.data.options import Fractions, ReadOptions
-from glassnet.data.paths import as_path, is_dir, is_file
 from glassnet.data.readers.folder import Folder
 from glassnet.data.readers.image_files import read_image_files
 from glassnet.data.readers.zip_file import Zip
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
+from glassnet.support.paths import as_path, is_dir, is_file
 
 FRACTIONS: Fractions = (0.7, 0.1, 0.2)
 NUMERALS, CATS = "chinese-numerals", "cats"
@@ -53,8 +53,8 @@ def read_cats(options: ReadOptions) -> Splits:
     Raises `DataError` where they are not on this machine.
     Source: Asirra cats and dogs; P. Arbeláez et al., "Berkeley Segmentation Data Set 500", 2011.
     """
-    if options.images.size is None:
-        options = replace(options, images=replace(options.images, size=_CATS_SIZE))
+    if options.size is None:
+        options = replace(options, size=_CATS_SIZE)
     return _read(CATS, options)
 
 
@@ -74,8 +74,8 @@ def _read(name: str, options: ReadOptions) -> Splits:
 def read_path(path: Path, options: ReadOptions, default: Fractions) -> Splits:
     """The images in a folder or a zip, divided as asked for."""
     if path.is_dir():
-        found = read_image_files(Folder(path), options.images, options.pattern)
+        found = read_image_files(Folder(path), options, options.pattern)
     else:
         with contextlib.closing(Zip(path)) as files:
-            found = read_image_files(files, options.images, options.pattern)
-    return divide(found, options.splitting, default)
+            found = read_image_files(files, options, options.pattern)
+    return divide(found, options, default)

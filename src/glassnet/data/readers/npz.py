@@ -11,8 +11,9 @@ import numpy.typing as npt
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles
+from glassnet.data.readers.subprocess import unreadable
 from glassnet.data.readers.tables import assemble
-from glassnet.errors import DataError
+from glassnet.errors import DataError, reason
 from glassnet.support.memory import require_memory_for_data
 
 
@@ -31,13 +32,7 @@ def read_npz(path: Path, options: ImageOptions) -> Splits:
     except DataError:
         raise
     except Exception as error:  # NumPy and zipfile fail in many ways on damaged files
-        raise DataError(
-            "The .npz can't be read: it is damaged, cut off or none at all.",
-            where=path,
-            expected="a whole file, as np.savez writes it",
-            received=str(error) or type(error).__name__,
-            hint="get the file again",
-        ) from None
+        raise unreadable(path, ".npz", reason(error), "a whole file, as np.savez writes it") from None
     return assemble(arrays, [name for name in names if name not in roles.values()], path, options)
 
 

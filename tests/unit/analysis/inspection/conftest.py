@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.data.readers.digits import all_digits
+from glassnet.data.readers.builtin import all_digits
 
 Array = np.ndarray[Any, Any]
 

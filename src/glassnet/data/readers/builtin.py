@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn: 1,797 scanned digits of 8×8, which need no network."""
+"""Data sets that are always there: scikit-learn's 1,797 scanned digits, and the two numbers of the chain."""
 
 from __future__ import annotations
 
@@ -53,3 +53,13 @@ def _rows() -> npt.NDArray[np.float64]:
         ) from error
     bundled: Any = load_digits()
     return np.column_stack([bundled.data, bundled.target])
+
+
+def make_chain() -> Splits:
+    """Inputs 1 and −1, `float32` of shape `(2, 1)`, with targets −1 and 1, `float64` of shape `(2, 1)`.
+
+    The same two are the test part: three weights in a row, without activation, can learn e = −x exactly.
+    """
+    inputs = np.array([[1.0], [-1.0]], dtype=np.float32)
+    pair = Dataset(inputs, -inputs.astype(np.float64))
+    return Splits(train=pair, validation=None, test=pair)
