@@ -1,4 +1,4 @@
-"""While a small network learns, each gradient beside its numerical definition."""
+"""A table of gradients by backpropagation next to numerical ones, printed during the training of a small network."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from glassnet.training import Callback, Epoch
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import tell
 
-SHOWN = 8  # epochs, evenly spread, that the table shows
+TABLES = 8  # printed during training, at evenly spaced epochs
 
 
 def rows(check: GradientCheck) -> list[tuple[str, ...]]:
-    """Of each parameter its name, its value, its gradient by backpropagation and by definition, and how far these differ."""
+    """Name, value, gradient by backpropagation, numerical gradient and their difference, for each parameter."""
     return [
         (entry.name, f"{entry.value:+.6f}", f"{entry.gradient:+.10f}", f"{entry.numerical:+.10f}", f"{entry.error:.1e}")
         for entry in check.parameters
@@ -21,7 +21,7 @@ def rows(check: GradientCheck) -> list[tuple[str, ...]]:
 
 
 def table(check: GradientCheck) -> str:
-    """The rows as lines of text, below a line that names the columns."""
+    """The rows as text with a header."""
     lines = [("parameter", "value", "backpropagation", "definition", "difference"), *rows(check)]
     widths = [max(len(line[i]) for line in lines) for i in range(5)]
     return "\n".join(
@@ -32,7 +32,7 @@ def table(check: GradientCheck) -> str:
 
 
 class GradientTable(Callback):
-    """Prints the table before the first epoch and after some of the others."""
+    """Prints the table before the first epoch and after some of the epochs."""
 
     def __init__(self, data: Dataset) -> None:
         self._data = data
@@ -45,6 +45,6 @@ class GradientTable(Callback):
         self._print(progress, "At the start")
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        every = max(1, progress.epochs // SHOWN)
+        every = max(1, progress.epochs // TABLES)
         if epoch.epoch % every == 0 or epoch.epoch == progress.epochs:
             self._print(progress, f"After epoch {epoch.epoch}: cost {epoch.train_cost:.6g}")

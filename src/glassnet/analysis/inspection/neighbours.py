@@ -16,7 +16,7 @@ COUNT = 16
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For the images at `indices` `(n,)` of a pool: their neighbours as positions in `indices`, and the distances, `(n, k)`."""
+    """The neighbours of the images at `indices` `(n,)` of a pool, as positions in `indices`, and the distances, `(n, k)`."""
 
     indices: Indices
     nearest: Indices
