@@ -114,7 +114,7 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
         "{g} ≈ ({above} − {below}) / 2{epsilon}",
         symbols,
         lines,
-        (line_of(gradient_check._check, place=0),),
+        (line_of(gradient_check.compare, place=0),),
         note=note,
     )
 
