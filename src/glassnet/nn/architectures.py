@@ -18,13 +18,12 @@ from glassnet.nn.branches import Residual
 from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
 from glassnet.nn.dropout import Dropout
-from glassnet.nn.flatten import Flatten
 from glassnet.nn.initializers import Normal
+from glassnet.nn.inputs import Flatten, Pixels
 from glassnet.nn.layer import Layer, Shape
 from glassnet.nn.norm import BatchNorm
 from glassnet.nn.pooling import GlobalAveragePool2D, MaxPool2D
 from glassnet.nn.registry import as_layer
-from glassnet.nn.scaling import Pixels
 from glassnet.support.registry import unknown
 
 Activation = str | dict[str, Any]
