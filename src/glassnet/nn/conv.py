@@ -11,7 +11,6 @@ from glassnet.nn.layer import Backward, Shape, require_room
 from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_image, tap, windows
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
-from glassnet.support.registry import describe
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, strides: Pair, margins: Margins) -> Array:
@@ -42,6 +41,7 @@ class Conv2D(Windows):
     """
 
     options = ("filters", "kernel_size", "strides", "padding", "use_bias")
+    hidden_options = ("initializer", "bias_initializer")
 
     def __init__(
         self,
@@ -85,10 +85,3 @@ class Conv2D(Windows):
         """Those with the zeros of padding are counted, too."""
         down, across = self.places(shape)
         return down * across * self.kernel_size[0] * self.kernel_size[1] * shape[2] * self.filters
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            **super().describe(),
-            "initializer": describe(self.initializer),
-            "bias_initializer": describe(self.bias_initializer),
-        }

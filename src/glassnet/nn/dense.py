@@ -10,7 +10,6 @@ from glassnet.nn.initializers import Initializer, as_initializer
 from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_flat, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
-from glassnet.support.registry import describe
 
 
 class Dense(Layer):
@@ -21,6 +20,7 @@ class Dense(Layer):
     """
 
     options = ("units", "use_bias")
+    hidden_options = ("initializer", "bias_initializer")
 
     def __init__(
         self,
@@ -61,10 +61,3 @@ class Dense(Layer):
 
     def operations(self, shape: Shape) -> int:
         return require_flat(self, shape) * self.units
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            **super().describe(),
-            "initializer": describe(self.initializer),
-            "bias_initializer": describe(self.bias_initializer),
-        }

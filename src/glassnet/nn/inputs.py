@@ -101,6 +101,4 @@ class Standardize(Layer):
         return (x - mean) / std, lambda dy: (dy / std, {})
 
     def describe(self) -> dict[str, Any]:
-        described = super().describe()
-        return {name: np.asarray(value).tolist() if name != "type" and value is not None else value
-                for name, value in described.items()}  # fmt: skip
+        return {name: np.asarray(value).tolist() for name, value in super().describe().items()}
