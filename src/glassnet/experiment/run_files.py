@@ -8,9 +8,8 @@ from typing import Any
 from glassnet.errors import RunError
 from glassnet.network import Network
 from glassnet.support.atomic import write_text
-from glassnet.support.strict_json import line, lines
+from glassnet.support.strict_json import is_count, is_number, line, lines
 from glassnet.training import History
-from glassnet.training.history_rows import COUNT, NUMBER
 
 
 def read_history(path: Path, network: Network, seed: int) -> History:
@@ -78,10 +77,10 @@ def _is_look(row: Any) -> bool:
     return (
         isinstance(row, dict)
         and all(isinstance(row.get(name), str) for name in ("time", "model"))
-        and all(COUNT.holds(row.get(name)) for name in ("correct", "total"))
+        and all(is_count(row.get(name)) for name in ("correct", "total"))
         and 0 <= row["correct"] <= row["total"] > 0
-        and NUMBER.holds(row.get("loss"))
-        and COUNT.holds(row.get("views", 1))
+        and is_number(row.get("loss"))
+        and is_count(row.get("views", 1))
         and isinstance(row.get("ensemble", []), list)
     )
 

@@ -27,6 +27,15 @@ def numbers(value: Any) -> Any:
     return float(value) if isinstance(value, str) and value in WORDS.values() else value
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a float, or an integer that 64 bits hold."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63)
+
+
+def is_count(value: Any) -> bool:
+    return is_number(value) and isinstance(value, int) and value >= 0
+
+
 def line(value: Any) -> str:
     """One line of a .jsonl file."""
     return json.dumps(plain(value), allow_nan=False) + "\n"

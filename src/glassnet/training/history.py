@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from functools import cache
 from math import isfinite, isnan
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_type_hints
 
-from glassnet.support.strict_json import line, numbers
-from glassnet.training.history_rows import check_rows
+from glassnet.support.strict_json import is_number, line, numbers
 from glassnet.training.stop import Stop, StopReason
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+# The types of an epoch's values; what each may be in a file is in `_row_model`.
+Number: TypeAlias = float
+Fraction: TypeAlias = float
+Seconds: TypeAlias = float
+Count: TypeAlias = int
+FirstStep: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -22,20 +32,20 @@ class Epoch:
     those images were before it.
     """
 
-    epoch: int
-    train_cost: float
-    train_accuracy: float | None
-    validation_cost: float | None
-    validation_accuracy: float | None
-    validation_correct: int | None
-    validation_total: int | None
-    learning_rate: float
-    seconds: float
-    gradient_norms: dict[str, float] = field(default_factory=dict)
-    update_norms: dict[str, float] = field(default_factory=dict)
-    steps: int = 0
-    activations: dict[str, dict[str, float]] = field(default_factory=dict)
-    first_step: dict[str, Any] = field(default_factory=dict)
+    epoch: Count
+    train_cost: Number
+    train_accuracy: Fraction | None
+    validation_cost: Number | None
+    validation_accuracy: Fraction | None
+    validation_correct: Count | None
+    validation_total: Count | None
+    learning_rate: Number
+    seconds: Seconds
+    gradient_norms: dict[str, Number] = field(default_factory=dict)
+    update_norms: dict[str, Number] = field(default_factory=dict)
+    steps: Count = 0
+    activations: dict[str, dict[str, Number]] = field(default_factory=dict)
+    first_step: FirstStep = field(default_factory=dict)
 
 
 class History:
@@ -148,7 +158,7 @@ class History:
                 stopped = Stop.of(last["stopped"])
             except (ValueError, TypeError) as error:
                 raise ValueError(f"line {len(rows) + 1}: {error}") from None
-        check_rows(rows)
+        _check_rows(rows)
         return cls([Epoch(**row) for row in rows], seed=seed, stopped=stopped)
 
     def __repr__(self) -> str:
@@ -159,3 +169,66 @@ class History:
         if last.validation_accuracy is not None:
             parts.append(f"validation accuracy {100 * last.validation_accuracy:.2f} %")
         return f"History({', '.join(parts)})"
+
+
+class _FirstStep:
+    cost: Number
+    activations: dict[str, dict[str, Number]]
+    gradient_norms: dict[str, Number]
+    update_norms: dict[str, Number]
+
+
+@cache
+def _row_model() -> type[BaseModel]:
+    """An epoch as a row of history.jsonl: no other columns, no conversion of types."""
+    from pydantic import BeforeValidator, ConfigDict, Field, create_model
+
+    def number(value: Any) -> Any:
+        if not is_number(value):
+            raise ValueError("not a number")
+        return value
+
+    def model(kind: type, required: Sequence[str] = ()) -> type[BaseModel]:
+        hints = get_type_hints(kind, localns=types, include_extras=True)
+        columns: dict[str, Any] = {name: (hint, ... if name in required else None) for name, hint in hints.items()}
+        return create_model(kind.__name__, __config__=ConfigDict(strict=True, extra="forbid"), **columns)
+
+    types: dict[str, Any] = {
+        "Number": Annotated[Any, BeforeValidator(number)],
+        "Fraction": Annotated[Any, BeforeValidator(number), Field(ge=0, le=1)],
+        "Seconds": Annotated[Any, BeforeValidator(number), Field(ge=0)],
+        "Count": Annotated[int, BeforeValidator(number), Field(ge=0)],
+    }
+    types["FirstStep"] = model(_FirstStep)
+    return model(Epoch, [f.name for f in fields(Epoch) if f.default is MISSING and f.default_factory is MISSING])
+
+
+def _check_rows(rows: Sequence[Any]) -> None:
+    """Raise `ValueError`, naming the line, where rows are not those of consecutive epochs of one network.
+
+    A resumed training may have other validation data, or no statistics: what is missing may come and go.
+    """
+    from pydantic import ValidationError
+
+    names: dict[str, Any] = {}  # of each table of statistics, as in the first row that has any
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number}: expected a JSON object, received {row!r:.40}")
+        try:
+            _row_model().model_validate(row)
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            column = ".".join(map(str, wrong["loc"]))
+            raise ValueError(f"line {number}: {column}: {wrong['msg']}, received {wrong['input']!r:.40}") from None
+        expected = rows[0]["epoch"] + number - 1
+        if row["epoch"] != expected:
+            raise ValueError(f"line {number}: epoch: expected {expected}, received {row['epoch']}")
+        for table in ("gradient_norms", "update_norms", "activations"):
+            found = _names(row.get(table))
+            if found and found != names.setdefault(table, found):
+                received = f"{', '.join(found):.80}"
+                raise ValueError(f"line {number}: {table}: expected the names of the lines before, received {received}")
+
+
+def _names(value: Any) -> dict[str, Any]:
+    return {name: _names(part) for name, part in value.items()} if isinstance(value, dict) else {}

@@ -16,8 +16,10 @@ from glassnet.network import Network
 from glassnet.support.strict_json import lines
 from glassnet.training import Epoch, History
 from glassnet.training.checkpoint import State
-from glassnet.training.history_rows import COLUMNS, LATER
 
+COLUMNS = [field.name for field in dataclasses.fields(Epoch)
+           if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]  # fmt: skip
+LATER = [field.name for field in dataclasses.fields(Epoch) if field.name not in COLUMNS]
 FIRST = {"cost": 2.0, "activations": {"relu1": {"mean": 0.1}}, "gradient_norms": {"w": 1.0}, "update_norms": {"w": 0.1}}
 
 
@@ -30,11 +32,10 @@ def rows() -> list[dict[str, Any]]:
     return json.loads(json.dumps(History(epochs).rows()))  # type: ignore[no-any-return]
 
 
-def test_every_column_of_an_epoch_has_a_check() -> None:
-    assert [field.name for field in dataclasses.fields(Epoch)] == [*COLUMNS, *LATER]
-    required = [field.name for field in dataclasses.fields(Epoch)
-                if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]  # fmt: skip
-    assert required == list(COLUMNS)
+def test_the_columns() -> None:
+    assert COLUMNS == ["epoch", "train_cost", "train_accuracy", "validation_cost", "validation_accuracy",
+                       "validation_correct", "validation_total", "learning_rate", "seconds"]  # fmt: skip
+    assert LATER == ["gradient_norms", "update_norms", "steps", "activations", "first_step"]
 
 
 def test_rows_that_are_right() -> None:
@@ -65,13 +66,16 @@ def test_what_a_training_that_goes_on_does_without(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        *(({name: value}, f"line 2: {name}: expected") for name in COLUMNS for value in ("a", True, [], {}, -(2**63), [1.0])),
-        *(({name: value}, f"line 2: {name}: expected") for name in LATER for value in ("a", True, [], None, {"w": "a"}, -1)),
-        *(({name: None}, f"line 2: {name}: expected") for name in ("epoch", "train_cost", "learning_rate", "seconds")),
-        ({"train_accuracy": 1.01}, "line 2: train_accuracy: expected a number from 0 to 1, or null, received 1.01"),
-        ({"validation_accuracy": float("nan")}, "line 2: validation_accuracy: expected a number from 0 to 1"),
-        ({"validation_correct": 2.0}, "line 2: validation_correct: expected a whole number, 0 or more"),
-        ({"seconds": -0.5}, "line 2: seconds: expected a number, 0 or more, received -0.5"),
+        *(({name: value}, f"line 2: {name}: ") for name in COLUMNS for value in ("a", True, [], {}, -(2**63), [1.0])),
+        *(({name: value}, rf"line 2: {name}(\.w)?: ") for name in LATER for value in ("a", True, [], None, {"w": "a"}, -1)),
+        *(({name: None}, f"line 2: {name}: ") for name in ("epoch", "train_cost", "learning_rate", "seconds")),
+        ({"train_accuracy": 1.01}, "line 2: train_accuracy: Input should be less than or equal to 1, received 1.01"),
+        (
+            {"validation_accuracy": float("nan")},
+            "line 2: validation_accuracy: Input should be greater",
+        ),
+        ({"validation_correct": 2.0}, "line 2: validation_correct: Input should be a valid integer, received 2.0"),
+        ({"seconds": -0.5}, "line 2: seconds: Input should be greater than or equal to 0, received -0.5"),
         ({"epoch": 1}, "line 2: epoch: expected 2, received 1"),
         ({"gradient_norms": {"v": 1.0}}, "line 2: gradient_norms: expected the names of the lines before, received v"),
         (
@@ -79,11 +83,11 @@ def test_what_a_training_that_goes_on_does_without(tmp_path: Path) -> None:
             "line 2: update_norms: expected the names of the lines before, received w, v",
         ),
         ({"activations": {"relu1": {"mean": 0.1}}}, "line 2: activations: expected the names of the lines before"),
-        ({"activations": {"relu1": 0.1}}, "line 2: activations: expected a table of names"),
-        ({"first_step": {"costs": 1.0}}, "line 2: first_step: expected a table of cost, activations"),
-        ({"first_step": {"activations": {"relu1": 1.0}}}, "line 2: first_step: expected a table of cost, activations"),
-        ({"more": 1}, "line 2: more is no column of a history"),
-        ({"stopped": "why"}, "line 2: stopped is no column of a history"),
+        ({"activations": {"relu1": 0.1}}, "line 2: activations.relu1: Input should be a valid dictionary, received 0.1"),
+        ({"first_step": {"costs": 1.0}}, "line 2: first_step.costs: Extra inputs are not permitted, received 1.0"),
+        ({"first_step": {"activations": {"relu1": 1.0}}}, "line 2: first_step.activations.relu1: Input should be a valid"),
+        ({"more": 1}, "line 2: more: Extra inputs are not permitted, received 1"),
+        ({"stopped": "why"}, "line 2: stopped: Extra inputs are not permitted, received 'why'"),
     ],
     ids=repr,
 )
@@ -98,12 +102,12 @@ def test_rows_that_are_none() -> None:
     for name in COLUMNS:
         wrong = rows()
         del wrong[2][name]
-        with pytest.raises(ValueError, match=f"^line 3: {name} is missing"):
+        with pytest.raises(ValueError, match=f"^line 3: {name}: Field required"):
             History.from_rows(wrong)
     for row in (None, 5, "epoch", [1], {"stopped": 5}, {}):
         with pytest.raises(ValueError, match=r"^line 4: "):
             History.from_rows([*rows(), row])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match=r"^line 1: (stopped is no column|.* is missing)"):
+    with pytest.raises(ValueError, match=r"^line 1: epoch: Field required"):
         History.from_rows([{"stopped": "why"}, *rows()])
 
 
