@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from glassnet.errors import InputError, ShapeError
-from glassnet.nn.flatten import Flatten
+from glassnet.nn.inputs import Flatten, Pixels
 from glassnet.nn.layer import Gradients, Layer, Shape, walk
-from glassnet.nn.scaling import Pixels
 from glassnet.support.arrays import Array
 
 
