@@ -17,15 +17,16 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.addresses import doubles_at, floats_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import channel_sum, deviations
 from glassnet.kernels.operands import share_of
-from glassnet.kernels.reduce import put_gradient_value
+from glassnet.kernels.reduce import add_to_tree, put_gradient_value, tree_sum
 
 F = np.float32
 _0 = F(0)
+NODES = 64  # of a tree over images
 _statistics_at, _running_at = record_at(records.BatchNormStatistics), record_at(records.BatchNormRunning)
 _gradients_at, _images_at = record_at(records.BatchNormGradients), record_at(records.ImageStatistics)
 _layer_at, _layer_dx_at = record_at(records.LayerNorm), record_at(records.LayerNormDx)
@@ -70,16 +71,18 @@ def batch_norm_statistics(ctx, at):
     running_mean = _channels_at(state, op.running_mean, channels)
     running_variance = _channels_at(state, op.running_variance, channels)
     low, high = share_of(ctx, channels)
+    nodes = doubles_at(ctx.scratch, NODES)
     for f in range(low, high):
-        total = 0.0
         for p in range(images):
-            total += found[p * 3 * channels + f] + np.float64(found[(p * 3 + 1) * channels + f]) / pixels
-        middle, squares = total / images, 0.0
+            beyond = np.float64(found[(p * 3 + 1) * channels + f])
+            add_to_tree(nodes, p, found[p * 3 * channels + f] + beyond / pixels)
+        middle = tree_sum(nodes, images) / images
         for p in range(images):
             beyond = np.float64(found[(p * 3 + 1) * channels + f])
             away = found[p * 3 * channels + f] + beyond / pixels - middle
-            squares += found[(p * 3 + 2) * channels + f] - beyond * beyond / pixels + pixels * away * away
-        variance = max(squares, 0.0) / (images * pixels)
+            squares = found[(p * 3 + 2) * channels + f] - beyond * beyond / pixels + pixels * away * away
+            add_to_tree(nodes, p, squares)
+        variance = max(tree_sum(nodes, images), 0.0) / (images * pixels)
         mean[f], inverse[f] = F(middle), F(1.0 / np.sqrt(variance + op.epsilon))
         error[f] = F(middle - mean[f])
         gain[f] = gamma[f] * inverse[f]
@@ -119,11 +122,12 @@ def batch_norm_gradients(ctx, at):
         _channels_at(base, op.coefficients + 4 * channels, channels),
     )
     low, high = share_of(ctx, channels)
+    of_g, of_product = doubles_at(ctx.scratch, NODES), doubles_at(ctx.scratch + 8 * NODES, NODES)
     for f in range(low, high):
-        plain, scaled = 0.0, 0.0
         for p in range(images):
-            plain += sums[p * 2 * channels + f]
-            scaled += sums[(p * 2 + 1) * channels + f]
+            add_to_tree(of_g, p, np.float64(sums[p * 2 * channels + f]))
+            add_to_tree(of_product, p, np.float64(sums[(p * 2 + 1) * channels + f]))
+        plain, scaled = tree_sum(of_g, images), tree_sum(of_product, images)
         scaled -= plain * error[f] * inverse[f]
         a[f], b[f] = gain[f], F(-gain[f] * inverse[f] * (scaled / n))
         g_mean[f], own_mean[f] = F(0) if op.pooled else F(plain / n), mean[f]

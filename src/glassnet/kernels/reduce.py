@@ -1,4 +1,15 @@
-"""Partial sums over the mini-batch joined; gradients go into their vector or, in plain SGD, straight into the parameters."""
+"""Partial sums over the mini-batch joined as a fixed pairwise tree, and where gradients go.
+
+Partial sums p₀ … pₙ₋₁ belong to places of the mini-batch in their order. With 2ᵏ the largest power of two below n,
+
+    tree(p₀ … pₙ₋₁) = tree(p₀ … p₂ᵏ₋₁) + tree(p₂ᵏ … pₙ₋₁),     such as  ((p₀ + p₁) + (p₂ + p₃)) + (p₄ + p₅)  for n = 6
+
+The order does not depend on the threads, and each sum of 2ʲ parts that begins at a multiple of 2ʲ is a node of every tree it
+lies in: whoever holds just these parts can compute it. The sum is taken in place by strides of 1, 2, 4 …, or part by part
+with one open node for each power of two.
+
+A gradient goes into the gradient vector or, in plain SGD, straight into the parameters, as the step −rate · gradient.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +48,42 @@ def put_gradient_value(ctx, place, gradient):
 
 @compiled
 def sum_parts(at, apart, parts, low, high):
-    """The first part's numbers low … high, to which those of the other parts, each `apart` floats on, have been added."""
-    total = floats_at(at + 4 * low, high - low)
-    for part in range(1, parts):
-        more = floats_at(at + 4 * (part * apart + low), high - low)
-        for i in range(high - low):
-            total[i] += more[i]
+    """The tree over the numbers low … high of each part, `apart` floats from one to the next: in place of the first."""
+    stride = 1
+    while stride < parts:
+        for part in range(0, parts - stride, 2 * stride):
+            left = floats_at(at + 4 * (part * apart + low), high - low)
+            right = floats_at(at + 4 * ((part + stride) * apart + low), high - low)
+            for i in range(high - low):
+                left[i] += right[i]
+        stride *= 2
+    return floats_at(at + 4 * low, high - low)
+
+
+@compiled
+def add_to_tree(nodes, count, value):
+    """The value after the first `count` of a tree; nodes[j] is the open sum of 2ʲ values."""
+    level = 0
+    while count & 1:
+        value = nodes[level] + value
+        count >>= 1
+        level += 1
+    nodes[level] = value
+
+
+@compiled
+def tree_sum(nodes, count):
+    """The sum of a tree of `count` values, at least one."""
+    level = 0
+    while not count & 1:
+        count >>= 1
+        level += 1
+    total = nodes[level]
+    while count > 1:
+        count >>= 1
+        level += 1
+        if count & 1:
+            total = nodes[level] + total
     return total
 
 
