@@ -123,11 +123,11 @@ def _report_seeds(several: list[Run], files: Artefacts) -> None:
                 say(f"  diagnosis: {', '.join(finding.name for finding in diagnosis.top)}")
             if history.stopped:
                 say(f"  ended early: {history.stopped}")
-    told = [accuracy for accuracy in accuracies if accuracy is not None]
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
     folder = several[0].folder.parent
     with files.saying():
-        if told:
-            say(f"Validation accuracy of {len(told)} seeds: {Spread(tuple(told)).percent()}")
+        if known:
+            say(f"Validation accuracy of {len(known)} seeds: {Spread(tuple(known)).percent()}")
         say(f"Training took {sum(sum(done.history.seconds) for done in several):.1f} s. Everything is in {folder}")
         say()
         say("Next:")
