@@ -49,7 +49,7 @@ def command(
     from glassnet.errors import writing
     from glassnet.support.strict_json import plain
 
-    asked: dict[str, Any] = {
+    options: dict[str, Any] = {
         "size": None if size is None else _numbers(size, "--size", int),
         "color": color,
         "fit": fit,
@@ -60,9 +60,9 @@ def command(
         "folds": folds,
         "seed": split_seed,
     }
-    if isinstance(asked["size"], list) and len(asked["size"]) == 1:
-        asked["size"] = asked["size"][0]
-    found = inspect(data, **{name: value for name, value in asked.items() if value is not None})
+    if isinstance(options["size"], list) and len(options["size"]) == 1:
+        options["size"] = options["size"][0]
+    found = inspect(data, **{name: value for name, value in options.items() if value is not None})
     if out is not None:
         with writing(out, "The folder can't be written."):
             out.mkdir(parents=True, exist_ok=True)

@@ -137,11 +137,11 @@ def _report_seeds(several: list[Run], files: Artefacts) -> None:
                 say(tr("  diagnosis: {titles}", titles=listing(finding.title for finding in diagnosis.top)))
             if history.stopped:
                 say(tr("  ended early: {reason}", reason=history.stopped.text))
-    told = [accuracy for accuracy in accuracies if accuracy is not None]
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
     folder = several[0].folder.parent
     with files.saying():
-        if told:
-            say(tr("Validation accuracy of {count} seeds: {spread}", count=len(told), spread=Spread(tuple(told)).percent()))
+        if known:
+            say(tr("Validation accuracy of {count} seeds: {spread}", count=len(known), spread=Spread(tuple(known)).percent()))
         say(
             tr(
                 "Training took {seconds:.1f} s. Everything is in {folder}",

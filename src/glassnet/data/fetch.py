@@ -87,9 +87,9 @@ def _fetch_one(dataset: str, name: str, checksum: str, mirrors: list[str], folde
 def _has(path: Path, checksum: str) -> bool:
     import pooch
 
-    kind, _, wanted = checksum.partition(":")
+    kind, _, digest = checksum.partition(":")
     try:
-        return bool(pooch.file_hash(str(path), alg=kind) == wanted)
+        return bool(pooch.file_hash(str(path), alg=kind) == digest)
     except OSError:  # a folder, or not ours to read
         return False
 

@@ -23,7 +23,7 @@ EXPLODED = 4.0  # times the lowest cost so far: where the test ends
 FALLEN = 0.9  # of the first cost: what the lowest must lie below for a rate to be suggested
 WIDTH = 0.03  # of the steps: the standard deviation of the bell that smooths the costs
 LEAST = 10  # steps
-SHARE = 3  # the lowest cost comes where steps begin to do harm: a third of that rate is well before it
+MARGIN = 3  # the lowest cost comes where steps begin to do harm: a third of that rate is well before it
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _suggestion(rates: NDArray[np.float64], costs: NDArray[np.float64]) -> tuple
     )
     if best == len(rates) - 1:
         reason += tr(" It was still falling at the highest rate; higher ones may do.")
-    return float(rates[best]) / SHARE, reason
+    return float(rates[best]) / MARGIN, reason
 
 
 def _check(optimizer: object, batch_size: int, low: float, high: float, steps: int) -> None:

@@ -26,28 +26,28 @@ def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], set
     keeps the schedule and changes its rate; "optimizer.learning_rate" puts a constant rate in the schedule's place.
     """
     values = dict(values)
-    changes = [(_place(key, sections), value) for key, value in settings.items() if key != RATE]
+    changes = [(_path_to(key, sections), value) for key, value in settings.items() if key != RATE]
     changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options at last
     whole = [["network", "layers"], ["network", "architecture"], ["network", "architecture", "type"]]
-    asked = {path[1] for path, _ in changes if path in whole}
-    if len(asked) == 1:  # one takes the other's place
-        values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - asked}
+    replaced = {path[1] for path, _ in changes if path in whole}
+    if len(replaced) == 1:  # one takes the other's place
+        values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - replaced}
     for word in set(WORDS) & settings.keys():  # what was said of it in Chinese is not what is said now
         values.pop(f"{word}_zh", None)
     for (*path, name), value in changes:
-        place = values
+        section = values
         for part in path:
-            place[part] = place = _description(place.get(part, NOTHING.get(part)))
+            section[part] = section = _description(section.get(part, NOTHING.get(part)))
         if name == "type" and len(path) > 1:
-            place.clear()
-        place[name] = value
+            section.clear()
+        section[name] = value
     if RATE in settings:
         training = values["training"]
         values["training"] = training | {"optimizer": _with_rate(training["optimizer"], settings[RATE])}
     return values
 
 
-def _place(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
+def _path_to(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
     """The path to a key, in sections and descriptions."""
     known = {f"{section}.{name}": f for section, model in sections.items() for name, f in model.model_fields.items()}
     names = [*known, *OUTSIDE, RATE]

@@ -107,9 +107,9 @@ class Run:
         self.note(result, **({"views": options["views"]} if options else {}))
         return result
 
-    def views(self, wanted: int | None = None) -> dict[str, Any]:
+    def views(self, requested: int | None = None) -> dict[str, Any]:
         """The options of `Network.evaluate` for so many views, or as many as the recipe says; none for a single one."""
-        count = self.recipe.evaluation.views if wanted is None else wanted
+        count = self.recipe.evaluation.views if requested is None else requested
         if count == 1:
             return {}
         changes = self.recipe.make_view_augmentation()

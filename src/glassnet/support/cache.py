@@ -52,16 +52,16 @@ def is_ours(folder: Path) -> bool:
         return False
 
 
-_SAID: set[Path] = set()
+_WARNED: set[Path] = set()
 
 
 def cannot_keep(error: OSError) -> None:
     """Print, once per process, that the cache can't be written."""
-    place = root()
-    if place in _SAID:
+    folder = root()
+    if folder in _WARNED:
         return
-    _SAID.add(place)
-    reason = ": ".join(map(str, filter(None, (error.strerror, error.filename2 or error.filename or place))))
+    _WARNED.add(folder)
+    reason = ": ".join(map(str, filter(None, (error.strerror, error.filename2 or error.filename or folder))))
     print(
         tr(
             "glassnet: the cache can't be written ({reason}), so each process compiles or decodes anew; set GLASSNET_CACHE "

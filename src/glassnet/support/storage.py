@@ -16,7 +16,7 @@ from glassnet.support.atomic import replacing
 from glassnet.support.i18n import tr
 
 FORMAT = 2
-BEFORE = 1  # without a checksum; such files are still read
+PREVIOUS = 1  # without a checksum; such files are still read
 _UNKNOWN = b"0" * 64  # where the checksum stands, while it is computed
 _MARK = rb"{\"format\": 2, \"sha256\": \""  # what stands before it, as a text within JSON
 
@@ -54,7 +54,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
         raise ModelFileError(
             "The file was not saved by glassnet.", where=path, expected=expected, received="no glassnet header"
         ) from None
-    if header.get("format") not in (FORMAT, BEFORE):
+    if header.get("format") not in (FORMAT, PREVIOUS):
         raise ModelFileError(
             "The file has another version.",
             where=path,
@@ -62,7 +62,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
             received=f"format {header.get('format')}",
             hint="save it anew with this version of glassnet, or install the version that saved it",
         )
-    is_old = list(header)[:2] == ["format", "kind"] and header["format"] == BEFORE
+    is_old = list(header)[:2] == ["format", "kind"] and header["format"] == PREVIOUS
     if not checked and not is_old:
         raise ModelFileError(
             "The file has been damaged or changed since it was saved: its checksum does not fit.",
@@ -111,11 +111,11 @@ def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], 
 
 def _around_checksum(content: bytes) -> tuple[memoryview, memoryview] | None:
     """What stands before and after the checksum; None where there is none."""
-    place = content.find(_MARK, 0, 8 + int.from_bytes(content[:8], "little"))
-    if place < 0:
+    start = content.find(_MARK, 0, 8 + int.from_bytes(content[:8], "little"))
+    if start < 0:
         return None
-    place += len(_MARK)
-    return memoryview(content)[:place], memoryview(content)[place + len(_UNKNOWN) :]
+    start += len(_MARK)
+    return memoryview(content)[:start], memoryview(content)[start + len(_UNKNOWN) :]
 
 
 def _checksum(before: memoryview, after: memoryview) -> bytes:

@@ -90,10 +90,10 @@ def _walk(path: Path) -> Iterator[Path]:
 
     seen = set()
     for folder, below, files in os.walk(path, onerror=refuse, followlinks=True):
-        place = os.path.realpath(folder)
-        if place in seen:  # a link that leads back
+        real_path = os.path.realpath(folder)
+        if real_path in seen:  # a link that leads back
             below.clear()
             continue
-        seen.add(place)
+        seen.add(real_path)
         below.sort()
         yield from (Path(folder, file) for file in files)

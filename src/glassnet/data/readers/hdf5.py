@@ -13,7 +13,7 @@ import numpy.typing as npt
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles, part_of
-from glassnet.data.readers.subprocess import Named, read_apart, unreadable
+from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
 from glassnet.data.readers.tables import assemble
 from glassnet.errors import DataError, reason
 
@@ -27,7 +27,7 @@ def read_hdf5(path: Path, options: ImageOptions) -> Splits:
     h5py reads it in a process of its own, which a damaged file may crash.
     Raises `DataError` for a file that is damaged, and without h5py.
     """
-    return assemble(*_read_apart(path), path, options)
+    return assemble(*_read_in_subprocess(path), path, options)
 
 
 def hdf5_files(folder: Path) -> list[Path]:
@@ -46,7 +46,7 @@ def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
     others: list[str] = []
     homes: dict[Role, Path] = {}
     for path in hdf5_files(folder):
-        found, rest = _read_apart(path, part_of(path.stem))
+        found, rest = _read_in_subprocess(path, part_of(path.stem))
         others += rest
         for role, array in found.items():
             if role in homes and not (role[1] == "classes" and np.array_equal(array, arrays[role])):
@@ -61,9 +61,9 @@ def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
     return assemble(arrays, others, folder, options)
 
 
-def _read_apart(path: Path, part: str = "train") -> Named:
+def _read_in_subprocess(path: Path, part: str = "train") -> Named:
     require_h5py(path)
-    return read_apart("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", part=part)
+    return read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", part=part)
 
 
 def read_named(path: Path, *, matlab: bool = False, part: str = "train") -> Named:

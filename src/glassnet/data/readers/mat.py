@@ -13,7 +13,7 @@ from glassnet.data.dataset import Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import find_roles
 from glassnet.data.readers.hdf5 import MAGIC, require_h5py
-from glassnet.data.readers.subprocess import Named, read_apart, unreadable
+from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
 from glassnet.data.readers.tables import assemble
 from glassnet.errors import reason
 
@@ -29,9 +29,9 @@ def read_mat(path: Path, options: ImageOptions) -> Splits:
     """
     if _is_hdf5(path):
         require_h5py(path)
-        arrays, others = read_apart("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", matlab=True)
+        arrays, others = read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", matlab=True)
     else:
-        arrays, others = read_apart("glassnet.data.readers.mat:read_named", path, ".mat")
+        arrays, others = read_in_subprocess("glassnet.data.readers.mat:read_named", path, ".mat")
     return assemble(arrays, others, path, options, matlab=True)
 
 

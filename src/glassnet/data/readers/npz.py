@@ -26,8 +26,8 @@ def read_npz(path: Path, options: ImageOptions) -> Splits:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             names = list(stored.files)
             roles = find_roles(names, path)
-            wanted = [info for info in stored.zip.infolist() if info.filename.removesuffix(".npy") in roles.values()]
-            require_memory_for_data(sum(info.file_size for info in wanted), f"{len(wanted)} arrays, unpacked", path)
+            members = [info for info in stored.zip.infolist() if info.filename.removesuffix(".npy") in roles.values()]
+            require_memory_for_data(sum(info.file_size for info in members), f"{len(members)} arrays, unpacked", path)
             arrays: dict[Role, npt.NDArray[Any]] = {role: _read(stored, name, path) for role, name in roles.items()}
     except DataError:
         raise
