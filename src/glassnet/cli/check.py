@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from glassnet.experiment.recipe import Recipe
 
 NAME = "check"
-PICTURES = 10
+IMAGES = 10
 
 
 def command(
@@ -22,7 +22,7 @@ def command(
     """Hold every gradient of a network against its definition, on a few training images."""
     from glassnet.analysis.gradient_check import check_gradients
     from glassnet.analysis.gradient_table import table
-    from glassnet.experiment.run import Run, read_splits, sample
+    from glassnet.experiment.run import Run, read_splits
 
     if Path(what).is_dir():
         done = Run.load(what)
@@ -31,7 +31,7 @@ def command(
         recipe = recipe_of(what)
         splits = read_splits(recipe)
         network = recipe.make_network(splits)
-    result = check_gradients(network, sample(splits.train, PICTURES))
+    result = check_gradients(network, splits.train.head(IMAGES))
     if result.total <= 20:
         say(table(result))
     say(str(result))

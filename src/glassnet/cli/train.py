@@ -182,7 +182,6 @@ def _sum_up(done: Run) -> None:
 
 def _draw(done: Run, files: Artefacts) -> list[str]:
     """Draw the figures; a line on each."""
-    from glassnet.experiment.run import sample
     from glassnet.present.figures import augmentation_figure, save_figure, training_figure
 
     history, folder, made = done.history, done.folder, []
@@ -190,7 +189,7 @@ def _draw(done: Run, files: Artefacts) -> list[str]:
         path = folder / "training.png"
         with files.making(path):
             validation = done.splits.validation
-            shown = None if validation is None else sample(validation, 2000)
+            shown = None if validation is None else validation.head(2000)
             save_figure(training_figure(history, done.network, shown, done.recipe.title), path)
             made.append(f"  {path}   curves and some predictions")
     augmentation, train = done.recipe.make_augmentation(), done.splits.train
