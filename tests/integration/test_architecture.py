@@ -57,7 +57,12 @@ def test_files_of_a_step(heading: str, most: int, monkeypatch: pytest.MonkeyPatc
     assert [file for file in files if not (SOURCE / file).is_file()] == []
     if heading == "The NumPy path":
         monkeypatch.setenv("GLASSNET_KERNELS", "0")
-        around = {"kernels/codegen/host.py", "kernels/sizes.py", "runtime/executor.py", "support/memory.py"}  # which path; memory
+        around = {
+            "kernels/codegen/host.py",
+            "kernels/sizes.py",
+            "runtime/executor.py",
+            "support/memory.py",
+        }  # which path; memory
         assert executed() - around == set(files) - CALLERS
     else:
         if os.environ.get("GLASSNET_KERNELS") == "0":

@@ -214,7 +214,6 @@ def _sum_up(done: Run) -> None:
 
 def _draw(done: Run, files: Artefacts) -> list[str]:
     """Draw the figures; a line on each."""
-    from glassnet.experiment.run import sample
     from glassnet.present.figures import augmentation_figure, save_figure, training_figure
 
     history, folder = done.history, done.folder
@@ -223,7 +222,7 @@ def _draw(done: Run, files: Artefacts) -> list[str]:
         path = folder / "training.png"
         with files.making(path):
             validation = done.splits.validation
-            shown = None if validation is None else sample(validation, 2000)
+            shown = None if validation is None else validation.head(2000)
             save_figure(training_figure(history, done.network, shown, done.recipe.heading), path)
             made.append(tr("  {path}   curves and some predictions", path=path))
     augmentation, train = done.recipe.make_augmentation(), done.splits.train

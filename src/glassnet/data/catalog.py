@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions
-from glassnet.data.readers.builtin import all_digits, make_chain
+from glassnet.data.readers.builtin import make_chain, read_digits
 from glassnet.data.readers.mnist import find_mnist, read_mnist, read_mnist_parts
 from glassnet.data.readers.named_images import (
     CATS,
@@ -64,13 +64,10 @@ def _found(path: Path | None) -> str | None:
 def read_idx_folder(folder: Path | None, options: ReadOptions, *, download: bool = False) -> Splits:
     """MNIST, or a folder like it, in the tutorials' parts, or divided as the options say."""
     if not options.given:
-        return _divided(read_mnist(folder, download=download), options, folder or "mnist")
-    found = divide(read_mnist_parts(folder, download=download), options, (5 / 6, 1 / 6, 0.0))
+        found = read_mnist(folder, download=download)
+    else:
+        found = divide(read_mnist_parts(folder, download=download), options, (5 / 6, 1 / 6, 0.0))
     return bring(found, options, folder or "mnist")
-
-
-def _divided(found: Splits, options: ReadOptions, where: object) -> Splits:
-    return bring(divide(found, options), options, where)
 
 
 def _read_chain(options: ReadOptions) -> Splits:
@@ -87,7 +84,7 @@ _ALL = (
         source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, by way of scikit-learn",
         licence="CC BY 4.0",
         locate=lambda: tr("bundled with scikit-learn"),
-        read=lambda download, options: _divided(Splits(all_digits()), options, "digits"),
+        read=lambda download, options: bring(read_digits(options), options, "digits"),
     ),
     NamedDataset(
         name="mnist",

@@ -35,9 +35,13 @@ def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -
     reasons: Reasons = {}
     indices = list(range(len(names)))
     size, color = options.size, options.color
+
+    def peek_at(index: int) -> tuple[int, int, bool]:
+        return peek(files.open(names[index]), names[index])
+
     with quiet():
         if size is None or color is None:
-            heads = _each(files, names, indices, peek, "looking at images", reasons)
+            heads = _in_parallel(files, names, indices, peek_at, "looking at images", reasons)
             indices = sorted(heads)
             size = size or _one_size(files, list(heads.values()))
             color = color or ("rgb" if any(colour for _, _, colour in heads.values()) else "grey")
@@ -50,29 +54,20 @@ def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -
             pixels = decode(files.open(names[index]), names[index], colour=colour, size=target, fit=fit)
             images[rows[index]] = pixels
 
-        done = _in_parallel(indices, fill, tr("reading images"), reasons)
-    if not done:
-        raise _none_readable(files, names, reasons)
+        done = _in_parallel(files, names, indices, fill, tr("reading images"), reasons)
     if len(done) < len(images):
         images = images[[rows[index] for index in sorted(done)]]
     return images, reasons
 
 
-def _each(
+def _in_parallel(
     files: ImageFiles,
     names: Sequence[str],
     indices: Sequence[int],
-    look: Callable[..., Result],
+    work: Callable[[int], Result],
     label: str,
     reasons: Reasons,
 ) -> dict[int, Result]:
-    found = _in_parallel(indices, lambda index: look(files.open(names[index]), names[index]), label, reasons)
-    if not found:
-        raise _none_readable(files, names, reasons)
-    return found
-
-
-def _in_parallel(indices: Sequence[int], work: Callable[[int], Result], label: str, reasons: Reasons) -> dict[int, Result]:
     """The results of `work` by index; where it fails, the reason goes to `reasons` instead."""
 
     def attempt(chunk: Sequence[int]) -> tuple[dict[int, Result], Reasons]:
@@ -100,6 +95,14 @@ def _in_parallel(indices: Sequence[int], work: Callable[[int], Result], label: s
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    if not results:
+        first = min(reasons)
+        raise DataError(
+            "None of the images can be read.",
+            where=files.path,
+            expected="image files",
+            received=f"{len(names)} files; the first, {names[first]}: {reasons[first]}",
+        )
     return results
 
 
@@ -123,14 +126,4 @@ def _check_memory(files: ImageFiles, count: int, shape: tuple[int, ...]) -> None
         f"{count} images of {' × '.join(map(str, shape))}",
         files.path,
         "bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)",
-    )
-
-
-def _none_readable(files: ImageFiles, names: Sequence[str], reasons: Reasons) -> DataError:
-    index = min(reasons)
-    return DataError(
-        "None of the images can be read.",
-        where=files.path,
-        expected="image files",
-        received=f"{len(names)} files; the first, {names[index]}: {reasons[index]}",
     )

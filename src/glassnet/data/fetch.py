@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from glassnet.errors import DataError, reason
 from glassnet.support import cache
+from glassnet.support.paths import as_path
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,12 @@ class Remote:
 def cache_folder() -> Path:
     """The folder for downloaded data: `$GLASSNET_CACHE/data`, else in the user's cache folder. Not made here."""
     return cache.root() / "data"
+
+
+def data_folders() -> list[Path]:
+    """Where data sets are looked for: `$GLASSNET_DATA` if it is set, then `cache_folder()`."""
+    chosen = os.environ.get("GLASSNET_DATA")
+    return [*([as_path(chosen)] if chosen else []), cache_folder()]
 
 
 def fetch_remote(remote: Remote) -> Path:

@@ -43,6 +43,3 @@ def views_of(
             key = int(np.random.default_rng([seed, view, start]).integers(2**63))
             changed[start : start + BLOCK] = changes(images[start : start + BLOCK], key)
         yield changed.reshape(rows.shape)
-
-
-__all__ = ["VIEWS", "views_of"]

@@ -156,6 +156,3 @@ def _check(optimizer: object, batch_size: int, low: float, high: float, steps: i
             expected="0 < low < high, finite",
             received=f"{low}, {high}",
         )
-
-
-__all__ = ["RateTest", "find_learning_rate"]

@@ -287,8 +287,3 @@ def read_splits(recipe: Recipe) -> Splits:
 @functools.lru_cache(maxsize=1)
 def _read_splits(data: str) -> Splits:
     return DataSection.model_validate_json(data).read()
-
-
-def sample(data: Dataset, count: int) -> Dataset:
-    """The first few images, or all where there are fewer."""
-    return data.head(min(count, len(data)))

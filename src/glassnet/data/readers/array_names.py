@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from glassnet.data.readers.filename_labels import PARTS
 from glassnet.errors import DataError
 
-_PARTS = {
-    "train": "train", "training": "train", "tr": "train",
-    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
-    "test": "test", "testing": "test", "te": "test",
-}  # fmt: skip
+_PARTS = PARTS | {"tr": "train", "te": "test"}
 _KINDS = {
     "images": ("x", "image", "images", "img", "imgs", "picture", "pictures", "data", "pixels", "features", "inputs"),
     "labels": ("y", "label", "labels", "target", "targets"),

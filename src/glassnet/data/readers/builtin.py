@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.splits import split_stratified
+from glassnet.data.options import SplitOptions
+from glassnet.data.splits import divide
 from glassnet.errors import DataError
 
 
-def read_digits() -> Splits:
-    """The bundled digits (`all_digits`), split 70 : 15 : 15 by class, seed 0."""
-    train, validation, test = split_stratified(all_digits(), seed=0)
-    return Splits(train, validation, test)
+def read_digits(options: SplitOptions = SplitOptions()) -> Splits:
+    """The bundled digits (`all_digits`) in splits, by default 70 : 15 : 15 by class."""
+    return divide(Splits(all_digits()), options)
 
 
 def all_digits() -> Dataset:

@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from glassnet.data.dataset import Splits
-from glassnet.data.fetch import cache_folder
+from glassnet.data.fetch import data_folders
 from glassnet.data.options import Fractions, ReadOptions
 from glassnet.data.readers.folder import Folder
 from glassnet.data.readers.image_files import read_image_files
 from glassnet.data.readers.zip_file import Zip
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
-from glassnet.support.paths import as_path, is_dir, is_file
+from glassnet.support.paths import is_dir, is_file
 
 FRACTIONS: Fractions = (0.7, 0.1, 0.2)
 NUMERALS, CATS = "chinese-numerals", "cats"
@@ -24,8 +24,7 @@ _CATS_SIZE = (64, 64)  # photographs of many sizes; a recipe says otherwise
 
 def find_images(name: str) -> Path | None:
     """`name`.zip or the folder `name`, in `$GLASSNET_DATA`, else in the folder of downloads; or None."""
-    chosen = os.environ.get("GLASSNET_DATA")
-    for folder in ([as_path(chosen)] if chosen else []) + [cache_folder()]:
+    for folder in data_folders():
         if is_file(folder / f"{name}.zip"):
             return folder / f"{name}.zip"
         if is_dir(folder / name):
