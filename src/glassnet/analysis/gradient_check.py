@@ -22,7 +22,7 @@ from glassnet.errors import InputError
 from glassnet.network import Network, as_dataset
 from glassnet.nn.stack import Slot
 from glassnet.support.arrays import Array
-from glassnet.training.plan import check_labels
+from glassnet.training.arguments import check_labels
 
 ALL_UP_TO = 2000  # parameters
 CHOSEN = 40  # of each array in larger networks

@@ -15,8 +15,8 @@ from glassnet.network import Network
 from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.runtime import make_trainer
 from glassnet.support.arrays import Array
-from glassnet.training.arguments import as_dataset, check_seed, check_whole
-from glassnet.training.plan import CHANCE, ORDER, check_labels, epoch_generator
+from glassnet.training.arguments import as_dataset, check_labels, check_seed, check_whole
+from glassnet.training.plan import CHANCE, ORDER, epoch_generator
 
 EXPLODED = 4.0  # times the lowest cost so far: where the test ends
 FALLEN = 0.9  # of the first cost: what the lowest must lie below for a rate to be suggested

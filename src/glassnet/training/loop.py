@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.data import Dataset
 from glassnet.data.augmentation import image_shape
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Forward, Trainer, make_trainer
@@ -23,7 +24,6 @@ from glassnet.training.history import Epoch, History
 from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, check_length, epoch_generator
 from glassnet.training.statistics import Statistics, Watch, norms
 from glassnet.training.stop import Stop, StopReason
-from glassnet.training.vectors import all_finite
 
 Result = TypeVar("Result")
 STRETCH = 0.1  # seconds of compiled steps between two looks at the clock, the keyboard and the cost
@@ -32,6 +32,31 @@ CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at least
 
 class TrainingWarning(UserWarning):
     """Training ended before it should."""
+
+
+def accuracy(classes: NDArray[np.int64], labels: Array) -> float | None:
+    """The fraction of correct classes; None for targets that are no classes."""
+    return float((classes == labels).mean()) if labels.ndim == 1 else None
+
+
+def validate(forward: Forward, data: Dataset | None, rows: Array | None) -> dict[str, Any]:
+    """The columns of an `Epoch` about the validation data; `rows` are its images."""
+    if data is None or rows is None:
+        return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"), None)
+    costs, classes = forward.costs(rows, data.labels)
+    correct = int((classes == data.labels).sum()) if data.is_classification else None
+    return {
+        "validation_cost": float(costs.mean()),
+        "validation_accuracy": None if correct is None else correct / len(data),
+        "validation_correct": correct,
+        "validation_total": len(data),
+    }
+
+
+def all_finite(vector: Array) -> bool:
+    """Whether no number is infinite or NaN: their sum shows it, unless the sum itself overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(vector.sum())) or bool(np.isfinite(vector).all())
 
 
 class Training:
@@ -139,7 +164,7 @@ class Training:
         epoch = Epoch(
             epoch=number,
             train_cost=float(self.trainer.costs.mean()),
-            train_accuracy=self._share(self.trainer.classes, plan.train.labels[order]),
+            train_accuracy=accuracy(self.trainer.classes, plan.train.labels[order]),
             learning_rate=float(rates[-1]),
             seconds=time.perf_counter() - start,
             **validated,
@@ -160,7 +185,7 @@ class Training:
 
     def _look(self) -> tuple[dict[str, Any], Statistics]:
         """The validation's results, and what the layers give for a few images."""
-        return self._validate(), {} if self.watch is None else self.watch.look()[0]
+        return validate(self.forward, self.plan.validation, self.held_out), {} if self.watch is None else self.watch.look()[0]
 
     def _tell(self, epoch: Epoch) -> None:
         for callback in self.callbacks:
@@ -209,22 +234,6 @@ class Training:
         progress.step = 0
         progress.stop(reason)
         warnings.warn(str(reason), TrainingWarning, stacklevel=6)
-
-    def _share(self, found: NDArray[np.int64], labels: Array) -> float | None:
-        return float((found == labels).mean()) if labels.ndim == 1 else None
-
-    def _validate(self) -> dict[str, Any]:
-        data = self.plan.validation
-        if data is None or self.held_out is None:
-            return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"), None)
-        costs, classes = self.forward.costs(self.held_out, data.labels)
-        correct = int((classes == data.labels).sum()) if data.is_classification else None
-        return {
-            "validation_cost": float(costs.mean()),
-            "validation_accuracy": None if correct is None else correct / len(data),
-            "validation_correct": correct,
-            "validation_total": len(data),
-        }
 
     def _settings(self) -> dict[str, Any]:
         plan = self.plan

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation
-from glassnet.errors import InputError, ModelFileError
+from glassnet.errors import ModelFileError
 from glassnet.nn.optimizers import Optimizer
-from glassnet.nn.stack import Stack
 
 ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of images, dropout, augmentation
 
@@ -45,29 +44,6 @@ class Plan:
 def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
     """The random numbers of one epoch: they follow from the seed alone, so a training can go on from any epoch."""
     return np.random.default_rng([seed, epoch, stream])
-
-
-def check_labels(stack: Stack, data: Dataset, where: str) -> None:
-    """Refuse labels that the network has no output for."""
-    if not data.is_classification:
-        if data.labels.shape[1] != stack.outputs:
-            raise InputError(
-                "The targets do not fit the network's outputs.",
-                where=where,
-                expected=f"(N, {stack.outputs})",
-                received=data.labels.shape,
-            )
-        return
-    classes = max(2, stack.outputs)
-    highest = int(data.labels.max())
-    if highest >= classes:
-        raise InputError(
-            "A label lies beyond the network's outputs.",
-            where=f"{where}, item {int(data.labels.argmax())}",
-            expected=f"0 … {classes - 1}",
-            received=highest,
-            hint=f"give the last Dense layer {highest + 1} units",
-        )
 
 
 def check_length(plan: Plan, before: int | None, done: int, where: str) -> None:

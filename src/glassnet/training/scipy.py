@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,12 @@ from glassnet.runtime import Forward
 from glassnet.support.arrays import Array
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch, History
+from glassnet.training.loop import accuracy, validate
 from glassnet.training.stop import Stop, StopReason
 
 
 class _EnoughError(Exception):
-    """A callback has asked to end."""
+    """A callback ended the training."""
 
 
 def minimize(
@@ -45,19 +47,20 @@ def minimize(
     for layer in walk(exact.layers):
         if isinstance(layer, Dropout):
             layer.rate = 0.0
-    chance = np.random.default_rng(0)  # which dropout of nothing asks for
+    generator = np.random.default_rng(0)  # which dropout needs, though its rate is 0
     size = stack.flat.size
     rows = exact.rows(train.images)
+    forward, held_out = Forward(stack), None if validation is None else stack.rows(validation.images)
     progress = Progress(stack, epochs, 1, History())
-    seen: dict[str, float] = {}
+    seen: dict[str, Any] = {}
     start = time.perf_counter()
 
     def cost(values: Array) -> tuple[float, Array]:
         exact.parameters = values
-        costs, raw, gradient = exact.costs_and_gradient(rows, train.labels, weights, training=True, rng=chance)
+        costs, raw, gradient = exact.costs_and_gradient(rows, train.labels, weights, training=True, rng=generator)
         penalty, more = exact.penalty_and_gradient()
         seen["cost"] = float(costs.mean())
-        seen["accuracy"] = float((exact.decide(raw) == train.labels).mean()) if train.is_classification else np.nan
+        seen["accuracy"] = accuracy(exact.decide(raw), train.labels)
         seen["norm"] = float(np.linalg.norm(gradient + more))
         return seen["cost"] + penalty, gradient + more
 
@@ -66,19 +69,11 @@ def minimize(
         stack.flat[...] = values
         stack.state[size:] = exact.state[size:]
         progress.epoch, progress.step, progress.cost = len(progress.history) + 1, 1, seen["cost"]
-        found, correct = None, None
-        if validation is not None:
-            costs, classes = Forward(stack).costs(stack.rows(validation.images), validation.labels)
-            found = float(costs.mean())
-            correct = int((classes == validation.labels).sum()) if validation.is_classification else None
         epoch = Epoch(
             epoch=progress.epoch,
             train_cost=seen["cost"],
-            train_accuracy=seen["accuracy"] if train.is_classification else None,
-            validation_cost=found,
-            validation_accuracy=None if correct is None or validation is None else correct / len(validation),
-            validation_correct=correct,
-            validation_total=None if validation is None else len(validation),
+            train_accuracy=seen["accuracy"],
+            **validate(forward, validation, held_out),
             learning_rate=0.0,
             seconds=time.perf_counter() - start,
             gradient_norms={"all": seen["norm"]},
@@ -108,6 +103,7 @@ def minimize(
     except _EnoughError:
         progress.history.stopped = progress.reason
     finally:
+        forward.close()
         for callback in callbacks:
             callback.on_train_end(progress)
     return progress.history

@@ -13,13 +13,22 @@ from glassnet.nn import Dropout, Flatten, Layer, LeakyReLU, Pixels, ReLU, Scale,
 from glassnet.nn.chain import forward_chain
 from glassnet.nn.stack import Stack
 from glassnet.support.arrays import Array
-from glassnet.training.vectors import length
 
 MOST, LEAST, ONE_IN = 160, 32, 250  # images looked at: one in so many, so that they cost little beside the training itself
 FLAT = 0.01  # of its range: as near to its bounds the slope of a sigmoid or tanh is a twenty-fifth of what it can be, or less
 FIXED = (Flatten, Pixels, Scale, Standardize)  # what does not change while a network trains
 
 Statistics = dict[str, dict[str, float]]
+
+
+def length(vector: Array) -> float:
+    """‖v‖, without overflow in the squares."""
+    with np.errstate(over="ignore"):
+        found = float(np.linalg.norm(vector))
+    if np.isfinite(found):
+        return found
+    highest = float(np.abs(vector).max(initial=0))
+    return highest * float(np.linalg.norm(vector / highest)) if highest > 0 else 0.0
 
 
 def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
