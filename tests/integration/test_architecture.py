@@ -62,7 +62,7 @@ def test_files_of_a_step(heading: str, most: int, monkeypatch: pytest.MonkeyPatc
             "kernels/sizes.py",
             "runtime/executor.py",
             "support/memory.py",
-        }  # which path; memory
+        }
         assert executed() - around == set(files) - CALLERS
     else:
         if os.environ.get("GLASSNET_KERNELS") == "0":

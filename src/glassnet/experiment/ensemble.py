@@ -14,7 +14,7 @@ from glassnet.errors import InputError
 from glassnet.network import Network, as_dataset
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.arrays import Array
-from glassnet.training.plan import check_labels
+from glassnet.training.arguments import check_labels
 
 
 class Ensemble:

@@ -16,8 +16,8 @@ from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.runtime import StepPlan, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
-from glassnet.training.arguments import as_dataset, check_seed, check_whole
-from glassnet.training.plan import DROPOUT, ORDER, check_labels, epoch_generator
+from glassnet.training.arguments import as_dataset, check_labels, check_seed, check_whole
+from glassnet.training.plan import DROPOUT, ORDER, epoch_generator
 
 EXPLODED = 4.0  # times the lowest cost so far: where the test ends
 FALLEN = 0.9  # of the first cost: what the lowest must lie below for a rate to be suggested

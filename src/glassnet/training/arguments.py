@@ -1,11 +1,17 @@
-"""What people give to `fit` and its like, checked before anything begins."""
+"""Arguments of `fit` and its like, checked before anything begins."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize
+from glassnet.nn.stack import Stack
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 
@@ -67,3 +73,66 @@ def check_fit(
                 expected="no augmentation, or another optimizer",
                 received=augmentation,
             )
+
+
+def check_labels(stack: Stack, data: Dataset, where: str) -> None:
+    """Refuse labels that the network has no output for."""
+    if not data.is_classification:
+        if data.labels.shape[1] != stack.outputs:
+            raise InputError(
+                "The targets do not fit the network's outputs.",
+                where=where,
+                expected=f"(N, {stack.outputs})",
+                received=data.labels.shape,
+            )
+        return
+    classes = max(2, stack.outputs)
+    highest = int(data.labels.max())
+    if highest >= classes:
+        raise InputError(
+            "A label lies beyond the network's outputs.",
+            where=f"{where}, item {int(data.labels.argmax())}",
+            expected=f"0 … {classes - 1}",
+            received=highest,
+            hint=f"give the last Dense layer {highest + 1} units",
+        )
+
+
+def image_weights(
+    data: Dataset, class_weight: Mapping[int, float] | str | None, sample_weight: Array | None
+) -> NDArray[np.float64] | None:
+    """The weight of each image: its own times its class's; None where all are 1."""
+    if class_weight is None and sample_weight is None:
+        return None
+    weights = np.ones(len(data)) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
+    if class_weight is not None:
+        counts = data.counts
+        if isinstance(class_weight, str):
+            if class_weight != "balanced":
+                raise InputError(
+                    "Unknown class weights.",
+                    where="fit(class_weight)",
+                    expected="'balanced', or {class: weight}",
+                    received=repr(class_weight),
+                )
+            table = len(data) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        else:
+            table = np.ones(len(counts))
+            for label, weight in class_weight.items():
+                if not 0 <= int(label) < len(counts):
+                    raise InputError(
+                        "There is no such class.",
+                        where="fit(class_weight)",
+                        expected=f"0 … {len(counts) - 1}",
+                        received=label,
+                    )
+                table[int(label)] = weight
+        weights = weights * table[data.labels]
+    if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
+        raise InputError(
+            "Weights are one number of at least 0 for each image.",
+            where="fit(sample_weight)",
+            expected=f"({len(data)},), finite, none negative",
+            received=f"shape {weights.shape}",
+        )
+    return weights
