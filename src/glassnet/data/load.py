@@ -61,13 +61,13 @@ PATH_READERS: list[PathReader] = [
         read=lambda path, options: read_idx_folder(path, options),
     ),
     PathReader(
-        kind="a folder with images, one folder a class or with a pattern in their names",
+        kind="a folder of images, with one folder per class or labels in the file names",
         accepts=lambda path: path.is_dir() and holds_images(path),
         read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
         takes_pattern=True,
     ),
     PathReader(
-        kind="a .zip with such images",
+        kind="a .zip of such images",
         accepts=lambda path: path.is_file() and _is_zip(path),
         read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
         takes_pattern=True,
@@ -88,7 +88,7 @@ PATH_READERS: list[PathReader] = [
         read=lambda path, options: divide(read_hdf5(path, options), options),
     ),
     PathReader(
-        kind="a folder with a .h5 for each part",
+        kind="a folder with one .h5 per split",
         accepts=lambda path: path.is_dir() and bool(hdf5_files(path)),
         read=lambda path, options: divide(read_hdf5_folder(path, options), options),
     ),

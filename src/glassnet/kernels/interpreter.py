@@ -23,12 +23,12 @@ from glassnet.kernels.codegen.jit import called_at, outlined
 from glassnet.kernels.conv.fused_block import fused_block
 from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dw_skinny, dense_dx, dense_skinny, dense_transpose
 from glassnet.kernels.dropout import dropout
+from glassnet.kernels.inputs import affine, load
 from glassnet.kernels.losses import losses, output
 from glassnet.kernels.norm import layer_norm, layer_norm_dx, layer_norm_gradients
 from glassnet.kernels.operands import context_at, share_of
 from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, update_parameters
 from glassnet.kernels.recurrent import recurrent
-from glassnet.kernels.scaling import affine, load
 
 # Groups of operations are units of their own, compiled when a program first has one of them.
 call_fused_block, call_recurrent = called_at(fused_block.sig), called_at(recurrent.sig)
