@@ -18,13 +18,29 @@ from glassnet.analysis.inspection.pool import Indices, Pool
 from glassnet.analysis.inspection.reading import as_splits
 from glassnet.analysis.inspection.result import Check, Inspection, Part
 from glassnet.data import Dataset, Splits
+from glassnet.support.i18n import clauses, mark, same, tr
 
 _GRAVEST_FIRST = (
-    "unreadable-images", "unlabelled-images", "missing-classes", "contradicting-duplicates",
-    "duplicates-across-splits", "near-duplicates-across-splits", "groups-across-splits", "mixed-polarity", "ranges-differ",
-    "unscaled-inputs", "narrow-range", "mixed-sizes", "blank-images", "contradicting-near-duplicates", "doubtful-labels",
-    "uneven-splits", "class-imbalance", "duplicates", "near-duplicates",
-)  # fmt: skip
+    mark("unreadable-images"),
+    mark("unlabelled-images"),
+    mark("missing-classes"),
+    mark("contradicting-duplicates"),
+    mark("duplicates-across-splits"),
+    mark("near-duplicates-across-splits"),
+    mark("groups-across-splits"),
+    mark("mixed-polarity"),
+    mark("ranges-differ"),
+    mark("unscaled-inputs"),
+    mark("narrow-range"),
+    mark("mixed-sizes"),
+    mark("blank-images"),
+    mark("contradicting-near-duplicates"),
+    mark("doubtful-labels"),
+    mark("uneven-splits"),
+    mark("class-imbalance"),
+    mark("duplicates"),
+    mark("near-duplicates"),
+)
 
 
 def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> Inspection:
@@ -51,8 +67,8 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks = [
         Check(
             ("unreadable-images", "unlabelled-images"),
-            "every file is decoded; Splits.left_out has those that can't be, or whose names give no label",
-            f"{counted(len(splits.left_out), 'file')} left out",
+            tr("every file is decoded; Splits.left_out has those that can't be, or whose names give no label"),
+            tr("{files} left out", files=counted(len(splits.left_out), "file")),
         )
     ]
     findings += images.value_ranges(pool, {part.name: part.pixels for part in facts})
@@ -60,8 +76,8 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks.append(
         Check(
             ("narrow-range", "unscaled-inputs", "ranges-differ"),
-            "the least and the greatest pixel of each part",
-            f"{low:g}…{high:g} in all",
+            tr("the least and the greatest pixel of each part"),
+            tr("{low:g}…{high:g} in all", low=low, high=high),
         )
     )
     findings += parts.class_balance(pool) + parts.shared_groups(pool)
@@ -69,13 +85,13 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks += [
         Check(
             ("missing-classes", "class-imbalance", "uneven-splits"),
-            "counts of each class in each part; a ratio above 3, fewer than 10, shares that differ by 10 % or more",
-            "counted" if pool.labels is not None else "there are no classes",
+            tr("counts of each class in each part; a ratio above 3, fewer than 10, shares that differ by 10 % or more"),
+            tr("counted") if pool.labels is not None else tr("there are no classes"),
         ),
         Check(
             ("groups-across-splits",),
-            "groups, such as writers, that have images in two parts",
-            "known" if grouped else "not known which images belong together",
+            tr("groups, such as writers, that have images in two parts"),
+            tr("known") if grouped else tr("not known which images belong together"),
         ),
     ]
     _look_at_images(pool, high - low, findings, checks)
@@ -91,21 +107,23 @@ def _look_at_images(pool: Pool, whole: float, findings: list[Finding], checks: l
     findings += parts.copies(pool, copies, near=False)
     exact = ("duplicates", "duplicates-across-splits", "contradicting-duplicates")
     checks += [
-        Check(("blank-images",), "no pixel differs from another by more than 2 % of the whole range", f"{is_blank.sum():,}"),
-        Check(exact, "images with the same pixels, blank ones aside", counted(len(copies), "group")),
+        Check(
+            ("blank-images",), tr("no pixel differs from another by more than 2 % of the whole range"), f"{is_blank.sum():,}"
+        ),
+        Check(exact, tr("images with the same pixels, blank ones aside"), counted(len(copies), "group")),
     ]
     names = ("near-duplicates", "near-duplicates-across-splits", "contradicting-near-duplicates")
     if not pool.are_images:
-        checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", "not looked for: these are no images"))
+        checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", tr("not looked for: these are no images")))
         return
     found, ink = images.mixed_polarity(pool, places)
     findings += found
     checks.append(
-        Check(("mixed-polarity",), "drawings whose ground, the median of their edge, is light where others' is dark", ink)
+        Check(("mixed-polarity",), tr("drawings whose ground, the median of their edge, is light where others' is dark"), ink)
     )
     once = np.setdiff1d(places, np.concatenate([group[1:] for group in copies])) if copies else places
     if len(once) < 3:
-        checks.append(Check((*names, "doubtful-labels"), "", "not looked for: too few images"))
+        checks.append(Check((*names, "doubtful-labels"), "", tr("not looked for: too few images")))
         return
     neighbours = find_neighbours(pool.images, once)
     near = [_with_copies(group, copies) for group in near_groups(pool.images, neighbours)]
@@ -113,9 +131,10 @@ def _look_at_images(pool: Pool, whole: float, findings: list[Finding], checks: l
     checks.append(
         Check(
             names,
-            "nearest neighbours by edge directions, then compared pixel by pixel; a pair counts "
-            "when it is far closer than other similar images are; cropped, turned, mirrored "
-            "and most shifted copies are missed",
+            tr(
+                "nearest neighbours by edge directions, then compared pixel by pixel; a pair counts when it is far closer "
+                "than other similar images are; cropped, turned, mirrored and most shifted copies are missed"
+            ),
             counted(len(near), "group"),
         )
     )
@@ -123,19 +142,22 @@ def _look_at_images(pool: Pool, whole: float, findings: list[Finding], checks: l
 
 
 def _look_at_labels(pool: Pool, neighbours: Neighbours, findings: list[Finding]) -> Check:
-    method = (
-        f"labels that none of the {VOTERS} nearest neighbours by edge directions has, while most of them agree on another; "
-        "they know shapes only: drawings can be judged so, most photographs can't"
+    method = tr(
+        "labels that none of the {voters} nearest neighbours by edge directions has, while most of them agree on another; "
+        "they know shapes only: drawings can be judged so, most photographs can't",
+        voters=VOTERS,
     )
     if pool.labels is None:
-        return Check(("doubtful-labels",), method, "there are no classes")
+        return Check(("doubtful-labels",), method, tr("there are no classes"))
     doubts = contradicted(neighbours, pool.labels, len(pool.classes))
-    agree = f"neighbours agree with {100 * doubts.agreement:.1f} % of the labels"
+    agree = tr("neighbours agree with {share:.1f} % of the labels", share=100 * doubts.agreement)
     if doubts.places is None:
-        return Check(("doubtful-labels",), method, f"not judged: {agree}, too few to judge by")
+        return Check(("doubtful-labels",), method, tr("not judged: {agree}, too few to judge by", agree=agree))
     findings += parts.doubtful_labels(pool, doubts.places, doubts.said, doubts.votes, VOTERS)
-    small = f"; {doubts.unjudged:,} images in classes too small to judge" if doubts.unjudged else ""
-    return Check(("doubtful-labels",), method, f"{len(doubts.places):,}; {agree}{small}")
+    found = [same(f"{len(doubts.places):,}"), agree]
+    if doubts.unjudged:
+        found.append(tr("{count:,} images in classes too small to judge", count=doubts.unjudged))
+    return Check(("doubtful-labels",), method, clauses(found))
 
 
 def _with_copies(group: Indices, copies: list[Indices]) -> Indices:

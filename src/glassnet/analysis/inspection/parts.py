@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pool import Indices, Pool
+from glassnet.support.i18n import Message, listing, tr
 
 _IMBALANCE = 3.0
 _FEW = 10
@@ -28,9 +29,11 @@ def class_balance(pool: Pool) -> list[Finding]:
             found.append(
                 Finding(
                     "missing-classes",
-                    f"{name} has no images of {_listed(missing)}",
-                    "What training never sees is never said." if name == "train" else f"{name} can't tell about this class.",
-                    ("split anew with --split stratified", "or add images"),
+                    tr("{part} has no images of {classes}", part=name, classes=_listed(missing)),
+                    tr("What training never sees is never said.")
+                    if name == "train"
+                    else tr("{part} can't tell about this class.", part=name),
+                    (tr("split anew with --split stratified"), tr("or add images")),
                 )
             )
     rare, common = int(train.argmin()), int(train.argmax())
@@ -38,11 +41,20 @@ def class_balance(pool: Pool) -> list[Finding]:
         found.append(
             Finding(
                 "class-imbalance",
-                f"in train, {pool.classes[common]!r} has {counted(int(train[common]))}, "
-                f"{pool.classes[rare]!r} {train[rare]:,}; guessing the largest class is right "
-                f"{100 * train[common] / train.sum():.1f} % of the time",
-                "A network learns the frequent classes first and may never say the rare ones.",
-                ("train with --set class_weight=balanced", "look at the accuracy of each class, not only at that of all"),
+                tr(
+                    "in train, {common} has {images}, {rare} {count:,}; guessing the largest class is right {share:.1f} % "
+                    "of the time",
+                    common=repr(pool.classes[common]),
+                    images=counted(int(train[common])),
+                    rare=repr(pool.classes[rare]),
+                    count=train[rare],
+                    share=100 * train[common] / train.sum(),
+                ),
+                tr("A network learns the frequent classes first and may never say the rare ones."),
+                (
+                    tr("train with --set class_weight=balanced"),
+                    tr("look at the accuracy of each class, not only at that of all"),
+                ),
             )
         )
     for name, part in counts.items():
@@ -52,11 +64,17 @@ def class_balance(pool: Pool) -> list[Finding]:
             found.append(
                 Finding(
                     "uneven-splits",
-                    f"the classes' shares in {name} are not those in train: {100 * apart:.0f} % of the images would have "
-                    f"to change class; {pool.classes[most]!r} is {100 * part[most] / part.sum():.1f} % there, "
-                    f"{100 * train[most] / train.sum():.1f} % in train",
-                    f"Accuracy in {name} then measures another mixture than the one that was learnt.",
-                    ("split anew with --split stratified",),
+                    tr(
+                        "the classes' shares in {part} are not those in train: {apart:.0f} % of the images would have to "
+                        "change class; {label} is {there:.1f} % there, {train:.1f} % in train",
+                        part=name,
+                        apart=100 * apart,
+                        label=repr(pool.classes[most]),
+                        there=100 * part[most] / part.sum(),
+                        train=100 * train[most] / train.sum(),
+                    ),
+                    tr("Accuracy in {part} then measures another mixture than the one that was learnt.", part=name),
+                    (tr("split anew with --split stratified"),),
                 )
             )
     return found
@@ -75,22 +93,38 @@ def shared_groups(pool: Pool) -> list[Finding]:
     for first, second in combinations(groups, 2):
         there = np.isin(pool.parts[second].groups, groups[first])  # type: ignore[arg-type]  # it has groups
         if there.any():
-            told.append(f"{int(there.sum()):,} of {counted(len(there))} in {second} are of groups in {first}")
+            told.append(
+                tr(
+                    "{count:,} of {images} in {second} are of groups in {first}",
+                    count=int(there.sum()),
+                    images=counted(len(there)),
+                    second=second,
+                    first=first,
+                )
+            )
     return [
         Finding(
             "groups-across-splits",
-            f"{len(shared):,} of {counted(len(names), 'group')} {'is' if len(shared) == 1 else 'are'} in more than one part, "
-            f"such as {_listed(shared[:3])}; {', '.join(told)}",
-            "Images that belong together (of one writer, cut from one photograph) are easier to tell when their like was "
-            "in training: accuracy comes out higher than for people and photographs never seen.",
-            ("split anew with --split group",),
+            (
+                tr("1 of {groups} is in more than one part", groups=counted(len(names), "group"))
+                if len(shared) == 1
+                else tr(
+                    "{count:,} of {groups} are in more than one part", count=len(shared), groups=counted(len(names), "group")
+                )
+            )
+            + tr(", such as {names}; {parts}", names=_listed(shared[:3]), parts=listing(told)),
+            tr(
+                "Images that belong together (of one writer, cut from one photograph) are easier to tell when their like "
+                "was in training: accuracy comes out higher than for people and photographs never seen."
+            ),
+            (tr("split anew with --split group"),),
         )
     ]
 
 
 def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
     """Groups of copies as findings: with different labels, across parts, and within one part."""
-    alike = "nearly the same pixels" if near else "the same pixels"
+    alike = tr("nearly the same pixels") if near else tr("the same pixels")
     prefix = "near-" if near else ""
     labels = pool.labels
     torn = [group for group in groups if labels is not None and len(np.unique(labels[group])) > 1]
@@ -103,9 +137,11 @@ def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
                 pool,
                 f"contradicting-{prefix}duplicates",
                 torn,
-                f"with {alike} and different labels",
-                "At least one label of each group is wrong" + (", if these are copies." if near else "."),
-                ("look at them, and correct or delete what is wrong",),
+                tr("with {alike} and different labels", alike=alike),
+                tr("At least one label of each group is wrong, if these are copies.")
+                if near
+                else tr("At least one label of each group is wrong."),
+                (tr("look at them, and correct or delete what is wrong"),),
             )
         )
     if across:
@@ -116,9 +152,12 @@ def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
                 pool,
                 f"{prefix}duplicates-across-splits",
                 across,
-                f"with {alike} in two parts, {pool.tell_parts(held)} among them",
-                "What was seen in training is no test: accuracy comes out too high.",
-                ("delete the copies, all but one of each group", "or give copies one group, and split with --split group"),
+                tr("with {alike} in two parts, {parts} among them", alike=alike, parts=pool.tell_parts(held)),
+                tr("What was seen in training is no test: accuracy comes out too high."),
+                (
+                    tr("delete the copies, all but one of each group"),
+                    tr("or give copies one group, and split with --split group"),
+                ),
             )
         )
     if within:
@@ -127,10 +166,11 @@ def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
                 pool,
                 f"{prefix}duplicates",
                 within,
-                f"with {alike}, within one part",
-                "They weigh more in training than other images"
-                + (", and another split would put them on both sides." if len(pool.parts) > 1 else "."),
-                ("delete the copies, all but one of each group",),
+                tr("with {alike}, within one part", alike=alike),
+                tr("They weigh more in training than other images, and another split would put them on both sides.")
+                if len(pool.parts) > 1
+                else tr("They weigh more in training than other images."),
+                (tr("delete the copies, all but one of each group"),),
             )
         )
     return found
@@ -142,17 +182,32 @@ def doubtful_labels(
     if not len(places):
         return []
     images = tuple(
-        (pool.reference(int(place), f"{count} of {voters} neighbours say {pool.classes[name]!r}"),)
+        (
+            pool.reference(
+                int(place),
+                tr(
+                    "{count} of {voters} neighbours say {label}",
+                    count=count,
+                    voters=voters,
+                    label=repr(pool.classes[name]),
+                ),
+            ),
+        )
         for place, name, count in zip(places, said, votes, strict=True)
     )
     share = 100 * len(places) / len(pool)
     return [
         Finding(
             "doubtful-labels",
-            f"{counted(len(places))} ({share:.2g} %) whose label none of the {voters} most similar images has: "
-            f"{pool.tell_parts(places)}",
-            "Some of these labels are wrong; others are right, and the image is badly drawn or rare: only a look tells.",
-            ("look at them, worst first, and correct what is wrong",),
+            tr(
+                "{images} ({share:.2g} %) whose label none of the {voters} most similar images has: {parts}",
+                images=counted(len(places)),
+                share=share,
+                voters=voters,
+                parts=pool.tell_parts(places),
+            ),
+            tr("Some of these labels are wrong; others are right, and the image is badly drawn or rare: only a look tells."),
+            (tr("look at them, worst first, and correct what is wrong"),),
             images,
         )
     ]
@@ -160,7 +215,9 @@ def doubtful_labels(
 
 def _of_groups(pool: Pool, name: str, groups: list[Indices], evidence: str, cause: str, try_next: tuple[str, ...]) -> Finding:
     count = sum(map(len, groups))
-    told = f"{counted(count)} in {counted(len(groups), 'group')} {evidence}"
+    told = tr(
+        "{images} in {groups} {evidence}", images=counted(count), groups=counted(len(groups), "group"), evidence=evidence
+    )
     return Finding(name, told, cause, try_next, tuple(pool.references(group) for group in groups))
 
 
@@ -176,6 +233,6 @@ def _apart(train: npt.NDArray[np.int64], part: npt.NDArray[np.int64]) -> float:
     return float(np.abs(train / train.sum() - part / part.sum()).sum() / 2)
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _listed(names: list[str]) -> Message:
+    shown = listing(repr(name) for name in names[:5])
+    return shown if len(names) <= 5 else shown + tr(" and {count:,} more", count=len(names) - 5)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from glassnet.analysis.inspection.findings import ImageReference
 from glassnet.data import Dataset, Splits
+from glassnet.support.i18n import Message, listing, tr
 
 Indices = npt.NDArray[np.intp]
 PARTS = ("train", "validation", "test")
@@ -56,11 +57,11 @@ class Pool:
     def references(self, places: Iterable[int]) -> tuple[ImageReference, ...]:
         return tuple(self.reference(place) for place in places)
 
-    def tell_parts(self, places: Indices) -> str:
+    def tell_parts(self, places: Indices) -> Message:
         """How many of some images are in which part: "3 in train, 1 in test"."""
         counts = np.bincount(self.part_of[places], minlength=len(self.parts))
-        told = [f"{count:,} in {name}" for name, count in zip(self.parts, counts, strict=True) if count]
-        return ", ".join(told)
+        found = zip(self.parts, counts, strict=True)
+        return listing(tr("{count:,} in {part}", count=count, part=name) for name, count in found if count)
 
 
 def grey(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

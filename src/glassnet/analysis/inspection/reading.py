@@ -12,6 +12,7 @@ from glassnet.analysis.inspection.images import mixed_sizes
 from glassnet.data import Dataset, Splits, list_datasets, load_dataset
 from glassnet.errors import DataWarning, InputError, MixedSizesError
 from glassnet.experiment.recipe import list_recipes, load_recipe
+from glassnet.support.i18n import tr
 
 SIZE = 64
 """What images of different sizes are brought to, whole on black, to be looked at."""
@@ -28,7 +29,7 @@ def as_splits(data: str | os.PathLike[str] | Splits | Dataset, options: dict[str
                 received=", ".join(options),
                 hint="give the options to load_dataset",
             )
-        return (data if isinstance(data, Splits) else Splits(data)), "the data", None
+        return (data if isinstance(data, Splits) else Splits(data)), tr("the data"), None
     place: str | os.PathLike[str] = data
     if _is_recipe(data):
         section = load_recipe(data if isinstance(data, str) else Path(data)).data.model_dump(exclude_none=True)

@@ -77,8 +77,11 @@ def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figur
     below = 0.1 + 0.085 * max(1 + caption.count("\n") for caption in captions if caption is not None)
     figure, axes = _canvas(len(cells), columns, below, _LARGE_INCH)
     limits = _limits(splits.train)
-    count = "" if len(groups) == len(finding.groups) else f" ({len(groups)} of {len(finding.groups):,} shown)"
-    _title(axes, f"{finding.name}{count}")
+    if len(groups) == len(finding.groups):
+        _title(axes, finding.title)
+    else:
+        shown, count = len(groups), len(finding.groups)
+        _title(axes, tr("{title} ({shown} of {count:,} shown)", title=finding.title, shown=shown, count=count))
     _draw(
         axes, [None if cell is None else _tile(_pixels(splits, cell), limits) for cell in cells], columns, _LARGE_INCH, below
     )
