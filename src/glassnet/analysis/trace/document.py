@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from glassnet.analysis.gradient_check import GradientCheck
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import Message, mark, same, tr
 
@@ -18,7 +19,7 @@ PLACES = {  # of steps that belong to no layer
     "after": mark("after"),
 }
 
-__all__ = ["Grid", "ImageView", "Index", "Number", "Parts", "Source", "Step", "Symbol", "fill"]
+__all__ = ["Document", "Grid", "ImageView", "Index", "Number", "Parts", "Source", "Step", "Symbol", "fill"]
 
 
 @dataclass(frozen=True)
@@ -116,3 +117,26 @@ def fill(equation: str, symbols: Sequence[Symbol]) -> str:
     for symbol in symbols:
         equation = equation.replace("{" + symbol.key + "}", symbol.sign)
     return equation
+
+
+@dataclass(frozen=True)
+class Document:
+    """`steps` in order; of the weight `weight` its `gradient`, that by definition, its value and the cost before and after.
+
+    `table`: every gradient beside its definition, of networks of at most 20 parameters.
+    """
+
+    title: Message
+    image: ImageView | None
+    subject: Message
+    why: Message
+    weight: str
+    steps: tuple[Step, ...]
+    gradient: float
+    numerical: float
+    before: float
+    after: float
+    cost_before: float
+    cost_after: float
+    table: GradientCheck | None = None
+    notes: tuple[Message, ...] = field(default=())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glassnet.analysis.gradient_table import COLUMNS, rows
-from glassnet.analysis.trace.document import Grid, ImageView, Number, Parts, Source, Step, Symbol
+from glassnet.analysis.trace.document import Document, Grid, ImageView, Number, Parts, Source, Step, Symbol
 from glassnet.analysis.trace.notation import figure, spoken
 from glassnet.support.i18n import Message, mark, tr
 from glassnet.support.pages import environment, label, spans
@@ -20,7 +20,6 @@ from glassnet.support.pages import environment, label, spans
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from glassnet.analysis.trace.tracing import Trace
 
 PHASES = {
     "forward": mark("Forward: from the input to the answer"),
@@ -38,7 +37,7 @@ def _template() -> Template:
     return found.get_template("trace.html")
 
 
-def page(trace: Trace) -> str:
+def page(trace: Document) -> str:
     """The page."""
     phases: list[tuple[Message, list[tuple[int, Step]]]] = []
     last = ""
@@ -56,7 +55,7 @@ def page(trace: Trace) -> str:
     )
 
 
-def _summary(trace: Trace) -> list[tuple[Message, str]]:
+def _summary(trace: Document) -> list[tuple[Message, str]]:
     return [
         (tr("gradient by backpropagation"), _number(Number("gradient", trace.gradient))),
         (tr("by its definition"), _number(Number("numerical", trace.numerical, "", ".9f"))),

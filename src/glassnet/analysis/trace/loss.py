@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from glassnet.analysis.trace.document import Grid, Number, Parts, Step
@@ -10,7 +13,6 @@ from glassnet.analysis.trace.notation import chosen_terms
 from glassnet.analysis.trace.recorder import Pass
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import losses
-from glassnet.nn.losses import BinaryCrossEntropy, Quadratic
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
 
@@ -19,21 +21,56 @@ TARGET = mark("what it should be")
 RAW = mark("what the network gives")
 
 
+@dataclass(frozen=True)
+class LossLens:
+    """How a loss is explained: its equations, the function that computes it, and the term of each output."""
+
+    equation: str
+    backward_equation: str
+    function: Callable[..., object]
+    terms: Callable[[Array, Array], Array]  # of z and t, each (outputs,)
+    term: Callable[[Number, Number, Number], Parts]  # of one output: z, t, a
+
+
+def _softmax_terms(z: Array, t: Array) -> Array:
+    below = z - z.max()
+    return np.asarray(t * (np.log(np.exp(below).sum()) - below))
+
+
+LOSS_LENSES = {
+    "Quadratic": LossLens(
+        "{cost} = ½·Σⱼ ({z} − {t})²",
+        "{dz} = {z} − {t}",
+        losses.quadratic,
+        lambda z, t: 0.5 * (z - t) ** 2,
+        lambda z, t, a: ["½·(", z, " − ", t, ")²"],
+    ),
+    "BinaryCrossEntropy": LossLens(
+        "{cost} = −Σⱼ {t}·ln {a} + (1 − {t})·ln(1 − {a}) = Σⱼ ln(1 + e^{z}) − {t}·{z}",
+        "{dz} = {a} − {t}",
+        losses.binary_cross_entropy,
+        lambda z, t: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - t * z,
+        lambda z, t, a: ["(ln(1 + e^(", z, ")) − ", t, "·", z, ")"],
+    ),
+    "SoftmaxCrossEntropy": LossLens(
+        "{cost} = −Σⱼ {t}·ln {a},   {a} = e^{z} / Σ e^{z}",
+        "{dz} = {a} − {t}",
+        losses.softmax_cross_entropy,
+        _softmax_terms,
+        lambda z, t, a: ["(−", t, "·ln(", a, "))"],
+    ),
+}
+
+
 def cost_steps(found: Pass, j: int) -> list[Step]:
     """The cost, term by term, and its derivative by raw output j (BP1)."""
     z, t, name = found.z, found.target, type(found.network.loss).__name__
     cost = Number("cost", found.cost, "cost")
-    costs, slopes = _terms(found)
+    lens = LOSS_LENSES[name]
+    equation, backward_equation = lens.equation, lens.backward_equation
+    costs, slopes = lens.terms(z, t), found.dz
+    answers = slopes + t  # a, or z where the loss is of z itself
     forward: Parts = [cost, " = "]
-    if isinstance(found.network.loss, Quadratic):
-        equation = "{cost} = ½·Σⱼ ({z} − {t})²"
-        backward_equation, function = "{dz} = {z} − {t}", losses.quadratic
-    elif isinstance(found.network.loss, BinaryCrossEntropy):
-        equation = "{cost} = −Σⱼ {t}·ln {a} + (1 − {t})·ln(1 − {a}) = Σⱼ ln(1 + e^{z}) − {t}·{z}"
-        backward_equation, function = "{dz} = {a} − {t}", losses.binary_cross_entropy
-    else:
-        equation = "{cost} = −Σⱼ {t}·ln {a},   {a} = e^{z} / Σ e^{z}"
-        backward_equation, function = "{dz} = {a} − {t}", losses.softmax_cross_entropy
     symbols = [
         symbol("cost", "C", "sum", meaning=tr(COST)),
         symbol("z", "zⱼ", "z", "below", "error", meaning=tr(RAW)),
@@ -44,12 +81,11 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
         symbols.append(symbol("a", "aⱼ", "sigmoid", "softmax", meaning=tr("the {name} of z", name=name)))
     kept = [k for k in chosen_terms(costs) if costs[k] != 0] or [j]
     for place in kept:
-        forward += [" + " if place != kept[0] else "", *_term(found, place)]
+        forward += [" + " if place != kept[0] else "", *_term(found, lens, place)]
     if np.delete(costs, kept).any():
         without = f"[{', '.join(map(str, kept))}]"
         forward += [" + ", Number(f"cost.others{without}", float(np.delete(costs, kept).sum()), "cost"), " ("]
         forward += [Number(f"cost.count{without}", len(costs) - len(kept), "", ".0f"), " ", tr("more"), ")"]
-    answers = slopes + t
     grid = tuple(
         (
             Number(f"outputs.j[{k}]", k, "", ".0f"),
@@ -72,7 +108,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
             "The cost looks before the last layer, so that no logarithm meets a zero: at z, not at {link}(z).",
             link=_link(found),
         )
-    sources = [line_of(function)]
+    sources = [line_of(lens.function)]
     used = [s for s in symbols if "{" + s.key + "}" in equation]
     back = [dz, *(s for s in symbols if "{" + s.key + "}" in backward_equation)]
     table = Grid(tr("output by output"), "z", grid, None, heads)
@@ -84,28 +120,12 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     ]  # fmt: skip
 
 
-def _term(found: Pass, k: int) -> Parts:
-    """What output k adds to the cost, written out."""
-    z = Number(f"outputs.z[{k}]", float(found.z[k]), "z")
-    t = Number(f"outputs.t[{k}]", float(found.target[k]), "t")
-    if isinstance(found.network.loss, Quadratic):
-        return ["½·(", z, " − ", t, ")²"]
-    if isinstance(found.network.loss, BinaryCrossEntropy):
-        return ["(ln(1 + e^(", z, ")) − ", t, "·", z, ")"]
-    a = Number(f"outputs.a[{k}]", float(found.dz[k] + found.target[k]), "a")
-    return ["(−", t, "·ln(", a, "))"]
+def _term(found: Pass, lens: LossLens, k: int) -> Parts:
+    """The term of output k, written out."""
+    z, t = float(found.z[k]), float(found.target[k])
+    a = Number(f"outputs.a[{k}]", float(found.dz[k]) + t, "a")
+    return lens.term(Number(f"outputs.z[{k}]", z, "z"), Number(f"outputs.t[{k}]", t, "t"), a)
 
 
 def _link(found: Pass) -> str:
     return str(found.network.loss.link).lower()
-
-
-def _terms(found: Pass) -> tuple[Array, Array]:
-    """What each output adds to the cost, and ∂C/∂z."""
-    z, t = found.z, found.target
-    if isinstance(found.network.loss, Quadratic):
-        return 0.5 * (z - t) ** 2, found.dz
-    if isinstance(found.network.loss, BinaryCrossEntropy):
-        return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - t * z, found.dz
-    below = z - z.max()
-    return t * (np.log(np.exp(below).sum()) - below), found.dz

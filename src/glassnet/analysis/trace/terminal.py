@@ -10,9 +10,8 @@ from rich.table import Table
 from rich.text import Text as Line
 
 from glassnet.analysis.gradient_table import table
-from glassnet.analysis.trace.document import Grid, Step
+from glassnet.analysis.trace.document import Document, Grid, Step
 from glassnet.analysis.trace.notation import figure, spoken
-from glassnet.analysis.trace.tracing import Trace
 from glassnet.support.i18n import mark, tr
 
 PHASES = {
@@ -25,7 +24,7 @@ PHASES = {
 WIDEST = 10  # columns of a grid that a terminal shows
 
 
-def render(trace: Trace) -> RenderableType:
+def render(trace: Document) -> RenderableType:
     """All steps under headings of their phases."""
     parts: list[RenderableType] = [
         *([Line(trace.title, style="bold")] if trace.title else []),
@@ -52,7 +51,7 @@ def render(trace: Trace) -> RenderableType:
     return Group(*parts)
 
 
-def plain(trace: Trace, width: int = 120) -> str:
+def plain(trace: Document, width: int = 120) -> str:
     """The same without colours."""
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False)
     console.print(render(trace))

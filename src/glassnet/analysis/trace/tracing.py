@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from glassnet.analysis.gradient_check import GradientCheck, check_gradients
+from glassnet.analysis.gradient_check import check_gradients
 from glassnet.analysis.trace.choice import Choice, choose
-from glassnet.analysis.trace.document import ImageView, Step
+from glassnet.analysis.trace.document import Document, Step
 from glassnet.analysis.trace.loss import cost_steps
 from glassnet.analysis.trace.optimizer_state import stand_of
 from glassnet.analysis.trace.path import Hop, make_chain
@@ -32,27 +31,8 @@ if TYPE_CHECKING:
 TABLE_UP_TO = 20  # parameters: of so small a network every gradient is shown
 
 
-@dataclass(frozen=True)
-class Trace:
-    """`steps` in order; of the weight `weight` its `gradient`, that by definition, its value and the cost before and after.
-
-    `table`: every gradient beside its definition, of networks of at most 20 parameters.
-    """
-
-    title: Message
-    image: ImageView | None
-    subject: Message
-    why: Message
-    weight: str
-    steps: tuple[Step, ...]
-    gradient: float
-    numerical: float
-    before: float
-    after: float
-    cost_before: float
-    cost_after: float
-    table: GradientCheck | None = None
-    notes: tuple[Message, ...] = field(default=())
+class Trace(Document):
+    """A trace that can be printed and saved as a page."""
 
     def __rich__(self) -> RenderableType:
         from glassnet.analysis.trace.terminal import render
