@@ -134,7 +134,7 @@ def check_gradients(
 
 def _given(labels: Array | None) -> Array:
     if labels is None:
-        raise InputError("Labels are needed.", where="check_gradients(labels)", expected="(N,) class indices")
+        raise InputError(tr("Labels are needed."), where="check_gradients(labels)", expected=tr("(N,) class indices"))
     return labels
 
 
@@ -167,7 +167,7 @@ def _check(exact: Network, g: NDArray[np.float64], cost: Callable[[], float], ep
         found += part
         arrays[slot.name] = _relative(part)
     if not found:
-        raise InputError("The network has no parameters to check.", where="check_gradients(network)")
+        raise InputError(tr("The network has no parameters to check."), where="check_gradients(network)")
     directions: list[ParameterCheck] = []
     if len(found) < flat.size:
         kept_all = flat.copy()

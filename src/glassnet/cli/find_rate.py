@@ -38,7 +38,7 @@ def command(
     chosen, splits = prepare(recipe, seed=seed, data=data, settings=changes_of(settings))
     path = Path(f"{chosen.name}-rates.png") if out is None else out
     if not path.parent.is_dir():
-        raise RunError("The figure can't be written.", where=path.parent, expected="a folder that exists")
+        raise RunError(tr("The figure can't be written."), where=path.parent, expected=tr("a folder that exists"))
     result = find_learning_rate(
         chosen.make_network(splits),
         splits.train,
@@ -54,7 +54,7 @@ def command(
     try:
         save_figure(learning_rate_figure(result, chosen.told("title")), path)
     except OSError as error:
-        raise WriteError.of(error, path, "The figure can't be written.") from None
+        raise WriteError.of(error, path, tr("The figure can't be written.")) from None
     say(tr("  {path}   the costs over the rates", path=path))
     if result.suggested is None:
         fail(1)

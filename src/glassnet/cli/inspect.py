@@ -99,7 +99,7 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WriteError.of(error, folder, "The folder can't be written.") from None
+        raise WriteError.of(error, folder, tr("The folder can't be written.")) from None
 
 
 def _numbers(text: str, where: str, kind: type[int] | type[float]) -> list[Any]:
@@ -109,8 +109,8 @@ def _numbers(text: str, where: str, kind: type[int] | type[float]) -> list[Any]:
         return [kind(part) for part in text.lower().replace("x", ",").replace("×", ",").split(",")]
     except ValueError:
         raise InputError(
-            "These are no numbers.",
+            tr("These are no numbers."),
             where=where,
-            expected="64 or 48x64" if kind is int else "0.7,0.1,0.2",
+            expected=tr("64 or 48x64") if kind is int else "0.7,0.1,0.2",
             received=repr(text),
         ) from None

@@ -37,7 +37,7 @@ def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -
     size, color = options.size, options.color
     with quiet():
         if size is None or color is None:
-            heads = _each(files, names, places, peek, "looking at images", reasons)
+            heads = _each(files, names, places, peek, tr("looking at images"), reasons)
             places = sorted(heads)
             size = size or _one_size(files, list(heads.values()))
             color = color or ("rgb" if any(colour for _, _, colour in heads.values()) else "grey")
@@ -108,11 +108,11 @@ def _one_size(files: ImageFiles, heads: Sequence[tuple[int, int, bool]]) -> tupl
     if len(sizes) > 1:
         shown = ", ".join(f"{width} × {height} ({count} images)" for (height, width), count in sizes.most_common(3))
         raise MixedSizesError(
-            "The images have different sizes, and there is no size to bring them to.",
+            tr("The images have different sizes, and there is no size to bring them to."),
             where=files.path,
-            expected="images of one size, or a size",
-            received=shown + (f" and {len(sizes) - 3} more sizes" if len(sizes) > 3 else ""),
-            hint="size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)",
+            expected=tr("images of one size, or a size"),
+            received=shown + (tr(" and {count} more sizes", count=len(sizes) - 3) if len(sizes) > 3 else ""),
+            hint=tr("size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)"),
         )
     return next(iter(sizes))
 
@@ -120,17 +120,17 @@ def _one_size(files: ImageFiles, heads: Sequence[tuple[int, int, bool]]) -> tupl
 def _check_memory(files: ImageFiles, count: int, shape: tuple[int, ...]) -> None:
     require_memory_for_data(
         count * math.prod(shape),
-        f"{count} images of {' × '.join(map(str, shape))}",
+        tr("{count} images of {shape}", count=count, shape=" × ".join(map(str, shape))),
         files.path,
-        "bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)",
+        tr("bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)"),
     )
 
 
 def _none_readable(files: ImageFiles, names: Sequence[str], reasons: Reasons) -> DataError:
     place = min(reasons)
     return DataError(
-        "None of the images can be read.",
+        tr("None of the images can be read."),
         where=files.path,
-        expected="image files",
-        received=f"{len(names)} files; the first, {names[place]}: {reasons[place]}",
+        expected=tr("image files"),
+        received=tr("{names} files; the first, {name}: {reason}", names=len(names), name=names[place], reason=reasons[place]),
     )

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 
 Parts = npt.NDArray[np.intp]
 _MOST_SWAPS = 40_000
@@ -19,9 +20,9 @@ def as_shares(fractions: Sequence[float], where: str) -> npt.NDArray[np.float64]
     shares = np.array(fractions, dtype=np.float64)
     if shares.ndim != 1 or not shares.size or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-9:
         raise InputError(
-            "The fractions do not divide the data set.",
+            tr("The fractions do not divide the data set."),
             where=f"{where}(fractions)",
-            expected="positive fractions that add up to 1",
+            expected=tr("positive fractions that add up to 1"),
             received=tuple(fractions),
             hint=f"{where}(dataset, (0.7, 0.15, 0.15))",
         )
@@ -33,11 +34,11 @@ def random_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.rand
     counts = _largest_remainder(len(dataset), shares)
     if not counts.all():
         raise InputError(
-            "There are too few images for one in every part.",
+            tr("There are too few images for one in every part."),
             where="split_random(dataset)",
-            expected=f"at least {_enough(len(dataset), shares)} images, for {_named(shares)}",
-            received=f"{len(dataset)} images",
-            hint="add images, or take fewer or more even parts",
+            expected=tr("at least {least} images, for {shares}", least=_enough(len(dataset), shares), shares=_named(shares)),
+            received=tr("{images} images", images=len(dataset)),
+            hint=tr("add images, or take fewer or more even parts"),
         )
     return _dealt(rng.permutation(len(dataset)), counts)
 
@@ -46,10 +47,10 @@ def stratified_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.
     """Parts `(N,)`, each class shared out alike. Raises `InputError` for a class too small to be in every part."""
     if dataset.classes is None:
         raise InputError(
-            "Only a data set with classes can be split by class.",
+            tr("Only a data set with classes can be split by class."),
             where="split_stratified(dataset)",
-            expected="labels that are class indices",
-            received=f"targets of shape {dataset.labels.shape}",
+            expected=tr("labels that are class indices"),
+            received=tr("targets of shape {shape}", shape=dataset.labels.shape),
             hint="split_in_order",
         )
     part_of = np.empty(len(dataset), dtype=np.intp)
@@ -58,11 +59,13 @@ def stratified_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.
         counts = _largest_remainder(len(members), shares)
         if not counts.all():
             raise InputError(
-                f"Class {name!r} has too few images to appear in every part.",
+                tr("Class {name} has too few images to appear in every part.", name=repr(name)),
                 where=f"split_stratified(dataset), class {index}",
-                expected=f"at least {_enough(len(members), shares)} images, for {_named(shares)}",
-                received=f"{len(members)} images",
-                hint="add images of this class, leave the class out, or take fewer or more even parts",
+                expected=tr(
+                    "at least {least} images, for {shares}", least=_enough(len(members), shares), shares=_named(shares)
+                ),
+                received=tr("{images} images", images=len(members)),
+                hint=tr("add images of this class, leave the class out, or take fewer or more even parts"),
             )
         part_of[members] = _dealt(rng.permutation(len(members)), counts)
     return part_of
@@ -77,21 +80,21 @@ def group_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.rando
     """
     if dataset.groups is None:
         raise InputError(
-            "There are no groups to split by.",
+            tr("There are no groups to split by."),
             where="split_by_group(dataset)",
-            expected="a data set that says which images belong together (groups=), or names with (?P<group>…)",
-            received="no groups",
-            hint="split='stratified', or a pattern with a group named group",
+            expected=tr("a data set that says which images belong together (groups=), or names with (?P<group>…)"),
+            received=tr("no groups"),
+            hint=tr("split='stratified', or a pattern with a group named group"),
         )
     names, group_of = np.unique(dataset.groups, return_inverse=True)
     counts = _largest_remainder(len(names), shares)
     if not counts.all():
         raise InputError(
-            "There are too few groups for one in every part.",
+            tr("There are too few groups for one in every part."),
             where="split_by_group(dataset)",
-            expected=f"at least {_enough(len(names), shares)} groups, for {_named(shares)}",
-            received=f"{len(names)} groups",
-            hint="take fewer or more even parts, or split='stratified'",
+            expected=tr("at least {least} groups, for {shares}", least=_enough(len(names), shares), shares=_named(shares)),
+            received=tr("{names} groups", names=len(names)),
+            hint=tr("take fewer or more even parts, or split='stratified'"),
         )
     classes = 1 if dataset.classes is None else len(dataset.classes)
     labels = np.zeros(len(dataset), np.intp) if dataset.classes is None else dataset.labels
@@ -101,11 +104,11 @@ def group_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.rando
     lacking = np.flatnonzero((table[part_of_group == 0].sum(axis=0) == 0) & (table.sum(axis=0) > 0))
     if len(lacking) and dataset.classes is not None:
         raise InputError(
-            f"Class {dataset.classes[lacking[0]]!r} is in too few groups to appear in the training part.",
+            tr("Class {name} is in too few groups to appear in the training part.", name=repr(dataset.classes[lacking[0]])),
             where=f"split_by_group(dataset), class {lacking[0]}",
-            expected="groups of this class for every part",
-            received=f"{int((table[:, lacking[0]] > 0).sum())} of {len(names)} groups have it",
-            hint="another seed, a larger first fraction, or split='stratified'",
+            expected=tr("groups of this class for every part"),
+            received=tr("{count} of {total} groups have it", count=int((table[:, lacking[0]] > 0).sum()), total=len(names)),
+            hint=tr("another seed, a larger first fraction, or split='stratified'"),
         )
     return part_of_group[group_of].astype(np.intp)
 
@@ -145,7 +148,7 @@ def _enough(found: int, shares: npt.NDArray[np.float64]) -> int:
 
 
 def _named(shares: npt.NDArray[np.float64]) -> str:
-    return f"{len(shares)} parts of {tuple(round(float(share), 6) for share in shares)}"
+    return tr("{count} parts of {shares}", count=len(shares), shares=tuple(round(float(share), 6) for share in shares))
 
 
 def _largest_remainder(total: int, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from glassnet.errors import RecipeError
 from glassnet.nn.optimizers import OPTIMIZERS
+from glassnet.support.i18n import tr
 from glassnet.support.registry import nearest, plain
 
 NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
@@ -63,11 +64,11 @@ def _place(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
     if key in {option.name for kind in OPTIMIZERS.values() for option in fields(kind)}:
         close = f"optimizer.{key}"
     raise RecipeError(
-        "A recipe has no such key.",
+        tr("A recipe has no such key."),
         where=f"--set {key}",
         expected=", ".join(names),
         received=repr(key),
-        hint=f"did you mean {close!r}?" if close else None,
+        hint=tr("did you mean {close}?", close=repr(close)) if close else None,
     )
 
 

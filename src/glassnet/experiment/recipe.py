@@ -19,7 +19,7 @@ from glassnet.network import Network
 from glassnet.nn import Layer
 from glassnet.nn.architectures import as_layers
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
-from glassnet.support.i18n import Message, same
+from glassnet.support.i18n import Message, same, tr
 from glassnet.support.registry import nearest, unknown
 
 Description = str | dict[str, Any]
@@ -42,9 +42,9 @@ class NetworkSection(Section):
     def _one_of_both(self) -> NetworkSection:
         if (self.layers is None) == (self.architecture is None):
             raise InputError(
-                "A network is either layers or an architecture.",
-                expected="one of both keys",
-                received="neither" if self.layers is None else "both",
+                tr("A network is either layers or an architecture."),
+                expected=tr("one of both keys"),
+                received=tr("neither") if self.layers is None else tr("both"),
             )
         return self
 
@@ -202,20 +202,22 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     path = Path(name_or_path)
     if not path.is_file():
         if path.suffix == ".toml":
-            raise RecipeError("There is no such recipe file.", where=path, hint="glassnet recipes lists those shipped")
-        error = unknown("recipe", str(name_or_path), texts)
+            raise RecipeError(
+                tr("There is no such recipe file."), where=path, hint=tr("glassnet recipes lists those shipped")
+            )
+        error = unknown(tr("recipe"), str(name_or_path), texts)
         raise RecipeError(error.what, expected=error.expected, received=error.received, hint=error.hint)
     try:
         return _parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError("The recipe can't be read.", where=path, received=str(error)) from None
+        raise RecipeError(tr("The recipe can't be read."), where=path, received=str(error)) from None
 
 
 def _parse(text: str, where: str) -> Recipe:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError("The recipe is not valid TOML.", where=where, received=str(error)) from None
+        raise RecipeError(tr("The recipe is not valid TOML."), where=where, received=str(error)) from None
     values.setdefault("name", where.removesuffix(".toml").replace("\\", "/").rpartition("/")[2])
     return _checked(values, where)
 
@@ -235,11 +237,11 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
             names = list(owner.model_fields)
             close = nearest(path[-1], names)
             raise RecipeError(
-                "A recipe has no such key.",
+                tr("A recipe has no such key."),
                 where=f"{where}, {key}",
                 expected=", ".join(names),
                 received=repr(path[-1]),
-                hint=f"did you mean {close!r}?" if close else None,
+                hint=tr("did you mean {close}?", close=repr(close)) if close else None,
             ) from None
         refused = problem.get("ctx", {}).get("error")
         if isinstance(refused, GlassnetError):
@@ -251,7 +253,7 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
                 hint=refused.hint,
             ) from None
         raise RecipeError(
-            "A key of the recipe is missing." if problem["type"] == "missing" else "A value of the recipe is wrong.",
+            tr("A key of the recipe is missing.") if problem["type"] == "missing" else tr("A value of the recipe is wrong."),
             where=f"{where}, {key}",
             expected=problem["msg"].removeprefix("Input should be "),
             received=None if problem["type"] == "missing" else repr(problem["input"]),

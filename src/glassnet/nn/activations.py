@@ -7,6 +7,7 @@ import numpy as np
 from glassnet.errors import InputError
 from glassnet.nn.layer import Backward, Layer
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 ROOT_HALF = 0.7071067811865476  # √½
 DENSITY = 0.3989422804014327  # 1 / √(2π)
@@ -109,7 +110,7 @@ class LeakyReLU(Layer):
         super().__init__()
         if not 0 <= slope < 1:
             raise InputError(
-                "The slope must lie in [0, 1).", where="LeakyReLU(slope)", expected="0 ≤ slope < 1", received=slope
+                tr("The slope must lie in [0, 1)."), where="LeakyReLU(slope)", expected="0 ≤ slope < 1", received=slope
             )
         self.slope = float(slope)
 

@@ -13,6 +13,7 @@ from glassnet.nn.flatten import Flatten
 from glassnet.nn.layer import Gradients, Layer, Shape, walk
 from glassnet.nn.scaling import Pixels
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,9 @@ def check_distinct(layers: Sequence[Layer]) -> None:
     found = list(walk(layers))
     if len({id(layer) for layer in found}) < len(found):
         raise InputError(
-            "The same layer object stands twice in the network.",
+            tr("The same layer object stands twice in the network."),
             where="layers",
-            hint="make a layer of its own for each place",
+            hint=tr("make a layer of its own for each place"),
         )
 
 

@@ -11,6 +11,7 @@ from glassnet.nn.initializers import Initializer, as_initializer
 from glassnet.nn.layer import Backward, Shape, require_room
 from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_image, tap, windows
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.registry import describe
 
 
@@ -57,9 +58,9 @@ class Conv2D(Windows):
         super().__init__()
         if isinstance(filters, bool) or not isinstance(filters, (int, np.integer)) or filters < 1:
             raise InputError(
-                "A convolution needs at least one filter.",
+                tr("A convolution needs at least one filter."),
                 where="Conv2D(filters)",
-                expected="a whole number above 0",
+                expected=tr("a whole number above 0"),
                 received=repr(filters),
             )
         self.filters, self.use_bias = int(filters), bool(use_bias)

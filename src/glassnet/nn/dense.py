@@ -10,6 +10,7 @@ from glassnet.errors import InputError
 from glassnet.nn.initializers import Initializer, as_initializer
 from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_flat, require_room
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.registry import describe
 
 
@@ -33,9 +34,9 @@ class Dense(Layer):
         super().__init__()
         if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
             raise InputError(
-                "A dense layer needs at least one unit.",
+                tr("A dense layer needs at least one unit."),
                 where="Dense(units)",
-                expected="a whole number above 0",
+                expected=tr("a whole number above 0"),
                 received=repr(units),
             )
         self.units, self.use_bias = int(units), bool(use_bias)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from glassnet.errors import InputError
 from glassnet.nn.layer import Backward, Layer
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.random_keys import split_mix
 
 
@@ -30,7 +31,7 @@ class Dropout(Layer):
         super().__init__()
         if not 0 <= rate < 1:
             raise InputError(
-                "The rate of dropout must lie in [0, 1).",
+                tr("The rate of dropout must lie in [0, 1)."),
                 where="Dropout(rate)",
                 expected="0 ≤ rate < 1",
                 received=rate,
@@ -42,7 +43,7 @@ class Dropout(Layer):
             return x, lambda dy: (dy, {})
         if rng is None:
             raise InputError(
-                "Dropout in training needs a source of chance.",
+                tr("Dropout in training needs a source of chance."),
                 where="Dropout.forward",
                 expected="rng=numpy.random.Generator",
                 received="None",

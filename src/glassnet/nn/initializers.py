@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
@@ -151,4 +152,9 @@ def as_initializer(value: Initializer | str | dict[str, Any], where: str) -> Ini
 
 def _check_positive(owner: object, name: str, value: float) -> None:
     if not (np.isfinite(value) and value > 0):
-        raise InputError(f"{name} must be positive.", where=type(owner).__name__, expected="a number above 0", received=value)
+        raise InputError(
+            tr("{name} must be positive.", name=name),
+            where=type(owner).__name__,
+            expected=tr("a number above 0"),
+            received=value,
+        )

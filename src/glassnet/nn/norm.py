@@ -7,6 +7,7 @@ import numpy as np
 from glassnet.errors import InputError
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 def moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
@@ -43,9 +44,9 @@ class _Norm(Layer):
     def _take_epsilon(self, epsilon: float) -> None:
         if not (np.isfinite(epsilon) and epsilon > 0):
             raise InputError(
-                "epsilon must be positive.",
+                tr("epsilon must be positive."),
                 where=f"{type(self).__name__}(epsilon)",
-                expected="a number above 0",
+                expected=tr("a number above 0"),
                 received=epsilon,
             )
         self.epsilon = float(epsilon)
@@ -72,7 +73,7 @@ class BatchNorm(_Norm):
         super().__init__()
         if not 0 <= momentum < 1:
             raise InputError(
-                "The momentum of running statistics must lie in [0, 1).",
+                tr("The momentum of running statistics must lie in [0, 1)."),
                 where="BatchNorm(momentum)",
                 expected="0 ≤ momentum < 1",
                 received=momentum,

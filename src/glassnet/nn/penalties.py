@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
@@ -76,8 +77,8 @@ def as_regularizer(value: Regularizer | str | dict[str, Any] | None, where: str)
 def _check(owner: object, rate: float) -> None:
     if not (np.isfinite(rate) and rate >= 0):
         raise InputError(
-            "The rate of a penalty can't be negative.",
+            tr("The rate of a penalty can't be negative."),
             where=type(owner).__name__,
-            expected="a number of at least 0",
+            expected=tr("a number of at least 0"),
             received=rate,
         )

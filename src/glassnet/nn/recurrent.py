@@ -13,6 +13,7 @@ from glassnet.nn.activations import leaky_relu, leaky_relu_backward, sigmoid, si
 from glassnet.nn.initializers import GlorotUniform, Orthogonal
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 # name → (y of x, dx of dy and y): the derivative follows from the output alone
 RECURRENT_ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
@@ -185,9 +186,9 @@ class Recurrent(Layer):
         super().__init__()
         if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
             raise InputError(
-                "A recurrent layer needs at least one unit.",
+                tr("A recurrent layer needs at least one unit."),
                 where=f"{type(self).__name__}(units)",
-                expected="a whole number above 0",
+                expected=tr("a whole number above 0"),
                 received=repr(units),
             )
         self.units, self.return_sequences = int(units), bool(return_sequences)
@@ -196,11 +197,11 @@ class Recurrent(Layer):
         """(steps, numbers a step) of an input of `shape`: (T, D), or an image read row by row."""
         if len(shape) not in (2, 3):
             raise ShapeError(
-                f"{type(self).__name__} takes sequences.",
+                tr("{layer} takes sequences.", layer=type(self).__name__),
                 where=type(self).__name__,
-                expected="(steps, numbers), or an image (rows, columns, channels), which it reads row by row",
-                received=f"images of shape {shape}",
-                hint="put it before any Flatten()" if len(shape) == 1 else None,
+                expected=tr("(steps, numbers), or an image (rows, columns, channels), which it reads row by row"),
+                received=tr("images of shape {shape}", shape=shape),
+                hint=tr("put it before any Flatten()") if len(shape) == 1 else None,
             )
         return shape[0], prod(shape[1:])
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from glassnet.errors import InputError
 from glassnet.nn.layer import Layer
+from glassnet.support.i18n import tr
 from glassnet.support.registry import unknown
 
 LAYERS: dict[str, type[Layer]] = {}
@@ -20,12 +21,12 @@ def as_layer(value: Layer | str | dict[str, Any], where: str) -> Layer:
     name = value.get("type") if isinstance(value, dict) else value
     kind = LAYERS.get(name) if isinstance(name, str) else None
     if kind is None:
-        raise unknown("layer", name, LAYERS, where)
+        raise unknown(tr("layer"), name, LAYERS, where)
     known = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
     for option in options:
         if option not in known:
-            raise unknown(f"option of {name}", option, known, where)
+            raise unknown(tr("option of {name}", name=name), option, known, where)
     try:
         return kind(**options)
     except TypeError as error:
-        raise InputError(f"{name} can't be made so.", where=where, received=options, hint=str(error)) from None
+        raise InputError(tr("{name} can't be made so.", name=name), where=where, received=options, hint=str(error)) from None

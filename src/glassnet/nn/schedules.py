@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
@@ -55,7 +56,7 @@ class StepDecay(Schedule):
 
     def __post_init__(self) -> None:
         check_rate(self.learning_rate, "StepDecay(learning_rate)")
-        check_rate(self.factor, "StepDecay(factor)", "number")
+        check_rate(self.factor, "StepDecay(factor)", tr("number"))
         object.__setattr__(self, "milestones", tuple(self.milestones))
 
     def rate(self, step: int, steps: int) -> float:
@@ -89,11 +90,11 @@ class OneCycle(Schedule):
 
     def __post_init__(self) -> None:
         check_rate(self.learning_rate, "OneCycle(learning_rate)")
-        check_rate(self.start_division, "OneCycle(start_division)", "number")
-        check_rate(self.final_division, "OneCycle(final_division)", "number")
+        check_rate(self.start_division, "OneCycle(start_division)", tr("number"))
+        check_rate(self.final_division, "OneCycle(final_division)", tr("number"))
         if not 0 < self.warm_up < 1:
             raise InputError(
-                "The warm-up is a share of the training.",
+                tr("The warm-up is a share of the training."),
                 where="OneCycle(warm_up)",
                 expected="0 < warm_up < 1",
                 received=self.warm_up,
@@ -119,7 +120,7 @@ class WarmUp(Schedule):
         object.__setattr__(self, "then", as_schedule(self.then, "WarmUp(then)"))
         if not 0 < self.share < 1:
             raise InputError(
-                "The warm-up is a share of the training.",
+                tr("The warm-up is a share of the training."),
                 where="WarmUp(share)",
                 expected="0 < share < 1",
                 received=self.share,
@@ -143,7 +144,7 @@ def as_schedule(value: Schedule | float | str | dict[str, Any], where: str) -> S
     return find_named(value, Schedule, SCHEDULES, where)
 
 
-def check_rate(rate: float, where: str, what: str = "learning rate") -> None:
+def check_rate(rate: float, where: str, what: str | None = None) -> None:
     """Refuse a rate that is not a positive finite number."""
     if (
         isinstance(rate, bool)
@@ -151,8 +152,8 @@ def check_rate(rate: float, where: str, what: str = "learning rate") -> None:
         or not (isfinite(rate) and rate > 0)
     ):
         raise InputError(
-            f"The {what} must be positive.",
+            tr("The {what} must be positive.", what=what or tr("learning rate")),
             where=where,
-            expected="a number above 0",
+            expected=tr("a number above 0"),
             received=rate,
         )

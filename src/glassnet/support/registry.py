@@ -8,8 +8,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import mark, tr
 
 Kind = TypeVar("Kind")
+KINDS = {
+    "Loss": mark("loss"),
+    "Optimizer": mark("optimizer"),
+    "Schedule": mark("schedule"),
+    "Initializer": mark("initializer"),
+    "Regularizer": mark("regularizer"),
+}
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -24,11 +32,11 @@ def unknown(what: str, name: object, names: Iterable[str], where: object = None)
     names = sorted(names)
     close = nearest(str(name), names)
     return InputError(
-        f"Unknown {what}.",
+        tr("Unknown {what}.", what=what),
         where=where,
         expected=" | ".join(names),
         received=repr(name),
-        hint=f"did you mean {close!r}?" if close else None,
+        hint=tr("did you mean {close}?", close=repr(close)) if close else None,
     )
 
 
@@ -49,11 +57,11 @@ def find_named(value: Kind | str | dict[str, Any], kind: type[Kind], names: Mapp
     by_plain = {plain(known): found for known, found in names.items()}
     found = by_plain.get(plain(name)) if isinstance(name, str) else None
     if found is None:
-        raise unknown(kind.__name__.lower(), name, names, where)
+        raise unknown(tr(KINDS.get(kind.__name__, kind.__name__.lower())), name, names, where)
     fields = [field.name for field in dataclasses.fields(cast("Any", found))]
     for option in options:
         if option not in fields:
-            raise unknown(f"option of {found.__name__}", option, fields, where)
+            raise unknown(tr("option of {name}", name=found.__name__), option, fields, where)
     return found(**options)
 
 

@@ -9,6 +9,7 @@ from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
@@ -18,14 +19,14 @@ def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
     if isinstance(value, tuple) and len(value) == 2:
         return Dataset(*value)
     raise InputError(
-        "This is no data set.", where=where, expected="a Dataset, or (images, labels)", received=type(value).__name__
+        tr("This is no data set."), where=where, expected=tr("a Dataset, or (images, labels)"), received=type(value).__name__
     )
 
 
 def check_seed(seed: int) -> int:
     """The seed, if it is one."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError("A seed is a whole number of at least 0.", where="seed", expected="0, 1, 2 …", received=seed)
+        raise InputError(tr("A seed is a whole number of at least 0."), where="seed", expected="0, 1, 2 …", received=seed)
     return int(seed)
 
 
@@ -33,9 +34,11 @@ def check_whole(value: object, name: str, least: int, where: str) -> None:
     """Refuse what is no whole number of at least `least`; True and False are none."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise InputError(
-            f"{name} must be a whole number {'above 0' if least == 1 else f'of at least {least}'}.",
+            tr("{name} must be a whole number above 0.", name=name)
+            if least == 1
+            else tr("{name} must be a whole number of at least {least}.", name=name, least=least),
             where=f"{where}({name})",
-            expected=f"{least} or more",
+            expected=tr("{least} or more", least=least),
             received=value,
         )
 
@@ -56,23 +59,23 @@ def check_fit(
         raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
     if average is not None and not (isinstance(average, float) and 0 < average < 1):
         raise InputError(
-            "The moving average needs a share of the past.",
+            tr("The moving average needs a share of the past."),
             where="fit(average)",
-            expected="a number between 0 and 1, such as 0.999",
+            expected=tr("a number between 0 and 1, such as 0.999"),
             received=average,
         )
     if isinstance(optimizer, ScipyMinimize):
         if average is not None:
             raise InputError(
-                "ScipyMinimize takes no small steps to average over.",
+                tr("ScipyMinimize takes no small steps to average over."),
                 where="fit(average)",
-                expected="None, or another optimizer",
+                expected=tr("None, or another optimizer"),
                 received=average,
             )
         if augmentation is not None:
             raise InputError(
-                "ScipyMinimize needs the same images in every step.",
+                tr("ScipyMinimize needs the same images in every step."),
                 where="fit(augmentation)",
-                expected="no augmentation, or another optimizer",
+                expected=tr("no augmentation, or another optimizer"),
                 received=augmentation,
             )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from glassnet.support.i18n import tr
+
 MOST = 2**63  # larger integers are no counts, and overflow what computes with them
 
 
@@ -76,7 +78,7 @@ def check_rows(rows: Sequence[Any]) -> None:
     for place, row in enumerate(rows):
         wrong = _wrong(row) or _out_of_order(row, rows[0]["epoch"] + place) or _of_another(row, known)
         if wrong is not None:
-            raise ValueError(f"line {place + 1}: {wrong}")
+            raise ValueError(tr("line {number}: {reason}", number=place + 1, reason=wrong))
 
 
 def _wrong(row: Any) -> str | None:
@@ -91,7 +93,9 @@ def _wrong(row: Any) -> str | None:
 
 
 def _out_of_order(row: dict[str, Any], epoch: int) -> str | None:
-    return None if row["epoch"] == epoch else f"epoch: expected {epoch}, received {row['epoch']}"
+    if row["epoch"] == epoch:
+        return None
+    return tr("epoch: expected {expected}, received {received}", expected=epoch, received=row["epoch"])
 
 
 def _of_another(row: dict[str, Any], known: dict[str, Any]) -> str | None:

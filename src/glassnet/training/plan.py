@@ -13,6 +13,7 @@ from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError, ModelFileError
 from glassnet.nn.optimizers import Optimizer
 from glassnet.nn.stack import Stack
+from glassnet.support.i18n import tr
 
 ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of images, dropout, augmentation
 
@@ -52,7 +53,7 @@ def check_labels(stack: Stack, data: Dataset, where: str) -> None:
     if not data.is_classification:
         if data.labels.shape[1] != stack.outputs:
             raise InputError(
-                "The targets do not fit the network's outputs.",
+                tr("The targets do not fit the network's outputs."),
                 where=where,
                 expected=f"(N, {stack.outputs})",
                 received=data.labels.shape,
@@ -62,11 +63,11 @@ def check_labels(stack: Stack, data: Dataset, where: str) -> None:
     highest = int(data.labels.max())
     if highest >= classes:
         raise InputError(
-            "A label lies beyond the network's outputs.",
+            tr("A label lies beyond the network's outputs."),
             where=f"{where}, item {int(data.labels.argmax())}",
             expected=f"0 … {classes - 1}",
             received=highest,
-            hint=f"give the last Dense layer {highest + 1} units",
+            hint=tr("give the last Dense layer {units} units", units=highest + 1),
         )
 
 
@@ -77,18 +78,18 @@ def check_length(plan: Plan, before: int | None, done: int, where: str) -> None:
         return
     if plan.optimizer.schedule.stretches:
         raise ModelFileError(
-            "The learning rate follows a schedule over the whole training, which can't become longer or shorter midway.",
+            tr("The learning rate follows a schedule over the whole training, which can't become longer or shorter midway."),
             where=where,
             expected=before,
             received=epochs,
-            hint=f"train anew with {epochs} epochs; only a constant learning rate can go on for longer",
+            hint=tr("train anew with {epochs} epochs; only a constant learning rate can go on for longer", epochs=epochs),
         )
     plain = 0 if plan.augmentation is None else plan.plain_epochs
     if plain and before is not None and done > min(before, epochs) - plain:
         raise ModelFileError(
-            "The last epochs, without augmentation, have begun: the training can't become longer or shorter any more.",
+            tr("The last epochs, without augmentation, have begun: the training can't become longer or shorter any more."),
             where=where,
             expected=before,
             received=epochs,
-            hint=f"train anew with {epochs} epochs",
+            hint=tr("train anew with {epochs} epochs", epochs=epochs),
         )

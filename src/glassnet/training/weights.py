@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 def image_weights(
@@ -24,9 +25,9 @@ def image_weights(
         if isinstance(class_weight, str):
             if class_weight != "balanced":
                 raise InputError(
-                    "Unknown class weights.",
+                    tr("Unknown class weights."),
                     where="fit(class_weight)",
-                    expected="'balanced', or {class: weight}",
+                    expected=tr("'balanced', or {weights}", weights="{class: weight}"),
                     received=repr(class_weight),
                 )
             table = len(data) / (np.count_nonzero(counts) * np.maximum(counts, 1))
@@ -35,7 +36,7 @@ def image_weights(
             for label, weight in class_weight.items():
                 if not 0 <= int(label) < len(counts):
                     raise InputError(
-                        "There is no such class.",
+                        tr("There is no such class."),
                         where="fit(class_weight)",
                         expected=f"0 … {len(counts) - 1}",
                         received=label,
@@ -44,9 +45,9 @@ def image_weights(
         weights = weights * table[data.labels]
     if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
         raise InputError(
-            "Weights are one number of at least 0 for each image.",
+            tr("Weights are one number of at least 0 for each image."),
             where="fit(sample_weight)",
-            expected=f"({len(data)},), finite, none negative",
-            received=f"shape {weights.shape}",
+            expected=tr("({count},), finite, none negative", count=len(data)),
+            received=tr("shape {shape}", shape=weights.shape),
         )
     return weights

@@ -12,6 +12,7 @@ from glassnet.analysis.explain.scores import chosen_classes, images_for
 from glassnet.errors import InputError, ShapeError
 from glassnet.network import Network
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 PLACES = 14  # of the window down and across, by default: finer maps cost more and show no more
 
@@ -35,7 +36,7 @@ def occlusion(
     images = images_for(network, images, "occlusion(images)")
     if images.ndim != 4:
         raise ShapeError(
-            "Only images have parts to cover.", where="occlusion(images)", expected="(N, H, W, C)", received=images.shape
+            tr("Only images have parts to cover."), where="occlusion(images)", expected="(N, H, W, C)", received=images.shape
         )
     height, width = images.shape[1:3]
     side = max(1, min(height, width) // 4) if window is None else window
@@ -43,9 +44,11 @@ def occlusion(
     for name, value, most in (("window", side, min(height, width)), ("stride", step, side)):
         if not 1 <= value <= most:
             raise InputError(
-                f"The {name} does not fit.",
+                tr("The {name} does not fit.", name=name),
                 where=f"occlusion({name})",
-                expected=f"1 … {most}" + (", the window's side: else pixels are left out" if name == "stride" else ""),
+                expected=tr("1 … {most}, the window's side: else pixels are left out", most=most)
+                if name == "stride"
+                else f"1 … {most}",
                 received=value,
             )
     chosen = chosen_classes(network, images, classes, "occlusion")

@@ -23,11 +23,11 @@ def as_splits(data: str | os.PathLike[str] | Splits | Dataset, options: dict[str
     if isinstance(data, (Splits, Dataset)):
         if options:
             raise InputError(
-                "Data at hand is looked at as it is.",
+                tr("Data at hand is looked at as it is."),
                 where="inspect(data)",
-                expected="no options of reading",
+                expected=tr("no options of reading"),
                 received=", ".join(options),
-                hint="give the options to load_dataset",
+                hint=tr("give the options to load_dataset"),
             )
         return (data if isinstance(data, Splits) else Splits(data)), tr("the data"), None
     place: str | os.PathLike[str] = data

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.splits import split_stratified
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 
 
 def read_digits() -> Splits:
@@ -45,9 +46,9 @@ def _rows() -> npt.NDArray[np.float64]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise DataError(
-            "The digits come with scikit-learn, which is not installed.",
+            tr("The digits come with scikit-learn, which is not installed."),
             where="digits",
-            expected="the package scikit-learn",
+            expected=tr("the package scikit-learn"),
             received=str(error),
             hint="pip install scikit-learn",
         ) from error

@@ -15,6 +15,7 @@ from glassnet.data.readers.array_names import find_roles
 from glassnet.data.readers.hdf5 import MAGIC, require_h5py
 from glassnet.data.readers.subprocess import Named, read_apart, unreadable
 from glassnet.data.readers.tables import assemble
+from glassnet.support.i18n import tr
 
 
 def read_mat(path: Path, options: ImageOptions) -> Splits:
@@ -44,7 +45,7 @@ def read_named(path: Path) -> Named:
             found = dict(_flat(loadmat(path, simplify_cells=True)))
     except Exception as error:  # SciPy fails in many ways on damaged files
         received = (str(error) or type(error).__name__).splitlines()[0]
-        raise unreadable(path, ".mat", received, "a whole file, as MATLAB's save writes it") from None
+        raise unreadable(path, ".mat", received, tr("a whole file, as MATLAB's save writes it")) from None
     roles = find_roles(found, path)
     others = [f"{name}: {array.shape}" for name, array in found.items() if name not in roles.values()]
     return {role: found[name] for role, name in roles.items()}, others

@@ -13,6 +13,7 @@ from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles
 from glassnet.data.readers.tables import assemble
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
 
 
@@ -32,11 +33,11 @@ def read_npz(path: Path, options: ImageOptions) -> Splits:
         raise
     except Exception as error:  # NumPy and zipfile fail in many ways on damaged files
         raise DataError(
-            "The .npz can't be read: it is damaged, cut off or none at all.",
+            tr("The .npz can't be read: it is damaged, cut off or none at all."),
             where=path,
-            expected="a whole file, as np.savez writes it",
+            expected=tr("a whole file, as np.savez writes it"),
             received=str(error) or type(error).__name__,
-            hint="get the file again",
+            hint=tr("get the file again"),
         ) from None
     return assemble(arrays, [name for name in names if name not in roles.values()], path, options)
 
@@ -44,11 +45,11 @@ def read_npz(path: Path, options: ImageOptions) -> Splits:
 def _read(stored: Any, name: str, path: Path) -> npt.NDArray[Any]:
     if _holds_objects(stored, name):
         raise DataError(
-            "The array holds Python objects, which would have to be unpickled: that can run any program.",
+            tr("The array holds Python objects, which would have to be unpickled: that can run any program."),
             where=f"{path}, {name}",
-            expected="numbers or texts",
+            expected=tr("numbers or texts"),
             received="dtype object",
-            hint="np.array(names, dtype=str) for texts, one array of numbers for images, then np.savez",
+            hint=tr("np.array(names, dtype=str) for texts, one array of numbers for images, then np.savez"),
         )
     return np.asarray(stored[name])
 

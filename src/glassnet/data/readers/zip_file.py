@@ -13,6 +13,7 @@ from typing import IO
 
 from glassnet.data.readers.folder import is_image
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 
 _MOST_BYTES = 256 * 2**20  # of one image file: nothing that `decode` takes needs more
 
@@ -39,28 +40,30 @@ class Zip:
         climbing = [name for name in self._members if _climbs(name)]
         if climbing:
             raise DataError(
-                "The zip has paths that climb out of it.",
+                tr("The zip has paths that climb out of it."),
                 where=path,
-                expected="paths inside the zip, such as cat/1.jpg",
-                received=f"{climbing[0]!r}" + (f" and {len(climbing) - 1} more" if len(climbing) > 1 else ""),
-                hint="don't trust this file; get it from somewhere else",
+                expected=tr("paths inside the zip, such as cat/1.jpg"),
+                received=tr("{name} and {count} more", name=repr(climbing[0]), count=len(climbing) - 1)
+                if len(climbing) > 1
+                else repr(climbing[0]),
+                hint=tr("don't trust this file; get it from somewhere else"),
             )
         self.names = tuple(sorted(name for name in self._members if is_image(name)))
         self.others = len(self._members) - len(self.names)
         locked = [name for name in self.names if self._members[name].flag_bits & 1]
         if locked:
             raise DataError(
-                "The zip is locked by a password.",
+                tr("The zip is locked by a password."),
                 where=path,
-                expected="a zip without one",
-                received=f"{len(locked)} of {len(self.names)} images are encrypted",
-                hint="unpack it, and give the folder",
+                expected=tr("a zip without one"),
+                received=tr("{locked} of {total} images are encrypted", locked=len(locked), total=len(self.names)),
+                hint=tr("unpack it, and give the folder"),
             )
 
     def open(self, name: str) -> IO[bytes]:
         info = self._members[name]
         if info.file_size > _MOST_BYTES:
-            raise OSError(f"{info.file_size:,} bytes unpacked, of at most {_MOST_BYTES:,}")
+            raise OSError(tr("{size:,} bytes unpacked, of at most {most:,}", size=info.file_size, most=_MOST_BYTES))
         return io.BytesIO(self._zip.read(info))
 
     def close(self) -> None:
@@ -89,9 +92,9 @@ def _climbs(name: str) -> bool:
 
 def _damaged(path: Path, received: str) -> DataError:
     return DataError(
-        "The zip can't be read: it is damaged, cut off or none at all.",
+        tr("The zip can't be read: it is damaged, cut off or none at all."),
         where=path,
-        expected="a whole zip file",
+        expected=tr("a whole zip file"),
         received=received,
-        hint="get the file again",
+        hint=tr("get the file again"),
     )
