@@ -1,1 +1,1 @@
-"""Benchmarks and long checks. `make bench` runs those in `speed/` and keeps the results beside this file."""
+"""Benchmarks and long-running checks. `make bench` runs those in `speed/` and writes their results to this folder."""

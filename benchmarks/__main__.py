@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME…]`: glassnet and its peers in turn; results go to results.json beside this file."""
+"""`python -m benchmarks [NAME…]`: time glassnet and its peers; writes results.json in this folder."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def main(arguments: Sequence[str] | None = None, *, output: Path | None = None) -> int:
-    """Measure, print the table, and return the exit code; `output` is where the JSON goes unless told otherwise."""
+    """Measure, print the table, and return the exit code; `output` is the default for --output."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Time glassnet against its peers.",
         epilog="names: " + ", ".join(NAMES),
     )
-    parser.add_argument("names", nargs="*", metavar="NAME", help="what to measure; everything if none is given")
-    parser.add_argument("--threads", type=int, default=2, help="for the workloads of more than one core (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each is timed (%(default)s)")
-    parser.add_argument("--quick", action="store_true", help="fewer images and calls, for a first impression")
-    parser.add_argument("--output", type=Path, default=output, help="write the results there, as JSON")
-    given = parser.parse_args(arguments)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="workloads to measure; default: all")
+    parser.add_argument("--threads", type=int, default=2, help="threads for multi-core workloads (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=5, help="number of rounds (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="fewer images and calls")
+    parser.add_argument("--output", type=Path, default=output, help="file for the results as JSON")
+    options = parser.parse_args(arguments)
     try:
-        results = run(given.names or None, threads=given.threads, rounds=given.rounds, quick=given.quick, output=given.output)
+        results = run(
+            options.names or None, threads=options.threads, rounds=options.rounds, quick=options.quick, output=options.output
+        )
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

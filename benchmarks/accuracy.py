@@ -1,6 +1,6 @@
 """Train shipped recipes over several seeds and report their test accuracy: `python -m benchmarks.accuracy [RECIPE…]`.
 
-Nothing is chosen here: each recipe is trained as it is, its last epoch is kept, and the test set is opened once a run.
+Each recipe is trained unchanged; the model of the last epoch is evaluated on the test set once per run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SEEDS = {
 
 
 def measure(name: str, seeds: int) -> str:
-    """A line with the test accuracies in percent, their mean and spread, and the seconds of training."""
+    """A line with the test accuracies in percent, their mean and standard deviation, and the training time."""
     accuracies, seconds = [], []
     for seed in range(seeds):
         with tempfile.TemporaryDirectory() as folder:

@@ -28,7 +28,7 @@ from glassnet.nn import Layer, activations, norm, walk
 from glassnet.nn import recurrent as recurrence
 from glassnet.nn.layer import Backward
 from glassnet.nn.losses import Loss
-from glassnet.runtime import CompiledTrainer, Forward, ReferenceTrainer
+from glassnet.runtime import CompiledTrainer, Predictor, ReferenceTrainer, StepPlan
 
 Array = NDArray[Any]
 Found = dict[str, Array]
@@ -140,16 +140,18 @@ def trained(case: Case, kind: type[CompiledTrainer] | type[ReferenceTrainer]) ->
         net,
         net.rows(case.images),
         case.labels,
-        batch_size=case.batch,
-        optimizer=case.optimizer,
-        weights=case.weights,
-        threads=case.threads,
-        averaging=case.averaging,
+        StepPlan(
+            batch_size=case.batch,
+            optimizer=case.optimizer,
+            weights=case.weights,
+            threads=case.threads,
+            averaging=case.averaging,
+        ),
     )
     order = np.random.default_rng(case.seed).permutation(len(case.images))
     trainer.begin_epoch(order, case.rates, np.random.default_rng(case.seed))  # the same generator: the same dropout
     trainer.run(0, len(case.rates), 0, keep_gradient=case.keep_gradient)
-    found = {"costs": trainer.costs}
+    found = {"losses": trainer.losses}
     vectors = {"": net.state, "average of ": trainer.average}
     vectors |= {f"moment {number} of ": moment for number, moment in enumerate(trainer.moments, 1)}
     if case.keep_gradient:
@@ -180,9 +182,9 @@ def _answers_in_numpy(net: Network, images: Array) -> Found:
 def compiled(case: Case) -> Found:
     """The same by the kernels."""
     case = retake(case)
-    forward, rows, found = Forward(case.network, case.threads), case.network.rows(case.images), {}
+    predictor, rows, found = Predictor(case.network, case.threads), case.network.rows(case.images), {}
     for purpose in ("raw", "outputs"):
-        y, classes = forward.outputs(rows, purpose)
+        y, classes = predictor.outputs(rows, purpose)
         found[purpose] = y.astype(np.float64)
         np.testing.assert_array_equal(classes, case.network.decide(y))
     return {**found, **trained(case, CompiledTrainer)}

@@ -1,4 +1,4 @@
-"""Trainings that are broken on purpose, one or more for each name of a finding: to test the diagnosis, and to show it."""
+"""Trainings with planted faults, one or more for each finding of the diagnosis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EPOCHS = 5
 
 @dataclass(frozen=True)
 class Fault:
-    """`train(splits, seed)` trains a network on images, with the fault that `name` names; `how` says what was done."""
+    """`train(splits, seed)` trains a network with a fault that the diagnosis calls `name`; `how` describes it."""
 
     name: str
     how: str
@@ -45,14 +45,14 @@ def _fault(name: str, how: str) -> Callable[[Breaker], Breaker]:
 
 
 def healthy(splits: Splits, seed: int) -> Trained:
-    """The network that the faults are planted in, without one: 64 ReLUs, softmax, plain gradient descent."""
+    """The network without a fault: 64 ReLUs, softmax, plain SGD."""
     return _fit(splits, _relus(splits), seed)
 
 
-def _relus(splits: Splits, width: int = 64, start: Initializer | None = None, depth: int = 1) -> list[Layer]:
-    chosen = HeNormal() if start is None else start
-    hidden = [layer for _ in range(depth) for layer in (Dense(width, initializer=chosen), ReLU())]
-    return [Flatten(), Pixels(), *hidden, Dense(_outputs(splits), initializer=chosen)]
+def _relus(splits: Splits, width: int = 64, initializer: Initializer | None = None, depth: int = 1) -> list[Layer]:
+    initializer = HeNormal() if initializer is None else initializer
+    hidden = [layer for _ in range(depth) for layer in (Dense(width, initializer=initializer), ReLU())]
+    return [Flatten(), Pixels(), *hidden, Dense(_outputs(splits), initializer=initializer)]
 
 
 def _sigmoids(splits: Splits, depth: int, **options: Any) -> list[Layer]:
@@ -122,12 +122,12 @@ def _vanishing(splits: Splits, seed: int) -> Trained:
 
 @_fault("exploding-gradients", "eight layers of ReLUs with weights from N(0, ½²)")
 def _exploding(splits: Splits, seed: int) -> Trained:
-    return _fit(splits, _relus(splits, start=Normal(0.5), depth=8), seed)
+    return _fit(splits, _relus(splits, initializer=Normal(0.5), depth=8), seed)
 
 
-@_fault("exploding-gradients", "the same, with gradients shortened to 1")
+@_fault("exploding-gradients", "the same, with gradients clipped to norm 1")
 def _exploding_clipped(splits: Splits, seed: int) -> Trained:
-    return _fit(splits, _relus(splits, start=Normal(0.5), depth=8), seed, optimizer=SGD(0.01, clip_norm=1.0))
+    return _fit(splits, _relus(splits, initializer=Normal(0.5), depth=8), seed, optimizer=SGD(0.01, clip_norm=1.0))
 
 
 @_fault("symmetric-start", "all weights zero")
@@ -147,7 +147,7 @@ def _unscaled(splits: Splits, seed: int) -> Trained:
     return _fit(splits, [layer for layer in _relus(splits) if not isinstance(layer, Pixels)], seed)
 
 
-@_fault("overfitting", "three images of each class, learnt by heart")
+@_fault("overfitting", "three images of each class")
 def _overfitting(splits: Splits, seed: int) -> Trained:
     few = Splits(_few(splits.train, 3, seed), splits.validation)
     return _fit(few, _relus(few, 128), seed, epochs=60)
@@ -163,7 +163,7 @@ def _penalised(splits: Splits, seed: int) -> Trained:
     return _fit(splits, _network(splits, _relus(splits), seed, regularizer=L2(0.3)), seed, rate=0.05)
 
 
-@_fault("non-finite-cost", "leaky ReLUs, which do not die, at rate 10,000")
+@_fault("non-finite-cost", "leaky ReLUs, which cannot die, at rate 10,000")
 def _not_finite(splits: Splits, seed: int) -> Trained:
     layers = [LeakyReLU(0.1) if isinstance(layer, ReLU) else layer for layer in _relus(splits, depth=2)]
     return _fit(splits, layers, seed, rate=1e4)
@@ -181,12 +181,12 @@ def _shuffled(splits: Splits, seed: int) -> Trained:
     return _fit(_relabelled(splits, 1.0, seed), _relus(splits), seed)
 
 
-@_fault("noisy-labels", "three labels in ten drawn by lot")
+@_fault("noisy-labels", "30 % of the labels shuffled")
 def _partly_wrong(splits: Splits, seed: int) -> Trained:
     return _fit(_relabelled(splits, 0.3, seed), _relus(splits), seed)
 
 
-@_fault("validation-mismatch", "validation images with ink and paper exchanged")
+@_fault("validation-mismatch", "inverted validation images")
 def _inverted(splits: Splits, seed: int) -> Trained:
     return _fit(_with_validation(splits, lambda images: 255 - images), _relus(splits), seed)
 
@@ -197,13 +197,13 @@ def _moved(splits: Splits, seed: int) -> Trained:
     return _fit(_with_validation(splits, lambda images: np.roll(images, by, axis=2)), _relus(splits), seed)
 
 
-@_fault("missing-classes", "no image of the last class in the training part")
+@_fault("missing-classes", "no image of the last class in the training set")
 def _missing(splits: Splits, seed: int) -> Trained:
     kept = splits.train[splits.train.labels < _outputs(splits) - 1]
     return _fit(Splits(kept, splits.validation), _relus(splits), seed)
 
 
-@_fault("missing-classes", "no image of the first class in the validation part")
+@_fault("missing-classes", "no image of the first class in the validation set")
 def _not_validated(splits: Splits, seed: int) -> Trained:
     assert splits.validation is not None
     return _fit(Splits(splits.train, splits.validation[splits.validation.labels > 0]), _relus(splits), seed)
@@ -215,13 +215,13 @@ def _too_few(splits: Splits, seed: int) -> Trained:
 
 
 def _few(data: Dataset, count: int, seed: int) -> Dataset:
-    """So many images of each class."""
+    """`count` images of each class."""
     order = np.random.default_rng(seed).permutation(len(data))
     return data[np.concatenate([order[data.labels[order] == label][:count] for label in range(len(data.counts))])]
 
 
 def _uneven(data: Dataset, seed: int) -> Dataset:
-    """Two classes, the last one and all others, of which only so many of the last are left that they are 3 %."""
+    """Two classes, the last one and all others, with the last one reduced to 3 % of the images."""
     rng = np.random.default_rng(seed)
     is_last = data.labels == data.labels.max()
     others, last = np.flatnonzero(~is_last), rng.permutation(np.flatnonzero(is_last))
@@ -229,13 +229,13 @@ def _uneven(data: Dataset, seed: int) -> Dataset:
     return Dataset(data.images[chosen], is_last[chosen].astype(np.int64), ("another", "the last"))
 
 
-def _relabelled(splits: Splits, share: float, seed: int) -> Splits:
-    """The same images with a share of the labels, in both parts, dealt out anew."""
+def _relabelled(splits: Splits, fraction: float, seed: int) -> Splits:
+    """The same images with a fraction of the labels of both splits shuffled."""
     rng = np.random.default_rng(seed)
 
     def relabel(data: Dataset) -> Dataset:
         labels = data.labels.copy()
-        chosen = rng.permutation(len(data))[: round(share * len(data))]
+        chosen = rng.permutation(len(data))[: round(fraction * len(data))]
         labels[chosen] = labels[rng.permutation(chosen)]
         return Dataset(data.images, labels, data.classes)
 

@@ -1,4 +1,4 @@
-"""The kinds of files that glassnet reads: a small good one of each, and how it is read."""
+"""The file formats that glassnet reads: how to write a small valid file of each, and how to read it."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ import numpy as np
 
 import glassnet as gn
 from benchmarks.mangling import mangled
-from glassnet.data import cache as keep
-from glassnet.data import read_image
+from glassnet.data import cache, read_image
 from glassnet.errors import GlassnetError
 from glassnet.present.report import report
 from glassnet.training.checkpoint import State
 
 Array = np.ndarray[Any, Any]
 RNG = np.random.default_rng(0)
-PICTURES = RNG.integers(0, 256, (30, 6, 5), np.uint8)
+IMAGES = RNG.integers(0, 256, (30, 6, 5), np.uint8)
 LABELS = (np.arange(30) % 3).astype(np.uint8)
 NAMES = np.array(["cat", "dog", "other"])
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`write` leaves a good file in an empty folder and gives its path; `read` gives what was read, for comparison.
+    """`write` writes a valid file to an empty folder and returns its path; `read` returns its contents, for comparison.
 
-    `sealed`: every change must be refused. `text`: damage as in texts, too.
+    `sealed`: every change must be refused. `text`: damage it as text, too.
     """
 
     write: Callable[[Path], Path]
@@ -49,25 +48,25 @@ class Kind:
     text: bool = False
 
     def sample(self, folder: Path) -> Path:
-        """A good file in a folder of its own within `folder`, where other versions of it lie beside it."""
+        """A valid file in the subfolder `good` of `folder`; damaged copies are written next to it."""
         (folder / "good").mkdir()
         return self.write(folder / "good")
 
 
 def outcome(kind: Kind, sample: Path, seed: int) -> str:
-    """What comes of a damaged copy: "equal" or "different" where it was read, else "refused". Other errors pass through."""
+    """Read a damaged copy: "equal", "different", or "refused". Other errors are raised."""
     root = next(parent for parent in sample.parents if parent.name == "good")
     content = sample.read_bytes()
     with (
         tempfile.TemporaryDirectory(dir=root.parent) as folder,
-        mock.patch.object(keep, "cache_folder", return_value=Path(folder, "cache")),
+        mock.patch.object(cache, "cache_folder", return_value=Path(folder, "cache")),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
         copy = Path(folder) / "copy"
         shutil.copytree(root, copy)
         path = copy / sample.relative_to(root)
-        before = _digest(_once(kind, sample))
+        before = _digest(_read_original(kind, sample))
         path.write_bytes(mangled(content, seed, text=kind.text))
         try:
             after = _digest(kind.read(path))
@@ -77,7 +76,7 @@ def outcome(kind: Kind, sample: Path, seed: int) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _once(kind: Kind, sample: Path) -> object:
+def _read_original(kind: Kind, sample: Path) -> object:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "copy"
         root = next(parent for parent in sample.parents if parent.name == "good")
@@ -94,7 +93,7 @@ def _digest(value: object) -> str:
 
 
 def _data(path: Path) -> object:
-    """All of a data set: it is read whole, and every part of it can be looked at."""
+    """All arrays of a data set."""
     splits = gn.load_dataset(path, split="random", fractions=(1, 0, 0))
     parts = [part for part in (splits.train, splits.validation, splits.test) if part is not None]
     return [(part.images, part.labels, part.classes, part.groups) for part in parts]
@@ -115,12 +114,12 @@ def _write_model(folder: Path) -> Path:
 
 def _write_checkpoint(folder: Path) -> Path:
     path = folder / "checkpoint.safetensors"
-    _network().fit((PICTURES, LABELS), 2, seed=1, checkpoint=path, validation=(PICTURES, LABELS), progress=False)
+    _network().fit((IMAGES, LABELS), 2, seed=1, checkpoint=path, validation=(IMAGES, LABELS), progress=False)
     return path
 
 
 def _as_format_1(write: Callable[[Path], Path]) -> Callable[[Path], Path]:
-    """The same file as it was written before there were checksums."""
+    """The same file in the format without checksums."""
 
     def old(folder: Path) -> Path:
         from safetensors import safe_open
@@ -140,12 +139,12 @@ def _as_format_1(write: Callable[[Path], Path]) -> Callable[[Path], Path]:
 def _read_model(path: Path) -> object:
     network = gn.Network.load(path)
     with np.errstate(all="ignore"):
-        return network.describe(), network.parameters, network(PICTURES)
+        return network.describe(), network.parameters, network(IMAGES)
 
 
 def _read_checkpoint(path: Path) -> object:
     state, network = State.load(path), _network()
-    network.fit((PICTURES, LABELS), 3, seed=1, checkpoint=path, resume=True, validation=(PICTURES, LABELS), progress=False)
+    network.fit((IMAGES, LABELS), 3, seed=1, checkpoint=path, resume=True, validation=(IMAGES, LABELS), progress=False)
     return state.epoch, state.parameters, state.history.rows(), network.parameters
 
 
@@ -162,7 +161,7 @@ def _write_run(name: str) -> Callable[[Path], Path]:
 
 
 def _read_run(path: Path) -> object:
-    """The run, as the commands `evaluate`, `report` and `diagnose` do."""
+    """The run, as read by the commands `evaluate`, `report` and `diagnose`."""
     run = gn.Run.load(path.parent)
     result = run.evaluate()
     report(run, path.parent / "report.html")
@@ -173,15 +172,15 @@ def _read_run(path: Path) -> object:
 
 
 def _write_npz(folder: Path) -> Path:
-    np.savez(folder / "data.npz", x=PICTURES, y=LABELS, classes=NAMES)
+    np.savez(folder / "data.npz", x=IMAGES, y=LABELS, classes=NAMES)
     return folder / "data.npz"
 
 
 def _write_npy(member: str) -> Callable[[Path], Path]:
-    """One array of a `.npz` on its own: in the zip its checksum would give every damage away."""
+    """One array of a `.npz` as a file: inside the zip, its checksum would reveal any damage."""
 
     def write(folder: Path) -> Path:
-        for name, array in (("x", PICTURES), ("y", LABELS), ("classes", NAMES)):
+        for name, array in (("x", IMAGES), ("y", LABELS), ("classes", NAMES)):
             np.save(folder / f"{name}.npy", array)
         return folder / f"{member}.npy"
 
@@ -199,9 +198,9 @@ def _write_mat(**options: Any) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         from scipy.io import savemat
 
-        values = {"x": PICTURES, "y": LABELS, "class_names": NAMES.astype(object)}
+        values = {"x": IMAGES, "y": LABELS, "class_names": NAMES.astype(object)}
         if options.get("format") == "4":
-            values = {"x": PICTURES.reshape(30, -1), "y": LABELS, "class_names": NAMES}
+            values = {"x": IMAGES.reshape(30, -1), "y": LABELS, "class_names": NAMES}
         savemat(folder / "data.mat", values, **options)
         return folder / "data.mat"
 
@@ -214,7 +213,7 @@ def _write_h5(name: str = "data.h5", userblock: bool = False, **options: Any) ->
 
         with h5py.File(folder / name, "w", userblock_size=512 if userblock else 0) as file:
             group = file.create_group("dataset")
-            group.create_dataset("x", data=PICTURES, **options)
+            group.create_dataset("x", data=IMAGES, **options)
             group.create_dataset("y", data=LABELS)
             file["list_classes"] = np.array([text.encode() for text in NAMES])
         return folder / name
@@ -229,7 +228,7 @@ def _idx(array: Array) -> bytes:
 def _write_idx(ending: str, pack: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         for part in ("train", "t10k"):
-            (folder / f"{part}-images-idx3-ubyte{ending}").write_bytes(pack(_idx(PICTURES)))
+            (folder / f"{part}-images-idx3-ubyte{ending}").write_bytes(pack(_idx(IMAGES)))
             (folder / f"{part}-labels-idx1-ubyte{ending}").write_bytes(pack(_idx(LABELS)))
         return folder / f"train-images-idx3-ubyte{ending}"
 
@@ -239,28 +238,28 @@ def _write_idx(ending: str, pack: Callable[[bytes], bytes]) -> Callable[[Path], 
 # Images
 
 
-def _encoded(form: str, place: int = 0, **options: Any) -> bytes:
+def _encoded(form: str, index: int = 0, **options: Any) -> bytes:
     from PIL import Image
 
     stream = io.BytesIO()
-    pixels = np.random.default_rng(place).integers(0, 256, (24, 20, 3), np.uint8)
+    pixels = np.random.default_rng(index).integers(0, 256, (24, 20, 3), np.uint8)
     Image.fromarray(pixels).save(stream, form, **options)
     return stream.getvalue()
 
 
 def _write_images(form: str, **options: Any) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
-        for place in range(6):
-            file = folder / "data" / ("a" if place < 3 else "b") / f"{place}.{form}"
+        for index in range(6):
+            file = folder / "data" / ("a" if index < 3 else "b") / f"{index}.{form}"
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(_encoded(form, place, **options))
+            file.write_bytes(_encoded(form, index, **options))
         return folder / "data" / "a" / f"0.{form}"
 
     return write
 
 
 def _read_images(path: Path) -> object:
-    """The folder with the damaged image among good ones, and the image alone, as for a prediction."""
+    """The folder with the damaged image among valid ones, and the image alone, as for a prediction."""
     found = [_data(path.parents[1])]
     with contextlib.suppress(gn.InputError):
         found.append(read_image(path, (24, 20, 3)))
@@ -270,8 +269,8 @@ def _read_images(path: Path) -> object:
 def _write_zip(method: int) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         with zipfile.ZipFile(folder / "data.zip", "w", method) as file:
-            for place in range(6):
-                file.writestr(f"{'a' if place < 3 else 'b'}/{place}.png", _encoded("png", place))
+            for index in range(6):
+                file.writestr(f"{'a' if index < 3 else 'b'}/{index}.png", _encoded("png", index))
         return folder / "data.zip"
 
     return write
@@ -290,7 +289,7 @@ KINDS = {
     "npy-images": Kind(_write_npy("x"), _read_npy),
     "npy-labels": Kind(_write_npy("y"), _read_npy),
     "npy-classes": Kind(_write_npy("classes"), _read_npy),
-    "npy-alone": Kind(_write_npy("x"), lambda path: read_image(path, PICTURES.shape)),
+    "npy-alone": Kind(_write_npy("x"), lambda path: read_image(path, IMAGES.shape)),
     "mat": Kind(_write_mat(), _data),
     "mat-compressed": Kind(_write_mat(do_compression=True), _data),
     "mat-4": Kind(_write_mat(format="4"), _data),
@@ -311,5 +310,5 @@ KINDS = {
 
 
 def _compressed(folder: Path) -> Path:
-    np.savez_compressed(folder / "data.npz", x=PICTURES, y=LABELS, classes=NAMES)
+    np.savez_compressed(folder / "data.npz", x=IMAGES, y=LABELS, classes=NAMES)
     return folder / "data.npz"

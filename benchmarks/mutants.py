@@ -1,9 +1,9 @@
-"""Faults planted in the source, one at a time, and the tests that must notice each: `python -m benchmarks.mutants`.
+"""Mutation tests: apply faults to the source and run the tests that must fail: `python -m benchmarks.mutants`.
 
-mutants.toml lists them: a file, a snippet that is in it exactly once, what stands there instead, and the tests that kill
-the mutant (all tests where none are named). A mutant with `equivalent`, the reason why nothing can tell it from the original,
-is not run. Each mutant is planted in a copy of the checkout; those in kernels/ compile into a cache in the copy. Words choose
-the mutants whose file or number they are in.
+mutants.toml lists them: a file, a snippet that occurs in it exactly once, its replacement, and the tests that kill the
+mutant (all tests if none are named). A mutant with `equivalent`, the reason why it cannot be distinguished from the original,
+is not run. Mutants are applied to a copy of the checkout; those in kernels/ use a kernel cache in the copy. Arguments select
+mutants by file or number.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ SOURCE = Path("src", "glassnet")
 
 
 def path_of(file: str) -> Path:
-    """Where a mutant's file is in a checkout: below src/glassnet/, or in benchmarks/."""
+    """The path of a mutant's file in a checkout: below src/glassnet/, or in benchmarks/."""
     return Path(file) if file.startswith("benchmarks/") else SOURCE / file
 
 
-LIMIT = 1800.0  # seconds that the tests of one mutant may take: one that runs for ever is noticed, too
+LIMIT = 1800.0  # timeout for the tests of one mutant, in seconds; a mutant that times out is killed
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault. `number` counts in the list, from 1; `kind` is "planted" by hand or "drawn" by `benchmarks.mutate`."""
+    """One fault. `number` is its position in the list, from 1; `kind`: "planted" by hand, or "drawn" by `mutate`."""
 
     number: int
     kind: str
@@ -52,7 +52,7 @@ class Mutant:
         return f"{self.number:>3} {self.file}: {self.what or self.after.strip().splitlines()[0].strip()}"
 
     def planted(self, text: str) -> str:
-        """The file's text with the fault. Raises `DataError` where the snippet is not there exactly once."""
+        """The file's text with the fault. Raises `DataError` if the snippet does not occur exactly once."""
         if text.count(self.before) != 1 or self.before == self.after:
             raise DataError(
                 "A mutant does not fit the source any more.",
@@ -65,19 +65,19 @@ class Mutant:
 
 
 def listed(path: Path = LIST) -> list[Mutant]:
-    """The mutants of a list, in its order."""
+    """The mutants of a list, in order."""
     rows = tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]
     return [Mutant(number, **{**row, "tests": tuple(row.get("tests", ()))}) for number, row in enumerate(rows, 1)]
 
 
 def copy_of_the_checkout(folder: Path) -> Path:
-    """All that tests read, in a folder of its own."""
+    """A copy of everything that the tests read."""
     hidden = shutil.ignore_patterns(".*", "__pycache__", "runs")
     return Path(shutil.copytree(ROOT, folder / "checkout", ignore=hidden))
 
 
 def survives(mutant: Mutant, checkout: Path, tests: Sequence[str]) -> tuple[bool, str]:
-    """Whether the tests pass with the fault in a copy of the checkout, and the last line that they print."""
+    """Whether the tests pass with the fault, and the first failure or the last line of their output."""
     path = checkout / path_of(mutant.file)
     text = path.read_text(encoding="utf-8")
     environment = dict(os.environ, PYTHONPATH=str(checkout / "src"), PYTHONDONTWRITEBYTECODE="1")
@@ -88,23 +88,23 @@ def survives(mutant: Mutant, checkout: Path, tests: Sequence[str]) -> tuple[bool
     try:
         done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=LIMIT)
     except subprocess.TimeoutExpired:
-        return False, f"no end within {LIMIT:.0f} s"
+        return False, f"timed out after {LIMIT:.0f} s"
     finally:
         path.write_text(text, encoding="utf-8")
     lines = (done.stdout + done.stderr).strip().splitlines() or [""]
-    if done.returncode in (4, 5):  # wrong usage, no tests at all
+    if done.returncode in (4, 5):  # wrong usage, no tests collected
         raise DataError(
             "The tests of a mutant can't be run.",
             where=f"{LIST.name}, mutant {mutant.number}",
-            expected="tests that there are",
+            expected="existing tests",
             received=lines[-1],
         )
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
     return done.returncode == 0, (failed or lines[-1:])[0]
 
 
-def chosen(mutants: Iterable[Mutant], words: Sequence[str]) -> list[Mutant]:
-    """The mutants whose number is one of the words, or whose file or kind has one in it; all without words."""
+def select(mutants: Iterable[Mutant], words: Sequence[str]) -> list[Mutant]:
+    """The mutants whose number is one of the words, or whose file or kind contains one; without words, all."""
     return [
         mutant
         for mutant in mutants
@@ -114,12 +114,12 @@ def chosen(mutants: Iterable[Mutant], words: Sequence[str]) -> list[Mutant]:
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mutants", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("words", nargs="*", help="numbers, files or kinds (planted, drawn) of mutants; by default all")
+    parser.add_argument("words", nargs="*", help="numbers, files or kinds (planted, drawn) of mutants; default: all")
     parser.add_argument("--list", type=Path, default=LIST, help="another list of mutants")
     options = parser.parse_args(arguments)
-    mutants = chosen(listed(options.list), options.words)
+    mutants = select(listed(options.list), options.words)
     for mutant in mutants:
-        mutant.planted((ROOT / path_of(mutant.file)).read_text(encoding="utf-8"))  # all of them fit, or none is run
+        mutant.planted((ROOT / path_of(mutant.file)).read_text(encoding="utf-8"))  # check all before running any
     survivors, equivalent = [], 0
     with tempfile.TemporaryDirectory() as folder:
         checkout = copy_of_the_checkout(Path(folder))
@@ -129,10 +129,10 @@ def main(arguments: list[str]) -> int:
                 print(f"{mutant}\n    equivalent: {mutant.equivalent}", flush=True)
                 continue
             start = time.perf_counter()
-            alive, told = survives(mutant, checkout, mutant.tests or ("tests",))
-            survivors += [mutant] if alive else []
-            said = "SURVIVED" if alive else "killed"
-            print(f"{mutant}\n    {said} after {time.perf_counter() - start:.0f} s: {told}", flush=True)
+            survived, line = survives(mutant, checkout, mutant.tests or ("tests",))
+            survivors += [mutant] if survived else []
+            result = "SURVIVED" if survived else "killed"
+            print(f"{mutant}\n    {result} after {time.perf_counter() - start:.0f} s: {line}", flush=True)
     killed = len(mutants) - equivalent - len(survivors)
     print(f"{killed} of {len(mutants)} killed, {equivalent} equivalent, {len(survivors)} survived")
     return 1 if survivors else 0

@@ -1,10 +1,8 @@
-"""Mutants drawn by a rule, so that nobody chooses them: `python -m benchmarks.mutate COUNT SEED`.
+"""Generate random mutants: `python -m benchmarks.mutate COUNT SEED`. Prints entries of mutants.toml.
 
-Functions of src/glassnet are taken in a random order that the seed decides, a share `COMPILED` of them in kernels/ and
-compiler/, the rest elsewhere; in each, one place is drawn from all that can be changed there. What can: an operator, a
-comparison, a number, a condition, a function for its counterpart (min, max), a keyword left out. What is said to people
-(texts, errors, docstrings, type hints, options of the command line) is left alone, as are the benchmarks. Printed as entries
-of mutants.toml.
+Functions of src/glassnet are drawn at random, a fraction `COMPILED` of them from kernels/ and compiler/. In each, one random
+change is made: to an operator, comparison, number or condition, a function replaced by its counterpart (min, max), or a
+keyword argument removed. Texts, errors, docstrings, type hints and options of the command line are not changed.
 """
 
 from __future__ import annotations
@@ -31,37 +29,37 @@ COUNTERPARTS = {
     "mean": "sum", "sin": "cos", "cos": "sin", "exp": "expm1", "log": "log1p", "sqrt": "abs",
     "zeros_like": "ones_like", "ones_like": "zeros_like", "sorted": "list", "startswith": "endswith",
 }  # fmt: skip
-SPOKEN = {"tr", "mark", "print", "warn", "Option", "Argument", "JSONResponse", "add_argument"}  # calls about words
+TEXT_CALLS = {"tr", "mark", "print", "warn", "Option", "Argument", "JSONResponse", "add_argument"}
 STYLE = {"color", "fontsize", "linewidth", "alpha", "zorder", "strict", "encoding", "meaning", "fmt", "label"}  # keywords
-Place = tuple[int, int]  # line and column of a file, in bytes
+Position = tuple[int, int]  # line and column of a file, in bytes
 
 
 @dataclass(frozen=True)
 class Change:
-    """Other text from a place to a place, and in words what that is."""
+    """A replacement `after` for the text from `start` to `end`, and its description."""
 
-    start: Place
-    end: Place
+    start: Position
+    end: Position
     after: str
-    what: str
+    description: str
 
 
 def changes(function: ast.FunctionDef, source: bytes) -> list[Change]:
-    """All that can be changed in a function, in the order of the text."""
+    """All possible changes of a function, in source order."""
     return sorted(_changes(function, source), key=lambda change: (change.start, change.end, change.after))
 
 
 def _changes(root: ast.FunctionDef, source: bytes) -> Iterator[Change]:
     lines = source.splitlines(keepends=True)
 
-    def text(start: Place, end: Place) -> str:
+    def text(start: Position, end: Position) -> str:
         first, last = start[0] - 1, end[0] - 1
         if first == last:
             return lines[first][start[1] : end[1]].decode()
         return b"".join([lines[first][start[1] :], *lines[first + 1 : last], lines[last][: end[1]]]).decode()
 
     def between(left: ast.expr, right: ast.expr, operator: ast.AST) -> Iterator[Change]:
-        """The operator stands somewhere between its operands, perhaps among brackets and comments."""
+        """The change of an operator, found between its operands."""
         start, end = _end(left), _start(right)
         gap, name = text(start, end), _SIGNS[type(operator)]
         if gap.count(name) == 1 and "#" not in gap and type(operator) in OPERATORS:
@@ -73,7 +71,7 @@ def _changes(root: ast.FunctionDef, source: bytes) -> Iterator[Change]:
     def visit(node: ast.AST) -> Iterator[Change]:
         if isinstance(node, ast.Raise | ast.JoinedStr | ast.Assert | ast.FunctionDef | ast.ClassDef) and node is not root:
             return
-        if (isinstance(node, ast.Call) and _name(node.func) in SPOKEN) or (
+        if (isinstance(node, ast.Call) and _name(node.func) in TEXT_CALLS) or (
             isinstance(node, ast.keyword) and node.arg in STYLE
         ):
             return
@@ -138,11 +136,11 @@ _SIGNS: dict[type[ast.AST], str] = {
 }  # fmt: skip
 
 
-def _start(node: ast.expr) -> Place:
+def _start(node: ast.expr) -> Position:
     return node.lineno, node.col_offset
 
 
-def _end(node: ast.expr) -> Place:
+def _end(node: ast.expr) -> Position:
     return int(node.end_lineno or 0), int(node.end_col_offset or 0)
 
 
@@ -151,7 +149,7 @@ def _name(function: ast.expr) -> str:
 
 
 def _snippet(source: bytes, change: Change) -> tuple[str, str]:
-    """Whole lines before and after, with as many lines above as make them unique."""
+    """Whole lines before and after the change, with enough lines above to make them unique."""
     lines = source.splitlines(keepends=True)
     first, last = change.start[0] - 1, change.end[0] - 1
     new = lines[first][: change.start[1]] + change.after.encode() + lines[last][change.end[1] :]
@@ -164,13 +162,13 @@ def _snippet(source: bytes, change: Change) -> tuple[str, str]:
 def _parses(source: bytes) -> bool:
     try:
         ast.parse(source)
-    except SyntaxError:  # brackets around an operand do not belong to it
+    except SyntaxError:  # an operand's parentheses are not part of its node
         return False
     return True
 
 
 def functions(compiled: bool) -> Iterator[tuple[Path, ast.FunctionDef]]:
-    """The functions of the package, those in kernels/ and compiler/ or the others, in the order of the files."""
+    """The functions in kernels/ and compiler/ if `compiled`, else all others, in the order of the files."""
     for path in sorted((ROOT / SOURCE).rglob("*.py")):
         inside = path.relative_to(ROOT / SOURCE)
         if (inside.parts[0] in ("kernels", "compiler")) == compiled:
@@ -181,23 +179,23 @@ def functions(compiled: bool) -> Iterator[tuple[Path, ast.FunctionDef]]:
 
 def drawn(count: int, seed: int) -> Iterator[str]:
     """Entries of mutants.toml."""
-    chance = random.Random(seed)
-    for compiled, wanted in ((True, round(COMPILED * count)), (False, count - round(COMPILED * count))):
+    rng = random.Random(seed)
+    for compiled, remaining in ((True, round(COMPILED * count)), (False, count - round(COMPILED * count))):
         candidates = list(functions(compiled))
-        chance.shuffle(candidates)
+        rng.shuffle(candidates)
         for path, function in candidates:
-            if not wanted:
+            if not remaining:
                 break
             source = path.read_bytes()
-            snippets = [(change.what, *_snippet(source, change)) for change in changes(function, source)]
+            snippets = [(change.description, *_snippet(source, change)) for change in changes(function, source)]
             possible = [each for each in snippets if _parses(source.replace(each[1].encode(), each[2].encode()))]
             if not possible:
                 continue
-            wanted -= 1
-            what, before, after = chance.choice(possible)
+            remaining -= 1
+            description, before, after = rng.choice(possible)
             file = path.relative_to(ROOT / SOURCE).as_posix()
             yield (
-                f'[[mutant]]\nkind = "drawn"\nwhat = "{function.name}: {what}"\nfile = "{file}"\n'
+                f'[[mutant]]\nkind = "drawn"\nwhat = "{function.name}: {description}"\nfile = "{file}"\n'
                 f"before = '''\n{before}'''\nafter = '''\n{after}'''\n"
             )
 

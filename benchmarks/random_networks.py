@@ -1,6 +1,6 @@
-"""Networks drawn at random from all layers, with the data, loss, optimizer and mini-batches of three steps of training.
+"""Random networks of all layers, with data, loss, optimizer and mini-batches for three training steps.
 
-A seed is a case: the same seed gives the same network everywhere.
+The seed determines everything.
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ Rng = np.random.Generator
 Shape = tuple[int, ...]
 
 STEPS = 3
-WORK = 4_000_000  # multiplications of a mini-batch forward, at most
+WORK = 4_000_000  # maximum number of multiplications of a forward pass
 SIDES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 19)
-WIDTHS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 33)  # odd, and around what the registers of any processor hold
+WIDTHS = (1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 20, 33)  # around the register widths of all processors
 BATCHES = (1, 2, 3, 4, 5, 8, 9, 16, 17, 33)
 POINTWISE = (Sigmoid, Tanh, ReLU, LeakyReLU, GELU, Swish)
 
 
 @dataclass(frozen=True)
 class Case:
-    """A network to be trained for three steps, the last mini-batch a smaller one where `len(images)` says so."""
+    """A network and three training steps; the last mini-batch is smaller if `len(images)` is not a multiple of `batch`."""
 
     seed: int
     network: Network
@@ -118,10 +118,10 @@ def _global(rng: Rng) -> Layer:
 
 
 def _recurrence(rng: Rng) -> Layer:
-    kind, units, every = _pick(rng, (SimpleRNN, GRU, LSTM)), _pick(rng, WIDTHS), bool(rng.random() < 0.5)
+    kind, units, return_sequences = _pick(rng, (SimpleRNN, GRU, LSTM)), _pick(rng, WIDTHS), bool(rng.random() < 0.5)
     if kind is SimpleRNN:
-        return SimpleRNN(units, activation=_pick(rng, ("tanh", "relu")), return_sequences=every)
-    layer: Layer = kind(units, return_sequences=every)
+        return SimpleRNN(units, activation=_pick(rng, ("tanh", "relu")), return_sequences=return_sequences)
+    layer: Layer = kind(units, return_sequences=return_sequences)
     return layer
 
 
@@ -150,24 +150,24 @@ def _scaling(rng: Rng) -> Layer:
     return layer
 
 
-def _residual(rng: Rng, shape: Shape, deep: int) -> Layer:
-    inside, _ = _row(rng, shape, int(rng.integers(1, 4)), deep + 1)
+def _residual(rng: Rng, shape: Shape, depth: int) -> Layer:
+    inside, _ = _sequence(rng, shape, int(rng.integers(1, 4)), depth + 1)
     return Residual(inside)
 
 
-def _concatenate(rng: Rng, shape: Shape, deep: int) -> Layer:
-    return Concatenate([_row(rng, shape, int(rng.integers(0, 3)), deep + 1)[0] for _ in range(int(rng.integers(2, 4)))])
+def _concatenate(rng: Rng, shape: Shape, depth: int) -> Layer:
+    return Concatenate([_sequence(rng, shape, int(rng.integers(0, 3)), depth + 1)[0] for _ in range(int(rng.integers(2, 4)))])
 
 
-def _kinds(rng: Rng, shape: Shape, deep: int) -> list[tuple[float, Any]]:
-    """How often each kind of layer follows what has this shape."""
+def _kinds(rng: Rng, shape: Shape, depth: int) -> list[tuple[float, Any]]:
+    """The layers that can follow an output of this shape, with their relative frequencies."""
     found: list[tuple[float, Any]] = [
         (2.0, partial(_pointwise, rng)),
         (1.5, partial(_normalisation, rng)),
         (0.6, partial(_scaling, rng)),
     ]
-    if deep < 2:
-        found += [(0.8, partial(_residual, rng, shape, deep)), (0.6, partial(_concatenate, rng, shape, deep))]
+    if depth < 2:
+        found += [(0.8, partial(_residual, rng, shape, depth)), (0.6, partial(_concatenate, rng, shape, depth))]
     if len(shape) == 1:
         found += [(2.5, partial(_dense, rng)), (0.2, Softmax)]
     if len(shape) == 3:
@@ -177,12 +177,12 @@ def _kinds(rng: Rng, shape: Shape, deep: int) -> list[tuple[float, Any]]:
     return found
 
 
-def _row(rng: Rng, shape: Shape, length: int, deep: int = 0) -> tuple[list[Layer], Shape]:
-    """So many layers in a row for what has this shape, and the shape behind them; those that do not fit are drawn anew."""
+def _sequence(rng: Rng, shape: Shape, length: int, depth: int = 0) -> tuple[list[Layer], Shape]:
+    """`length` layers for an input of this shape, and their output shape; layers that do not fit are drawn again."""
     layers: list[Layer] = []
     while len(layers) < length:
-        shares, kinds = zip(*_kinds(rng, shape, deep), strict=True)
-        layer = kinds[int(rng.choice(len(kinds), p=np.array(shares) / sum(shares)))]()
+        frequencies, kinds = zip(*_kinds(rng, shape, depth), strict=True)
+        layer = kinds[int(rng.choice(len(kinds), p=np.array(frequencies) / sum(frequencies)))]()
         try:
             shape = layer.build(shape, np.random.default_rng(0))
         except ShapeError:
@@ -201,7 +201,7 @@ def _input(rng: Rng) -> Shape:
 
 
 def _ending(rng: Rng, shape: Shape) -> tuple[list[Layer], Loss, int]:
-    """Layers from what has this shape to the loss, the loss, and how many outputs there are."""
+    """The final layers for an input of this shape, the loss, and the number of outputs."""
     loss = _pick(rng, (Quadratic(), BinaryCrossEntropy(), SoftmaxCrossEntropy(), SoftmaxCrossEntropy(label_smoothing=0.1)))
     outputs = int(_pick(rng, (1, 2, 3, 10, 17)))
     if outputs == 1 and loss.link == "Softmax":
@@ -217,7 +217,7 @@ def _ending(rng: Rng, shape: Shape) -> tuple[list[Layer], Loss, int]:
 
 
 def _images(rng: Rng, shape: Shape, count: int, is_bytes: bool) -> Array:
-    """Noise; some of it blank, as the margins of scanned digits are, constant, or far from 0; some images all blank."""
+    """Noise, with blank or constant pixels, values far from 0, or blank images."""
     size = (count, *shape)
     images: Array = rng.integers(0, 256, size).astype(np.uint8) if is_bytes else rng.standard_normal(size).astype(np.float32)
     if rng.random() < 0.4:
@@ -232,7 +232,7 @@ def _images(rng: Rng, shape: Shape, count: int, is_bytes: bool) -> Array:
 
 
 def _optimizer(rng: Rng) -> tuple[Optimizer, float]:
-    """An optimizer, and a learning rate that fits it."""
+    """An optimizer and a suitable learning rate."""
     clip = float(_pick(rng, (0.0, 0.0, 0.0, 0.5)))
     kind, rate = _pick(rng, (SGD, SGD, SGD, RMSprop, Adam, AdamW)), float(10 ** rng.uniform(-2, -0.3))
     if kind is SGD:
@@ -245,18 +245,18 @@ def _optimizer(rng: Rng) -> tuple[Optimizer, float]:
 
 
 def draw_case(seed: int) -> Case:
-    """The case of this seed."""
+    """The case for a seed."""
     rng = np.random.default_rng([seed, 10])
     network: Network | None = None
     while network is None:
         shape, batch = _input(rng), int(_pick(rng, BATCHES))
-        if rng.random() < 0.02:  # as wide as needs products of their own
+        if rng.random() < 0.02:  # wide enough for the kernels of very wide inputs
             shape, batch = (int(rng.integers(4090, 4200)),), int(rng.integers(62, 70))
         is_bytes = bool(rng.random() < 0.4)
         first: list[Layer] = []
         if is_bytes and rng.random() < 0.8:
             first = [_pick(rng, (Pixels(), Scale(1 / 255), Scale(1 / 128, -1.0), Standardize()))]
-        layers, after = _row(rng, shape, 0 if shape[0] > 4000 else int(rng.integers(0, 8)))
+        layers, after = _sequence(rng, shape, 0 if shape[0] > 4000 else int(rng.integers(0, 8)))
         last, loss, outputs = _ending(rng, after)
         penalty: Regularizer | None = _pick(rng, (None, None, L1(0.01), L2(0.1), L1L2(0.01, 0.1)))
         found = Network([*first, *layers, *last], input_shape=shape, loss=loss, regularizer=penalty, seed=seed)
@@ -285,7 +285,7 @@ def draw_case(seed: int) -> Case:
 
 
 def retake(case: Case, **changes: Any) -> Case:
-    """The case with a fresh copy of its network, and changes."""
+    """The case with a new copy of its network, and changes."""
     return replace(case, **{"network": case.network.astype(str(case.network.dtype)), **changes})
 
 

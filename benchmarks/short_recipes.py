@@ -1,7 +1,6 @@
-"""The shipped recipes that are meant to work, each in a short form that still works: fewer epochs, and fewer images.
+"""Shortened versions of the shipped recipes that are meant to work: fewer epochs, and fewer images.
 
-Schedules stretch over the epochs that are left, so they are scaled by themselves. What is cut is said here and nowhere else:
-layers, cost, optimizer and augmentation stay the recipe's own.
+Schedules adapt to the number of epochs. Layers, loss, optimizer and augmentation are those of the recipe.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from glassnet.experiment.run import read_splits
 
 @dataclass(frozen=True)
 class Short:
-    """`epochs` of a recipe, other `settings`, and `images` of its training part (None: all) with a third as many others."""
+    """Number of `epochs` and training `images` (None: all; with a third as many held-out ones), and other `settings`."""
 
     epochs: int
     images: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
 
 
-PLAIN = {"training.plain_epochs": 1}  # the last epochs without augmentation are as small a share as in the whole recipe
+PLAIN = {"training.plain_epochs": 1}  # about the same fraction of the epochs as in the full recipe
 
 HEALTHY = {
     "digits": Short(20),
@@ -48,7 +47,7 @@ HEALTHY = {
 
 
 def some_of(splits: Splits, images: int, others: int, seed: int = 0) -> Splits:
-    """So many images of the training part and of each other part that there is, drawn by `seed`."""
+    """A random subset with `images` training images and `others` images of each other split."""
     rng = np.random.default_rng(seed)
 
     def draw(part: Dataset | None, count: int) -> Dataset | None:
@@ -60,7 +59,7 @@ def some_of(splits: Splits, images: int, others: int, seed: int = 0) -> Splits:
 
 
 def train_short(name: str, seed: int, folder: Path) -> gn.Run:
-    """One healthy run, as a user would have it: through the recipe, into a run folder."""
+    """Train the shortened recipe into a run folder."""
     short = HEALTHY[name]
     recipe = gn.load_recipe(name).changed({"training.epochs": short.epochs, **short.settings})
     if short.images is not None:
@@ -72,7 +71,7 @@ def train_short(name: str, seed: int, folder: Path) -> gn.Run:
 
 
 def save(splits: Splits, path: Path) -> None:
-    """The parts as the `.npz` that `load_dataset` reads."""
+    """Save the splits as a `.npz` for `load_dataset`."""
     parts = {"train": splits.train, "val": splits.validation, "test": splits.test}
     arrays: dict[str, Any] = {"classes": np.array(splits.classes)}
     for name, part in parts.items():

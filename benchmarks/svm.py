@@ -1,8 +1,8 @@
-"""MNIST with a support vector machine, the baseline: `python -m benchmarks.svm [--images N]`.
+"""The baseline on MNIST, a support vector machine: `python -m benchmarks.svm [--images N]`.
 
-scikit-learn's SVC with its radial kernel exp(−γ·|x − x′|²), on pixels from 0 to 1: as the tutorial had it (γ = 1/784, then
-the library's default), as the library has it now, and tuned. C and γ are chosen on validation images; the test set chooses
-nothing. The tutorial tells of 94.35 % and, tuned, 98.5 %. All the images take many minutes on one core.
+scikit-learn's SVC with the RBF kernel exp(−γ·|x − x′|²), on pixels from 0 to 1: as in the tutorial (γ = 1/784, the default at
+the time), with today's default, and tuned. C and γ are chosen on validation images. The tutorial reports 94.35 % and, tuned,
+98.5 %. All the images take many minutes on one core.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import numpy as np
 import glassnet as gn
 
 TUNING = 10_000
-"""Training images for each pair of the grid; the chosen one then has all of them."""
+"""Training images for each point of the grid; the best one is then trained on all images."""
 GRID: dict[str, Sequence[float]] = {"C": (1.0, 5.0, 25.0), "gamma": (0.01, 0.02, 0.04)}
 Options = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A machine on the test set, and how long it took to train."""
+    """Test result of one SVC, and its training time."""
 
     options: Options
     correct: int
@@ -40,7 +40,7 @@ class Measured:
 
 
 def vectors(data: gn.Dataset) -> np.ndarray[Any, Any]:
-    """Images as rows of numbers from 0 to 1."""
+    """Images as rows of features from 0 to 1."""
     return data.images.reshape(len(data), -1) / 255.0
 
 
@@ -51,18 +51,18 @@ def fit(train: gn.Dataset, options: Options) -> Any:
 
 
 def tune(train: gn.Dataset, validation: gn.Dataset, grid: dict[str, Sequence[float]]) -> Options:
-    """The options of the grid that are right most often on validation images; the first of equals."""
-    asked, best, chosen = vectors(validation), -1, {}
+    """The options of the grid with the best validation accuracy; the first of ties."""
+    images, best, best_options = vectors(validation), -1, {}
     for values in itertools.product(*grid.values()):
         options = dict(zip(grid, values, strict=True))
-        correct = int((fit(train, options).predict(asked) == validation.labels).sum())
+        correct = int((fit(train, options).predict(images) == validation.labels).sum())
         if correct > best:
-            best, chosen = correct, options
-    return chosen
+            best, best_options = correct, options
+    return best_options
 
 
 def measure(splits: gn.Splits, *, grid: dict[str, Sequence[float]] = GRID, tuning: int = TUNING) -> Iterator[Measured]:
-    """The tutorial's machine, today's default, and the tuned one, each on the test set."""
+    """Test results of the tutorial's SVC, today's default, and the tuned one."""
     train, validation, test = splits.train, splits.validation, splits.test
     assert validation is not None
     assert test is not None
@@ -73,19 +73,19 @@ def measure(splits: gn.Splits, *, grid: dict[str, Sequence[float]] = GRID, tunin
 
 def _measured(train: gn.Dataset, test: gn.Dataset, options: Options) -> Measured:
     began = time.perf_counter()
-    machine = fit(train, options)
+    model = fit(train, options)
     seconds = time.perf_counter() - began
-    correct = int((machine.predict(vectors(test)) == test.labels).sum())
+    correct = int((model.predict(vectors(test)) == test.labels).sum())
     return Measured(options, correct, len(test), seconds)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.svm", description="Measure the baseline on MNIST.")
-    parser.add_argument("--images", type=int, help="train on so many, instead of all 50,000")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--images", type=int, help="number of training images; default: all 50,000")
+    parsed = parser.parse_args(arguments)
     splits = gn.load_dataset("mnist")
-    if given.images:
-        splits = gn.Splits(splits.train.head(given.images), splits.validation, splits.test)
+    if parsed.images:
+        splits = gn.Splits(splits.train.head(parsed.images), splits.validation, splits.test)
     for measured in measure(splits):
         print(measured, flush=True)
 

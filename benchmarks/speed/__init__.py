@@ -1,7 +1,4 @@
-"""Benchmarks: glassnet and its peers in turn, on the same data and batches, as medians and ratios.
-
-`run` measures, `table` shows, `write_json` keeps. See `benchmarks/README.md` for the method.
-"""
+"""Speed benchmarks of glassnet and its peers. See `benchmarks/README.md` for the method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The other end of `benchmarks.speed.worker`: starts a process for a peer and asks it things."""
+"""Starts a process for a peer (`benchmarks.speed.worker`) and sends it requests."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from typing import Any, Self
 
 from benchmarks.speed.machine import pinned
 
-PATIENCE = 600.0
-"""Seconds after which a peer that does not answer is given up."""
+TIMEOUT = 600.0
+"""Seconds after which a peer that does not answer is killed."""
 
 
 class WorkerError(Exception):
-    """A peer that failed, died or fell silent; the message is the note of its row."""
+    """A peer failed, died or timed out; the message becomes the note of its row."""
 
 
 def child_environment(**extra: str) -> dict[str, str]:
-    """This process's environment, with which a child finds the same glassnet."""
+    """The environment for a child process, with the same glassnet on its path."""
     source = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join(part for part in (source, os.environ.get("PYTHONPATH", "")) if part)
     return os.environ | {"PYTHONPATH": path} | extra
@@ -34,7 +34,7 @@ class Worker:
     """A child process on `threads` processors."""
 
     def __init__(self, threads: int, scratch: Path) -> None:
-        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  close() ends it
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  closed by close()
         flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
         environment = child_environment(
             JAX_PLATFORMS="cpu",
@@ -57,8 +57,8 @@ class Worker:
         """Send one request and wait for its answer."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        alarm = threading.Timer(PATIENCE, self._process.kill)
-        alarm.start()
+        timer = threading.Timer(TIMEOUT, self._process.kill)
+        timer.start()
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
@@ -66,22 +66,22 @@ class Worker:
         except BrokenPipeError:
             line = ""
         finally:
-            alarm.cancel()
+            timer.cancel()
         if not line:
-            raise WorkerError(f"its process ended: {self._last_words()}")
+            raise WorkerError(f"its process ended: {self._last_line()}")
         reply: dict[str, Any] = json.loads(line)
         if "failed" in reply:
             raise WorkerError(f"failed: {reply['failed']}")
         return reply
 
-    def _last_words(self) -> str:
+    def _last_line(self) -> str:
         code = self._process.wait()
         self._errors.seek(0)
         lines = self._errors.read().strip().splitlines()
-        return lines[-1] if lines else f"exit code {code}, after at most {PATIENCE:.0f} s"
+        return lines[-1] if lines else f"exit code {code}, after at most {TIMEOUT:.0f} s"
 
     def close(self) -> None:
-        """End the process; what it still does is of no interest."""
+        """Kill the process."""
         self._process.kill()
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout, self._errors):

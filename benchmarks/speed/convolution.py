@@ -15,14 +15,15 @@ from typing import Any
 import numba
 import numpy as np
 
-from glassnet.compiler.fused_block import multiplies_less, scatters
+from glassnet.compiler.algorithms import prefers_scatter, prefers_winograd
+from glassnet.compiler.geometry import conv_shape
 from glassnet.kernels.codegen.jit import OPTIONS
-from glassnet.kernels.conv.direct import convolve, convolve_weights, scatter_back
-from glassnet.kernels.conv.winograd import gather_taps, transform_weights, winograd, winograd_weights
+from glassnet.kernels.conv.direct import convolve, convolve_weights, scatter_taps
+from glassnet.kernels.conv.winograd import gather_taps, transform_weights, winograd, winograd_gradient
 from glassnet.kernels.library import library
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.sizes import COLUMNS, GIVEN, PRODUCTS, aligned_zeros, winograd_floats
-from glassnet.kernels.stage import STAGE
+from glassnet.kernels.records import Block
+from glassnet.kernels.sizes import COLUMNS, PRODUCTS, TAP_FLOATS, aligned_zeros, winograd_floats
 from glassnet.nn import Conv2D
 
 Array = np.ndarray[Any, Any]
@@ -75,9 +76,9 @@ def _many_weights(n, x, line, row, height, count, dy, dy_line, filters, dw, down
         convolve_weights(x, line, row, 1, height, count, dy, dy_line, filters, filters, dw, down, across, mode, zeros)
 
 
-def _many_scattered(n, stage, dy, wt, dx, room, apart):
+def _many_scattered(n, block, dy, wt, dx, room, apart):
     for i in range(n):
-        scatter_back(stage, dy, wt, dx + 4 * i * apart, room)
+        scatter_taps(block, dy, wt, dx + 4 * i * apart, room)
 
 
 def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):
@@ -88,7 +89,7 @@ def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, dow
 
 def _many_weights_by_winograd(n, x, line, channels, dy, dy_line, filters, du, down, across, zeros, room, dw):
     for i in range(n):
-        winograd_weights(x, line, channels, dy, dy_line, filters, du, down, across, SET if i == 0 else ADD, zeros, room)
+        winograd_gradient(x, line, channels, dy, dy_line, filters, du, down, across, SET if i == 0 else ADD, zeros, room)
     for c in range(channels):
         gather_taps(du + 4 * c * filters, channels * filters, filters, dw + 4 * c * filters, channels * filters)
 
@@ -96,7 +97,7 @@ def _many_weights_by_winograd(n, x, line, channels, dy, dy_line, filters, du, do
 @functools.cache
 def _loops() -> tuple[Any, ...]:
     """The five, compiled, for a process that knows the addresses of the kernels."""
-    library()["glassnet_stages"]
+    library()["glassnet_fused_block"]
     compiled = numba.njit(**OPTIONS)
     loops = (_many_forward, _many_weights, _many_scattered, _many_by_winograd, _many_weights_by_winograd)
     return tuple(map(compiled, loops))
@@ -122,19 +123,13 @@ class Convolution:
         self.dx = aligned_zeros(BATCH * side**2 * channels).reshape(BATCH, side, side, channels)
         self.dweight = aligned_zeros(taps * filters).reshape(size, size, channels, filters)
         self._inside = 4 * edge * (self.dy.shape[1] + 1) * filters
-        self.scatters = scatters(layer, (side, side, channels), (places, places))
-        self._room = aligned_zeros(taps + COLUMNS + max(GIVEN, places * taps))
-        self._stage = np.zeros(1, STAGE)
-        values = {
-            "height": side, "width": side, "channels": channels, "filters": filters, "kernel_height": size,
-            "kernel_width": size, "stride_y": 1, "stride_x": 1, "top": top, "left": top, "out_height": places,
-            "out_width": places,
-        }  # fmt: skip
-        for name, value in values.items():
-            self._stage[name] = value
+        self.scatters = prefers_scatter(layer, (side, side, channels), (places, places))
+        self._room = aligned_zeros(taps + COLUMNS + max(TAP_FLOATS, places * taps))
+        self._block = np.zeros(1, Block.dtype)
+        self._block["conv"] = conv_shape(layer, (side, side, channels))
         self._products = aligned_zeros(PRODUCTS * channels * filters)
         self._strip = aligned_zeros(winograd_floats(side, channels, filters))
-        self.by_winograd = multiplies_less(layer, (side, side, channels), (places, places, filters))
+        self.by_winograd = prefers_winograd(layer, (side, side, channels), (places, places, filters))
         self._forward, self._weights, self._scattered, self._winograd, self._winograd_weights = _loops()
 
     @staticmethod
@@ -161,7 +156,7 @@ class Convolution:
         w, dy = self.window, self.dy
         if self.scatters:
             self._scattered(
-                BATCH, self._stage.ctypes.data, self.dense_dy.ctypes.data, self.transposed.ctypes.data, self.dx.ctypes.data,
+                BATCH, self._block.ctypes.data, self.dense_dy.ctypes.data, self.transposed.ctypes.data, self.dx.ctypes.data,
                 self._room.ctypes.data, self.dx[0].size,
             )  # fmt: skip
             return

@@ -1,4 +1,4 @@
-"""What every peer must compute: the start, the batches, and the outcome of a few steps of gradient descent, in float64."""
+"""The computation that peers must reproduce: initial weights, mini-batches, and a few steps of SGD in float64."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEPS = 3
 
 
 def initial_weights(work: Workload) -> Weights:
-    """Where every peer begins."""
+    """The initial weights of every peer."""
     match work:
         case DenseWorkload():
             return dense.initial_weights(work)
@@ -23,7 +23,7 @@ def initial_weights(work: Workload) -> Weights:
 
 
 def train(work: Workload, start: Weights, images: Images, order: Order) -> Weights:
-    """Plain gradient descent from `start`: a step for each row of order."""
+    """Plain SGD from `start`, one step per row of `order`."""
     match work:
         case DenseWorkload():
             return dense.train(work, start, images, order)
@@ -33,17 +33,17 @@ def train(work: Workload, start: Weights, images: Images, order: Order) -> Weigh
 
 
 def batch_order(work: Workload, epochs: int | None = None) -> Order:
-    """Shuffled batches, each epoch anew; a full batch stays in the file's order."""
+    """Mini-batches, shuffled in each epoch; a full batch is not shuffled."""
     rng = np.random.default_rng(2)
-    everything = np.arange(work.images, dtype=np.int64)
+    indices = np.arange(work.images, dtype=np.int64)
     used = work.images - work.images % work.batch
     rows = [
-        (everything if work.full_batch else rng.permutation(everything))[:used].reshape(-1, work.batch)
+        (indices if work.full_batch else rng.permutation(indices))[:used].reshape(-1, work.batch)
         for _ in range(work.epochs if epochs is None else epochs)
     ]
     return np.concatenate(rows)
 
 
 def first_steps(work: Workload) -> Order:
-    """The few batches that every peer is checked on."""
+    """The mini-batches that every peer is verified on."""
     return batch_order(work)[:STEPS]

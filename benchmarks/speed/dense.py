@@ -1,4 +1,4 @@
-"""What every peer must compute in a dense network, in float64 NumPy: its start, its outputs, and gradient descent."""
+"""Dense networks in float64 NumPy: initial weights, outputs, and SGD, which peers must reproduce."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def classes(work: DenseWorkload, weights: Weights, images: Images) -> Reals:
 
 
 def gradients(work: DenseWorkload, weights: Weights, x: Reals, y: Reals) -> Weights:
-    """The gradients of the cost summed (not averaged) over the rows of x."""
+    """The gradients of the loss summed (not averaged) over the rows of x."""
     activations = outputs(work, weights, x)
     found: Weights = []
     a = activations[-1]
@@ -59,7 +59,7 @@ def gradients(work: DenseWorkload, weights: Weights, x: Reals, y: Reals) -> Weig
 
 
 def train(work: DenseWorkload, start: Weights, images: Images, order: Order) -> Weights:
-    """Plain gradient descent, mean over each batch; the batch is taken in blocks to spare memory."""
+    """Plain SGD with the mean over each mini-batch, computed in blocks to save memory."""
     weights: Weights = [(weight.copy(), bias.copy()) for weight, bias in start]
     targets = images.targets(work.outputs)
     flat = images.images.reshape(len(images.images), -1)

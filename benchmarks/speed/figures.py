@@ -1,4 +1,4 @@
-"""The figures about the machine and the program rather than about one workload."""
+"""Measurements that are not training or prediction workloads: peak, convolutions, import, compilation, memory."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.speed.client import PATIENCE, Worker, WorkerError, child_environment
+from benchmarks.speed.client import TIMEOUT, Worker, WorkerError, child_environment
 from benchmarks.speed.images import images_for
 from benchmarks.speed.peers import PEERS
 from benchmarks.speed.results import Result
-from benchmarks.speed.timing import Say, stage, with_ratios
+from benchmarks.speed.timing import Say, with_ratios, write_inputs
 from benchmarks.speed.workloads import TRAINING, WORKLOADS, Workload
 
 GEMM = 2048
 PRODUCTS = (GEMM, 512)
-"""Sizes of products: a large one, and one so short that little else comes between."""
+"""Sizes of matrix products: a large one, and one too short to be interrupted much."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a figure may use."""
+    """The settings of a measurement."""
 
     scratch: Path
     threads: int
@@ -32,14 +32,14 @@ class Context:
     quick: bool
     say: Say
     results: Sequence[Result]
-    """The rows measured before."""
+    """Results measured before."""
 
     def workload(self, name: str) -> Workload:
         return WORKLOADS[name].quick() if self.quick else WORKLOADS[name]
 
 
 def peak(context: Context) -> list[Result]:
-    """What a large float32 product reaches, and our share of it in each training workload measured before."""
+    """The speed of a large float32 product, and the fraction of it reached in each training workload measured before."""
     reached: dict[int, float] = {}
     rows: list[Result] = []
     for threads in sorted({1, context.threads}):
@@ -60,13 +60,13 @@ def peak(context: Context) -> list[Result]:
         top = reached.get(1 if work.one_core else context.threads)
         if top is not None:
             note = f"{work.flops:.3g} useful operations per {work.per}"
-            share = 100 * work.flops / row.median / top
-            rows.append(Result("peak", f"ours at {work.name}", share, "% of it", rounds=row.rounds, note=note))
+            percent = 100 * work.flops / row.median / top
+            rows.append(Result("peak", f"ours at {work.name}", percent, "% of it", rounds=row.rounds, note=note))
     return rows
 
 
 def convolution(context: Context) -> list[Result]:
-    """Each kernel of a convolution on its own, on one core, as a share of a large product's speed in the same process."""
+    """The speed of each convolution kernel on one core, as a fraction of that of a large product in the same process."""
     top, reached = 0.0, dict[tuple[str, str], float]()
     try:
         with Worker(1, context.scratch) as worker:
@@ -82,13 +82,13 @@ def convolution(context: Context) -> list[Result]:
     sizes = " and ".join(f"{size}×{size}" for size in PRODUCTS)
     rows = [Result("convolution", "sgemm", top, "GFLOP/s", rounds=context.rounds, note=f"NumPy's BLAS, products of {sizes}")]
     for (window, direction), speed in reached.items():
-        share, note = 100 * speed / top, f"{speed:.0f} GFLOP/s"
-        rows.append(Result("convolution", f"{window}, {direction}", share, "% of peak", rounds=context.rounds, note=note))
+        percent, note = 100 * speed / top, f"{speed:.0f} GFLOP/s"
+        rows.append(Result("convolution", f"{window}, {direction}", percent, "% of peak", rounds=context.rounds, note=note))
     return rows
 
 
 def import_time(context: Context) -> list[Result]:
-    """Fresh processes, in turn: `import glassnet`, the command's help, and for scale Python alone and PyTorch."""
+    """New processes, in turn: `import glassnet`, `glassnet --help`, and for comparison Python alone and PyTorch."""
     commands = {
         "import glassnet": ["-c", "import glassnet"],
         "glassnet --help": ["-m", "glassnet", "--help"],
@@ -97,24 +97,24 @@ def import_time(context: Context) -> list[Result]:
     if PEERS["torch-eager"].missing is None:
         commands["import torch"] = ["-c", "import torch"]
     taken: dict[str, list[float]] = {name: [] for name in commands}
-    trouble: dict[str, str] = {}
+    errors: dict[str, str] = {}
     for number in range(context.rounds + 1):
         context.say(f"import: round {number} of {context.rounds}")
         for name, arguments in commands.items():
             try:
                 taken[name].append(_python(arguments, context.scratch))
             except WorkerError as error:
-                trouble[name] = str(error)
+                errors[name] = str(error)
     rows = []
     for name, seconds in taken.items():
-        kept = seconds[1:]  # the first one reads the disk and may write bytecode
-        median = None if name in trouble else statistics.median(kept)
-        rows.append(Result("import", name, median, "s", rounds=len(kept), note=trouble.get(name, "whole process")))
+        warm = seconds[1:]  # the first round reads the disk and may write bytecode
+        median = None if name in errors else statistics.median(warm)
+        rows.append(Result("import", name, median, "s", rounds=len(warm), note=errors.get(name, "whole process")))
     return with_ratios(rows)
 
 
 def first_compile(context: Context) -> list[Result]:
-    """One epoch of the recipe `digits`, with an empty kernel cache and then with a full one: whole commands."""
+    """The command that trains `digits` for one epoch, with an empty and then with a full kernel cache."""
     cache = context.scratch / "kernel-cache"
     rows = []
     for peer in ("empty cache", "full cache"):
@@ -126,23 +126,23 @@ def first_compile(context: Context) -> list[Result]:
         except WorkerError as error:
             rows.append(Result("first-compile", peer, None, "s", note=str(error)))
             continue
-        kept = any(path.is_file() for path in cache.rglob("*"))
-        note = "whole command" if kept else "nothing was put into the cache, so this tells nothing"
+        cached = any(path.is_file() for path in cache.rglob("*"))
+        note = "whole command" if cached else "nothing was cached, so this is not meaningful"
         rows.append(Result("first-compile", peer, seconds, "s", rounds=1, note=note))
     return rows
 
 
 def memory(context: Context) -> list[Result]:
-    """The most memory a process holds that loads the images and trains for one timed call: ours and eager PyTorch's.
+    """Peak memory of a process that loads the images and trains for one timed call: glassnet and eager PyTorch.
 
-    A compiled peer's would have its compiler in it.
+    A compiled peer would include its compiler.
     """
     rows: list[Result] = []
     for name in TRAINING:
         work = context.workload(name)
         threads = 1 if work.one_core else context.threads
         folder = context.scratch / f"memory-{name}"
-        stage(work, images_for(work), folder)
+        write_inputs(work, images_for(work), folder)
         eager = [peer for peer in work.peers if PEERS[peer].needs == "torch" and not PEERS[peer].compiles]
         found = [_memory_of(peer, work, folder, context, threads, f"memory: {name}, {peer}") for peer in ("ours", *eager)]
         rows += with_ratios(found)
@@ -159,10 +159,10 @@ def _memory_of(peer: str, work: Workload, folder: Path, context: Context, thread
         with Worker(threads, context.scratch) as worker:
             worker.ask(do="load", peer=peer, workload=work.to_json(), folder=str(folder), threads=threads)
             worker.ask(do="run")
-            held = worker.ask(do="memory")["mebibytes"]
+            mebibytes = worker.ask(do="memory")["mebibytes"]
     except WorkerError as error:
         return Result("memory", label, None, "MiB", note=str(error))
-    return Result("memory", label, held, "MiB", rounds=1, note="whole process, images and libraries included")
+    return Result("memory", label, mebibytes, "MiB", rounds=1, note="whole process, images and libraries included")
 
 
 def _threads(count: int) -> str:
@@ -170,7 +170,7 @@ def _threads(count: int) -> str:
 
 
 def _python(arguments: Sequence[str], folder: Path, **environment: str) -> float:
-    """Seconds of one fresh Python."""
+    """Run a new Python process and return its seconds."""
     began = time.perf_counter()
     try:
         done = subprocess.run(
@@ -180,11 +180,11 @@ def _python(arguments: Sequence[str], folder: Path, **environment: str) -> float
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise WorkerError(f"failed: no end after {PATIENCE:.0f} s") from error
+        raise WorkerError(f"failed: timed out after {TIMEOUT:.0f} s") from error
     taken = time.perf_counter() - began
     if done.returncode:
         words = done.stderr.strip().splitlines()

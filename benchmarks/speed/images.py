@@ -1,4 +1,4 @@
-"""The images of the workloads: real ones where they are at hand, otherwise drawn with the same share of ink."""
+"""The images of the workloads: real ones if available, otherwise synthetic ones with the same fraction of ink."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ NUMERAL_INK = 0.08
 
 @dataclass(frozen=True)
 class Images:
-    """Images (N, H, W, C) as bytes, their labels (N,), and where they come from."""
+    """Images (N, H, W, C) as bytes, labels (N,), and their origin."""
 
     images: Bytes
     labels: Labels
     origin: str
 
     def floats(self) -> Floats:
-        """The images as the peers take them: float32 between 0 and 1, one row an image."""
+        """The images for the peers: float32 between 0 and 1, one row per image."""
         return np.divide(self.images.reshape(len(self.images), -1), np.float32(255), dtype=np.float32)
 
     def targets(self, outputs: int) -> Floats:
-        """The wanted outputs: one-hot rows, or the label itself where there is a single output."""
+        """Targets: one-hot rows, or the label for a single output."""
         if outputs == 1:
             return self.labels.astype(np.float32)[:, None]
         return np.eye(outputs, dtype=np.float32)[self.labels]
@@ -97,17 +97,17 @@ def _from_zip(work: Workload, archive: str, mode: str, label: Labeller) -> Image
         names = sorted(name for name in opened.namelist() if name.endswith(".jpg"))
         if len(names) < work.images:
             return None
-        chosen = [names[i] for i in np.random.default_rng(0).permutation(len(names))[: work.images]]
+        selected = [names[i] for i in np.random.default_rng(0).permutation(len(names))[: work.images]]
         images = np.empty((work.images, *work.shape), dtype=np.uint8)
-        for image, name in zip(images, chosen, strict=True):
+        for image, name in zip(images, selected, strict=True):
             with Image.open(io.BytesIO(opened.read(name))) as opened_image:
                 sized = opened_image.convert(mode).resize((width, height))
             image[...] = np.asarray(sized, dtype=np.uint8).reshape(work.shape)
-    return Images(images, np.array([label(name) for name in chosen], dtype=np.int64), path.name)
+    return Images(images, np.array([label(name) for name in selected], dtype=np.int64), path.name)
 
 
 def synthetic(work: Workload) -> Images:
-    """Images that cost what the real ones cost: MNIST's and the numerals' share of ink, dense photographs."""
+    """Synthetic images with the fraction of ink of MNIST and the numerals, or dense ones for photographs."""
     rng = np.random.default_rng(0)
     count, outputs = work.images, work.outputs
     labels = rng.integers(0, max(outputs, 2), size=count, dtype=np.int64)
@@ -123,15 +123,15 @@ def synthetic(work: Workload) -> Images:
 
 
 def _strokes(rng: np.random.Generator, shape: tuple[int, int, int]) -> Bytes:
-    """Joined strokes, three pixels wide, until the share of ink is reached."""
+    """Connected strokes, three pixels wide, until the fraction of ink is reached."""
     from PIL import Image, ImageDraw
 
     height, width, _ = shape
     image = Image.new("L", (width, height))
     pen = ImageDraw.Draw(image)
-    here = (width / 2, height / 2)
+    start = (width / 2, height / 2)
     while np.count_nonzero(np.asarray(image)) < NUMERAL_INK * height * width:
-        there = (float(rng.uniform(0.15, 0.85)) * width, float(rng.uniform(0.15, 0.85)) * height)
-        pen.line([here, there], fill=int(rng.integers(160, 256)), width=3)
-        here = there
+        end = (float(rng.uniform(0.15, 0.85)) * width, float(rng.uniform(0.15, 0.85)) * height)
+        pen.line([start, end], fill=int(rng.integers(160, 256)), width=3)
+        start = end
     return np.asarray(image, dtype=np.uint8).reshape(shape)

@@ -1,6 +1,6 @@
-"""What every peer must compute in a network of layers: glassnet's own reference, layer by layer in float64 NumPy.
+"""Convolutional and recurrent networks in float64 NumPy, which peers must reproduce: glassnet's layers without kernels.
 
-It is no kernel of ours, and the tests hold it to PyTorch and to central differences, layer by layer.
+The tests compare each layer with PyTorch and with central differences.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def flatten(weights: Weights) -> NDArray[np.float64]:
 
 
 def weights_of(net: Any) -> Weights:
-    """What training changes; statistics that only prediction uses, which libraries define in two ways, are left out."""
+    """The trained parameters, without running statistics, which libraries define differently."""
     flat = np.asarray(net.parameters, dtype=np.float64)
     return [
         tuple(slot.part(flat).reshape(slot.shape) for slot in slots)
@@ -31,21 +31,21 @@ def weights_of(net: Any) -> Weights:
 
 
 def initial_weights(work: LayeredWorkload) -> Weights:
-    """As glassnet begins; each exactly a float32 number."""
+    """glassnet's initial weights; each is exactly a float32 number."""
     return weights_of(work.network())
 
 
 def train(work: LayeredWorkload, start: Weights, images: Images, order: Order) -> Weights:
-    """Plain gradient descent, mean over each batch."""
+    """Plain SGD with the mean over each mini-batch."""
     import glassnet as gn
-    from glassnet.runtime import ReferenceTrainer
+    from glassnet.runtime import ReferenceTrainer, StepPlan
 
     net = work.network().astype("float64")
     net.parameters = flatten(start)
     used = order.ravel()
     trainer = ReferenceTrainer(
-        net, net.rows(images.images[used]), images.labels[used], batch_size=order.shape[1],
-        optimizer=gn.SGD(work.rate), weights=None, threads=1,
+        net, net.rows(images.images[used]), images.labels[used],
+        StepPlan(batch_size=order.shape[1], optimizer=gn.SGD(work.rate), threads=1),
     )  # fmt: skip
     trainer.begin_epoch(np.arange(len(used)), np.full(len(order), work.rate), np.random.default_rng(0))
     trainer.run(0, len(order), 0)

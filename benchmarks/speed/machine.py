@@ -1,4 +1,4 @@
-"""The machine: what it is, which processors are used, how much memory a process took."""
+"""The machine: description, pinning to processors, memory of a process."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def usable_cpus() -> int:
 
 @contextmanager
 def pinned(count: int) -> Iterator[None]:
-    """Keep this process, and those it starts meanwhile, on `count` processors; does nothing where that is impossible.
+    """Pin this process, and those it starts meanwhile, to the last `count` processors; does nothing if unsupported.
 
-    The last ones are taken: the first is where most systems serve their interrupts.
+    Most systems handle interrupts on the first processor.
     """
     if not CAN_PIN:
         yield
@@ -39,9 +39,9 @@ def pinned(count: int) -> Iterator[None]:
 
 
 def peak_memory() -> float:
-    """The most memory this process has held, in MiB.
+    """Peak memory of this process in MiB.
 
-    Linux hands `ru_maxrss` down from the parent through fork and exec, hence its own high-water mark comes first.
+    On Linux `ru_maxrss` is inherited through fork and exec, so VmHWM is preferred.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -53,7 +53,7 @@ def peak_memory() -> float:
 
 
 def describe() -> dict[str, str | int | bool]:
-    """The facts that a figure depends on."""
+    """The properties of the machine that results depend on."""
     facts: dict[str, str | int | bool] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": _cpu_name(),

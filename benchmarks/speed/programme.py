@@ -1,4 +1,4 @@
-"""The whole programme: the workloads and figures asked for, one after the other."""
+"""Run the requested workloads and measurements, one after the other."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def run(
     quick: bool = False,
     output: Path | None = None,
 ) -> list[Result]:
-    """Measure what `names` lists (None: everything), in the programme's own order, and write JSON to `output`.
+    """Run the workloads `names` (None: all), in the order of `NAMES`, and write JSON to `output`.
 
-    `threads` holds for the workloads that use more than one core, and never exceeds what the machine has. `quick`
-    takes fewer images and calls. Progress is told on stderr.
+    `threads` is used by multi-core workloads, limited to the machine's processors. `quick` uses fewer images and calls.
+    Progress is printed on stderr.
     """
-    chosen = _checked(NAMES if names is None else names)
+    selected = _checked(NAMES if names is None else names)
     _positive("threads", threads)
     _positive("rounds", rounds)
     if output is not None and not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
@@ -42,25 +42,25 @@ def run(
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="glassnet-bench-") as folder:
         scratch = Path(folder)
-        gathered: dict[tuple[str, int], Images] = {}
-        for name in chosen:
+        loaded: dict[tuple[str, int], Images] = {}
+        for name in selected:
             if name not in WORKLOADS:
                 context = Context(scratch, threads, rounds, quick, say, tuple(results))
                 results += FIGURES[name](context)
                 continue
             work = WORKLOADS[name].quick() if quick else WORKLOADS[name]
             key = (work.source, work.images)
-            if key not in gathered:
-                say(f"{name}: gathering its images")
-                gathered = {key: images_for(work)}  # the last set only: neighbours share it, and memory is finite
-            results += measure(work, gathered[key], scratch, threads=threads, rounds=rounds, say=say)
+            if key not in loaded:
+                say(f"{name}: loading images")
+                loaded = {key: images_for(work)}  # only the last set is kept in memory; neighbouring workloads share it
+            results += measure(work, loaded[key], scratch, threads=threads, rounds=rounds, say=say)
     if output is not None:
         write_json(results, output)
     return results
 
 
 def say(text: str) -> None:
-    """Tell what is being done."""
+    """Print progress."""
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: results, a table of them, and a JSON file."""
+"""Results of a benchmark, as a table and as a JSON file."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from glassnet.support.atomic import write_text
 
 @dataclass(frozen=True)
 class Result:
-    """One row: a peer at a workload. `median` is None where nothing was measured, and `note` says why."""
+    """One row: a peer on a workload. `median` is None if nothing was measured; `note` says why."""
 
     workload: str
     peer: str
     median: float | None
     unit: str
     ratio: float | None = None
-    """This peer's median over ours: above 1, ours is better."""
+    """This peer's median over glassnet's; above 1, glassnet is better."""
     rounds: int = 0
     compile_seconds: float | None = None
-    """What the first call took beyond a later one."""
+    """How much longer the first call took than a later one."""
     disagreement: float | None = None
-    """How far its weights (or, in prediction, its answers) are from float64 NumPy's, relatively."""
+    """Relative error of its weights (or, in prediction, of its classes) compared with float64 NumPy."""
     note: str = ""
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """A number a person can read: `158 µs per step`, `69.8 GFLOP/s`."""
+    """A readable number with its unit: `158 µs per step`, `69.8 GFLOP/s`."""
     if value is None:
         return "–"
     head, _, tail = unit.partition(" ")
@@ -43,7 +43,7 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def table(results: Sequence[Result]) -> str:
-    """The results as a Markdown table that also reads well as plain text."""
+    """The results as an aligned Markdown table."""
     head = ("workload", "peer", "median", "peer / ours", "compiling", "differs by", "rounds", "note")
     rows = [head, *(_row(result) for result in results)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
@@ -67,7 +67,7 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def write_json(results: Sequence[Result], path: Path) -> None:
-    """Write the machine, the results and their table; the file is either the old one or the whole new one."""
+    """Write the machine, the results and their table, atomically."""
     document = {"machine": describe(), "results": [asdict(result) for result in results], "table": table(results)}
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     try:
@@ -77,7 +77,7 @@ def write_json(results: Sequence[Result], path: Path) -> None:
 
 
 def cannot_write(path: Path, reason: str | None) -> InputError:
-    """The error for an output that can't be written."""
+    """The error for an output that cannot be written."""
     return InputError(
         "The benchmark's results can't be written.",
         where=path,

@@ -1,4 +1,4 @@
-"""Timing one workload: every peer prepared and checked, then all of them in turn, round after round."""
+"""Timing one workload: all peers are prepared and verified, then timed in turn, round by round."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from benchmarks.speed.workloads import DenseWorkload, Workload
 Say = Callable[[str], None]
 
 REST = 0.05
-"""Seconds between two peers, in which the threads of the last one stop spinning."""
+"""Pause in seconds between peers, so that the threads of the previous one stop spinning."""
 WRONG_ANSWERS = 1e-3
-"""The share of predictions that may differ from float64's: images that lie on the border."""
+"""Fraction of predicted classes that may differ from float64's."""
 FIRST_STEP = 2e-3
-"""By what share the first step may be too long or too short: a fifth of what a learning rate 1 % off does."""
+"""Allowed relative error of the length of the first step; a learning rate that is 1 % off gives five times as much."""
 
 
 @dataclass
 class Contender:
-    """A peer in the race: its process, what is known of it, and its times."""
+    """A peer: its process, the facts it reported, and its times."""
 
     name: str
     worker: Worker | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
-    trouble: str | None = None
+    error: str | None = None
 
     def ask(self, **request: Any) -> dict[str, Any]:
-        """The worker's answer; a failure takes the peer out of the race."""
+        """The worker's answer; a peer that fails is dropped."""
         if self.worker is None:
             return {}
         try:
@@ -51,14 +51,14 @@ class Contender:
             return {}
 
     def drop(self, reason: str) -> None:
-        self.trouble = reason
+        self.error = reason
         if self.worker is not None:
             self.worker.close()
             self.worker = None
 
 
-def stage(work: Workload, images: Images, folder: Path) -> None:
-    """Put the data, the start and the expected outcome where the workers find them."""
+def write_inputs(work: Workload, images: Images, folder: Path) -> None:
+    """Write the data, the initial weights and the expected results for the workers."""
     folder.mkdir(parents=True)
     start = definition.initial_weights(work)
     images.save(folder)
@@ -73,26 +73,26 @@ def stage(work: Workload, images: Images, folder: Path) -> None:
 
 
 def measure(work: Workload, images: Images, scratch: Path, *, threads: int, rounds: int, say: Say) -> list[Result]:
-    """The rows of one workload, ours first."""
+    """The rows of one workload, glassnet's first."""
     threads = 1 if work.one_core else threads
     folder = scratch / work.name
-    stage(work, images, folder)
+    write_inputs(work, images, folder)
     with ExitStack() as stack:
-        racing = [_enter(stack, work, peer, folder, scratch, threads, say) for peer in ("ours", *work.peers)]
+        contenders = [_enter(stack, work, peer, folder, scratch, threads, say) for peer in ("ours", *work.peers)]
         for number in range(rounds):
-            for contender in racing:
+            for contender in contenders:
                 if contender.worker is not None:
                     say(f"{work.name}: round {number + 1} of {rounds}, {contender.name}")
                     time.sleep(REST)
                     contender.seconds += contender.ask(do="run").values()
-    return with_ratios([_result(work, contender, images.origin, threads) for contender in racing])
+    return with_ratios([_result(work, contender, images.origin, threads) for contender in contenders])
 
 
 def _enter(stack: ExitStack, work: Workload, peer: str, folder: Path, scratch: Path, threads: int, say: Say) -> Contender:
     contender = Contender(peer)
     missing = PEERS[peer].missing
     if missing is not None:
-        contender.trouble = missing
+        contender.error = missing
         return contender
     say(f"{work.name}: preparing and checking {peer}")
     contender.worker = stack.enter_context(Worker(threads, scratch))
@@ -104,25 +104,25 @@ def _enter(stack: ExitStack, work: Workload, peer: str, folder: Path, scratch: P
 
 
 def _other_work(work: Workload, facts: dict[str, Any]) -> str | None:
-    """In what a peer's check shows that it does other work, or None."""
-    off, begun = facts.get("disagreement"), facts.get("overshoot")
+    """How a peer's results differ from the expected ones, or None."""
+    error, step_error = facts.get("disagreement"), facts.get("overshoot")
     allowed = work.tolerance if work.kind == "train" else WRONG_ANSWERS
-    if begun is not None and not abs(begun) <= FIRST_STEP:
-        return f"its first step is off by {begun:+.2%}, allowed {FIRST_STEP:.1%}"
-    if off is not None and not off <= allowed:
-        return f"off by {off:.1e}, allowed {allowed:.0e}"
+    if step_error is not None and not abs(step_error) <= FIRST_STEP:
+        return f"its first step is off by {step_error:+.2%}, allowed {FIRST_STEP:.1%}"
+    if error is not None and not error <= allowed:
+        return f"off by {error:.1e}, allowed {allowed:.0e}"
     return None
 
 
 def _result(work: Workload, contender: Contender, origin: str, threads: int) -> Result:
     facts = contender.facts
-    notes = [contender.trouble] if contender.trouble else [facts.get("note", "")]
+    notes = [contender.error] if contender.error else [facts.get("note", "")]
     if contender.name == "ours":
         notes += [f"{threads} thread{'s' if threads > 1 else ''}", origin]
     return Result(
         workload=work.name,
         peer=contender.name,
-        median=None if contender.trouble else statistics.median(contender.seconds),
+        median=None if contender.error else statistics.median(contender.seconds),
         unit=work.unit,
         rounds=len(contender.seconds),
         compile_seconds=facts.get("compile_seconds"),
@@ -132,7 +132,7 @@ def _result(work: Workload, contender: Contender, origin: str, threads: int) -> 
 
 
 def with_ratios(results: list[Result]) -> list[Result]:
-    """The same rows, each with its median over that of the first, which is ours."""
+    """The same rows with the ratio of each median to that of the first row, glassnet's."""
     ours = results[0].median
     return [
         result if not ours or result.median is None else replace(result, ratio=result.median / ours) for result in results

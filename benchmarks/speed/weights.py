@@ -1,4 +1,4 @@
-"""Weights as the peers exchange them, how far two sets of them are apart, and their file."""
+"""Weights as exchanged with the peers: comparison, saving and loading."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from numpy.typing import NDArray
 
 Reals = NDArray[np.float64]
 Weights = list[tuple[Reals, ...]]
-"""The arrays of each layer that has any, in glassnet's layout: (weight, bias) for most."""
+"""The arrays of each layer with parameters, in glassnet's layout: usually (weight, bias)."""
 
 _ROUNDING = 1e-4
 
 
 def disagreement(start: Weights, expected: Weights, received: Weights) -> float:
-    """The largest error of any array relative to how far it moved; what float32 rounds away is allowed for."""
+    """The largest error of any array relative to the distance it moved plus float32's rounding."""
     worst = 0.0
-    for before, wanted, got in zip(arrays(start), arrays(expected), arrays(received), strict=True):
-        if wanted.shape != got.shape or not np.isfinite(got).all():
+    for before, target, result in zip(arrays(start), arrays(expected), arrays(received), strict=True):
+        if target.shape != result.shape or not np.isfinite(result).all():
             return float("inf")
-        scale = np.linalg.norm(wanted - before) + _ROUNDING * np.linalg.norm(wanted)
-        worst = max(worst, float(np.linalg.norm(got - wanted) / scale))
+        scale = np.linalg.norm(target - before) + _ROUNDING * np.linalg.norm(target)
+        worst = max(worst, float(np.linalg.norm(result - target) / scale))
     return worst
 
 
 def overshoot(start: Weights, expected: Weights, received: Weights) -> float:
-    """How much farther all weights together went along the expected way than they had to: 0.01 at a rate 1 % too high.
+    """Relative error of the step's length along the expected direction: 0.01 if the learning rate is 1 % too high.
 
-    What rounding puts on the other side of a kink goes all ways, and hardly adds up along this one.
+    Rounding errors at kinks have random directions and hardly contribute.
     """
-    way, gone = 0.0, 0.0
-    for before, wanted, got in zip(arrays(start), arrays(expected), arrays(received), strict=True):
-        way += float(np.vdot(wanted - before, wanted - before))
-        gone += float(np.vdot(wanted - before, got - before))
-    return gone / way - 1
+    squared_length, projection = 0.0, 0.0
+    for before, target, result in zip(arrays(start), arrays(expected), arrays(received), strict=True):
+        squared_length += float(np.vdot(target - before, target - before))
+        projection += float(np.vdot(target - before, result - before))
+    return projection / squared_length - 1
 
 
 def arrays(weights: Weights) -> list[Reals]:

@@ -1,7 +1,7 @@
-"""A process of its own for one peer: it reads requests as lines of JSON and answers each with one line.
+"""The process of one peer: reads requests as lines of JSON and answers each with one line.
 
-Started by `benchmarks.speed.client`, already on its processors, so that libraries which fix their threads when they
-are imported see the right number of them.
+Started by `benchmarks.speed.client`, already pinned to its processors, because some libraries choose their number of threads
+when they are imported.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Reply = dict[str, Any]
 
 
 class Job:
-    """One peer at one workload: prepared, warmed up, checked, then timed as often as asked."""
+    """One peer on one workload: prepared, warmed up, verified, then timed."""
 
     def __init__(self, peer: str, workload: dict[str, Any], folder: str, threads: int) -> None:
         self.work = Workload.from_json(workload)
@@ -38,7 +38,7 @@ class Job:
         self.limit = _limit_blas(threads)
         if self.work.kind == "train":
             order = definition.batch_order(self.work)
-            steps = max(1, round(self.entry.share * len(order)))
+            steps = max(1, round(self.entry.fraction * len(order)))
             self.order, self.units = order[:steps], self.work.units * steps / len(order)
         else:
             self.predict, self.units = self.peer.predictor(), float(self.work.units)
@@ -46,17 +46,17 @@ class Job:
     def run(self) -> float:
         """Seconds for one unit of the work."""
         if self.work.kind == "train":
-            began = time.perf_counter()
+            start_time = time.perf_counter()
             self.peer.timed(self.order)
-            return (time.perf_counter() - began) / self.units
+            return (time.perf_counter() - start_time) / self.units
         predict, calls = self.predict, range(self.work.calls)
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         for _ in calls:
             predict()
-        return (time.perf_counter() - began) / self.units
+        return (time.perf_counter() - start_time) / self.units
 
     def warm_up(self) -> float | None:
-        """Seconds that the first call took more than the second: compiling. None for peers that do not compile."""
+        """Seconds by which the first call took longer than the second, for peers that compile; else None."""
         first = time.perf_counter()
         self.run() if self.work.kind == "train" else self.predict()
         second = time.perf_counter()
@@ -65,20 +65,20 @@ class Job:
         return max(0.0, second - first - again) if self.entry.compiles else None
 
     def check(self) -> Reply:
-        """How far the peer is from the definition, at the end and along the first step; nothing where its cost is another."""
+        """The peer's errors after the last and along the first step; empty if it has another loss."""
         if self.work.kind == "predict":
             answers = np.asarray(self.predict())
             classes = answers.argmax(axis=1) if answers.ndim == 2 else answers
             return {"disagreement": float(np.mean(classes != np.load(self.folder / "classes.npy")))}
-        if not self.peer.same_cost:
+        if not self.peer.same_loss:
             return {}
         order = definition.first_steps(self.work)
         first, last = (load_weights(self.folder / f"{name}.npz") for name in ("first", "expected"))
         self.peer.set_weights(self.start)
         self.peer.train(order[:1])
-        begun = overshoot(self.start, first, self.peer.weights())
+        step_error = overshoot(self.start, first, self.peer.weights())
         self.peer.train(order[1:])
-        return {"disagreement": disagreement(self.start, last, self.peer.weights()), "overshoot": begun}
+        return {"disagreement": disagreement(self.start, last, self.peer.weights()), "overshoot": step_error}
 
 
 def _limit_blas(threads: int) -> object:
@@ -87,23 +87,23 @@ def _limit_blas(threads: int) -> object:
 
 
 def gemm_seconds(size: int, threads: int) -> float:
-    """The quickest of a few float32 products (size×size)·(size×size)."""
+    """The shortest time of a few float32 products (size×size)·(size×size)."""
     limit = _limit_blas(threads)
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal((size, size), dtype=np.float32) for _ in range(2))
     c = np.empty_like(a)
     taken = []
     for _ in range(6):
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         np.matmul(a, b, out=c)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.perf_counter() - start_time)
     del limit
     return min(taken)
 
 
 def _convolutions(seconds: float) -> dict[str, Any]:
     """GFLOP/s by convolution and direction."""
-    module = importlib.import_module("benchmarks.speed.convolution")  # which compiles: not for every peer's process
+    module = importlib.import_module("benchmarks.speed.convolution")  # imported here because it compiles kernels
     return {
         str(window): {name: window.flops / taken / 1e9 for name, taken in module.quickest(window, seconds).items()}
         for window in module.WINDOWS
@@ -111,7 +111,7 @@ def _convolutions(seconds: float) -> dict[str, Any]:
 
 
 def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]:
-    """Do one request."""
+    """Handle one request."""
     match request.pop("do"):
         case "prepare":
             job = Job(**request)
@@ -127,18 +127,18 @@ def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]
         case "convolution":
             return _convolutions(**request), job
         case other:
-            raise ValueError(f"Nothing is known of the request {other!r}.")
+            raise ValueError(f"Unknown request {other!r}.")
 
 
 def main() -> None:
-    """Answer until the input ends. Libraries that print do so on stderr: stdout carries the answers alone."""
+    """Answer requests until the input ends. Output of libraries goes to stderr; stdout is used for answers only."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     job: Job | None = None
     for line in sys.stdin:
         try:
             reply, job = answer(json.loads(line), job)
-        except Exception as error:  # whatever a peer raises becomes its row's note
+        except Exception as error:  # becomes the note of the peer's row
             reply = {"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"}
         print(json.dumps(reply), file=channel, flush=True)
 

@@ -1,4 +1,4 @@
-"""What is timed: a dataclass a workload, of a dense network or of one made of layers, and the list of them."""
+"""The workloads: training and prediction of dense networks and of networks given by layers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Order = NDArray[np.int64]
 """The images of each step: (steps, batch)."""
 Description = str | dict[str, Any]
-"""A layer, as recipes write it."""
+"""A layer, as written in recipes."""
 
 VECTORISED = ("numpy", "sklearn", "torch-eager", "torch-compiled", "jax-scan")
 LAYOUTS = ("torch-net", "torch-net-last", "torch-net-compiled", "torch-net-last-compiled")
@@ -20,7 +20,7 @@ LAYOUTS = ("torch-net", "torch-net-last", "torch-net-compiled", "torch-net-last-
 
 @dataclass(frozen=True, kw_only=True)
 class Workload(ABC):
-    """A network, its data, and how much of the work one timed call does."""
+    """A network, its data, and the amount of work of one timed call."""
 
     name: str
     shape: tuple[int, int, int]
@@ -37,17 +37,17 @@ class Workload(ABC):
     quick_images: int | None = None
 
     tolerance: ClassVar[float] = 1e-3
-    """How far a peer's weights may be from the definition's, as a share of the way they went."""
+    """Allowed error of a peer's weights, relative to the distance they moved."""
 
     @property
     @abstractmethod
     def outputs(self) -> int:
-        """How many numbers the network gives for an image."""
+        """Number of outputs per image."""
 
     @property
     @abstractmethod
     def multiplications(self) -> list[int]:
-        """With additions: those of each layer that multiplies, for one image forward."""
+        """Multiply-add operations of each layer with products, for one image in the forward pass."""
 
     @property
     def full_batch(self) -> bool:
@@ -60,7 +60,7 @@ class Workload(ABC):
 
     @property
     def units(self) -> int:
-        """How many of `per` one timed call does."""
+        """Number of units of `per` in one timed call."""
         return {"epoch": self.epochs, "step": self.steps, "image": self.calls * self.images, "call": self.calls}[self.per]
 
     @property
@@ -71,15 +71,15 @@ class Workload(ABC):
     def flops(self) -> float:
         """Useful floating-point operations in one `per` of training.
 
-        A product (m×k)·(k×n) counts 2·m·k·n. Each layer has three (output, weight gradient, input gradient), the
-        first layer two; activations, normalisation, costs and updates are not counted.
+        A product (m×k)·(k×n) counts 2·m·k·n. Each layer has three (output, weight gradient, input gradient), the first
+        layer two. Activations, normalisation, losses and updates are not counted.
         """
-        each = self.multiplications
-        an_image = 6 * sum(each) - 2 * each[0]
-        return float(an_image) * self.steps * self.batch / self.units
+        by_layer = self.multiplications
+        per_image = 6 * sum(by_layer) - 2 * by_layer[0]
+        return float(per_image) * self.steps * self.batch / self.units
 
     def quick(self) -> Self:
-        """The same work on fewer images, for a first impression."""
+        """The same workload with fewer images and calls."""
         return replace(self, images=self.quick_images or self.images, calls=max(1, self.calls // 10))
 
     def to_json(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Workload(ABC):
 
     @staticmethod
     def from_json(fields: dict[str, Any]) -> Workload:
-        """The workload of `to_json`."""
+        """The workload that `to_json` describes."""
         kinds: dict[str, type[Workload]] = {kind.__name__: kind for kind in (DenseWorkload, LayeredWorkload)}
         values: dict[str, Any] = {
             name: tuple(v) if isinstance(v, list) else v for name, v in fields.items() if name != "type"
@@ -97,7 +97,7 @@ class Workload(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class DenseWorkload(Workload):
-    """Dense layers of `sizes`, all but the last followed by `hidden`; the outputs are sigmoids."""
+    """Dense layers of `sizes` with activation `hidden`, and sigmoid outputs."""
 
     sizes: tuple[int, ...]
     hidden: Literal["sigmoid", "relu"] = "sigmoid"
@@ -114,13 +114,13 @@ class DenseWorkload(Workload):
 
 @dataclass(frozen=True, kw_only=True)
 class LayeredWorkload(Workload):
-    """Layers as recipes describe them, from the images' bytes to scores for a softmax and its cross-entropy."""
+    """Layers as in recipes, from bytes to logits, with softmax cross-entropy."""
 
     layers: tuple[Description, ...]
 
     tolerance: ClassVar[float] = 5e-2
-    """Of many values near the kinks of ReLU and of pooling, rounding (Winograd's, too) puts some on the other side: the
-    gradient's error is about the square root of the outputs'. The length of the first step is checked more sharply."""
+    """Rounding moves some values across the kinks of ReLU and pooling: the gradient's error is about the square root of the
+    outputs'. The length of the first step has a stricter limit."""
 
     @property
     def outputs(self) -> int:
@@ -205,7 +205,7 @@ def _predict(images: int, calls: int, name: str, per: Literal["image", "call"]) 
 
 
 def _images(name: str, layers: tuple[Description, ...], batch: int, steps: int, peers: tuple[str, ...] = LAYOUTS) -> Workload:
-    """Training of a network of layers on so many mini-batches of MNIST."""
+    """Training of a network given by layers on `steps` mini-batches of MNIST."""
     return LayeredWorkload(
         name=name,
         layers=("Pixels", *layers, {"type": "Dense", "units": 10}),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import pickle
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 from glassnet.support.i18n import mark, tr
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-MAKE_ROOM = mark("make room on the disk")
+MAKE_ROOM = "make room on the disk"
+Raised = TypeVar("Raised", bound="GlassnetError")
 
 
 class GlassnetError(Exception):
@@ -37,6 +40,10 @@ class GlassnetError(Exception):
         labels = tr("where:"), tr("expected:"), tr("received:"), tr("try:")
         parts = zip(labels, (where, expected, received, hint), strict=True)
         super().__init__("\n".join([what, *(f"  {name:<9} {part}" for name, part in parts if part is not None)]))
+
+    def at(self, where: object, kind: type[Raised]) -> Raised:
+        """The same error with another `where`, as an error of `kind`."""
+        return kind(self.what, where=where, expected=self.expected, received=self.received, hint=self.hint)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For other processes: a part that can't be pickled, such as a function that was received, goes there as text."""
@@ -101,6 +108,15 @@ class WriteError(RunError):
         return made
 
 
+@contextlib.contextmanager
+def writing(where: object, what: str = "The file can't be written.") -> Iterator[None]:
+    """Raise `WriteError` for the `OSError` of what is written within."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError.of(error, where, what) from None
+
+
 class UnfinishedError(RunError):
     """A training that is done and whose model is safe, though not all that belongs to it could be written."""
 
@@ -108,6 +124,11 @@ class UnfinishedError(RunError):
 def is_full(error: BaseException) -> bool:
     """Whether there was no room left to write."""
     return getattr(error, "full", False) or (isinstance(error, OSError) and error.errno in FULL)
+
+
+def reason(error: BaseException) -> str:
+    """The system's or the library's own words for an error, in one line."""
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).splitlines()[0]
 
 
 def spell(error: BaseException) -> str:

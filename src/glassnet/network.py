@@ -22,7 +22,7 @@ from glassnet.nn.metrics import Evaluation, confusion_matrix, evaluate_probabili
 from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Forward
+from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
@@ -88,7 +88,7 @@ class Network(Stack):
         if input_shape is not None:
             self._take_shape(tuple(int(size) for size in input_shape))
         self.classes = self._named(classes) if classes is not None else self._numbered()
-        self._forward: Forward | None = None
+        self._predictor: Predictor | None = None
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
         """Remember the images' own shape where only their number of pixels was known."""
@@ -122,14 +122,14 @@ class Network(Stack):
         return tuple(str(i) for i in range(max(2, self.outputs)))
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_forward": None}  # machine code and addresses are of this process alone
+        return super().__getstate__() | {"_predictor": None}  # machine code and addresses are of this process alone
 
     @property
-    def forward_pass(self) -> Forward:
+    def predictor(self) -> Predictor:
         """The compiled form of prediction, made at the first use."""
-        if self._forward is None:
-            self._forward = Forward(self)
-        return self._forward
+        if self._predictor is None:
+            self._predictor = Predictor(self)
+        return self._predictor
 
     def fit(
         self,
@@ -177,7 +177,7 @@ class Network(Stack):
             check_labels(self, held_out, "fit(validation)")
         weights = image_weights(data, class_weight, sample_weight)
         display = [*default_display(progress), *callbacks]
-        self._forward = None
+        self._predictor = None
         if isinstance(chosen, ScipyMinimize):
             return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
         plan = Plan(
@@ -206,11 +206,11 @@ class Network(Stack):
 
     def __call__(self, images: Array) -> Array:
         """The outputs of the last layer, (N, outputs)."""
-        return self.forward_pass.outputs(self.rows(images), "outputs")[0]
+        return self.predictor.outputs(self.rows(images), "outputs")[0]
 
     def predict(self, images: Array) -> NDArray[np.int64]:
         """Class indices (N,) of images (N, …), or of one image."""
-        return self.forward_pass.classes(self.rows(images))
+        return self.predictor.classes(self.rows(images))
 
     def predict_proba(
         self,
@@ -228,7 +228,7 @@ class Network(Stack):
         rows = self.rows(images)
         shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
         raws = [
-            self.forward_pass.outputs(view, "raw")[0] for view in views_of(rows, shape, augmentation, views, check_seed(seed))
+            self.predictor.outputs(view, "raw")[0] for view in views_of(rows, shape, augmentation, views, check_seed(seed))
         ]
         return np.asarray(np.mean([self.probabilities(raw) for raw in raws], axis=0))
 
@@ -250,7 +250,7 @@ class Network(Stack):
             probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
             return evaluate_probabilities(probabilities, data.labels, self.classes)
         rows, labels, classes = self.rows(data.images), data.labels, self.classes
-        costs, found = self.forward_pass.costs(rows, labels)
+        losses, found = self.predictor.losses(rows, labels)
         if not data.is_classification:
             if self.outputs != 1:
                 raise InputError(
@@ -260,9 +260,9 @@ class Network(Stack):
                     received=tr("targets {shape}", shape=labels.shape),
                 )
             labels, classes = (labels[:, 0] > 0).astype(np.int64), ("negative", "positive")
-            found = (self.forward_pass.outputs(rows, "raw")[0][:, 0] > 0).astype(np.int64)
+            found = (self.predictor.outputs(rows, "raw")[0][:, 0] > 0).astype(np.int64)
         confusion = confusion_matrix(labels, found, len(classes))
-        return Evaluation(float(costs.mean()), int((found == labels).sum()), len(data), confusion, classes)
+        return Evaluation(float(losses.mean()), int((found == labels).sum()), len(data), confusion, classes)
 
     def loss_and_gradient(
         self, images: Array, labels: Array, sample_weight: Array | None = None
@@ -275,9 +275,9 @@ class Network(Stack):
         check_labels(self, data, "loss_and_gradient")
         exact: Stack = self if self.dtype == np.float64 else self.astype("float64")
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        costs, _, gradient = exact.costs_and_gradient(exact.rows(images), data.labels, weights)
+        losses, _, gradient = exact.losses_and_gradient(exact.rows(images), data.labels, weights)
         penalty, more = exact.penalty_and_gradient()
-        return float(costs.mean()) + penalty, gradient + more
+        return float(losses.mean()) + penalty, gradient + more
 
     def save(self, path: str | Path) -> None:
         """Write the network to a .safetensors file, in one step."""

@@ -1,4 +1,4 @@
-"""Mutants: planted where they fit, killed or not by tests, and drawn from what computes."""
+"""Mutants are applied where they fit, killed or not by tests, and drawn from code that computes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.mutants import ROOT, Mutant, chosen, listed, survives
+from benchmarks.mutants import ROOT, Mutant, listed, select, survives
 from benchmarks.mutate import changes, drawn
 from glassnet.errors import DataError
 
@@ -30,23 +30,23 @@ def test_a_mutant_fits_the_source_or_is_refused(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="does not fit the source any more") as caught:
             replace(mutant, before=before, after=after).planted(SUM)
         assert caught.value.where == "mutants.toml, mutant 7, sum.py"
-    assert [each.number for each in chosen([mutant, replace(mutant, number=17)], ["7"])] == [7]
-    assert chosen([mutant], ["drawn"]) == []
+    assert [each.number for each in select([mutant, replace(mutant, number=17)], ["7"])] == [7]
+    assert select([mutant], ["drawn"]) == []
 
 
 @pytest.mark.parametrize(
-    ("code", "said", "alive", "told"),
+    ("code", "output", "survived", "line"),
     [
         (0, "..\n2 passed in 0.1s", True, "2 passed in 0.1s"),
         (1, "F\nFAILED test_sum.py::test_sum\n1 failed", False, "FAILED test_sum.py::test_sum"),
         (-11, "Segmentation fault", False, "Segmentation fault"),
         (2, "ERROR test_sum.py\n1 error", False, "ERROR test_sum.py"),
-        (None, "", False, "no end within 1800 s"),
+        (None, "", False, "timed out after 1800 s"),
     ],
 )
 @pytest.mark.parametrize("file", ["sum.py", "kernels/sum.py"])
 def test_a_mutant_is_killed_or_survives(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, code: int | None, said: str, alive: bool, told: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, code: int | None, output: str, survived: bool, line: str
 ) -> None:
     source = tmp_path / "checkout" / "src" / "glassnet" / file
     source.parent.mkdir(parents=True)
@@ -55,21 +55,19 @@ def test_a_mutant_is_killed_or_survives(
     def run(command: list[str], *, env: dict[str, str], cwd: Path, timeout: float, **_: Any) -> Any:
         assert "start - (" in source.read_text(encoding="utf-8")
         assert env["PYTHONPATH"] == str(cwd / "src") == str(tmp_path / "checkout" / "src")
-        assert (env.get("GLASSNET_CACHE") == str(tmp_path / "cache")) == file.startswith(
-            "kernels/"
-        )  # the user's is left alone
+        assert (env.get("GLASSNET_CACHE") == str(tmp_path / "cache")) == file.startswith("kernels/")  # not the user's
         assert command[-1] == "test_sum.py"
         if code is None:
             raise subprocess.TimeoutExpired(command, timeout)
-        return subprocess.CompletedProcess(command, code, said, "")
+        return subprocess.CompletedProcess(command, code, output, "")
 
     monkeypatch.setattr(subprocess, "run", run)
     mutant = Mutant(1, "planted", file, "start + (", "start - (")
-    assert survives(mutant, tmp_path / "checkout", ["test_sum.py"]) == (alive, told)
+    assert survives(mutant, tmp_path / "checkout", ["test_sum.py"]) == (survived, line)
     assert source.read_text(encoding="utf-8") == SUM
 
 
-def test_tests_that_there_are_not_kill_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_tests_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "src" / "glassnet").mkdir(parents=True)
     (tmp_path / "src" / "glassnet" / "sum.py").write_text(SUM, encoding="utf-8")
     monkeypatch.setattr(subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, 4, "", "no such file"))
@@ -78,7 +76,7 @@ def test_tests_that_there_are_not_kill_nothing(tmp_path: Path, monkeypatch: pyte
     assert caught.value.received == "no such file"
 
 
-def test_every_mutant_is_told_whole() -> None:
+def test_every_mutant_is_complete() -> None:
     mutants = listed()
     assert {mutant.kind for mutant in mutants} == {"planted", "drawn"}
     for mutant in mutants:
@@ -87,11 +85,11 @@ def test_every_mutant_is_told_whole() -> None:
         assert all((ROOT / test.partition("::")[0]).exists() for test in mutant.tests), mutant.tests
 
 
-def test_mutants_are_drawn_from_what_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not from texts and errors; each is Python, and fits."""
+def test_mutants_are_drawn_from_code_that_computes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not from texts and errors; each is valid Python and fits the source."""
     function = ast.parse(SUM).body[0]
     assert isinstance(function, ast.FunctionDef)
-    found = [change.what for change in changes(function, SUM.encode())]
+    found = [change.description for change in changes(function, SUM.encode())]
     assert found == [
         "0 becomes 1", "without not", "condition reversed", "+ becomes -", "sum becomes mean", "* becomes +", "2 becomes 3"
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from benchmarks.speed.images import Images, synthetic
 from benchmarks.speed.machine import CAN_PIN, pinned, usable_cpus
 from benchmarks.speed.peers import PEERS, Entry, Peer
 from benchmarks.speed.results import quantity
-from benchmarks.speed.timing import _other_work, measure, stage, with_ratios
+from benchmarks.speed.timing import _other_work, measure, with_ratios, write_inputs
 from benchmarks.speed.weights import disagreement, load_weights, save_weights
 from benchmarks.speed.worker import Job
 from benchmarks.speed.workloads import WORKLOADS, DenseWorkload, LayeredWorkload, Workload
@@ -68,7 +68,7 @@ def make(name: str, work: Workload, images: Images) -> Peer:
 
 
 def off(peer: Peer, work: Workload, images: Images) -> float:
-    """How far a peer is from the definition after a few steps."""
+    """The error of a peer after a few steps."""
     start, order = definition.initial_weights(work), definition.first_steps(work)
     peer.set_weights(start)
     peer.train(order)
@@ -79,7 +79,7 @@ def off(peer: Peer, work: Workload, images: Images) -> float:
 def test_peers_do_the_same_work(name: str, work: Workload) -> None:
     images = synthetic(work)
     peer = make(name, work, images)
-    if peer.same_cost:
+    if peer.same_loss:
         assert off(peer, work, images) < work.tolerance
     else:
         assert "not comparable" in peer.note
@@ -90,19 +90,19 @@ def test_peers_do_the_same_work(name: str, work: Workload) -> None:
 def test_peers_do_the_same_work_in_networks_of_layers(name: str, layered_work: LayeredWorkload) -> None:
     images = synthetic(layered_work)
     peer = make(name, layered_work, images)
-    assert off(peer, layered_work, images) < 1e-3  # few values, few near a kink
+    assert off(peer, layered_work, images) < 1e-3  # few values are near a kink
     peer.timed(definition.batch_order(layered_work))
 
 
 @pytest.mark.parametrize("name", ["ours", "torch-net"])
 @pytest.mark.parametrize("rate", [0.99, 1.0, 1.01])
 def test_a_rate_that_is_1_percent_off_is_found(tmp_path: Path, name: str, rate: float, layered_work: LayeredWorkload) -> None:
-    """By the first step, in networks of layers, whose end is compared loosely."""
+    """By the length of the first step, as later errors have a wide tolerance."""
     if PEERS[name].needs is not None:
         pytest.importorskip(PEERS[name].needs)
-    stage(layered_work, synthetic(layered_work), tmp_path / "staged")
+    write_inputs(layered_work, synthetic(layered_work), tmp_path / "inputs")
     other = replace(layered_work, rate=rate * layered_work.rate)
-    facts = Job(name, other.to_json(), str(tmp_path / "staged"), threads=1).check()
+    facts = Job(name, other.to_json(), str(tmp_path / "inputs"), threads=1).check()
     assert facts["overshoot"] == pytest.approx(rate - 1, abs=1e-4)
     reason = _other_work(layered_work, facts)
     if rate == 1:
@@ -112,9 +112,9 @@ def test_a_rate_that_is_1_percent_off_is_found(tmp_path: Path, name: str, rate: 
         assert re.fullmatch(r"its first step is off by [+-](0\.99|1\.0[01])%, allowed 0\.2%", reason)
 
 
-def test_what_a_peer_that_does_other_work_is_told() -> None:
+def test_how_a_peer_differs() -> None:
     work = WORKLOADS["vgg"]
-    assert _other_work(work, {}) is None  # of another cost
+    assert _other_work(work, {}) is None  # with another loss
     assert _other_work(work, {"disagreement": 0.04, "overshoot": -0.001}) is None
     assert _other_work(work, {"disagreement": 0.06, "overshoot": 0.001}) == "off by 6.0e-02, allowed 5e-02"
     assert _other_work(work, {"disagreement": 0.0, "overshoot": float("nan")}) is not None
@@ -145,14 +145,14 @@ def test_predictions_are_the_same(name: str) -> None:
     np.testing.assert_array_equal(classes, expected)
 
 
-def test_the_definition_is_the_gradient_of_its_cost(work: Workload) -> None:
-    """Central differences of the cost, in a random direction."""
+def test_the_definition_is_the_gradient_of_its_loss(work: Workload) -> None:
+    """Central differences of the loss, in a random direction."""
     images = synthetic(work)
     x, y = images.images.reshape(len(images.images), -1) / 255.0, images.targets(work.sizes[-1])
     weights, rng = definition.initial_weights(work), np.random.default_rng(3)
     direction = [(rng.standard_normal(w.shape), rng.standard_normal(b.shape)) for w, b in weights]
 
-    def cost(step: float) -> float:
+    def loss(step: float) -> float:
         moved = [(w + step * v, b + step * u) for (w, b), (v, u) in zip(weights, direction, strict=True)]
         a = dense.outputs(work, moved, x)[-1]
         if work.loss == "quadratic":
@@ -161,7 +161,7 @@ def test_the_definition_is_the_gradient_of_its_cost(work: Workload) -> None:
 
     found = dense.gradients(work, weights, x, y.astype(np.float64))
     projected = sum(float((dw * v).sum() + (db * u).sum()) for (dw, db), (v, u) in zip(found, direction, strict=True))
-    assert (cost(1e-6) - cost(-1e-6)) / 2e-6 == pytest.approx(projected, rel=1e-6)
+    assert (loss(1e-6) - loss(-1e-6)) / 2e-6 == pytest.approx(projected, rel=1e-6)
 
 
 def test_batches_hold_each_image_once_an_epoch() -> None:
@@ -172,7 +172,7 @@ def test_batches_hold_each_image_once_an_epoch() -> None:
     assert not np.array_equal(order[:4], order[4:])
 
 
-def test_drawn_images_have_the_inks_share() -> None:
+def test_synthetic_images_have_the_fraction_of_ink() -> None:
     mnist = synthetic(replace(WORKLOADS["nielsen-30"], images=200))
     numerals = synthetic(replace(WORKLOADS["numerals-100"], images=20))
     assert np.mean(mnist.images > 0) == pytest.approx(0.19, abs=0.01)
@@ -213,7 +213,7 @@ def test_weights_come_back_from_their_file(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_each_direction_of_a_convolution_is_the_whole_of_it(window: Window) -> None:
+def test_each_direction_of_a_convolution_is_correct(window: Window) -> None:
     case = Convolution(window)
     top, bottom, *_ = case.margins
     x = case.x[top : case.x.shape[0] - bottom, top : case.x.shape[1] - bottom][None].astype(np.float64)
@@ -276,7 +276,7 @@ def test_quantities(value: float | None, unit: str, text: str) -> None:
     assert quantity(value, unit) == text
 
 
-def test_json_is_whole_or_not_there(tmp_path: Path) -> None:
+def test_json_is_complete_or_not_written(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     write_json([Result("w", "ours", 1.0, "s")], path)
     document = json.loads(path.read_text(encoding="utf-8"))
@@ -315,7 +315,7 @@ def test_every_workload_has_known_peers() -> None:
 
 def test_a_worker_answers_and_survives_a_failure(tmp_path: Path) -> None:
     with Worker(1, tmp_path) as worker:
-        with pytest.raises(WorkerError, match="failed: ValueError: Nothing is known of the request 'dance'"):
+        with pytest.raises(WorkerError, match="failed: ValueError: Unknown request 'dance'"):
             worker.ask(do="dance")
         assert worker.ask(do="gemm", size=32, threads=1)["seconds"] > 0
         assert worker.ask(do="memory")["mebibytes"] > 1
@@ -329,13 +329,13 @@ def test_a_workload_is_measured_in_turn(tmp_path: Path, work: Workload, peers: t
         if PEERS[peer].needs is not None:
             pytest.importorskip(PEERS[peer].needs)
     work = replace(work, peers=peers)
-    said: list[str] = []
-    rows = measure(work, synthetic(work), tmp_path, threads=1, rounds=2, say=said.append)
+    messages: list[str] = []
+    rows = measure(work, synthetic(work), tmp_path, threads=1, rounds=2, say=messages.append)
     assert [row.peer for row in rows] == ["ours", *peers]
     for row in rows:
         assert row.median is not None, row.note
         assert row.rounds == 2
         assert row.disagreement is not None
         assert row.disagreement < work.tolerance
-    assert [line.rsplit(" ", 1)[1] for line in said[-2 * len(rows) :]] == ["ours", *peers] * 2
+    assert [line.rsplit(" ", 1)[1] for line in messages[-2 * len(rows) :]] == ["ours", *peers] * 2
     assert "1 thread; drawn at random" in rows[0].note

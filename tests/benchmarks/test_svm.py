@@ -1,4 +1,4 @@
-"""The baseline: what is tuned, is tuned on validation images."""
+"""The baseline is tuned on validation images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import glassnet as gn
 from benchmarks import svm
 
 
-def test_each_machine_is_measured_on_the_test_set() -> None:
+def test_each_svc_is_measured_on_the_test_set() -> None:
     splits = gn.load_dataset("digits")
     assert splits.test is not None
     found = list(svm.measure(splits, grid={"C": (10.0,), "gamma": (0.001, 1.0)}))
@@ -18,11 +18,11 @@ def test_each_machine_is_measured_on_the_test_set() -> None:
 
 
 def test_the_test_set_chooses_nothing() -> None:
-    """Where validation images are labelled wrong, the machine that agrees with them is taken."""
+    """With wrong validation labels, the SVC that agrees with them is selected."""
     splits = gn.load_dataset("digits")
     assert splits.validation is not None
     grid = {"gamma": (0.001, 1.0)}
     assert svm.tune(splits.train, splits.validation, grid) == {"gamma": 1.0}
     poor = svm.fit(splits.train, {"gamma": 0.001}).predict(svm.vectors(splits.validation))
-    said_by_the_poor = gn.Dataset(splits.validation.images, poor, classes=splits.classes)
-    assert svm.tune(splits.train, said_by_the_poor, grid) == {"gamma": 0.001}
+    mislabelled = gn.Dataset(splits.validation.images, poor, classes=splits.classes)
+    assert svm.tune(splits.train, mislabelled, grid) == {"gamma": 0.001}

@@ -1,4 +1,4 @@
-"""`glassnet inspect`: the report, JSON, the folder, exit codes, and what it refuses."""
+"""`glassnet inspect`: the report, JSON, the folder, exit codes, and wrong input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def faulty(here: Path) -> str:
-    """A .npz of digits: one blank, and one that is there twice."""
+    """A .npz of digits with a blank image and a duplicate."""
     train = gn.load_dataset("digits").train
     images = np.array(train.images[:300])
     images[7], images[20] = 0, images[30]
@@ -32,7 +32,7 @@ def test_findings_come_first(cli: CommandLine, faulty: str) -> None:
     assert lines[0] == "faulty.npz: 300 of 8 × 8 × 1, uint8, 10 classes"
     assert lines[2] == "2 findings"
     assert any(line.startswith("1. ") for line in lines)
-    assert lines.index("Looked for") > lines.index("2 findings")
+    assert lines.index("Checks") > lines.index("2 findings")
     assert [path.name for path in Path().iterdir()] == ["faulty.npz"]
 
 

@@ -287,7 +287,7 @@ def test_options_that_make_no_sense_for_a_data_set(cli: CommandLine, settings: d
 
 def test_fetching_what_has_no_mirror(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GLASSNET_DATA", "nowhere")
-    monkeypatch.setattr("glassnet.data.readers.named_images.cache_folder", lambda: Path("nowhere"))
+    monkeypatch.setattr("glassnet.data.fetch.cache_folder", lambda: Path("nowhere"))
     parts = cli.wrong("datasets", "--fetch", "cats")
     assert parts["what"] == "The data set cats is not on this machine."
     assert parts["try"] == "set GLASSNET_DATA to a folder that has cats.zip, or a folder cats, in it"

@@ -32,7 +32,6 @@ from glassnet.nn import (
     MaxPool2D,
     Residual,
     SimpleRNN,
-    Softmax,
     Standardize,
     Swish,
     Tanh,
@@ -41,7 +40,7 @@ from glassnet.nn import (
 from glassnet.nn.initializers import Normal
 from glassnet.nn.losses import SoftmaxCrossEntropy
 from glassnet.nn.optimizers import SGD
-from glassnet.runtime import CompiledTrainer, Forward, ReferenceTrainer, make_trainer, use_kernels
+from glassnet.runtime import CompiledTrainer, Predictor, ReferenceTrainer, StepPlan, make_trainer, use_kernels
 
 Array = np.ndarray[Any, Any]
 Case = tuple[Callable[[], Layer], tuple[int, ...]]
@@ -202,13 +201,6 @@ def takes(factory: Callable[[], Layer], shape: tuple[int, ...]) -> bool:
     return True
 
 
-def inside_kernels(net: Network) -> bool:
-    """All layers run on the kernels, save a softmax over images that are not flat."""
-    return not any(
-        isinstance(layer, Softmax) and len(shape) > 1 for layer, shape in zip(net.layers, net.shapes, strict=False)
-    )
-
-
 def test_every_layer_is_held_to_the_contract() -> None:
     assert set(CASES) == set(LAYERS)
 
@@ -339,21 +331,22 @@ def test_kernels_agree_with_the_reference(factory: Any, shape: Any, kind: str, c
     exact, x, labels = net.astype("float64"), x[:count], np.arange(count) % 3
     rows, exact_rows = net.rows(x), exact.rows(x)
     for purpose in ("raw", "outputs"):
-        wanted = Forward(exact).outputs(exact_rows, purpose)[0]
-        found = Forward(net).outputs(rows, purpose)[0]
+        wanted = Predictor(exact).outputs(exact_rows, purpose)[0]
+        found = Predictor(net).outputs(rows, purpose)[0]
         np.testing.assert_allclose(found, wanted, rtol=2e-5, atol=2e-5 * max(1.0, float(np.abs(wanted).max())))
     np.testing.assert_allclose(
-        Forward(net).costs(rows, labels)[0], Forward(exact).costs(exact_rows, labels)[0], rtol=2e-5, atol=2e-5
+        Predictor(net).losses(rows, labels)[0], Predictor(exact).losses(exact_rows, labels)[0], rtol=2e-5, atol=2e-5
     )
-    options: dict[str, Any] = {"batch_size": 3, "optimizer": SGD(0.01, momentum=0.5), "weights": None, "threads": 1}
-    compiled = make_trainer(net, rows, labels, **options)
-    assert isinstance(compiled, CompiledTrainer) == use_kernels(net) == (inside_kernels(net))
-    reference = ReferenceTrainer(exact, exact_rows, labels, **options)
+    plan = StepPlan(batch_size=3, optimizer=SGD(0.01, momentum=0.5), threads=1)
+    compiled = make_trainer(net, rows, labels, plan)
+    assert isinstance(compiled, CompiledTrainer)
+    assert use_kernels(net)
+    reference = ReferenceTrainer(exact, exact_rows, labels, plan)
     steps, order = -(-count // 3), np.random.default_rng(8).permutation(count)
     for trainer in (compiled, reference):  # the same generator: the same masks
         trainer.begin_epoch(order, np.full(steps, 0.01), np.random.default_rng(9))
         trainer.run(0, steps, 0)
-    np.testing.assert_allclose(compiled.costs, reference.costs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(compiled.losses, reference.losses, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(net.flat, exact.flat, rtol=0, atol=2e-5 * max(1.0, float(np.abs(exact.flat).max())))
 
 
@@ -420,9 +413,7 @@ def test_dropout_draws_the_same_mask_compiled_and_in_numpy(rate: float) -> None:
     rows, masks = np.ones((1, 1000), dtype=np.float32), []
     for dtype, kind in (("float32", CompiledTrainer), ("float64", ReferenceTrainer)):
         net = network(dtype)
-        trainer = kind(
-            net, rows.astype(dtype), np.zeros(1, np.int64), batch_size=1, optimizer=SGD(1e-6), weights=None, threads=1
-        )
+        trainer = kind(net, rows.astype(dtype), np.zeros(1, np.int64), StepPlan(batch_size=1, optimizer=SGD(1e-6), threads=1))
         for _ in range(3):  # three epochs of one step: each draws anew
             trainer.begin_epoch(np.arange(1), np.full(1, 1e-6), np.random.default_rng(len(masks)))
             trainer.run(0, 1, 0, keep_gradient=True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.runtime import Machine
+from glassnet.runtime import Executor
 
 RECIPE = """
 [data]
@@ -96,13 +96,13 @@ def test_the_number_of_threads_changes_no_bit(
     tmp_path: Path, idx_folder: Path, monkeypatch: pytest.MonkeyPatch, others: tuple[int, int]
 ) -> None:
     used: list[int] = []
-    begin = Machine.__init__
+    begin = Executor.__init__
 
-    def note(self: Machine, stack: Any, program: Any, threads: int) -> None:
+    def note(self: Executor, stack: Any, program: Any, threads: int) -> None:
         used.append(threads)
         begin(self, stack, program, threads)
 
-    monkeypatch.setattr(Machine, "__init__", note)
+    monkeypatch.setattr(Executor, "__init__", note)
     (tmp_path / "wide.toml").write_text(RECIPE, encoding="utf-8")
     histories = []
     for threads in others:

@@ -142,7 +142,7 @@ def test_a_full_disk(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(atomic.os, "fdopen", full)
-    cache._SAID.clear()
+    cache._WARNED.clear()
     before = tree(theirs)
     assert len(load_dataset(photos).train)
     units = library.objects.read(library.cache_folder(), ["glassnet_run"])

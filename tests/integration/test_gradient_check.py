@@ -1,4 +1,4 @@
-"""The gradient check finds what is right right, and a fault planted in any layer or cost."""
+"""The gradient check passes for correct gradients and finds faults planted in any layer or loss."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Backward = Callable[[Array], tuple[Array, dict[str, Array]]]
 
 
 def tutorial(loss: str) -> tuple[gn.Network, Array, Array]:
-    """Andrew Ng's: 3-5-3, five examples, weights and inputs sin 1, sin 2, …, scaled by a tenth."""
+    """Andrew Ng's 3-5-3 network: five examples, weights and inputs sin(1) / 10, sin(2) / 10, …"""
     layers = [gn.Dense(5), gn.Sigmoid(), gn.Dense(3), gn.Sigmoid()]
     network = gn.Network(layers, loss=loss, input_shape=(3,), dtype="float64", seed=0)
     network.parameters = np.sin(np.arange(1, network.parameters.size + 1)) / 10
@@ -50,11 +50,13 @@ def test_the_tutorials_network_with_penalties(loss: str, regularizer: Any) -> No
     assert gn.check_gradients(penalised, images, labels).relative_error <= 1e-9
 
 
-def test_parameters_are_judged_array_by_array_whatever_they_are_called() -> None:
+def test_each_array_is_checked_separately_whatever_its_name() -> None:
     net = gn.Network([2, 3, 2], seed=1)
     result = gn.check_gradients(net, np.ones((1, 2)), np.zeros(1, dtype=int))
     assert [check.array for check in result.parameters] == [slot.name for slot in net.slots for _ in range(slot.size)]
-    off = replace(result.parameters[0], gradient=result.parameters[0].gradient + 1e-4)  # little beside all others together
+    off = replace(
+        result.parameters[0], gradient=result.parameters[0].gradient + 1e-4
+    )  # small compared with all others together
     large = tuple(replace(check, gradient=1e6, numerical=1e6) for check in result.parameters if check.array != off.array)
     small = tuple(check for check in result.parameters[1:] if check.array == off.array)
     for rename in (lambda check: check, lambda check: replace(check, name="one name")):
@@ -81,7 +83,7 @@ def test_the_trained_digits_network_passes() -> None:
 
 # ------------------------------------------------------------------ planted faults
 
-# A network in which each kind of layer stands behind parameters, so that what it hands back matters.
+# Networks in which each kind of layer comes after parameters, so that its input gradient matters.
 PLACES: dict[str, Any] = {
     "Pixels": gn.Pixels,
     "Scale": lambda: gn.Scale(0.5, 0.1),
@@ -132,7 +134,7 @@ def check(name: str, units: int = SMALL, loss: str = "SoftmaxCrossEntropy") -> G
 
 
 def plant(monkeypatch: pytest.MonkeyPatch, kind: type[gn.Layer], change: Callable[[Array, dict[str, Array]], Any]) -> None:
-    """Let `change` spoil what every layer of a kind gives back from backward."""
+    """Apply `change` to the result of backward in every layer of a kind."""
     forward = kind.forward
 
     def spoilt(self: gn.Layer, x: Array, **options: Any) -> tuple[Array, Backward]:
@@ -142,7 +144,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, kind: type[gn.Layer], change: Callabl
     monkeypatch.setattr(kind, "forward", spoilt)
 
 
-def test_every_kind_of_layer_has_its_place() -> None:
+def test_every_kind_of_layer_has_a_network() -> None:
     assert set(PLACES) == set(LAYERS)
     for name, make in PLACES.items():
         assert type(make()) is LAYERS[name]
@@ -178,7 +180,7 @@ def test_a_gradient_a_millionth_off_is_found(monkeypatch: pytest.MonkeyPatch, un
     assert not check("Tanh", units).passed
 
 
-def test_a_wrong_element_that_was_not_chosen_shows_in_the_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_element_outside_the_sample_shows_in_the_directions(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = {parameter.name for parameter in check("Tanh", LARGE).parameters}
     place = next((i, j) for i in range(LARGE) for j in range(3) if f"dense2.weight[{i}, {j}]" not in chosen)
 
@@ -195,13 +197,13 @@ def test_a_wrong_element_that_was_not_chosen_shows_in_the_directions(monkeypatch
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
-def test_a_gradient_that_does_not_come_through_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_missing_input_gradient_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     plant(monkeypatch, LAYERS[name], lambda dx, found: (np.zeros_like(dx), found))
     assert not check(name).passed
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
-def test_one_image_forgotten_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_skipped_image_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def forget(dx: Array, found: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
         dx = dx.copy()
         dx[-1] = 0
@@ -289,7 +291,7 @@ def dense_with(wrong: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("slip", SLIPS)
-def test_slips_of_the_pen_are_found(monkeypatch: pytest.MonkeyPatch, slip: str) -> None:
+def test_common_mistakes_are_found(monkeypatch: pytest.MonkeyPatch, slip: str) -> None:
     name, function, wrong = SLIPS[slip]
     assert check(name).passed
     if name == "Dense":  # its backward pass is a closure
@@ -302,17 +304,23 @@ def test_slips_of_the_pen_are_found(monkeypatch: pytest.MonkeyPatch, slip: str) 
 def test_a_gelu_without_its_second_term_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The derivative is Φ(x) + x·φ(x)."""
 
-    def first_term(dy: Array, x: Array) -> Array:
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return dy * np.where(x == 0, 0.5, activations.gelu(x) / x)
+    right = gn.GELU.forward
 
-    monkeypatch.setattr(activations, "gelu_backward", first_term)
+    def forward(layer: gn.GELU, x: Array, **options: Any) -> Any:
+        def first_term(dy: Array) -> tuple[Array, dict[str, Array]]:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                return dy * np.where(x == 0, 0.5, y / x), {}
+
+        y = right(layer, x, **options)[0]
+        return y, first_term
+
+    monkeypatch.setattr(gn.GELU, "forward", forward)
     assert not check("GELU").passed
 
 
 @pytest.mark.parametrize("units", [SMALL, LARGE])
 @pytest.mark.parametrize("name", sorted(LOSSES))
-def test_a_fault_in_a_cost_is_found(monkeypatch: pytest.MonkeyPatch, name: str, units: int) -> None:
+def test_a_fault_in_a_loss_is_found(monkeypatch: pytest.MonkeyPatch, name: str, units: int) -> None:
     kind = LOSSES[name]
     right = kind.value_and_gradient
     assert check("Tanh", units, name).passed
@@ -338,7 +346,7 @@ def test_a_forgotten_penalty_is_found(monkeypatch: pytest.MonkeyPatch, regulariz
     assert ".weight" in result.worst.name
 
 
-def test_what_can_not_be_checked_is_refused() -> None:
+def test_wrong_input() -> None:
     network = gn.Network([gn.Flatten(), gn.Sigmoid()], input_shape=(3,), seed=0)
     with pytest.raises(gn.InputError, match=r"The network has no parameters to check\."):
         gn.check_gradients(network, np.zeros((2, 3)), np.arange(2))

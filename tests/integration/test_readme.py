@@ -1,4 +1,4 @@
-"""Every code block of the README and the docs runs, in order, one file after the other in a folder of its own."""
+"""Every code block of the READMEs and the docs runs, in order, each file in its own folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BLOCK = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w-]*)[^\n]*\n
 SHELL, PYTHON = ("console", "sh", "bash", "shell"), ("python", "py")
 NOT_RUN = ("make", "pip", "git", "cd", "python", "python3", "uv", "pipx", "export", "source", ".", "ls", "open", "cat")
 MNIST = re.compile(r"mnist|nielsen", re.I)
-LONG = 5  # epochs of a recipe for MNIST that are enough to see that it runs
+EPOCHS = 5  # of recipes for MNIST, enough to see that they run
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """The commands of a shell block: what follows `$ ` in a transcript, else every line."""
+        """The commands of a shell block: lines after `$ ` in a transcript, else every line."""
         lines = re.sub(r"\\\n", " ", self.body).splitlines()
         if self.language == "console" or any(line.startswith("$ ") for line in lines):
             return [line[2:] for line in lines if line.startswith("$ ")]
@@ -60,7 +60,7 @@ def read(path: Path) -> list[Block]:
 
 @dataclass
 class Reader:
-    """Someone who types every block of a file, one after the other."""
+    """Runs the blocks of a file one after the other."""
 
     name: str
     namespace: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
@@ -88,12 +88,12 @@ class Reader:
             return
         if not words or words[0] in NOT_RUN:
             return
-        assert words[0] == "glassnet", f"{where}: what is this command? {text}"
+        assert words[0] == "glassnet", f"{where}: unknown command {text}"
         arguments = words[1:]
-        if arguments[:1] in (["serve"],) or "--fetch" in arguments:  # minutes, for ever, the network
+        if arguments[:1] in (["serve"],) or "--fetch" in arguments:  # would take minutes, not end, or download
             arguments = [arguments[0], "--help"]
         if arguments[:1] == ["train"] and MNIST.search(text) and "--epochs" not in arguments:
-            arguments += ["--epochs", str(LONG)]
+            arguments += ["--epochs", str(EPOCHS)]
         if arguments[:1] == ["predict"]:
             provide_images(arguments[1], arguments[2:])
         code = run_app(app, arguments)
@@ -110,7 +110,7 @@ def demo() -> list[str]:
 
 
 def provide_images(run: str, names: list[str]) -> None:
-    """The images that the reader is to have: digits of the size that the network takes."""
+    """Write the images that a command reads: a digit of the network's size."""
     from PIL import Image
 
     from glassnet.data import read_digits
@@ -132,14 +132,14 @@ def test_every_block_runs(path: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         assert blocks, f"{path} shows no code"
     monkeypatch.chdir(tmp_path)
     reader = Reader(str(path))
-    there = find_mnist() is not None
+    has_mnist = find_mnist() is not None
     for block in blocks:
-        if there or not block.needs_mnist:
+        if has_mnist or not block.needs_mnist:
             reader.run(block)
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
-def test_no_block_is_left_out(path: Path) -> None:
+def test_no_block_is_skipped(path: Path) -> None:
     left = [block.line for block in read(path) if block.needs_mnist]
     if left and find_mnist() is None:
         lines = ", ".join(map(str, left))
@@ -147,16 +147,16 @@ def test_no_block_is_left_out(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.name.startswith("README")], ids=str)
-def test_links_to_files_lead_somewhere(path: Path) -> None:
+def test_links_to_files_exist(path: Path) -> None:
     read(path)
     text = (ROOT / path).read_text(encoding="utf-8")
     targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)|(?:src|href)=\"([^\"#]+)\"", text)
     for target in (first or second for first, second in targets):
         if not re.match(r"[a-z]+:", target):
-            assert (ROOT / path.parent / target).exists(), f"{path}: {target} leads nowhere"
+            assert (ROOT / path.parent / target).exists(), f"{path}: {target} does not exist"
 
 
-# ------------------------------------------------------------------ the reading itself
+# ------------------------------------------------------------------ parsing the files
 
 SAMPLE = """
 Text.
@@ -198,7 +198,7 @@ def test_blocks_are_found() -> None:
     assert Block("sh", "glassnet train nielsen-30", 1).needs_mnist
 
 
-def test_blocks_share_what_came_before(capsys: pytest.CaptureFixture[str]) -> None:
+def test_blocks_share_their_namespace(capsys: pytest.CaptureFixture[str]) -> None:
     reader = Reader("sample")
     for block in blocks_of(SAMPLE):
         reader.run(block)
@@ -212,7 +212,7 @@ def test_blocks_share_what_came_before(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     "block", [Block("python", "1 / 0", 7), Block("sh", "glassnet recipes nothing", 7), Block("sh", "rm -r runs", 7)], ids=str
 )
-def test_a_block_that_fails_is_told(block: Block) -> None:
+def test_a_failing_block_is_reported(block: Block) -> None:
     with pytest.raises((AssertionError, pytest.fail.Exception), match="sample, line 7: "):
         Reader("sample").run(block)
 

@@ -177,9 +177,9 @@ def test_forward_and_gradient(case: str, dtype: str) -> None:
     w, their_x = leaves(net), torch.tensor(x, requires_grad=True)
     z = theirs(case, net, their_x, w)
     cost(z).backward()
-    costs, raw, gradient = net.costs_and_gradient(net.rows(x), LABELS, training=True)
+    losses, raw, gradient = net.losses_and_gradient(net.rows(x), LABELS, training=True)
     np.testing.assert_allclose(raw, z.detach().numpy(), rtol=0, atol=PRECISION[dtype])
-    assert float(costs.mean()) == pytest.approx(cost(z).item(), abs=PRECISION[dtype])
+    assert float(losses.mean()) == pytest.approx(cost(z).item(), abs=PRECISION[dtype])
     for slot in net.slots:
         wanted = w[slot.name].grad.numpy()
         np.testing.assert_allclose(slot.part(gradient).reshape(slot.shape), wanted, rtol=0, atol=PRECISION[dtype])

@@ -26,7 +26,7 @@ from glassnet.nn.losses import LOSSES, SoftmaxCrossEntropy
 from glassnet.nn.optimizers import OPTIMIZERS
 from glassnet.nn.penalties import REGULARIZERS
 from glassnet.nn.schedules import SCHEDULES
-from glassnet.runtime import Forward
+from glassnet.runtime import Predictor
 from glassnet.training.display import LiveBar, PlainLines, SeedLine
 
 Way = Callable[[Any], Any]
@@ -116,7 +116,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "data": DATA,
         "splits": SPLITS,
         "ensemble": gn.Ensemble([net, network()]),
-        "forward": net.forward_pass,
+        "forward": net.predictor,
         "diagnosis": gn.diagnose(history, net, SPLITS),
         "difference": gn.diagnose([history, history], [net, network()], SPLITS),
         "finding": gn.Finding("overfitting", "seen", "cause", ("try",)),
@@ -155,7 +155,7 @@ def test_what_glassnet_gives_back(way: Way, results: dict[str, Any]) -> None:
     for name, thing in results.items():
         twin = way(thing)
         assert type(twin) is type(thing)
-        assert isinstance(thing, Forward) or same(thing, twin), name
+        assert isinstance(thing, Predictor) or same(thing, twin), name
     forward = results["forward"]
     rows = network().rows(DATA.images)
     np.testing.assert_array_equal(way(forward).outputs(rows, "raw")[0], forward.outputs(rows, "raw")[0])

@@ -1,4 +1,4 @@
-"""The peers: one file each, loaded only when asked for."""
+"""The peers: one file each, imported only when used."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from benchmarks.speed.peers.base import Peer
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a peer's class is, and what has to be installed for it."""
+    """The module and class of a peer, and the package it needs."""
 
     module: str
     cls: str
     needs: str | None = None
     install: str = ""
-    share: float = 1.0
+    fraction: float = 1.0
     compiles: bool = False
 
     @property
     def missing(self) -> str | None:
-        """What to say where the peer's library is not installed."""
+        """A message if the peer's library is not installed, else None."""
         if self.needs is None or importlib.util.find_spec(self.needs) is not None:
             return None
         return f"not installed (pip install {self.install})"
@@ -47,7 +47,7 @@ PEERS: dict[str, Entry] = {
     "torch-net-compiled": Entry("torch_net", "TorchNetCompiled", "torch", _TORCH, compiles=True),
     "torch-net-last-compiled": Entry("torch_net", "TorchNetLastCompiled", "torch", _TORCH, compiles=True),
     "jax-scan": Entry("jax_scan", "JaxScan", "jax", '"jax>=0.10"', compiles=True),
-    "nielsen": Entry("nielsen", "Nielsen", share=0.02),
+    "nielsen": Entry("nielsen", "Nielsen", fraction=0.02),
 }
 
 __all__ = ["PEERS", "Entry", "Peer"]

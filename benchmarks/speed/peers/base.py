@@ -1,4 +1,4 @@
-"""What a peer must be able to do."""
+"""The interface of a peer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Predictor = Callable[[], NDArray[np.generic]]
 
 
 class Peer(ABC, Generic[Work]):
-    """One way of doing workloads of a kind."""
+    """An implementation of workloads of one kind."""
 
     note: str = ""
-    same_cost: bool = True
-    """Whether it minimises the workload's own cost, so that its weights can be compared."""
+    same_loss: bool = True
+    """Whether it minimises the workload's loss, so that its weights can be compared."""
 
     def __init__(self, work: Work, images: Images, start: Weights, threads: int) -> None:
         self.work, self.threads = work, threads
@@ -32,24 +32,24 @@ class Peer(ABC, Generic[Work]):
 
     @abstractmethod
     def prepare(self, images: Images) -> None:
-        """Bring the images into the peer's own form."""
+        """Convert the images to the peer's own format."""
 
     @abstractmethod
     def set_weights(self, weights: Weights) -> None:
-        """Begin again from these weights."""
+        """Start from these weights."""
 
     @abstractmethod
     def weights(self) -> Weights:
-        """The weights now, in float64."""
+        """The current weights, in float64."""
 
     @abstractmethod
     def train(self, order: Order) -> None:
-        """One step of gradient descent for each row of order; returns when the last is done."""
+        """One SGD step for each row of `order`; returns when the last is done."""
 
     def timed(self, order: Order) -> None:
-        """What the clock sees of training."""
+        """The timed training."""
         self.train(order)
 
     def predictor(self) -> Predictor:
-        """What the clock sees of prediction."""
+        """The timed prediction."""
         raise NotImplementedError(f"{type(self).__name__} does not predict.")

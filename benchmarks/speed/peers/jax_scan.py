@@ -14,7 +14,7 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 
 
 class JaxScan(Peer[DenseWorkload]):
-    """Its threads are set by the environment and the processor affinity that it was started with."""
+    """The number of threads is set by the environment and the processor affinity of the process."""
 
     def prepare(self, images: Images) -> None:
         self.jax: Any = importlib.import_module("jax")
@@ -22,7 +22,7 @@ class JaxScan(Peer[DenseWorkload]):
         self.y = self.jax.numpy.asarray(images.targets(self.work.outputs))
         self.epoch = self.jax.jit(self._epoch, donate_argnums=0)
 
-    def _cost(self, parameters: Any, x: Any, y: Any) -> Any:
+    def _loss(self, parameters: Any, x: Any, y: Any) -> Any:
         jax, np_, work = self.jax, self.jax.numpy, self.work
         activation = jax.nn.relu if work.hidden == "relu" else jax.nn.sigmoid
         for weight, bias in parameters[:-1]:
@@ -36,8 +36,8 @@ class JaxScan(Peer[DenseWorkload]):
         jax, rate, full_batch = self.jax, self.work.rate, self.work.full_batch
 
         def step(parameters: Any, batch: Any) -> tuple[Any, None]:
-            rows, wanted = (x, y) if full_batch else (x[batch], y[batch])
-            gradients = jax.grad(self._cost)(parameters, rows, wanted)
+            rows, targets = (x, y) if full_batch else (x[batch], y[batch])
+            gradients = jax.grad(self._loss)(parameters, rows, targets)
             return jax.tree.map(lambda p, g: p - rate * g, parameters, gradients), None
 
         return jax.lax.scan(step, parameters, order)[0]

@@ -1,4 +1,4 @@
-"""Michael Nielsen's algorithm, image by image, after *Neural Networks and Deep Learning*, chapter 1."""
+"""Michael Nielsen's code, image by image, from *Neural Networks and Deep Learning*, chapter 1."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 
 
 def sigmoid(z: Floats) -> Floats:
-    """As published; it overflows for large negative z, harmlessly."""
+    """As published; the overflow for large negative z is harmless."""
     with np.errstate(over="ignore"):
         return np.asarray(1 / (1 + np.exp(-z)), dtype=np.float32)
 
 
 class Nielsen(Peer[DenseWorkload]):
-    """Columns for images, a backpropagation for each, their gradients summed over the mini-batch."""
+    """One backpropagation per image; the gradients are summed over the mini-batch."""
 
     note = "timed on a part of the epoch and scaled up"
 
     def prepare(self, images: Images) -> None:
         self.inputs = [row[:, None] for row in images.floats()]
-        self.wanted = [row[:, None] for row in images.targets(self.work.outputs)]
+        self.target_columns = [row[:, None] for row in images.targets(self.work.outputs)]
 
     def set_weights(self, weights: Weights) -> None:
         self.w = [weight.T.astype(np.float32) for weight, _ in weights]
@@ -34,7 +34,7 @@ class Nielsen(Peer[DenseWorkload]):
 
     def train(self, order: Order) -> None:
         for batch in order:
-            self._update_mini_batch([(self.inputs[i], self.wanted[i]) for i in batch])
+            self._update_mini_batch([(self.inputs[i], self.target_columns[i]) for i in batch])
 
     def _update_mini_batch(self, mini_batch: list[tuple[Floats, Floats]]) -> None:
         nabla_b = [np.zeros_like(b) for b in self.b]

@@ -1,4 +1,4 @@
-"""glassnet itself, through its public face."""
+"""glassnet, through its public API."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class Ours(Peer[DenseWorkload | LayeredWorkload]):
         return layered.weights_of(self.net)
 
     def train(self, order: Order) -> None:
-        """A fit for each batch, so that the batches are the given ones."""
+        """One `fit` per mini-batch, so that the mini-batches are the given ones."""
         import glassnet as gn
 
         for batch in order:
             self._fit(gn.Dataset(self.images[batch], self.labels[batch]), epochs=1)
 
     def timed(self, order: Order) -> None:
-        """One fit; it shuffles for itself, and does as many steps as order has rows."""
+        """One `fit`, which shuffles itself; the number of steps is the same."""
         self._fit(self.dataset, epochs=self.work.epochs)
 
     def _fit(self, dataset: Any, epochs: int) -> None:

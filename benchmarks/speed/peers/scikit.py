@@ -14,13 +14,13 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 
 
 class Scikit(Peer[DenseWorkload]):
-    """One-hot targets, hence sigmoid outputs with log-loss summed over them; the batches are its own shuffle."""
+    """One-hot targets give sigmoid outputs with log-loss summed over them; it shuffles the mini-batches itself."""
 
     def prepare(self, images: Images) -> None:
         work = self.work
         if work.loss == "quadratic":
-            self.same_cost = False
-            self.note = "minimises log-loss, the only cost it has; the same products, weights not comparable"
+            self.same_loss = False
+            self.note = "minimises log-loss, the only loss it has; same matrix products, weights not comparable"
         self.x = images.floats()
         self.y = images.targets(work.sizes[-1]).astype(np.int64)
         if work.sizes[-1] == 1:

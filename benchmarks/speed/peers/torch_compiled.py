@@ -21,14 +21,14 @@ class TorchCompiled(TorchEager):
         self.step = self.torch.compile(self._make_step(), fullgraph=True, dynamic=False)
 
     def _make_step(self) -> Callable[..., list[Any]]:
-        torch, work, cost = self.torch, self.work, self.cost
+        torch, work, loss_function = self.torch, self.work, self.loss
         activation = torch.relu if work.hidden == "relu" else torch.sigmoid
 
         def loss(parameters: list[Any], x: Any, y: Any) -> Any:
             for i in range(0, len(parameters) - 2, 2):
                 x = activation(torch.addmm(parameters[i + 1], x, parameters[i]))
             x = torch.addmm(parameters[-1], x, parameters[-2])
-            return cost(torch.sigmoid(x) if work.loss == "quadratic" else x, y)
+            return loss_function(torch.sigmoid(x) if work.loss == "quadratic" else x, y)
 
         def step(parameters: list[Any], x: Any, y: Any, batch: Any) -> list[Any]:
             if batch is not None:

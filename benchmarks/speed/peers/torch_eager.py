@@ -1,4 +1,4 @@
-"""PyTorch as its tutorials write it: modules, autograd and an optimizer, run eagerly."""
+"""PyTorch as in its tutorials: modules, autograd and an optimizer, eager."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 
 
 class TorchEager(Peer[DenseWorkload]):
-    """`Sequential`, a cost, `backward`, `SGD.step`."""
+    """`Sequential`, a loss, `backward`, `SGD.step`."""
 
     def prepare(self, images: Images) -> None:
         self.torch: Any = importlib.import_module("torch")
@@ -25,7 +25,7 @@ class TorchEager(Peer[DenseWorkload]):
         self.optimizer = self.torch.optim.SGD(self.model.parameters(), lr=self.work.rate)
 
     def _model(self) -> Any:
-        """The last sigmoid belongs to the cost where that is cross-entropy, as PyTorch advises."""
+        """With cross-entropy, the last sigmoid is part of the loss, as PyTorch recommends."""
         nn, work = self.torch.nn, self.work
         layers: list[Any] = []
         for fan_in, fan_out in zip(work.sizes, work.sizes[1:], strict=False):
@@ -48,7 +48,7 @@ class TorchEager(Peer[DenseWorkload]):
         return [(layer.weight.detach().double().numpy().T, layer.bias.detach().double().numpy())
                 for layer in self._linear()]  # fmt: skip
 
-    def cost(self, output: Any, y: Any) -> Any:
+    def loss(self, output: Any, y: Any) -> Any:
         if self.work.loss == "quadratic":
             return 0.5 * ((output - y) ** 2).sum() / len(y)
         return self.torch.nn.functional.binary_cross_entropy_with_logits(output, y, reduction="sum") / len(y)
@@ -58,7 +58,7 @@ class TorchEager(Peer[DenseWorkload]):
         for batch in self.torch.from_numpy(order):
             x, y = (self.x, self.y) if full_batch else (self.x[batch], self.y[batch])
             optimizer.zero_grad()
-            self.cost(self.model(x), y).backward()
+            self.loss(self.model(x), y).backward()
             optimizer.step()
 
     def predictor(self) -> Predictor:
@@ -72,7 +72,7 @@ class TorchEager(Peer[DenseWorkload]):
 
 
 class TorchArgmax(TorchEager):
-    """The same forward pass, and the class index that `net.predict` gives."""
+    """The same forward pass with the class index, as returned by `net.predict`."""
 
     def predictor(self) -> Predictor:
         model, x, no_grad = self.model, self.x, self.torch.no_grad

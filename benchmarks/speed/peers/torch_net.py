@@ -1,4 +1,4 @@
-"""PyTorch at networks of layers: eager or compiled, images with channels first (its own layout) or last."""
+"""Convolutional and recurrent networks in PyTorch: eager or compiled, with channels first (its default) or last."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Exchange = Callable[[Array], Array]
 
 
 @dataclass(frozen=True)
-class Held:
-    """A tensor that training changes; `give` brings our array into its layout, `take` brings its own back."""
+class Parameter:
+    """A trained tensor; `to_torch` converts glassnet's array to its layout, `from_torch` converts it back."""
 
     tensor: Any
-    give: Exchange = np.asarray
-    take: Exchange = np.asarray
+    to_torch: Exchange = np.asarray
+    from_torch: Exchange = np.asarray
 
 
 class TorchNet(Peer[LayeredWorkload]):
-    """Modules in a row, autograd, `optim.SGD`."""
+    """A sequence of modules, autograd, `optim.SGD`."""
 
     layout = "contiguous_format"
     compiles = False
@@ -42,111 +42,111 @@ class TorchNet(Peer[LayeredWorkload]):
         self.x = self.torch.from_numpy(np.ascontiguousarray(rows)).contiguous(memory_format=self.format)
         self.y = self.torch.from_numpy(images.labels.copy())
         self.steps: list[Callable[[Any], Any]] = []
-        self.held: list[list[Held]] = []
-        self.seen = self.work.shape  # by the next layer: rows, columns, channels, or a single number
+        self.parameters: list[list[Parameter]] = []
+        self.shape = self.work.shape  # input shape of the next layer: rows, columns, channels
         for layer in self.work.layers:
             options = {} if isinstance(layer, str) else {key: value for key, value in layer.items() if key != "type"}
             getattr(self, f"_{layer if isinstance(layer, str) else layer['type']}")(**options)
-        trained = [held.tensor for layer in self.held for held in layer]
+        trained = [parameter.tensor for layer in self.parameters for parameter in layer]
         self.optimizer = self.torch.optim.SGD(trained, lr=self.work.rate)
-        self.cost, self.update = self._cost, self.optimizer.step
+        self.loss, self.update = self._loss, self.optimizer.step
         if self.compiles:
-            self.cost, self.update = (self.torch.compile(function, dynamic=False) for function in (self.cost, self.update))
+            self.loss, self.update = (self.torch.compile(function, dynamic=False) for function in (self.loss, self.update))
 
-    def _cost(self, x: Any, y: Any) -> Any:
+    def _loss(self, x: Any, y: Any) -> Any:
         for step in self.steps:
             x = step(x)
         return self.torch.nn.functional.cross_entropy(x, y)
 
-    def _add(self, module: Any, held: Sequence[Held] = ()) -> None:
+    def _add(self, module: Any, parameters: Sequence[Parameter] = ()) -> None:
         self.steps.append(module.to(memory_format=self.format))
-        if held:
-            self.held.append(list(held))
+        if parameters:
+            self.parameters.append(list(parameters))
 
     def _Pixels(self) -> None:
-        """The images are scaled beforehand."""
+        """The images are already scaled."""
 
     def _ReLU(self) -> None:
         self._add(self.torch.nn.ReLU())
 
     def _Conv2D(self, filters: int, kernel_size: int, padding: str = "valid", use_bias: bool = True) -> None:
-        rows, columns, channels = self.seen
+        rows, columns, channels = self.shape
         module = self.torch.nn.Conv2d(channels, filters, kernel_size, padding=padding, bias=use_bias)
-        bias = [Held(module.bias)] if use_bias else []
+        bias = [Parameter(module.bias)] if use_bias else []
         first, last = (lambda w: w.transpose(3, 2, 0, 1)), (lambda w: w.transpose(2, 3, 1, 0))
-        self._add(module, [Held(module.weight, first, last), *bias])
+        self._add(module, [Parameter(module.weight, first, last), *bias])
         less = kernel_size - 1 if padding == "valid" else 0
-        self.seen = rows - less, columns - less, filters
+        self.shape = rows - less, columns - less, filters
 
     def _BatchNorm(self) -> None:
-        module = self.torch.nn.BatchNorm2d(self.seen[2])
-        self._add(module, [Held(module.weight), Held(module.bias)])
+        module = self.torch.nn.BatchNorm2d(self.shape[2])
+        self._add(module, [Parameter(module.weight), Parameter(module.bias)])
 
     def _MaxPool2D(self, pool_size: int) -> None:
         self._add(self.torch.nn.MaxPool2d(pool_size))
-        self.seen = self.seen[0] // pool_size, self.seen[1] // pool_size, self.seen[2]
+        self.shape = self.shape[0] // pool_size, self.shape[1] // pool_size, self.shape[2]
 
     def _GlobalAveragePool2D(self) -> None:
         self.steps.append(lambda x: x.mean((2, 3)))
-        self.seen = 1, 1, self.seen[2]
+        self.shape = 1, 1, self.shape[2]
 
     def _Flatten(self) -> None:
-        """In PyTorch's order, channel by channel: the weights of the next layer are arranged to it."""
+        """In PyTorch's order, channel by channel; the next layer's weights are permuted accordingly."""
         self._add(self.torch.nn.Flatten())
 
     def _Dense(self, units: int) -> None:
-        rows, columns, channels = self.seen
-        module = self.torch.nn.Linear(prod(self.seen), units)
+        rows, columns, channels = self.shape
+        module = self.torch.nn.Linear(prod(self.shape), units)
 
-        def give(weight: Array) -> Array:
+        def to_torch(weight: Array) -> Array:
             return weight.reshape(rows, columns, channels, units).transpose(3, 2, 0, 1).reshape(units, -1)
 
-        def take(weight: Array) -> Array:
+        def from_torch(weight: Array) -> Array:
             return weight.reshape(units, channels, rows, columns).transpose(2, 3, 1, 0).reshape(-1, units)
 
-        self._add(module, [Held(module.weight, give, take), Held(module.bias)])
-        self.seen = 1, 1, units
+        self._add(module, [Parameter(module.weight, to_torch, from_torch), Parameter(module.bias)])
+        self.shape = 1, 1, units
 
     def _LSTM(self, units: int) -> None:
-        """Rows of pixels in, the last state out; the second of PyTorch's two biases stays at zero."""
-        module = self.torch.nn.LSTM(self.seen[1] * self.seen[2], units, batch_first=True)
+        """Reads rows of pixels, returns the last state; the second of PyTorch's two biases stays at zero."""
+        module = self.torch.nn.LSTM(self.shape[1] * self.shape[2], units, batch_first=True)
         self.torch.nn.init.zeros_(module.bias_hh_l0).requires_grad_(False)
         self.steps.append(lambda x: module(x.permute(0, 2, 3, 1).flatten(2))[0][:, -1])
-        turned = [Held(weight, np.transpose, np.transpose) for weight in (module.weight_ih_l0, module.weight_hh_l0)]
-        self.held.append([*turned, Held(module.bias_ih_l0)])
-        self.seen = 1, 1, units
+        transposed = [Parameter(weight, np.transpose, np.transpose) for weight in (module.weight_ih_l0, module.weight_hh_l0)]
+        self.parameters.append([*transposed, Parameter(module.bias_ih_l0)])
+        self.shape = 1, 1, units
 
     def set_weights(self, weights: Weights) -> None:
         with self.torch.no_grad():
-            for layer, arrays in zip(self.held, weights, strict=True):
-                for held, array in zip(layer, arrays, strict=True):
-                    held.tensor.copy_(self.torch.from_numpy(np.ascontiguousarray(held.give(array))))
+            for layer, arrays in zip(self.parameters, weights, strict=True):
+                for parameter, array in zip(layer, arrays, strict=True):
+                    parameter.tensor.copy_(self.torch.from_numpy(np.ascontiguousarray(parameter.to_torch(array))))
 
     def weights(self) -> Weights:
-        def back(held: Held) -> Reals:
-            return np.ascontiguousarray(held.take(held.tensor.detach().double().contiguous().numpy()))
+        def back(parameter: Parameter) -> Reals:
+            return np.ascontiguousarray(parameter.from_torch(parameter.tensor.detach().double().contiguous().numpy()))
 
-        return [tuple(map(back, layer)) for layer in self.held]
+        return [tuple(map(back, layer)) for layer in self.parameters]
 
     def train(self, order: Order) -> None:
         for batch in self.torch.from_numpy(order):
             x, y = self.x[batch].contiguous(memory_format=self.format), self.y[batch]
             self.optimizer.zero_grad()
-            self.cost(x, y).backward()
+            self.loss(x, y).backward()
             self.update()
 
 
 class TorchNetCompiled(TorchNet):
-    """Forward, cost and gradients through `torch.compile`, and the update as well; needs a C++ compiler."""
+    """Forward pass, loss, gradients and update through `torch.compile`; needs a C++ compiler."""
 
     compiles = True
 
 
 class TorchNetLast(TorchNet):
-    """Images and filters with channels last."""
+    """Channels last."""
 
     layout = "channels_last"
 
 
 class TorchNetLastCompiled(TorchNetCompiled, TorchNetLast):
-    """Both."""
+    """Compiled, channels last."""

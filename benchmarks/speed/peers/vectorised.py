@@ -1,4 +1,4 @@
-"""Plain NumPy in float32: a whole mini-batch at a time, updates in place."""
+"""NumPy in float32, vectorised over the mini-batch, with in-place updates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.speed.workloads import DenseWorkload, Order
 
 
 class Vectorised(Peer[DenseWorkload]):
-    """The loop a careful NumPy user would write."""
+    """Forward pass, backward pass and update as an experienced NumPy user would write them."""
 
     def prepare(self, images: Images) -> None:
         self.x = images.floats()

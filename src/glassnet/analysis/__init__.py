@@ -1,4 +1,4 @@
-"""Whether a training is right and what a network does: gradient check, diagnosis, data inspection, explanations, trace."""
+"""Gradient check, diagnosis of trainings, inspection of data, explanations of predictions, trace."""
 
 import lazy_loader
 

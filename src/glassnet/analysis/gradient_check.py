@@ -1,10 +1,10 @@
-"""Is the gradient right? Backpropagation held against the definition of the derivative, parameter by parameter.
+"""Gradient check: backpropagation compared with central differences.
 
-    g ≈ (C(w + ε) − C(w − ε)) / 2ε        relative error ‖g − ĝ‖ / (‖g‖ + ‖ĝ‖)
+    ĝ = (C(w + ε) − C(w − ε)) / 2ε        relative error ‖g − ĝ‖ / (‖g‖ + ‖ĝ‖)
 
-Everything is computed in float64, dropout off; networks with BatchNorm as in training, where its statistics are those of the
-images, the same values dropped out every time. Small networks are checked in every parameter; of large ones a fixed random
-choice of each array, and the whole gradient along random directions, which no wrong parameter escapes for long.
+Computed in float64 without dropout. Networks with BatchNorm are checked in training mode, with the statistics of the given
+images and fixed dropout masks. In small networks every parameter is checked, in large ones a fixed random sample of each
+array, and the whole gradient along random directions.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.training.plan import check_labels
 
-ALL_UP_TO = 2000  # parameters
-CHOSEN = 40  # of each array in larger networks
+CHECK_ALL_UP_TO = 2000  # parameters
+SAMPLES = 40  # parameters of each array in larger networks
 DIRECTIONS = 10
 TOLERANCE = 1e-7
 SEED = 20
@@ -34,7 +34,7 @@ SEED = 20
 
 @dataclass(frozen=True)
 class ParameterCheck:
-    """One parameter of `array`: its gradient by backpropagation and by definition; `name` is like dense1.weight[3, 4]."""
+    """One parameter of `array`: its gradient by backpropagation and its numerical one; `name` is like dense1.weight[3, 4]."""
 
     name: str
     value: float
@@ -49,10 +49,10 @@ class ParameterCheck:
 
 @dataclass(frozen=True)
 class GradientCheck:
-    """`relative_error` over all that was checked; `arrays`: that of each array; `worst`: the parameter furthest off.
+    """`relative_error` over the checked parameters; `arrays`: that of each array; `worst`: the largest error.
 
-    `directions`: derivatives along random directions of all parameters together (none where every parameter is checked).
-    `noise` is how far rounding alone may set one difference quotient off: a trained network's gradients can be that small.
+    `directions`: derivatives along random directions of all parameters (empty if every parameter is checked).
+    `noise`: bound on the rounding error of one difference quotient, which matters for very small gradients.
     """
 
     relative_error: float
@@ -67,7 +67,7 @@ class GradientCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether every array agrees, and the random directions do, within the tolerance and what rounding explains."""
+        """Whether every array and the random directions agree within the tolerance plus rounding error."""
         by_array: dict[str, list[ParameterCheck]] = {}
         for check in self.parameters:
             by_array.setdefault(check.array, []).append(check)
@@ -106,98 +106,81 @@ class GradientCheck:
 def check_gradients(
     network: Network, images: Array | Dataset, labels: Array | None = None, *, epsilon: float = 1e-5
 ) -> GradientCheck:
-    """Hold the gradient of the network's cost on some images against central differences.
+    """Compare the gradient of the network's loss on some images with central differences.
 
-    `images` (N, …) and `labels` (N,), or a Dataset. A few images are enough; every parameter costs two forward passes.
+    `images` (N, …) and `labels` (N,), or a Dataset. A few images are enough; each parameter takes two forward passes.
     """
-    data = images if isinstance(images, Dataset) else as_dataset((images, _given(labels)), "check_gradients")
+    if isinstance(images, Dataset):
+        data = images
+    elif labels is not None:
+        data = as_dataset((images, labels), "check_gradients")
+    else:
+        raise InputError("Labels are needed.", where="check_gradients(labels)", expected="(N,) class indices")
     check_labels(network, data, "check_gradients")
     exact = network.astype("float64")
     exact.adapt(data.images)
-    rows = exact.rows(data.images)
+    rows, training = exact.rows(data.images), bool(exact.running_slots)
+    gradient = exact.losses_and_gradient(rows, data.labels, training=training, rng=np.random.default_rng(SEED))[2]
+    gradient = gradient + exact.penalty_and_gradient()[1]
 
-    training = bool(exact.running_slots)
-
-    def gradient() -> NDArray[np.float64]:
-        chance = np.random.default_rng(SEED)
-        found = exact.costs_and_gradient(rows, data.labels, training=training, rng=chance)[2]
-        return found + exact.penalty_and_gradient()[1]
-
-    def cost() -> float:
+    def loss() -> float:
         z, _ = exact.forward(rows, training=training, rng=np.random.default_rng(SEED), stop=exact.raw)
         z = z.reshape(len(z), -1)
         costs, _ = exact.loss.value_and_gradient(z, exact.loss.targets(data.labels, z.shape[1], np.float64))
         return float(costs.mean()) + exact.penalty_and_gradient()[0]
 
-    return _check(exact, gradient(), cost, epsilon)
+    return compare(exact, gradient, loss, epsilon)
 
 
-def _given(labels: Array | None) -> Array:
-    if labels is None:
-        raise InputError(tr("Labels are needed."), where="check_gradients(labels)", expected=tr("(N,) class indices"))
-    return labels
-
-
-def _check(exact: Network, g: NDArray[np.float64], cost: Callable[[], float], epsilon: float) -> GradientCheck:
+def compare(exact: Network, g: NDArray[np.float64], loss: Callable[[], float], epsilon: float) -> GradientCheck:
+    """The gradient g beside central differences of the loss over the parameters of `exact`."""
     flat, rng = exact.flat, np.random.default_rng(SEED)
-    noise = 8 * float(np.finfo(np.float64).eps) * max(1.0, abs(cost())) / epsilon
+    noise = 8 * float(np.finfo(np.float64).eps) * max(1.0, abs(loss())) / epsilon
 
-    def along(change: Callable[[float], Any]) -> float:
-        change(epsilon)
-        above = cost()
-        change(-2 * epsilon)
-        below = cost()
-        change(epsilon)
+    def derivative(index: Any, direction: Any = 1.0) -> float:
+        before = flat[index].copy()
+        flat[index] += epsilon * direction
+        above = loss()
+        flat[index] += -2 * epsilon * direction
+        below = loss()
+        flat[index] = before
         return (above - below) / (2 * epsilon)
 
-    found: list[ParameterCheck] = []
+    checks: list[ParameterCheck] = []
     arrays: dict[str, float] = {}
     for slot in exact.slots:
-        places = _places(slot, flat.size, rng)
-        part = []
-        for place in places:
-            kept = float(flat[place])
-
-            def change(by: float, place: int = place) -> None:
-                flat[place] += by
-
-            numerical = along(change)
-            flat[place] = kept
-            part.append(ParameterCheck(_name(slot, place), kept, float(g[place]), numerical, slot.name))
-        found += part
-        arrays[slot.name] = _relative(part)
-    if not found:
-        raise InputError(tr("The network has no parameters to check."), where="check_gradients(network)")
+        in_array = [
+            ParameterCheck(_name(slot, i), float(flat[i]), float(g[i]), derivative(i), slot.name)
+            for i in _sample(slot, flat.size, rng)
+        ]
+        checks += in_array
+        arrays[slot.name] = _relative(in_array)
+    if not checks:
+        raise InputError("The network has no parameters to check.", where="check_gradients(network)")
     directions: list[ParameterCheck] = []
-    if len(found) < flat.size:
-        kept_all = flat.copy()
+    if len(checks) < flat.size:
         for number in range(1, DIRECTIONS + 1):
             direction = rng.standard_normal(flat.size)
             direction /= np.linalg.norm(direction)
-
-            def shift(by: float, direction: NDArray[np.float64] = direction) -> None:
-                flat.__iadd__(by * direction)
-
-            numerical = along(shift)
-            flat[...] = kept_all
+            numerical = derivative(slice(None), direction)
             directions.append(ParameterCheck(f"direction {number}", 0.0, float(g @ direction), numerical))
     return GradientCheck(
-        relative_error=_relative(found),
+        relative_error=_relative(checks),
         arrays=arrays,
-        worst=max(found, key=lambda check: check.error),
-        checked=len(found),
+        worst=max(checks, key=lambda check: check.error),
+        checked=len(checks),
         total=flat.size,
-        parameters=tuple(found),
+        parameters=tuple(checks),
         directions=tuple(directions),
         noise=noise,
     )
 
 
-def _places(slot: Slot, total: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Which parameters of an array to check: all of a small network, a fixed random choice of a large one."""
-    if total <= ALL_UP_TO or slot.size <= CHOSEN:
+def _sample(slot: Slot, total: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Indices of the parameters of an array to check: all in a small network, a random sample in a large one."""
+    if total <= CHECK_ALL_UP_TO or slot.size <= SAMPLES:
         return slot.offset + np.arange(slot.size)
-    return slot.offset + np.sort(rng.choice(slot.size, CHOSEN, replace=False))
+    return slot.offset + np.sort(rng.choice(slot.size, SAMPLES, replace=False))
 
 
 def _distance(checks: Sequence[ParameterCheck]) -> float:
@@ -213,6 +196,6 @@ def _relative(checks: Sequence[ParameterCheck]) -> float:
     return _distance(checks) / _length(checks) if _length(checks) > 0 else 0.0
 
 
-def _name(slot: Slot, place: int) -> str:
-    index = np.unravel_index(int(place) - slot.offset, slot.shape)
-    return f"{slot.name}[{', '.join(str(int(i)) for i in index)}]"
+def _name(slot: Slot, index: int) -> str:
+    indices = np.unravel_index(int(index) - slot.offset, slot.shape)
+    return f"{slot.name}[{', '.join(str(int(i)) for i in indices)}]"

@@ -1,4 +1,4 @@
-"""While a small network learns, each gradient beside its numerical definition."""
+"""A table of gradients by backpropagation next to numerical ones, printed during the training of a small network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from glassnet.training import Callback, Epoch
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import tell
 
-SHOWN = 8  # epochs, evenly spread, that the table shows
+TABLES = 8  # printed during training, at evenly spaced epochs
 
 
 COLUMNS = (
@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def rows(check: GradientCheck) -> list[tuple[str, ...]]:
-    """Of each parameter its name, its value, its gradient by backpropagation and by definition, and how far these differ."""
+    """Name, value, gradient by backpropagation, numerical gradient and their difference, for each parameter."""
     return [
         (entry.name, f"{entry.value:+.6f}", f"{entry.gradient:+.10f}", f"{entry.numerical:+.10f}", f"{entry.error:.1e}")
         for entry in check.parameters
@@ -31,7 +31,7 @@ def rows(check: GradientCheck) -> list[tuple[str, ...]]:
 
 
 def table(check: GradientCheck) -> str:
-    """The rows as lines of text, below a line that names the columns."""
+    """The rows as text with a header."""
     lines = [tuple(map(tr, COLUMNS)), *rows(check)]
     widths = [max(len(line[i]) for line in lines) for i in range(5)]
     return "\n".join(
@@ -42,7 +42,7 @@ def table(check: GradientCheck) -> str:
 
 
 class GradientTable(Callback):
-    """Prints the table before the first epoch and after some of the others."""
+    """Prints the table before the first epoch and after some of the epochs."""
 
     def __init__(self, data: Dataset) -> None:
         self._data = data
@@ -55,6 +55,6 @@ class GradientTable(Callback):
         self._print(progress, tr("At the start"))
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        every = max(1, progress.epochs // SHOWN)
+        every = max(1, progress.epochs // TABLES)
         if epoch.epoch % every == 0 or epoch.epoch == progress.epochs:
             self._print(progress, tr("After epoch {epoch}: cost {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NAME = "check"
 HELP = mark("Hold every gradient of a network against its definition, on a few training images.")
-PICTURES = 10
+IMAGES = 10
 
 
 def command(
@@ -23,7 +23,7 @@ def command(
 ) -> None:
     from glassnet.analysis.gradient_check import check_gradients
     from glassnet.analysis.gradient_table import table
-    from glassnet.experiment.run import Run, read_splits, sample
+    from glassnet.experiment.run import Run, read_splits
 
     if Path(what).is_dir():
         done = Run.load(what)
@@ -32,7 +32,7 @@ def command(
         recipe = recipe_of(what)
         splits = read_splits(recipe)
         network = recipe.make_network(splits)
-    result = check_gradients(network, sample(splits.train, PICTURES))
+    result = check_gradients(network, splits.train.head(IMAGES))
     if result.total <= 20:
         say(table(result))
     say(str(result))

@@ -37,22 +37,22 @@ def command(
     from glassnet.experiment.run import Run
     from glassnet.experiment.sweep import is_of_seeds, load_seeds
 
-    told: list[tuple[str, Diagnosis]] = []
+    diagnoses: list[tuple[str, Diagnosis]] = []
     if len(runs) > 1:
-        told.append((", ".join(map(str, runs)), diagnose_runs(runs)))
+        diagnoses.append((", ".join(map(str, runs)), diagnose_runs(runs)))
     else:
         several = load_seeds(runs[0]) if is_of_seeds(runs[0]) else [Run.load(runs[0])]
         for run in several:
             found = diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
-            told.append((str(run.folder), found))
+            diagnoses.append((str(run.folder), found))
     if as_json:
-        say(json.dumps({name: _plain(diagnosis) for name, diagnosis in told}, ensure_ascii=False, indent=1))
+        say(json.dumps({name: _plain(diagnosis) for name, diagnosis in diagnoses}, ensure_ascii=False, indent=1))
     else:
-        for name, diagnosis in told:
+        for name, diagnosis in diagnoses:
             say(f"{name}:\n")
             say(str(diagnosis))
             say()
-    if strict and not all(diagnosis.healthy for _, diagnosis in told):
+    if strict and not all(diagnosis.healthy for _, diagnosis in diagnoses):
         fail(1)
 
 

@@ -30,7 +30,7 @@ def command(
     out: Annotated[Path | None, typer.Option(help=mark("The figure; by default RECIPE-rates.png."))] = None,
     threads: Annotated[int | None, typer.Option(min=1, help=mark("Threads; by default as many as pay."))] = None,
 ) -> None:
-    from glassnet.errors import RunError, WriteError
+    from glassnet.errors import RunError, writing
     from glassnet.experiment.lr_finder import find_learning_rate
     from glassnet.experiment.run import prepare
     from glassnet.present.figures import learning_rate_figure, save_figure
@@ -51,10 +51,8 @@ def command(
         threads=threads,
     )
     say(str(result))
-    try:
+    with writing(path, "The figure can't be written."):
         save_figure(learning_rate_figure(result, chosen.told("title")), path)
-    except OSError as error:
-        raise WriteError.of(error, path, tr("The figure can't be written.")) from None
     say(tr("  {path}   the costs over the rates", path=path))
     if result.suggested is None:
         fail(1)

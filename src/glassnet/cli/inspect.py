@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,9 +46,10 @@ def command(
     strict: Annotated[bool, typer.Option("--strict", help=mark("End with 1 where there are findings."))] = False,
 ) -> None:
     from glassnet.analysis.inspection import inspect
+    from glassnet.errors import writing
     from glassnet.support.strict_json import plain
 
-    asked: dict[str, Any] = {
+    options: dict[str, Any] = {
         "size": None if size is None else _numbers(size, "--size", int),
         "color": color,
         "fit": fit,
@@ -61,11 +60,11 @@ def command(
         "folds": folds,
         "seed": split_seed,
     }
-    if isinstance(asked["size"], list) and len(asked["size"]) == 1:
-        asked["size"] = asked["size"][0]
-    found = inspect(data, **{name: value for name, value in asked.items() if value is not None})
+    if isinstance(options["size"], list) and len(options["size"]) == 1:
+        options["size"] = options["size"][0]
+    found = inspect(data, **{name: value for name, value in options.items() if value is not None})
     if out is not None:
-        with _writing(out):
+        with writing(out, "The folder can't be written."):
             out.mkdir(parents=True, exist_ok=True)
     if as_json:
         say(json.dumps(plain(found.as_dict()), indent=1, allow_nan=False))
@@ -75,7 +74,7 @@ def command(
     if out is not None:  # once all is said: the disk may be full
         from glassnet.present.contact_sheets import write_inspection
 
-        with _writing(out):
+        with writing(out, "The folder can't be written."):
             written = write_inspection(found, out)
         if not as_json:
             say(
@@ -90,16 +89,6 @@ def command(
         say(tr("With --out FOLDER: contact sheets of the classes and of the findings, and everything as JSON."))
     if strict and found.findings:
         fail(1)
-
-
-@contextlib.contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    from glassnet.errors import WriteError
-
-    try:
-        yield
-    except OSError as error:
-        raise WriteError.of(error, folder, tr("The folder can't be written.")) from None
 
 
 def _numbers(text: str, where: str, kind: type[int] | type[float]) -> list[Any]:

@@ -39,8 +39,8 @@ for module in (train, evaluate, report, predict, check, diagnose, trace, find_ra
     app.command(module.NAME, cls=Command, help=module.HELP)(module.command)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         import glassnet
 
         say(f"glassnet {glassnet.__version__}")

@@ -59,25 +59,24 @@ def command(
     if invert:
         batch = _inverted(batch)
     answers = []
-    shares_of = zip(network.networks, options, strict=True)
-    probabilities = np.mean([member.predict_proba(batch, **each) for member, each in shares_of], axis=0)
-    for path, shares in zip(images, probabilities, strict=True):
-        best = int(shares.argmax())
+    probabilities = network.mean_proba(batch, options)
+    for path, p in zip(images, probabilities, strict=True):
+        best = int(p.argmax())
         answers.append(
             {
                 "file": str(path),
                 "class": network.classes[best],
                 "index": best,
-                "probabilities": dict(zip(network.classes, (round(float(share), 6) for share in shares), strict=True)),
+                "probabilities": dict(zip(network.classes, (round(float(value), 6) for value in p), strict=True)),
             }
         )
     if as_json:
         say(json.dumps(answers, ensure_ascii=False, indent=2))
         return
-    for answer, shares in zip(answers, probabilities, strict=True):
-        order = np.argsort(-shares)[:3]
-        others = ", ".join(f"{network.classes[i]} {100 * shares[i]:.1f} %" for i in order[1:])
-        say(f"{answer['file']}: {answer['class']}  {100 * shares[order[0]]:.1f} %   ({others})")
+    for answer, p in zip(answers, probabilities, strict=True):
+        order = np.argsort(-p)[:3]
+        others = ", ".join(f"{network.classes[i]} {100 * p[i]:.1f} %" for i in order[1:])
+        say(f"{answer['file']}: {answer['class']}  {100 * p[order[0]]:.1f} %   ({others})")
 
 
 def _inverted(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -94,18 +93,18 @@ def _inverted(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return 255 - images
 
 
-def _views_of(path: Path, run: Run | None, wanted: int | None) -> dict[str, Any]:
-    """The views that a run is asked for, as many as its recipe says unless told; a model file alone has only one."""
+def _views_of(path: Path, run: Run | None, requested: int | None) -> dict[str, Any]:
+    """Options of `predict_proba` for the requested views, else for those of the recipe; a model file has no others."""
     from glassnet.errors import InputError
 
     if run is not None:
-        return run.views(wanted)
-    if wanted not in (None, 1):
+        return run.views(requested)
+    if requested not in (None, 1):
         raise InputError(
             tr("A model file does not say how views of an image differ."),
             where=path,
-            expected=tr("a run folder, whose recipe has an augmentation"),
-            received=tr("a file, and --views {wanted}", wanted=wanted),
-            hint=tr("ask the run, or leave --views out"),
+            expected="a run folder, whose recipe has an augmentation",
+            received=f"a file, and --views {requested}",
+            hint="ask the run, or leave --views out",
         )
     return {}

@@ -140,11 +140,11 @@ def _report_seeds(several: list[Run], files: Artefacts) -> None:
                 say(tr("  diagnosis: {titles}", titles=listing(finding.title for finding in diagnosis.top)))
             if history.stopped:
                 say(tr("  ended early: {reason}", reason=history.stopped.text))
-    told = [accuracy for accuracy in accuracies if accuracy is not None]
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
     folder = several[0].folder.parent
     with files.saying():
-        if told:
-            say(tr("Validation accuracy of {count} seeds: {spread}", count=len(told), spread=Spread(tuple(told)).percent()))
+        if known:
+            say(tr("Validation accuracy of {count} seeds: {spread}", count=len(known), spread=Spread(tuple(known)).percent()))
         say(
             tr(
                 "Training took {seconds:.1f} s. Everything is in {folder}",
@@ -217,7 +217,6 @@ def _sum_up(done: Run) -> None:
 
 def _draw(done: Run, files: Artefacts) -> list[str]:
     """Draw the figures; a line on each."""
-    from glassnet.experiment.run import sample
     from glassnet.present.figures import augmentation_figure, save_figure, training_figure
 
     history, folder = done.history, done.folder
@@ -226,7 +225,7 @@ def _draw(done: Run, files: Artefacts) -> list[str]:
         path = folder / "training.png"
         with files.making(path):
             validation = done.splits.validation
-            shown = None if validation is None else sample(validation, 2000)
+            shown = None if validation is None else validation.head(2000)
             save_figure(training_figure(history, done.network, shown, done.recipe.heading), path)
             made.append(tr("  {path}   curves and some predictions", path=path))
     augmentation, train = done.recipe.make_augmentation(), done.splits.train

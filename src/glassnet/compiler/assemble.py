@@ -1,17 +1,26 @@
-"""The program of a whole network: layers forward, the cost, layers backward."""
+"""The program of a whole network: layers forward, the loss, layers backward."""
 
 from __future__ import annotations
 
 import numpy as np
 
+import glassnet.compiler.activations
 import glassnet.compiler.branches
 import glassnet.compiler.dense
+import glassnet.compiler.dropout
+import glassnet.compiler.flatten
 import glassnet.compiler.norm
-import glassnet.compiler.recurrent  # noqa: F401  these fill `lower`
-from glassnet.compiler.chain import lower_chain
-from glassnet.compiler.program_builder import Assembler, Places, Program, Value
+import glassnet.compiler.pooling
+import glassnet.compiler.recurrent
+import glassnet.compiler.scaling  # noqa: F401  these fill `lower`
+from glassnet.compiler.augmentation import augmented
+from glassnet.compiler.chain import is_known, lower_chain
+from glassnet.compiler.losses import LOSS_KINDS, loss_kind
+from glassnet.compiler.program_builder import ParamOffsets, Program, ProgramBuilder, Value
 from glassnet.data.augmentation import Augmentation
 from glassnet.kernels import opcodes as op
+from glassnet.kernels.records import INPUT
+from glassnet.nn import walk
 from glassnet.nn.stack import Stack
 
 
@@ -22,46 +31,40 @@ def assemble(
     is_bytes: bool,
     purpose: str,
     augmentation: Augmentation | None = None,
-    shape: tuple[int, int, int] = (0, 0, 0),
+    image_shape: tuple[int, int, int] = (0, 0, 0),
 ) -> Program:
-    """The program of a network that is to "train", to find "costs", "raw" outputs before the cost, or last "outputs".
+    """The program of a network that is to "train", to find "losses", "raw" outputs before the loss, or last "outputs".
 
-    With an `augmentation`, the images, of `shape` (H, W, C), go through it first.
+    With an `augmentation`, the images, of `image_shape` (H, W, C), go through it first.
     """
-    return _lowered(stack, capacity, is_bytes, purpose, augmentation, shape).program()
-
-
-def _lowered(
-    stack: Stack, capacity: int, is_bytes: bool, purpose: str, augmentation: Augmentation | None, shape: tuple[int, int, int]
-) -> Assembler:
-    """All instructions of the program, before there is any room for it."""
-    out = Assembler(stack, capacity, purpose == "train")
-    places: list[Places] = [{} for _ in stack.layers]
+    out = ProgramBuilder(stack, capacity, purpose == "train")
+    offsets: list[ParamOffsets] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
-        places[slot.layer][slot.key] = slot.offset
+        offsets[slot.layer][slot.key] = slot.offset
     layers = stack.layers if purpose == "outputs" else stack.layers[: stack.raw]
-    images = Value(op.INPUT, stack.input_shape, raw=is_bytes)
+    images = Value(INPUT, stack.input_shape, raw=is_bytes)
     if augmentation is not None:
-        images = out.augment(images, augmentation, shape)
-    chain = lower_chain(layers, places, images, out)
-    x = out.loaded(chain.y)
+        images = augmented(images, augmentation, image_shape, out)
+    chain = lower_chain(layers, offsets, images, out)
+    z = out.loaded(chain.y)
     if purpose in ("raw", "outputs"):
-        out.emit(op.OUTPUT, x.at, 0, x.width)
-        return out
-    dy = out.rows(x.width)
-    out.emit(op.COST, x.at, dy, x.width, a=stack.loss.code, b=out.rows(x.width))
+        out.emit(op.OUTPUT, z=z.at, outputs=z.width, threshold=stack.threshold)
+        return out.program()
+    dz, targets = out.rows(z.width), out.rows(z.width)
+    out.emit(
+        op.LOSS, z=z.at, dz=dz, targets=targets, outputs=z.width, kind=loss_kind(stack.loss),
+        smoothing=stack.loss.smoothing, threshold=stack.threshold,
+    )  # fmt: skip
     if purpose == "train":
-        chain.back(dy, False)
-    return out
+        chain.back(dz, False)
+    return out.program()
 
 
 def can_lower(stack: Stack) -> bool:
-    """Whether the kernels know every layer of a float32 network of flat outputs."""
-    if stack.dtype != np.float32 or len(stack.shapes[-1]) != 1:
-        return False
-    try:
-        for purpose in ("train", "outputs"):
-            _lowered(stack, 1, False, purpose, None, (0, 0, 0))
-    except LookupError:
-        return False
-    return True
+    """Whether the kernels know every layer, and the loss, of a float32 network of flat outputs."""
+    return (
+        stack.dtype == np.float32
+        and len(stack.shapes[-1]) == 1
+        and type(stack.loss) in LOSS_KINDS
+        and all(map(is_known, walk(stack.layers)))
+    )

@@ -1,70 +1,73 @@
-"""Layers made of branches, lowered: each branch by itself, then the joint."""
+"""Layers made of branches, lowered: each branch by itself, then their sum or concatenation."""
 
 from __future__ import annotations
 
 from math import prod
 
-from glassnet.compiler.chain import Chain, lower, lower_chain
-from glassnet.compiler.program_builder import Assembler, Back, Places, Value
+from glassnet.compiler.chain import Chain, lower_chain
+from glassnet.compiler.lower import lower
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
 from glassnet.nn import Concatenate, Residual
 from glassnet.nn.branches import Nested
 from glassnet.nn.chain import name_layers
 
 
-def _lower_branches(layer: Nested, x: Value, places: Places, out: Assembler) -> list[Chain]:
+def _lower_branches(layer: Nested, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> list[Chain]:
     chains = []
     for number, branch in enumerate(layer.branches):
         inside = []
         for name in name_layers(branch):
             prefix = f"{number}.{name}."
-            inside.append({key.removeprefix(prefix): at for key, at in places.items() if key.startswith(prefix)})
+            inside.append({key.removeprefix(prefix): at for key, at in offsets.items() if key.startswith(prefix)})
         chains.append(lower_chain(branch, inside, x, out))
     return chains
 
 
-def _sum(values: list[int], width: int, out: Assembler) -> int:
+def _sum(values: list[int], width: int, out: ProgramBuilder) -> int:
     total = values[0]
     for value in values[1:]:
         target = out.rows(width)
-        out.emit(op.ADD_VALUES, total, target, width, a=value)
+        out.emit(op.ADD, a=total, b=value, y=target, width=width)
         total = target
     return total
 
 
 @lower.register
-def _(layer: Residual, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
+def _(layer: Residual, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
     x = out.loaded(x)
-    chains = _lower_branches(layer, x, places, out)
+    chains = _lower_branches(layer, x, offsets, out)
     shape = chains[0].y.shape
     y = _sum([chain.y.at for chain in chains], prod(shape), out)
 
-    def back(dy: int, wanted: bool) -> int:
-        found = [chain.back(dy, wanted) for chain in chains]
-        return _sum(found, x.width, out) if wanted else dy
+    def back(dy: int, needs_dx: bool) -> int:
+        found = [chain.back(dy, needs_dx) for chain in chains]
+        return _sum(found, x.width, out) if needs_dx else dy
 
     return Value(y, shape), back
 
 
 @lower.register
-def _(layer: Concatenate, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
+def _(layer: Concatenate, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
     x = out.loaded(x)
-    chains = _lower_branches(layer, x, places, out)
-    parts = [chain.y.shape[-1] for chain in chains]
-    rest, channels = chains[0].y.shape[:-1], sum(parts)
-    spots = prod(rest)
-    y, first = out.rows(spots * channels), 0
-    for chain, part in zip(chains, parts, strict=True):
-        out.emit(op.COPY_CHANNELS, chain.y.at, y + first, part, channels, a=spots, b=part)
-        first += part
+    chains = _lower_branches(layer, x, offsets, out)
+    widths = [chain.y.shape[-1] for chain in chains]
+    rest, channels = chains[0].y.shape[:-1], sum(widths)
+    pixels = prod(rest)
+    y, first = out.rows(pixels * channels), 0
+    for chain, width in zip(chains, widths, strict=True):
+        size = {"pixels": pixels, "channels": width, "x_channels": width, "y_channels": channels}
+        out.emit(op.COPY_CHANNELS, x=chain.y.at, y=y + first, **size)
+        first += width
 
-    def back(dy: int, wanted: bool) -> int:
+    def back(dy: int, needs_dx: bool) -> int:
         found, first = [], 0
-        for chain, part in zip(chains, parts, strict=True):
-            piece = out.rows(spots * part)
-            out.emit(op.COPY_CHANNELS, dy + first, piece, channels, part, a=spots, b=part)
-            found.append(chain.back(piece, wanted))
-            first += part
-        return _sum(found, x.width, out) if wanted else dy
+        for chain, width in zip(chains, widths, strict=True):
+            part = out.rows(pixels * width)
+            size = {"pixels": pixels, "channels": width, "x_channels": channels, "y_channels": width}
+            out.emit(op.COPY_CHANNELS, x=dy + first, y=part, **size)
+            found.append(chain.back(part, needs_dx))
+            first += width
+        return _sum(found, x.width, out) if needs_dx else dy
 
     return Value(y, (*rest, channels)), back

@@ -1,67 +1,100 @@
-"""Layer normalisation and pooling by means, lowered to instructions."""
+"""Batch normalisation, as part of a fused block, and layer normalisation, lowered."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
+from typing import Any
 
-from glassnet.compiler.chain import lower
-from glassnet.compiler.program_builder import Assembler, Back, Places, Value
+from glassnet.compiler.fusion import Block
+from glassnet.compiler.lower import lower
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
-from glassnet.kernels.stage import STAGE
-from glassnet.nn import AveragePool2D, GlobalAveragePool2D, LayerNorm
+from glassnet.nn import BatchNorm, LayerNorm
 from glassnet.nn.layer import Shape
 
 
-@lower.register
-def _(layer: LayerNorm, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
-    x = out.loaded(x)
-    width = x.shape[-1]
-    y, normal = out.rows(x.width), out.rows(x.width + prod(x.shape[:-1]))
-    operands = {"a": places["gamma"], "b": places["beta"], "c": normal, "number": layer.epsilon}
-    out.emit(op.LAYER_NORM, x.at, y, x.width, width, **operands)  # type: ignore[arg-type]
+@dataclass(frozen=True)
+class Normalisation:
+    """The normalisation of a block, or none, and where what belongs to it lies in the workspace."""
 
-    def back(dy: int, wanted: bool) -> int:
+    layer: BatchNorm | None
+    offsets: ParamOffsets
+    pixels: int
+    channels: int
+    statistics: int = -1  # of each image, where those of the mini-batch are needed
+    mean: int = -1
+    mean_error: int = -1
+    inverse: int = -1
+    gain: int = -1
+    shift: int = -1
+
+    @classmethod
+    def of(cls, block: Block, shape: Shape, out: ProgramBuilder) -> Normalisation:
+        """That of images of `shape` (rows, columns, channels)."""
+        layer, pixels, channels = block.norm, shape[0] * shape[1], shape[2]
+        if layer is None:
+            return cls(layer, {}, pixels, channels)
+        statistics = out.rows(3 * channels) if out.training else -1
+        return cls(layer, block.norm_offsets, pixels, channels, statistics, *(out.reserve(channels) for _ in range(5)))
+
+    @property
+    def learns(self) -> bool:
+        """Whether it normalises by the statistics of the mini-batch."""
+        return self.statistics >= 0
+
+    @property
+    def scaling(self) -> dict[str, int]:
+        return {"mean": self.mean, "gain": self.gain, "shift": self.shift}
+
+    def emit_forward(self, out: ProgramBuilder) -> None:
+        """Mean, gain and shift of each channel, from the images' statistics or the running ones."""
+        if self.layer is None:
+            return
+        fields: dict[str, Any] = {
+            "channels": self.channels, "gamma": self.offsets["gamma"], "beta": self.offsets["beta"],
+            "running_mean": self.offsets["mean"], "running_variance": self.offsets["variance"],
+            "epsilon": self.layer.epsilon, **self.scaling,
+        }  # fmt: skip
+        if not self.learns:
+            out.emit(op.BATCH_NORM_RUNNING, **fields)
+            return
+        out.emit(
+            op.BATCH_NORM_STATISTICS, **fields, pixels=self.pixels, statistics=self.statistics, mean_error=self.mean_error,
+            inverse=self.inverse, momentum=self.layer.momentum,
+        )  # fmt: skip
+
+    def emit_backward(self, out: ProgramBuilder, /, **places: Any) -> int:
+        """dγ and dβ; where the coefficients of dy lie."""
+        if self.layer is None:
+            return -1
+        sums, coefficients = out.rows(2 * self.channels), out.reserve(5 * self.channels)
+        out.emit(op.BATCH_NORM_SUMS, **places, mean=self.mean, inverse=self.inverse, sums=sums)
+        out.emit(
+            op.BATCH_NORM_GRADIENTS, pixels=self.pixels, channels=self.channels,
+            pooled=places["epilogue"]["pool"]["window_height"] > 0, sums=sums, gamma=self.offsets["gamma"],
+            beta=self.offsets["beta"], mean=self.mean, mean_error=self.mean_error, inverse=self.inverse, gain=self.gain,
+            coefficients=coefficients,
+        )  # fmt: skip
+        return coefficients
+
+
+@lower.register
+def _(layer: LayerNorm, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    x = out.loaded(x)
+    y, rows = out.rows(x.width), prod(x.shape[:-1])
+    normal, inverse, size = out.rows(x.width), out.rows(rows), {"rows": rows, "width": x.shape[-1]}
+    gamma, beta = offsets["gamma"], offsets["beta"]
+    out.emit(
+        op.LAYER_NORM, x=x.at, y=y, **size, normal=normal, inverse=inverse, gamma=gamma, beta=beta, epsilon=layer.epsilon
+    )
+
+    def back(dy: int, needs_dx: bool) -> int:
         dx = dy
-        if wanted:  # before γ changes
+        if needs_dx:  # before γ changes
             dx = out.rows(x.width)
-            out.emit(op.LAYER_NORM_BACK, dy, dx, x.width, width, **operands)  # type: ignore[arg-type]
-        out.emit(op.LAYER_NORM_WEIGHTS, dy, 0, x.width, width, **operands)  # type: ignore[arg-type]
+            out.emit(op.LAYER_NORM_DX, dy=dy, dx=dx, **size, normal=normal, inverse=inverse, gamma=gamma)
+        out.emit(op.LAYER_NORM_GRADIENTS, dy=dy, **size, normal=normal, gamma=gamma, beta=beta)
         return dx
 
     return Value(y, x.shape), back
-
-
-def _average(
-    x: Value, window: Shape, strides: Shape, corner: Shape, places: Shape, shape: Shape, out: Assembler
-) -> tuple[Value, Back]:
-    """Means of windows that begin at `corner` of the padding and lie `strides` apart, at `places`."""
-    x = out.loaded(x)
-    width = prod(shape)
-    y = out.rows(width)
-    at, record = out.record(
-        STAGE, y=x.at, out=y, out_height=x.shape[0], out_width=x.shape[1], filters=x.shape[2],
-        pool_height=window[0], pool_width=window[1], pool_stride_y=strides[0], pool_stride_x=strides[1],
-        pool_top=corner[0], pool_left=corner[1], pooled_height=places[0], pooled_width=places[1],
-    )  # fmt: skip
-    out.emit(op.STAGE_AVERAGE, a=at)
-
-    def back(dy: int, wanted: bool) -> int:
-        if not wanted:
-            return dy
-        record["dout"], record["dx"] = dy, (dx := out.rows(x.width))
-        out.emit(op.STAGE_AVERAGE_BACK, a=at)
-        return dx
-
-    return Value(y, shape), back
-
-
-@lower.register
-def _(layer: AveragePool2D, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
-    top, _, left, _ = layer.margins(x.shape)
-    spots = layer.places(x.shape)
-    return _average(x, layer.window, layer.strides, (top, left), spots, (*spots, x.shape[2]), out)
-
-
-@lower.register
-def _(layer: GlobalAveragePool2D, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
-    return _average(x, x.shape[:2], x.shape[:2], (0, 0), (1, 1), x.shape[2:], out)

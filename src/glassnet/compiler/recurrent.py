@@ -1,66 +1,78 @@
-"""Recurrent layers, lowered to instructions."""
+"""Recurrent layers, lowered."""
 
 from __future__ import annotations
 
-from glassnet.compiler.chain import lower
-from glassnet.compiler.partition import parts_of_sequences
-from glassnet.compiler.program_builder import Assembler, Back, Places, Value
+from glassnet.compiler.lower import lower
+from glassnet.compiler.partition import recurrent_partitions
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
+from glassnet.kernels import kinds
 from glassnet.kernels import opcodes as op
-from glassnet.kernels.stage import SEQUENCE
 from glassnet.nn import GRU, LSTM, SimpleRNN
 from glassnet.nn.recurrent import Recurrent
 
 
-def _recurrence(kind: int, layer: Recurrent, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
-    steps, width = layer.sequence(x.shape)
+def _recurrent(kind: int, layer: Recurrent, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    steps, features = layer.sequence(x.shape)
     units, wide = layer.units, layer.gates * layer.units
-    rows = steps * out.capacity
+    rows, is_gru = steps * out.capacity, kind == kinds.GRU
     out.longest = max(out.longest, rows)
-    y = Value(
-        out.rows(steps * units if layer.return_sequences else units), (steps, units) if layer.return_sequences else (units,)
-    )
-    parts = parts_of_sequences(out.capacity, (width + units) * wide, out.training)
-    at, record = out.record(
-        SEQUENCE, kind=kind, parts=parts, steps=steps, width=width, units=units, gates=layer.gates,
-        all_states=int(layer.return_sequences), weight=places["weight"], recurrent=places["recurrent_weight"],
-        bias=places["bias"], inner_bias=places.get("recurrent_bias", -1), x=x.at, scale=x.scale, order=out.room(2 * rows),
-        z=out.room(rows * wide), states=out.room((rows + out.capacity) * units), out=y.at,
+    shape = (steps, units) if layer.return_sequences else (units,)
+    y = Value(out.rows(steps * units if layer.return_sequences else units), shape)
+    partitions = recurrent_partitions(out.capacity, (features + units) * wide, out.training)
+    common = {
+        "kind": kind, "steps": steps, "features": features, "units": units, "gates": layer.gates,
+        "all_states": layer.return_sequences, "partitions": partitions,
+    }  # fmt: skip
+    weight, recurrent_weight = offsets["weight"], offsets["recurrent_weight"]
+    biases = {"bias": offsets["bias"], "recurrent_bias": offsets.get("recurrent_bias", -1)}
+    states = {
+        "x": x.at, "scale": x.scale, "row_index": out.reserve(2 * rows), "z": out.reserve(rows * wide),
+        "h": out.reserve((rows + out.capacity) * units),
+        "c": out.reserve((rows + out.capacity) * units) if kind == kinds.LSTM else -1,
+        "inner": out.reserve(rows * units) if is_gru else -1,
+    }  # fmt: skip
+    out.emit(
+        op.RECURRENT, **common, **states, weight=weight, recurrent_weight=recurrent_weight, **biases,
+        product=out.rows(wide) if is_gru else -1, out=y.at,
     )  # fmt: skip
-    if kind == op.LSTM:
-        record["cells"] = out.room((rows + out.capacity) * units)
-    if kind == op.GRU:
-        record["inner"], record["product"] = out.room(rows * units), out.rows(wide)
-    out.emit(op.SEQUENCE_FORWARD, a=at)
 
-    def back(dy: int, wanted: bool) -> int:
-        record["dout"], record["dstate"], record["dcell"] = dy, out.rows(units), out.rows(units)
-        record["transposed"] = turned = out.room(units * wide)
-        if kind == op.GRU:
-            record["dproduct"] = out.room(rows * wide)
-        out.emit(op.DENSE_TRANSPOSE, 0, turned, units, wide, a=places["recurrent_weight"], b=units)
-        dx = dy
-        if wanted:
-            record["weight_transposed"] = turned = out.room(width * wide)
-            record["dsteps"], record["dx"] = out.room(rows * width), (dx := out.rows(steps * width))
-            out.emit(op.DENSE_TRANSPOSE, 0, turned, width, wide, a=places["weight"], b=width)
-        record["partial"] = out.room(parts * ((width + units + 1) * wide + units))
-        out.emit(op.SEQUENCE_BACK, a=at)
-        out.emit(op.SEQUENCE_WEIGHTS, a=at)
-        return dx
+    def back(dy: int, needs_dx: bool) -> int:
+        weight_t, dx_steps, dx = -1, -1, -1
+        recurrent_weight_t = _transposed(units, wide, recurrent_weight, out)
+        if needs_dx:
+            weight_t = _transposed(features, wide, weight, out)
+            dx_steps, dx = out.reserve(rows * features), out.rows(steps * features)
+        partial = out.reserve(partitions * ((features + units + 1) * wide + units))
+        out.emit(
+            op.RECURRENT_BACKWARD, **common, **states, dout=dy, dproduct=out.reserve(rows * wide) if is_gru else -1,
+            dh=out.rows(units), dc=out.rows(units), recurrent_weight_t=recurrent_weight_t, weight_t=weight_t,
+            dx_steps=dx_steps, dx=dx, partial=partial,
+        )  # fmt: skip
+        out.emit(
+            op.RECURRENT_GRADIENTS, **common, weight=weight, recurrent_weight=recurrent_weight, **biases, partial=partial
+        )
+        return dx if needs_dx else dy
 
     return y, back
 
 
-@lower.register
-def _(layer: SimpleRNN, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
-    return _recurrence(op.RNN_RELU if layer.activation == "relu" else op.RNN_TANH, layer, x, places, out)
+def _transposed(inputs: int, outputs: int, weight: int, out: ProgramBuilder) -> int:
+    """Where the transposed weights lie."""
+    weight_t = out.reserve(inputs * outputs)
+    out.emit(op.DENSE_TRANSPOSE, inputs=inputs, outputs=outputs, weight=weight, weight_t=weight_t, weight_t_row=inputs)
+    return weight_t
 
 
 @lower.register
-def _(layer: LSTM, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
-    return _recurrence(op.LSTM, layer, x, places, out)
+def _(layer: SimpleRNN, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    return _recurrent(kinds.RNN_RELU if layer.activation == "relu" else kinds.RNN_TANH, layer, x, offsets, out)
 
 
 @lower.register
-def _(layer: GRU, x: Value, places: Places, out: Assembler) -> tuple[Value, Back]:
-    return _recurrence(op.GRU, layer, x, places, out)
+def _(layer: LSTM, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    return _recurrent(kinds.LSTM, layer, x, offsets, out)
+
+
+@lower.register
+def _(layer: GRU, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    return _recurrent(kinds.GRU, layer, x, offsets, out)

@@ -7,8 +7,7 @@ from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.expand import expand_by_shifts
 from glassnet.data.fetch import Remote, cache_folder, fetch_remote
 from glassnet.data.load import load_dataset
-from glassnet.data.readers.chain import make_chain
-from glassnet.data.readers.digits import read_digits
+from glassnet.data.readers.builtin import make_chain, read_digits
 from glassnet.data.readers.idx import read_idx
 from glassnet.data.readers.image import read_image
 from glassnet.data.readers.mnist import find_mnist, mnist_folders, read_mnist

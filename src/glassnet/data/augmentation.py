@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from math import isfinite, log, radians
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from glassnet.errors import InputError, ShapeError
-from glassnet.kernels import opcodes as op
 from glassnet.kernels.codegen.host import kernels_wanted
+from glassnet.kernels.records import AugmentOptions
 from glassnet.kernels.sizes import aligned_zeros, warp_layout
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import mark, tr
-from glassnet.support.random_keys import split_mix
+from glassnet.support.random_keys import FIELD_SCALE, Draw, split_mix
 from glassnet.support.registry import unknown
 
 FLIPS = {"none": (0.0, 0.0), "horizontal": (0.5, 0.0), "vertical": (0.0, 0.5), "both": (0.5, 0.5)}
@@ -103,17 +103,16 @@ class Augmentation:
         return (0.5 if self.flip is True else float(self.flip)), 0.0
 
     @property
-    def numbers(self) -> NDArray[np.float32]:
-        """The options as the kernel and its reference take them (see kernels/opcodes.py)."""
-        found = np.zeros(op.WARP_OPTIONS, dtype=np.float32)
-        found[[op.WARP_SHIFT, op.WARP_SCALE, op.WARP_STRETCH]] = self.shift, self.scale, self.stretch
-        found[[op.WARP_ROTATION, op.WARP_SHEAR]] = radians(self.rotation), radians(self.shear)
-        found[[op.WARP_ELASTIC, op.WARP_CELLS, op.WARP_CROP]] = self.elastic, self.elastic_grid, self.crop
-        found[[op.WARP_MIRROR, op.WARP_UPSIDE_DOWN]] = self.flips
-        found[[op.WARP_BRIGHTNESS, op.WARP_CONTRAST, op.WARP_ERASE]] = self.brightness, self.contrast, self.erase
-        found[[op.WARP_ERASE_LEAST, op.WARP_ERASE_MOST]] = self.erase_size
-        found[op.WARP_EDGE] = self.fill == "edge"
-        return found
+    def record(self) -> NDArray[np.void]:
+        """The options as the kernel takes them."""
+        flip_x, flip_y = self.flips
+        least, most = self.erase_size
+        return AugmentOptions.make(
+            shift=self.shift, rotation=radians(self.rotation), scale=self.scale, stretch=self.stretch,
+            shear=radians(self.shear), elastic=self.elastic, elastic_grid=self.elastic_grid, flip_x=flip_x, flip_y=flip_y,
+            crop=self.crop, brightness=self.brightness, contrast=self.contrast, erase=self.erase, erase_least=least,
+            erase_most=most, edge=self.fill == "edge",
+        )  # fmt: skip
 
     @property
     def changes(self) -> bool:
@@ -136,7 +135,7 @@ class Augmentation:
             )
         key = np.random.default_rng(seed).integers(0, 2**64, dtype=np.uint64)
         numbers = images if images.dtype in (np.uint8, np.float32) else images.astype(np.float64)
-        found = _augmented(numbers.reshape((*images.shape, 1)[:4]), self.numbers, key).reshape(images.shape)
+        found = _augmented(numbers.reshape((*images.shape, 1)[:4]), self, key).reshape(images.shape)
         return found if images.dtype.kind == "f" else np.rint(found).astype(images.dtype)
 
     def scratch(self, shape: tuple[int, int, int]) -> int:
@@ -144,20 +143,20 @@ class Augmentation:
         return 4 * warp_layout(*shape, self.elastic_grid)[-1]
 
 
-def _augmented(images: Array, options: NDArray[np.float32], key: np.uint64) -> Array:
+def _augmented(images: Array, augmentation: Augmentation, key: np.uint64) -> Array:
     """Floats (N, H, W, C): by the kernel where it is wanted and knows the type."""
     _, height, width, channels = images.shape
     if not kernels_wanted() or images.dtype == np.float64:
-        blocks = [augment(images[i : i + 256], options, key, np.float64, i) for i in range(0, len(images), 256)]
+        blocks = [augment(images[i : i + 256], augmentation, key, np.float64, i) for i in range(0, len(images), 256)]
         return np.concatenate(blocks).astype(np.float64 if images.dtype == np.float64 else np.float32)
     from glassnet.kernels.library import library
 
     images, found = np.ascontiguousarray(images), np.empty(images.shape, dtype=np.float32)
-    room = aligned_zeros(warp_layout(height, width, channels, int(options[op.WARP_CELLS]))[-1])
-    order = np.arange(len(images))
+    scratch = aligned_zeros(augmentation.scratch((height, width, channels)), np.uint8)
+    options, order = augmentation.record, np.arange(len(images))
     library()["glassnet_augment"](
         options.ctypes.data, images.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data, 0, 0, len(images),
-        height, width, channels, int(key), found.ctypes.data, room.ctypes.data,
+        height, width, channels, int(key), found.ctypes.data, scratch.ctypes.data,
     )  # fmt: skip
     return found
 
@@ -211,74 +210,76 @@ def _wrong(name: str, expected: str, received: object) -> InputError:
 
 
 def augment(
-    images: Array, options: NDArray[np.float32], key: np.uint64, dtype: DTypeLike = np.float32, first: int = 0
+    images: Array, augmentation: Augmentation, key: np.uint64, dtype: DTypeLike = np.float32, first: int = 0
 ) -> Array:
     """Images (N, H, W, C), bytes or floats, each transformed at random: floats in the images' own range.
 
     A pixel p of the result is taken, bilinearly, from centre + M·(p − centre − shift) + elastic(p) of the image, where M
     undoes, in this order, rotation, scale and stretch, shear, and flips. Then value → mean + contrast·(value − mean) +
     brightness, and a rectangle is erased. Image i draws its numbers from SplitMix64 started at the (first + i + 1)-th
-    number of SplitMix64 started at `key`. `options`: see `operations`.
+    number of SplitMix64 started at `key`.
     """
-    o, (count, height, width, _) = options.astype(np.float64), images.shape
+    options = augmentation.record[0]
+    o = SimpleNamespace(**{name: float(options[name]) for name in AugmentOptions.dtype.names or ()})
+    count, height, width, _ = images.shape
     own = split_mix(key, np.arange(first, first + count, dtype=np.uint64))
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     x, y = _inverse(o, own, x, y)
-    if o[op.WARP_ELASTIC] > 0:
+    if o.elastic > 0:
         right, down = _elastic(o, own, height, width)
         x, y = x + right, y + down
-    result = _sample(images, x, y, edge=o[op.WARP_EDGE] > 0)
+    result = _sample(images, x, y, edge=o.edge > 0)
     mean = images.mean(axis=(1, 2, 3), dtype=np.float64, keepdims=True)
-    if o[op.WARP_CONTRAST] > 0 or o[op.WARP_BRIGHTNESS] > 0:
+    if o.contrast > 0 or o.brightness > 0:
         result = _shaded(o, own, result, mean, is_bytes=images.dtype == np.uint8)
-    if o[op.WARP_ERASE] > 0:
+    if o.erase > 0:
         hidden = _erased(o, own, height, width)[..., None]
-        result = np.where(hidden, mean if o[op.WARP_EDGE] > 0 else 0.0, result)
+        result = np.where(hidden, mean if o.edge > 0 else 0.0, result)
     return result.astype(dtype)
 
 
-def _share(own: NDArray[np.uint64], number: int) -> Array:
+def _uniform(own: NDArray[np.uint64], number: int) -> Array:
     """A number of [0, 1) for each image, in steps of 2⁻²⁴."""
     drawn = split_mix(own, np.uint64(number)) >> np.uint64(40)
     return (2.0**-24 * drawn.astype(np.float64))[:, None, None]
 
 
-def _either(own: NDArray[np.uint64], number: int) -> Array:
+def _symmetric(own: NDArray[np.uint64], number: int) -> Array:
     """A number of [−1, 1) for each image."""
-    return 2 * _share(own, number) - 1
+    return 2 * _uniform(own, number) - 1
 
 
-def _inverse(o: Array, own: NDArray[np.uint64], x: Array, y: Array) -> tuple[Array, Array]:
+def _inverse(o: SimpleNamespace, own: NDArray[np.uint64], x: Array, y: Array) -> tuple[Array, Array]:
     """Where each pixel of the result comes from, but for the elastic field."""
-    angle = o[op.WARP_ROTATION] * _either(own, op.DRAW_ROTATION)
-    size = 1 + o[op.WARP_SCALE] * _either(own, op.DRAW_SCALE)
-    stretch = 1 + o[op.WARP_STRETCH] * _either(own, op.DRAW_STRETCH)
-    lean = np.tan(o[op.WARP_SHEAR] * _either(own, op.DRAW_SHEAR))
+    angle = o.rotation * _symmetric(own, Draw.ROTATION)
+    size = 1 + o.scale * _symmetric(own, Draw.SCALE)
+    stretch = 1 + o.stretch * _symmetric(own, Draw.STRETCH)
+    lean = np.tan(o.shear * _symmetric(own, Draw.SHEAR))
     right, down = (
-        o[op.WARP_SHIFT] * _either(own, shift) + np.floor(_share(own, crop) * (2 * o[op.WARP_CROP] + 1)) - o[op.WARP_CROP]
-        for shift, crop in ((op.DRAW_RIGHT, op.DRAW_CROP_RIGHT), (op.DRAW_DOWN, op.DRAW_CROP_DOWN))
+        o.shift * _symmetric(own, shift) + np.floor(_uniform(own, crop) * (2 * o.crop + 1)) - o.crop
+        for shift, crop in ((Draw.SHIFT_X, Draw.CROP_X), (Draw.SHIFT_Y, Draw.CROP_Y))
     )
     centre_x, centre_y = x.max() / 2, y.max() / 2
     x, y = x - centre_x - right, y - centre_y - down
     x, y = np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
     x, y = x / (size * stretch), y * stretch / size
     x = x + lean * y
-    x = np.where(_share(own, op.DRAW_MIRROR) < o[op.WARP_MIRROR], -x, x)
-    y = np.where(_share(own, op.DRAW_UPSIDE_DOWN) < o[op.WARP_UPSIDE_DOWN], -y, y)
+    x = np.where(_uniform(own, Draw.FLIP_X) < o.flip_x, -x, x)
+    y = np.where(_uniform(own, Draw.FLIP_Y) < o.flip_y, -y, y)
     return x + centre_x, y + centre_y
 
 
-def _elastic(o: Array, own: NDArray[np.uint64], height: int, width: int) -> tuple[Array, Array]:
+def _elastic(o: SimpleNamespace, own: NDArray[np.uint64], height: int, width: int) -> tuple[Array, Array]:
     """Shifts right and down, (N, H, W) each: cubic B-splines over random control points.
 
     `elastic` is their standard deviation; a control point is the sum of four 16-bit numbers, which is nearly normal.
     """
-    cells = int(o[op.WARP_CELLS])
+    cells = int(o.elastic_grid)
     controls = cells + 3
-    numbers = np.arange(op.DRAW_FIELD, op.DRAW_FIELD + 2 * controls**2, dtype=np.uint64)
+    numbers = np.arange(Draw.FIELD, Draw.FIELD + 2 * controls**2, dtype=np.uint64)
     drawn = split_mix(own[:, None], numbers)
     total = sum((drawn >> np.uint64(shift)) & np.uint64(0xFFFF) for shift in (0, 16, 32, 48))
-    points = (np.asarray(total).astype(np.float64) - 2 * 0xFFFF) * (o[op.WARP_ELASTIC] * op.WARP_NORMAL)
+    points = (np.asarray(total).astype(np.float64) - 2 * 0xFFFF) * (o.elastic * FIELD_SCALE)
     per_pixel = cells / max(height, width)
     across, along = (_spline((np.arange(size) + 0.5) * per_pixel, controls) for size in (width, height))
     shifts = np.einsum("nicd,yi,xd->ncyx", points.reshape(len(own), controls, 2, controls), along, across, optimize=True)
@@ -306,26 +307,26 @@ def _sample(images: Array, x: Array, y: Array, *, edge: bool) -> Array:
     return above * (1 - down) + below * down
 
 
-def _shaded(o: Array, own: NDArray[np.uint64], values: Array, mean: Array, *, is_bytes: bool) -> Array:
+def _shaded(o: SimpleNamespace, own: NDArray[np.uint64], values: Array, mean: Array, *, is_bytes: bool) -> Array:
     """Contrast about each image's mean, and brightness in units of the full range; bytes stay within theirs."""
-    contrast = 1 + (o[op.WARP_CONTRAST] * _either(own, op.DRAW_CONTRAST))[..., None]
-    brightness = (o[op.WARP_BRIGHTNESS] * _either(own, op.DRAW_BRIGHTNESS))[..., None]
+    contrast = 1 + (o.contrast * _symmetric(own, Draw.CONTRAST))[..., None]
+    brightness = (o.brightness * _symmetric(own, Draw.BRIGHTNESS))[..., None]
     values = mean + contrast * (values - mean) + brightness * (255 if is_bytes else 1)
     return np.clip(values, 0, 255) if is_bytes else values
 
 
-def _erased(o: Array, own: NDArray[np.uint64], height: int, width: int) -> NDArray[np.bool_]:
+def _erased(o: SimpleNamespace, own: NDArray[np.uint64], height: int, width: int) -> NDArray[np.bool_]:
     """True within each image's rectangle, (N, H, W); its sides are up to 1 : 3 or 3 : 1."""
-    least, most = o[op.WARP_ERASE_LEAST], o[op.WARP_ERASE_MOST]
-    side = np.sqrt((least + (most - least) * _share(own, op.DRAW_ERASE_SIZE)) * height * width)
-    slant = np.exp(0.5 * log(3.0) * _either(own, op.DRAW_ERASE_SHAPE))
+    least, most = o.erase_least, o.erase_most
+    side = np.sqrt((least + (most - least) * _uniform(own, Draw.ERASE_SIZE)) * height * width)
+    slant = np.exp(0.5 * log(3.0) * _symmetric(own, Draw.ERASE_SHAPE))
     high = np.clip(np.floor(side * slant + 0.5), 1, height)
     across = np.clip(np.floor(side / slant + 0.5), 1, width)
-    top = np.floor(_share(own, op.DRAW_ERASE_DOWN) * (height - high + 1))
-    left = np.floor(_share(own, op.DRAW_ERASE_RIGHT) * (width - across + 1))
+    top = np.floor(_uniform(own, Draw.ERASE_Y) * (height - high + 1))
+    left = np.floor(_uniform(own, Draw.ERASE_X) * (width - across + 1))
     i, j = np.arange(height)[:, None], np.arange(width)
     inside = (i >= top) & (i < top + high) & (j >= left) & (j < left + across)
-    return inside & (_share(own, op.DRAW_ERASE) < o[op.WARP_ERASE])
+    return inside & (_uniform(own, Draw.ERASE) < o.erase)
 
 
 __all__ = ["Augmentation", "as_augmentation", "image_shape"]

@@ -1,4 +1,4 @@
-"""Decoded images kept on disk, so that a data set is decoded once."""
+"""Decoded images cached on disk."""
 
 from __future__ import annotations
 
@@ -21,29 +21,28 @@ from glassnet.support import cache
 from glassnet.support.atomic import files_named, replacing, sweep
 
 VERSION = 1
-"""Of the manner of decoding: raise it when `decode` finds other pixels, and nothing old is taken."""
+"""Increase it when `decode` gives other pixels: cached files of another version are not read."""
 NAME = re.compile(r"[0-9a-f]{40}\.npz")
 MOST_BYTES = 4 * 2**30
-"""What all kept images may take on disk; those longest not used go first."""
+"""Limit of all cached images on disk; the least recently used are removed first."""
 
 
-def kept_images(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> tuple[npt.NDArray[np.uint8], Reasons]:
-    """`decode_all`, or what it found earlier for the same files and options.
+def cached_images(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> tuple[npt.NDArray[np.uint8], Reasons]:
+    """`decode_all`, cached in `cache_folder() / "images"` under a digest of the files, the options and Pillow's version.
 
-    Kept in `cache_folder() / "images"` under a digest of the files' fingerprint, the options and Pillow's version. A
-    kept file that is damaged is made anew; where the folder can't be written, nothing is kept.
+    A damaged cache file is replaced; where the folder can't be written, nothing is cached.
     """
     path = cache_folder() / "images" / f"{_key(files, names, options)}.npz"
-    kept = _read(path, len(names))
-    if kept is not None:
-        return kept
+    cached = _read(path, len(names))
+    if cached is not None:
+        return cached
     images, reasons = decode_all(files, names, options)
     if images.nbytes <= MOST_BYTES // 2:
         try:
             cache.make_folder(path.parent)
-            places, texts = np.array(list(reasons), np.int64), np.array(list(reasons.values()), np.str_)
+            places, messages = np.array(list(reasons), np.int64), np.array(list(reasons.values()), np.str_)
             with replacing(path) as target:
-                np.savez(target, images=images, places=places, reasons=texts)
+                np.savez(target, images=images, places=places, reasons=messages)
         except OSError as error:
             cache.cannot_keep(error)
         with contextlib.suppress(OSError):
@@ -52,13 +51,13 @@ def kept_images(files: ImageFiles, names: Sequence[str], options: ImageOptions) 
 
 
 def _read(path: Path, count: int) -> tuple[npt.NDArray[np.uint8], Reasons] | None:
-    """What is kept for so many names, or None where there is nothing or it is damaged."""
+    """The cached images of `count` files, or None where there are none or the cache file is damaged."""
     try:
         if not path.is_file():  # a pipe would be waited for
             return None
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            images, places, texts = stored["images"], stored["places"], stored["reasons"]
-        reasons = {int(place): str(text) for place, text in zip(places, texts, strict=True)}
+            images, places, messages = stored["images"], stored["places"], stored["reasons"]
+        reasons = {int(index): str(text) for index, text in zip(places, messages, strict=True)}
     except Exception:  # damaged: NumPy and zipfile fail in many ways
         return None
     if images.dtype != np.uint8 or images.ndim != 4 or len(images) + len(reasons) != count:
@@ -78,7 +77,7 @@ def _key(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> str:
 
 
 def _drop_oldest(folder: Path) -> None:
-    """Remove what was longest not used, beyond `MOST_BYTES`; and what a killed process left half-written a day ago."""
+    """Remove the least recently used files beyond `MOST_BYTES`, and temporary files older than a day."""
     if not cache.is_ours(folder):
         return
     sweep(folder, older_than=cache.DAY)

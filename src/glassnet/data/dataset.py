@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite
+from glassnet.data.options import is_whole
 from glassnet.errors import DataError, InputError
 from glassnet.support.i18n import mark, tr
 
@@ -93,7 +94,7 @@ class Dataset:
 
         Slices with step 1 share the memory. Raises `InputError` for indices out of range and for empty selections.
         """
-        if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+        if is_whole(key):
             index = int(self._positions(np.array([int(key)]))[0])
             label = self.labels[index]
             return self.images[index], int(label) if self.is_classification else label

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from glassnet.data.options import MOST_PIXELS, Fit
 from glassnet.data.resize import fitted
-from glassnet.errors import InputError
-from glassnet.support.i18n import tr
+from glassnet.errors import InputError, reason
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -81,9 +80,9 @@ def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
         raise refused(
             where,
-            tr("The image can't be decoded: it is damaged, cut off or of a rare kind."),
-            tr("a whole image file"),
-            str(error) or type(error).__name__,
+            "The image can't be decoded: it is damaged, cut off or of a rare kind.",
+            "a whole image file",
+            reason(error),
         ) from error
 
 

@@ -16,7 +16,7 @@ from glassnet.data.decode import decode, peek, quiet
 from glassnet.data.options import ImageOptions
 from glassnet.data.progress import progress
 from glassnet.data.readers.folder import ImageFiles
-from glassnet.errors import DataError, InputError, MixedSizesError
+from glassnet.errors import DataError, InputError, MixedSizesError, reason
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
 
@@ -26,72 +26,67 @@ _CHUNK = 64
 
 
 def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> tuple[npt.NDArray[np.uint8], Reasons]:
-    """The readable images `(N, H, W, C)` in the order of `names`; and why the others, by their place, are not there.
+    """The readable images `(N, H, W, C)` in the order of `names`; and why the others, by index, could not be read.
 
     Without a size, all must have one; without a colour, they are grey where all are grey, else red, green, blue.
     Raises `DataError` for mixed sizes without one to bring them to, for none that is readable, and for more images
     than fit into memory.
     """
     reasons: Reasons = {}
-    places = list(range(len(names)))
+    indices = list(range(len(names)))
     size, color = options.size, options.color
+
+    def peek_at(index: int) -> tuple[int, int, bool]:
+        return peek(files.open(names[index]), names[index])
+
     with quiet():
         if size is None or color is None:
-            heads = _each(files, names, places, peek, tr("looking at images"), reasons)
-            places = sorted(heads)
+            heads = _in_parallel(files, names, indices, peek_at, "looking at images", reasons)
+            indices = sorted(heads)
             size = size or _one_size(files, list(heads.values()))
             color = color or ("rgb" if any(colour for _, _, colour in heads.values()) else "grey")
-        _check_memory(files, len(places), (*size, 1 if color == "grey" else 3))
-        images = np.empty((len(places), *size, 1 if color == "grey" else 3), np.uint8)
-        rows = dict(zip(places, range(len(places)), strict=True))
-        colour, wanted, fit = color == "rgb", size, options.fit
+        _check_memory(files, len(indices), (*size, 1 if color == "grey" else 3))
+        images = np.empty((len(indices), *size, 1 if color == "grey" else 3), np.uint8)
+        rows = dict(zip(indices, range(len(indices)), strict=True))
+        colour, target, fit = color == "rgb", size, options.fit
 
-        def fill(place: int) -> None:
-            pixels = decode(files.open(names[place]), names[place], colour=colour, size=wanted, fit=fit)
-            images[rows[place]] = pixels
+        def fill(index: int) -> None:
+            pixels = decode(files.open(names[index]), names[index], colour=colour, size=target, fit=fit)
+            images[rows[index]] = pixels
 
-        done = _in_parallel(places, fill, tr("reading images"), reasons)
-    if not done:
-        raise _none_readable(files, names, reasons)
+        done = _in_parallel(files, names, indices, fill, tr("reading images"), reasons)
     if len(done) < len(images):
-        images = images[[rows[place] for place in sorted(done)]]
+        images = images[[rows[index] for index in sorted(done)]]
     return images, reasons
 
 
-def _each(
+def _in_parallel(
     files: ImageFiles,
     names: Sequence[str],
-    places: Sequence[int],
-    look: Callable[..., Result],
+    indices: Sequence[int],
+    work: Callable[[int], Result],
     label: str,
     reasons: Reasons,
 ) -> dict[int, Result]:
-    found = _in_parallel(places, lambda place: look(files.open(names[place]), names[place]), label, reasons)
-    if not found:
-        raise _none_readable(files, names, reasons)
-    return found
-
-
-def _in_parallel(places: Sequence[int], work: Callable[[int], Result], label: str, reasons: Reasons) -> dict[int, Result]:
-    """What `work` gives for each place; where it fails, the reason goes to `reasons` instead."""
+    """The results of `work` by index; where it fails, the reason goes to `reasons` instead."""
 
     def attempt(chunk: Sequence[int]) -> tuple[dict[int, Result], Reasons]:
         good: dict[int, Result] = {}
         bad: Reasons = {}
-        for place in chunk:
+        for index in chunk:
             try:
-                good[place] = work(place)
+                good[index] = work(index)
             except InputError as error:
-                bad[place] = error.what
+                bad[index] = error.what
             except MemoryError:
                 raise
             except Exception as error:  # a damaged zip, a file that went away
-                bad[place] = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                bad[index] = reason(error)
         return good, bad
 
     results: dict[int, Result] = {}
-    chunks = [places[start : start + _CHUNK] for start in range(0, len(places), _CHUNK)]
-    with progress(label, len(places)) as advance, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    chunks = [indices[start : start + _CHUNK] for start in range(0, len(indices), _CHUNK)]
+    with progress(label, len(indices)) as advance, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
             for good, bad in pool.map(attempt, chunks):
                 results |= good
@@ -100,6 +95,14 @@ def _in_parallel(places: Sequence[int], work: Callable[[int], Result], label: st
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    if not results:
+        first = min(reasons)
+        raise DataError(
+            "None of the images can be read.",
+            where=files.path,
+            expected="image files",
+            received=f"{len(names)} files; the first, {names[first]}: {reasons[first]}",
+        )
     return results
 
 
@@ -123,14 +126,4 @@ def _check_memory(files: ImageFiles, count: int, shape: tuple[int, ...]) -> None
         tr("{count} images of {shape}", count=count, shape=" × ".join(map(str, shape))),
         files.path,
         tr("bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)"),
-    )
-
-
-def _none_readable(files: ImageFiles, names: Sequence[str], reasons: Reasons) -> DataError:
-    place = min(reasons)
-    return DataError(
-        tr("None of the images can be read."),
-        where=files.path,
-        expected=tr("image files"),
-        received=tr("{names} files; the first, {name}: {reason}", names=len(names), name=names[place], reason=reasons[place]),
     )

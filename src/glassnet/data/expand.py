@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.data.dataset import Dataset
+from glassnet.data.options import is_whole
 from glassnet.errors import InputError
 from glassnet.support.i18n import tr
 
@@ -18,7 +19,7 @@ def expand_by_shifts(dataset: Dataset, pixels: int = 1) -> Dataset:
     images, or not larger than the shift.
     Source: Nielsen, "Neural Networks and Deep Learning", expand_mnist.py.
     """
-    if isinstance(pixels, bool) or not isinstance(pixels, (int, np.integer)) or pixels < 1:
+    if not is_whole(pixels) or pixels < 1:
         raise InputError(
             tr("A shift is a whole number of pixels."),
             where="expand_by_shifts(pixels)",
@@ -34,15 +35,9 @@ def expand_by_shifts(dataset: Dataset, pixels: int = 1) -> Dataset:
             else tr("images (H, W, C) of more than {pixels} pixels either way", pixels=pixels),
             received=f"{dataset.shape}",
         )
-    count, (height, width, _) = len(dataset), dataset.shape
-    images = np.zeros((len(SHIFTS) * count, *dataset.shape), dtype=dataset.images.dtype)
-    for number, (down, right) in enumerate(SHIFTS):
-        down, right = down * int(pixels), right * int(pixels)
-        target = images[number * count : (number + 1) * count]
-        kept = dataset.images[:, max(0, -down) : height - max(0, down), max(0, -right) : width - max(0, right)]
-        target[:, max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)] = kept
-    times = len(SHIFTS)
-    labels = np.concatenate([dataset.labels] * times)
-    groups = None if dataset.groups is None else np.concatenate([dataset.groups] * times)
-    names = None if dataset.names is None else np.concatenate([dataset.names] * times)
-    return Dataset(images, labels, dataset.classes, groups, names)
+    (height, width, _), pixels, times = dataset.shape, int(pixels), len(SHIFTS)
+    padded = np.pad(dataset.images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
+    starts = [(pixels * (1 - down), pixels * (1 - right)) for down, right in SHIFTS]
+    images = np.concatenate([padded[:, top : top + height, left : left + width] for top, left in starts])
+    groups, names = (None if a is None else np.concatenate([a] * times) for a in (dataset.groups, dataset.names))
+    return Dataset(images, np.concatenate([dataset.labels] * times), dataset.classes, groups, names)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glassnet.errors import DataError
+from glassnet.errors import DataError, reason
 from glassnet.support import cache
-from glassnet.support.i18n import tr
+from glassnet.support.paths import as_path
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,12 @@ class Remote:
 def cache_folder() -> Path:
     """The folder for downloaded data: `$GLASSNET_CACHE/data`, else in the user's cache folder. Not made here."""
     return cache.root() / "data"
+
+
+def data_folders() -> list[Path]:
+    """Where data sets are looked for: `$GLASSNET_DATA` if it is set, then `cache_folder()`."""
+    chosen = os.environ.get("GLASSNET_DATA")
+    return [*([as_path(chosen)] if chosen else []), cache_folder()]
 
 
 def fetch_remote(remote: Remote) -> Path:
@@ -42,9 +49,9 @@ def fetch_remote(remote: Remote) -> Path:
         raise DataError(
             tr("The folder for downloaded data can't be made."),
             where=folder,
-            expected=tr("a folder that can be written to"),
-            received=error.strerror or str(error),
-            hint=tr("set GLASSNET_CACHE to another folder"),
+            expected="a folder that can be written to",
+            received=reason(error),
+            hint="set GLASSNET_CACHE to another folder",
         ) from error
     mirrors = list(remote.mirrors)
     for name, checksum in remote.files.items():
@@ -90,9 +97,9 @@ def _fetch_one(dataset: str, name: str, checksum: str, mirrors: list[str], folde
 def _has(path: Path, checksum: str) -> bool:
     import pooch
 
-    kind, _, wanted = checksum.partition(":")
+    kind, _, digest = checksum.partition(":")
     try:
-        return bool(pooch.file_hash(str(path), alg=kind) == wanted)
+        return bool(pooch.file_hash(str(path), alg=kind) == digest)
     except OSError:  # a folder, or not ours to read
         return False
 

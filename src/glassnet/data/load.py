@@ -11,7 +11,6 @@ from pathlib import Path
 from glassnet.data.catalog import NAMED_DATASETS, read_idx_folder
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions, as_options
-from glassnet.data.paths import as_path, exists
 from glassnet.data.readers.folder import holds_images
 from glassnet.data.readers.hdf5 import ENDINGS as HDF5_ENDINGS
 from glassnet.data.readers.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
@@ -21,7 +20,8 @@ from glassnet.data.readers.named_images import read_path
 from glassnet.data.readers.npz import read_npz
 from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, InputError
-from glassnet.support.i18n import mark, tr
+from glassnet.support.paths import as_path, exists
+from glassnet.support.registry import nearest
 
 
 @dataclass(frozen=True)
@@ -75,22 +75,22 @@ PATH_READERS: list[PathReader] = [
     PathReader(
         kind=mark("a .npz"),
         accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz",
-        read=lambda path, options: divide(read_npz(path, options.images), options.splitting),
+        read=lambda path, options: divide(read_npz(path, options), options),
     ),
     PathReader(
         kind=mark("a .mat"),
         accepts=lambda path: path.is_file() and _is_mat(path),
-        read=lambda path, options: divide(read_mat(path, options.images), options.splitting),
+        read=lambda path, options: divide(read_mat(path, options), options),
     ),
     PathReader(
         kind=mark("a .h5"),
         accepts=lambda path: path.is_file() and _is_hdf5(path),
-        read=lambda path, options: divide(read_hdf5(path, options.images), options.splitting),
+        read=lambda path, options: divide(read_hdf5(path, options), options),
     ),
     PathReader(
         kind=mark("a folder with a .h5 for each part"),
         accepts=lambda path: path.is_dir() and bool(hdf5_files(path)),
-        read=lambda path, options: divide(read_hdf5_folder(path, options.images), options.splitting),
+        read=lambda path, options: divide(read_hdf5_folder(path, options), options),
     ),
 ]
 
@@ -186,13 +186,11 @@ def _check_pattern(options: ReadOptions, where: object, *, takes_pattern: bool) 
 
 
 def _unknown(given: str) -> DataError:
-    import difflib
-
-    near = difflib.get_close_matches(given.lower(), NAMED_DATASETS, n=1, cutoff=0.5)
+    near = nearest(given, NAMED_DATASETS)
     return DataError(
         tr("There is no data set of this name, and no such file or folder."),
         where="load_dataset(name_or_path)",
         expected=" | ".join([*NAMED_DATASETS, tr("a path that exists")]),
         received=repr(given),
-        hint=tr('did you mean "{near}"?', near=near[0]) if near else tr("`glassnet datasets` lists them"),
+        hint=f'did you mean "{near}"?' if near else "`glassnet datasets` lists them",
     )

@@ -1,12 +1,14 @@
-"""What a caller may ask of a reader: the images' size and colour, the pattern of their names, and how they are divided."""
+"""Options of `load_dataset`: the images' size and colour, the pattern of their names, the splits."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, cast, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias, TypeGuard, get_args
+
+import numpy as np
 
 from glassnet.errors import InputError
 from glassnet.support.i18n import tr
@@ -47,24 +49,27 @@ class SplitOptions:
 
 
 @dataclass(frozen=True)
-class ReadOptions:
-    """All of it, checked. `pattern`: how file names say what an image shows."""
+class ReadOptions(ImageOptions, SplitOptions):
+    """All options of `load_dataset`. `pattern`: how file names say what an image shows."""
 
-    images: ImageOptions = field(default_factory=ImageOptions)
-    splitting: SplitOptions = field(default_factory=SplitOptions)
     pattern: re.Pattern[str] | None = None
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is an integer, of Python or NumPy; True and False are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def as_size(size: int | Sequence[int] | None, where: str = "size") -> tuple[int, int] | None:
     """`(H, W)` of one number (a square) or two. Raises `InputError` unless they are positive and of a sane size."""
     if size is None:
         return None
-    sides = (size, size) if isinstance(size, int) else size
+    sides = (size, size) if is_whole(size) else size
     if (
         isinstance(sides, (str, bytes))
         or not isinstance(sides, Sequence)
         or len(sides) != 2
-        or not all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
+        or not all(is_whole(side) and side > 0 for side in sides)
         or sides[0] * sides[1] > MOST_PIXELS
     ):
         raise InputError(
@@ -102,15 +107,15 @@ def as_pattern(pattern: str | re.Pattern[str] | None, where: str = "pattern") ->
 
 
 def as_fractions(fractions: Sequence[float] | None, where: str = "fractions") -> Fractions | None:
-    """The shares of training, validation and test. Raises `InputError` unless they add up to 1 and the first is positive."""
+    """Fractions of training, validation and test. Raises `InputError` unless they add up to 1 and the first is positive."""
     if fractions is None:
         return None
-    shares = () if isinstance(fractions, (str, bytes)) or not isinstance(fractions, Sequence) else tuple(fractions)
+    parts = () if isinstance(fractions, (str, bytes)) or not isinstance(fractions, Sequence) else tuple(fractions)
     if (
-        len(shares) != 3
-        or not all(isinstance(share, (int, float)) and math.isfinite(share) and share >= 0 for share in shares)
-        or not shares[0] > 0
-        or abs(sum(shares) - 1) > 1e-6
+        len(parts) != 3
+        or not all(isinstance(part, (int, float)) and math.isfinite(part) and part >= 0 for part in parts)
+        or not parts[0] > 0
+        or abs(sum(parts) - 1) > 1e-6
     ):
         raise InputError(
             tr("The fractions do not divide the data set."),
@@ -119,14 +124,13 @@ def as_fractions(fractions: Sequence[float] | None, where: str = "fractions") ->
             received=repr(fractions),
             hint="fractions = [0.7, 0.1, 0.2]",
         )
-    return shares[0] / sum(shares), shares[1] / sum(shares), shares[2] / sum(shares)
+    return parts[0] / sum(parts), parts[1] / sum(parts), parts[2] / sum(parts)
 
 
 def check_fold(fold: int | None, folds: int, where: str = "fold") -> None:
     """Raise `InputError` unless `fold` is one of 0 to `folds` − 1, and None where `folds` is left at 5."""
-    numbers = isinstance(folds, int) and not isinstance(folds, bool) and folds >= 2
-    whole = fold is None or (isinstance(fold, int) and not isinstance(fold, bool))
-    if not numbers or not whole or (fold is not None and not 0 <= fold < folds):
+    numbers = is_whole(folds) and folds >= 2
+    if not numbers or (fold is not None and not (is_whole(fold) and 0 <= fold < folds)):
         raise InputError(
             tr("There is no such fold."),
             where=where,
@@ -145,30 +149,21 @@ def check_fold(fold: int | None, folds: int, where: str = "fold") -> None:
         )
 
 
-def as_options(
-    *,
-    size: int | Sequence[int] | None = None,
-    color: str | None = None,
-    fit: str = "stretch",
-    pattern: str | re.Pattern[str] | None = None,
-    split: str | None = None,
-    fractions: Sequence[float] | None = None,
-    fold: int | None = None,
-    folds: int = 5,
-    seed: int = 0,
-    where: str = "load_dataset",
-) -> ReadOptions:
-    """All options, each checked. Raises `InputError` for the first that is wrong; `where` is what it was given to."""
-    for name, value, kinds in (("color", color, Color), ("fit", fit, Fit), ("split", split, SplitKind)):
-        known = get_args(kinds)
-        if value not in known and (value is not None or name == "fit"):
-            raise unknown(name, value, known, f"{where}({name})")
-    check_fold(fold, folds, f"{where}(fold)")
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+def as_options(**given: Any) -> ReadOptions:
+    """Arguments of `load_dataset`, each checked. Raises `InputError` for the first that is wrong."""
+    options, where = ReadOptions(**given), "load_dataset({})".format
+    for name, kinds in (("color", Color), ("fit", Fit), ("split", SplitKind)):
+        value = getattr(options, name)
+        if value not in get_args(kinds) and (value is not None or name == "fit"):
+            raise unknown(name, value, get_args(kinds), where(name))
+    check_fold(options.fold, options.folds, where("fold"))
+    if not is_whole(options.seed) or options.seed < 0:
         raise InputError(
-            tr("The seed is no whole number from 0 on."), where=f"{where}(seed)", expected="0, 1, 2, …", received=repr(seed)
+            "The seed is no whole number from 0 on.", where=where("seed"), expected="0, 1, 2, …", received=repr(options.seed)
         )
-    images = ImageOptions(as_size(size, f"{where}(size)"), cast("Color | None", color), cast("Fit", fit))
-    shares = as_fractions(fractions, f"{where}(fractions)")
-    splitting = SplitOptions(cast("SplitKind | None", split), shares, fold, folds, seed)
-    return ReadOptions(images, splitting, as_pattern(pattern, f"{where}(pattern)"))
+    return replace(
+        options,
+        size=as_size(options.size, where("size")),
+        fractions=as_fractions(options.fractions, where("fractions")),
+        pattern=as_pattern(options.pattern, where("pattern")),
+    )

@@ -1,4 +1,4 @@
-"""Which image goes to which part: arrays of part numbers, by chance, by class, and by group."""
+"""Which image goes to which part: arrays of part numbers, at random, by class and by group."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Parts = npt.NDArray[np.intp]
 _MOST_SWAPS = 40_000
 
 
-def as_shares(fractions: Sequence[float], where: str) -> npt.NDArray[np.float64]:
+def as_proportions(fractions: Sequence[float], where: str) -> npt.NDArray[np.float64]:
     """The fractions as an array. Raises `InputError` unless they are positive and add up to 1."""
-    shares = np.array(fractions, dtype=np.float64)
-    if shares.ndim != 1 or not shares.size or not (shares > 0).all() or abs(shares.sum() - 1) > 1e-9:
+    proportions = np.array(fractions, dtype=np.float64)
+    if proportions.ndim != 1 or not proportions.size or not (proportions > 0).all() or abs(proportions.sum() - 1) > 1e-9:
         raise InputError(
             tr("The fractions do not divide the data set."),
             where=f"{where}(fractions)",
@@ -26,24 +26,23 @@ def as_shares(fractions: Sequence[float], where: str) -> npt.NDArray[np.float64]
             received=tuple(fractions),
             hint=f"{where}(dataset, (0.7, 0.15, 0.15))",
         )
-    return shares
+    return proportions
 
 
-def random_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
-    """Parts `(N,)` by chance alone. Raises `InputError` where there are too few images for one in every part."""
-    counts = _largest_remainder(len(dataset), shares)
-    if not counts.all():
-        raise InputError(
-            tr("There are too few images for one in every part."),
-            where="split_random(dataset)",
-            expected=tr("at least {least} images, for {shares}", least=_enough(len(dataset), shares), shares=_named(shares)),
-            received=tr("{images} images", images=len(dataset)),
-            hint=tr("add images, or take fewer or more even parts"),
-        )
-    return _dealt(rng.permutation(len(dataset)), counts)
+def random_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
+    """Parts `(N,)` at random. Raises `InputError` where there are too few images for one in every part."""
+    counts = _counts(
+        len(dataset),
+        proportions,
+        "images",
+        "There are too few images for one in every part.",
+        where="split_random(dataset)",
+        hint="add images, or take fewer or more even parts",
+    )
+    return _assigned(rng.permutation(len(dataset)), counts)
 
 
-def stratified_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
+def stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
     """Parts `(N,)`, each class shared out alike. Raises `InputError` for a class too small to be in every part."""
     if dataset.classes is None:
         raise InputError(
@@ -56,26 +55,23 @@ def stratified_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.
     part_of = np.empty(len(dataset), dtype=np.intp)
     for index, name in enumerate(dataset.classes):
         members = np.flatnonzero(dataset.labels == index)
-        counts = _largest_remainder(len(members), shares)
-        if not counts.all():
-            raise InputError(
-                tr("Class {name} has too few images to appear in every part.", name=repr(name)),
-                where=f"split_stratified(dataset), class {index}",
-                expected=tr(
-                    "at least {least} images, for {shares}", least=_enough(len(members), shares), shares=_named(shares)
-                ),
-                received=tr("{images} images", images=len(members)),
-                hint=tr("add images of this class, leave the class out, or take fewer or more even parts"),
-            )
-        part_of[members] = _dealt(rng.permutation(len(members)), counts)
+        counts = _counts(
+            len(members),
+            proportions,
+            "images",
+            f"Class {name!r} has too few images to appear in every part.",
+            where=f"split_stratified(dataset), class {index}",
+            hint="add images of this class, leave the class out, or take fewer or more even parts",
+        )
+        part_of[members] = _assigned(rng.permutation(len(members)), counts)
     return part_of
 
 
-def group_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
-    """Parts `(N,)` with no group in two of them; the groups are shared out, the classes kept as even as can be found.
+def group_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
+    """Parts `(N,)` with no group in two of them, and the classes as evenly spread as a local search finds.
 
-    Begins with groups dealt by chance and swaps pairs between parts as long as that brings the parts' numbers of
-    images of each class closer to their shares (χ²): the same seed finds the same parts.
+    Starts from a random assignment and swaps pairs of groups while that lowers χ² between the parts' class counts and
+    their expected counts.
     Raises `InputError` without groups, with too few of them, and for a class that the first part would lack.
     """
     if dataset.groups is None:
@@ -87,20 +83,19 @@ def group_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.rando
             hint=tr("split='stratified', or a pattern with a group named group"),
         )
     names, group_of = np.unique(dataset.groups, return_inverse=True)
-    counts = _largest_remainder(len(names), shares)
-    if not counts.all():
-        raise InputError(
-            tr("There are too few groups for one in every part."),
-            where="split_by_group(dataset)",
-            expected=tr("at least {least} groups, for {shares}", least=_enough(len(names), shares), shares=_named(shares)),
-            received=tr("{names} groups", names=len(names)),
-            hint=tr("take fewer or more even parts, or split='stratified'"),
-        )
+    counts = _counts(
+        len(names),
+        proportions,
+        "groups",
+        "There are too few groups for one in every part.",
+        where="split_by_group(dataset)",
+        hint="take fewer or more even parts, or split='stratified'",
+    )
     classes = 1 if dataset.classes is None else len(dataset.classes)
     labels = np.zeros(len(dataset), np.intp) if dataset.classes is None else dataset.labels
     table = np.zeros((len(names), classes))  # images of each class in each group
     np.add.at(table, (group_of, labels), 1)
-    part_of_group = _evened(_dealt(rng.permutation(len(names)), counts), table, shares, rng)
+    part_of_group = _balanced(_assigned(rng.permutation(len(names)), counts), table, proportions, rng)
     lacking = np.flatnonzero((table[part_of_group == 0].sum(axis=0) == 0) & (table.sum(axis=0) > 0))
     if len(lacking) and dataset.classes is not None:
         raise InputError(
@@ -113,12 +108,12 @@ def group_parts(dataset: Dataset, shares: npt.NDArray[np.float64], rng: np.rando
     return part_of_group[group_of].astype(np.intp)
 
 
-def _evened(
-    part_of: Parts, table: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], rng: np.random.Generator
+def _balanced(
+    part_of: Parts, table: npt.NDArray[np.float64], proportions: npt.NDArray[np.float64], rng: np.random.Generator
 ) -> Parts:
-    """The groups' parts after swaps that each bring `table`'s sums `(parts, classes)` closer to the shares of it."""
-    wanted = np.maximum(shares[:, np.newaxis] * table.sum(axis=0), 1e-9)
-    have = np.stack([table[part_of == part].sum(axis=0) for part in range(len(shares))])
+    """The groups' parts after swaps that each lower χ² of `table`'s sums `(parts, classes)`."""
+    target = np.maximum(proportions[:, np.newaxis] * table.sum(axis=0), 1e-9)
+    actual = np.stack([table[part_of == part].sum(axis=0) for part in range(len(proportions))])
     part_of = part_of.copy()
     for a, b in rng.integers(len(table), size=(min(_MOST_SWAPS, 200 * len(table)), 2)):
         p, q = part_of[a], part_of[b]
@@ -126,33 +121,38 @@ def _evened(
             continue
         change = table[b] - table[a]
         rows = [p, q]
-        changed = have[rows] + np.stack([change, -change])
-        before = ((have[rows] - wanted[rows]) ** 2 / wanted[rows]).sum()
-        if ((changed - wanted[rows]) ** 2 / wanted[rows]).sum() < before - 1e-9:
-            have[rows] = changed
+        changed = actual[rows] + np.stack([change, -change])
+        before = ((actual[rows] - target[rows]) ** 2 / target[rows]).sum()
+        if ((changed - target[rows]) ** 2 / target[rows]).sum() < before - 1e-9:
+            actual[rows] = changed
             part_of[a], part_of[b] = q, p
     return part_of
 
 
-def _dealt(order: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]) -> Parts:
+def _assigned(order: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]) -> Parts:
     part_of = np.empty(len(order), dtype=np.intp)
     part_of[order] = np.repeat(np.arange(len(counts)), counts)
     return part_of
 
 
-def _enough(found: int, shares: npt.NDArray[np.float64]) -> int:
-    """The least number above `found` that gives every part at least one."""
-    certain = int(np.ceil(1 / shares.min()))
-    tried = range(found + 1, min(certain, 1000))
-    return next((n for n in tried if _largest_remainder(n, shares).all()), certain)
+def _counts(
+    total: int, proportions: npt.NDArray[np.float64], noun: str, what: str, *, where: str, hint: str
+) -> npt.NDArray[np.intp]:
+    """How many of `total` each part gets. Raises `InputError` where a part gets none."""
+    counts = _largest_remainder(total, proportions)
+    if not counts.all():
+        certain = int(np.ceil(1 / proportions.min()))
+        tried = range(total + 1, min(certain, 1000))
+        enough = next((n for n in tried if _largest_remainder(n, proportions).all()), certain)
+        parts = f"{len(proportions)} parts of {tuple(round(float(p), 6) for p in proportions)}"
+        raise InputError(
+            what, where=where, expected=f"at least {enough} {noun}, for {parts}", received=f"{total} {noun}", hint=hint
+        )
+    return counts
 
 
-def _named(shares: npt.NDArray[np.float64]) -> str:
-    return tr("{count} parts of {shares}", count=len(shares), shares=tuple(round(float(share), 6) for share in shares))
-
-
-def _largest_remainder(total: int, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    exact = np.round(total * shares, 9)  # rounded, so that 0.1 + 0.2 decides no tie
+def _largest_remainder(total: int, proportions: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    exact = np.round(total * proportions, 9)  # rounded, so that 0.1 + 0.2 decides no tie
     counts = np.floor(exact).astype(np.intp)
     by_remainder = np.argsort(counts - exact, kind="stable")
     counts[by_remainder[: total - counts.sum()]] += 1

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import Fractions, SplitKind, SplitOptions, check_fold
-from glassnet.data.partition import Parts, as_shares, group_parts, random_parts, stratified_parts
+from glassnet.data.partition import Parts, as_proportions, group_parts, random_parts, stratified_parts
 from glassnet.errors import InputError
 from glassnet.support.i18n import tr
 from glassnet.support.registry import unknown
@@ -42,40 +42,38 @@ def split_in_order(dataset: Dataset, *counts: int) -> tuple[Dataset, ...]:
 
 
 def split_random(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
-    """Divide a data set by chance alone into parts of these `fractions`, by largest remainder.
+    """Divide a data set at random into parts of these `fractions`, by largest remainder.
 
     Within a part the images keep their order. The same seed gives the same parts. Raises `InputError` for fractions
     that do not add up to 1 and for too few images.
     """
-    shares = as_shares(fractions, "split_random")
-    return _parts(dataset, random_parts(dataset, shares, np.random.default_rng(seed)))
+    proportions = as_proportions(fractions, "split_random")
+    return _parts(dataset, random_parts(dataset, proportions, np.random.default_rng(seed)))
 
 
 def split_stratified(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
-    """Divide a data set by chance so that every class is spread over the parts in the same `fractions`.
+    """Divide a data set at random so that every class is divided in the same `fractions`, by largest remainder.
 
-    Each class is shared out by largest remainder (the earlier part first where remainders are equal), so each part is
-    within one image of its exact share of each class. Within a part the images keep their order. The same seed
-    gives the same parts. Raises `InputError` for fractions that do not add up to 1, for targets without classes, and
-    for a class with too few images to appear in every part; it names the class.
+    Within a part the images keep their order. The same seed gives the same parts. Raises `InputError` for fractions
+    that do not add up to 1, for targets without classes, and for a class with too few images; it names the class.
     """
-    shares = as_shares(fractions, "split_stratified")
-    return _parts(dataset, stratified_parts(dataset, shares, np.random.default_rng(seed)))
+    proportions = as_proportions(fractions, "split_stratified")
+    return _parts(dataset, stratified_parts(dataset, proportions, np.random.default_rng(seed)))
 
 
 def split_by_group(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
     """Divide a data set so that no group (writer, photograph, …) is in two parts; `fractions` are those of the groups.
 
-    Which group goes where is chance, then a seeded search that keeps the classes' shares as even as it can.
+    A seeded local search keeps the classes as evenly spread as it can.
     Raises `InputError` for fractions that do not add up to 1, without groups, with too few of them, and where a class
     would be missing from the first part.
     """
-    shares = as_shares(fractions, "split_by_group")
-    return _parts(dataset, group_parts(dataset, shares, np.random.default_rng(seed)))
+    proportions = as_proportions(fractions, "split_by_group")
+    return _parts(dataset, group_parts(dataset, proportions, np.random.default_rng(seed)))
 
 
 def split_folds(dataset: Dataset, folds: int = 5, seed: Seed = 0, by: SplitKind = "stratified") -> tuple[Dataset, ...]:
-    """Divide a data set into `folds` parts of equal shares, for k-fold cross-validation: stratified, random, or by group.
+    """Divide a data set into `folds` parts of equal size, for k-fold cross-validation: stratified, random, or by group.
 
     Raises `InputError` as the split of that kind does, and for fewer than 2 folds.
     """
@@ -84,7 +82,7 @@ def split_folds(dataset: Dataset, folds: int = 5, seed: Seed = 0, by: SplitKind 
 
 
 def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FRACTIONS) -> Splits:
-    """Splits of what a reader found, as `options` ask; by group where there are groups and no kind of split is asked for.
+    """Splits of what a reader found, as `options` say; by default by group where there are groups, else stratified.
 
     Data in one part (`found.train` alone) is divided in `fractions`, or with `fold` that fold of `folds` becomes the
     test set and the rest is divided into training and validation in the proportion of the first two fractions.
@@ -109,11 +107,11 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
         train, validation = _in_two(found.train, first, kind, rng)
         return replace(found, train=train, validation=validation)
     if options.fold is None:
-        shares = options.fractions or default
-        used = [share for share in shares if share > 0]
+        proportions = options.fractions or default
+        used = [proportion for proportion in proportions if proportion > 0]
         parts = iter(_parts(found.train, _kind(kind)(found.train, np.array(used) / sum(used), rng)))
         train = next(parts)
-        validation, test = (next(parts) if share > 0 else None for share in shares[1:])
+        validation, test = (next(parts) if proportion > 0 else None for proportion in proportions[1:])
         return replace(found, train=train, validation=validation, test=test)
     fractions = options.fractions or default
     if options.fractions is not None and fractions[2] != 0 and abs(fractions[2] - 1 / options.folds) > 1e-6:
@@ -133,11 +131,11 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
 
 
 def _in_two(
-    dataset: Dataset, shares: tuple[float, ...], kind: SplitKind, rng: np.random.Generator
+    dataset: Dataset, proportions: tuple[float, ...], kind: SplitKind, rng: np.random.Generator
 ) -> tuple[Dataset, Dataset | None]:
-    if shares[1] == 0:
+    if proportions[1] == 0:
         return dataset, None
-    first, second = _parts(dataset, _kind(kind)(dataset, np.array(shares) / sum(shares), rng))
+    first, second = _parts(dataset, _kind(kind)(dataset, np.array(proportions) / sum(proportions), rng))
     return first, second
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.data.augmentation import Augmentation, as_augmentation, image_shape
+from glassnet.data.options import is_whole
 from glassnet.errors import InputError
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
@@ -24,8 +25,8 @@ def views_of(
     `shape`: of one image. Without an augmentation there is one view. Raises `InputError` for views that can't be made.
     """
     changes = as_augmentation(augmentation, "augmentation")
-    if views is not None and (isinstance(views, bool) or not isinstance(views, (int, np.integer)) or views < 1):
-        raise InputError(tr("views must be a whole number above 0."), where="views", expected=tr("1 or more"), received=views)
+    if views is not None and not (is_whole(views) and views >= 1):
+        raise InputError("views must be a whole number above 0.", where="views", expected="1 or more", received=views)
     if augmentation is None and views is not None and views > 1:
         raise InputError(
             tr("Several views need an augmentation that tells them apart."),
@@ -43,6 +44,3 @@ def views_of(
             key = int(np.random.default_rng([seed, view, start]).integers(2**63))
             changed[start : start + BLOCK] = changes(images[start : start + BLOCK], key)
         yield changed.reshape(rows.shape)
-
-
-__all__ = ["VIEWS", "views_of"]

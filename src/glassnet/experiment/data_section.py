@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from glassnet.data import Splits, load_dataset
 from glassnet.data.options import Color, Fit, SplitKind, as_fractions, as_pattern, as_size, check_fold
+
+CHECKS: dict[str, Callable[[Any], object]] = {"size": as_size, "pattern": as_pattern, "fractions": as_fractions}
 
 
 class Section(BaseModel):
@@ -30,23 +35,11 @@ class DataSection(Section):
     folds: int = 5
     split_seed: int = Field(default=0, ge=0)
 
-    @field_validator("size", mode="after")
+    @field_validator("size", "pattern", "fractions", mode="after")
     @classmethod
-    def _check_size(cls, size: int | list[int] | None) -> int | list[int] | None:
-        as_size(size)
-        return size
-
-    @field_validator("pattern", mode="after")
-    @classmethod
-    def _check_pattern(cls, pattern: str | None) -> str | None:
-        as_pattern(pattern)
-        return pattern
-
-    @field_validator("fractions", mode="after")
-    @classmethod
-    def _check_fractions(cls, fractions: list[float] | None) -> list[float] | None:
-        as_fractions(fractions)
-        return fractions
+    def _check(cls, value: Any, field: ValidationInfo) -> Any:
+        CHECKS[str(field.field_name)](value)
+        return value
 
     @model_validator(mode="after")
     def _check_fold(self) -> DataSection:
@@ -55,15 +48,5 @@ class DataSection(Section):
 
     def read(self) -> Splits:
         """The data, in its splits."""
-        return load_dataset(
-            self.path or self.dataset,
-            size=self.size,
-            color=self.color,
-            fit=self.fit,
-            pattern=self.pattern,
-            split=self.split,
-            fractions=self.fractions,
-            fold=self.fold,
-            folds=self.folds,
-            seed=self.split_seed,
-        )
+        options = self.model_dump(exclude={"dataset", "path", "split_seed"})
+        return load_dataset(self.path or self.dataset, **options, seed=self.split_seed)

@@ -65,7 +65,12 @@ class Ensemble:
     ) -> Array:
         """Probabilities (N, classes), the mean over the networks and, as in `Network.predict_proba`, over views."""
         options: dict[str, Any] = {"augmentation": augmentation, "views": views, "seed": seed}
-        return np.asarray(np.mean([network.predict_proba(images, **options) for network in self.networks], axis=0))
+        return self.mean_proba(images, [options] * len(self.networks))
+
+    def mean_proba(self, images: Array, options: Sequence[dict[str, Any]]) -> Array:
+        """`predict_proba` with options of its own for each network."""
+        pairs = zip(self.networks, options, strict=True)
+        return np.asarray(np.mean([network.predict_proba(images, **each) for network, each in pairs], axis=0))
 
     def predict(self, images: Array) -> NDArray[np.int64]:
         """Class indices (N,) of images (N, …), or of one image: those of the largest mean probability."""

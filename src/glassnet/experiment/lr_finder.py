@@ -13,17 +13,17 @@ from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
-from glassnet.runtime import make_trainer
+from glassnet.runtime import StepPlan, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.training.arguments import as_dataset, check_seed, check_whole
-from glassnet.training.plan import CHANCE, ORDER, check_labels, epoch_generator
+from glassnet.training.plan import DROPOUT, ORDER, check_labels, epoch_generator
 
 EXPLODED = 4.0  # times the lowest cost so far: where the test ends
 FALLEN = 0.9  # of the first cost: what the lowest must lie below for a rate to be suggested
 WIDTH = 0.03  # of the steps: the standard deviation of the bell that smooths the costs
 LEAST = 10  # steps
-SHARE = 3  # the lowest cost comes where steps begin to do harm: a third of that rate is well before it
+MARGIN = 3  # the lowest cost comes where steps begin to do harm: a third of that rate is well before it
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _costs(
     """The mean cost of each mini-batch before its step, as far as they are finite and have not exploded."""
     rows, steps = network.rows(data.images), -(-len(data) // batch)
     trainer = make_trainer(
-        network, rows, data.labels, batch_size=batch, optimizer=optimizer, weights=None, threads=threads
+        network, rows, data.labels, StepPlan(batch_size=batch, optimizer=optimizer, threads=threads)
     )  # fmt: skip
     found: list[float] = []
     running, lowest = 0.0, float("inf")
@@ -102,9 +102,9 @@ def _costs(
             epoch, step = divmod(number, steps)
             if step == 0:
                 order = epoch_generator(seed, epoch + 1, ORDER).permutation(len(data))
-                trainer.begin_epoch(order, rates[number : number + steps], epoch_generator(seed, epoch + 1, CHANCE))
+                trainer.begin_epoch(order, rates[number : number + steps], epoch_generator(seed, epoch + 1, DROPOUT))
             trainer.run(step, step + 1, number - step)
-            cost = float(trainer.costs[step * batch : (step + 1) * batch].mean())
+            cost = float(trainer.losses[step * batch : (step + 1) * batch].mean())
             if not isfinite(cost) or not isfinite(rate):
                 break
             found.append(cost)
@@ -136,7 +136,7 @@ def _suggestion(rates: NDArray[np.float64], costs: NDArray[np.float64]) -> tuple
     )
     if best == len(rates) - 1:
         reason += tr(" It was still falling at the highest rate; higher ones may do.")
-    return float(rates[best]) / SHARE, reason
+    return float(rates[best]) / MARGIN, reason
 
 
 def _check(optimizer: object, batch_size: int, low: float, high: float, steps: int) -> None:
@@ -156,6 +156,3 @@ def _check(optimizer: object, batch_size: int, low: float, high: float, steps: i
             expected=tr("0 < low < high, finite"),
             received=f"{low}, {high}",
         )
-
-
-__all__ = ["RateTest", "find_learning_rate"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
@@ -10,8 +10,7 @@ from pydantic import BaseModel
 
 from glassnet.errors import RecipeError
 from glassnet.nn.optimizers import OPTIMIZERS
-from glassnet.support.i18n import tr
-from glassnet.support.registry import nearest, plain
+from glassnet.support.registry import did_you_mean, nearest, plain
 
 NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
 EITHER = {"layers", "architecture"}
@@ -27,28 +26,28 @@ def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], set
     keeps the schedule and changes its rate; "optimizer.learning_rate" puts a constant rate in the schedule's place.
     """
     values = dict(values)
-    changes = [(_place(key, sections), value) for key, value in settings.items() if key != RATE]
+    changes = [(_path_to(key, sections), value) for key, value in settings.items() if key != RATE]
     changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options at last
     whole = [["network", "layers"], ["network", "architecture"], ["network", "architecture", "type"]]
-    asked = {path[1] for path, _ in changes if path in whole}
-    if len(asked) == 1:  # one takes the other's place
-        values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - asked}
+    replaced = {path[1] for path, _ in changes if path in whole}
+    if len(replaced) == 1:  # one takes the other's place
+        values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - replaced}
     for word in set(WORDS) & settings.keys():  # what was said of it in Chinese is not what is said now
         values.pop(f"{word}_zh", None)
     for (*path, name), value in changes:
-        place = values
+        section = values
         for part in path:
-            place[part] = place = _description(place.get(part, NOTHING.get(part)))
+            section[part] = section = _description(section.get(part, NOTHING.get(part)))
         if name == "type" and len(path) > 1:
-            place.clear()
-        place[name] = value
+            section.clear()
+        section[name] = value
     if RATE in settings:
         training = values["training"]
         values["training"] = training | {"optimizer": _with_rate(training["optimizer"], settings[RATE])}
     return values
 
 
-def _place(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
+def _path_to(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
     """The path to a key, in sections and descriptions."""
     known = {f"{section}.{name}": f for section, model in sections.items() for name, f in model.model_fields.items()}
     names = [*known, *OUTSIDE, RATE]
@@ -63,12 +62,13 @@ def _place(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
     close = nearest(key, names) or nearest(key, alone) if "." in key else nearest(key, alone) or nearest(key, names)
     if key in {option.name for kind in OPTIMIZERS.values() for option in fields(kind)}:
         close = f"optimizer.{key}"
-    raise RecipeError(
-        tr("A recipe has no such key."),
-        where=f"--set {key}",
-        expected=", ".join(names),
-        received=repr(key),
-        hint=tr("did you mean {close}?", close=repr(close)) if close else None,
+    raise no_such_key(f"--set {key}", key, names, close)
+
+
+def no_such_key(where: str, key: str, names: Iterable[str], close: str | None) -> RecipeError:
+    """The error for a key that is not among `names`; `close` is the nearest of them."""
+    return RecipeError(
+        "A recipe has no such key.", where=where, expected=", ".join(names), received=repr(key), hint=did_you_mean(close)
     )
 
 

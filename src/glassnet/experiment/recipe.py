@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from glassnet.data import Splits
 from glassnet.data.augmentation import Augmentation, as_augmentation
 from glassnet.errors import GlassnetError, InputError, RecipeError
 from glassnet.experiment.data_section import DataSection, Section
-from glassnet.experiment.overrides import changed
+from glassnet.experiment.overrides import changed, no_such_key
 from glassnet.network import Network
 from glassnet.nn import Layer
 from glassnet.nn.architectures import as_layers
@@ -124,7 +125,7 @@ class Recipe(Section):
 
     def make_network(self, splits: Splits) -> Network:
         """The network, before training, for the images of `splits`."""
-        try:
+        with self._named_in_errors():
             network = Network(
                 self._layers(splits),
                 loss=self.network.loss,
@@ -136,9 +137,7 @@ class Recipe(Section):
             )
             if self.network.start is not None:
                 network.parameters = self.network.start  # type: ignore[assignment]
-        except InputError as error:
-            raise _in_recipe(error, self.name) from None
-        return network
+            return network
 
     def _layers(self, splits: Splits) -> Sequence[int] | Sequence[Layer | str | dict[str, Any]]:
         if self.network.architecture is None:
@@ -147,10 +146,8 @@ class Recipe(Section):
         return as_layers(self.network.architecture, outputs, "network.architecture")
 
     def make_optimizer(self) -> Optimizer | ScipyMinimize:
-        try:
+        with self._named_in_errors():
             return as_optimizer(self.training.optimizer, "training.optimizer")
-        except InputError as error:
-            raise _in_recipe(error, self.name) from None
 
     def make_augmentation(self) -> Augmentation | None:
         return self._augmentation(self.training.augmentation, "training.augmentation")
@@ -163,20 +160,15 @@ class Recipe(Section):
         return self._augmentation(options, "evaluation.view_augmentation")
 
     def _augmentation(self, options: dict[str, Any] | None, where: str) -> Augmentation | None:
-        try:
+        with self._named_in_errors():
             return as_augmentation(options, where)
+
+    @contextlib.contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        try:
+            yield
         except InputError as error:
-            raise _in_recipe(error, self.name) from None
-
-
-def _in_recipe(error: GlassnetError, name: str) -> RecipeError:
-    return RecipeError(
-        error.what,
-        where=f"recipe {name}" + (f", {error.where}" if error.where else ""),
-        expected=error.expected,
-        received=error.received,
-        hint=error.hint,
-    )
+            raise error.at(f"recipe {self.name}" + (f", {error.where}" if error.where else ""), RecipeError) from None
 
 
 def _shipped() -> dict[str, str]:
@@ -202,11 +194,8 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     path = Path(name_or_path)
     if not path.is_file():
         if path.suffix == ".toml":
-            raise RecipeError(
-                tr("There is no such recipe file."), where=path, hint=tr("glassnet recipes lists those shipped")
-            )
-        error = unknown(tr("recipe"), str(name_or_path), texts)
-        raise RecipeError(error.what, expected=error.expected, received=error.received, hint=error.hint)
+            raise RecipeError("There is no such recipe file.", where=path, hint="glassnet recipes lists those shipped")
+        raise unknown("recipe", str(name_or_path), texts).at(None, RecipeError)
     try:
         return _parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -235,23 +224,10 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
             for part in path[:-1]:
                 owner = owner.model_fields[part].annotation
             names = list(owner.model_fields)
-            close = nearest(path[-1], names)
-            raise RecipeError(
-                tr("A recipe has no such key."),
-                where=f"{where}, {key}",
-                expected=", ".join(names),
-                received=repr(path[-1]),
-                hint=tr("did you mean {close}?", close=repr(close)) if close else None,
-            ) from None
+            raise no_such_key(f"{where}, {key}", path[-1], names, nearest(path[-1], names)) from None
         refused = problem.get("ctx", {}).get("error")
         if isinstance(refused, GlassnetError):
-            raise RecipeError(
-                refused.what,
-                where=f"{where}, {key}",
-                expected=refused.expected,
-                received=refused.received,
-                hint=refused.hint,
-            ) from None
+            raise refused.at(f"{where}, {key}", RecipeError) from None
         raise RecipeError(
             tr("A key of the recipe is missing.") if problem["type"] == "missing" else tr("A value of the recipe is wrong."),
             where=f"{where}, {key}",

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
-from glassnet.data.paths import exists
-from glassnet.errors import MAKE_ROOM, DataError, GlassnetError, RunError, UnfinishedError, WriteError
+from glassnet.errors import MAKE_ROOM, DataError, GlassnetError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.data_section import DataSection
 from glassnet.experiment.recipe import Recipe, load_recipe
 from glassnet.experiment.run_files import add_look, read_history, read_ledger
@@ -34,6 +33,7 @@ from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.atomic import write_text
 from glassnet.support.i18n import tr
+from glassnet.support.paths import exists
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import default_display
@@ -107,9 +107,9 @@ class Run:
         self.note(result, **({"views": options["views"]} if options else {}))
         return result
 
-    def views(self, wanted: int | None = None) -> dict[str, Any]:
+    def views(self, requested: int | None = None) -> dict[str, Any]:
         """The options of `Network.evaluate` for so many views, or as many as the recipe says; none for a single one."""
-        count = self.recipe.evaluation.views if wanted is None else wanted
+        count = self.recipe.evaluation.views if requested is None else requested
         if count == 1:
             return {}
         changes = self.recipe.make_view_augmentation()
@@ -135,11 +135,8 @@ class Run:
             "model": self.fingerprint,
             **more,
         }
-        try:
+        with writing(self.folder / LEDGER, "The look at the test set can't be noted, so its result is not told."):
             add_look(self.folder / LEDGER, look)
-        except OSError as error:
-            what = tr("The look at the test set can't be noted, so its result is not told.")
-            raise WriteError.of(error, self.folder / LEDGER, what) from None
 
 
 class KeepRecipe(Callback):
@@ -169,10 +166,8 @@ class KeepHistory(Callback):
 
 
 def _write(path: Path, text: str, *, durable: bool = False) -> None:
-    try:
+    with writing(path):
         write_text(path, text, durable=durable)
-    except OSError as error:
-        raise WriteError.of(error, path) from None
 
 
 def train(
@@ -298,8 +293,3 @@ def read_splits(recipe: Recipe) -> Splits:
 @functools.lru_cache(maxsize=1)
 def _read_splits(data: str) -> Splits:
     return DataSection.model_validate_json(data).read()
-
-
-def sample(data: Dataset, count: int) -> Dataset:
-    """The first few images, or all where there are fewer."""
-    return data.head(min(count, len(data)))

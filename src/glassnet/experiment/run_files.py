@@ -5,13 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from glassnet.errors import RunError
+from pydantic import BaseModel
+
+from glassnet.errors import RunError, reason
 from glassnet.network import Network
 from glassnet.support.atomic import write_text
 from glassnet.support.i18n import tr
 from glassnet.support.strict_json import line, lines
 from glassnet.training import History
-from glassnet.training.history_rows import COUNT, NUMBER
+from glassnet.training.history_rows import Count, Number, find_error
+
+
+class Look(BaseModel, strict=True, extra="allow"):
+    """One evaluation on the test set, as a line of the ledger."""
+
+    time: str
+    model: str
+    correct: Count
+    total: Count
+    loss: Number
+    views: Count = 1
+    ensemble: list[Any] = []
 
 
 def read_history(path: Path, network: Network, seed: int) -> History:
@@ -23,7 +37,7 @@ def read_history(path: Path, network: Network, seed: int) -> History:
         if history.epochs:
             _check_epochs(history, network)
     except (OSError, ValueError) as error:
-        received = getattr(error, "strerror", None) or str(error)
+        received = reason(error)
         raise RunError(
             tr("The run's history can't be read."), where=path, expected=tr("one JSON object a line"), received=received
         ) from None
@@ -65,7 +79,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, ValueError) as error:
-        raise _damaged(path, getattr(error, "strerror", None) or str(error)) from None
+        raise _damaged(path, reason(error)) from None
 
 
 def _looks(path: Path, text: str) -> list[dict[str, Any]]:
@@ -76,21 +90,9 @@ def _looks(path: Path, text: str) -> list[dict[str, Any]]:
     except ValueError as error:
         raise _damaged(path, str(error)) from None
     for number, row in enumerate(rows, 1):
-        if not _is_look(row):
+        if find_error(Look, row) is not None or not row["correct"] <= row["total"] > 0:
             raise _damaged(path, f"line {number}: {row!r:.80}")
     return rows
-
-
-def _is_look(row: Any) -> bool:
-    return (
-        isinstance(row, dict)
-        and all(isinstance(row.get(name), str) for name in ("time", "model"))
-        and all(COUNT.holds(row.get(name)) for name in ("correct", "total"))
-        and 0 <= row["correct"] <= row["total"] > 0
-        and NUMBER.holds(row.get("loss"))
-        and COUNT.holds(row.get("views", 1))
-        and isinstance(row.get("ensemble", []), list)
-    )
 
 
 def _damaged(path: Path, received: str) -> RunError:

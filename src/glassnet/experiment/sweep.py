@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from glassnet.data import Dataset
-from glassnet.data.paths import exists
 from glassnet.errors import GlassnetError, InputError, RunError
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import Recipe, load_recipe
@@ -18,6 +17,7 @@ from glassnet.experiment.run_files import read_ledger
 from glassnet.experiment.run_folder import LEDGER, RECIPE, new_folder, remove_empty
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.i18n import tr
+from glassnet.support.paths import exists
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
 
@@ -92,8 +92,7 @@ def evaluate_together(runs: Sequence[Run], views: int | None = None) -> Evaluati
     options = [run.views(views) for run in runs]
     for run in runs:
         read_ledger(run.folder / LEDGER)  # a look that can't be noted in all of them is not taken
-    shares = [run.network.predict_proba(test.images, **each) for run, each in zip(runs, options, strict=True)]
-    result = evaluate_probabilities(np.mean(shares, axis=0), test.labels, ensemble.classes)
+    result = evaluate_probabilities(ensemble.mean_proba(test.images, options), test.labels, ensemble.classes)
     members = [run.fingerprint for run in runs]
     for run, each in zip(runs, options, strict=True):
         run.note(result, ensemble=members, **({"views": each["views"]} if each else {}))

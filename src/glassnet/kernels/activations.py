@@ -1,4 +1,4 @@
-"""Activations, their derivatives and dropout over contiguous float32 arrays, in plain loops that LLVM turns into vectors.
+"""Activations and their derivatives over contiguous float32 arrays, in plain loops that LLVM turns into vectors.
 
 `exp` and `erf` are polynomials of our own: the library's are called element by element. Errors stay within two units in the
 last place for exp, 2e-7 absolute for the others.
@@ -11,9 +11,11 @@ import math
 import numpy as np
 from numba import float32, int64, void
 
+from glassnet.kernels import kinds, records
 from glassnet.kernels.codegen.addresses import floats_at
-from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.opcodes import GELU, LEAKY_RELU, RELU, SIGMOID, SWISH, TANH
+from glassnet.kernels.codegen.jit import compiled, inlined, outlined
+from glassnet.kernels.codegen.record_at import record_at
+from glassnet.kernels.operands import rows_of
 
 F = np.float32
 _LOG2_E, _LN2_HIGH, _LN2_LOW = F(1.44269504), F(0.693359375), F(-2.12194440e-4)
@@ -29,6 +31,8 @@ _D0, _D1, _D2, _D3 = F(-3.41962343e-4), F(-1.12708892), F(-6.38142486e-1), F(-1.
 _D4, _D5, _D6, _FOUR = F(2.18417071e-2), F(-2.94894595e-3), F(1.8655171e-4), F(4)
 _ROOT_HALF, _DENSITY = F(math.sqrt(0.5)), F(1 / math.sqrt(2 * math.pi))
 _0, _HALF, _1, _2, _SMALL, _FAR = F(0), F(0.5), F(1), F(2), F(0.625), F(16)
+_activation_at, _backward_at = record_at(records.Activation), record_at(records.ActivationBackward)
+_softmax_at, _softmax_backward_at = record_at(records.Softmax), record_at(records.SoftmaxBackward)
 
 
 @compiled
@@ -63,55 +67,86 @@ def erf(x):
     return near if a < _1 else math.copysign(far, x)
 
 
-@outlined(void(*[int64] * 4, float32))
-def activate(kind, size, x_at, y_at, slope):
-    """y = σ(x) for the activation `kind`."""
-    x, y = floats_at(x_at, size), floats_at(y_at, size)
-    if kind == SIGMOID:
+@inlined
+def _activate(kind, x, y, slope):
+    if kind == kinds.SIGMOID:
         for i in range(x.size):
             y[i] = sigmoid(x[i])
-    elif kind == TANH:
+    elif kind == kinds.TANH:
         for i in range(x.size):
             y[i] = F(tanh(x[i]))
-    elif kind == RELU:
+    elif kind == kinds.RELU:
         for i in range(x.size):
             y[i] = x[i] if x[i] > _0 else _0
-    elif kind == LEAKY_RELU:
+    elif kind == kinds.LEAKY_RELU:
         for i in range(x.size):
             y[i] = x[i] if x[i] > _0 else slope * x[i]
-    elif kind == GELU:
+    elif kind == kinds.GELU:
         for i in range(x.size):
             y[i] = _HALF * x[i] * (_1 + F(erf(x[i] * _ROOT_HALF)))
-    elif kind == SWISH:
+    elif kind == kinds.SWISH:
         for i in range(x.size):
             y[i] = x[i] * sigmoid(x[i])
 
 
+@outlined(void(*[int64] * 4, float32))
+def activate(kind, size, x_at, y_at, slope):
+    """y = σ(x) for the activation `kind`; y may be x, which NO_ACTIVATION leaves as it is."""
+    y = floats_at(y_at, size)
+    if x_at == y_at:  # LLVM makes vectors of it only where it sees one array
+        _activate(kind, y, y, slope)
+    else:
+        _activate(kind, floats_at(x_at, size), y, slope)
+
+
 @outlined(void(*[int64] * 6, float32))
-def activate_back(kind, size, x_at, y_at, dy_at, dx_at, slope):
-    """dx = dy · σ′(x), from the output y where that is enough."""
+def activate_backward(kind, size, x_at, y_at, dy_at, dx_at, slope):
+    """dx = dy · σ′(x), from the output y where that is enough.
+
+    Where the activation rises everywhere and is no GELU or Swish, x_at may be the output's address too.
+    """
     x, y, dy, dx = floats_at(x_at, size), floats_at(y_at, size), floats_at(dy_at, size), floats_at(dx_at, size)
-    if kind == SIGMOID:
+    if kind == kinds.NO_ACTIVATION:
+        for i in range(x.size):
+            dx[i] = dy[i]
+    elif kind == kinds.SIGMOID:
         for i in range(x.size):
             dx[i] = dy[i] * y[i] * (_1 - y[i])
-    elif kind == TANH:
+    elif kind == kinds.TANH:
         for i in range(x.size):
             dx[i] = dy[i] * (_1 - y[i] * y[i])
-    elif kind == RELU:
+    elif kind == kinds.RELU:
         for i in range(x.size):
             dx[i] = dy[i] if x[i] > _0 else _0
-    elif kind == LEAKY_RELU:
+    elif kind == kinds.LEAKY_RELU:
         for i in range(x.size):
             dx[i] = dy[i] if x[i] > _0 else slope * dy[i]
-    elif kind == GELU:
+    elif kind == kinds.GELU:
         for i in range(x.size):
             below = _HALF * (_1 + F(erf(x[i] * _ROOT_HALF)))
             near = min(max(x[i], -_FAR), _FAR)  # beyond, the density is nothing
             dx[i] = dy[i] * (below + near * _DENSITY * exp(-_HALF * near * near))
-    elif kind == SWISH:
+    elif kind == kinds.SWISH:
         for i in range(x.size):
-            share = sigmoid(x[i])
-            dx[i] = dy[i] * share * (_1 + x[i] * (_1 - share))
+            gate = sigmoid(x[i])
+            dx[i] = dy[i] * gate * (_1 + x[i] * (_1 - gate))
+
+
+@compiled
+def activation(ctx, at):
+    op = _activation_at(at)
+    first, size = ctx.low * op.width, (ctx.high - ctx.low) * op.width
+    activate(op.kind, size, ctx.workspace + 4 * (op.x + first), ctx.workspace + 4 * (op.y + first), F(op.slope))
+
+
+@compiled
+def activation_backward(ctx, at):
+    op = _backward_at(at)
+    first, size, base = ctx.low * op.width, (ctx.high - ctx.low) * op.width, ctx.workspace
+    activate_backward(
+        op.kind, size, base + 4 * (op.x + first), base + 4 * (op.y + first), base + 4 * (op.dy + first),
+        base + 4 * (op.dx + first), F(op.slope),
+    )  # fmt: skip
 
 
 @compiled
@@ -131,31 +166,20 @@ def softmax_row(x, y):
 
 
 @compiled
-def softmax_row_back(y, dy, dx):
-    """dx = y · (dy − ⟨dy, y⟩) for one image."""
-    inner = 0.0
-    for i in range(y.size):
-        inner += y[i] * dy[i]
-    for i in range(y.size):
-        dx[i] = y[i] * (dy[i] - F(inner))
-
-
-_WEYL, _MIX1, _MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_S27, _S30, _S31, _S40 = np.uint64(27), np.uint64(30), np.uint64(31), np.uint64(40)
+def softmax(ctx, at):
+    op, width = _softmax_at(at), _softmax_at(at).width
+    for r in range(ctx.low * op.rows, ctx.high * op.rows):
+        softmax_row(rows_of(ctx, op.x, width, r, r + 1), rows_of(ctx, op.y, width, r, r + 1))
 
 
 @compiled
-def split_mix(key, number):
-    """The number + 1st number of SplitMix64 started at `key`: 64 random bits."""
-    z = np.uint64(key) + np.uint64(number + 1) * _WEYL
-    z = (z ^ (z >> _S30)) * _MIX1
-    z = (z ^ (z >> _S27)) * _MIX2
-    return z ^ (z >> _S31)
-
-
-@compiled
-def dropout(x, y, key, first, rate):
-    """y = x / (1 − rate), or 0 with probability `rate`: element `first` + i is decided by SplitMix64(key + i) alone."""
-    scale, threshold = F(1.0 / (1.0 - rate)), np.uint64(rate * 16777216.0)
-    for i in range(x.size):
-        y[i] = x[i] * scale if (split_mix(key, first + i) >> _S40) >= threshold else _0
+def softmax_backward(ctx, at):
+    """dx = y · (dy − ⟨dy, y⟩), row by row."""
+    op, width = _softmax_backward_at(at), _softmax_backward_at(at).width
+    for r in range(ctx.low * op.rows, ctx.high * op.rows):
+        y, dy = rows_of(ctx, op.y, width, r, r + 1), rows_of(ctx, op.dy, width, r, r + 1)
+        dx, inner = rows_of(ctx, op.dx, width, r, r + 1), 0.0
+        for i in range(y.size):
+            inner += y[i] * dy[i]
+        for i in range(y.size):
+            dx[i] = y[i] * (dy[i] - F(inner))

@@ -1,7 +1,7 @@
 """Random transforms of images on their way into a network: one affine map and elastic field, resampled once, then shading.
 
 Every number that an image draws follows from the step's key and the image's place in the mini-batch alone, so that neither
-the order of work nor the number of threads matters. `reference.augmentation` is the definition.
+the order of work nor the number of threads matters. `augment` of data/augmentation.py is the definition.
 """
 
 from __future__ import annotations
@@ -11,30 +11,35 @@ import math
 import numpy as np
 from numba import int64, void
 
-from glassnet.kernels import opcodes as op
-from glassnet.kernels.activations import split_mix
-from glassnet.kernels.codegen.addresses import bytes_at, floats_at, int32_at, integers_at
-from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels import records
+from glassnet.kernels.codegen.addresses import floats_at, int32_at, integers_at
+from glassnet.kernels.codegen.jit import called_at, compiled, outlined
+from glassnet.kernels.codegen.record_at import record_at
+from glassnet.kernels.dropout import key_of, split_mix
+from glassnet.kernels.operands import source
+from glassnet.kernels.scaling import copy_scaled, load_rows
 from glassnet.kernels.sizes import WARP_LANES, warp_layout
+from glassnet.support.random_keys import FIELD_SCALE, Draw
 
 F = np.float32
 _layout = compiled(warp_layout)
 _0, _HALF, _1, _3, _4, _SIXTH = F(0), F(0.5), F(1), F(3), F(4), F(1 / 6)
 _S16, _S32, _S40, _S48, _FIELD = np.uint64(16), np.uint64(32), np.uint64(40), np.uint64(48), np.uint64(0xFFFF)
 _UNIT, _MIDDLE = 2.0**-24, np.int64(2 * 0xFFFF)
-_NORMAL, _LN3 = op.WARP_NORMAL, math.log(3.0)
+_LN3 = math.log(3.0)
+_options_at, _augment_at = record_at(records.AugmentOptions), record_at(records.Augment)
 
 
 @compiled
-def _share(key, number):
+def _uniform(key, number):
     """A number of [0, 1), in steps of 2⁻²⁴."""
     return _UNIT * np.float64(split_mix(key, number) >> _S40)
 
 
 @compiled
-def _either(key, number):
+def _symmetric(key, number):
     """A number of [−1, 1)."""
-    return 2.0 * _share(key, number) - 1.0
+    return 2.0 * _uniform(key, number) - 1.0
 
 
 @compiled
@@ -46,24 +51,24 @@ def _normal(key, number):
 
 
 @compiled
-def _inverse(o, key, height, width):
+def _inverse(options, key, height, width):
     """Where column j, row i of the result comes from: x = a·j + b·i + c, y = d·j + e·i + f."""
-    angle = o[op.WARP_ROTATION] * _either(key, op.DRAW_ROTATION)
-    size = 1.0 + o[op.WARP_SCALE] * _either(key, op.DRAW_SCALE)
-    stretch = 1.0 + o[op.WARP_STRETCH] * _either(key, op.DRAW_STRETCH)
-    lean = math.tan(o[op.WARP_SHEAR] * _either(key, op.DRAW_SHEAR))
+    angle = options.rotation * _symmetric(key, Draw.ROTATION)
+    size = 1.0 + options.scale * _symmetric(key, Draw.SCALE)
+    stretch = 1.0 + options.stretch * _symmetric(key, Draw.STRETCH)
+    lean = math.tan(options.shear * _symmetric(key, Draw.SHEAR))
     cosine, sine = math.cos(angle), math.sin(angle)
     d, e = sine * stretch / size, cosine * stretch / size
     a, b = cosine / (size * stretch) + lean * d, lean * e - sine / (size * stretch)
-    if _share(key, op.DRAW_MIRROR) < o[op.WARP_MIRROR]:
+    if _uniform(key, Draw.FLIP_X) < options.flip_x:
         a, b = -a, -b
-    if _share(key, op.DRAW_UPSIDE_DOWN) < o[op.WARP_UPSIDE_DOWN]:
+    if _uniform(key, Draw.FLIP_Y) < options.flip_y:
         d, e = -d, -e
-    crop = np.float64(o[op.WARP_CROP])
-    right = o[op.WARP_SHIFT] * _either(key, op.DRAW_RIGHT)
-    down = o[op.WARP_SHIFT] * _either(key, op.DRAW_DOWN)
-    right += math.floor(_share(key, op.DRAW_CROP_RIGHT) * (2.0 * crop + 1.0)) - crop
-    down += math.floor(_share(key, op.DRAW_CROP_DOWN) * (2.0 * crop + 1.0)) - crop
+    crop = np.float64(options.crop)
+    right = options.shift * _symmetric(key, Draw.SHIFT_X)
+    down = options.shift * _symmetric(key, Draw.SHIFT_Y)
+    right += math.floor(_uniform(key, Draw.CROP_X) * (2.0 * crop + 1.0)) - crop
+    down += math.floor(_uniform(key, Draw.CROP_Y) * (2.0 * crop + 1.0)) - crop
     x, y = 0.5 * (width - 1), 0.5 * (height - 1)
     c, f = x - a * (x + right) - b * (y + down), y - d * (x + right) - e * (y + down)
     return F(a), F(b), F(c), F(d), F(e), F(f)
@@ -98,7 +103,7 @@ def _field(key, factor, controls, wide, points_at, weights_at, cells_at, field_a
     points, weights, cells = floats_at(points_at, controls), floats_at(weights_at, 4 * wide), int32_at(cells_at, wide)
     for line in range(2 * controls):
         for i in range(controls):
-            points[i] = factor * _normal(key, op.DRAW_FIELD + line * controls + i)
+            points[i] = factor * _normal(key, Draw.FIELD + line * controls + i)
         moved = floats_at(field_at + 4 * line * wide, wide)
         for j in range(wide):
             at = np.int64(cells[j])
@@ -107,36 +112,32 @@ def _field(key, factor, controls, wide, points_at, weights_at, cells_at, field_a
 
 
 @compiled
-def _surround(source_at, is_bytes, height, width, channels, edge, room_at):
+def _surround(source_at, is_bytes, height, width, channels, edge, padded_at):
     """The image as floats within a margin, one row and column before and two after: zeros, or its edge repeated."""
     line, inside = (width + 3) * channels, width * channels
     for i in range(height):
-        row = floats_at(room_at + 4 * ((i + 1) * line + channels), inside)
-        if is_bytes:
-            pixels = bytes_at(source_at + i * inside, inside)
-            for j in range(inside):
-                row[j] = F(pixels[j])
-        else:
-            values = floats_at(source_at + 4 * i * inside, inside)
-            for j in range(inside):
-                row[j] = values[j]
-        whole = floats_at(room_at + 4 * (i + 1) * line, line)
+        row = floats_at(padded_at + 4 * ((i + 1) * line + channels), inside)
+        copy_scaled(source_at + i * inside * (1 if is_bytes else 4), is_bytes, inside, _1, row)
+        whole = floats_at(padded_at + 4 * (i + 1) * line, line)
         for c in range(channels):
             whole[c] = row[c] if edge else _0
             after = row[inside - channels + c] if edge else _0
             whole[inside + channels + c], whole[inside + 2 * channels + c] = after, after
     for i in (0, height + 1, height + 2):
-        margin, near = floats_at(room_at + 4 * i * line, line), floats_at(room_at + 4 * min(max(i, 1), height) * line, line)
+        margin, near = (
+            floats_at(padded_at + 4 * i * line, line),
+            floats_at(padded_at + 4 * min(max(i, 1), height) * line, line),
+        )
         for j in range(line):
             margin[j] = near[j] if edge else _0
 
 
 @compiled
-def _mean(room_at, height, width, channels):
+def _mean(padded_at, height, width, channels):
     """The mean over the image within its margin."""
     s0, s1, s2, s3, inside = 0.0, 0.0, 0.0, 0.0, width * channels
     for i in range(height):
-        row = floats_at(room_at + 4 * ((i + 1) * (width + 3) * channels + channels), inside)
+        row = floats_at(padded_at + 4 * ((i + 1) * (width + 3) * channels + channels), inside)
         for j in range(0, inside - 3, 4):  # sums that need not wait for each other
             s0, s1, s2, s3 = s0 + row[j], s1 + row[j + 1], s2 + row[j + 2], s3 + row[j + 3]
         for j in range(inside // 4 * 4, inside):
@@ -173,40 +174,40 @@ def _places(right_at, places_at, wide, slope, start, last, apart, add):
 
 
 @compiled
-def _mixed(n0, n1, n2, n3, at, x, y):
+def _bilinear(n0, n1, n2, n3, at, x, y):
     above, below = n0[at] + x * (n1[at] - n0[at]), n2[at] + x * (n3[at] - n2[at])
     return above + y * (below - above)
 
 
 @compiled
-def _blend(room_at, line, channels, width, moves_at, wide, places_at, target_at):
+def _blend(padded_at, line, channels, width, moves_at, wide, places_at, target_at):
     """One row of the result: each pixel from the four about its place."""
     size = int64(1) << 40  # bounds are not looked at
-    n0, n1 = floats_at(room_at, size), floats_at(room_at + 4 * channels, size)
-    n2, n3 = floats_at(room_at + 4 * line, size), floats_at(room_at + 4 * (line + channels), size)
+    n0, n1 = floats_at(padded_at, size), floats_at(padded_at + 4 * channels, size)
+    n2, n3 = floats_at(padded_at + 4 * line, size), floats_at(padded_at + 4 * (line + channels), size)
     x, y, places = floats_at(moves_at, wide), floats_at(moves_at + 4 * wide, wide), int32_at(places_at, wide)
     row = floats_at(target_at, width * channels)
     if channels == 1:
         for j in range(width):
-            row[j] = _mixed(n0, n1, n2, n3, np.uint64(places[j]), x[j], y[j])
+            row[j] = _bilinear(n0, n1, n2, n3, np.uint64(places[j]), x[j], y[j])
     elif channels == 3:
         for j in range(width):
-            row[3 * j] = _mixed(n0, n1, n2, n3, np.uint64(places[j]), x[j], y[j])
-            row[3 * j + 1] = _mixed(n0, n1, n2, n3, np.uint64(places[j] + 1), x[j], y[j])
-            row[3 * j + 2] = _mixed(n0, n1, n2, n3, np.uint64(places[j] + 2), x[j], y[j])
+            row[3 * j] = _bilinear(n0, n1, n2, n3, np.uint64(places[j]), x[j], y[j])
+            row[3 * j + 1] = _bilinear(n0, n1, n2, n3, np.uint64(places[j] + 1), x[j], y[j])
+            row[3 * j + 2] = _bilinear(n0, n1, n2, n3, np.uint64(places[j] + 2), x[j], y[j])
     else:
         for j in range(width):
             for c in range(channels):
-                row[j * channels + c] = _mixed(n0, n1, n2, n3, np.uint64(places[j] + c), x[j], y[j])
+                row[j * channels + c] = _bilinear(n0, n1, n2, n3, np.uint64(places[j] + c), x[j], y[j])
 
 
 @compiled
-def _shade(o, key, mean, is_bytes, target_at, size):
+def _shade(options, key, mean, is_bytes, target_at, size):
     """Contrast about the mean, and brightness; bytes stay within theirs."""
     y = floats_at(target_at, size)
-    factor = 1.0 + o[op.WARP_CONTRAST] * _either(key, op.DRAW_CONTRAST)
+    factor = 1.0 + options.contrast * _symmetric(key, Draw.CONTRAST)
     scale = 255.0 if is_bytes else 1.0
-    offset = mean * (1.0 - factor) + scale * (o[op.WARP_BRIGHTNESS] * _either(key, op.DRAW_BRIGHTNESS))
+    offset = mean * (1.0 - factor) + scale * (options.brightness * _symmetric(key, Draw.BRIGHTNESS))
     lowest, highest = (_0, F(255)) if is_bytes else (F(-np.inf), F(np.inf))
     slope, start = F(factor), F(offset)
     for j in range(size):
@@ -214,15 +215,15 @@ def _shade(o, key, mean, is_bytes, target_at, size):
 
 
 @compiled
-def _erase(o, key, value, height, width, channels, target_at):
+def _erase(options, key, value, height, width, channels, target_at):
     """A rectangle of random size and place becomes `value`."""
-    least, most = np.float64(o[op.WARP_ERASE_LEAST]), np.float64(o[op.WARP_ERASE_MOST])
-    area = (least + (most - least) * _share(key, op.DRAW_ERASE_SIZE)) * height * width
-    slant = math.exp(0.5 * _LN3 * _either(key, op.DRAW_ERASE_SHAPE))
+    least, most = np.float64(options.erase_least), np.float64(options.erase_most)
+    area = (least + (most - least) * _uniform(key, Draw.ERASE_SIZE)) * height * width
+    slant = math.exp(0.5 * _LN3 * _symmetric(key, Draw.ERASE_SHAPE))
     high = min(max(int64(math.floor(math.sqrt(area) * slant + 0.5)), 1), height)
     across = min(max(int64(math.floor(math.sqrt(area) / slant + 0.5)), 1), width)
-    top = int64(math.floor(_share(key, op.DRAW_ERASE_DOWN) * (height - high + 1)))
-    left = int64(math.floor(_share(key, op.DRAW_ERASE_RIGHT) * (width - across + 1)))
+    top = int64(math.floor(_uniform(key, Draw.ERASE_Y) * (height - high + 1)))
+    left = int64(math.floor(_uniform(key, Draw.ERASE_X) * (width - across + 1)))
     for i in range(top, top + high):
         row = floats_at(target_at + 4 * (i * width + left) * channels, across * channels)
         for j in range(row.size):
@@ -234,15 +235,15 @@ def augment(
     options_at, images_at, is_bytes, order_at, first, low, high, height, width, channels, key, target_at, scratch_at
 ):  # fmt: skip
     """The rows low … high of a mini-batch: the images order[first + row], each transformed by chance of its own."""
-    o = floats_at(options_at, op.WARP_OPTIONS)
-    cells = int64(o[op.WARP_CELLS])
+    options = _options_at(options_at)
+    cells = options.elastic_grid
     field_at, weights_at, cells_at, moves_at, places_at, points_at, _ = _layout(height, width, channels, cells)
     field_at, weights_at, cells_at = scratch_at + 4 * field_at, scratch_at + 4 * weights_at, scratch_at + 4 * cells_at
     moves_at, places_at, points_at = scratch_at + 4 * moves_at, scratch_at + 4 * places_at, scratch_at + 4 * points_at
     wide, line, size = (width + WARP_LANES - 1) // WARP_LANES * WARP_LANES, (width + 3) * channels, height * width * channels
-    per_pixel, elastic, edge = F(cells) / F(max(height, width)), o[op.WARP_ELASTIC] > _0, o[op.WARP_EDGE] > _0
-    shaded = o[op.WARP_CONTRAST] > _0 or o[op.WARP_BRIGHTNESS] > _0
-    mean_wanted = o[op.WARP_CONTRAST] > _0 or (edge and o[op.WARP_ERASE] > _0)
+    per_pixel, elastic, edge = F(cells) / F(max(height, width)), options.elastic > _0, options.edge != 0
+    shaded = options.contrast > _0 or options.brightness > _0
+    needs_mean = options.contrast > _0 or (edge and options.erase > _0)
     if elastic:
         _columns(width, wide, per_pixel, weights_at, cells_at)
     moves = floats_at(moves_at, 2 * wide)
@@ -252,9 +253,9 @@ def augment(
         image_at = target_at + 4 * r * size
         _surround(source_at, is_bytes, height, width, channels, edge, scratch_at)
         if elastic:
-            factor = F(o[op.WARP_ELASTIC] * _NORMAL)
+            factor = F(options.elastic * FIELD_SCALE)
             _field(own, factor, cells + 3, wide, points_at, weights_at, cells_at, field_at)
-        a, b, c, d, e, f = _inverse(o, own, height, width)
+        a, b, c, d, e, f = _inverse(options, own, height, width)
         for i in range(height):
             if elastic:
                 _moves(field_at, i, per_pixel, wide, moves_at)
@@ -265,8 +266,25 @@ def augment(
             below = F(height + 1)
             _places(moves_at + 4 * wide, places_at, wide, d, e * F(i) + f + _1, below, np.int32(line), np.int32(1))
             _blend(scratch_at, line, channels, width, moves_at, wide, places_at, image_at + 4 * i * width * channels)
-        mean = _mean(scratch_at, height, width, channels) if mean_wanted else 0.0
+        mean = _mean(scratch_at, height, width, channels) if needs_mean else 0.0
         if shaded:
-            _shade(o, own, mean, is_bytes, image_at, size)
-        if o[op.WARP_ERASE] > _0 and _share(own, op.DRAW_ERASE) < o[op.WARP_ERASE]:
-            _erase(o, own, F(mean) if edge else _0, height, width, channels, image_at)
+            _shade(options, own, mean, is_bytes, image_at, size)
+        if options.erase > _0 and _uniform(own, Draw.ERASE) < options.erase:
+            _erase(options, own, F(mean) if edge else _0, height, width, channels, image_at)
+
+
+_call_augment = called_at(augment.sig)
+
+
+@compiled
+def augment_batch(ctx, at):
+    """This thread's images, transformed, or as they are in an epoch without augmentation."""
+    op = _augment_at(at)
+    if ctx.plain:
+        load_rows(ctx, op.x, op.y, op.height * op.width * op.channels, _1)
+        return
+    images, is_bytes, order, first = source(ctx, op.x)
+    _call_augment(
+        ctx.augment, at, images, is_bytes, order, first, ctx.low, ctx.high, op.height, op.width, op.channels,
+        key_of(ctx, op.key), ctx.workspace + 4 * op.y, ctx.scratch,
+    )  # fmt: skip

@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.job import DECISIONS, STOP
+from glassnet.kernels.context import DECISIONS, STOP
 
 SPINS = 4000  # looks at the counter before the processor is offered to others (tens of microseconds)
 

@@ -40,8 +40,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
         (
             "glassnet_activate",
-            "glassnet_activate_back",
-            "glassnet_costs",
+            "glassnet_activate_backward",
+            "glassnet_losses",
             "glassnet_update",
             "glassnet_execute",
             "glassnet_run",
@@ -51,21 +51,21 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "glassnet_convolve",
             "glassnet_convolve_weights",
-            "glassnet_scatter_back",
+            "glassnet_scatter_taps",
             "glassnet_winograd",
-            "glassnet_winograd_weights",
-            "glassnet_average_pool",
+            "glassnet_winograd_gradient",
+            "glassnet_average_windows",
         ),
         (
-            "glassnet_finish",
-            "glassnet_undo",
+            "glassnet_apply_epilogue",
+            "glassnet_undo_epilogue",
             "glassnet_gradient_sums",
-            "glassnet_add_listed",
-            "glassnet_picked_back",
-            "glassnet_stages",
+            "glassnet_gather_accumulate",
+            "glassnet_sparse_conv_grad",
+            "glassnet_fused_block",
         ),
     ),
-    "recurrence": (("glassnet_sequences",),),
+    "recurrence": (("glassnet_recurrent",),),
     "augmentation": (("glassnet_augment",),),
 }
 FIRST = next(iter(GROUPS))
@@ -79,7 +79,7 @@ UNREACHED = (
 def _digest() -> str:
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
     digest = hashlib.sha256(repr((versions, sys.version_info[:2], UNIT, llvm.get_host_cpu_name())).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

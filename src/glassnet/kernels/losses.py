@@ -1,45 +1,52 @@
-"""Costs of one image and their gradients, fused with the output's sigmoid or softmax so that nothing overflows."""
+"""Losses of one image and their gradients, fused with the output's sigmoid or softmax so that nothing overflows."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numba import int64, void
 
+from glassnet.kernels import kinds, records
 from glassnet.kernels.activations import sigmoid, softmax_row
-from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.opcodes import BINARY_CROSS_ENTROPY, QUADRATIC
+from glassnet.kernels.codegen.addresses import doubles_at, floats_at, integers_at
+from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.record_at import record_at
+from glassnet.kernels.operands import context_at, rows_of
 
 F = np.float32
+_loss_at, _output_at = record_at(records.Loss), record_at(records.Output)
 
 
 @compiled
-def cost_row(kind, z, target, delta, weight):
-    """The cost of one image from raw outputs z; delta = weight · ∂cost/∂z."""
-    cost = 0.0
-    if kind == QUADRATIC:  # ½‖z − t‖²
+def _loss_row(kind, z, target, dz, weight):
+    """The loss of one image from raw outputs z; dz = weight · ∂loss/∂z. NaN for a loss that is not known."""
+    loss = 0.0
+    if kind == kinds.QUADRATIC:  # ½‖z − t‖²
         for j in range(z.size):
             error = z[j] - target[j]
-            cost += error * error
-            delta[j] = weight * error
-        return 0.5 * cost
-    if kind == BINARY_CROSS_ENTROPY:  # Σ softplus(z) − t·z
+            loss += error * error
+            dz[j] = weight * error
+        return 0.5 * loss
+    if kind == kinds.BINARY_CROSS_ENTROPY:  # Σ softplus(z) − t·z
         for j in range(z.size):
-            cost += max(z[j], 0.0) + math.log1p(math.exp(-abs(z[j]))) - target[j] * z[j]
+            loss += max(z[j], 0.0) + math.log1p(math.exp(-abs(z[j]))) - target[j] * z[j]
             least = sigmoid(-abs(z[j]))  # of σ(z) and 1 − σ(z): where it is small, σ(z) − 1 would keep few of its digits
-            delta[j] = weight * (F(1) - target[j] - least if z[j] > 0 else least - target[j])
-        return cost
-    highest, log_total = softmax_row(z, delta)  # Σ t·(log Σ eᶻ − z), from z − max z so that large z lose no digits
-    for j in range(z.size):
-        if target[j] != 0:
-            cost += target[j] * (log_total - (np.float64(z[j]) - highest))
-        delta[j] = weight * (delta[j] - target[j])
-    return cost
+            dz[j] = weight * (F(1) - target[j] - least if z[j] > 0 else least - target[j])
+        return loss
+    if kind == kinds.SOFTMAX_CROSS_ENTROPY:  # Σ t·(ln Σ eᶻ − z), from z − max z so that large z lose no digits
+        highest, log_total = softmax_row(z, dz)
+        for j in range(z.size):
+            if target[j] != 0:
+                loss += target[j] * (log_total - (np.float64(z[j]) - highest))
+            dz[j] = weight * (dz[j] - target[j])
+        return loss
+    return np.nan
 
 
 @compiled
-def aim(target, label, smoothing):
-    """The target row of a class: one-hot, smoothed; for one single output the label itself."""
+def _set_target(target, label, smoothing):
+    """The target row of a class: one-hot, smoothed; for a single output the label itself."""
     if target.size == 1:
         target[0] = F(label * (1.0 - smoothing) + smoothing / 2.0)
         return
@@ -49,7 +56,7 @@ def aim(target, label, smoothing):
 
 
 @compiled
-def decide(z, threshold):
+def _decide(z, threshold):
     """The class of one image: the first largest output, or for a single output whether it lies above the threshold."""
     if z.size == 1:
         return int(z[0] > threshold)
@@ -58,3 +65,38 @@ def decide(z, threshold):
         if z[j] > z[best]:
             best = j
     return best
+
+
+@outlined(void(*[int64] * 2))
+def losses(ctx_at, at):
+    """Loss, class and dz of this thread's images."""
+    ctx, op = context_at(ctx_at), _loss_at(at)
+    n, width = ctx.images_in_order, op.outputs
+    order, found, classes = integers_at(ctx.order, n), doubles_at(ctx.losses, n), integers_at(ctx.classes, n)
+    for r in range(ctx.low, ctx.high):
+        image = order[ctx.first + r]
+        z, target = rows_of(ctx, op.z, width, r, r + 1), rows_of(ctx, op.targets, width, r, r + 1)
+        if ctx.targets:
+            given = floats_at(ctx.targets + 4 * image * width, width)
+            for j in range(width):
+                target[j] = given[j]
+        else:
+            _set_target(target, integers_at(ctx.labels + 8 * image, 1)[0], op.smoothing)
+        weight = doubles_at(ctx.weights + 8 * image, 1)[0] if ctx.weights else 1.0
+        dz = rows_of(ctx, op.dz, width, r, r + 1)
+        found[ctx.first + r] = weight * _loss_row(op.kind, z, target, dz, F(weight / ctx.images_in_batch))
+        classes[ctx.first + r] = _decide(z, op.threshold)
+
+
+@compiled
+def output(ctx, at):
+    """Class of this thread's images, and their outputs if asked for."""
+    op = _output_at(at)
+    classes, width = integers_at(ctx.classes, ctx.images_in_order), op.outputs
+    for r in range(ctx.low, ctx.high):
+        z = rows_of(ctx, op.z, width, r, r + 1)
+        classes[ctx.first + r] = _decide(z, op.threshold)
+        if ctx.outputs:
+            row = floats_at(ctx.outputs + 4 * (ctx.first + r) * width, width)
+            for j in range(width):
+                row[j] = z[j]

@@ -1,4 +1,4 @@
-"""Batch normalisation: statistics of images, combined over the mini-batch in one order whatever the threads.
+"""Batch normalisation, with statistics of images that are joined over the mini-batch, and layer normalisation.
 
     ŷ = (y − mean) / √(variance + ε),   out = γ·ŷ + β = (y − mean)·gain + shift
     dγ = Σ g·ŷ,   dβ = Σ g,   dy = gain·(g − dβ/n − ŷ·dγ/n) = a·(g − ḡ) + b·(y − mean) + c      n: pixels of the mini-batch
@@ -16,89 +16,179 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels import records
+from glassnet.kernels.codegen.addresses import doubles_at, floats_at
 from glassnet.kernels.codegen.jit import compiled
+from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import channel_sum, deviations
+from glassnet.kernels.operands import share_of
+from glassnet.kernels.reduce import add_to_tree, put_gradient_value, tree_sum
 
 F = np.float32
 _0 = F(0)
+NODES = 64  # of a tree over images
+_statistics_at, _running_at = record_at(records.BatchNormStatistics), record_at(records.BatchNormRunning)
+_gradients_at, _images_at = record_at(records.BatchNormGradients), record_at(records.ImageStatistics)
+_layer_at, _layer_dx_at = record_at(records.LayerNorm), record_at(records.LayerNormDx)
+_layer_gradients_at = record_at(records.LayerNormGradients)
 
 
 @compiled
-def image_statistics(y_at, pixels, filters, found_at):
+def statistics_of(y_at, pixels, channels, found_at):
     """The mean of each channel of one image, rounded, and the sums of deviations and of their squares about it."""
-    mean, found = floats_at(found_at, filters), floats_at(found_at, 3 * filters)
-    for k in range(3 * filters):
+    mean, found = floats_at(found_at, channels), floats_at(found_at, 3 * channels)
+    for k in range(3 * channels):
         found[k] = _0
-    channel_sum(pixels, filters, filters, y_at, y_at, y_at, found_at)
-    for f in range(filters):
+    channel_sum(pixels, channels, channels, y_at, y_at, y_at, found_at)
+    for f in range(channels):
         mean[f] *= F(1.0 / pixels)
-    deviations(pixels, filters, y_at, found_at, found_at + 4 * filters, found_at + 8 * filters)
+    deviations(pixels, channels, y_at, found_at, found_at + 4 * channels, found_at + 8 * channels)
 
 
 @compiled
-def join_statistics(stage, images, parameters, workspace, low, high):
-    """Mean, 1/√(variance + ε), gain and shift of the channels low … high, and their running statistics."""
-    filters = stage.filters
-    pixels = stage.out_height * stage.out_width
-    found = floats_at(workspace + 4 * stage.statistics, images * 3 * filters)
-    mean, inverse = floats_at(workspace + 4 * stage.mean, filters), floats_at(workspace + 4 * stage.inverse, filters)
-    rest = floats_at(workspace + 4 * stage.rest, filters)
-    gain, shift = floats_at(workspace + 4 * stage.gain, filters), floats_at(workspace + 4 * stage.shift, filters)
-    gamma, beta = floats_at(parameters + 4 * stage.gamma, filters), floats_at(parameters + 4 * stage.beta, filters)
-    running_mean = floats_at(parameters + 4 * stage.running_mean, filters)
-    running_variance = floats_at(parameters + 4 * stage.running_variance, filters)
+def image_statistics(ctx, at):
+    op = _images_at(at)
+    for image in range(ctx.low, ctx.high):
+        y = ctx.workspace + 4 * (op.y + image * op.pixels * op.channels)
+        statistics_of(y, op.pixels, op.channels, ctx.workspace + 4 * (op.statistics + image * 3 * op.channels))
+
+
+@compiled
+def _channels_at(base, place, count):
+    return floats_at(base + 4 * place, count)
+
+
+@compiled
+def batch_norm_statistics(ctx, at):
+    """Mean, 1/√(variance + ε), gain and shift of this thread's channels, and their running statistics."""
+    op, images, base, state = _statistics_at(at), ctx.images_in_batch, ctx.workspace, ctx.parameters
+    channels, pixels = op.channels, op.pixels
+    found = floats_at(base + 4 * op.statistics, images * 3 * channels)
+    mean, inverse = _channels_at(base, op.mean, channels), _channels_at(base, op.inverse, channels)
+    error = _channels_at(base, op.mean_error, channels)
+    gain, shift = _channels_at(base, op.gain, channels), _channels_at(base, op.shift, channels)
+    gamma, beta = _channels_at(state, op.gamma, channels), _channels_at(state, op.beta, channels)
+    running_mean = _channels_at(state, op.running_mean, channels)
+    running_variance = _channels_at(state, op.running_variance, channels)
+    low, high = share_of(ctx, channels)
+    nodes = doubles_at(ctx.scratch, NODES)
     for f in range(low, high):
-        total = 0.0
         for p in range(images):
-            total += found[p * 3 * filters + f] + np.float64(found[(p * 3 + 1) * filters + f]) / pixels
-        middle, squares = total / images, 0.0
+            beyond = np.float64(found[(p * 3 + 1) * channels + f])
+            add_to_tree(nodes, p, found[p * 3 * channels + f] + beyond / pixels)
+        middle = tree_sum(nodes, images) / images
         for p in range(images):
-            beyond = np.float64(found[(p * 3 + 1) * filters + f])
-            away = found[p * 3 * filters + f] + beyond / pixels - middle
-            squares += found[(p * 3 + 2) * filters + f] - beyond * beyond / pixels + pixels * away * away
-        variance = max(squares, 0.0) / (images * pixels)
-        mean[f], inverse[f] = F(middle), F(1.0 / np.sqrt(variance + stage.epsilon))
-        rest[f] = F(middle - mean[f])
+            beyond = np.float64(found[(p * 3 + 1) * channels + f])
+            away = found[p * 3 * channels + f] + beyond / pixels - middle
+            squares = found[(p * 3 + 2) * channels + f] - beyond * beyond / pixels + pixels * away * away
+            add_to_tree(nodes, p, squares)
+        variance = max(tree_sum(nodes, images), 0.0) / (images * pixels)
+        mean[f], inverse[f] = F(middle), F(1.0 / np.sqrt(variance + op.epsilon))
+        error[f] = F(middle - mean[f])
         gain[f] = gamma[f] * inverse[f]
-        shift[f] = beta[f] - rest[f] * gain[f]
-        running_mean[f] = F(stage.momentum * running_mean[f] + (1.0 - stage.momentum) * middle)
-        running_variance[f] = F(stage.momentum * running_variance[f] + (1.0 - stage.momentum) * variance)
+        shift[f] = beta[f] - error[f] * gain[f]
+        running_mean[f] = F(op.momentum * running_mean[f] + (1.0 - op.momentum) * middle)
+        running_variance[f] = F(op.momentum * running_variance[f] + (1.0 - op.momentum) * variance)
 
 
 @compiled
-def running_gain(stage, parameters, workspace, low, high):
-    """Mean, gain and shift of the channels low … high from the running statistics."""
-    filters = stage.filters
-    mean = floats_at(workspace + 4 * stage.mean, filters)
-    gain, shift = floats_at(workspace + 4 * stage.gain, filters), floats_at(workspace + 4 * stage.shift, filters)
-    gamma, beta = floats_at(parameters + 4 * stage.gamma, filters), floats_at(parameters + 4 * stage.beta, filters)
-    running_mean = floats_at(parameters + 4 * stage.running_mean, filters)
-    variance = floats_at(parameters + 4 * stage.running_variance, filters)
+def batch_norm_running(ctx, at):
+    """Mean, gain and shift of this thread's channels from the running statistics."""
+    op, base, state = _running_at(at), ctx.workspace, ctx.parameters
+    mean = _channels_at(base, op.mean, op.channels)
+    gain, shift = _channels_at(base, op.gain, op.channels), _channels_at(base, op.shift, op.channels)
+    gamma, beta = _channels_at(state, op.gamma, op.channels), _channels_at(state, op.beta, op.channels)
+    running_mean = _channels_at(state, op.running_mean, op.channels)
+    variance = _channels_at(state, op.running_variance, op.channels)
+    low, high = share_of(ctx, op.channels)
     for f in range(low, high):
-        gain[f] = F(gamma[f] / np.sqrt(variance[f] + stage.epsilon))
+        gain[f] = F(gamma[f] / np.sqrt(variance[f] + op.epsilon))
         mean[f], shift[f] = running_mean[f], beta[f]
 
 
 @compiled
-def join_gradients(stage, images, parameters, gradient, workspace, low, high, rate, fused):
-    """dγ and dβ of the channels low … high (`fused`: straight into γ and β, at `rate`), and the coefficients of dy."""
-    filters = stage.filters
-    n = images * stage.out_height * stage.out_width
-    sums = floats_at(workspace + 4 * stage.sums, images * 2 * filters)
-    mean, inverse = floats_at(workspace + 4 * stage.mean, filters), floats_at(workspace + 4 * stage.inverse, filters)
-    rest, gain = floats_at(workspace + 4 * stage.rest, filters), floats_at(workspace + 4 * stage.gain, filters)
-    found = floats_at(workspace + 4 * stage.coefficients, 5 * filters)
-    into = parameters if fused else gradient
-    dgamma, dbeta = floats_at(into + 4 * stage.gamma, filters), floats_at(into + 4 * stage.beta, filters)
+def batch_norm_gradients(ctx, at):
+    """dγ and dβ of this thread's channels, and the coefficients of dy."""
+    op, images, base = _gradients_at(at), ctx.images_in_batch, ctx.workspace
+    channels, n = op.channels, images * op.pixels
+    sums = floats_at(base + 4 * op.sums, images * 2 * channels)
+    mean, inverse = _channels_at(base, op.mean, channels), _channels_at(base, op.inverse, channels)
+    error, gain = _channels_at(base, op.mean_error, channels), _channels_at(base, op.gain, channels)
+    a, b, c, g_mean, own_mean = (
+        _channels_at(base, op.coefficients, channels),
+        _channels_at(base, op.coefficients + channels, channels),
+        _channels_at(base, op.coefficients + 2 * channels, channels),
+        _channels_at(base, op.coefficients + 3 * channels, channels),
+        _channels_at(base, op.coefficients + 4 * channels, channels),
+    )
+    low, high = share_of(ctx, channels)
+    of_g, of_product = doubles_at(ctx.scratch, NODES), doubles_at(ctx.scratch + 8 * NODES, NODES)
     for f in range(low, high):
-        plain, scaled = 0.0, 0.0
         for p in range(images):
-            plain += sums[p * 2 * filters + f]
-            scaled += sums[(p * 2 + 1) * filters + f]
-        scaled -= plain * rest[f] * inverse[f]
-        dgamma[f] = dgamma[f] - rate * F(scaled) if fused else F(scaled)
-        dbeta[f] = dbeta[f] - rate * F(plain) if fused else F(plain)
-        b, middle = F(-gain[f] * inverse[f] * (scaled / n)), F(0) if stage.pool_height else F(plain / n)
-        found[f], found[filters + f], found[2 * filters + f] = gain[f], b, F(-gain[f] * (plain / n - middle) - b * rest[f])
-        found[3 * filters + f], found[4 * filters + f] = middle, mean[f]
+            add_to_tree(of_g, p, np.float64(sums[p * 2 * channels + f]))
+            add_to_tree(of_product, p, np.float64(sums[(p * 2 + 1) * channels + f]))
+        plain, scaled = tree_sum(of_g, images), tree_sum(of_product, images)
+        scaled -= plain * error[f] * inverse[f]
+        a[f], b[f] = gain[f], F(-gain[f] * inverse[f] * (scaled / n))
+        g_mean[f], own_mean[f] = F(0) if op.pooled else F(plain / n), mean[f]
+        c[f] = F(-gain[f] * (plain / n - g_mean[f]) - b[f] * error[f])
+        put_gradient_value(ctx, op.gamma + f, F(scaled))
+        put_gradient_value(ctx, op.beta + f, F(plain))
+
+
+@compiled
+def layer_norm(ctx, at):
+    """x̂ and 1/√(variance + ε) of each row, and y = γ·x̂ + β.
+
+    Differences are float64 in both directions: 1/√ε times what rounding leaves of a row of one value is no small thing.
+    """
+    op, base = _layer_at(at), ctx.workspace
+    width = op.width
+    gamma, beta = floats_at(ctx.parameters + 4 * op.gamma, width), floats_at(ctx.parameters + 4 * op.beta, width)
+    inverse = floats_at(base + 4 * op.inverse, ctx.high * op.rows)
+    for r in range(ctx.low * op.rows, ctx.high * op.rows):
+        x, normal = floats_at(base + 4 * (op.x + r * width), width), floats_at(base + 4 * (op.normal + r * width), width)
+        y, total = floats_at(base + 4 * (op.y + r * width), width), 0.0
+        for k in range(width):
+            total += x[k]
+        mean, squares = total / width, 0.0
+        for k in range(width):
+            away = x[k] - mean
+            squares += away * away
+        inverse[r] = F(1.0 / np.sqrt(squares / width + op.epsilon))
+        for k in range(width):
+            normal[k] = F((x[k] - mean) * inverse[r])
+            y[k] = gamma[k] * normal[k] + beta[k]
+
+
+@compiled
+def layer_norm_dx(ctx, at):
+    """dx = r·(γ·dy − mean(γ·dy) − x̂·mean(γ·dy·x̂))"""
+    op, base = _layer_dx_at(at), ctx.workspace
+    width = op.width
+    gamma, inverse = floats_at(ctx.parameters + 4 * op.gamma, width), floats_at(base + 4 * op.inverse, ctx.high * op.rows)
+    for r in range(ctx.low * op.rows, ctx.high * op.rows):
+        dy, normal = floats_at(base + 4 * (op.dy + r * width), width), floats_at(base + 4 * (op.normal + r * width), width)
+        dx, plain, along = floats_at(base + 4 * (op.dx + r * width), width), 0.0, 0.0
+        for k in range(width):
+            scaled = np.float64(gamma[k]) * dy[k]
+            plain += scaled
+            along += scaled * normal[k]
+        first, second = plain / width, along / width
+        for k in range(width):
+            dx[k] = F(inverse[r] * (np.float64(gamma[k]) * dy[k] - first - normal[k] * second))
+
+
+@compiled
+def layer_norm_gradients(ctx, at):
+    """dγ = Σ dy·x̂ and dβ = Σ dy of this thread's columns."""
+    op, base = _layer_gradients_at(at), ctx.workspace
+    low, high = share_of(ctx, op.width)
+    for k in range(low, high):
+        along, plain = 0.0, 0.0
+        for r in range(ctx.images_in_batch * op.rows):
+            dy = floats_at(base + 4 * (op.dy + r * op.width + k), 1)[0]
+            along += dy * floats_at(base + 4 * (op.normal + r * op.width + k), 1)[0]
+            plain += dy
+        put_gradient_value(ctx, op.gamma + k, F(along))
+        put_gradient_value(ctx, op.beta + k, F(plain))

@@ -5,63 +5,71 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import float32, float64, int64, void
+from numba import carray, float32, float64, from_dtype, int64, void
 
+from glassnet.kernels import kinds
 from glassnet.kernels.barrier import meet
-from glassnet.kernels.codegen.addresses import doubles_at, floats_at
+from glassnet.kernels.codegen.addresses import doubles_at, floats_at, make_pointer
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.opcodes import OPTIONS, RMSPROP, SGD
+from glassnet.kernels.codegen.record_at import record_at
+from glassnet.kernels.context import OptimizerOptions, ParamGroup
 from glassnet.kernels.sizes import UPDATE_BLOCK
 
 F = np.float32
+_options_at, _to_group = record_at(OptimizerOptions), make_pointer(from_dtype(ParamGroup.dtype))
 
 
 @compiled
-def penalise(w, g, l1, l2):
+def _param_groups(ctx):
+    return carray(_to_group(ctx.param_groups), (ctx.param_group_count,))
+
+
+@compiled
+def _add_penalty(w, g, l1, l2):
     """g += l2·w + l1·sign(w)"""
     for i in range(w.size):
         g[i] += l2 * w[i] + l1 * np.sign(w[i])
 
 
 @outlined(void(*[int64] * 6, float32, float32, float64, int64, int64))
-def update(kind, size, w_at, g_at, first_at, second_at, rate, scale, decay, options_at, step):
+def update(kind, size, w_at, g_at, m_at, v_at, rate, scale, decay, options_at, step):
     """One step of `kind` over w; g is multiplied by `scale` (clipping) first. The equations: nn/optimizers.py."""
-    w, g, options = floats_at(w_at, size), floats_at(g_at, size), doubles_at(options_at, OPTIONS)
-    first, second = floats_at(first_at, size), floats_at(second_at, size)
-    if kind == SGD:
-        momentum, nesterov = F(options[0]), options[1] != 0
+    w, g, options = floats_at(w_at, size), floats_at(g_at, size), _options_at(options_at)
+    m, v = floats_at(m_at, size), floats_at(v_at, size)
+    if kind == kinds.SGD:
+        momentum = F(options.momentum)
         if momentum == 0:
             for i in range(w.size):
                 w[i] -= rate * (scale * g[i])
-        elif nesterov:
+        elif options.nesterov:
             for i in range(w.size):
                 d = scale * g[i]
-                first[i] = momentum * first[i] + d
-                w[i] -= rate * (d + momentum * first[i])
+                m[i] = momentum * m[i] + d
+                w[i] -= rate * (d + momentum * m[i])
         else:
             for i in range(w.size):
-                first[i] = momentum * first[i] + scale * g[i]
-                w[i] -= rate * first[i]
-    elif kind == RMSPROP:
-        rho, share, epsilon = F(options[2]), F(1.0 - options[2]), F(options[4])
+                m[i] = momentum * m[i] + scale * g[i]
+                w[i] -= rate * m[i]
+    elif kind == kinds.RMSPROP:
+        rho, share, epsilon = F(options.rho), F(1.0 - options.rho), F(options.epsilon)
         for i in range(w.size):
             d = scale * g[i]
-            first[i] = rho * first[i] + share * d * d
-            w[i] -= rate * d / (np.sqrt(first[i]) + epsilon)
-    else:
-        beta1, beta2, epsilon, keep = F(options[2]), F(options[3]), F(options[4]), F(1.0 - rate * decay)
-        share1, share2 = F(1.0 - options[2]), F(1.0 - options[3])  # in float32, 1 − 0.999 would be off by 1.3e-5
-        correct = F(1.0 / math.sqrt(1.0 - options[3] ** step))
-        step_rate = F(rate / (1.0 - options[2] ** step))
+            m[i] = rho * m[i] + share * d * d
+            w[i] -= rate * d / (np.sqrt(m[i]) + epsilon)
+    elif kind == kinds.ADAM:
+        beta1, beta2, epsilon, keep = F(options.beta1), F(options.beta2), F(options.epsilon), F(1.0 - rate * decay)
+        share1, share2 = F(1.0 - options.beta1), F(1.0 - options.beta2)  # in float32, 1 − 0.999 would be off by 1.3e-5
+        correct = F(1.0 / math.sqrt(1.0 - options.beta2**step))
+        step_rate = F(rate / (1.0 - options.beta1**step))
         for i in range(w.size):
             d = scale * g[i]
-            first[i] = beta1 * first[i] + share1 * d
-            second[i] = beta2 * second[i] + share2 * d * d
-            w[i] = keep * w[i] - step_rate * first[i] / (np.sqrt(second[i]) * correct + epsilon)
+            m[i] = beta1 * m[i] + share1 * d
+            v[i] = beta2 * v[i] + share2 * d * d
+            w[i] = keep * w[i] - step_rate * m[i] / (np.sqrt(v[i]) * correct + epsilon)
 
 
 @compiled
-def average(e, w, averaging, step):
+def _average(e, w, averaging, step):
     """e ← β·e + (1−β)·w with β = min(averaging, (1 + step) / (10 + step)): early averages are short. `step` counts from 0."""
     share = F(1.0 - min(averaging, (1.0 + step) / (10.0 + step)))
     for i in range(w.size):
@@ -69,7 +77,7 @@ def average(e, w, averaging, step):
 
 
 @compiled
-def square_sum(g):
+def _square_sum(g):
     """Σ g², in float64 and in the order of the array."""
     total = 0.0
     for i in range(g.size):
@@ -78,57 +86,53 @@ def square_sum(g):
 
 
 @compiled
-def update_parameters(job, rate, step):
-    """Penalties, clipping and the optimizer's step; the threads take the blocks of all segments in turn."""
-    segments = doubles_at(job.segments, 5 * job.segment_count)
+def update_parameters(ctx, step):
+    """Penalties, clipping and the optimizer's step; the threads take the blocks of all groups in turn."""
     blocks, scale = 0, F(1)
-    for s in range(job.segment_count):
-        offset, size, l1, l2 = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 2], segments[5 * s + 3]
-        for low in range(0, size, UPDATE_BLOCK):
-            if blocks % job.threads == job.thread:
-                at, count = 4 * (offset + low), min(size - low, UPDATE_BLOCK)
-                g = floats_at(job.gradient + at, count)
-                if l1 != 0 or l2 != 0:
-                    penalise(floats_at(job.parameters + at, count), g, F(l1), F(l2))
-                if job.clip > 0:
-                    doubles_at(job.sums, blocks + 1)[blocks] = square_sum(g)
+    for group in _param_groups(ctx):
+        for low in range(0, group.size, UPDATE_BLOCK):
+            if blocks % ctx.threads == ctx.thread:
+                at, count = 4 * (group.offset + low), min(group.size - low, UPDATE_BLOCK)
+                g = floats_at(ctx.gradient + at, count)
+                if group.l1 != 0 or group.l2 != 0:
+                    _add_penalty(floats_at(ctx.parameters + at, count), g, F(group.l1), F(group.l2))
+                if ctx.clip_norm > 0:
+                    doubles_at(ctx.square_sums, blocks + 1)[blocks] = _square_sum(g)
             blocks += 1
-    if job.clip > 0:
-        meet(job.signals, job.threads)
-        total, sums = 0.0, doubles_at(job.sums, blocks)
+    if ctx.clip_norm > 0:
+        meet(ctx.signals, ctx.threads)
+        total, sums = 0.0, doubles_at(ctx.square_sums, blocks)
         for b in range(blocks):
             total += sums[b]
-        if total > job.clip * job.clip:
-            scale = F(job.clip / np.sqrt(total))
+        if total > ctx.clip_norm * ctx.clip_norm:
+            scale = F(ctx.clip_norm / np.sqrt(total))
     blocks = 0
-    for s in range(job.segment_count):
-        offset, size, decay = int(segments[5 * s]), int(segments[5 * s + 1]), segments[5 * s + 4]
-        for low in range(0, size, UPDATE_BLOCK):
-            if blocks % job.threads == job.thread:
-                at, count = 4 * (offset + low), min(size - low, UPDATE_BLOCK)
+    for group in _param_groups(ctx):
+        for low in range(0, group.size, UPDATE_BLOCK):
+            if blocks % ctx.threads == ctx.thread:
+                at, count = 4 * (group.offset + low), min(group.size - low, UPDATE_BLOCK)
                 update(
-                    job.optimizer, count, job.parameters + at, job.gradient + at, job.first_moment + at,
-                    job.second_moment + at, F(rate), scale, decay, job.options, step,
+                    ctx.optimizer, count, ctx.parameters + at, ctx.gradient + at, ctx.m + at, ctx.v + at, F(ctx.rate), scale,
+                    group.decay, ctx.options_at, step,
                 )  # fmt: skip
             blocks += 1
 
 
 @compiled
-def average_parameters(job, step):
+def average_parameters(ctx, step):
     """The moving average after a step; the threads take the blocks of the whole vector in turn."""
-    for block in range(job.thread, (job.averaged + UPDATE_BLOCK - 1) // UPDATE_BLOCK, job.threads):
+    for block in range(ctx.thread, (ctx.averaged + UPDATE_BLOCK - 1) // UPDATE_BLOCK, ctx.threads):
         low = block * UPDATE_BLOCK
-        at, count = 4 * low, min(job.averaged - low, UPDATE_BLOCK)
-        average(floats_at(job.average + at, count), floats_at(job.parameters + at, count), job.averaging, step)
+        at, count = 4 * low, min(ctx.averaged - low, UPDATE_BLOCK)
+        _average(floats_at(ctx.average + at, count), floats_at(ctx.parameters + at, count), ctx.averaging, step)
 
 
 @compiled
-def is_plain_sgd(job):
+def is_plain_sgd(ctx):
     """Whether a step is w ← w − η·g and nothing more, so that gradients need not be kept apart."""
-    if job.optimizer != SGD or doubles_at(job.options, OPTIONS)[0] != 0 or job.clip > 0 or job.keep_gradient:
+    if ctx.optimizer != kinds.SGD or _options_at(ctx.options_at).momentum != 0 or ctx.clip_norm > 0 or ctx.keep_gradient:
         return False
-    segments = doubles_at(job.segments, 5 * job.segment_count)
     penalties = 0.0
-    for s in range(job.segment_count):
-        penalties += segments[5 * s + 2] + segments[5 * s + 3]
+    for group in _param_groups(ctx):
+        penalties += group.l1 + group.l2
     return penalties == 0

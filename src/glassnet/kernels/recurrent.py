@@ -1,61 +1,57 @@
-"""Recurrences as instructions: a thread takes its parts of the mini-batch through all steps, and products run on the tile.
+"""Recurrent layers: a thread takes its partitions of the mini-batch through all steps, and products run on the tile.
 
-The images are dealt into `parts`, a number that does not depend on the threads. Of each part values lie step by step,
+The images are dealt into partitions, whose number does not depend on the threads. Of each, values lie step by step,
 (T, N, …), so that a step's images are neighbours: the products of all steps with W are one, and so are the sums over all
 steps in the gradients. Threads meet only to join these sums: where two cores share no cache, what one has written reaches the
-other slowly. The layers' docstrings and reference/recurrence.py have the equations.
+other slowly. nn/recurrent.py has the equations.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import float32, int64, void
+from numba import int64, void
 
+from glassnet.kernels import kinds, records
+from glassnet.kernels import opcodes as op
 from glassnet.kernels.activations import sigmoid, tanh
 from glassnet.kernels.codegen.addresses import floats_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.job_at import job_at_address
+from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.opcodes import (
-    GRU,
-    INPUT,
-    LSTM,
-    RNN_RELU,
-    SEQUENCE_BACK,
-    SEQUENCE_FORWARD,
-    SEQUENCE_WEIGHTS,
-)
-from glassnet.kernels.reduce import join_parts
-from glassnet.kernels.stage_at import sequence_at_address
+from glassnet.kernels.operands import context_at, share_of
+from glassnet.kernels.records import INPUT
+from glassnet.kernels.reduce import join_gradient
 
 F = np.float32
 _0, _1 = F(0), F(1)
+_forward_at, _backward_at = record_at(records.Recurrent), record_at(records.RecurrentBackward)
+_gradients_at = record_at(records.RecurrentGradients)
 
 
 @compiled
-def _input(job, layer, first, low, high):
+def _input_products(ctx, layer, low, high):
     """z = x·W + b of all steps of the images low … high; which row of x each step of each image reads."""
     wide, begin, count = layer.gates * layer.units, layer.steps * low, layer.steps * (high - low)
-    table = integers_at(job.workspace + 4 * layer.order, layer.steps * high)
+    table = integers_at(ctx.workspace + 4 * layer.row_index, layer.steps * high)
     row = begin
     for t in range(layer.steps):
         for n in range(low, high):
-            image = integers_at(job.order + 8 * (first + n), 1)[0] if layer.x == INPUT else n
+            image = integers_at(ctx.order + 8 * (ctx.first + n), 1)[0] if layer.x == INPUT else n
             table[row] = image * layer.steps + t
             row += 1
-    address, is_bytes = job.workspace + 4 * layer.x, int64(0)
+    address, is_bytes = ctx.workspace + 4 * layer.x, int64(0)
     if layer.x == INPUT:
-        address, is_bytes = job.images, job.is_bytes
-    z = job.workspace + 4 * (layer.z + begin * wide)
+        address, is_bytes = ctx.images, ctx.is_bytes
+    z = ctx.workspace + 4 * (layer.z + begin * wide)
     multiply_rows(
-        address, is_bytes, layer.width, F(layer.scale), job.workspace + 4 * layer.order, begin, count, layer.width,
-        job.parameters + 4 * layer.weight, wide, job.parameters + 4 * layer.bias, z, SET, job.scratch, int64(0), int64(1),
+        address, is_bytes, layer.features, F(layer.scale), ctx.workspace + 4 * layer.row_index, begin, count, layer.features,
+        ctx.parameters + 4 * layer.weight, wide, ctx.parameters + 4 * layer.bias, z, SET, ctx.scratch, int64(0), int64(1),
     )  # fmt: skip
 
 
 @compiled
-def _gates_of_lstm(z, c_before, c, h, units):
+def _lstm_cell(z, c_before, c, h, units):
     for k in range(units):
         i, f = F(sigmoid(z[k])), F(sigmoid(z[units + k]))
         g, o = F(tanh(z[2 * units + k])), F(sigmoid(z[3 * units + k]))
@@ -66,7 +62,7 @@ def _gates_of_lstm(z, c_before, c, h, units):
 
 
 @compiled
-def _gates_of_gru(z, p, inner, inner_bias, h_before, h, units):
+def _gru_cell(z, p, inner, inner_bias, h_before, h, units):
     for k in range(units):
         r, u = F(sigmoid(z[k] + p[k])), F(sigmoid(z[units + k] + p[units + k]))
         m = p[2 * units + k] + inner_bias[k]
@@ -77,54 +73,54 @@ def _gates_of_gru(z, p, inner, inner_bias, h_before, h, units):
 
 
 @compiled
-def _steps(job, layer, low, high):
+def _forward_steps(ctx, layer, low, high):
     """All steps of the images low … high; z holds x·W + b and becomes the gates."""
     units, gates, rows = layer.units, layer.gates, high - low
-    wide, base, begin, begin_states = gates * units, job.workspace, layer.steps * low, (layer.steps + 1) * low
-    recurrent = job.parameters + 4 * layer.recurrent
+    wide, base, begin, begin_states = gates * units, ctx.workspace, layer.steps * low, (layer.steps + 1) * low
+    recurrent = ctx.parameters + 4 * layer.recurrent_weight
     for k in range(rows * units):
-        floats_at(base + 4 * (layer.states + begin_states * units), rows * units)[k] = _0
-        if layer.kind == LSTM:
-            floats_at(base + 4 * (layer.cells + begin_states * units), rows * units)[k] = _0
+        floats_at(base + 4 * (layer.h + begin_states * units), rows * units)[k] = _0
+        if layer.kind == kinds.LSTM:
+            floats_at(base + 4 * (layer.c + begin_states * units), rows * units)[k] = _0
     for t in range(layer.steps):
         z = base + 4 * (layer.z + (begin + t * rows) * wide)
-        h_before = base + 4 * (layer.states + (begin_states + t * rows) * units)
+        h_before = base + 4 * (layer.h + (begin_states + t * rows) * units)
         h = h_before + 4 * rows * units
-        product, mode = (base + 4 * (layer.product + low * wide), SET) if layer.kind == GRU else (z, ADD)
-        if t > 0 or layer.kind == GRU:  # the first state is zero
+        product, mode = (base + 4 * (layer.product + low * wide), SET) if layer.kind == kinds.GRU else (z, ADD)
+        if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
             multiply_rows(
-                h_before, int64(0), units, F(1), job.identity, int64(0), rows, units, recurrent, wide, job.constants,
-                product, mode, job.scratch, int64(0), int64(1),
+                h_before, int64(0), units, F(1), ctx.identity, int64(0), rows, units, recurrent, wide, ctx.constants,
+                product, mode, ctx.scratch, int64(0), int64(1),
             )  # fmt: skip
         for r in range(rows):
             gate, before = floats_at(z + 4 * r * wide, wide), floats_at(h_before + 4 * r * units, units)
             after = floats_at(h + 4 * r * units, units)
-            if layer.kind == LSTM:
+            if layer.kind == kinds.LSTM:
                 at = begin_states + t * rows + r
-                c_before = floats_at(base + 4 * (layer.cells + at * units), units)
-                c = floats_at(base + 4 * (layer.cells + (at + rows) * units), units)
-                _gates_of_lstm(gate, c_before, c, after, units)
-            elif layer.kind == GRU:
+                c_before = floats_at(base + 4 * (layer.c + at * units), units)
+                c = floats_at(base + 4 * (layer.c + (at + rows) * units), units)
+                _lstm_cell(gate, c_before, c, after, units)
+            elif layer.kind == kinds.GRU:
                 inner = floats_at(base + 4 * (layer.inner + (begin + t * rows + r) * units), units)
-                bias = floats_at(job.parameters + 4 * layer.inner_bias, units)
-                _gates_of_gru(gate, floats_at(product + 4 * r * wide, wide), inner, bias, before, after, units)
-            elif layer.kind == RNN_RELU:
+                bias = floats_at(ctx.parameters + 4 * layer.recurrent_bias, units)
+                _gru_cell(gate, floats_at(product + 4 * r * wide, wide), inner, bias, before, after, units)
+            elif layer.kind == kinds.RNN_RELU:
                 for k in range(units):
                     after[k] = gate[k] if gate[k] > _0 else _0
-            else:
+            elif layer.kind == kinds.RNN_TANH:
                 for k in range(units):
                     after[k] = F(tanh(gate[k]))
     for n in range(rows):
         for t in range(0 if layer.all_states else layer.steps - 1, layer.steps):
             place = (low + n) * layer.steps + t if layer.all_states else low + n
             out = floats_at(base + 4 * (layer.out + place * units), units)
-            state = floats_at(base + 4 * (layer.states + (begin_states + (t + 1) * rows + n) * units), units)
+            state = floats_at(base + 4 * (layer.h + (begin_states + (t + 1) * rows + n) * units), units)
             for k in range(units):
                 out[k] = state[k]
 
 
 @compiled
-def _back_of_lstm(z, c_before, c, dh, dc, units):
+def _lstm_cell_backward(z, c_before, c, dh, dc, units):
     for k in range(units):
         i, f, g, o = z[k], z[units + k], z[2 * units + k], z[3 * units + k]
         bent = F(tanh(c[k]))
@@ -137,7 +133,7 @@ def _back_of_lstm(z, c_before, c, dh, dc, units):
 
 
 @compiled
-def _back_of_gru(z, inner, h_before, dp, dh, carried, units):
+def _gru_cell_backward(z, inner, h_before, dp, dh, carried, units):
     for k in range(units):
         r, u, n = z[k], z[units + k], z[2 * units + k]
         dn = dh[k] * (_1 - u) * (_1 - n * n)
@@ -148,20 +144,20 @@ def _back_of_gru(z, inner, h_before, dp, dh, carried, units):
 
 
 @compiled
-def _back(job, layer, low, high):
+def _backward_steps(ctx, layer, low, high):
     """Back through all steps of the images low … high; the gates become the gradients by what they were made of."""
     units, rows = layer.units, high - low
-    wide, base, steps = layer.gates * units, job.workspace, layer.steps
+    wide, base, steps = layer.gates * units, ctx.workspace, layer.steps
     begin, begin_states = steps * low, (steps + 1) * low
-    dstate, dcell = base + 4 * (layer.dstate + low * units), base + 4 * (layer.dcell + low * units)
+    dstate, dcell = base + 4 * (layer.dh + low * units), base + 4 * (layer.dc + low * units)
     for k in range(rows * units):
         floats_at(dstate, rows * units)[k] = _0
-        if layer.kind == LSTM:
+        if layer.kind == kinds.LSTM:
             floats_at(dcell, rows * units)[k] = _0
     for back in range(steps):
         t = steps - 1 - back
         z = base + 4 * (layer.z + (begin + t * rows) * wide)
-        dproduct = base + 4 * (layer.dproduct + (begin + t * rows) * wide) if layer.kind == GRU else z
+        dproduct = base + 4 * (layer.dproduct + (begin + t * rows) * wide) if layer.kind == kinds.GRU else z
         for r in range(rows):
             dh, gate = floats_at(dstate + 4 * r * units, units), floats_at(z + 4 * r * wide, wide)
             if layer.all_states or back == 0:
@@ -170,43 +166,43 @@ def _back(job, layer, low, high):
                 for k in range(units):
                     dh[k] += dout[k]
             at = begin_states + t * rows + r
-            before = floats_at(base + 4 * (layer.states + at * units), units)
-            after = floats_at(base + 4 * (layer.states + (at + rows) * units), units)
-            if layer.kind == LSTM:
-                c_before = floats_at(base + 4 * (layer.cells + at * units), units)
-                c = floats_at(base + 4 * (layer.cells + (at + rows) * units), units)
-                _back_of_lstm(gate, c_before, c, dh, floats_at(dcell + 4 * r * units, units), units)
-            elif layer.kind == GRU:
+            before = floats_at(base + 4 * (layer.h + at * units), units)
+            after = floats_at(base + 4 * (layer.h + (at + rows) * units), units)
+            if layer.kind == kinds.LSTM:
+                c_before = floats_at(base + 4 * (layer.c + at * units), units)
+                c = floats_at(base + 4 * (layer.c + (at + rows) * units), units)
+                _lstm_cell_backward(gate, c_before, c, dh, floats_at(dcell + 4 * r * units, units), units)
+            elif layer.kind == kinds.GRU:
                 inner = floats_at(base + 4 * (layer.inner + (begin + t * rows + r) * units), units)
                 dp = floats_at(dproduct + 4 * r * wide, wide)
-                _back_of_gru(gate, inner, before, dp, dh, dh, units)
-            elif layer.kind == RNN_RELU:
+                _gru_cell_backward(gate, inner, before, dp, dh, dh, units)
+            elif layer.kind == kinds.RNN_RELU:
                 for k in range(units):
                     gate[k] = dh[k] if after[k] > _0 else _0
-            else:
+            elif layer.kind == kinds.RNN_TANH:
                 for k in range(units):
                     gate[k] = dh[k] * (_1 - after[k] * after[k])
         if t > 0:
             multiply_rows(
-                dproduct, int64(0), wide, F(1), job.identity, int64(0), rows, wide, base + 4 * layer.transposed, units,
-                job.constants, dstate, ADD if layer.kind == GRU else SET, job.scratch, int64(0), int64(1),
+                dproduct, int64(0), wide, F(1), ctx.identity, int64(0), rows, wide, base + 4 * layer.recurrent_weight_t,
+                units, ctx.constants, dstate, ADD if layer.kind == kinds.GRU else SET, ctx.scratch, int64(0), int64(1),
             )  # fmt: skip
 
 
 @compiled
-def _input_back(job, layer, low, high):
+def _input_gradients(ctx, layer, low, high):
     """dx = dz·Wᵀ of the images low … high, then image by image."""
-    wide, begin, rows, base = layer.gates * layer.units, layer.steps * low, high - low, job.workspace
+    wide, begin, rows, base = layer.gates * layer.units, layer.steps * low, high - low, ctx.workspace
     multiply_rows(
-        base + 4 * (layer.z + begin * wide), int64(0), wide, F(1), job.identity, int64(0), layer.steps * rows, wide,
-        base + 4 * layer.weight_transposed, layer.width, job.constants, base + 4 * (layer.dsteps + begin * layer.width), SET,
-        job.scratch, int64(0), int64(1),
+        base + 4 * (layer.z + begin * wide), int64(0), wide, F(1), ctx.identity, int64(0), layer.steps * rows, wide,
+        base + 4 * layer.weight_t, layer.features, ctx.constants, base + 4 * (layer.dx_steps + begin * layer.features), SET,
+        ctx.scratch, int64(0), int64(1),
     )  # fmt: skip
     for n in range(rows):
         for t in range(layer.steps):
-            here = floats_at(base + 4 * (layer.dsteps + (begin + t * rows + n) * layer.width), layer.width)
-            there = floats_at(base + 4 * (layer.dx + ((low + n) * layer.steps + t) * layer.width), layer.width)
-            for k in range(layer.width):
+            here = floats_at(base + 4 * (layer.dx_steps + (begin + t * rows + n) * layer.features), layer.features)
+            there = floats_at(base + 4 * (layer.dx + ((low + n) * layer.steps + t) * layer.features), layer.features)
+            for k in range(layer.features):
                 there[k] = here[k]
 
 
@@ -225,31 +221,31 @@ def _column_sums(values, stride, rows, width, total_at):
 def _sizes(layer):
     """How many numbers W, U, b and the GRU's inner bias have."""
     wide = layer.gates * layer.units
-    return layer.width * wide, layer.units * wide, wide, layer.units if layer.kind == GRU else 0
+    return layer.features * wide, layer.units * wide, wide, layer.units if layer.kind == kinds.GRU else 0
 
 
 @compiled
-def _gradients(job, layer, first, low, high, partial):
+def _gradients(ctx, layer, low, high, partial):
     """Of W, U and the biases, summed over all steps of the images low … high, one behind the other at `partial`."""
-    units, wide, base = layer.units, layer.gates * layer.units, job.workspace
+    units, wide, base = layer.units, layer.gates * layer.units, ctx.workspace
     begin, count = layer.steps * low, layer.steps * (high - low)
     weights, recurrent, biases, inner = _sizes(layer)
     if count == 0:
         _column_sums(partial, 0, 0, weights + recurrent + biases + inner, partial)
         return
     z = base + 4 * (layer.z + begin * wide)
-    dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == GRU else z
+    dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == kinds.GRU else z
     address, is_bytes = base + 4 * layer.x, int64(0)
     if layer.x == INPUT:
-        address, is_bytes = job.images, job.is_bytes
+        address, is_bytes = ctx.images, ctx.is_bytes
     multiply_columns(
-        address, is_bytes, layer.width, F(layer.scale), base + 4 * layer.order, begin, count, layer.width, z, wide,
-        job.constants, partial, SET, F(1), job.scratch, int64(0), int64(1),
+        address, is_bytes, layer.features, F(layer.scale), base + 4 * layer.row_index, begin, count, layer.features, z, wide,
+        ctx.constants, partial, SET, F(1), ctx.scratch, int64(0), int64(1),
     )  # fmt: skip
     partial += 4 * weights
     multiply_columns(
-        base + 4 * (layer.states + (layer.steps + 1) * low * units), int64(0), units, F(1), job.identity, int64(0), count,
-        units, dproduct, wide, job.constants, partial, SET, F(1), job.scratch, int64(0), int64(1),
+        base + 4 * (layer.h + (layer.steps + 1) * low * units), int64(0), units, F(1), ctx.identity, int64(0), count,
+        units, dproduct, wide, ctx.constants, partial, SET, F(1), ctx.scratch, int64(0), int64(1),
     )  # fmt: skip
     partial += 4 * recurrent
     _column_sums(z, wide, count, wide, partial)
@@ -258,34 +254,57 @@ def _gradients(job, layer, first, low, high, partial):
 
 
 @compiled
-def _join(job, layer, rate, fused):
-    """The gradients, summed over the parts."""
-    into, at = job.parameters if fused else job.gradient, job.workspace + 4 * layer.partial
+def _join(ctx, at):
+    """The gradients from their partial sums."""
+    layer = _gradients_at(at)
+    partial = ctx.workspace + 4 * layer.partial
     weights, recurrent, biases, inner = _sizes(layer)
     size = weights + recurrent + biases + inner
     for count, place in (
-        (weights, layer.weight), (recurrent, layer.recurrent), (biases, layer.bias), (inner, layer.inner_bias),
+        (weights, layer.weight), (recurrent, layer.recurrent_weight), (biases, layer.bias), (inner, layer.recurrent_bias),
     ):  # fmt: skip
-        join_parts(at, size, layer.parts, into + 4 * place, count, job.thread, job.threads, rate, fused)
-        at += 4 * count
+        join_gradient(ctx, partial, size, layer.partitions, place, count)
+        partial += 4 * count
 
 
-@outlined(void(*[int64] * 6, float32))
-def sequences(job_at, operation, layer_at, first, m, fused, rate):
-    """This thread's share of an instruction about a recurrent layer."""
-    job, layer = job_at_address(job_at), sequence_at_address(layer_at)
-    if operation == SEQUENCE_WEIGHTS:
-        _join(job, layer, rate, fused)
-        return
+@compiled
+def _images_of(ctx, layer, part):
+    """The images of a partition: the first, and the end."""
+    images = ctx.images_in_batch
+    return images * part // layer.partitions, images * (part + 1) // layer.partitions
+
+
+@compiled
+def _forward(ctx, at):
+    layer = _forward_at(at)
+    first, last = share_of(ctx, layer.partitions)
+    for part in range(first, last):
+        low, high = _images_of(ctx, layer, part)
+        _input_products(ctx, layer, low, high)
+        _forward_steps(ctx, layer, low, high)
+
+
+@compiled
+def _backward(ctx, at):
+    layer = _backward_at(at)
+    first, last = share_of(ctx, layer.partitions)
     weights, recurrent, biases, inner = _sizes(layer)
     size = weights + recurrent + biases + inner
-    for part in range(layer.parts * job.thread // job.threads, layer.parts * (job.thread + 1) // job.threads):
-        low, high = m * part // layer.parts, m * (part + 1) // layer.parts
-        if operation == SEQUENCE_FORWARD:
-            _input(job, layer, first, low, high)
-            _steps(job, layer, low, high)
-        elif operation == SEQUENCE_BACK:
-            _back(job, layer, low, high)
-            if layer.dx >= 0:
-                _input_back(job, layer, low, high)
-            _gradients(job, layer, first, low, high, job.workspace + 4 * (layer.partial + part * size))
+    for part in range(first, last):
+        low, high = _images_of(ctx, layer, part)
+        _backward_steps(ctx, layer, low, high)
+        if layer.dx >= 0:
+            _input_gradients(ctx, layer, low, high)
+        _gradients(ctx, layer, low, high, ctx.workspace + 4 * (layer.partial + part * size))
+
+
+@outlined(void(*[int64] * 3))
+def recurrent(ctx_at, opcode, at):
+    """This thread's share of an operation."""
+    ctx = context_at(ctx_at)
+    if opcode == op.RECURRENT:
+        _forward(ctx, at)
+    elif opcode == op.RECURRENT_BACKWARD:
+        _backward(ctx, at)
+    elif opcode == op.RECURRENT_GRADIENTS:
+        _join(ctx, at)

@@ -26,23 +26,23 @@ INDEXES_AT = 4 * max(PANEL, COLUMN_PANEL * TILES)
 TABLE_AT = INDEXES_AT + 4 * max(INDEX, COLUMN_INDEX * TILES)
 COUNTS_AT = TABLE_AT + 8 * SPAN
 
-# Products of wide images with few outputs (narrow.py).
+# Products of wide images with few outputs (matmul/skinny_gemm.py).
 DOT_OUTPUTS = UNIT.dot_outputs  # outputs of two images whose partial sums fill the registers
 DOT_BLOCK = 32  # images taken together
 DOT_STRETCH = 256  # inputs taken together
-NARROW_WIDTH = 24  # up to so many outputs …
-NARROW_INPUTS = 4096  # … of at least so many inputs
-NARROW_DEPTH = 128  # images taken together in the gradient of the weights
-NARROW_GROUPS = 8  # strips of COLUMNS inputs taken together
-NARROW_X_AT = 4 * COLUMNS * (NARROW_WIDTH + 2) * NARROW_GROUPS  # in a thread's scratch, behind the sums
-NARROW_BYTES = NARROW_X_AT + 4 * COLUMNS * NARROW_DEPTH * NARROW_GROUPS + 64
+SKINNY_WIDTH = 24  # up to so many outputs …
+SKINNY_INPUTS = 4096  # … of at least so many inputs
+SKINNY_DEPTH = 128  # images taken together in the gradient of the weights
+SKINNY_GROUPS = 8  # strips of COLUMNS inputs taken together
+SKINNY_X_AT = 4 * COLUMNS * (SKINNY_WIDTH + 2) * SKINNY_GROUPS  # in a thread's scratch, behind the sums
+SKINNY_BYTES = SKINNY_X_AT + 4 * COLUMNS * SKINNY_DEPTH * SKINNY_GROUPS + 64
 
-SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, NARROW_BYTES)
+SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, SKINNY_BYTES)
 
-GIVEN = 32768  # floats of what some rows of dy give to the taps of a convolution, made before they are added (convolution.py)
-SHORT = min(8, LANES)  # floats of the registers that lists are summed in (listed.py)
-LISTED = 8192  # entries of a list of the pixels that pooling chose (picked.py)
-PRODUCTS = 16  # for the four outputs of a square (winograd.py)
+TAP_FLOATS = 32768  # products of dy with the taps of a convolution, made before they are added (conv/direct.py)
+SHORT = min(8, LANES)  # floats of the registers that lists are summed in (matmul/gather_accumulate.py)
+LIST_ENTRIES = 8192  # of a list of argmax pixels (conv/sparse_conv_grad.py)
+PRODUCTS = 16  # for the four outputs of a square (conv/winograd.py)
 WEIGHT_SQUARES = 48  # squares taken together for the gradient of the weights, so that their sums seldom leave the registers
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 

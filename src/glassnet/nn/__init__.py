@@ -8,13 +8,12 @@ from glassnet.nn.branches import Concatenate, Nested, Residual
 from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
 from glassnet.nn.dropout import Dropout
-from glassnet.nn.flatten import Flatten
+from glassnet.nn.inputs import Flatten, Pixels, Scale, Standardize
 from glassnet.nn.layer import Layer, walk
 from glassnet.nn.norm import BatchNorm, LayerNorm
 from glassnet.nn.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from glassnet.nn.recurrent import GRU, LSTM, SimpleRNN
 from glassnet.nn.registry import LAYERS, as_layer
-from glassnet.nn.scaling import Pixels, Scale, Standardize
 
 LAYERS.update(
     (kind.__name__, kind)

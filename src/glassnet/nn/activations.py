@@ -1,13 +1,12 @@
-"""Activations: the same function of every value, its derivative beside it."""
+"""Activation functions and their derivatives. Those that other modules use, too, are functions."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from glassnet.errors import InputError
-from glassnet.nn.layer import Backward, Layer
+from glassnet.nn.layer import Backward, Gradients, Layer
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
+from glassnet.support.checks import below_one
 
 ROOT_HALF = 0.7071067811865476  # √½
 DENSITY = 0.3989422804014327  # 1 / √(2π)
@@ -37,34 +36,6 @@ def leaky_relu(x: Array, slope: float) -> Array:
 def leaky_relu_backward(dy: Array, x: Array, slope: float) -> Array:
     """dx = dy for x > 0, else slope·dy."""
     return np.where(x > 0, dy, x.dtype.type(slope) * dy)
-
-
-def _normal_share_below(x: Array) -> Array:
-    from scipy.special import erf
-
-    return 0.5 * (1 + erf(x * ROOT_HALF)).astype(x.dtype)
-
-
-def gelu(x: Array) -> Array:
-    """y = x·Φ(x), Φ the normal distribution's share below x (the exact form, with erf)."""
-    return x * _normal_share_below(x)
-
-
-def gelu_backward(dy: Array, x: Array) -> Array:
-    """dx = dy · (Φ(x) + x·φ(x))"""
-    near = x.clip(-40, 40)  # beyond, φ is nothing in any float type
-    return dy * (_normal_share_below(x) + near * x.dtype.type(DENSITY) * np.exp(-0.5 * near * near))
-
-
-def swish(x: Array) -> Array:
-    """y = x·σ(x)"""
-    return x * sigmoid(x)
-
-
-def swish_backward(dy: Array, x: Array) -> Array:
-    """dx = dy · σ(x)·(1 + x·(1 − σ(x)))"""
-    s = sigmoid(x)
-    return dy * s * (1 + x * (1 - s))
 
 
 def softmax(x: Array) -> Array:
@@ -108,11 +79,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
-        if not 0 <= slope < 1:
-            raise InputError(
-                tr("The slope must lie in [0, 1)."), where="LeakyReLU(slope)", expected="0 ≤ slope < 1", received=slope
-            )
-        self.slope = float(slope)
+        self.slope = below_one(slope, "The slope must lie in [0, 1).", "LeakyReLU(slope)", "slope")
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         slope = self.slope
@@ -120,20 +87,38 @@ class LeakyReLU(Layer):
 
 
 class GELU(Layer):
-    """y = x·Φ(x), Φ the normal distribution's share below x, exact. Input and output shape: (N, …).
+    """y = x·Φ(x), Φ the cumulative normal distribution; dx = dy·(Φ(x) + x·φ(x)). Input and output shape: (N, …).
 
     Source: Hendrycks and Gimpel, "Gaussian Error Linear Units", arXiv 1606.08415.
     """
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
-        return gelu(x), lambda dy: (gelu_backward(dy, x), {})
+        from scipy.special import erf  # slow to import
+
+        share = 0.5 * (1 + erf(x * ROOT_HALF)).astype(x.dtype)
+
+        def backward(dy: Array) -> tuple[Array, Gradients]:
+            near = x.clip(-40, 40)  # beyond, φ is 0 in every float type
+            dx = dy * (share + near * x.dtype.type(DENSITY) * np.exp(-0.5 * near * near))
+            return dx, {}
+
+        return x * share, backward
 
 
 class Swish(Layer):
-    """y = x·σ(x), also known as SiLU. Input and output shape: (N, …). Ramachandran, Zoph, Le, arXiv 1710.05941."""
+    """y = x·σ(x), also known as SiLU; dx = dy·σ(x)·(1 + x·(1 − σ(x))). Input and output shape: (N, …).
+
+    Source: Ramachandran, Zoph, Le, "Searching for Activation Functions", arXiv 1710.05941.
+    """
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
-        return swish(x), lambda dy: (swish_backward(dy, x), {})
+        s = sigmoid(x)
+
+        def backward(dy: Array) -> tuple[Array, Gradients]:
+            dx = dy * s * (1 + x * (1 - s))
+            return dx, {}
+
+        return x * s, backward
 
 
 class Softmax(Layer):

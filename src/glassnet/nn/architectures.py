@@ -8,7 +8,6 @@ The tutorial's shorthand, [784, 30, 10], is here, too; it ends in a sigmoid.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,15 +17,13 @@ from glassnet.nn.branches import Residual
 from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
 from glassnet.nn.dropout import Dropout
-from glassnet.nn.flatten import Flatten
 from glassnet.nn.initializers import Normal
+from glassnet.nn.inputs import Flatten, Pixels
 from glassnet.nn.layer import Layer, Shape
 from glassnet.nn.norm import BatchNorm
 from glassnet.nn.pooling import GlobalAveragePool2D, MaxPool2D
 from glassnet.nn.registry import as_layer
-from glassnet.nn.scaling import Pixels
-from glassnet.support.i18n import tr
-from glassnet.support.registry import unknown
+from glassnet.support.registry import make_named, unknown
 
 Activation = str | dict[str, Any]
 CELLS = ("SimpleRNN", "GRU", "LSTM")
@@ -178,19 +175,7 @@ ARCHITECTURES: dict[str, Callable[..., list[Layer]]] = {
 
 def as_layers(description: str | dict[str, Any], classes: int, where: str) -> list[Layer]:
     """The layers of an architecture from its name or {"type": name, option: value}; `classes`, unless it says so itself."""
-    options = dict(description) if isinstance(description, dict) else {"type": description}
-    name = options.pop("type", None)
-    build = ARCHITECTURES.get(name) if isinstance(name, str) else None
-    if build is None:
-        raise unknown(tr("architecture"), name, ARCHITECTURES, where)
-    known = list(inspect.signature(build).parameters)
-    for option in options:
-        if option not in known:
-            raise unknown(tr("option of {name}", name=name), option, known, where)
-    try:
-        return build(**{"classes": classes, **options})
-    except TypeError as error:
-        raise InputError(tr("{name} can't be made so.", name=name), where=where, received=options, hint=str(error)) from None
+    return make_named(description, ARCHITECTURES, "architecture", where, defaults={"classes": classes})
 
 
 def _convolution(filters: int, strides: int, batch_norm: bool, activation: Activation, where: str) -> list[Layer]:

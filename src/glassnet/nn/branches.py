@@ -39,13 +39,8 @@ class Nested(Layer):
             shapes = build_chain(self.branches[number], shape, rng)
         except ShapeError as error:
             place = cast("Place", error.where)  # as `build_chain` has it
-            raise ShapeError(
-                error.what,
-                where=replace(place, path=f"{type(self).__name__}, branch {number}, {place.path}"),
-                expected=error.expected,
-                received=error.received,
-                hint=error.hint,
-            ) from None
+            where = replace(place, path=f"{type(self).__name__}, branch {number}, {place.path}")
+            raise error.at(where, ShapeError) from None
         self.branch_shapes[number:] = [shapes]
         return shapes[-1]
 

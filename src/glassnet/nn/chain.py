@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from glassnet.errors import InputError, ShapeError
-from glassnet.nn.flatten import Flatten
+from glassnet.nn.inputs import Flatten, Pixels
 from glassnet.nn.layer import Gradients, Layer, Shape, walk
-from glassnet.nn.scaling import Pixels
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -60,13 +59,7 @@ def build_chain(layers: Sequence[Layer], shape: Shape, rng: np.random.Generator)
             if isinstance(error.where, Place):  # of a layer inside this one
                 place = error.where
             before = layers[number - 1] if number and place.before is None else place.before
-            raise ShapeError(
-                error.what,
-                where=Place(f"layer {number + 1}, {place.path}", before),
-                expected=error.expected,
-                received=error.received,
-                hint=error.hint,
-            ) from None
+            raise error.at(Place(f"layer {number + 1}, {place.path}", before), ShapeError) from None
     return shapes
 
 

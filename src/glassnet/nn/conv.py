@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.errors import InputError
 from glassnet.nn.initializers import Initializer, as_initializer
 from glassnet.nn.layer import Backward, Shape, require_room
 from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_image, tap, windows
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
-from glassnet.support.registry import describe
+from glassnet.support.checks import whole_number
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, strides: Pair, margins: Margins) -> Array:
@@ -43,6 +41,7 @@ class Conv2D(Windows):
     """
 
     options = ("filters", "kernel_size", "strides", "padding", "use_bias")
+    hidden_options = ("initializer", "bias_initializer")
 
     def __init__(
         self,
@@ -56,14 +55,8 @@ class Conv2D(Windows):
         bias_initializer: Initializer | str | dict[str, Any] = "Zeros",
     ) -> None:
         super().__init__()
-        if isinstance(filters, bool) or not isinstance(filters, (int, np.integer)) or filters < 1:
-            raise InputError(
-                tr("A convolution needs at least one filter."),
-                where="Conv2D(filters)",
-                expected=tr("a whole number above 0"),
-                received=repr(filters),
-            )
-        self.filters, self.use_bias = int(filters), bool(use_bias)
+        self.filters = whole_number(filters, "A convolution needs at least one filter.", "Conv2D(filters)")
+        self.use_bias = bool(use_bias)
         self.kernel_size = self.window = as_pair(kernel_size, "Conv2D(kernel_size)")
         self.strides = as_pair(strides, "Conv2D(strides)")
         self.padding = as_padding(padding, "Conv2D(padding)")
@@ -92,10 +85,3 @@ class Conv2D(Windows):
         """Those with the zeros of padding are counted, too."""
         down, across = self.places(shape)
         return down * across * self.kernel_size[0] * self.kernel_size[1] * shape[2] * self.filters
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            **super().describe(),
-            "initializer": describe(self.initializer),
-            "bias_initializer": describe(self.bias_initializer),
-        }

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.errors import InputError
 from glassnet.nn.initializers import Initializer, as_initializer
 from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_flat, require_room
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
-from glassnet.support.registry import describe
+from glassnet.support.checks import whole_number
 
 
 class Dense(Layer):
@@ -22,6 +20,7 @@ class Dense(Layer):
     """
 
     options = ("units", "use_bias")
+    hidden_options = ("initializer", "bias_initializer")
 
     def __init__(
         self,
@@ -32,14 +31,8 @@ class Dense(Layer):
         use_bias: bool = True,
     ) -> None:
         super().__init__()
-        if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
-            raise InputError(
-                tr("A dense layer needs at least one unit."),
-                where="Dense(units)",
-                expected=tr("a whole number above 0"),
-                received=repr(units),
-            )
-        self.units, self.use_bias = int(units), bool(use_bias)
+        self.units = whole_number(units, "A dense layer needs at least one unit.", "Dense(units)")
+        self.use_bias = bool(use_bias)
         self.initializer = as_initializer(initializer, "Dense(initializer)")
         self.bias_initializer = as_initializer(bias_initializer, "Dense(bias_initializer)")
 
@@ -53,7 +46,6 @@ class Dense(Layer):
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         weight, bias = self.parameters["weight"], self.parameters.get("bias")
-
         y = x @ weight
         if bias is not None:
             y = y + bias
@@ -69,10 +61,3 @@ class Dense(Layer):
 
     def operations(self, shape: Shape) -> int:
         return require_flat(self, shape) * self.units
-
-    def describe(self) -> dict[str, Any]:
-        return {
-            **super().describe(),
-            "initializer": describe(self.initializer),
-            "bias_initializer": describe(self.bias_initializer),
-        }

@@ -1,4 +1,4 @@
-"""Where weights start: each initializer draws an array of a shape from an explicit generator.
+"""Initializers: each draws the initial values of a parameter array from an explicit generator.
 
 fan-in and fan-out are the numbers of values that a unit reads and that read it: for a weight (inputs, outputs) its two sides.
 """
@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.errors import InputError
-from glassnet.support.i18n import tr
+from glassnet.support.checks import positive
 from glassnet.support.registry import find_named
 
 
@@ -48,7 +47,7 @@ class Normal(Initializer):
     std: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_positive(self, "std", self.std)
+        positive(self.std, "std must be positive.", "Normal")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         return self.std * rng.standard_normal(shape)
@@ -61,7 +60,7 @@ class Uniform(Initializer):
     limit: float = 0.05
 
     def __post_init__(self) -> None:
-        _check_positive(self, "limit", self.limit)
+        positive(self.limit, "limit must be positive.", "Uniform")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         return rng.uniform(-self.limit, self.limit, shape)
@@ -119,13 +118,13 @@ class Orthogonal(Initializer):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_positive(self, "gain", self.gain)
+        positive(self.gain, "gain must be positive.", "Orthogonal")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         rows, columns = prod(shape[:-1]), prod(shape[-1:])
         drawn = rng.standard_normal((max(rows, columns), min(rows, columns)))
         q, r = np.linalg.qr(drawn)
-        q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)  # without this, the signs would not be by chance
+        q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)  # without this, the signs would not be random
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
 
 
@@ -148,13 +147,3 @@ INITIALIZERS: dict[str, type[Initializer]] = {
 def as_initializer(value: Initializer | str | dict[str, Any], where: str) -> Initializer:
     """An initializer from itself, its name, or {"type": name, option: value}."""
     return find_named(value, Initializer, INITIALIZERS, where)
-
-
-def _check_positive(owner: object, name: str, value: float) -> None:
-    if not (np.isfinite(value) and value > 0):
-        raise InputError(
-            tr("{name} must be positive.", name=name),
-            where=type(owner).__name__,
-            expected=tr("a number above 0"),
-            received=value,
-        )

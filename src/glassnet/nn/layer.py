@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import is_dataclass
 from math import prod
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from glassnet.errors import ShapeError
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
+from glassnet.support.registry import describe
 
 Shape = tuple[int, ...]
 Gradients = dict[str, Array]
@@ -25,7 +27,8 @@ class Layer:
     Shapes are those of one image, without the batch's axis. Constructor arguments are kept under their own names.
     """
 
-    options: ClassVar[tuple[str, ...]] = ()  # constructor arguments, each kept as an attribute
+    options: ClassVar[tuple[str, ...]] = ()  # constructor arguments, each an attribute
+    hidden_options: ClassVar[tuple[str, ...]] = ()  # those that `repr` leaves out
     penalised: tuple[str, ...] = ("weight",)  # parameters that penalties and weight decay apply to
     running: tuple[str, ...] = ()  # statistics that every forward pass in training changes
     adapted: bool = True  # False: `adapt` has still to see the training images
@@ -58,16 +61,19 @@ class Layer:
 
     def describe(self) -> dict[str, Any]:
         """{"type": name, option: value, …}, ready for JSON."""
-        return {"type": type(self).__name__, **{name: _plain(getattr(self, name)) for name in self.options}}
+        names = (*self.options, *self.hidden_options)
+        return {"type": type(self).__name__, **{name: _plain(getattr(self, name)) for name in names}}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={getattr(self, name)!r}' for name in self.options)})"
 
 
 def _plain(value: Any) -> Any:
-    """An option as JSON knows it: pairs as lists, layers as their descriptions."""
+    """An option as JSON: pairs as lists, layers and initializers as their descriptions."""
     if isinstance(value, Layer):
         return value.describe()
+    if is_dataclass(value):
+        return describe(value)
     return [_plain(part) for part in value] if isinstance(value, (list, tuple)) else value
 
 

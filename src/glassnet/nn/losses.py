@@ -1,7 +1,7 @@
-"""What training makes small: a cost of each image from the network's raw outputs z and the targets t.
+"""Loss functions: the loss of each image from the network's raw outputs z and the targets t.
 
-A cost with a `link` (the sigmoid, the softmax) is computed from what goes into that link, so that nothing overflows and no
-logarithm meets a zero: if a network ends in the link's layer, the cost looks before it; else the outputs are taken as raw.
+A loss with a `link` (the sigmoid, the softmax) is computed from the input of that link, so that nothing overflows and no
+logarithm meets a zero: where a network ends in the link's layer, the loss takes the input of that layer, else its outputs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from glassnet.errors import InputError
-from glassnet.kernels import opcodes as operations
 from glassnet.nn.activations import sigmoid, softmax
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
@@ -40,9 +39,8 @@ def softmax_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
 
 @dataclass(frozen=True)
 class Loss:
-    """`value_and_gradient(z, t)`: costs (N,) and ∂cost/∂z (N, outputs)."""
+    """`value_and_gradient(z, t)`: losses (N,) and ∂loss/∂z (N, outputs)."""
 
-    code: ClassVar[int]
     link: ClassVar[str | None] = None
 
     @property
@@ -60,14 +58,12 @@ class Loss:
         return rows
 
     def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
-        raise TypeError(f"{type(self).__name__} has no cost of its own: use one of its subclasses")
+        raise TypeError(f"{type(self).__name__} has no loss of its own: use one of its subclasses")
 
 
 @dataclass(frozen=True)
 class Quadratic(Loss):
-    """C = ½‖a − t‖², the tutorial's cost; averaged over the batch."""
-
-    code = operations.QUADRATIC
+    """C = ½‖a − t‖², the tutorial's loss; averaged over the batch."""
 
     def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
         return quadratic(z, target)
@@ -77,7 +73,6 @@ class Quadratic(Loss):
 class BinaryCrossEntropy(Loss):
     """C = −Σⱼ tⱼ·ln aⱼ + (1−tⱼ)·ln(1−aⱼ), a = σ(z), summed over the outputs: one (cat or not) or several (numerals)."""
 
-    code = operations.BINARY_CROSS_ENTROPY
     link = "Sigmoid"
 
     def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
@@ -90,7 +85,6 @@ class SoftmaxCrossEntropy(Loss):
 
     label_smoothing: float = 0.0
 
-    code = operations.SOFTMAX_CROSS_ENTROPY
     link = "Softmax"
 
     def __post_init__(self) -> None:
@@ -114,5 +108,5 @@ LOSSES: dict[str, type[Loss]] = {kind.__name__: kind for kind in (Quadratic, Bin
 
 
 def as_loss(value: Loss | str | dict[str, Any], where: str) -> Loss:
-    """A cost from itself, its name, or {"type": name, option: value}."""
+    """A loss from itself, its name, or {"type": name, option: value}."""
     return find_named(value, Loss, LOSSES, where)

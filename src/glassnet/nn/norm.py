@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.errors import InputError
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
+from glassnet.support.checks import below_one, positive
 
 
 def moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
@@ -41,15 +40,9 @@ def normalise_backward(dnormal: Array, normal: Array, inverse: Array, axes: tupl
 class _Norm(Layer):
     penalised = ()
 
-    def _take_epsilon(self, epsilon: float) -> None:
-        if not (np.isfinite(epsilon) and epsilon > 0):
-            raise InputError(
-                tr("epsilon must be positive."),
-                where=f"{type(self).__name__}(epsilon)",
-                expected=tr("a number above 0"),
-                received=epsilon,
-            )
-        self.epsilon = float(epsilon)
+    def __init__(self, epsilon: float) -> None:
+        super().__init__()
+        self.epsilon = positive(epsilon, "epsilon must be positive.", f"{type(self).__name__}(epsilon)")
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         require_room(self, shape[-1:], shape[-1:])
@@ -70,16 +63,9 @@ class BatchNorm(_Norm):
     running = ("mean", "variance")
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
-        super().__init__()
-        if not 0 <= momentum < 1:
-            raise InputError(
-                tr("The momentum of running statistics must lie in [0, 1)."),
-                where="BatchNorm(momentum)",
-                expected="0 ≤ momentum < 1",
-                received=momentum,
-            )
-        self.momentum = float(momentum)
-        self._take_epsilon(epsilon)
+        super().__init__(epsilon)
+        sentence = "The momentum of running statistics must lie in [0, 1)."
+        self.momentum = below_one(momentum, sentence, "BatchNorm(momentum)", "momentum")
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         built = super().build(shape, rng)
@@ -116,8 +102,7 @@ class LayerNorm(_Norm):
     options = ("epsilon",)
 
     def __init__(self, epsilon: float = 1e-5) -> None:
-        super().__init__()
-        self._take_epsilon(epsilon)
+        super().__init__(epsilon)
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         gamma, beta = self.parameters["gamma"], self.parameters["beta"]

@@ -1,6 +1,6 @@
-"""How a gradient g becomes a step of the weights w. State (`first`, `second` moments) is kept beside the flat vector w.
+"""Optimizers: from the gradient g to the step of the weights w. Their moments m and v are kept beside the flat vector w.
 
-`step` is the definition in NumPy, of any float type; float32 networks run the same equations in `kernels/optimizers.py`.
+`step` is the definition in NumPy, for any float type; float32 networks run the same equations in `kernels/optimizers.py`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from glassnet.errors import InputError
-from glassnet.kernels import opcodes as operations
 from glassnet.nn.schedules import Schedule, as_schedule
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
@@ -25,7 +24,6 @@ class Optimizer:
     learning_rate: Schedule | float = 0.01
     clip_norm: float = 0.0
 
-    code: ClassVar[int]
     moments: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
@@ -53,64 +51,48 @@ class Optimizer:
         return as_schedule(self.learning_rate, type(self).__name__)
 
     @property
-    def options(self) -> tuple[float, float, float, float, float]:
-        """momentum, Nesterov's, beta 1 or rho, beta 2, epsilon: as the kernels take them."""
-        return 0.0, 0.0, 0.0, 0.0, 0.0
-
-    @property
     def decay(self) -> float:
         """Decoupled weight decay, of the weights alone."""
         return 0.0
 
-    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
+    def step(self, w: Array, g: Array, m: Array, v: Array, rate: float, number: int, decay: float = 0.0) -> None:
         """Change w (and the moments) in place; `number` counts steps from 1."""
         raise TypeError(f"{type(self).__name__} takes no steps of its own: use one of its subclasses")
 
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """w ← w − η·g; with momentum μ: v ← μ·v + g, w ← w − η·v; Nesterov's: w ← w − η·(g + μ·v). Sutskever et al., 2013."""
+    """w ← w − η·g; with momentum μ: m ← μ·m + g, w ← w − η·m; Nesterov's: w ← w − η·(g + μ·m). Sutskever et al., 2013."""
 
     momentum: float = 0.0
     nesterov: bool = False
-
-    code = operations.SGD
 
     @property
     def moments(self) -> int:  # type: ignore[override]  # depends on the momentum
         return int(self.momentum > 0)
 
-    @property
-    def options(self) -> tuple[float, float, float, float, float]:
-        return self.momentum, float(self.nesterov), 0.0, 0.0, 0.0
-
-    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
+    def step(self, w: Array, g: Array, m: Array, v: Array, rate: float, number: int, decay: float = 0.0) -> None:
         if self.momentum:
-            first *= self.momentum
-            first += g
-            g = g + self.momentum * first if self.nesterov else first
+            m *= self.momentum
+            m += g
+            g = g + self.momentum * m if self.nesterov else m
         w -= rate * g
 
 
 @dataclass(frozen=True)
 class RMSprop(Optimizer):
-    """s ← ρ·s + (1−ρ)·g²; w ← w − η·g / (√s + ε). Tieleman and Hinton, 2012."""
+    """m ← ρ·m + (1−ρ)·g²; w ← w − η·g / (√m + ε). Tieleman and Hinton, 2012."""
 
     learning_rate: Schedule | float = 0.001
     rho: float = 0.9
     epsilon: float = 1e-7
 
-    code = operations.RMSPROP
     moments = 1
 
-    @property
-    def options(self) -> tuple[float, float, float, float, float]:
-        return 0.0, 0.0, self.rho, 0.0, self.epsilon
-
-    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
-        first *= self.rho
-        first += (1 - self.rho) * g * g
-        w -= rate * g / (np.sqrt(first) + self.epsilon)
+    def step(self, w: Array, g: Array, m: Array, v: Array, rate: float, number: int, decay: float = 0.0) -> None:
+        m *= self.rho
+        m += (1 - self.rho) * g * g
+        w -= rate * g / (np.sqrt(m) + self.epsilon)
 
 
 @dataclass(frozen=True)
@@ -125,22 +107,17 @@ class Adam(Optimizer):
     beta2: float = 0.999
     epsilon: float = 1e-7
 
-    code = operations.ADAM
     moments = 2
 
-    @property
-    def options(self) -> tuple[float, float, float, float, float]:
-        return 0.0, 0.0, self.beta1, self.beta2, self.epsilon
-
-    def step(self, w: Array, g: Array, first: Array, second: Array, rate: float, number: int, decay: float = 0.0) -> None:
-        first *= self.beta1
-        first += (1 - self.beta1) * g
-        second *= self.beta2
-        second += (1 - self.beta2) * g * g
+    def step(self, w: Array, g: Array, m: Array, v: Array, rate: float, number: int, decay: float = 0.0) -> None:
+        m *= self.beta1
+        m += (1 - self.beta1) * g
+        v *= self.beta2
+        v += (1 - self.beta2) * g * g
         if decay:
             w *= 1 - rate * decay
-        corrected = np.sqrt(second / (1 - self.beta2**number)) + self.epsilon
-        w -= rate / (1 - self.beta1**number) * first / corrected
+        corrected = np.sqrt(v / (1 - self.beta2**number)) + self.epsilon
+        w -= rate / (1 - self.beta1**number) * m / corrected
 
 
 @dataclass(frozen=True)

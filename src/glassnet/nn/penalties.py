@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from glassnet.errors import InputError
-from glassnet.support.i18n import tr
+from glassnet.support.checks import not_negative
 from glassnet.support.registry import find_named
 
 
 @dataclass(frozen=True)
 class Regularizer:
     """Σ over all weights of l1·|w| + ½·l2·w², added to the mean cost of a batch."""
+
+    def __post_init__(self) -> None:
+        for rate in self.rates:
+            not_negative(rate, "The rate of a penalty can't be negative.", type(self).__name__)
 
     @property
     def rates(self) -> tuple[float, float]:
@@ -28,9 +29,6 @@ class L2(Regularizer):
 
     rate: float = 1e-4
 
-    def __post_init__(self) -> None:
-        _check(self, self.rate)
-
     @property
     def rates(self) -> tuple[float, float]:
         return 0.0, self.rate
@@ -41,9 +39,6 @@ class L1(Regularizer):
     """rate·Σ |w|: its gradient is rate·sign(w), 0 at 0; it drives small weights to zero."""
 
     rate: float = 1e-5
-
-    def __post_init__(self) -> None:
-        _check(self, self.rate)
 
     @property
     def rates(self) -> tuple[float, float]:
@@ -57,10 +52,6 @@ class L1L2(Regularizer):
     l1: float = 1e-5
     l2: float = 1e-4
 
-    def __post_init__(self) -> None:
-        _check(self, self.l1)
-        _check(self, self.l2)
-
     @property
     def rates(self) -> tuple[float, float]:
         return self.l1, self.l2
@@ -72,13 +63,3 @@ REGULARIZERS: dict[str, type[Regularizer]] = {kind.__name__: kind for kind in (L
 def as_regularizer(value: Regularizer | str | dict[str, Any] | None, where: str) -> Regularizer:
     """A penalty from itself, its name, or {"type": name, option: value}; None is no penalty."""
     return Regularizer() if value is None else find_named(value, Regularizer, REGULARIZERS, where)
-
-
-def _check(owner: object, rate: float) -> None:
-    if not (np.isfinite(rate) and rate >= 0):
-        raise InputError(
-            tr("The rate of a penalty can't be negative."),
-            where=type(owner).__name__,
-            expected=tr("a number of at least 0"),
-            received=rate,
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.nn.layer import Backward, Layer, Shape
+from glassnet.nn.layer import Backward, Gradients, Layer, Shape
 from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_image, tap, windows
 from glassnet.support.arrays import Array
 
@@ -43,25 +43,6 @@ def average_pool_backward(dy: Array, shape: tuple[int, ...], size: Pair, strides
         for j in range(size[1]):
             tap(dpadded, i, j, dy.shape[1], dy.shape[2], strides)[...] += share
     return crop(dpadded, margins)
-
-
-def global_max(x: Array) -> tuple[Array, NDArray[np.int64]]:
-    """The largest value of each channel (N, C), and its place: the first, row by row."""
-    flat = x.reshape(len(x), x.shape[1] * x.shape[2], x.shape[3])
-    place = flat.argmax(axis=1)
-    return np.take_along_axis(flat, place[:, None], axis=1)[:, 0], place
-
-
-def global_max_backward(dy: Array, place: NDArray[np.int64], shape: tuple[int, ...]) -> Array:
-    """dx of shape `shape`: each dy at the place that was the largest."""
-    dx = np.zeros((len(dy), shape[1] * shape[2], shape[3]), dtype=dy.dtype)
-    np.put_along_axis(dx, place[:, None], dy[:, None], axis=1)
-    return dx.reshape(shape)
-
-
-def global_average_backward(dy: Array, shape: tuple[int, ...]) -> Array:
-    """dx of shape `shape`: dy / (H·W) everywhere."""
-    return np.broadcast_to((dy / dy.dtype.type(shape[1] * shape[2]))[:, None, None], shape).copy()
 
 
 def _padded(shape: tuple[int, ...], margins: Margins) -> tuple[int, ...]:
@@ -122,7 +103,11 @@ class GlobalAveragePool2D(_GlobalPool):
     """y = the mean of each channel. Input shape: (N, rows, columns, channels). Output shape: (N, channels)."""
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
-        return x.mean(axis=(1, 2)), lambda dy: (global_average_backward(dy, x.shape), {})
+        def backward(dy: Array) -> tuple[Array, Gradients]:
+            dx = np.broadcast_to((dy / dy.dtype.type(x.shape[1] * x.shape[2]))[:, None, None], x.shape).copy()
+            return dx, {}
+
+        return x.mean(axis=(1, 2)), backward
 
 
 class GlobalMaxPool2D(_GlobalPool):
@@ -132,5 +117,13 @@ class GlobalMaxPool2D(_GlobalPool):
     """
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
-        y, place = global_max(x)
-        return y, lambda dy: (global_max_backward(dy, place, x.shape), {})
+        flat = x.reshape(len(x), x.shape[1] * x.shape[2], x.shape[3])
+        argmax = flat.argmax(axis=1)
+        y = np.take_along_axis(flat, argmax[:, None], axis=1)[:, 0]
+
+        def backward(dy: Array) -> tuple[Array, Gradients]:
+            dx = np.zeros(flat.shape, dtype=dy.dtype)
+            np.put_along_axis(dx, argmax[:, None], dy[:, None], axis=1)
+            return dx.reshape(x.shape), {}
+
+        return y, backward

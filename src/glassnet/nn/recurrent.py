@@ -13,7 +13,7 @@ from glassnet.nn.activations import leaky_relu, leaky_relu_backward, sigmoid, si
 from glassnet.nn.initializers import GlorotUniform, Orthogonal
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
+from glassnet.support.checks import whole_number
 
 # name → (y of x, dx of dy and y): the derivative follows from the output alone
 RECURRENT_ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
@@ -184,14 +184,9 @@ class Recurrent(Layer):
 
     def __init__(self, units: int, *, return_sequences: bool = False) -> None:
         super().__init__()
-        if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
-            raise InputError(
-                tr("A recurrent layer needs at least one unit."),
-                where=f"{type(self).__name__}(units)",
-                expected=tr("a whole number above 0"),
-                received=repr(units),
-            )
-        self.units, self.return_sequences = int(units), bool(return_sequences)
+        where = f"{type(self).__name__}(units)"
+        self.units = whole_number(units, "A recurrent layer needs at least one unit.", where)
+        self.return_sequences = bool(return_sequences)
 
     def sequence(self, shape: Shape) -> tuple[int, int]:
         """(steps, numbers a step) of an input of `shape`: (T, D), or an image read row by row."""

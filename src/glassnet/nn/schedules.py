@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import cos, isfinite, pi
+from math import cos, pi
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.errors import InputError
-from glassnet.support.i18n import tr
+from glassnet.support.checks import between, positive
 from glassnet.support.registry import find_named
+
+LEARNING_RATE = "The learning rate must be positive."
+NUMBER = "The number must be positive."
+WARM_UP = "The warm-up is a share of the training."
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Constant(Schedule):
     stretches = False
 
     def __post_init__(self) -> None:
-        check_rate(self.learning_rate, "Constant(learning_rate)")
+        positive(self.learning_rate, LEARNING_RATE, "Constant(learning_rate)")
 
     def rate(self, step: int, steps: int) -> float:
         return self.learning_rate
@@ -55,8 +58,8 @@ class StepDecay(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        check_rate(self.learning_rate, "StepDecay(learning_rate)")
-        check_rate(self.factor, "StepDecay(factor)", tr("number"))
+        positive(self.learning_rate, LEARNING_RATE, "StepDecay(learning_rate)")
+        positive(self.factor, NUMBER, "StepDecay(factor)")
         object.__setattr__(self, "milestones", tuple(self.milestones))
 
     def rate(self, step: int, steps: int) -> float:
@@ -72,7 +75,7 @@ class CosineDecay(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        check_rate(self.learning_rate, "CosineDecay(learning_rate)")
+        positive(self.learning_rate, LEARNING_RATE, "CosineDecay(learning_rate)")
 
     def rate(self, step: int, steps: int) -> float:
         height = 0.5 * (1 + cos(pi * step / max(1, steps)))
@@ -89,16 +92,10 @@ class OneCycle(Schedule):
     final_division: float = 1e4
 
     def __post_init__(self) -> None:
-        check_rate(self.learning_rate, "OneCycle(learning_rate)")
-        check_rate(self.start_division, "OneCycle(start_division)", tr("number"))
-        check_rate(self.final_division, "OneCycle(final_division)", tr("number"))
-        if not 0 < self.warm_up < 1:
-            raise InputError(
-                tr("The warm-up is a share of the training."),
-                where="OneCycle(warm_up)",
-                expected="0 < warm_up < 1",
-                received=self.warm_up,
-            )
+        positive(self.learning_rate, LEARNING_RATE, "OneCycle(learning_rate)")
+        positive(self.start_division, NUMBER, "OneCycle(start_division)")
+        positive(self.final_division, NUMBER, "OneCycle(final_division)")
+        between(self.warm_up, WARM_UP, "OneCycle(warm_up)", "warm_up")
 
     def rate(self, step: int, steps: int) -> float:
         top, low = self.learning_rate, self.learning_rate / self.start_division
@@ -118,13 +115,7 @@ class WarmUp(Schedule):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "then", as_schedule(self.then, "WarmUp(then)"))
-        if not 0 < self.share < 1:
-            raise InputError(
-                tr("The warm-up is a share of the training."),
-                where="WarmUp(share)",
-                expected="0 < share < 1",
-                received=self.share,
-            )
+        between(self.share, WARM_UP, "WarmUp(share)", "share")
 
     def rate(self, step: int, steps: int) -> float:
         up = int(self.share * steps)
@@ -139,21 +130,5 @@ SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in (Constan
 def as_schedule(value: Schedule | float | str | dict[str, Any], where: str) -> Schedule:
     """A schedule from itself, a constant rate, a name, or {"type": name, option: value}."""
     if isinstance(value, (int, float, np.integer, np.floating)):
-        check_rate(value, where)
-        return Constant(float(value))
+        return Constant(positive(value, LEARNING_RATE, where))
     return find_named(value, Schedule, SCHEDULES, where)
-
-
-def check_rate(rate: float, where: str, what: str | None = None) -> None:
-    """Refuse a rate that is not a positive finite number."""
-    if (
-        isinstance(rate, bool)
-        or not isinstance(rate, (int, float, np.integer, np.floating))
-        or not (isfinite(rate) and rate > 0)
-    ):
-        raise InputError(
-            tr("The {what} must be positive.", what=what or tr("learning rate")),
-            where=where,
-            expected=tr("a number above 0"),
-            received=rate,
-        )

@@ -1,4 +1,4 @@
-"""Layers in a row over one flat vector of parameters: forward, backward, cost and gradient. The mathematics of a network."""
+"""Layers in a row over one flat vector of parameters: forward, backward, loss and gradient. The mathematics of a network."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Slot:
 
 
 class Stack:
-    """Layers in a row, their cost and penalty; parameters are views into one flat vector of `dtype`."""
+    """Layers in a row, their loss and penalty; parameters are views into one flat vector of `dtype`."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Stack:
 
     @property
     def state(self) -> Array:
-        """All that training changes, as one vector: the parameters, of which `flat` is the view, then running statistics."""
+        """All that training changes, as one vector: the parameters (`flat` is a view of them), then running statistics."""
         return self._state
 
     @property
@@ -161,8 +161,8 @@ class Stack:
         return prod(self.shapes[-1])
 
     @property
-    def linked(self) -> bool:
-        """Whether the network ends in the layer that its cost looks before."""
+    def fuses_activation(self) -> bool:
+        """Whether the network ends in the activation that its loss computes itself."""
         return self.loss.link is not None and type(self.layers[-1]).__name__ == self.loss.link
 
     @property
@@ -217,10 +217,10 @@ class Stack:
 
     @property
     def raw(self) -> int:
-        """How many layers lie before the cost."""
-        return len(self.layers) - int(self.linked)
+        """How many layers lie before the loss."""
+        return len(self.layers) - int(self.fuses_activation)
 
-    def costs_and_gradient(
+    def losses_and_gradient(
         self,
         rows: Array,
         labels: Array,
@@ -229,17 +229,17 @@ class Stack:
         training: bool = False,
         rng: np.random.Generator | None = None,
     ) -> tuple[Array, Array, Array]:
-        """Weighted costs (N,), raw outputs (N, outputs), and the gradient of their mean as a flat vector, without penalty."""
-        z, back = self.forward(rows, training=training, rng=rng, stop=self.raw)
+        """Weighted losses (N,), raw outputs (N, outputs), and the gradient of their mean as a flat vector; no penalty."""
+        z, backward = self.forward(rows, training=training, rng=rng, stop=self.raw)
         flat = z.reshape(len(z), -1)
-        costs, dz = self.loss.value_and_gradient(flat, self.loss.targets(labels, flat.shape[1], self.dtype.type))
+        losses, dz = self.loss.value_and_gradient(flat, self.loss.targets(labels, flat.shape[1], self.dtype.type))
         factor = np.full(len(rows), 1 / len(rows)) if weights is None else weights / len(rows)
-        _, gradients = back((dz * factor[:, None]).astype(self.dtype).reshape(z.shape))
+        _, gradients = backward((dz * factor[:, None]).astype(self.dtype).reshape(z.shape))
         gradient = np.zeros(self._flat.size, dtype=self.dtype)
         for slot in self.slots:
             if slot.layer < len(gradients):
                 gradient[slot.offset : slot.offset + slot.size] = gradients[slot.layer][slot.key].ravel()
-        return costs if weights is None else costs * weights, flat, gradient
+        return losses if weights is None else losses * weights, flat, gradient
 
     def penalty_and_gradient(self) -> tuple[float, Array]:
         """The penalty on the weights and its gradient as a flat vector."""
@@ -252,11 +252,10 @@ class Stack:
                 gradient[slot.offset : slot.offset + slot.size] = l1 * np.sign(w) + l2 * w
         return value, gradient
 
-    def segments(self, decay: float = 0.0) -> NDArray[np.float64]:
+    def param_groups(self, decay: float = 0.0) -> list[tuple[int, int, float, float, float]]:
         """For each parameter array: offset, size, l1, l2 and decoupled weight decay."""
         l1, l2 = self.regularizer.rates
-        rows = [(slot.offset, slot.size, *((l1, l2, decay) if slot.penalised else (0.0, 0.0, 0.0))) for slot in self.slots]
-        return np.array(rows, dtype=np.float64).reshape(-1, 5)
+        return [(slot.offset, slot.size, *((l1, l2, decay) if slot.penalised else (0.0, 0.0, 0.0))) for slot in self.slots]
 
     def decide(self, raw: Array) -> NDArray[np.int64]:
         """Class indices (N,) from raw outputs (N, outputs): the first largest, or above the threshold for a single one."""

@@ -1,17 +1,16 @@
-"""The compiled interpreter with one program, and whether and on how many threads a network runs on it."""
+"""A program on the compiled interpreter, and whether and on how many threads a network runs on it."""
 
 from __future__ import annotations
 
 import os
 from functools import partial
-from typing import ClassVar
 
 import numpy as np
 
 from glassnet.compiler import Program, can_lower
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.codegen.host import kernels_wanted
-from glassnet.kernels.job import JOB, SIGNALS, STOP
+from glassnet.kernels.context import SIGNALS, STOP, Context
 from glassnet.kernels.sizes import aligned_zeros
 from glassnet.nn.stack import Stack
 from glassnet.runtime.workers import Workers
@@ -25,10 +24,10 @@ def use_kernels(stack: Stack) -> bool:
     return kernels_wanted() and can_lower(stack)
 
 
-def thread_count(wanted: int | None, work: float) -> int:
-    """Threads for steps of `work` multiplications: as wanted, else as many as pay (GLASSNET_THREADS or all cores at most)."""
-    if wanted is not None:
-        return max(1, wanted)
+def thread_count(threads: int | None, work: float) -> int:
+    """Threads for steps of `work` multiplications: as given, else as many as pay (GLASSNET_THREADS or all cores at most)."""
+    if threads is not None:
+        return max(1, threads)
     limit = os.environ.get("GLASSNET_THREADS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     most = int(limit) if limit.isdigit() and int(limit) > 0 else cores
@@ -39,26 +38,22 @@ def _address(array: Array) -> int:
     return array.ctypes.data
 
 
-class Machine:
-    """The interpreter with one program: its job records, and the arrays they point to, kept alive."""
-
-    _FIELDS: ClassVar = {name: number for number, name in enumerate(JOB.names or ())}
+class Executor:
+    """Runs one program: the interpreter's contexts, one for each thread, and the arrays they point to, kept alive."""
 
     def __init__(self, stack: Stack, program: Program, threads: int) -> None:
         from glassnet.kernels.library import library
 
-        kernels, operations = library(), set(program.code[:, 0].tolist())
+        kernels, opcodes = library(), set(program.code[:, 0].tolist())
         self._run = kernels["glassnet_run"]
-        self._jobs = np.zeros(threads, dtype=JOB)
-        self._numbers = self._jobs.view(np.int64).reshape(threads, -1)
-        self._first = _address(self._jobs)
+        self._contexts = np.zeros(threads, dtype=Context.dtype)
+        self._first = _address(self._contexts)
         self._alive: dict[str, Array] = {}
         self.threads, self.program = threads, program
         self._signals = aligned_zeros(SIGNALS, np.int64)
         self._workers: Workers | None = None
         self.bind(
             code=program.code,
-            numbers=program.numbers,
             constants=program.constants,
             parameters=stack.flat,
             workspace=aligned_zeros(program.workspace),
@@ -66,31 +61,27 @@ class Machine:
             records=program.records,
             signals=self._signals,
         )
-        self.set(instructions=len(program.code), threads=threads, dropouts=program.dropouts)
+        self.set(instructions=len(program.code), threads=threads, keys_per_step=program.keys)
         for name, members in op.UNITS.items():
-            if not operations.isdisjoint(members):
+            if not opcodes.isdisjoint(members):
                 self.set(**{name: kernels.address(f"glassnet_{name}")})
-        self._jobs["smoothing"], self._jobs["threshold"] = stack.loss.smoothing, stack.threshold
-        scratch = [aligned_zeros(program.scratch, np.uint8) for _ in range(threads)]
-        for number, room in enumerate(scratch):
-            self._alive[f"scratch{number}"] = room
-            self._jobs[number]["scratch"], self._jobs[number]["thread"] = _address(room), number
+        for number, context in enumerate(self._contexts):
+            scratch = self._alive[f"scratch{number}"] = aligned_zeros(program.scratch, np.uint8)
+            context["scratch"], context["thread"] = _address(scratch), number
 
     def bind(self, **arrays: Array | None) -> None:
-        """Point fields of the job at arrays (None: at nothing)."""
+        """Point fields of the contexts at arrays (None: at nothing)."""
         for name, array in arrays.items():
             if array is None:
                 self._alive.pop(name, None)
             else:
                 self._alive[name] = array
-            self._numbers[:, self._FIELDS[name]] = 0 if array is None else _address(array)
+            self._contexts[name] = 0 if array is None else _address(array)
 
-    def set(self, **numbers: int) -> None:
+    def set(self, **numbers: float) -> None:
+        """Set fields of the contexts."""
         for name, number in numbers.items():
-            self._numbers[:, self._FIELDS[name]] = number
-
-    def set_float(self, name: str, number: float) -> None:
-        self._jobs[name] = number
+            self._contexts[name] = number
 
     def run(self, first_step: int, last_step: int) -> None:
         """Run the steps. No thread is left inside the program when this returns or raises."""
@@ -101,10 +92,10 @@ class Machine:
         if self._workers is None or not self._workers.usable:
             self._workers = Workers(self.threads)
         self._signals[...] = 0
-        self._workers.run([partial(self._share, number) for number in range(self.threads)], self._stop)
+        self._workers.run([partial(self._run_thread, number) for number in range(self.threads)], self._stop)
 
-    def _share(self, thread: int) -> None:
-        self._run(self._first + JOB.itemsize * thread)
+    def _run_thread(self, thread: int) -> None:
+        self._run(self._first + Context.dtype.itemsize * thread)
 
     def _stop(self) -> None:
         self._signals[STOP] = 1

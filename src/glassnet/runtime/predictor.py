@@ -1,4 +1,4 @@
-"""Costs, classes and outputs of many images."""
+"""Losses, classes and outputs of many images."""
 
 from __future__ import annotations
 
@@ -10,49 +10,49 @@ from numpy.typing import NDArray
 
 from glassnet.compiler import assemble
 from glassnet.nn.stack import Stack
-from glassnet.runtime.executor import Machine, thread_count, use_kernels
+from glassnet.runtime.executor import Executor, thread_count, use_kernels
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
-FORWARD_FLOATS = 1 << 21  # room for the values of one block of images in prediction
+BATCH_FLOATS = 1 << 21  # of the workspace for the images that go through the network together
 
 
-class Forward:
-    """Costs, classes and outputs of many images; keeps its programs for the next call."""
+class Predictor:
+    """Losses, classes and outputs of many images; keeps its programs for the next call."""
 
     def __init__(self, stack: Stack, threads: int | None = None) -> None:
         self._stack, self._threads = stack, threads
         self._kernels = use_kernels(stack)
         widths = sum(prod(shape) for shape in stack.shapes[1:])
-        self._capacity = max(16, min(1024, FORWARD_FLOATS // max(1, widths)))
+        self._capacity = max(16, min(1024, BATCH_FLOATS // max(1, widths)))
         self._work = sum(stack.operations())
-        self._machines: dict[tuple[str, bool, int], Machine] = {}
+        self._executors: dict[tuple[str, bool, int], Executor] = {}
         self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
-        self._lock = threading.Lock()  # machines have one workspace each; a server may ask from several threads
+        self._lock = threading.Lock()  # executors have one workspace each; a server may ask from several threads
 
-    def __reduce__(self) -> tuple[type[Forward], tuple[Stack, int | None]]:
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Stack, int | None]]:
         return type(self), (self._stack, self._threads)  # copies compile anew
 
-    def _machine(self, purpose: str, is_bytes: bool, count: int) -> Machine:
+    def _executor(self, purpose: str, is_bytes: bool, count: int) -> Executor:
         threads = 1 if count == 1 else thread_count(self._threads, min(count, self._capacity) * self._work)
         key = (purpose, is_bytes, threads)
-        machine = self._machines.get(key)
-        if machine is None:
+        executor = self._executors.get(key)
+        if executor is None:
             program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose)
-            machine = self._machines[key] = Machine(self._stack, program, threads)
-            machine.set(is_bytes=int(is_bytes), batch_size=self._capacity)
-            machine.bind(order=self._order, classes=self._classes)
+            executor = self._executors[key] = Executor(self._stack, program, threads)
+            executor.set(is_bytes=int(is_bytes), batch_size=self._capacity)
+            executor.bind(order=self._order, classes=self._classes)
         if count > len(self._order):
             self._order, self._classes = np.arange(count), np.empty(count, dtype=np.int64)
-            for known in self._machines.values():
+            for known in self._executors.values():
                 known.bind(order=self._order, classes=self._classes)
-        machine.set(images_in_order=count)
-        return machine
+        executor.set(images_in_order=count)
+        return executor
 
     def close(self) -> None:
         """End the threads that prediction has started; the next call starts others."""
-        for machine in self._machines.values():
-            machine.close()
+        for executor in self._executors.values():
+            executor.close()
 
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
@@ -77,28 +77,28 @@ class Forward:
         """Run a program over all images; their classes. `arrays` are what else the program reads or writes."""
         with self._lock:
             try:
-                machine = self._machine(purpose, rows.dtype == np.uint8, len(rows))
-                machine.bind(images=rows, **arrays)
-                machine.run(0, -(-len(rows) // self._capacity))
-                machine.bind(**dict.fromkeys(arrays))
+                executor = self._executor(purpose, rows.dtype == np.uint8, len(rows))
+                executor.bind(images=rows, **arrays)
+                executor.run(0, -(-len(rows) // self._capacity))
+                executor.bind(**dict.fromkeys(arrays))
                 return self._classes[: len(rows)].copy()
-            except BaseException:  # an interrupt may have left a machine half configured
-                self._machines.clear()
+            except BaseException:  # an interrupt may have left a executor half configured
+                self._executors.clear()
                 raise
 
-    def costs(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Costs (N,), without penalty, and classes (N,)."""
+    def losses(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Losses (N,), without penalty, and classes (N,)."""
         if not self._kernels:
             raw, classes = self.outputs(rows, "raw")
             target = self._stack.loss.targets(labels, raw.shape[1], raw.dtype.type)
             return self._stack.loss.value_and_gradient(raw, target)[0].astype(np.float64), classes
-        costs = np.empty(len(rows))
+        losses = np.empty(len(rows))
         floating = labels.dtype.kind == "f"
         classes = self._run(
             rows,
-            "costs",
+            "losses",
             labels=None if floating else np.ascontiguousarray(labels, dtype=np.int64),
             targets=np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
-            costs=costs,
+            losses=losses,
         )
-        return costs, classes
+        return losses, classes

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.compiler import assemble
+from glassnet.compiler import assemble, knows_optimizer, optimizer_kind, optimizer_options, param_group_records
 from glassnet.data.augmentation import Augmentation, augment
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
 from glassnet.nn.optimizers import Optimizer, average
 from glassnet.nn.stack import Stack
-from glassnet.runtime.executor import Machine, thread_count, use_kernels
+from glassnet.runtime.executor import Executor, thread_count, use_kernels
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations, require_memory
 
 COPIES = 5  # vectors of all parameters in a training: the gradient, and four that the training loop keeps
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepPlan:
+    """What training steps depend on, besides the network and the data set."""
+
+    batch_size: int
+    optimizer: Optimizer
+    weights: NDArray[np.float64] | None = None  # of the images
+    threads: int | None = None
+    averaging: float | None = None  # β of the moving average
+    augmentation: Augmentation | None = None
+    image_shape: tuple[int, int, int] = (0, 0, 0)  # (H, W, C), for the augmentation
+
+
 class Trainer(Protocol):
     """Runs training steps over a data set in the order of `begin_epoch`; results lie in place of that order.
 
-    `changes` is the chance that augments the images of an epoch; without it, they are taken as they are. When `run` raises
-    (KeyboardInterrupt, for instance), parameters and moments may be those of an unfinished step. `close` ends the threads.
+    `changes` is the random generator that augments the images of an epoch; without it, they are taken as they are. When
+    `run` raises (KeyboardInterrupt, for instance), parameters and moments may be those of an unfinished step. `close` ends
+    the threads.
     """
 
-    costs: NDArray[np.float64]
+    losses: NDArray[np.float64]
     classes: NDArray[np.int64]
     gradient: Array
     moments: tuple[Array, Array]
@@ -45,62 +60,60 @@ class Trainer(Protocol):
     def close(self) -> None: ...
 
 
+def _zero_moments(stack: Stack, optimizer: Optimizer) -> tuple[Array, Array]:
+    """The optimizer's moments m and v, empty where it has none."""
+    m, v = (aligned_zeros(stack.flat.size if optimizer.moments > number else 0, stack.dtype) for number in (0, 1))
+    return m, v
+
+
 class CompiledTrainer:
     """Training steps on the kernels."""
 
-    def __init__(
-        self,
-        stack: Stack,
-        rows: Array,
-        labels: Array,
-        *,
-        batch_size: int,
-        optimizer: Optimizer,
-        weights: NDArray[np.float64] | None,
-        threads: int | None,
-        averaging: float | None = None,
-        augmentation: Augmentation | None = None,
-        shape: tuple[int, int, int] = (0, 0, 0),
-    ) -> None:
-        batch, is_bytes = min(batch_size, len(rows)), rows.dtype == np.uint8
-        program = assemble(stack, batch, is_bytes=is_bytes, purpose="train", augmentation=augmentation, shape=shape)
-        machine = Machine(stack, program, thread_count(threads, 3 * batch * sum(stack.operations())))
-        size, n = stack.flat.size, len(rows)
-        segments = stack.segments(optimizer.decay)
-        self.costs, self.classes = np.zeros(n), np.zeros(n, dtype=np.int64)
-        self.gradient = aligned_zeros(size)
-        first, second = (aligned_zeros(size if optimizer.moments > i else 0) for i in (0, 1))
-        self.moments: tuple[Array, Array] = (first, second)
-        self.average = aligned_zeros(0 if averaging is None else stack.state.size)
+    def __init__(self, stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> None:
+        batch, is_bytes, optimizer, n = min(plan.batch_size, len(rows)), rows.dtype == np.uint8, plan.optimizer, len(rows)
+        program = assemble(
+            stack,
+            batch,
+            is_bytes=is_bytes,
+            purpose="train",
+            augmentation=plan.augmentation,
+            image_shape=plan.image_shape,
+        )
+        executor = Executor(stack, program, thread_count(plan.threads, 3 * batch * sum(stack.operations())))
+        groups = param_group_records(stack.param_groups(optimizer.decay))
+        self.losses, self.classes = np.zeros(n), np.zeros(n, dtype=np.int64)
+        self.gradient: Array = aligned_zeros(stack.flat.size)
+        self.moments = _zero_moments(stack, optimizer)
+        self.average: Array = aligned_zeros(0 if plan.averaging is None else stack.state.size)
         self.average[...] = stack.state[: len(self.average)]
         floating = labels.dtype.kind == "f"
-        machine.bind(
+        executor.bind(
             images=rows,
             labels=None if floating else np.ascontiguousarray(labels, dtype=np.int64),
             targets=np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
-            weights=weights,
+            weights=plan.weights,
             gradient=self.gradient,
-            first_moment=self.moments[0],
-            second_moment=self.moments[1],
+            m=self.moments[0],
+            v=self.moments[1],
             average=self.average,
-            segments=segments,
-            options=np.array(optimizer.options),
-            sums=np.zeros(sum(int(row[1]) // UPDATE_BLOCK + 1 for row in segments) + 1),
-            costs=self.costs,
+            param_groups=groups,
+            options_at=optimizer_options(optimizer),
+            square_sums=np.zeros(int((groups["size"] // UPDATE_BLOCK + 1).sum()) + 1),
+            losses=self.losses,
             classes=self.classes,
         )
-        machine.set(
-            is_bytes=int(is_bytes),
+        executor.set(
+            is_bytes=is_bytes,
             images_in_order=n,
             batch_size=batch,
-            segment_count=len(segments),
-            optimizer=optimizer.code,
+            param_group_count=len(groups),
+            optimizer=optimizer_kind(optimizer),
             training=1,
             averaged=len(self.average),
+            clip_norm=optimizer.clip_norm,
+            averaging=plan.averaging or 0.0,
         )
-        machine.set_float("clip", optimizer.clip_norm)
-        machine.set_float("averaging", averaging or 0.0)
-        self._machine = machine
+        self._executor = executor
 
     def begin_epoch(
         self,
@@ -109,49 +122,34 @@ class CompiledTrainer:
         rng: np.random.Generator,
         changes: np.random.Generator | None = None,
     ) -> None:
-        program, steps = self._machine.program, len(rates)
-        keys = np.zeros((steps, max(1, program.dropouts)), dtype=np.uint64)
-        dropouts = program.dropouts - program.augmented
+        program, steps = self._executor.program, len(rates)
+        keys = np.zeros((steps, max(1, program.keys)), dtype=np.uint64)
+        dropouts = program.keys - program.augmented
         if dropouts:
             keys[:, program.augmented :] = rng.integers(0, 2**64, size=(steps, dropouts), dtype=np.uint64)
         if program.augmented and changes is not None:
             keys[:, 0] = changes.integers(0, 2**64, size=steps, dtype=np.uint64)
-        self._machine.set(plain=int(changes is None))
-        self._machine.bind(order=np.ascontiguousarray(order), rates=np.ascontiguousarray(rates), keys=keys)
+        self._executor.set(plain=int(changes is None))
+        self._executor.bind(order=np.ascontiguousarray(order), rates=np.ascontiguousarray(rates), keys=keys)
 
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
-        self._machine.set(past_steps=past_steps, keep_gradient=int(keep_gradient))
-        self._machine.run(first_step, last_step)
+        self._executor.set(past_steps=past_steps, keep_gradient=int(keep_gradient))
+        self._executor.run(first_step, last_step)
 
     def close(self) -> None:
-        self._machine.close()
+        self._executor.close()
 
 
 class ReferenceTrainer:
     """Training steps in NumPy, layer by layer."""
 
-    def __init__(
-        self,
-        stack: Stack,
-        rows: Array,
-        labels: Array,
-        *,
-        batch_size: int,
-        optimizer: Optimizer,
-        weights: NDArray[np.float64] | None,
-        threads: int | None,
-        averaging: float | None = None,
-        augmentation: Augmentation | None = None,
-        shape: tuple[int, int, int] = (0, 0, 0),
-    ) -> None:
-        self._options, self._shape = None if augmentation is None else augmentation.numbers, shape
-        self._stack, self._rows, self._labels, self._weights = stack, rows, labels, weights
-        self._batch, self._optimizer = min(batch_size, len(rows)), optimizer
-        self.costs, self.classes = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64)
+    def __init__(self, stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> None:
+        self._stack, self._rows, self._labels, self._plan = stack, rows, labels, plan
+        self._batch = min(plan.batch_size, len(rows))
+        self.losses, self.classes = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64)
         self.gradient = np.zeros_like(stack.flat)
-        first, second = (np.zeros(stack.flat.size if optimizer.moments > i else 0, stack.dtype) for i in (0, 1))
-        self.moments: tuple[Array, Array] = (first, second)
-        self._averaging, self.average = averaging, stack.state[: 0 if averaging is None else None].copy()
+        self.moments = _zero_moments(stack, plan.optimizer)
+        self.average = stack.state[: 0 if plan.averaging is None else None].copy()
 
     def begin_epoch(
         self,
@@ -162,59 +160,60 @@ class ReferenceTrainer:
     ) -> None:
         self._order, self._rates, self._rng, self._changes = order, rates, rng, changes
 
-    @np.errstate(over="ignore", invalid="ignore")  # the training loop looks for costs that are not finite
+    @np.errstate(over="ignore", invalid="ignore")  # the training loop looks for losses that are not finite
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
+        optimizer, weights = self._plan.optimizer, self._plan.weights
         for step in range(first_step, last_step):
             places = slice(step * self._batch, (step + 1) * self._batch)
             chosen = self._order[places]
-            costs, raw, gradient = self._stack.costs_and_gradient(
+            losses, raw, gradient = self._stack.losses_and_gradient(
                 self._images(chosen),
                 self._labels[chosen],
-                None if self._weights is None else self._weights[chosen],
+                None if weights is None else weights[chosen],
                 training=True,
                 rng=self._rng,
             )
-            self.costs[places], self.classes[places] = costs, self._stack.decide(raw)
+            self.losses[places], self.classes[places] = losses, self._stack.decide(raw)
             gradient += self._stack.penalty_and_gradient()[1]
             norm = float(np.linalg.norm(gradient.astype(np.float64)))
-            scale = self._optimizer.clip_norm / norm if 0 < self._optimizer.clip_norm < norm else 1.0
+            scale = optimizer.clip_norm / norm if 0 < optimizer.clip_norm < norm else 1.0
             self.gradient[...] = gradient  # as it is before clipping
             self._update(float(self._rates[step]), scale, past_steps + step + 1)
-            if self._averaging is not None:
-                average(self.average, self._stack.state, self._averaging, past_steps + step)
+            if self._plan.averaging is not None:
+                average(self.average, self._stack.state, self._plan.averaging, past_steps + step)
 
     def close(self) -> None:
         """There are no threads to end."""
 
     def _images(self, chosen: NDArray[np.int64]) -> Array:
         """The rows of a mini-batch, augmented in an epoch that is not plain."""
-        rows = self._rows[chosen]
-        if self._options is None or self._changes is None:
+        rows, augmentation = self._rows[chosen], self._plan.augmentation
+        if augmentation is None or self._changes is None:
             return rows
         key = self._changes.integers(0, 2**64, dtype=np.uint64)
-        found = augment(rows.reshape(-1, *self._shape), self._options, key, self._stack.dtype).reshape(rows.shape)
+        images = rows.reshape(-1, *self._plan.image_shape)
+        found = augment(images, augmentation, key, self._stack.dtype).reshape(rows.shape)
         return found / found.dtype.type(255) if rows.dtype == np.uint8 and self._stack.takes_pixels else found
 
     def _update(self, rate: float, scale: float, number: int) -> None:
-        w, (first, second) = self._stack.flat, self.moments
+        w, (m, v), optimizer = self._stack.flat, self.moments, self._plan.optimizer
         for slot in self._stack.slots:
-            part = slice(slot.offset, slot.offset + slot.size)
-            decay = self._optimizer.decay if slot.penalised else 0.0
-            g = self.gradient[part] * self.gradient.dtype.type(scale)
-            self._optimizer.step(w[part], g, first[part], second[part], rate, number, decay)
+            decay = optimizer.decay if slot.penalised else 0.0
+            g = slot.part(self.gradient) * self.gradient.dtype.type(scale)
+            optimizer.step(slot.part(w), g, slot.part(m), slot.part(v), rate, number, decay)
 
 
-def make_trainer(stack: Stack, rows: Array, labels: Array, **options: Any) -> Trainer:
-    """A trainer on the kernels where they know the network, else in NumPy."""
-    vectors = COPIES + options["optimizer"].moments + (options.get("averaging") is not None)
+def make_trainer(stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> Trainer:
+    """A trainer on the kernels where they know the network and the optimizer, else in NumPy."""
+    vectors = COPIES + plan.optimizer.moments + (plan.averaging is not None)
     require_memory(
         stack.dtype.itemsize * vectors * stack.state.size,
         f"{vectors} copies of {stack.state.size:,} parameters: gradient, moments, and what training goes back to",
         "fit",
         "fewer units or filters, or an optimizer without moments",
     )
-    if use_kernels(stack):
-        return CompiledTrainer(stack, rows, labels, **options)
-    batch = min(options["batch_size"], len(rows))
+    if use_kernels(stack) and knows_optimizer(plan.optimizer):
+        return CompiledTrainer(stack, rows, labels, plan)
+    batch = min(plan.batch_size, len(rows))
     require_activations(batch * stack.bytes_per_image, batch)
-    return ReferenceTrainer(stack, rows, labels, **options)
+    return ReferenceTrainer(stack, rows, labels, plan)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from glassnet.support.atomic import write_bytes
 from glassnet.support.i18n import tr
+from glassnet.support.paths import as_path
 
 TAG = "CACHEDIR.TAG"  # the name and the first line by which backups know a cache: https://bford.info/cachedir/
 MARK = b"""Signature: 8a477f597d28d172789f06886806bc55
@@ -26,7 +27,7 @@ def root() -> Path:
     """`$GLASSNET_CACHE`, else the user's cache folder. Not made here."""
     chosen = os.environ.get("GLASSNET_CACHE")
     if chosen:
-        return Path(os.path.expanduser(chosen))  # noqa: PTH111  (raises nothing where there is no home)
+        return as_path(chosen)
     from platformdirs import user_cache_dir
 
     try:
@@ -51,16 +52,16 @@ def is_ours(folder: Path) -> bool:
         return False
 
 
-_SAID: set[Path] = set()
+_WARNED: set[Path] = set()
 
 
 def cannot_keep(error: OSError) -> None:
     """Print, once per process, that the cache can't be written."""
-    place = root()
-    if place in _SAID:
+    folder = root()
+    if folder in _WARNED:
         return
-    _SAID.add(place)
-    reason = ": ".join(map(str, filter(None, (error.strerror, error.filename2 or error.filename or place))))
+    _WARNED.add(folder)
+    reason = ": ".join(map(str, filter(None, (error.strerror, error.filename2 or error.filename or folder))))
     print(
         tr(
             "glassnet: the cache can't be written ({reason}), so each process compiles or decodes anew; set GLASSNET_CACHE "

@@ -10,7 +10,7 @@ from glassnet.errors import DataError, GlassnetError, InputError
 from glassnet.support.i18n import tr
 
 SMALL = 1 << 28  # bytes that are never refused
-DATA_SHARE = 0.6  # of the memory available, that a data set may take
+DATA_FRACTION = 0.6  # of the memory available, that a data set may take
 LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of a container: versions 2 and 1
 
 
@@ -60,4 +60,4 @@ def require_activations(size: int, images: int) -> None:
 def require_memory_for_data(size: int, what: str, where: object, hint: str | None = None) -> None:
     """Raise `DataError` if `size` bytes for `what` are more than a data set may take."""
     if size > SMALL:
-        _require(size, DATA_SHARE * available(), DataError, what, where, hint)
+        _require(size, DATA_FRACTION * available(), DataError, what, where, hint)

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.support.arrays import Array
+
+
+class Draw(IntEnum):
+    """Which of an image's random numbers decides what in its augmentation."""
+
+    SHIFT_X = 0
+    SHIFT_Y = 1
+    ROTATION = 2
+    SCALE = 3
+    STRETCH = 4
+    SHEAR = 5
+    FLIP_X = 6
+    FLIP_Y = 7
+    CROP_X = 8
+    CROP_Y = 9
+    BRIGHTNESS = 10
+    CONTRAST = 11
+    ERASE = 12
+    ERASE_SIZE = 13
+    ERASE_SHAPE = 14
+    ERASE_X = 15
+    ERASE_Y = 16
+    FIELD = 32  # and all that follow: the control points of the elastic field
+
+
+# 1 over the standard deviation of the sum of four 16-bit numbers, and of cubic B-splines through such control points.
+FIELD_SCALE = 1 / ((65536**2 - 1) / 3) ** 0.5 / (2416 / 5040)
 
 
 def split_mix(key: Array | np.uint64, number: Array | np.uint64) -> NDArray[np.uint64]:

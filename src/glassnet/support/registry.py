@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from glassnet.errors import InputError
@@ -30,14 +31,18 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 def unknown(what: str, name: object, names: Iterable[str], where: object = None) -> InputError:
     """The error for a name that is not among `names`, with the nearest one as the hint."""
     names = sorted(names)
-    close = nearest(str(name), names)
     return InputError(
         tr("Unknown {what}.", what=what),
         where=where,
         expected=" | ".join(names),
         received=repr(name),
-        hint=tr("did you mean {close}?", close=repr(close)) if close else None,
+        hint=did_you_mean(nearest(str(name), names)),
     )
+
+
+def did_you_mean(close: str | None) -> str | None:
+    """The hint that names what may have been meant."""
+    return f"did you mean {close!r}?" if close else None
 
 
 def plain(name: str) -> str:
@@ -47,22 +52,32 @@ def plain(name: str) -> str:
 
 def find_named(value: Kind | str | dict[str, Any], kind: type[Kind], names: Mapping[str, type[Kind]], where: str) -> Kind:
     """`value` if it is one already, else made from its name or its description."""
-    if isinstance(value, kind):
-        return value
-    options: dict[str, Any] = {}
-    name: object = value
-    if isinstance(value, dict):
-        options = dict(value)
-        name = options.pop("type", None)
-    by_plain = {plain(known): found for known, found in names.items()}
-    found = by_plain.get(plain(name)) if isinstance(name, str) else None
-    if found is None:
-        raise unknown(tr(KINDS.get(kind.__name__, kind.__name__.lower())), name, names, where)
-    fields = [field.name for field in dataclasses.fields(cast("Any", found))]
+    return value if isinstance(value, kind) else make_named(value, names, kind.__name__.lower(), where, key=plain)
+
+
+def make_named(
+    value: object,
+    names: Mapping[str, Callable[..., Kind]],
+    what: str,
+    where: str,
+    *,
+    key: Callable[[str], str] = str,
+    defaults: Mapping[str, Any] | None = None,
+) -> Kind:
+    """Call the entry of `names` that "name" or {"type": name, option: value} describes; names of the same `key` are equal."""
+    options = dict(value) if isinstance(value, dict) else {"type": value}
+    given = options.pop("type", None)
+    name = {key(known): known for known in names}.get(key(given)) if isinstance(given, str) else None
+    if name is None:
+        raise unknown(what, given, names, where)
+    known = list(inspect.signature(names[name]).parameters)
     for option in options:
-        if option not in fields:
-            raise unknown(tr("option of {name}", name=found.__name__), option, fields, where)
-    return found(**options)
+        if option not in known:
+            raise unknown(f"option of {name}", option, known, where)
+    try:
+        return names[name](**{**(defaults or {}), **options})
+    except TypeError as error:
+        raise InputError(f"{name} can't be made so.", where=where, received=options, hint=str(error)) from None
 
 
 def describe(thing: object) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.errors import InputError, ModelFileError, ModelFileWarning, WriteError
+from glassnet.errors import InputError, ModelFileError, ModelFileWarning, reason, writing
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import replacing
 from glassnet.support.i18n import tr
 
 FORMAT = 2
-BEFORE = 1  # without a checksum; such files are still read
+PREVIOUS = 1  # without a checksum; such files are still read
 _UNKNOWN = b"0" * 64  # where the checksum stands, while it is computed
 _MARK = rb"{\"format\": 2, \"sha256\": \""  # what stands before it, as a text within JSON
 
@@ -35,11 +35,8 @@ def write_tensors(path: Path, tensors: dict[str, Array], header: dict[str, Any],
     found = _around_checksum(content)
     assert found is not None
     before, after = found
-    try:
-        with replacing(path, durable=durable) as file:
-            file.writelines((before, _checksum(before, after), after))
-    except OSError as error:
-        raise WriteError.of(error, path) from None
+    with writing(path), replacing(path, durable=durable) as file:
+        file.writelines((before, _checksum(before, after), after))
 
 
 def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -57,7 +54,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
         raise ModelFileError(
             tr("The file was not saved by glassnet."), where=path, expected=expected, received=tr("no glassnet header")
         ) from None
-    if header.get("format") not in (FORMAT, BEFORE):
+    if header.get("format") not in (FORMAT, PREVIOUS):
         raise ModelFileError(
             tr("The file has another version."),
             where=path,
@@ -65,7 +62,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
             received=tr("format {version}", version=header.get("format")),
             hint=tr("save it anew with this version of glassnet, or install the version that saved it"),
         )
-    is_old = list(header)[:2] == ["format", "kind"] and header["format"] == BEFORE
+    is_old = list(header)[:2] == ["format", "kind"] and header["format"] == PREVIOUS
     if not checked and not is_old:
         raise ModelFileError(
             tr("The file has been damaged or changed since it was saved: its checksum does not fit."),
@@ -110,7 +107,7 @@ def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], 
             tr("The file can't be read: it is damaged, cut short, or no safetensors file."),
             where=path,
             expected=expected,
-            received=str(error) or type(error).__name__,
+            received=reason(error),
         ) from None
     found = _around_checksum(content)
     is_whole = found is not None and content[len(found[0]) : len(content) - len(found[1])] == _checksum(*found)
@@ -119,11 +116,11 @@ def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], 
 
 def _around_checksum(content: bytes) -> tuple[memoryview, memoryview] | None:
     """What stands before and after the checksum; None where there is none."""
-    place = content.find(_MARK, 0, 8 + int.from_bytes(content[:8], "little"))
-    if place < 0:
+    start = content.find(_MARK, 0, 8 + int.from_bytes(content[:8], "little"))
+    if start < 0:
         return None
-    place += len(_MARK)
-    return memoryview(content)[:place], memoryview(content)[place + len(_UNKNOWN) :]
+    start += len(_MARK)
+    return memoryview(content)[:start], memoryview(content)[start + len(_UNKNOWN) :]
 
 
 def _checksum(before: memoryview, after: memoryview) -> bytes:

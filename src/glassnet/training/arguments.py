@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
+from glassnet.support.checks import whole_number
 
 
 def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
@@ -24,23 +22,13 @@ def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
 
 
 def check_seed(seed: int) -> int:
-    """The seed, if it is one."""
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise InputError(tr("A seed is a whole number of at least 0."), where="seed", expected="0, 1, 2 …", received=seed)
-    return int(seed)
+    return whole_number(seed, "A seed is a whole number of at least 0.", "seed", "0, 1, 2 …", least=0)
 
 
 def check_whole(value: object, name: str, least: int, where: str) -> None:
-    """Refuse what is no whole number of at least `least`; True and False are none."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InputError(
-            tr("{name} must be a whole number above 0.", name=name)
-            if least == 1
-            else tr("{name} must be a whole number of at least {least}.", name=name, least=least),
-            where=f"{where}({name})",
-            expected=tr("{least} or more", least=least),
-            received=value,
-        )
+    """Refuse an argument that is not a whole number of at least `least`."""
+    what = f"{name} must be a whole number {'above 0' if least == 1 else f'of at least {least}'}."
+    whole_number(value, what, f"{where}({name})", f"{least} or more", least)
 
 
 def check_fit(

@@ -8,7 +8,6 @@ from math import isfinite, isnan
 from typing import Any
 
 from glassnet.support.strict_json import line, numbers
-from glassnet.training.history_rows import check_rows
 from glassnet.training.stop import Stop, StopReason
 
 
@@ -141,6 +140,8 @@ class History:
     @classmethod
     def from_rows(cls, rows: Sequence[dict[str, Any]], *, seed: int = 0) -> History:
         """The history of what `rows` or `lines` gave. Raises `ValueError` for rows that these can't have given."""
+        from glassnet.training.history_rows import check_rows
+
         rows, stopped = [numbers(row) for row in rows], None
         if rows and isinstance(rows[-1], dict) and set(rows[-1]) == {"stopped"}:
             *rows, last = rows

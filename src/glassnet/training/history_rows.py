@@ -1,94 +1,86 @@
-"""Whether rows read from a file are those of a history, so that whatever reads a history can rely on it."""
+"""The schema of a history's rows: whatever reads a history can rely on them.
+
+Imported only to read a history: pydantic takes a while.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from glassnet.support.i18n import tr
 
 MOST = 2**63  # larger integers are no counts, and overflow what computes with them
 
 
-class Check(NamedTuple):
-    """What a value must be, in words and as a test."""
-
-    expected: str
-    holds: Callable[[Any], bool]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < MOST)
+def _not_huge(value: Any) -> Any:
+    if isinstance(value, int) and abs(value) >= MOST:
+        raise ValueError("a number below 2^63")
+    return value
 
 
-def _table(of: Check) -> Check:
-    def holds(value: Any) -> bool:
-        return isinstance(value, dict) and all(map(of.holds, value.values()))
-
-    return Check(f"a table of names, for each {of.expected}", holds)
-
-
-def _or_none(of: Check) -> Check:
-    return Check(f"{of.expected}, or null", lambda value: value is None or of.holds(value))
+Number = Annotated[float, BeforeValidator(_not_huge)]
+Fraction = Annotated[Number, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, lt=MOST)]
+Norms = dict[str, Number]
+Activations = dict[str, dict[str, Number]]
 
 
-def _is_first_step(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        name in FIRST_STEP and FIRST_STEP[name].holds(part) for name, part in value.items()
-    )
+class FirstStep(BaseModel, strict=True, extra="forbid"):
+    """`Epoch.first_step`."""
+
+    cost: Number = 0.0
+    activations: Activations = {}
+    gradient_norms: Norms = {}
+    update_norms: Norms = {}
 
 
-NUMBER = Check("a number", _is_number)
-DURATION = Check("a number, 0 or more", lambda value: _is_number(value) and value >= 0)
-SHARE = Check("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
-COUNT = Check("a whole number, 0 or more", lambda value: _is_number(value) and isinstance(value, int) and value >= 0)
-FIRST_STEP = {
-    "cost": NUMBER,
-    "activations": _table(_table(NUMBER)),
-    "gradient_norms": _table(NUMBER),
-    "update_norms": _table(NUMBER),
-}
-COLUMNS = {
-    "epoch": COUNT,
-    "train_cost": NUMBER,
-    "train_accuracy": _or_none(SHARE),
-    "validation_cost": _or_none(NUMBER),
-    "validation_accuracy": _or_none(SHARE),
-    "validation_correct": _or_none(COUNT),
-    "validation_total": _or_none(COUNT),
-    "learning_rate": NUMBER,
-    "seconds": DURATION,
-}
-LATER = {  # which histories of before do not have
-    "gradient_norms": _table(NUMBER),
-    "update_norms": _table(NUMBER),
-    "steps": COUNT,
-    "activations": _table(_table(NUMBER)),
-    "first_step": Check(f"a table of {', '.join(FIRST_STEP)}", _is_first_step),
-}
-TABLES = ("gradient_norms", "update_norms", "activations")
+class Row(BaseModel, strict=True, extra="forbid"):
+    """One epoch; histories of earlier versions lack the columns that have a default."""
+
+    epoch: Count
+    train_cost: Number
+    train_accuracy: Fraction | None
+    validation_cost: Number | None
+    validation_accuracy: Fraction | None
+    validation_correct: Count | None
+    validation_total: Count | None
+    learning_rate: Number
+    seconds: Annotated[Number, Field(ge=0)]
+    gradient_norms: Norms = {}
+    update_norms: Norms = {}
+    steps: Count = 0
+    activations: Activations = {}
+    first_step: FirstStep = FirstStep()
 
 
 def check_rows(rows: Sequence[Any]) -> None:
-    """Raise `ValueError`, naming the line, where rows are not those of epochs one after the other, of one network.
+    """Raise `ValueError` with the line unless the rows are those of successive epochs of one network.
 
-    A training that goes on may do so with other validation data, or without statistics: what is missing may come and go.
+    A resumed training may have other validation data, or no statistics: columns may be empty in some rows.
     """
     known: dict[str, Any] = {}
-    for place, row in enumerate(rows):
-        wrong = _wrong(row) or _out_of_order(row, rows[0]["epoch"] + place) or _of_another(row, known)
+    for line, row in enumerate(rows, 1):
+        wrong = find_error(Row, row) or _out_of_order(row, rows[0]["epoch"] + line - 1) or _of_another(row, known)
         if wrong is not None:
-            raise ValueError(tr("line {number}: {reason}", number=place + 1, reason=wrong))
+            raise ValueError(f"line {line}: {wrong}")
 
 
-def _wrong(row: Any) -> str | None:
+def find_error(model: type[BaseModel], row: Any) -> str | None:
+    """The first value of a row that the model refuses, in words; None for a valid row."""
     if not isinstance(row, dict):
         return f"expected a JSON object, received {row!r:.40}"
-    for name in [*COLUMNS.keys() - row.keys(), *row.keys() - COLUMNS.keys() - LATER.keys()]:
-        return f"{name} is {'missing' if name in COLUMNS else 'no column of a history'}"
-    for name, check in {**COLUMNS, **LATER}.items():
-        if name in row and not check.holds(row[name]):
-            return f"{name}: expected {check.expected}, received {row[name]!r:.40}"
+    try:
+        model.model_validate(row)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = ".".join(map(str, problem["loc"]))
+        if problem["type"] in ("missing", "extra_forbidden"):
+            return f"{name} is {'missing' if problem['type'] == 'missing' else 'no column of a history'}"
+        expected = problem["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        return f"{name}: expected {expected}, received {problem['input']!r:.40}"
     return None
 
 
@@ -100,7 +92,7 @@ def _out_of_order(row: dict[str, Any], epoch: int) -> str | None:
 
 def _of_another(row: dict[str, Any], known: dict[str, Any]) -> str | None:
     """What has other names than in the rows before, which `known` remembers."""
-    for name in TABLES:
+    for name in ("gradient_norms", "update_norms", "activations"):
         names = _names(row.get(name))
         if names and names != known.setdefault(name, names):
             return f"{name}: expected the names of the lines before, received {', '.join(row[name]):.80}"

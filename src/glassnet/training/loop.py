@@ -6,6 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,24 +15,23 @@ from numpy.typing import NDArray
 
 from glassnet.data.augmentation import image_shape
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Forward, Trainer, make_trainer
+from glassnet.runtime import Predictor, Trainer, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.registry import describe
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
-from glassnet.training.plan import CHANCE, CHANGES, ORDER, Plan, check_length, epoch_generator
-from glassnet.training.statistics import Statistics, Watch, norms
+from glassnet.training.plan import AUGMENTATION, DROPOUT, ORDER, Plan, check_length, epoch_generator
+from glassnet.training.statistics import Statistics, Watch, all_finite, norms, validate
 from glassnet.training.stop import Stop, StopReason
-from glassnet.training.vectors import all_finite
 
 Result = TypeVar("Result")
-STRETCH = 0.1  # seconds of compiled steps between two looks at the clock, the keyboard and the cost
-CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at least
+STRETCH = 0.1  # seconds of compiled steps between two checks of the clock, the keyboard and the cost
+CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at the least
 
 
 class TrainingWarning(UserWarning):
-    """Training ended before it should."""
+    """Training ended early, because the cost was no longer finite."""
 
 
 class Training:
@@ -47,20 +47,14 @@ class Training:
             stack,
             self.rows,
             plan.train.labels,
-            batch_size=plan.batch_size,
-            optimizer=plan.optimizer,
-            weights=plan.weights,
-            threads=plan.threads,
-            averaging=plan.averaging,
-            augmentation=plan.augmentation,
-            shape=shape,
+            replace(plan, image_shape=shape),
         )
-        self.forward = Forward(stack, plan.threads)
+        self.predictor = Predictor(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.watch = Watch(stack, plan.train) if plan.statistics else None
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
-        # What would be kept after the last whole epoch, after the one before it; and the state before the last step.
+        # The result after the last whole epoch, and after the one before it; the state before the last step.
         self._whole, self._good, self._before = self.best.copy(), self.best.copy(), self.best.copy()
         self._raw = self.trainer.average.copy()
         self._stretch = 1
@@ -71,7 +65,7 @@ class Training:
         """Train. After an error or Ctrl-C the network has the weights of the last whole epoch, which are saved."""
         plan, history = self.plan, self.progress.history
         if plan.resume and plan.checkpoint is not None and plan.checkpoint.exists():
-            self._go_on(State.load(plan.checkpoint), plan.checkpoint)
+            self._restore(State.load(plan.checkpoint), plan.checkpoint)
         self.progress.epoch = len(history)
         try:
             for callback in self.callbacks:
@@ -91,7 +85,7 @@ class Training:
     def _end(self) -> None:
         self.stack.state[...] = self._whole
         self.trainer.close()
-        self.forward.close()
+        self.predictor.close()
         try:
             self._save_state()
         finally:
@@ -100,11 +94,11 @@ class Training:
 
     @property
     def kept(self) -> Array:
-        """The state that training is for: its moving average, or else itself."""
+        """The moving average of the state, if there is one, else the state."""
         return self.stack.state if self.plan.averaging is None else self.trainer.average
 
     def _with_kept(self, work: Callable[[], Result]) -> Result:
-        """The result of `work`, which is called while the network has the weights that would be kept.
+        """Call `work` while the network has the weights that are kept, and return its result.
 
         Not a generator-based context manager: one that Ctrl-C leaves suspended restores the old weights when it is collected.
         """
@@ -125,8 +119,8 @@ class Training:
         rates = plan.optimizer.schedule.rates(past, past + steps, plan.epochs * steps)
         order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
         plain = plan.augmentation is None or number > plan.epochs - plan.plain_epochs
-        changes = None if plain else epoch_generator(plan.seed, number, CHANGES)
-        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, CHANCE), changes)
+        changes = None if plain else epoch_generator(plan.seed, number, AUGMENTATION)
+        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, DROPOUT), changes)
         first = self._first_step() if number == 1 and self.watch is not None else {}
         self._steps(progress.step, steps - 1, past)
         self._before[...] = self.stack.state
@@ -138,8 +132,8 @@ class Training:
         validated, activations = self._with_kept(self._look)
         epoch = Epoch(
             epoch=number,
-            train_cost=float(self.trainer.costs.mean()),
-            train_accuracy=self._share(self.trainer.classes, plan.train.labels[order]),
+            train_cost=float(self.trainer.losses.mean()),
+            train_accuracy=self._accuracy(self.trainer.classes, plan.train.labels[order]),
             learning_rate=float(rates[-1]),
             seconds=time.perf_counter() - start,
             **validated,
@@ -153,21 +147,22 @@ class Training:
         self._whole, self._good = self._good, self._whole
         if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
             self.best[...] = self.kept
-        self._keep_state(number)  # before anyone is told: Ctrl-C may come while they are
-        self._with_kept(lambda: self._tell(epoch))
+        self._keep_state(number)  # before the callbacks, during which Ctrl-C may come
+        self._with_kept(lambda: self._call_back(epoch))
         if time.monotonic() - self._saved > CHECKPOINT_EVERY:
             self._save_state()
 
     def _look(self) -> tuple[dict[str, Any], Statistics]:
-        """The validation's results, and what the layers give for a few images."""
-        return self._validate(), {} if self.watch is None else self.watch.look()[0]
+        """Results on the validation data, and statistics of the layers' outputs."""
+        validated = validate(self.predictor, self.held_out, self.plan.validation)
+        return validated, {} if self.watch is None else self.watch.look()[0]
 
-    def _tell(self, epoch: Epoch) -> None:
+    def _call_back(self, epoch: Epoch) -> None:
         for callback in self.callbacks:
             callback.on_epoch_end(self.progress, epoch)
 
     def _first_step(self) -> dict[str, Any]:
-        """Take the first step of all, unless it is the last of its epoch; what it was like."""
+        """Take the first step, unless it is the last of its epoch; its statistics, as `Epoch.first_step`."""
         assert self.watch is not None
         activations, cost = self.watch.look()
         if self.plan.steps_per_epoch == 1:
@@ -177,7 +172,7 @@ class Training:
         return {"cost": cost, "activations": activations, **norms(self.stack, self.trainer.gradient, self._before)}
 
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
-        """Run steps in stretches, so that the keyboard, the callbacks and a cost that overflows are noticed in time."""
+        """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing cost take effect soon."""
         progress, trainer, batch = self.progress, self.trainer, self.plan.batch_size
         while first < last and progress.reason is None:
             until = min([last, first + self._stretch, *(
@@ -190,19 +185,19 @@ class Training:
                 self._stretch *= 2
             elif took > 2 * STRETCH:
                 self._stretch = max(1, self._stretch // 2)
-            costs = trainer.costs[: until * batch]
-            if not np.isfinite(costs[first * batch :]).all():
-                self._give_up(int(np.flatnonzero(~np.isfinite(costs[first * batch :]))[0]) // batch + first + 1)
+            losses = trainer.losses[: until * batch]
+            if not np.isfinite(losses[first * batch :]).all():
+                self._give_up(int(np.flatnonzero(~np.isfinite(losses[first * batch :]))[0]) // batch + first + 1)
                 return
             first = progress.step = until
             if self.callbacks:
-                progress.cost = float(costs.mean())
+                progress.cost = float(losses.mean())
                 for callback in self.callbacks:
                     if callback.every_steps is None or (callback.every_steps and first % callback.every_steps == 0):
                         callback.on_step_end(progress)
 
     def _give_up(self, step: int) -> None:
-        """End training because the cost of `step` was not finite, on weights that do not depend on how steps are timed."""
+        """Stop because the cost of `step` was not finite, with weights that do not depend on the timing of steps."""
         self.kept[...] = self._good if step == 1 else self._whole
         progress = self.progress
         reason = Stop(StopReason.NOT_FINITE, progress.epoch, min(step, progress.steps_per_epoch))
@@ -210,21 +205,8 @@ class Training:
         progress.stop(reason)
         warnings.warn(str(reason), TrainingWarning, stacklevel=6)
 
-    def _share(self, found: NDArray[np.int64], labels: Array) -> float | None:
+    def _accuracy(self, found: NDArray[np.int64], labels: Array) -> float | None:
         return float((found == labels).mean()) if labels.ndim == 1 else None
-
-    def _validate(self) -> dict[str, Any]:
-        data = self.plan.validation
-        if data is None or self.held_out is None:
-            return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"), None)
-        costs, classes = self.forward.costs(self.held_out, data.labels)
-        correct = int((classes == data.labels).sum()) if data.is_classification else None
-        return {
-            "validation_cost": float(costs.mean()),
-            "validation_accuracy": None if correct is None else correct / len(data),
-            "validation_correct": correct,
-            "validation_total": len(data),
-        }
 
     def _settings(self) -> dict[str, Any]:
         plan = self.plan
@@ -241,10 +223,10 @@ class Training:
             "augmentation": None if plan.augmentation is None else describe(plan.augmentation),
             "plain_epochs": plan.plain_epochs or None,
         }
-        return dict(json.loads(json.dumps(settings)))  # as it will be read back
+        return dict(json.loads(json.dumps(settings)))  # lists for tuples, as in the file
 
     def _keep_state(self, number: int) -> None:
-        """Remember the state after an epoch, to be written soon."""
+        """Copy the state after an epoch, to be written later."""
         if self.plan.checkpoint is None:
             return
         first, second = self.trainer.moments
@@ -267,12 +249,12 @@ class Training:
         )
 
     def _save_state(self) -> None:
-        """Write the state that is not yet on the disk, if there is one."""
+        """Write the last copied state, unless it is on the disk already."""
         if self._state is not None and self.plan.checkpoint is not None:
             self._state.save(self.plan.checkpoint)
             self._saved, self._state = time.monotonic(), None
 
-    def _go_on(self, state: State, path: Path) -> None:
+    def _restore(self, state: State, path: Path) -> None:
         first, second = self.trainer.moments
         size = self.stack.state.size
         sizes = {"parameters": size, "best": size, "previous": size, "first": first.size, "second": second.size}

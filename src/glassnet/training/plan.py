@@ -1,4 +1,4 @@
-"""What a training is to do, and the random numbers it draws."""
+"""The settings of a training, and its streams of random numbers."""
 
 from __future__ import annotations
 
@@ -6,35 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glassnet.data import Dataset
-from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError, ModelFileError
-from glassnet.nn.optimizers import Optimizer
 from glassnet.nn.stack import Stack
-from glassnet.support.i18n import tr
+from glassnet.runtime import StepPlan
 
-ORDER, CHANCE, CHANGES = 0, 1, 2  # streams of random numbers of an epoch: the order of images, dropout, augmentation
+ORDER, DROPOUT, AUGMENTATION = 0, 1, 2  # streams of random numbers of an epoch
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What to train, on what, how long; checked."""
+@dataclass(frozen=True, kw_only=True)
+class Plan(StepPlan):
+    """The arguments of `fit`, checked."""
 
     train: Dataset
     epochs: int
-    batch_size: int
-    optimizer: Optimizer
     validation: Dataset | None = None
     seed: int = 0
-    weights: NDArray[np.float64] | None = None
     keep_best: bool = False
-    averaging: float | None = None
     checkpoint: Path | None = None
     resume: bool = False
-    threads: int | None = None
-    augmentation: Augmentation | None = None
     plain_epochs: int = 0  # the last ones, without augmentation
     statistics: bool = True  # of the layers' outputs, after each epoch
 
@@ -44,7 +35,7 @@ class Plan:
 
 
 def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
-    """The random numbers of one epoch: they follow from the seed alone, so a training can go on from any epoch."""
+    """The random numbers of one epoch, from the seed alone, so that training can resume at any epoch."""
     return np.random.default_rng([seed, epoch, stream])
 
 

@@ -1,7 +1,7 @@
-"""Training on the whole set at once through scipy.optimize: an epoch is one iteration of the method.
+"""Full-batch training by scipy.optimize: an epoch is one iteration of the method.
 
-The cost is a function of the parameters alone: dropout is off, and BatchNorm takes the statistics of the whole set. Its
-running statistics move at every evaluation of the cost, and so come to agree with these.
+The loss is a function of the parameters alone: dropout is off, and BatchNorm uses the statistics of the whole set. Its
+running statistics converge to these, as each evaluation of the loss updates them.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from glassnet.data import Dataset
 from glassnet.nn import Dropout, walk
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Forward
+from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch, History
+from glassnet.training.statistics import validate
 from glassnet.training.stop import Stop, StopReason
 
 
-class _EnoughError(Exception):
-    """A callback has asked to end."""
+class _StoppedError(Exception):
+    """A callback has stopped the training."""
 
 
 def minimize(
@@ -37,7 +38,7 @@ def minimize(
     weights: NDArray[np.float64] | None,
     callbacks: Sequence[Callback],
 ) -> History:
-    """Change the network's parameters to those that `method` finds in at most `epochs` iterations."""
+    """Optimize the network's parameters by `method`, in at most `epochs` iterations."""
     from scipy.optimize import minimize as scipy_minimize
 
     stack.adapt(train.images)
@@ -45,18 +46,18 @@ def minimize(
     for layer in walk(exact.layers):
         if isinstance(layer, Dropout):
             layer.rate = 0.0
-    chance = np.random.default_rng(0)  # which dropout of nothing asks for
-    size = stack.flat.size
-    rows = exact.rows(train.images)
+    rng = np.random.default_rng(0)  # dropout of rate 0 needs one, too
+    size, rows = stack.flat.size, exact.rows(train.images)
+    held_out = None if validation is None else stack.rows(validation.images)
     progress = Progress(stack, epochs, 1, History())
     seen: dict[str, float] = {}
     start = time.perf_counter()
 
     def cost(values: Array) -> tuple[float, Array]:
         exact.parameters = values
-        costs, raw, gradient = exact.costs_and_gradient(rows, train.labels, weights, training=True, rng=chance)
+        losses, raw, gradient = exact.losses_and_gradient(rows, train.labels, weights, training=True, rng=rng)
         penalty, more = exact.penalty_and_gradient()
-        seen["cost"] = float(costs.mean())
+        seen["cost"] = float(losses.mean())
         seen["accuracy"] = float((exact.decide(raw) == train.labels).mean()) if train.is_classification else np.nan
         seen["norm"] = float(np.linalg.norm(gradient + more))
         return seen["cost"] + penalty, gradient + more
@@ -66,19 +67,11 @@ def minimize(
         stack.flat[...] = values
         stack.state[size:] = exact.state[size:]
         progress.epoch, progress.step, progress.cost = len(progress.history) + 1, 1, seen["cost"]
-        found, correct = None, None
-        if validation is not None:
-            costs, classes = Forward(stack).costs(stack.rows(validation.images), validation.labels)
-            found = float(costs.mean())
-            correct = int((classes == validation.labels).sum()) if validation.is_classification else None
         epoch = Epoch(
             epoch=progress.epoch,
             train_cost=seen["cost"],
             train_accuracy=seen["accuracy"] if train.is_classification else None,
-            validation_cost=found,
-            validation_accuracy=None if correct is None or validation is None else correct / len(validation),
-            validation_correct=correct,
-            validation_total=None if validation is None else len(validation),
+            **validate(Predictor(stack), held_out, validation),
             learning_rate=0.0,
             seconds=time.perf_counter() - start,
             gradient_norms={"all": seen["norm"]},
@@ -88,7 +81,7 @@ def minimize(
         for callback in callbacks:
             callback.on_epoch_end(progress, epoch)
         if progress.reason is not None:
-            raise _EnoughError
+            raise _StoppedError
 
     for callback in callbacks:
         callback.on_train_begin(progress)
@@ -105,7 +98,7 @@ def minimize(
         stack.state[size:] = exact.state[size:]
         if len(progress.history) < epochs:
             progress.history.stopped = Stop(StopReason.SOLVER, len(progress.history), words=str(result.message))
-    except _EnoughError:
+    except _StoppedError:
         progress.history.stopped = progress.reason
     finally:
         for callback in callbacks:

@@ -1,4 +1,4 @@
-"""What is measured while a network trains, for the diagnosis: lengths of gradients and steps, and what its layers give."""
+"""Statistics of a training, for the diagnosis: norms of gradients and updates, and of the layers' outputs; validation."""
 
 from __future__ import annotations
 
@@ -12,14 +12,44 @@ from glassnet.data import Dataset
 from glassnet.nn import Dropout, Flatten, Layer, LeakyReLU, Pixels, ReLU, Scale, Sigmoid, Standardize, Tanh
 from glassnet.nn.chain import forward_chain
 from glassnet.nn.stack import Stack
+from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
-from glassnet.training.vectors import length
 
-MOST, LEAST, ONE_IN = 160, 32, 250  # images looked at: one in so many, so that they cost little beside the training itself
-FLAT = 0.01  # of its range: as near to its bounds the slope of a sigmoid or tanh is a twenty-fifth of what it can be, or less
-FIXED = (Flatten, Pixels, Scale, Standardize)  # what does not change while a network trains
+MOST, LEAST, ONE_IN = 160, 32, 250  # images used: one in 250, within these bounds, so that they cost little time
+FLAT = 0.01  # of its range: this near to its bounds, the slope of a sigmoid or tanh is at most 4 % of its maximum
+FIXED = (Flatten, Pixels, Scale, Standardize)  # layers whose output does not change during training
 
 Statistics = dict[str, dict[str, float]]
+
+
+def length(vector: Array) -> float:
+    """‖v‖, without overflow of the squares."""
+    with np.errstate(over="ignore"):
+        found = float(np.linalg.norm(vector))
+    if np.isfinite(found):
+        return found
+    highest = float(np.abs(vector).max(initial=0))
+    return highest * float(np.linalg.norm(vector / highest)) if highest > 0 else 0.0
+
+
+def all_finite(vector: Array) -> bool:
+    """Whether no number is infinite or NaN; their sum shows it, unless it overflows itself."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(vector.sum())) or bool(np.isfinite(vector).all())
+
+
+def validate(predictor: Predictor, rows: Array | None, data: Dataset | None) -> dict[str, Any]:
+    """The columns of an `Epoch` about validation; `rows`: the images of `data` as the network reads them."""
+    if data is None or rows is None:
+        return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"))
+    losses, classes = predictor.losses(rows, data.labels)
+    correct = int((classes == data.labels).sum()) if data.is_classification else None
+    return {
+        "validation_cost": float(losses.mean()),
+        "validation_accuracy": None if correct is None else correct / len(data),
+        "validation_correct": correct,
+        "validation_total": len(data),
+    }
 
 
 def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
@@ -35,7 +65,7 @@ def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
 
 
 class Watch:
-    """A few training images, always the same, and what each layer makes of them. In NumPy: they are few."""
+    """The outputs of each layer for a few training images, always the same; in NumPy, as they are few."""
 
     def __init__(self, stack: Stack, data: Dataset) -> None:
         count = min(len(data), max(LEAST, min(MOST, len(data) // ONE_IN)))
@@ -69,21 +99,21 @@ class Watch:
 
 @functools.cache
 def _libraries() -> ThreadpoolController:
-    """The threads of NumPy's products, which would wait for each other longer than such small products take."""
+    """NumPy's BLAS: one thread is quicker for products this small."""
     return ThreadpoolController()
 
 
 def first_changing(stack: Stack) -> int:
-    """The place of the first layer whose output changes while the network trains."""
-    places = (number for number, layer in enumerate(stack.layers) if not isinstance(layer, (*FIXED, Dropout)))
-    return next(places, len(stack.layers))
+    """The index of the first layer whose output changes during training."""
+    changing = (index for index, layer in enumerate(stack.layers) if not isinstance(layer, (*FIXED, Dropout)))
+    return next(changing, len(stack.layers))
 
 
 def describe_outputs(layer: Layer, y: Array) -> dict[str, float]:
-    """Mean and spread of a layer's outputs (N, …), and what shows that they can't learn any more.
+    """Mean and standard deviation of a layer's outputs (N, …), and the fraction of them without a gradient.
 
-    `saturated`: the share that lies at the bounds of a Sigmoid or Tanh; `dead`: the share of units, over all places of a
-    image, that a ReLU keeps at zero for every image.
+    `saturated`: the fraction of values near the bounds of a Sigmoid or Tanh; `dead`: the fraction of a ReLU's units that are
+    zero for every image, at all positions.
     """
     found: dict[str, float] = {"mean": _short(y.mean()), "spread": _short(y.std())}
     if isinstance(layer, (Sigmoid, Tanh)):
@@ -96,5 +126,5 @@ def describe_outputs(layer: Layer, y: Array) -> dict[str, float]:
 
 
 def _short(value: Any) -> float:
-    """Six digits: enough to read, and the same whatever the order of a sum."""
+    """Six digits, which do not depend on the order of a sum."""
     return float(f"{value:.6g}")

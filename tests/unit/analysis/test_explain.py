@@ -1,4 +1,4 @@
-"""Explanations: each held to what it says it is."""
+"""Each explanation is what its docstring says."""
 
 from __future__ import annotations
 
@@ -77,25 +77,25 @@ def test_saliency_looks_before_a_flat_sigmoid() -> None:
     np.testing.assert_allclose(slope[1].ravel(), network.parameters[:96].reshape(48, 2)[:, 0])
 
 
-def test_saliency_explains_what_the_network_says_by_default() -> None:
+def test_saliency_explains_the_predicted_class_by_default() -> None:
     network, images = convolutional("float32"), make_images(70)
-    said = network.predict(images)
-    assert len(set(said.tolist())) > 1
-    np.testing.assert_array_equal(explain.saliency(network, images), explain.saliency(network, images, said))
+    predicted = network.predict(images)
+    assert len(set(predicted.tolist())) > 1
+    np.testing.assert_array_equal(explain.saliency(network, images), explain.saliency(network, images, predicted))
     assert explain.saliency(network, images).shape == (70, 8, 6)
 
 
-def test_occlusion_is_the_loss_of_sureness_under_each_square() -> None:
-    """By hand: squares of 4 that do not overlap, so that each pixel lies under one of them."""
+def test_occlusion_is_the_drop_of_the_probability_under_each_square() -> None:
+    """By hand: squares of 4 that do not overlap, so each pixel is covered by one of them."""
     network = Network([Flatten(), Pixels(), Dense(3)], loss=SoftmaxCrossEntropy(), input_shape=(8, 8, 1), seed=4)
     image = make_images(1, (8, 8, 1))
     found = explain.occlusion(network, image, 2, window=4, stride=4, fill=0)
-    whole = network.predict_proba(image)[0, 2]
+    uncovered = network.predict_proba(image)[0, 2]
     for top in (0, 4):
         for left in (0, 4):
             covered = image.copy()
             covered[0, top : top + 4, left : left + 4] = 0
-            drop = whole - network.predict_proba(covered)[0, 2]
+            drop = uncovered - network.predict_proba(covered)[0, 2]
             np.testing.assert_allclose(found[0, top : top + 4, left : left + 4], drop, atol=1e-12)
 
 
@@ -105,7 +105,7 @@ def test_occlusion_covers_every_pixel_and_fills_with_the_border() -> None:
     assert found.shape == (3, 8, 6)
     assert np.isfinite(found).all()
     blank = np.full((1, *SHAPE), 37, dtype=np.uint8)
-    np.testing.assert_array_equal(explain.occlusion(network, blank, 0), np.zeros((1, 8, 6)))  # its own paper hides nothing
+    np.testing.assert_array_equal(explain.occlusion(network, blank, 0), np.zeros((1, 8, 6)))
 
 
 def test_occlusion_of_outputs_that_are_no_probabilities() -> None:
@@ -132,7 +132,7 @@ def test_occlusion_of_outputs_that_are_no_probabilities() -> None:
     ],
     ids=["convolution", "residual", "recurrence"],
 )
-def test_activations_are_what_each_layer_gives(network: Network, dtype: str) -> None:
+def test_activations_are_the_outputs_of_each_layer(network: Network, dtype: str) -> None:
     images = make_images(5)
     found = explain.activations(network.astype(dtype), images)
     exact = network.astype("float64")
@@ -155,8 +155,8 @@ def test_activations_leave_the_network_as_it_is() -> None:
 def test_nearest_training_images_are_the_nearest() -> None:
     network = convolutional("float64")
     train = Dataset(make_images(40), np.arange(40) % 3)
-    asked = train.images[[7, 21]]
-    near = explain.nearest_training_images(network, asked, train, count=4)
+    queries = train.images[[7, 21]]
+    near = explain.nearest_training_images(network, queries, train, count=4)
     assert near.layer == "relu2"
     hidden = explain.activations(network, train.images, "relu2")
     for row, place in enumerate((7, 21)):
@@ -186,7 +186,7 @@ def test_typical_input_of_a_linear_unit_follows_its_weights() -> None:
     assert found.bounds == (0.0, 1.0)
 
 
-def test_typical_input_excites_a_filter_within_bounds() -> None:
+def test_typical_input_maximises_a_filter_within_bounds() -> None:
     network = convolutional("float32")
     found = explain.typical_input(network, "conv2d1.3")
     maps = explain.activations(network, found.image[None].astype(np.float32), "conv2d1")
@@ -198,7 +198,7 @@ def test_typical_input_excites_a_filter_within_bounds() -> None:
     np.testing.assert_array_equal(found.image, again.image)
 
 
-def test_typical_input_of_a_network_with_a_scale_of_its_own_is_of_bytes() -> None:
+def test_typical_input_of_a_network_with_its_own_scaling_is_in_bytes() -> None:
     network = Network([Scale(1 / 255), Flatten(), Dense(2)], input_shape=SHAPE, seed=5)
     found = explain.typical_input(network, "dense1.0")
     assert found.bounds == (0.0, 255.0)
@@ -212,7 +212,7 @@ def test_a_dead_unit_has_no_typical_input_but_does_not_fail() -> None:
     assert (found.value, found.before) == (0.0, 0.0)
 
 
-def test_wrong_input_is_told() -> None:
+def test_wrong_input_is_an_error() -> None:
     network, images = convolutional("float32"), make_images(2)
     with pytest.raises(InputError, match="no such class") as error:
         explain.saliency(network, images, 3)
@@ -224,22 +224,26 @@ def test_wrong_input_is_told() -> None:
         explain.saliency(network, images[:0])
     with pytest.raises(InputError, match="stride does not fit") as error:
         explain.occlusion(network, images, window=2, stride=3)
-    assert error.value.expected == "1 … 2, the window's side: else pixels are left out"
+    assert error.value.expected == "1 … 2, the side of the window"
     with pytest.raises(InputError, match="window does not fit"):
         explain.occlusion(network, images, window=7)
     with pytest.raises(InputError, match="layer") as error:
         explain.activations(network, images, "conv2d9")
     assert "conv2d1" in str(error.value)
-    for unit, message in (("dense1", "names no unit"), ("dense1.5", "no such unit"), ("dense1.-1", "names no unit")):
+    for unit, message in (
+        ("dense1", "not the name of a unit"),
+        ("dense1.5", "no such unit"),
+        ("dense1.-1", "not the name of a unit"),
+    ):
         with pytest.raises(InputError, match=message):
             explain.typical_input(network, unit)
-    with pytest.raises(InputError, match="leave no room"):
+    with pytest.raises(InputError, match="bounds are empty"):
         explain.typical_input(network, "dense1.0", bounds=(1.0, 1.0))
     train = Dataset(images, [0, 1])
-    with pytest.raises(InputError, match="not so many training images"):
+    with pytest.raises(InputError, match="fewer training images"):
         explain.nearest_training_images(network, images, train, count=3)
     flat = Network([Flatten(), Dense(2)], input_shape=SHAPE, seed=1)
     with pytest.raises(InputError, match="no hidden layer"):
         explain.nearest_training_images(flat, images, train, count=1)
-    with pytest.raises(ShapeError, match="parts to cover"):
+    with pytest.raises(ShapeError, match="can be covered"):
         explain.occlusion(Network([Dense(2)], input_shape=(6,), seed=1), np.ones((1, 6), dtype=np.float32))

@@ -374,9 +374,9 @@ def test_damaged_anywhere(tmp_path_factory: pytest.TempPathFactory, data: st.Dat
 def test_arrays_that_unpack_beyond_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros((30, 500, 500), np.uint8), y=np.arange(30) % 2, more=np.zeros(10**7))
     monkeypatch.setattr(memory, "SMALL", 0)
-    monkeypatch.setattr(memory, "available", lambda: 2**23 / memory.DATA_SHARE)
+    monkeypatch.setattr(memory, "available", lambda: 2**23 / memory.DATA_FRACTION)
     assert load_dataset(tmp_path / "a.npz", **WHOLE).train.shape == (500, 500, 1)  # what is not asked for does not count
-    monkeypatch.setattr(memory, "available", lambda: 2**22 / memory.DATA_SHARE)
+    monkeypatch.setattr(memory, "available", lambda: 2**22 / memory.DATA_FRACTION)
     with pytest.raises(DataError, match=r"(?s)more memory than there is.*0\.0 GB for 2 arrays, unpacked"):
         load_dataset(tmp_path / "a.npz")
 

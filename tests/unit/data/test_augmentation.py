@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,11 @@ Array = np.ndarray[Any, Any]
 @pytest.fixture
 def most(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The reference with every even draw at its most, and the changes of one image under it."""
-    monkeypatch.setattr(definition, "_either", lambda own, number: np.ones((len(own), 1, 1)))
+    monkeypatch.setattr(definition, "_symmetric", lambda own, number: np.ones((len(own), 1, 1)))
 
     def change(image: Array, **options: Any) -> Array:
         images = image.reshape(1, *image.shape, 1)
-        return definition.augment(images, Augmentation(**options).numbers, np.uint64(9), np.float64)[0, ..., 0]
+        return definition.augment(images, Augmentation(**options), np.uint64(9), np.float64)[0, ..., 0]
 
     return change
 
@@ -178,9 +179,9 @@ def test_shifts_rotations_and_sizes_are_even_and_independent(kernels: str, monke
 
 @pytest.mark.parametrize(("height", "width", "grid"), [(28, 28, 4), (20, 50, 6), (64, 64, 1)])
 def test_elastic_field_is_normal_smooth_and_as_large_as_asked(height: int, width: int, grid: int) -> None:
-    numbers = Augmentation(elastic=2.5, elastic_grid=grid).numbers.astype(float)
+    options = SimpleNamespace(elastic=2.5, elastic_grid=grid)
     own = split_mix(np.uint64(1), np.arange(4000, dtype=np.uint64))
-    fields = np.stack(definition._elastic(numbers, own, height, width))
+    fields = np.stack(definition._elastic(options, own, height, width))
     assert fields.shape == (2, 4000, height, width)
     assert abs(fields.std() / 2.5 - 1) < 0.03
     assert abs(fields.mean()) < 0.06
@@ -188,7 +189,7 @@ def test_elastic_field_is_normal_smooth_and_as_large_as_asked(height: int, width
     assert abs(np.corrcoef(fields[0].ravel(), fields[1].ravel())[0, 1]) < 0.06
     spacing = max(height, width) / grid
     bends = np.abs(np.diff(fields, n=2, axis=3))  # the second derivative of a cubic spline is bounded by its points'
-    assert bends.max() < 4 * np.abs(numbers[5]) * 3.5 / 0.479 / spacing**2
+    assert bends.max() < 4 * 2.5 * 3.5 / 0.479 / spacing**2
 
 
 def test_elastic_field_moves_the_middle_of_an_image_as_often_left_as_right() -> None:

@@ -153,7 +153,7 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 def test_what_unpacks_beyond_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "SMALL", 0)
-    monkeypatch.setattr(memory, "available", lambda: 3_000_000 / memory.DATA_SHARE)
+    monkeypatch.setattr(memory, "available", lambda: 3_000_000 / memory.DATA_FRACTION)
     bomb = gzip.compress(header(2**31) + bytes(5_000_000))
     assert len(bomb) < 6000
     refused(bomb, "more memory than there is", "expected: at most 0.0 GB", "unpacked so far")

@@ -8,23 +8,26 @@ from typing import Any
 import pytest
 
 from glassnet.data import load_dataset
-from glassnet.data.options import ImageOptions, SplitOptions, as_options
+from glassnet.data.options import ReadOptions, as_options
 from glassnet.errors import InputError
 
 
 def test_defaults_and_all_given() -> None:
     options = as_options()
-    assert options.images == ImageOptions(None, None, "stretch")
-    assert options.splitting == SplitOptions()
-    assert not options.splitting.given
+    assert options == ReadOptions()
+    assert (options.size, options.color, options.fit) == (None, None, "stretch")
+    assert (options.split, options.fractions, options.fold, options.folds, options.seed) == (None, None, None, 5, 0)
+    assert not options.given
     options = as_options(
         size=(4, 6), color="rgb", fit="pad", pattern="(?P<label>x)", split="random", fractions=(2 / 3, 1 / 3, 0), seed=3
     )
-    assert options.images == ImageOptions((4, 6), "rgb", "pad")
-    assert options.splitting == SplitOptions("random", (2 / 3, 1 / 3, 0.0), None, 5, 3)
+    assert (options.size, options.color, options.fit) == ((4, 6), "rgb", "pad")
+    assert (options.split, options.fractions, options.fold, options.folds, options.seed) == (
+        "random", (2 / 3, 1 / 3, 0.0), None, 5, 3
+    )  # fmt: skip
     assert options.pattern == re.compile("(?P<label>x)")
-    assert as_options(size=8).images.size == as_options(size=[8, 8]).images.size == (8, 8)
-    assert as_options(fold=2, folds=3).splitting.given
+    assert as_options(size=8).size == as_options(size=[8, 8]).size == (8, 8)
+    assert as_options(fold=2, folds=3).given
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,7 @@ def test_folds(by: Any) -> None:
 
 
 def options(**given: Any) -> SplitOptions:
-    return as_options(**given).splitting
+    return as_options(**given)
 
 
 def test_divide_in_one_part() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from glassnet.data.readers import subprocess as apart
-from glassnet.data.readers.subprocess import Named, read_apart
+from glassnet.data.readers.subprocess import Named, read_in_subprocess
 from glassnet.errors import DataError
 
 ARRAYS = {
@@ -66,7 +66,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def call(name: str, path: Path, **options: Any) -> Named:
-    return read_apart(f"tests.unit.data.test_subprocess:{name}", path, "file", **options)
+    return read_in_subprocess(f"tests.unit.data.test_subprocess:{name}", path, "file", **options)
 
 
 def test_arrays_come_back_as_they_were(path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassnet.data.augmentation import Augmentation, augment
-from glassnet.kernels import opcodes as op
 from glassnet.kernels.augmentation import spline
 from glassnet.kernels.codegen.jit import OPTIONS
 from glassnet.kernels.sizes import warp_layout
+from glassnet.support.random_keys import FIELD_SCALE
 from tests.rounding import TINY, check_within, gamma
 
 Array = np.ndarray[Any, Any]
@@ -46,17 +46,17 @@ def run(
 ) -> Array:
     """The kernel's rows of a mini-batch; the others stay what they were, and so does all that is no scratch."""
     shape = images.shape[1:]
-    numbers, target = options.numbers, guarded(np.full((len(order) - first, *shape), np.nan, np.float32))
+    record, target = options.record, guarded(np.full((len(order) - first, *shape), np.nan, np.float32))
     scratch = guarded(np.full(warp_layout(*shape, options.elastic_grid)[-1], np.nan, np.float32))
     source = images.copy()
     kernels["glassnet_augment"](
-        numbers.ctypes.data, source.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data, first, *rows, *shape,
+        record.ctypes.data, source.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data, first, *rows, *shape,
         key, target.at, scratch.at,
     )  # fmt: skip
     target.check()
     scratch.check()
     np.testing.assert_array_equal(source, images)
-    np.testing.assert_array_equal(numbers, options.numbers)
+    np.testing.assert_array_equal(record, options.record)
     assert np.isnan(target.values[: rows[0]]).all()
     assert np.isnan(target.values[rows[1] :]).all()
     return np.array(target.values[slice(*rows)])
@@ -73,7 +73,7 @@ def bound(options: Augmentation, shape: tuple[int, ...], is_bytes: bool) -> floa
     height, width, _ = shape
     steepest = (1 + np.tan(np.radians(options.shear))) / ((1 - options.scale) * (1 - options.stretch))  # of a and b
     terms = steepest * (1.5 * (width + height) + 2 * (options.shift + options.crop)) + max(width, height) / 2 + 1
-    points, cells = 2 * 0xFFFF * op.WARP_NORMAL * options.elastic, options.elastic_grid
+    points, cells = 2 * 0xFFFF * FIELD_SCALE * options.elastic, options.elastic_grid
     shift = points * (gamma(2) + 2 * (gamma(12) + gamma(3) + 2 * gamma(2) * cells))
     place = gamma(6) * (terms + points) + shift
     top, between = (255, 255) if is_bytes else (1, 2)  # the largest value, and from one pixel to the next
@@ -94,7 +94,7 @@ def test_kernel_is_the_reference(
         images = rng.uniform(-1, 1, images.shape).astype(np.float32)
     order = rng.permutation(6)
     found = run(kernels, guarded, images, order, options, key, (1, 4), 1)
-    wanted = augment(images[order[2:5]], options.numbers, np.uint64(key), np.float64, 1)
+    wanted = augment(images[order[2:5]], options, np.uint64(key), np.float64, 1)
     assert found.shape == wanted.shape
     check_within(found, wanted, bound(options, shape, is_bytes))
     if is_bytes:
@@ -133,7 +133,7 @@ def test_nothing_asked_for_gives_back_the_images(
         images = rng.standard_normal(images.shape).astype(np.float32)
     found = run(kernels, guarded, images, np.arange(5), Augmentation(fill=fill), 12345, (0, 5), 0)
     np.testing.assert_array_equal(found, images)
-    np.testing.assert_array_equal(augment(images, Augmentation(fill=fill).numbers, np.uint64(12345)), images)
+    np.testing.assert_array_equal(augment(images, Augmentation(fill=fill), np.uint64(12345)), images)
 
 
 def test_an_image_does_not_depend_on_which_rows_are_done_together(kernels: Any, guarded: Any) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from glassnet.kernels.conv.direct import BAND
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.sizes import COLUMNS, GIVEN, HALF, LANES, ROWS
-from glassnet.kernels.stage import STAGE
+from glassnet.kernels.records import Block
+from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, TAP_FLOATS
 from glassnet.nn import conv
 from glassnet.nn.windows import windows
 from tests.rounding import check_sum
@@ -140,7 +140,7 @@ def test_gradient_of_the_weights(kernels: Any, guarded: Any, case: Window, mode:
 @example(NIELSEN[0], (0, 0))
 @example(POINT, (0, 0))
 @example(LINE, (0, 1))
-@example(Window(3, 20, 5, 5, (1, 2), (0, 0), GIVEN // 20 // 25 + 2, 3, 0, 1), (2, 2))  # a row at a time
+@example(Window(3, 20, 5, 5, (1, 2), (0, 0), TAP_FLOATS // 20 // 25 + 2, 3, 0, 1), (2, 2))  # a row at a time
 def test_scattered_gradient_of_the_image(kernels: Any, guarded: Any, case: Window, corner: tuple[int, int]) -> None:
     """`corner`: rows and columns of zeros above and left, that have no gradient; below and right lie as many at most."""
     fewer = min(case.beside[0], case.strides[0] - 1), min(case.beside[1], case.strides[1] - 1)
@@ -152,20 +152,20 @@ def test_scattered_gradient_of_the_image(kernels: Any, guarded: Any, case: Windo
     if bottom < 0 or right < 0:
         top = left = bottom = right = 0
     shape = (rows - top - bottom, columns - left - right, case.channels)
-    stage = np.full(1, 0, STAGE)
+    block = np.zeros(1, Block.dtype)
     fields = {
         "height": shape[0], "width": shape[1], "channels": case.channels, "filters": case.filters,
         "kernel_height": case.height, "kernel_width": case.width, "stride_y": case.strides[0], "stride_x": case.strides[1],
         "top": top, "left": left, "out_height": case.down, "out_width": case.across,
     }  # fmt: skip
     for name, value in fields.items():
-        stage[name] = value
+        block["conv"][name] = value
     taps = weight[..., 0].size
     turned = guarded(np.ascontiguousarray(weight.reshape(taps, case.filters).T), fence=np.nan)
-    room = guarded(np.full(taps + COLUMNS + max(GIVEN, case.across * taps), np.nan, np.float32))
+    room = guarded(np.full(taps + COLUMNS + max(TAP_FLOATS, case.across * taps), np.nan, np.float32))
     room.values[: taps + COLUMNS] = 0
     dx, held = guarded(np.full(shape, np.nan, np.float32)), guarded(dy, fence=np.nan)
-    kernels["glassnet_scatter_back"](stage.ctypes.data, held.at, turned.at, dx.at, room.at)
+    kernels["glassnet_scatter_taps"](block.ctypes.data, held.at, turned.at, dx.at, room.at)
     dx.check()
     room.check()
 

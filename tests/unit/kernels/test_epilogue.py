@@ -13,16 +13,22 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glassnet.kernels import opcodes as op
+from glassnet.kernels import kinds
+from glassnet.kernels.records import EpilogueShape, PoolShape
 from glassnet.kernels.sizes import LANES
-from glassnet.kernels.stage import STAGE
 from glassnet.nn import MaxPool2D, activations, pooling
 from glassnet.nn.windows import Pair
 from tests.rounding import check_sum, check_within, sigmoid_error, tanh_error
 
 Array = np.ndarray[Any, Any]
 SLOPE = 0.25
-KINDS = {"none": -1, "sigmoid": op.SIGMOID, "tanh": op.TANH, "relu": op.RELU, "leaky": op.LEAKY_RELU}
+KINDS = {
+    "none": kinds.NO_ACTIVATION,
+    "sigmoid": kinds.SIGMOID,
+    "tanh": kinds.TANH,
+    "relu": kinds.RELU,
+    "leaky": kinds.LEAKY_RELU,
+}
 
 
 @dataclass(frozen=True)
@@ -52,27 +58,23 @@ class Epilogue:
     def rng(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
 
-    def record(self, **more: int) -> Array:
-        layer, (rows, columns, filters) = self.layer, self.shape
-        fields = {"out_height": rows, "out_width": columns, "filters": filters, "activation": KINDS[self.kind]}
-        fields |= {"pool_height": 0, "pooled_height": rows, "pooled_width": columns, "stride_y": 1, "stride_x": 1}
-        fields |= {"dx": -1, "scatters": 0}
+    def record(self) -> Array:
+        layer, (rows, columns, channels) = self.layer, self.shape
+        window, strides, corner, places = (0, 0), (1, 1), (0, 0), (rows, columns)
         if layer is not None:
-            (fields["pool_height"], fields["pool_width"]), places = layer.window, layer.places(self.shape)
-            fields["chosen_line"] = fields["pool_width"]
-            fields["pool_stride_y"], fields["pool_stride_x"] = layer.strides
-            fields["pool_top"], _, fields["pool_left"], _ = layer.margins(self.shape)
-            fields["pooled_height"], fields["pooled_width"] = places
-        stage = np.full(1, 0, STAGE)
-        for name, value in (fields | more).items():
-            stage[name] = value
-        stage["slope"] = self.slope
-        return stage
+            top, _, left, _ = layer.margins(self.shape)
+            window, strides, corner, places = layer.window, layer.strides, (top, left), layer.places(self.shape)
+        pool = PoolShape.make(
+            height=rows, width=columns, channels=channels, window_height=window[0], window_width=window[1],
+            stride_y=strides[0], stride_x=strides[1], top=corner[0], left=corner[1], out_height=places[0],
+            out_width=places[1],
+        )  # fmt: skip
+        return EpilogueShape.make(pool=pool[0], activation=KINDS[self.kind], slope=self.slope, argmax_row=window[1])
 
     @property
     def pooled(self) -> tuple[int, int, int]:
-        stage = self.record()[0]
-        return int(stage["pooled_height"]), int(stage["pooled_width"]), self.shape[2]
+        pool = self.record()[0]["pool"]
+        return int(pool["out_height"]), int(pool["out_width"]), self.shape[2]
 
     def chain(self, y: Array, mean: Array, gain: Array, shift: Array) -> tuple[Array, Array]:
         """σ of what was pooled, and the places, in float64."""
@@ -142,68 +144,67 @@ STICKS_OUT = Epilogue((5, 4, 3), "tanh", ((4, 3), (3, 2), True), True, 1)  # win
 @example(case=STICKS_OUT)
 def test_forward(kernels: Any, guarded: Any, kind: str, case: Epilogue) -> None:
     case = replace(case, kind=kind)
-    rng, stage = case.rng, case.record()
+    rng, shape = case.rng, case.record()
     y = guarded(eighths(rng, case.shape), fence=np.nan)
     gain = guarded(rng.choice([-2, -1, -0.5, 0.5, 1, 2], case.shape[2]).astype(np.float32), fence=np.nan)
     mean, shift = (guarded(eighths(rng, case.shape[2:]), fence=np.nan) for _ in range(2))
-    out, chosen = guarded(np.full(case.pooled, np.nan, np.float32)), guarded(np.full(case.pooled, np.nan, np.float32))
+    out, argmax = guarded(np.full(case.pooled, np.nan, np.float32)), guarded(np.full(case.pooled, np.nan, np.float32))
     norm = (mean.at, gain.at, shift.at) if case.normalised else (0, 0, 0)
-    kernels["glassnet_finish"](stage.ctypes.data, y.at, out.at, chosen.at if case.pool else 0, *norm)
+    kernels["glassnet_apply_epilogue"](shape.ctypes.data, y.at, out.at, argmax.at if case.pool else 0, *norm)
     out.check()
-    chosen.check()
+    argmax.check()
     wanted, places = case.chain(y.values, mean.values, gain.values, shift.values)
     bounds = {"sigmoid": sigmoid_error(wanted), "tanh": tanh_error(wanted)}
     check_within(out.values, wanted, bounds.get(kind, 0.0))  # sums and products of eighths are exact
     if case.pool:
-        np.testing.assert_array_equal(chosen.values.view(np.int32), places)
+        np.testing.assert_array_equal(argmax.values.view(np.int32), places)
     if not case.pool and not case.normalised:  # where the convolution wrote y
-        kernels["glassnet_finish"](stage.ctypes.data, y.at, y.at, 0, 0, 0, 0)
+        kernels["glassnet_apply_epilogue"](shape.ctypes.data, y.at, y.at, 0, 0, 0, 0)
         np.testing.assert_array_equal(y.values, out.values)
 
 
 def begun(case: Epilogue, guarded: Any) -> tuple[Any, Any, Any, Any]:
-    """dout, out, chosen and y as forward left them."""
+    """dout, out, argmax and y as forward left them."""
     rng = case.rng
     y, gain, shift = eighths(rng, case.shape), np.ones(case.shape[2]), eighths(rng, case.shape[2:])
     out, place = case.chain(y, 0 * gain, gain, shift)
     dout = rng.standard_normal(case.pooled).astype(np.float32)
-    chosen = guarded(place.astype(np.int32).view(np.float32), fence=np.nan)
-    return guarded(dout, fence=np.nan), guarded(out.astype(np.float32), fence=np.nan), chosen, guarded(y, fence=np.nan)
+    argmax = guarded(place.astype(np.int32).view(np.float32), fence=np.nan)
+    return guarded(dout, fence=np.nan), guarded(out.astype(np.float32), fence=np.nan), argmax, guarded(y, fence=np.nan)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=40)
-@given(case=CASES, strides=st.tuples(st.integers(1, 3), st.integers(1, 3)), scatters=st.booleans())
-@example(case=NIELSEN, strides=(1, 1), scatters=False)
-@example(case=STICKS_OUT, strides=(2, 3), scatters=False)
-def test_back(kernels: Any, guarded: Any, kind: str, case: Epilogue, strides: Pair, scatters: bool) -> None:
-    """Into a frame whose pixels lie as far apart as the strides ask, or (`scatters`) side by side."""
+@given(case=CASES, strides=st.tuples(st.integers(1, 3), st.integers(1, 3)))
+@example(case=NIELSEN, strides=(1, 1))
+@example(case=STICKS_OUT, strides=(2, 3))
+def test_back(kernels: Any, guarded: Any, kind: str, case: Epilogue, strides: Pair) -> None:
+    """Into dy with zeros around and between its pixels, as a convolution's strides ask."""
     case = replace(case, kind=kind)
-    down, across = (1, 1) if scatters else strides
-    stage = case.record(dx=0, scatters=int(scatters), stride_y=strides[0], stride_x=strides[1])
-    dout, out, chosen, y = begun(case, guarded)
+    (down, across), shape = strides, case.record()
+    dout, out, argmax, y = begun(case, guarded)
     rows, columns, filters = case.shape
     a, b, c, middle, mean = eighths(case.rng, (5, filters)) if case.normalised else np.eye(5)[0][:, None]
     if case.pool:
         middle = 0 * middle  # as the joined gradients have it
     together = np.stack([a, b, c, middle, mean]).astype(np.float32)
     coefficients = guarded(together, fence=np.nan)
-    room = guarded(np.full((max(columns, case.pooled[1]), filters), np.nan, np.float32))
-    framed = guarded(np.full((rows * down, columns * across + 1, filters), -5.5, np.float32))
-    kernels["glassnet_undo"](
-        stage.ctypes.data, dout.at, out.at, chosen.at if case.pool else 0, y.at, coefficients.at * case.normalised, room.at,
-        framed.at, (columns * across + 1) * filters,
+    row = guarded(np.full((max(columns, case.pooled[1]), filters), np.nan, np.float32))
+    padded = guarded(np.full((rows * down, columns * across + 1, filters), -5.5, np.float32))
+    kernels["glassnet_undo_epilogue"](
+        shape.ctypes.data, dout.at, out.at, argmax.at if case.pool else 0, y.at, coefficients.at * case.normalised, row.at,
+        padded.at, down * (columns * across + 1) * filters, across * filters,
     )  # fmt: skip
-    framed.check()
-    room.check()
-    place = chosen.values.view(np.int32)
+    padded.check()
+    row.check()
+    place = argmax.values.view(np.int32)
     g, sizes = (case.spread(of(dout.values, out.values), place) for of in (case.slopes, case.sizes))
     wanted = a * (g - middle) + b * (y.values - mean) + c
     sizes = np.abs(a) * (sizes + np.abs(middle)) + np.abs(b * (y.values - mean)) + np.abs(c)
     # The slope; less the middle; a times it; the sum of b·(y − mean), which is exact, and c; of the windows at a pixel.
-    check_sum(framed.values[::down, : columns * across : across], wanted, sizes, 3 + 1 + 1 + 2 + case.overlap)
-    framed.values[::down, : columns * across : across] = -5.5
-    assert (framed.values == -5.5).all()
+    check_sum(padded.values[::down, : columns * across : across], wanted, sizes, 3 + 1 + 1 + 2 + case.overlap)
+    padded.values[::down, : columns * across : across] = -5.5
+    assert (padded.values == -5.5).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -213,18 +214,18 @@ def test_back(kernels: Any, guarded: Any, kind: str, case: Epilogue, strides: Pa
 @example(case=STICKS_OUT)
 def test_sums_for_the_normalisation(kernels: Any, guarded: Any, kind: str, case: Epilogue) -> None:
     case = replace(case, kind=kind)
-    stage, filters = case.record(), case.shape[2]
-    dout, out, chosen, y = begun(case, guarded)
+    shape, filters = case.record(), case.shape[2]
+    dout, out, argmax, y = begun(case, guarded)
     mean = guarded(eighths(case.rng, (filters,)), fence=np.nan)
     inverse = guarded((1 + case.rng.random(filters)).astype(np.float32), fence=np.nan)
-    room = guarded(np.full((case.pooled[1], filters), np.nan, np.float32))
+    row = guarded(np.full((case.pooled[1], filters), np.nan, np.float32))
     sums = guarded(np.full((2, filters), np.nan, np.float32))
     kernels["glassnet_gradient_sums"](
-        stage.ctypes.data, dout.at, out.at, chosen.at if case.pool else 0, y.at, mean.at, inverse.at, room.at, sums.at
+        shape.ctypes.data, dout.at, out.at, argmax.at if case.pool else 0, y.at, mean.at, inverse.at, row.at, sums.at
     )
     sums.check()
-    room.check()
-    place = chosen.values.view(np.int32)
+    row.check()
+    place = argmax.values.view(np.int32)
     g, sizes = (case.spread(of(dout.values, out.values), place) for of in (case.slopes, case.sizes))
     normal = (y.values.astype(float) - mean.values) * inverse.values
     both = np.stack([g, g * normal]).sum(axis=(1, 2)), np.stack([sizes, sizes * np.abs(normal)]).sum(axis=(1, 2))

@@ -12,7 +12,7 @@ from glassnet.nn import LAYERS, Dense, Scale, activations, losses
 from glassnet.nn.initializers import Zeros
 from glassnet.nn.losses import BinaryCrossEntropy, Loss, SoftmaxCrossEntropy
 from glassnet.nn.optimizers import SGD
-from glassnet.runtime import CompiledTrainer, Forward
+from glassnet.runtime import CompiledTrainer, Predictor, StepPlan
 
 Array = np.ndarray[Any, Any]
 ROWS = np.array(
@@ -40,13 +40,13 @@ def compiled(loss: Loss, labels: Array) -> tuple[Array, Array]:
     for i in range(len(ROWS)):
         net.parameters = identity
         trainer = CompiledTrainer(
-            net, ROWS[i : i + 1], labels[i : i + 1], batch_size=1, optimizer=SGD(1e-9), weights=None, threads=1
+            net, ROWS[i : i + 1], labels[i : i + 1], StepPlan(batch_size=1, optimizer=SGD(1e-9), threads=1)
         )
         trainer.begin_epoch(np.arange(1), np.full(1, 1e-9), np.random.default_rng(1))
         trainer.run(0, 1, 0, keep_gradient=True)
-        deltas[i], costs[i] = trainer.gradient[9:12], trainer.costs[0]
+        deltas[i], costs[i] = trainer.gradient[9:12], trainer.losses[0]
     net.parameters = identity
-    np.testing.assert_array_equal(Forward(net).costs(ROWS, labels)[0], costs)
+    np.testing.assert_array_equal(Predictor(net).losses(ROWS, labels)[0], costs)
     return costs, deltas
 
 
@@ -72,9 +72,7 @@ def test_binary_cross_entropy_of_what_is_nearly_right_keeps_its_digits(label: in
     net = Network([Dense(1, initializer=Zeros())], input_shape=(1,), loss=BinaryCrossEntropy(), seed=1)
     for value in z:
         net.parameters = np.array([1.0, 0.0])
-        trainer = CompiledTrainer(
-            net, value[None], np.array([label]), batch_size=1, optimizer=SGD(1e-9), weights=None, threads=1
-        )
+        trainer = CompiledTrainer(net, value[None], np.array([label]), StepPlan(batch_size=1, optimizer=SGD(1e-9), threads=1))
         trainer.begin_epoch(np.arange(1), np.full(1, 1e-9), np.random.default_rng(1))
         trainer.run(0, 1, 0, keep_gradient=True)
         exact = (1 - 2 * label) / (1 + np.exp((2 * label - 1) * value.astype(np.float64)))

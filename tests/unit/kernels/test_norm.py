@@ -12,7 +12,7 @@ from glassnet.network import Network
 from glassnet.nn import BatchNorm, Conv2D, Dense, Flatten, GlobalMaxPool2D, Layer, LayerNorm, MaxPool2D, Standardize
 from glassnet.nn.losses import Quadratic
 from glassnet.nn.optimizers import SGD
-from glassnet.runtime import CompiledTrainer, Forward, use_kernels
+from glassnet.runtime import CompiledTrainer, Predictor, StepPlan, use_kernels
 
 Array = np.ndarray[Any, Any]
 VALUES = np.array([0.1, -3.7, 123.456, 1e-3, 7e5], dtype=np.float32)
@@ -34,7 +34,7 @@ def begun(layers: Sequence[Layer], shape: tuple[int, ...], images: Array, target
         if slot.key.endswith(("gamma", "beta")):
             slot.part(net.flat)[...] = np.random.default_rng(slot.offset).standard_normal(slot.size)
     n = len(images)
-    trainer = CompiledTrainer(net, net.rows(images), targets, batch_size=n, optimizer=SGD(), weights=None, threads=1)
+    trainer = CompiledTrainer(net, net.rows(images), targets, StepPlan(batch_size=n, optimizer=SGD(), threads=1))
     trainer.begin_epoch(np.arange(n), np.zeros(1), np.random.default_rng(1))
     trainer.run(0, 1, 0, keep_gradient=True)
     return net, trainer
@@ -58,7 +58,7 @@ def test_batch_norm_of_one_value_gives_beta(layers: list[Layer], shape: tuple[in
     places = int(np.prod(shape[:-1])) if isinstance(layers[-1], Flatten) and not isinstance(layers[-2], MaxPool2D) else 1
     targets = np.tile(beta, (count, places)).astype(np.float64)
     _, trainer = begun(layers, shape, of_one_value(shape, count), targets)
-    np.testing.assert_array_equal(trainer.costs, np.zeros(count))
+    np.testing.assert_array_equal(trainer.losses, np.zeros(count))
 
 
 def test_batch_norm_of_what_a_convolution_gives() -> None:
@@ -67,14 +67,14 @@ def test_batch_norm_of_what_a_convolution_gives() -> None:
     images = of_one_value((4, 6, 3), 3)
     net, trainer = begun(layers, (4, 6, 3), images, np.zeros((3, 30)))
     beta = net.layers[1].parameters["beta"]
-    np.testing.assert_allclose(trainer.costs, np.full(3, 3 * np.square(beta.astype(np.float64)).sum()), rtol=1e-6)
+    np.testing.assert_allclose(trainer.losses, np.full(3, 3 * np.square(beta.astype(np.float64)).sum()), rtol=1e-6)
 
 
 def test_layer_norm_of_one_value_gives_beta() -> None:
     images = np.repeat(VALUES, 4).reshape(5, 4)
     beta = np.random.default_rng(4).standard_normal(4).astype(np.float32)
     _, trainer = begun([LayerNorm()], (4,), images, np.tile(beta, (5, 1)).astype(np.float64))
-    np.testing.assert_array_equal(trainer.costs, np.zeros(5))
+    np.testing.assert_array_equal(trainer.losses, np.zeros(5))
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_running_mean_gives_beta(shape: tuple[int, ...]) -> None:
     rng, norm = np.random.default_rng(1), net.layers[0]
     norm.parameters["gamma"][...], norm.parameters["beta"][...] = rng.standard_normal((2, 5))
     norm.statistics["mean"][...], norm.statistics["variance"][...] = VALUES, 1e-3
-    found = Forward(net).outputs(net.rows(of_one_value(shape, 2)), "outputs")[0].reshape(-1, 5)
+    found = Predictor(net).outputs(net.rows(of_one_value(shape, 2)), "outputs")[0].reshape(-1, 5)
     np.testing.assert_array_equal(found, np.broadcast_to(norm.parameters["beta"], found.shape))
 
 

@@ -237,7 +237,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(library, "_compile", machine.compile)
     monkeypatch.setattr(library, "cache_folder", lambda: machine.folder)
     monkeypatch.setenv("CI", "1")
-    cache._SAID.clear()
+    cache._WARNED.clear()
     assert machine.load()
     assert machine.load()
     assert machine.compiled == 1

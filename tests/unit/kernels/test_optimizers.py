@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glassnet.compiler import optimizer_kind, optimizer_options
 from glassnet.nn.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from tests.rounding import check_within, gamma
 
@@ -45,13 +46,13 @@ def test_steps(
     kept = size if optimizer.moments else 0
     first, second = guarded(np.zeros(kept, np.float32)), guarded(np.zeros(size if optimizer.moments > 1 else 0, np.float32))
     exact, m, v = w.values.astype(np.float64), np.zeros(kept), np.zeros(size)
-    options = np.array(optimizer.options)
+    kind, options = optimizer_kind(optimizer), optimizer_options(optimizer)
     moved, sizes_of_m, same_v, start = np.zeros(size), np.zeros(kept), np.zeros(size), np.abs(exact)
     for number in range(1, STEPS + 1):
         gradient = (size_of_g * rng.standard_normal(size)).astype(np.float32)
         g = guarded(gradient)
         kernels["glassnet_update"](
-            optimizer.code, size, w.at, g.at, first.at, second.at, RATE, scale, optimizer.decay, options.ctypes.data, number
+            kind, size, w.at, g.at, first.at, second.at, RATE, scale, optimizer.decay, options.ctypes.data, number
         )
         optimizer.step(exact, scale * gradient.astype(np.float64), m, v, RATE, number, optimizer.decay)
         # Along |g| no step's terms cancel: −moved becomes Σ|terms| of all steps.

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassnet.kernels.stage import STAGE
+from glassnet.kernels.records import PoolShape
 from glassnet.nn import AveragePool2D, pooling
 from glassnet.nn.windows import Pair
 from tests.rounding import check_sum
@@ -27,18 +27,14 @@ def test_average_pool(
         window = min(window[0], shape[0]), min(window[1], shape[1])
     layer = AveragePool2D(window, strides=strides, padding="same" if same else "valid")
     margins, places = layer.margins(shape), layer.places(shape)
-    stage = np.full(1, 0, STAGE)
-    fields = {
-        "out_height": shape[0], "out_width": shape[1], "filters": shape[2], "pool_height": window[0],
-        "pool_width": window[1], "pool_stride_y": strides[0], "pool_stride_x": strides[1], "pool_top": margins[0],
-        "pool_left": margins[2], "pooled_height": places[0], "pooled_width": places[1],
-    }  # fmt: skip
-    for name, value in fields.items():
-        stage[name] = value
+    pool = PoolShape.make(
+        height=shape[0], width=shape[1], channels=shape[2], window_height=window[0], window_width=window[1],
+        stride_y=strides[0], stride_x=strides[1], top=margins[0], left=margins[2], out_height=places[0], out_width=places[1],
+    )  # fmt: skip
     rng = np.random.default_rng(seed)
     x = guarded(rng.standard_normal(shape).astype(np.float32), fence=np.nan)
     out = guarded(np.full((*places, shape[2]), np.nan, np.float32))
-    kernels["glassnet_average_pool"](stage.ctypes.data, x.at, out.at, 0)
+    kernels["glassnet_average_windows"](pool.ctypes.data, x.at, out.at, 0)
     out.check()
 
     def exact(x: Array) -> Array:
@@ -49,7 +45,7 @@ def test_average_pool(
     check_sum(out.values, exact(x.values), exact(np.abs(x.values)), roundings)
     dout = guarded(rng.standard_normal(out.values.shape).astype(np.float32), fence=np.nan)
     dx = guarded(np.full(shape, np.nan, np.float32))
-    kernels["glassnet_average_pool"](stage.ctypes.data, dx.at, dout.at, 1)
+    kernels["glassnet_average_windows"](pool.ctypes.data, dx.at, dout.at, 1)
     dx.check()
 
     def exact_back(dout: Array) -> Array:

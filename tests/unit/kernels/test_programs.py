@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassnet.compiler import assemble
-from glassnet.compiler.partition import parts_of
+from glassnet.compiler.partition import partitions_of
 from glassnet.kernels.sizes import COLUMNS, LANES, ROWS
 from glassnet.network import Network
 from glassnet.nn import (
@@ -40,7 +40,7 @@ from glassnet.nn import (
 )
 from glassnet.nn.losses import SoftmaxCrossEntropy
 from glassnet.nn.optimizers import SGD
-from glassnet.runtime import CompiledTrainer, Forward, ReferenceTrainer, use_kernels
+from glassnet.runtime import CompiledTrainer, Predictor, ReferenceTrainer, StepPlan, use_kernels
 from tests.rounding import U, check_within
 
 Array = np.ndarray[Any, Any]
@@ -67,10 +67,10 @@ def draw(shape: tuple[int, ...], count: int, *, is_bytes: bool = False, seed: in
 def train(kind: type[CompiledTrainer | ReferenceTrainer], net: Network, x: Array, batch: int, **options: Any) -> Array:
     """The costs of an epoch, the last mini-batch a small one."""
     steps, labels = -(-len(x) // batch), np.arange(len(x)) % CLASSES
-    trainer = kind(net, net.rows(x), labels, batch_size=batch, weights=None, **options)
+    trainer = kind(net, net.rows(x), labels, StepPlan(batch_size=batch, **options))
     trainer.begin_epoch(np.random.default_rng(8).permutation(len(x)), np.full(steps, RATE), np.random.default_rng(9))
     trainer.run(0, steps, 0)
-    return trainer.costs
+    return trainer.losses
 
 
 def nudged(net: Network, rng: np.random.Generator) -> Network:
@@ -96,7 +96,7 @@ def check(net: Network, x: Array, batch: int, threads: int, optimizer: SGD) -> N
     before, last = raw(exact, exact.raw - 1), exact.layers[exact.raw - 1].parameters
     wanted, terms = raw(exact, exact.raw), np.abs(before) @ np.abs(last["weight"]) + np.abs(last["bias"])
     off = max(U * terms.max(), *(np.abs(raw(peer, peer.raw) - wanted).max() for peer in peers))
-    check_within(Forward(net, threads).outputs(net.rows(x), "raw")[0], wanted, 16 * off)
+    check_within(Predictor(net, threads).outputs(net.rows(x), "raw")[0], wanted, 16 * off)
 
     costs = train(CompiledTrainer, net, x, batch, **options)
     wanted = train(ReferenceTrainer, exact, x, batch, **options)
@@ -179,7 +179,7 @@ def test_the_number_of_threads_changes_no_bit(layers: list[Layer], shape: tuple[
         before = net.state.copy()
         costs = train(CompiledTrainer, net, x, 8, optimizer=optimizer, threads=threads)
         assert not np.array_equal(net.state, before)
-        found.append((net.state.tobytes(), costs.tobytes(), Forward(net, threads).outputs(net.rows(x), "raw")[0].tobytes()))
+        found.append((net.state.tobytes(), costs.tobytes(), Predictor(net, threads).outputs(net.rows(x), "raw")[0].tobytes()))
     assert found[0] == found[1] == found[2]
 
 
@@ -216,10 +216,10 @@ def test_sequences(
     check(net, draw((steps, width), count, is_bytes=is_bytes, seed=seed), min(batch, count), threads, optimizer)
 
 
-def test_parts_of_a_mini_batch() -> None:
+def test_partitions_of_a_mini_batch() -> None:
     """None is empty, and where sums are long there are few of them."""
-    assert [parts_of(images, 100) for images in (1, 3, 8, 64)] == [1, 3, 8, 8]
-    assert [parts_of(images, 10**6) for images in (1, 3, 8, 64)] == [1, 3, 4, 4]
+    assert [partitions_of(images, 100) for images in (1, 3, 8, 64)] == [1, 3, 8, 8]
+    assert [partitions_of(images, 10**6) for images in (1, 3, 8, 64)] == [1, 3, 4, 4]
 
 
 @pytest.mark.parametrize("kind", [SimpleRNN, LSTM, GRU])

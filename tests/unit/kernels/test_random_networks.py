@@ -44,7 +44,7 @@ def test_a_small_fault_is_found() -> None:
     case = hand_made([Dense(8), Dense(3)], 3)
     assert excesses(case) == []
     found = excesses(case, compiled(replace(case, rates=1.001 * case.rates)))
-    assert {excess.name for excess in found} >= {"dense1.weight", "dense2.weight", "dense2.bias", "costs"}
+    assert {excess.name for excess in found} >= {"dense1.weight", "dense2.weight", "dense2.bias", "losses"}
 
 
 def test_normalisation_of_a_last_image_by_itself() -> None:

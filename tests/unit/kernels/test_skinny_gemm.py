@@ -9,7 +9,7 @@ import pytest
 
 import glassnet as gn
 from glassnet.kernels import opcodes as op
-from glassnet.runtime import CompiledTrainer
+from glassnet.runtime import CompiledTrainer, StepPlan
 
 RATE = 0.1
 
@@ -30,16 +30,16 @@ def test_step_agrees_with_the_reference(count: int, inputs: int, outputs: int, i
     found = []
     for threads in (1, 2, 3):
         trainer = CompiledTrainer(
-            net, net.rows(images), labels, batch_size=count, optimizer=gn.SGD(RATE), weights=None, threads=threads
+            net, net.rows(images), labels, StepPlan(batch_size=count, optimizer=gn.SGD(RATE), threads=threads)
         )
-        assert op.DENSE_NARROW in trainer._machine.program.code[:, 0]
+        assert op.DENSE_SKINNY in trainer._executor.program.code[:, 0]
         trainer.begin_epoch(np.arange(count), np.full(1, RATE), rng)
         trainer.run(0, 1, 0, keep_gradient=True)
         net.parameters = start
         trainer.run(0, 1, 0)  # straight into the weights
         np.testing.assert_allclose(net.parameters, start - RATE * gradient, atol=2e-7)
         net.parameters = start
-        assert abs(trainer.costs.mean() - cost) < 1e-6
+        assert abs(trainer.losses.mean() - cost) < 1e-6
         found.append(trainer.gradient.copy())
     assert np.linalg.norm(found[0] - gradient) < 1e-6 * np.linalg.norm(gradient)
     assert all((other == found[0]).all() for other in found[1:])

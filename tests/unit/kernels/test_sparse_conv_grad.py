@@ -1,4 +1,4 @@
-"""Back through a pooled convolution by lists of the chosen pixels, against NumPy in float64; and sums over lists."""
+"""Back through a pooled convolution by lists of the argmax pixels, against NumPy in float64; and sums over lists."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glassnet.compiler.fused_block import list_floats, list_rows, lists
-from glassnet.kernels import opcodes as op
+from glassnet.compiler.algorithms import prefers_sparse, sparse_rows
+from glassnet.compiler.geometry import conv_shape, pool_shape
+from glassnet.compiler.scratch import list_floats
+from glassnet.kernels import kinds
 from glassnet.kernels.matmul.gather_accumulate import CHAINS, WIDEST
+from glassnet.kernels.records import ConvBackward
 from glassnet.kernels.sizes import LANES, SHORT
-from glassnet.kernels.stage import STAGE
 from glassnet.nn import Conv2D, MaxPool2D
 from glassnet.nn import conv as nn_conv
 from glassnet.nn import pooling as nn_pooling
@@ -46,25 +48,14 @@ class Pooled:
         return conv, MaxPool2D(window, strides=self.strides, padding=paddings[1])
 
     def record(self) -> Array:
-        conv, pool = self.layers
-        height, width, channels = self.shape
-        top, bottom, left, right = conv.margins(self.shape)
-        places = conv.places(self.shape)
-        pooled = pool.places((*places, self.filters))
-        pool_top, _, pool_left, _ = pool.margins((*places, self.filters))
-        fields = {
-            "height": height, "width": width, "channels": channels, "filters": self.filters, "bias": 0,
-            "kernel_height": conv.kernel_size[0], "kernel_width": conv.kernel_size[1], "stride_y": 1, "stride_x": 1,
-            "top": top, "left": left, "padded_height": height + top + bottom, "padded_width": width + left + right,
-            "out_height": places[0], "out_width": places[1], "activation": op.RELU, "pool_height": pool.window[0],
-            "pool_width": pool.window[1], "pool_stride_y": pool.strides[0], "pool_stride_x": pool.strides[1],
-            "pool_top": pool_top, "pool_left": pool_left, "pooled_height": pooled[0], "pooled_width": pooled[1],
-            "chosen_line": width + left + right, "list_rows": min(self.together, pooled[0]),
-        }  # fmt: skip
-        stage = np.full(1, 0, STAGE)
-        for name, value in fields.items():
-            stage[name] = value
-        return stage
+        layer, pooling = self.layers
+        block, conv = np.zeros(1, ConvBackward.dtype), conv_shape(layer, self.shape)
+        pool = pool_shape(pooling, (*layer.places(self.shape), self.filters))
+        epilogue = {"pool": pool, "activation": kinds.RELU, "argmax_row": conv["padded_width"]}
+        for name, value in epilogue.items():
+            block["epilogue"][name] = value
+        block["conv"], block["has_bias"], block["sparse_rows"] = conv, 1, min(self.together, pool["out_height"])
+        return block
 
 
 SIDE = st.sampled_from([1, 2, 4, 5, 9, 13])
@@ -93,7 +84,7 @@ WIDE = Pooled((7, 6, 150), 3, (3, 5), (3, 2), (2, 1), (True, True), 2, 1)  # mor
 @example(WIDE)
 def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
     conv, pool = case.layers
-    margins, stage = conv.margins(case.shape), case.record()
+    margins, block = conv.margins(case.shape), case.record()
     top, bottom, left, right = margins
     rng = np.random.default_rng(case.seed)
     shapes = case.shape, (*conv.kernel_size, case.shape[2], case.filters)
@@ -103,13 +94,13 @@ def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
     out, place = (found[0] for found in nn_pooling.max_pool(y[None], pool.window, pool.strides, pool.margins(places)))
     out = np.maximum(out, 0)
     dout = rng.standard_normal(out.shape).astype(np.float32)
-    line, across = int(stage["chosen_line"][0]), pool.window[1]
+    line, across = int(block["epilogue"]["argmax_row"][0]), pool.window[1]
 
     def held(values: Array) -> Any:
         return guarded(np.ascontiguousarray(values, dtype=np.float32), fence=np.nan)
 
     framed = held(np.pad(x, ((top, bottom), (left, right), (0, 0))))
-    wt, chosen = (
+    wt, argmax = (
         held(weight.reshape(-1, case.filters).T),
         held((place // across * line + place % across).astype(np.int32).view(np.float32)),
     )
@@ -121,11 +112,12 @@ def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
         guarded(np.full(case.shape, np.nan, np.float32)),
         guarded(np.full(framed.values.shape, np.nan, np.float32)),
     )
-    room = guarded(np.full(list_floats(stage[0]), np.nan, np.float32))
+    floats = list_floats(block["conv"][0], block["epilogue"]["pool"][0], line, int(block["sparse_rows"][0]))
+    room = guarded(np.full(floats, np.nan, np.float32))
     for into in (dx.at, 0):  # 0: of the first layer nobody asks for dx
         total.values[...] = start
-        kernels["glassnet_picked_back"](
-            stage.ctypes.data, gradients.at, outs.at, chosen.at, framed.at, wt.at, into, dx_framed.at, total.at, room.at
+        kernels["glassnet_sparse_conv_grad"](
+            block.ctypes.data, gradients.at, outs.at, argmax.at, framed.at, wt.at, into, dx_framed.at, total.at, room.at
         )
         for guard in (total, dx, dx_framed, room):
             guard.check()
@@ -156,8 +148,8 @@ def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
         db, sizes_of_db = dy.sum(axis=(0, 1, 2)), terms_of_dy.sum(axis=(0, 1, 2))
         check_sum(ended[ends:], began[ends:] + db, np.abs(began[ends:]) + sizes_of_db, windows + 4)
         # A list of the filters and windows that chose a pixel, for each tap; those of each row of windows by themselves.
-        chosen_by, lists_at = case.filters * pool.window[0] * pool.window[1], taps // case.shape[2] * pool.window[0]
-        check_sum(dx.values, wanted[0], sizes[0], chosen_by + lists_at)
+        argmax_by, lists_at = case.filters * pool.window[0] * pool.window[1], taps // case.shape[2] * pool.window[0]
+        check_sum(dx.values, wanted[0], sizes[0], argmax_by + lists_at)
 
 
 @settings(max_examples=60)
@@ -177,7 +169,7 @@ def test_sums_over_lists(kernels: Any, guarded: Any, rows: int, columns: int, si
     a, c = guarded(matrix, fence=np.nan), guarded(before.copy())
     lists_at, places_at = (guarded(values.astype(np.int32).view(np.float32)) for values in (begins, places))
     factors_at = guarded(factors)
-    kernels["glassnet_add_listed"](
+    kernels["glassnet_gather_accumulate"](
         len(sizes), lists_at.at, places_at.at, factors_at.at, rows * columns, a.at, columns, rows, columns, c.at,
         rows * columns, columns,
     )  # fmt: skip
@@ -203,9 +195,10 @@ def test_sums_over_lists(kernels: Any, guarded: Any, rows: int, columns: int, si
 def test_lists_are_made_where_they_are_less_work(
     out: int, pooled: int, kernel: int, channels: int, filters: int, worth_it: bool
 ) -> None:
-    fields = {
-        "out_height": out, "out_width": out, "pooled_height": pooled, "pooled_width": pooled, "kernel_height": kernel,
-        "kernel_width": kernel, "channels": channels, "filters": filters,
+    conv = {
+        "out_height": out, "out_width": out, "kernel_height": kernel, "kernel_width": kernel, "channels": channels,
+        "filters": filters,
     }  # fmt: skip
-    assert lists(fields) == worth_it
-    assert list_rows(fields | {"filters": 4000}) == 1
+    pool = {"out_height": pooled, "out_width": pooled, "channels": filters}
+    assert prefers_sparse(conv, pool) == worth_it
+    assert sparse_rows(pool | {"channels": 4000}) == 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from glassnet.compiler.fused_block import multiplies_less
+from glassnet.compiler.algorithms import prefers_winograd
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import LANES, PRODUCTS, winograd_floats
 from glassnet.nn import Conv2D
@@ -89,7 +89,7 @@ def test_gradient_of_the_weights(
         spaced = guarded(
             np.concatenate([np.concatenate([dy, gap], axis=1), gap[:1].repeat(across + 1, axis=1)]), fence=np.nan
         )
-        kernels["glassnet_winograd_weights"](
+        kernels["glassnet_winograd_gradient"](
             held.at, (across + 2) * channels, channels, spaced.at, (across + 1) * filters, filters, products.at, down, across,
             mode, zeros.at, room.at,
         )  # fmt: skip
@@ -126,4 +126,4 @@ def test_gradient_of_the_weights(
     ],
 )
 def test_where_it_is_chosen(conv: Conv2D, given_shape: tuple[int, ...], made: tuple[int, ...], chosen: bool) -> None:
-    assert multiplies_less(conv, given_shape, made) == chosen
+    assert prefers_winograd(conv, given_shape, made) == chosen

@@ -14,7 +14,7 @@ from glassnet.nn import Dense, Tanh
 from glassnet.nn.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import L1L2
 from glassnet.nn.schedules import Constant
-from glassnet.runtime import CompiledTrainer, ReferenceTrainer
+from glassnet.runtime import CompiledTrainer, ReferenceTrainer, StepPlan
 from glassnet.support.registry import describe
 
 Array = np.ndarray[Any, Any]
@@ -94,7 +94,12 @@ def test_compiled_training_is_the_reference(optimizer: Optimizer, regularizer: A
     exact = net.astype("float64")
     weights = np.random.default_rng(1).uniform(0, 2, 90)
     trainers = [
-        kind(each, each.rows(blobs[0]), blobs[1], batch_size=40, optimizer=optimizer, weights=weights, threads=1)
+        kind(
+            each,
+            each.rows(blobs[0]),
+            blobs[1],
+            StepPlan(batch_size=40, optimizer=optimizer, weights=weights, threads=1),
+        )
         for kind, each in ((CompiledTrainer, net), (ReferenceTrainer, exact))
     ]
     order = np.random.default_rng(2).permutation(90)
@@ -106,7 +111,7 @@ def test_compiled_training_is_the_reference(optimizer: Optimizer, regularizer: A
     compiled, reference = trainers
     np.testing.assert_allclose(net.flat, exact.flat, rtol=0, atol=5e-6)
     np.testing.assert_allclose(compiled.gradient, reference.gradient, rtol=0, atol=5e-6)
-    np.testing.assert_allclose(compiled.costs, reference.costs, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(compiled.losses, reference.losses, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(compiled.classes, reference.classes)
     for mine, theirs in zip(compiled.moments, reference.moments, strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=5e-5)

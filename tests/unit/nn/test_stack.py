@@ -120,7 +120,7 @@ def test_layers_that_do_not_fit_say_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loss", "end", "linked", "threshold"),
+    ("loss", "end", "fused", "threshold"),
     [
         (Quadratic(), Sigmoid(), False, 0.5),
         (BinaryCrossEntropy(), Sigmoid(), True, 0.0),
@@ -129,10 +129,10 @@ def test_layers_that_do_not_fit_say_what_to_do() -> None:
         (SoftmaxCrossEntropy(), Sigmoid(), False, 0.0),
     ],
 )
-def test_a_cost_looks_before_its_own_link(loss: Any, end: Any, linked: bool, threshold: float) -> None:
+def test_a_loss_computes_its_own_activation(loss: Any, end: Any, fused: bool, threshold: float) -> None:
     net = Network([Dense(2), end], input_shape=(3,), loss=loss, seed=1)
-    assert net.linked == linked
-    assert net.raw == 2 - linked
+    assert net.fuses_activation == fused
+    assert net.raw == 2 - fused
     assert net.threshold == threshold
 
 

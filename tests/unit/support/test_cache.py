@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture(autouse=True)
 def unsaid() -> None:
-    cache._SAID.clear()
+    cache._WARNED.clear()
 
 
 def test_a_new_or_empty_folder_is_marked(tmp_path: Path) -> None:

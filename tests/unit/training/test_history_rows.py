@@ -16,8 +16,10 @@ from glassnet.network import Network
 from glassnet.support.strict_json import lines
 from glassnet.training import Epoch, History
 from glassnet.training.checkpoint import State
-from glassnet.training.history_rows import COLUMNS, LATER
+from glassnet.training.history_rows import FirstStep, Row
 
+COLUMNS = [name for name, field in Row.model_fields.items() if field.is_required()]
+LATER = [name for name in Row.model_fields if name not in COLUMNS]
 FIRST = {"cost": 2.0, "activations": {"relu1": {"mean": 0.1}}, "gradient_norms": {"w": 1.0}, "update_norms": {"w": 0.1}}
 
 
@@ -34,7 +36,8 @@ def test_every_column_of_an_epoch_has_a_check() -> None:
     assert [field.name for field in dataclasses.fields(Epoch)] == [*COLUMNS, *LATER]
     required = [field.name for field in dataclasses.fields(Epoch)
                 if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]  # fmt: skip
-    assert required == list(COLUMNS)
+    assert required == COLUMNS
+    assert FIRST.keys() == FirstStep.model_fields.keys()
 
 
 def test_rows_that_are_right() -> None:
@@ -66,12 +69,18 @@ def test_what_a_training_that_goes_on_does_without(tmp_path: Path) -> None:
     ("change", "expected"),
     [
         *(({name: value}, f"line 2: {name}: expected") for name in COLUMNS for value in ("a", True, [], {}, -(2**63), [1.0])),
-        *(({name: value}, f"line 2: {name}: expected") for name in LATER for value in ("a", True, [], None, {"w": "a"}, -1)),
+        *(({name: value}, f"line 2: {name}: expected") for name in LATER for value in ("a", True, [], None, -1)),
+        *(({name: {"w": "a"}}, f"line 2: {name}.w: expected") for name in ("gradient_norms", "update_norms", "activations")),
+        ({"steps": {"w": "a"}}, "line 2: steps: expected"),
+        ({"first_step": {"w": "a"}}, "line 2: first_step.w is no column of a history"),
         *(({name: None}, f"line 2: {name}: expected") for name in ("epoch", "train_cost", "learning_rate", "seconds")),
-        ({"train_accuracy": 1.01}, "line 2: train_accuracy: expected a number from 0 to 1, or null, received 1.01"),
-        ({"validation_accuracy": float("nan")}, "line 2: validation_accuracy: expected a number from 0 to 1"),
-        ({"validation_correct": 2.0}, "line 2: validation_correct: expected a whole number, 0 or more"),
-        ({"seconds": -0.5}, "line 2: seconds: expected a number, 0 or more, received -0.5"),
+        ({"train_accuracy": 1.01}, "line 2: train_accuracy: expected less than or equal to 1, received 1.01"),
+        (
+            {"validation_accuracy": float("nan")},
+            "line 2: validation_accuracy: expected \\w+ than or equal to [01], received nan",
+        ),
+        ({"validation_correct": 2.0}, "line 2: validation_correct: expected a valid integer, received 2.0"),
+        ({"seconds": -0.5}, "line 2: seconds: expected greater than or equal to 0, received -0.5"),
         ({"epoch": 1}, "line 2: epoch: expected 2, received 1"),
         ({"gradient_norms": {"v": 1.0}}, "line 2: gradient_norms: expected the names of the lines before, received v"),
         (
@@ -79,9 +88,12 @@ def test_what_a_training_that_goes_on_does_without(tmp_path: Path) -> None:
             "line 2: update_norms: expected the names of the lines before, received w, v",
         ),
         ({"activations": {"relu1": {"mean": 0.1}}}, "line 2: activations: expected the names of the lines before"),
-        ({"activations": {"relu1": 0.1}}, "line 2: activations: expected a table of names"),
-        ({"first_step": {"costs": 1.0}}, "line 2: first_step: expected a table of cost, activations"),
-        ({"first_step": {"activations": {"relu1": 1.0}}}, "line 2: first_step: expected a table of cost, activations"),
+        ({"activations": {"relu1": 0.1}}, "line 2: activations.relu1: expected a valid dictionary, received 0.1"),
+        ({"first_step": {"costs": 1.0}}, "line 2: first_step.costs is no column of a history"),
+        (
+            {"first_step": {"activations": {"relu1": 1.0}}},
+            "line 2: first_step.activations.relu1: expected a valid dictionary",
+        ),
         ({"more": 1}, "line 2: more is no column of a history"),
         ({"stopped": "why"}, "line 2: stopped is no column of a history"),
     ],

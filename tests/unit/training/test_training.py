@@ -19,7 +19,7 @@ from glassnet.nn import Dense, Dropout, Flatten, Layer, Pixels, ReLU, Sigmoid
 from glassnet.nn.losses import BinaryCrossEntropy, Quadratic, SoftmaxCrossEntropy
 from glassnet.nn.optimizers import SGD, Adam, Optimizer, RMSprop, ScipyMinimize
 from glassnet.nn.schedules import CosineDecay, OneCycle, Schedule, StepDecay, WarmUp
-from glassnet.runtime import CompiledTrainer, ReferenceTrainer, make_trainer, thread_count
+from glassnet.runtime import CompiledTrainer, ReferenceTrainer, StepPlan, make_trainer, thread_count
 from glassnet.training import Callback, EarlyStopping, Epoch, History, Progress, Stop, StopReason, TrainingWarning
 from glassnet.training.display import PlainLines
 
@@ -565,7 +565,7 @@ def test_environment_chooses_the_reference(blobs: Data, monkeypatch: pytest.Monk
 
 
 def trainer_of(net: Network, data: Data) -> Any:
-    return make_trainer(net, net.rows(data[0]), data[1], batch_size=16, optimizer=SGD(), weights=None, threads=None)
+    return make_trainer(net, net.rows(data[0]), data[1], StepPlan(batch_size=16, optimizer=SGD()))
 
 
 def test_layers_the_kernels_do_not_know_train_in_numpy(blobs: Data) -> None:

@@ -99,7 +99,7 @@ class Facts:
     @cached_property
     def cost(self) -> float:
         """The mean cost of the training images looked at, without dropout."""
-        return float(self.network.forward_pass.costs(self.network.rows(self.learnt.images), self.learnt.labels)[0].mean())
+        return float(self.network.predictor.losses(self.network.rows(self.learnt.images), self.learnt.labels)[0].mean())
 
     # What it could do
 

@@ -1,4 +1,4 @@
-"""Why a network says what it says: where it looks, what its units know, and which training images are most like one."""
+"""Explanations of predictions: saliency, occlusion, activations, typical inputs and nearest training images."""
 
 from glassnet.analysis.explain.nearest import Neighbours, nearest_training_images
 from glassnet.analysis.explain.occlusion import occlusion

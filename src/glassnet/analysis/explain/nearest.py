@@ -1,4 +1,4 @@
-"""The training images that a network finds most like a given one."""
+"""Nearest training images in the feature space of a layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from glassnet.support.i18n import tr
 
 @dataclass(frozen=True)
 class Neighbours:
-    """`indices` (N, count) of the training images nearest to each image, the nearest first, and their `distances`."""
+    """`indices` and `distances` (N, count) of the nearest training images, sorted by distance."""
 
     indices: NDArray[np.int64]
     distances: NDArray[np.float64]
@@ -28,24 +28,22 @@ class Neighbours:
 def nearest_training_images(
     network: Network, images: Array, train: Dataset, *, count: int = 5, layer: str | None = None
 ) -> Neighbours:
-    """The `count` images of `train` nearest to each of `images` by ‖h − h′‖ of the values h of a layer.
+    """The `count` images of `train` nearest to each of `images` by the distance ‖h − h′‖ of a layer's outputs h.
 
-    `layer`: by default what the last layer with weights reads (`hidden_layer`), in which the network tells classes apart.
-    Papernot and McDaniel, arXiv 1803.04765.
+    `layer`: by default the input of the last layer with weights (`hidden_layer`). Papernot and McDaniel, arXiv 1803.04765.
     """
     if not 1 <= count <= len(train):
         raise InputError(
-            tr("There are not so many training images."),
+            "There are fewer training images than that.",
             where="nearest_training_images(count)",
             expected=f"1 … {len(train)}",
             received=count,
         )
-    chosen = hidden_layer(network) if layer is None else layer
-    asked = activations(network, images_for(network, images, "nearest_training_images(images)"), chosen)
-    known = activations(network, train.images, chosen)
-    a, b = (values.reshape(len(values), -1).astype(np.float64) for values in (asked, known))
-    squares = np.square(a).sum(axis=1)[:, None] - 2 * a @ b.T + np.square(b).sum(axis=1)[None]
-    near = np.argpartition(squares, count - 1, axis=1)[:, :count]
-    distances = np.linalg.norm(a[:, None] - b[near], axis=2)  # anew: the difference of large squares is a poor small number
-    order = np.argsort(distances, axis=1, kind="stable")
-    return Neighbours(np.take_along_axis(near, order, axis=1), np.take_along_axis(distances, order, axis=1), chosen)
+    from scipy.spatial.distance import cdist
+
+    layer = hidden_layer(network) if layer is None else layer
+    queries = activations(network, images_for(network, images, "nearest_training_images(images)"), layer)
+    candidates = activations(network, train.images, layer)
+    distances = cdist(queries.reshape(len(queries), -1), candidates.reshape(len(train), -1))
+    indices = np.argsort(distances, axis=1, kind="stable")[:, :count]
+    return Neighbours(indices, np.take_along_axis(distances, indices, axis=1), layer)

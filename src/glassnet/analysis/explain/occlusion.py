@@ -1,4 +1,4 @@
-"""Occlusion: how much less sure the network is of a class once a part of the image is covered."""
+"""Occlusion: how much the probability of a class drops when a part of the image is covered."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.analysis.explain.scores import chosen_classes, images_for
+from glassnet.analysis.explain.scores import images_for, select_classes
 from glassnet.errors import InputError, ShapeError
 from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
-PLACES = 14  # of the window down and across, by default: finer maps cost more and show no more
+POSITIONS = 14  # of the window along the shorter side, by default
 
 
 def occlusion(
@@ -26,62 +26,59 @@ def occlusion(
     stride: int | None = None,
     fill: float | None = None,
 ) -> NDArray[np.float64]:
-    """p(class) of the whole image less that with a square covered, averaged over the squares on each pixel: (N, H, W).
+    """p(class | image) − p(class | image with a square covered), averaged over the squares that cover a pixel: (N, H, W).
 
-    Where it is large, the network needs what was covered; where it is below 0, it would be surer without. `window`: the side
-    of the square, a quarter of the image by default; `stride`: from one square to the next. `fill`: what covers, by default
-    the median of the image's border, its paper. For outputs that are no probabilities, the output itself takes their place.
-    Zeiler and Fergus, arXiv 1311.2901.
+    `classes`: one per image, or one for all; by default the predicted class. `window`: side of the square, by default a
+    quarter of the image; `stride`: step between squares. `fill`: value of the covered pixels, by default the median of the
+    image's border. For networks without probabilities, their output is used instead. Zeiler and Fergus, arXiv 1311.2901.
     """
     images = images_for(network, images, "occlusion(images)")
     if images.ndim != 4:
         raise ShapeError(
-            tr("Only images have parts to cover."), where="occlusion(images)", expected="(N, H, W, C)", received=images.shape
+            "Only images can be covered in parts.", where="occlusion(images)", expected="(N, H, W, C)", received=images.shape
         )
     height, width = images.shape[1:3]
     side = max(1, min(height, width) // 4) if window is None else window
-    step = max(1, ceil((min(height, width) - side) / (PLACES - 1))) if stride is None else stride
-    for name, value, most in (("window", side, min(height, width)), ("stride", step, side)):
-        if not 1 <= value <= most:
+    step = max(1, ceil((min(height, width) - side) / (POSITIONS - 1))) if stride is None else stride
+    for name, value, maximum in (("window", side, min(height, width)), ("stride", step, side)):
+        if not 1 <= value <= maximum:
             raise InputError(
                 tr("The {name} does not fit.", name=name),
                 where=f"occlusion({name})",
-                expected=tr("1 … {most}, the window's side: else pixels are left out", most=most)
-                if name == "stride"
-                else f"1 … {most}",
+                expected=f"1 … {maximum}" + (", the side of the window" if name == "stride" else ""),
                 received=value,
             )
-    chosen = chosen_classes(network, images, classes, "occlusion")
+    selected = select_classes(network, images, classes, "occlusion")
     tops, lefts = _starts(height, side, step), _starts(width, side, step)
-    whole = _sureness(network, images, chosen)
-    found = np.zeros((len(images), height, width))
+    windows = [(slice(top, top + side), slice(left, left + side)) for top in tops for left in lefts]
     counts = np.zeros((height, width))
-    for number, image in enumerate(images):
-        covered = np.repeat(image[None], len(tops) * len(lefts), axis=0)
-        paint = _border(image) if fill is None else np.asarray(fill, dtype=image.dtype)
-        places = [(slice(top, top + side), slice(left, left + side)) for top in tops for left in lefts]
-        for copy, (down, across) in zip(covered, places, strict=True):
-            copy[down, across] = paint
-        drops = whole[number] - _sureness(network, covered, np.full(len(covered), chosen[number]))
-        for drop, (down, across) in zip(drops, places, strict=True):
-            found[number, down, across] += drop
-            if number == 0:
-                counts[down, across] += 1
-    return found / counts
+    for window_slice in windows:
+        counts[window_slice] += 1
+    probabilities = _class_probabilities(network, images, selected)
+    drops = np.zeros((len(images), height, width))
+    for index, image in enumerate(images):
+        covered = np.repeat(image[None], len(windows), axis=0)
+        value = _border_median(image) if fill is None else np.asarray(fill, dtype=image.dtype)
+        for copy, window_slice in zip(covered, windows, strict=True):
+            copy[window_slice] = value
+        remaining = _class_probabilities(network, covered, np.full(len(covered), selected[index]))
+        for drop, window_slice in zip(probabilities[index] - remaining, windows, strict=True):
+            drops[index][window_slice] += drop
+    return drops / counts
 
 
 def _starts(size: int, side: int, step: int) -> list[int]:
-    """Where squares begin, the last at the very end."""
+    """First rows or columns of the squares; the last square ends at the border."""
     return sorted({*range(0, size - side + 1, step), size - side})
 
 
-def _border(image: Array) -> Array:
+def _border_median(image: Array) -> Array:
     edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
     return np.asarray(np.median(edge, axis=0), dtype=image.dtype)
 
 
-def _sureness(network: Network, images: Array, classes: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The probability of each image's class, or the output where there are no probabilities."""
+def _class_probabilities(network: Network, images: Array, classes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probability of each image's class, or the output if the network gives no probabilities."""
     try:
         return np.asarray(network.predict_proba(images)[np.arange(len(images)), classes], dtype=np.float64)
     except InputError:

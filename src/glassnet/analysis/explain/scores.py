@@ -1,4 +1,4 @@
-"""What explanations explain: the score of one class, as a function of the pixels."""
+"""The score of one class as a function of the pixels: what saliency and occlusion explain."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
-BLOCK = 64  # images that go through NumPy's forward and backward at once
+BLOCK = 64  # images per forward and backward pass in NumPy
 
 
 def images_for(network: Network, images: Array, where: str) -> Array:
-    """Images (N, …) in the network's own shape, out of (N, …) or a single one."""
+    """Images (N, …), or a single image, reshaped to (N, *input_shape)."""
     rows = network.rows(images)
     shape = network.input_shape if len(network.input_shape) > 1 else np.shape(images)[-3:]
     if int(np.prod(shape)) != network.features:
@@ -29,31 +29,33 @@ def images_for(network: Network, images: Array, where: str) -> Array:
 
 
 def as_floats(network: Network, images: Array) -> Array:
-    """Images as the floats for the first layer with weights: bytes as shares of 255, where `Pixels` has them so."""
+    """Images as floats, scaled as the network's `Pixels` layer scales them."""
     floats = images.astype(network.dtype)
     return floats / floats.dtype.type(255) if network.takes_pixels and images.dtype.kind in "ui" else floats
 
 
 def score_layers(network: Network) -> int:
-    """How many layers lead to the scores: those before a closing sigmoid or softmax, as these are flat in places."""
+    """The number of layers up to the scores: all but a final sigmoid or softmax, whose gradients vanish when saturated."""
     return len(network.layers) - int(type(network.layers[-1]).__name__ in ("Sigmoid", "Softmax"))
 
 
-def chosen_classes(
+def select_classes(
     network: Network, images: Array, classes: Sequence[int] | Array | int | None, where: str
 ) -> NDArray[np.int64]:
-    """The class to explain for each image: as given, one for all, or what the network says."""
+    """The class to explain for each image: as given, one for all, or the predicted one."""
     if classes is None:
         return network.predict(images)
-    chosen = np.broadcast_to(np.asarray(classes), (len(images),))
-    if chosen.dtype.kind not in "ui" or (len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(network.classes)):
+    selected = np.broadcast_to(np.asarray(classes), (len(images),))
+    if selected.dtype.kind not in "ui" or (
+        len(selected) and not 0 <= selected.min() <= selected.max() < len(network.classes)
+    ):
         raise InputError(
             tr("There is no such class."),
             where=f"{where}(classes)",
             expected=f"0 … {len(network.classes) - 1}: {', '.join(network.classes[:12])}",
             received=classes,
         )
-    return np.asarray(chosen, dtype=np.int64)
+    return np.asarray(selected, dtype=np.int64)
 
 
 def score_gradient(outputs: int, classes: NDArray[np.int64]) -> Array:

@@ -1,4 +1,4 @@
-"""The data check: what a person should know of images and labels before training on them."""
+"""Checks of images and labels before training."""
 
 from __future__ import annotations
 

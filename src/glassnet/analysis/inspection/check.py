@@ -1,4 +1,4 @@
-"""`inspect`: look at data before training on it."""
+"""`inspect`: check data before training on it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.analysis.inspection import images as images
-from glassnet.analysis.inspection import parts
+from glassnet.analysis.inspection import images, parts
 from glassnet.analysis.inspection.duplicates import exact_groups, near_groups
 from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.labels import VOTERS, contradicted
@@ -20,36 +19,20 @@ from glassnet.analysis.inspection.result import Check, Inspection, Part
 from glassnet.data import Dataset, Splits
 from glassnet.support.i18n import clauses, mark, same, tr
 
-_GRAVEST_FIRST = (
-    mark("unreadable-images"),
-    mark("unlabelled-images"),
-    mark("missing-classes"),
-    mark("contradicting-duplicates"),
-    mark("duplicates-across-splits"),
-    mark("near-duplicates-across-splits"),
-    mark("groups-across-splits"),
-    mark("mixed-polarity"),
-    mark("ranges-differ"),
-    mark("unscaled-inputs"),
-    mark("narrow-range"),
-    mark("mixed-sizes"),
-    mark("blank-images"),
-    mark("contradicting-near-duplicates"),
-    mark("doubtful-labels"),
-    mark("uneven-splits"),
-    mark("class-imbalance"),
-    mark("duplicates"),
-    mark("near-duplicates"),
-)
+_MOST_SEVERE_FIRST = (
+    "unreadable-images", "unlabelled-images", "missing-classes", "contradicting-duplicates",
+    "duplicates-across-splits", "near-duplicates-across-splits", "groups-across-splits", "mixed-polarity", "ranges-differ",
+    "unscaled-inputs", "narrow-range", "mixed-sizes", "blank-images", "contradicting-near-duplicates", "doubtful-labels",
+    "uneven-splits", "class-imbalance", "duplicates", "near-duplicates",
+)  # fmt: skip
 
 
 def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> Inspection:
-    """Look at data before training on it: what is broken, blank, doubled, leaked, inverted, uneven or doubtfully labelled.
+    """Find unreadable, blank, duplicate, leaked and inverted images, class imbalance and doubtful labels.
 
-    `data` is a data set by name or path, as for `load_dataset`; the name of a recipe or the path of a TOML file, for the
-    data that it names; or `Splits` or a `Dataset` at hand. `options` are those of `load_dataset`; over a recipe they take
-    the place of its own. Images of different sizes are brought to 64 × 64 where no size is asked for.
-    Nothing is changed. Raises `DataError`, `InputError` and `RecipeError` as the readers do.
+    `data` is the name or path of a data set, as for `load_dataset`; the name or path of a recipe, for its data; or `Splits`
+    or a `Dataset`. `options` are those of `load_dataset` and override those of a recipe. Images of different sizes are
+    resized to 64 × 64 unless a size is given. Raises `DataError`, `InputError` and `RecipeError` as the readers do.
     """
     splits, source, sizes = as_splits(data, options)
     pool = Pool.of(splits)
@@ -67,8 +50,8 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks = [
         Check(
             ("unreadable-images", "unlabelled-images"),
-            tr("every file is decoded; Splits.left_out has those that can't be, or whose names give no label"),
-            tr("{files} left out", files=counted(len(splits.left_out), "file")),
+            "every file is decoded; Splits.left_out lists unreadable files and files without a label",
+            f"{counted(len(splits.left_out), 'file')} left out",
         )
     ]
     findings += images.value_ranges(pool, {part.name: part.pixels for part in facts})
@@ -76,8 +59,8 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks.append(
         Check(
             ("narrow-range", "unscaled-inputs", "ranges-differ"),
-            tr("the least and the greatest pixel of each part"),
-            tr("{low:g}…{high:g} in all", low=low, high=high),
+            "minimum and maximum of the pixels in each split",
+            f"{low:g}…{high:g} over all splits",
         )
     )
     findings += parts.class_balance(pool) + parts.shared_groups(pool)
@@ -85,82 +68,74 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks += [
         Check(
             ("missing-classes", "class-imbalance", "uneven-splits"),
-            tr("counts of each class in each part; a ratio above 3, fewer than 10, shares that differ by 10 % or more"),
-            tr("counted") if pool.labels is not None else tr("there are no classes"),
+            "counts of each class in each split; a ratio above 3, fewer than 10, proportions that differ by 10 % or more",
+            "counted" if pool.labels is not None else "there are no classes",
         ),
         Check(
             ("groups-across-splits",),
-            tr("groups, such as writers, that have images in two parts"),
-            tr("known") if grouped else tr("not known which images belong together"),
+            "groups, such as writers, with images in two splits",
+            "checked" if grouped else "the data has no groups",
         ),
     ]
-    _look_at_images(pool, high - low, findings, checks)
-    findings.sort(key=lambda finding: _GRAVEST_FIRST.index(finding.name))
+    _check_images(pool, high - low, findings, checks)
+    findings.sort(key=lambda finding: _MOST_SEVERE_FIRST.index(finding.name))
     return Inspection(source, splits, tuple(findings), facts, tuple(checks))
 
 
-def _look_at_images(pool: Pool, whole: float, findings: list[Finding], checks: list[Check]) -> None:
-    is_blank = blank(pool.images, whole) if pool.are_images else np.zeros(len(pool), np.bool_)
-    places = np.flatnonzero(~is_blank)
+def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], checks: list[Check]) -> None:
+    is_blank = blank(pool.images, pixel_range) if pool.are_images else np.zeros(len(pool), np.bool_)
+    indices = np.flatnonzero(~is_blank)
     findings += images.blank_images(pool, np.flatnonzero(is_blank))
-    copies = exact_groups(pool.images, places)
+    copies = exact_groups(pool.images, indices)
     findings += parts.copies(pool, copies, near=False)
     exact = ("duplicates", "duplicates-across-splits", "contradicting-duplicates")
     checks += [
-        Check(
-            ("blank-images",), tr("no pixel differs from another by more than 2 % of the whole range"), f"{is_blank.sum():,}"
-        ),
-        Check(exact, tr("images with the same pixels, blank ones aside"), counted(len(copies), "group")),
+        Check(("blank-images",), "pixels that differ by no more than 2 % of the range of all pixels", f"{is_blank.sum():,}"),
+        Check(exact, "images with identical pixels, except blank ones", counted(len(copies), "group")),
     ]
     names = ("near-duplicates", "near-duplicates-across-splits", "contradicting-near-duplicates")
     if not pool.are_images:
-        checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", tr("not looked for: these are no images")))
+        checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", "not checked: the data are not images"))
         return
-    found, ink = images.mixed_polarity(pool, places)
-    findings += found
-    checks.append(
-        Check(("mixed-polarity",), tr("drawings whose ground, the median of their edge, is light where others' is dark"), ink)
-    )
-    once = np.setdiff1d(places, np.concatenate([group[1:] for group in copies])) if copies else places
-    if len(once) < 3:
-        checks.append(Check((*names, "doubtful-labels"), "", tr("not looked for: too few images")))
+    inverted, result = images.mixed_polarity(pool, indices)
+    findings += inverted
+    method = "drawings whose background, the median of their border, is light while that of the others is dark"
+    checks.append(Check(("mixed-polarity",), method, result))
+    unique = np.setdiff1d(indices, np.concatenate([group[1:] for group in copies])) if copies else indices
+    if len(unique) < 3:
+        checks.append(Check((*names, "doubtful-labels"), "", "not checked: too few images"))
         return
-    neighbours = find_neighbours(pool.images, once)
+    neighbours = find_neighbours(pool.images, unique)
     near = [_with_copies(group, copies) for group in near_groups(pool.images, neighbours)]
     findings += parts.copies(pool, near, near=True)
     checks.append(
         Check(
             names,
-            tr(
-                "nearest neighbours by edge directions, then compared pixel by pixel; a pair counts when it is far closer "
-                "than other similar images are; cropped, turned, mirrored and most shifted copies are missed"
-            ),
+            "nearest neighbours by edge directions, compared pixel by pixel; a pair counts if it is much closer than other "
+            "similar images; cropped, rotated, mirrored and most shifted copies are missed",
             counted(len(near), "group"),
         )
     )
-    checks.append(_look_at_labels(pool, neighbours, findings))
+    checks.append(_check_labels(pool, neighbours, findings))
 
 
-def _look_at_labels(pool: Pool, neighbours: Neighbours, findings: list[Finding]) -> Check:
-    method = tr(
-        "labels that none of the {voters} nearest neighbours by edge directions has, while most of them agree on another; "
-        "they know shapes only: drawings can be judged so, most photographs can't",
-        voters=VOTERS,
+def _check_labels(pool: Pool, neighbours: Neighbours, findings: list[Finding]) -> Check:
+    method = (
+        f"labels that none of the {VOTERS} nearest neighbours by edge directions has, while most of them agree on another "
+        "one; works for drawings, but not for most photographs"
     )
     if pool.labels is None:
         return Check(("doubtful-labels",), method, tr("there are no classes"))
     doubts = contradicted(neighbours, pool.labels, len(pool.classes))
-    agree = tr("neighbours agree with {share:.1f} % of the labels", share=100 * doubts.agreement)
-    if doubts.places is None:
-        return Check(("doubtful-labels",), method, tr("not judged: {agree}, too few to judge by", agree=agree))
-    findings += parts.doubtful_labels(pool, doubts.places, doubts.said, doubts.votes, VOTERS)
-    found = [same(f"{len(doubts.places):,}"), agree]
-    if doubts.unjudged:
-        found.append(tr("{count:,} images in classes too small to judge", count=doubts.unjudged))
-    return Check(("doubtful-labels",), method, clauses(found))
+    agreement = f"neighbours agree with {100 * doubts.agreement:.1f} % of the labels"
+    if doubts.indices is None:
+        return Check(("doubtful-labels",), method, f"not checked: {agreement}, too few")
+    findings += parts.doubtful_labels(pool, doubts.indices, doubts.suggested, doubts.votes, VOTERS)
+    skipped = f"; {doubts.skipped:,} images in classes that are too small" if doubts.skipped else ""
+    return Check(("doubtful-labels",), method, f"{len(doubts.indices):,}; {agreement}{skipped}")
 
 
 def _with_copies(group: Indices, copies: list[Indices]) -> Indices:
-    """A group of images, each with its exact copies."""
-    known = {int(copy[0]): copy for copy in copies}
-    return np.sort(np.concatenate([known.get(int(place), np.array([place])) for place in group]))
+    """A group of images together with their exact copies."""
+    copies_of = {int(copy[0]): copy for copy in copies}
+    return np.sort(np.concatenate([copies_of.get(int(index), np.array([index])) for index in group]))

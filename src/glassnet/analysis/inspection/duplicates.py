@@ -1,4 +1,4 @@
-"""Images that are there more than once: the same pixels, or nearly the same."""
+"""Exact and near duplicates."""
 
 from __future__ import annotations
 
@@ -13,38 +13,37 @@ from glassnet.analysis.inspection.neighbours import Neighbours
 from glassnet.analysis.inspection.pool import Indices, grey
 
 Rows = npt.NDArray[np.float32]
-ALIKE = 0.15
-"""A pair is a near duplicate where √(distance share × difference share) is below this.
+MAX_SCORE = 0.15
+"""A pair is a near duplicate if √(relative distance × relative difference) is below this.
 
-Natural pairs, drawn by hand or photographed, stay above 0.17 in MNIST, the Chinese numerals, the bundled digits and the
-cats; images saved anew as JPEG of quality 75 or changed in brightness come to 0.01 to 0.12.
+Distinct images stay above 0.17 in MNIST, the Chinese numerals, the bundled digits and the cats; images saved again as JPEG
+of quality 75 or changed in brightness are at 0.01 to 0.12.
 """
 SAME = 0.003
-"""… or where they differ by less than this at all: natural pairs differ by 0.008 and more."""
+"""A pair with a smaller difference always counts; distinct images differ by 0.008 or more."""
 _CANDIDATES, _FAR = (0, 1, 2), (8, 10, 12)
-_WORTH_A_LOOK = 0.4
+_PRESELECTED = 0.4
 _COARSE, _FINE = 16, 64
 _CHUNK = 2048
 
 
-def exact_groups(images: npt.NDArray[Any], places: Indices) -> list[Indices]:
-    """Groups of two or more places whose images have the same pixels, in the order of their first."""
-    found: dict[bytes, list[int]] = {}
-    for place in places:
-        found.setdefault(hashlib.blake2b(images[place].tobytes(), digest_size=16).digest(), []).append(int(place))
-    return [np.array(group, np.intp) for group in found.values() if len(group) > 1]
+def exact_groups(images: npt.NDArray[Any], indices: Indices) -> list[Indices]:
+    """Groups of two or more images, of those at `indices`, with the same pixels; ordered by their first index."""
+    groups: dict[bytes, list[int]] = {}
+    for index in indices:
+        groups.setdefault(hashlib.blake2b(images[index].tobytes(), digest_size=16).digest(), []).append(int(index))
+    return [np.array(group, np.intp) for group in groups.values() if len(group) > 1]
 
 
 def near_groups(images: npt.NDArray[Any], neighbours: Neighbours) -> list[Indices]:
-    """Groups of two or more places whose images are nearly the same, in the order of their first.
+    """Groups of two or more images that are nearly the same, ordered by their first index.
 
-    An image's nearest neighbours are its candidates. A pair counts where it is much closer than images that are merely
-    alike: its distance by features against that of the 11th neighbour, and its difference pixel by pixel (`differences`)
-    against that of the 9th to 13th. Ones and horizontal strokes, of which many look the same, so set a measure of their
-    own. Where it has fewer neighbours, or more copies, the difference alone decides. Found are copies that were
-    saved anew as good JPEG, made lighter, darker or inverted, and where images are large enough to bear it (64 pixels)
-    also shifted by a pixel; many of those that were resized or made noisy. Missed are those that were cropped, turned or
-    mirrored, and most shifted ones of small images: they are as far apart as one hand's digits are.
+    An image's nearest neighbours are its candidates. A pair counts if it is much closer than images that are merely similar:
+    its feature distance relative to that of the 11th neighbour, and its pixel difference (`differences`) relative to that of
+    the 9th to 13th. The scale thus adapts to classes in which many images look the same. With fewer neighbours, or more
+    copies, only the difference counts. This finds copies saved again as good JPEG, made lighter, darker or inverted, and in
+    large images (64 pixels) shifted by one pixel; also many resized or noisy ones. It misses cropped, rotated and mirrored
+    copies, and most shifted ones of small images, which differ as much as two digits by one writer.
     """
     first, second = _pairs(images, neighbours)
     if not len(first):
@@ -52,33 +51,33 @@ def near_groups(images: npt.NDArray[Any], neighbours: Neighbours) -> list[Indice
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    count = len(neighbours.places)
+    count = len(neighbours.indices)
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(count, count))
     labels = connected_components(graph, directed=False)[1]
     involved = np.unique(np.concatenate([first, second]))
     order = involved[np.argsort(labels[involved], kind="stable")]
     ends = np.flatnonzero(np.diff(labels[order])) + 1
-    groups = [neighbours.places[group] for group in np.split(order, ends)]
+    groups = [neighbours.indices[group] for group in np.split(order, ends)]
     return sorted(groups, key=lambda group: int(group[0]))
 
 
 def _pairs(images: npt.NDArray[Any], neighbours: Neighbours) -> tuple[Indices, Indices]:
-    """Near duplicates as two arrays of positions in `places`."""
-    rows = np.arange(len(neighbours.places))
+    """Near duplicates as two arrays of positions in `neighbours.indices`."""
+    rows = np.arange(len(neighbours.indices))
     candidates = [rank for rank in _CANDIDATES if rank < neighbours.count]
     far = [rank for rank in _FAR if rank < neighbours.count] if neighbours.count > max(_FAR) else []
-    share = neighbours.distances[:, candidates]
-    share = share / (neighbours.distances[:, far[1:2]] + np.float32(1e-6)) if far else np.ones_like(share)
-    scores, small = _scores(images, neighbours, rows, share, candidates, far, _COARSE)
-    worth = (scores < _WORTH_A_LOOK) | (small < 2 * SAME)
-    rows = np.flatnonzero(worth.any(axis=1))  # most are plainly not copies: seen in small
-    scores, found = _scores(images, neighbours, rows, share[rows], candidates, far, _FINE)
-    row, column = np.nonzero((scores < ALIKE) | (found < SAME))
+    ratios = neighbours.distances[:, candidates]
+    ratios = ratios / (neighbours.distances[:, far[1:2]] + np.float32(1e-6)) if far else np.ones_like(ratios)
+    scores, difference = _scores(images, neighbours, rows, ratios, candidates, far, _COARSE)
+    preselected = (scores < _PRESELECTED) | (difference < 2 * SAME)
+    rows = np.flatnonzero(preselected.any(axis=1))
+    scores, difference = _scores(images, neighbours, rows, ratios[rows], candidates, far, _FINE)
+    row, column = np.nonzero((scores < MAX_SCORE) | (difference < SAME))
     first, second = rows[row], neighbours.nearest[rows[row], np.array(candidates, np.intp)[column]]
-    rows = np.unique(first)  # where there is one copy there may be many
+    rows = np.unique(first)  # images with one copy may have more
     for rank in range(len(candidates), neighbours.count):
         others = neighbours.nearest[rows, rank]
-        same = differences(images, neighbours.places[rows], neighbours.places[others], _FINE) < SAME
+        same = differences(images, neighbours.indices[rows], neighbours.indices[others], _FINE) < SAME
         first, second = np.concatenate([first, rows[same]]), np.concatenate([second, others[same]])
     return first, second
 
@@ -87,25 +86,25 @@ def _scores(
     images: npt.NDArray[Any],
     neighbours: Neighbours,
     rows: Indices,
-    share: Rows,
+    ratios: Rows,
     candidates: list[int],
     far: list[int],
     side: int,
 ) -> tuple[Rows, Rows]:
-    """√(share × share of the difference), 1 where nothing is `far`, and the difference, `(rows, candidates)`."""
+    """√(ratio × relative difference), 1 without `far` neighbours, and the difference, both `(rows, candidates)`."""
 
-    def against(rank: int) -> Rows:
-        return differences(images, neighbours.places[rows], neighbours.places[neighbours.nearest[rows, rank]], side)
+    def to_neighbour(rank: int) -> Rows:
+        return differences(images, neighbours.indices[rows], neighbours.indices[neighbours.nearest[rows, rank]], side)
 
-    found = np.stack([against(rank) for rank in candidates], axis=1)
+    difference = np.stack([to_neighbour(rank) for rank in candidates], axis=1)
     if not far:
-        return np.ones_like(found), found
-    usual = np.median([against(rank) for rank in far], axis=0)
-    return np.sqrt(share * found / (usual[:, np.newaxis] + np.float32(1e-6))), found
+        return np.ones_like(difference), difference
+    typical = np.median([to_neighbour(rank) for rank in far], axis=0)
+    return np.sqrt(ratios * difference / (typical[:, np.newaxis] + np.float32(1e-6))), difference
 
 
 def differences(images: npt.NDArray[Any], first: Indices, second: Indices, side: int) -> Rows:
-    """1 − |correlation| of pairs of images, the least over shifts of up to one pixel (two above 32), `(n,)`."""
+    """1 − |correlation| of pairs of images `(n,)`, the minimum over shifts of up to one pixel (two above 32 pixels)."""
     parts = [
         _differences(shrunk(grey(images[first[start:end]]), side), shrunk(grey(images[second[start:end]]), side))
         for start, end in ((start, start + _CHUNK) for start in range(0, len(first), _CHUNK))
@@ -115,14 +114,14 @@ def differences(images: npt.NDArray[Any], first: Indices, second: Indices, side:
 
 def _differences(first: Rows, second: Rows) -> Rows:
     count, height, width = first.shape
-    most = 0 if min(height, width) < 8 else 1 if max(height, width) <= 32 else 2
+    shift = 0 if min(height, width) < 8 else 1 if max(height, width) <= 32 else 2
     best = np.zeros(count, np.float32)
-    for down in range(-most, most + 1):
-        for right in range(-most, most + 1):
+    for down in range(-shift, shift + 1):
+        for right in range(-shift, shift + 1):
             a = _overlap(first, down, right)
             b = _overlap(second, -down, -right)
-            size = np.sqrt(np.einsum("np,np->n", a, a) * np.einsum("np,np->n", b, b)) + np.float32(1e-6)
-            best = np.maximum(best, np.abs(np.einsum("np,np->n", a, b)) / size)
+            norm = np.sqrt(np.einsum("np,np->n", a, a) * np.einsum("np,np->n", b, b)) + np.float32(1e-6)
+            best = np.maximum(best, np.abs(np.einsum("np,np->n", a, b)) / norm)
     return np.asarray(np.maximum(1 - best, 0))
 
 

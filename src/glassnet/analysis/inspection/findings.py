@@ -1,4 +1,4 @@
-"""What a check of data comes to: findings, each with its evidence, and the images that it speaks of."""
+"""A finding about data, with the images it refers to."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from glassnet.analysis import diagnosis
 from glassnet.support.i18n import Message, mark, tr
 
-SHOWN = 3  # of the images of a finding, where it is told
+SHOWN = 3  # images of a finding that are printed
 
 
 @dataclass(frozen=True)
 class ImageReference:
-    """One image: its `part`, its `index` there, its `label`, its `file` where it has one, and a `note` on it."""
+    """One image: its split (`part`), its `index` in it, `label`, `file` if there is one, and a `note`."""
 
     part: str
     index: int
@@ -34,17 +34,17 @@ class ImageReference:
 
 @dataclass(frozen=True)
 class Finding(diagnosis.Finding):
-    """Something in the data that a person should know before training: a finding of a diagnosis, with its images.
+    """A problem in the data: a finding as in a diagnosis, with its images.
 
-    `groups`    the images, those together that belong together (copies of one another); single ones alone
-    `files`     files that are not in the data set, with the reason
+    `groups`    the images; copies of one image form a group, single images groups of one
+    `files`     skipped files with the reason
     """
 
     groups: tuple[tuple[ImageReference, ...], ...] = ()
     files: tuple[tuple[str, str], ...] = ()
 
     def _shown(self) -> list[str]:
-        """Its first images or files."""
+        """The first images or files."""
         lines = [f"          {_joined(group)}" for group in self.groups[:SHOWN]]
         lines += [f"          {file}: {reason}" for file, reason in self.files[:SHOWN]]
         more = max(len(self.groups), len(self.files)) - SHOWN

@@ -1,4 +1,4 @@
-"""The nearest neighbours of every image, among all parts."""
+"""The nearest neighbours of every image, over all splits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 from glassnet.analysis.inspection.features import edge_features
 from glassnet.analysis.inspection.pool import Indices
 
-MOST = 16
+COUNT = 16
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """For the images at `places` `(n,)` of a row: their neighbours' positions in `places` and distances, `(n, k)`."""
+    """The neighbours of the images at `indices` `(n,)` of a pool, as positions in `indices`, and the distances, `(n, k)`."""
 
-    places: Indices
+    indices: Indices
     nearest: Indices
     distances: npt.NDArray[np.float32]
 
@@ -27,15 +27,12 @@ class Neighbours:
         return int(self.nearest.shape[1])
 
 
-def find_neighbours(images: npt.NDArray[Any], places: Indices) -> Neighbours:
-    """The 16 nearest by `edge_features` (fewer where there are fewer), nearest first, by exact search.
-
-    scikit-learn's brute force goes block by block through matrix products: O(n²), some 20 s for 70,000 images on two cores.
-    """
+def find_neighbours(images: npt.NDArray[Any], indices: Indices) -> Neighbours:
+    """Up to 16 nearest neighbours by `edge_features`, nearest first, by exact search: O(n²), 20 s for 70,000 images."""
     from sklearn.neighbors import NearestNeighbors
 
-    features = edge_features(images[places] if len(places) < len(images) else images)
-    count = min(MOST, len(places) - 1)
+    features = edge_features(images[indices] if len(indices) < len(images) else images)
+    count = min(COUNT, len(indices) - 1)
     search = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(features)
     distances, nearest = search.kneighbors()
-    return Neighbours(places, nearest.astype(np.intp), distances.astype(np.float32))
+    return Neighbours(indices, nearest.astype(np.intp), distances.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Findings about parts and classes: too few, too uneven, missing; and what is on both sides of a split."""
+"""Findings about classes and splits: missing and imbalanced classes, and images or groups in two splits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from glassnet.support.i18n import Message, listing, tr
 
 _IMBALANCE = 3.0
 _FEW = 10
-_UNEVEN, _CHANCE = 0.1, 1e-3
+_UNEVEN, _SIGNIFICANCE = 0.1, 1e-3
 
 
 def class_balance(pool: Pool) -> list[Finding]:
-    """Classes missing from a part, much rarer than others, or of other shares in another part."""
+    """Classes that are missing from a split, much rarer than others, or in different proportions in another split."""
     if pool.labels is None:
         return []
     counts = {name: part.counts for name, part in pool.parts.items()}
@@ -29,11 +29,11 @@ def class_balance(pool: Pool) -> list[Finding]:
             found.append(
                 Finding(
                     "missing-classes",
-                    tr("{part} has no images of {classes}", part=name, classes=_listed(missing)),
-                    tr("What training never sees is never said.")
+                    f"{name} has no images of {_listed(missing)}",
+                    "The network cannot learn these classes."
                     if name == "train"
-                    else tr("{part} can't tell about this class.", part=name),
-                    (tr("split anew with --split stratified"), tr("or add images")),
+                    else f"{name} does not measure these classes.",
+                    ("split again with --split stratified", "or add images"),
                 )
             )
     rare, common = int(train.argmin()), int(train.argmax())
@@ -41,47 +41,31 @@ def class_balance(pool: Pool) -> list[Finding]:
         found.append(
             Finding(
                 "class-imbalance",
-                tr(
-                    "in train, {common} has {images}, {rare} {count:,}; guessing the largest class is right {share:.1f} % "
-                    "of the time",
-                    common=repr(pool.classes[common]),
-                    images=counted(int(train[common])),
-                    rare=repr(pool.classes[rare]),
-                    count=train[rare],
-                    share=100 * train[common] / train.sum(),
-                ),
-                tr("A network learns the frequent classes first and may never say the rare ones."),
-                (
-                    tr("train with --set class_weight=balanced"),
-                    tr("look at the accuracy of each class, not only at that of all"),
-                ),
+                f"in train, {pool.classes[common]!r} has {counted(int(train[common]))}, "
+                f"{pool.classes[rare]!r} {train[rare]:,}; guessing the largest class is right "
+                f"{100 * train[common] / train.sum():.1f} % of the time",
+                "A network learns the frequent classes first and may never predict the rare ones.",
+                ("train with --set class_weight=balanced", "look at the accuracy of each class, not only at the overall one"),
             )
         )
     for name, part in counts.items():
-        if name != "train" and (apart := _apart(train, part)) > _UNEVEN:
-            shares = part / part.sum() - train / train.sum()
-            most = int(np.abs(shares).argmax())
+        if name != "train" and (distance := _distance(train, part)) > _UNEVEN:
+            most = int(np.abs(part / part.sum() - train / train.sum()).argmax())
             found.append(
                 Finding(
                     "uneven-splits",
-                    tr(
-                        "the classes' shares in {part} are not those in train: {apart:.0f} % of the images would have to "
-                        "change class; {label} is {there:.1f} % there, {train:.1f} % in train",
-                        part=name,
-                        apart=100 * apart,
-                        label=repr(pool.classes[most]),
-                        there=100 * part[most] / part.sum(),
-                        train=100 * train[most] / train.sum(),
-                    ),
-                    tr("Accuracy in {part} then measures another mixture than the one that was learnt.", part=name),
-                    (tr("split anew with --split stratified"),),
+                    f"class proportions in {name} differ from those in train: {100 * distance:.0f} % of the images would "
+                    f"have to change class; {pool.classes[most]!r} is {100 * part[most] / part.sum():.1f} % there, "
+                    f"{100 * train[most] / train.sum():.1f} % in train",
+                    f"Accuracy on {name} is then measured on other class proportions than those of training.",
+                    ("split again with --split stratified",),
                 )
             )
     return found
 
 
 def shared_groups(pool: Pool) -> list[Finding]:
-    """Groups (writers, photographs) with images in more than one part."""
+    """Groups (writers, photographs) with images in more than one split."""
     groups = {name: np.unique(part.groups) for name, part in pool.parts.items() if part.groups is not None}
     if not groups:
         return []
@@ -89,75 +73,54 @@ def shared_groups(pool: Pool) -> list[Finding]:
     shared = [str(name) for name in names[counts > 1]]
     if not shared:
         return []
-    told = []
+    overlaps = []
     for first, second in combinations(groups, 2):
-        there = np.isin(pool.parts[second].groups, groups[first])  # type: ignore[arg-type]  # it has groups
-        if there.any():
-            told.append(
-                tr(
-                    "{count:,} of {images} in {second} are of groups in {first}",
-                    count=int(there.sum()),
-                    images=counted(len(there)),
-                    second=second,
-                    first=first,
-                )
-            )
+        leaked = np.isin(pool.parts[second].groups, groups[first])  # type: ignore[arg-type]  # it has groups
+        if leaked.any():
+            overlaps.append(f"{int(leaked.sum()):,} of {counted(len(leaked))} in {second} are of groups in {first}")
     return [
         Finding(
             "groups-across-splits",
-            (
-                tr("1 of {groups} is in more than one part", groups=counted(len(names), "group"))
-                if len(shared) == 1
-                else tr(
-                    "{count:,} of {groups} are in more than one part", count=len(shared), groups=counted(len(names), "group")
-                )
-            )
-            + tr(", such as {names}; {parts}", names=_listed(shared[:3]), parts=listing(told)),
-            tr(
-                "Images that belong together (of one writer, cut from one photograph) are easier to tell when their like "
-                "was in training: accuracy comes out higher than for people and photographs never seen."
-            ),
-            (tr("split anew with --split group"),),
+            f"{len(shared):,} of {counted(len(names), 'group')} {'is' if len(shared) == 1 else 'are'} in more than "
+            f"one split, such as {_listed(shared[:3])}; {', '.join(overlaps)}",
+            "Images of a group (one writer, one photograph) are easier to classify when others of the group were in "
+            "training: accuracy is higher than for unseen writers and photographs.",
+            ("split again with --split group",),
         )
     ]
 
 
 def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
-    """Groups of copies as findings: with different labels, across parts, and within one part."""
-    alike = tr("nearly the same pixels") if near else tr("the same pixels")
+    """Findings about groups of copies: with different labels, across splits, and within one split."""
+    alike = "nearly the same pixels" if near else "the same pixels"
     prefix = "near-" if near else ""
     labels = pool.labels
-    torn = [group for group in groups if labels is not None and len(np.unique(labels[group])) > 1]
+    contradicting = [group for group in groups if labels is not None and len(np.unique(labels[group])) > 1]
     across = [group for group in groups if len(np.unique(pool.part_of[group])) > 1]
     within = [group for group in groups if len(np.unique(pool.part_of[group])) == 1]
     found = []
-    if torn:
+    if contradicting:
         found.append(
             _of_groups(
                 pool,
                 f"contradicting-{prefix}duplicates",
-                torn,
-                tr("with {alike} and different labels", alike=alike),
-                tr("At least one label of each group is wrong, if these are copies.")
-                if near
-                else tr("At least one label of each group is wrong."),
-                (tr("look at them, and correct or delete what is wrong"),),
+                contradicting,
+                f"with {alike} and different labels",
+                "At least one label of each group is wrong" + (", if these are copies." if near else "."),
+                ("look at them, and correct or delete the wrong ones",),
             )
         )
     if across:
-        held = np.concatenate(across)
-        held = held[pool.part_of[held] > 0]
+        held_out = np.concatenate(across)
+        held_out = held_out[pool.part_of[held_out] > 0]
         found.append(
             _of_groups(
                 pool,
                 f"{prefix}duplicates-across-splits",
                 across,
-                tr("with {alike} in two parts, {parts} among them", alike=alike, parts=pool.tell_parts(held)),
-                tr("What was seen in training is no test: accuracy comes out too high."),
-                (
-                    tr("delete the copies, all but one of each group"),
-                    tr("or give copies one group, and split with --split group"),
-                ),
+                f"with {alike} in two splits, {pool.count_by_part(held_out)} among them",
+                "Held-out images that were also in training make the accuracy too high.",
+                ("keep one image of each group", "or give copies the same group, and split with --split group"),
             )
         )
     if within:
@@ -166,48 +129,32 @@ def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
                 pool,
                 f"{prefix}duplicates",
                 within,
-                tr("with {alike}, within one part", alike=alike),
-                tr("They weigh more in training than other images, and another split would put them on both sides.")
-                if len(pool.parts) > 1
-                else tr("They weigh more in training than other images."),
-                (tr("delete the copies, all but one of each group"),),
+                f"with {alike}, within one split",
+                "They weigh more in training than other images"
+                + (", and a random split would separate them." if len(pool.parts) > 1 else "."),
+                ("keep one image of each group",),
             )
         )
     return found
 
 
 def doubtful_labels(
-    pool: Pool, places: Indices, said: npt.NDArray[np.intp], votes: npt.NDArray[np.intp], voters: int
+    pool: Pool, indices: Indices, suggested: npt.NDArray[np.intp], votes: npt.NDArray[np.intp], voters: int
 ) -> list[Finding]:
-    if not len(places):
+    if not len(indices):
         return []
     images = tuple(
-        (
-            pool.reference(
-                int(place),
-                tr(
-                    "{count} of {voters} neighbours say {label}",
-                    count=count,
-                    voters=voters,
-                    label=repr(pool.classes[name]),
-                ),
-            ),
-        )
-        for place, name, count in zip(places, said, votes, strict=True)
+        (pool.reference(int(index), f"{count} of {voters} neighbours say {pool.classes[label]!r}"),)
+        for index, label, count in zip(indices, suggested, votes, strict=True)
     )
-    share = 100 * len(places) / len(pool)
+    percent = 100 * len(indices) / len(pool)
     return [
         Finding(
             "doubtful-labels",
-            tr(
-                "{images} ({share:.2g} %) whose label none of the {voters} most similar images has: {parts}",
-                images=counted(len(places)),
-                share=share,
-                voters=voters,
-                parts=pool.tell_parts(places),
-            ),
-            tr("Some of these labels are wrong; others are right, and the image is badly drawn or rare: only a look tells."),
-            (tr("look at them, worst first, and correct what is wrong"),),
+            f"{counted(len(indices))} ({percent:.2g} %) whose label none of the {voters} most similar images has: "
+            f"{pool.count_by_part(indices)}",
+            "Some of these labels are wrong; others are correct, but the image is badly drawn or unusual.",
+            ("look at them, worst first, and correct the wrong labels",),
             images,
         )
     ]
@@ -215,24 +162,20 @@ def doubtful_labels(
 
 def _of_groups(pool: Pool, name: str, groups: list[Indices], evidence: str, cause: str, try_next: tuple[str, ...]) -> Finding:
     count = sum(map(len, groups))
-    told = tr(
-        "{images} in {groups} {evidence}", images=counted(count), groups=counted(len(groups), "group"), evidence=evidence
-    )
-    return Finding(name, told, cause, try_next, tuple(pool.references(group) for group in groups))
+    evidence = f"{counted(count)} in {counted(len(groups), 'group')} {evidence}"
+    return Finding(name, evidence, cause, try_next, tuple(pool.references(group) for group in groups))
 
 
-def _apart(train: npt.NDArray[np.int64], part: npt.NDArray[np.int64]) -> float:
-    """Half the sum of the differences of shares; 0 where chance (χ²) explains them."""
-    from scipy.special import chdtrc
+def _distance(train: npt.NDArray[np.int64], part: npt.NDArray[np.int64]) -> float:
+    """Total variation distance of the class proportions; 0 if a χ² test does not find them different."""
+    from scipy.stats import chi2_contingency
 
     table = np.stack([train, part])[:, train + part > 0]
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    chance = chdtrc(max(table.shape[1] - 1, 1), ((table - expected) ** 2 / expected).sum())
-    if chance > _CHANCE:
+    if chi2_contingency(table, correction=False).pvalue > _SIGNIFICANCE:
         return 0.0
     return float(np.abs(train / train.sum() - part / part.sum()).sum() / 2)
 
 
-def _listed(names: list[str]) -> Message:
-    shown = listing(repr(name) for name in names[:5])
-    return shown if len(names) <= 5 else shown + tr(" and {count:,} more", count=len(names) - 5)
+def _listed(names: list[str]) -> str:
+    first = ", ".join(repr(name) for name in names[:5])
+    return first + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,4 +1,4 @@
-"""What the pixels alone say: images without anything on them, odd ranges of values, and ink that is light or dark."""
+"""Pixel statistics: blank images, ranges of values, and the polarity of the ink."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy.typing as npt
 from glassnet.analysis.inspection.pool import Indices, grey
 
 BLANK = 0.02
-"""An image whose lightest and darkest pixel differ by no more than this share of the data's whole range."""
+"""An image is blank if its pixels differ by at most this fraction of the range of the whole data set."""
 _UNIFORM = 0.7
-"""Of the pixels on a drawing's edge are like one another, …"""
+"""Fraction of a drawing's border pixels that have the background value, …"""
 _NEAR = 0.25
-"""… and as dark as its darkest or as light as its lightest, within this share of the range between."""
+"""… which is the image's minimum or maximum, within this fraction of its range."""
 _DRAWINGS = 0.8
-"""So many images must be such drawings for polarity to mean anything."""
+"""Fraction of the images that must be drawings for polarity to be checked."""
 _CHUNK = 2048
 
 
 @dataclass(frozen=True)
 class Range:
-    """Least, greatest and mean pixel, and the standard deviation of all."""
+    """Minimum, maximum, mean and standard deviation (`spread`) of the pixels."""
 
     low: float
     high: float
@@ -40,41 +40,38 @@ def value_range(images: npt.NDArray[Any]) -> Range:
     return Range(float(images.min()), float(images.max()), float(mean), float(np.sqrt(max(square - mean * mean, 0))))
 
 
-def blank(images: npt.NDArray[Any], whole: float) -> npt.NDArray[np.bool_]:
-    """Which images have nothing on them, `(N,)`; `whole`: the range of all pixels."""
+def blank(images: npt.NDArray[Any], pixel_range: float) -> npt.NDArray[np.bool_]:
+    """A mask `(N,)` of blank images; `pixel_range`: max − min over the whole data set."""
     flat = images.reshape(len(images), -1)
     ranges = flat.max(axis=1).astype(np.float64) - flat.min(axis=1)
-    return np.asarray(ranges <= BLANK * whole)
+    return np.asarray(ranges <= BLANK * pixel_range)
 
 
 def polarity(images: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
-    """For each image `(N, H, W, C)`: 1 for light ink on dark ground, −1 for dark on light, 0 for what is no drawing.
+    """For each image of `(N, H, W, C)`: 1 for light ink on dark background, −1 for dark on light, 0 if it is not a drawing.
 
-    The ground is the median of the pixels on the image's edge, which must be mostly like it and at one end of the range.
+    The background is the median of the border pixels. It must be the value of most of them, and one end of the range.
     """
     signs = [_signs(grey(images[start : start + _CHUNK])) for start in range(0, len(images), _CHUNK)]
     return np.concatenate(signs) if signs else np.empty(0, np.int8)
 
 
 def minority(signs: npt.NDArray[np.int8]) -> tuple[int, Indices] | None:
-    """The polarity of most, and the places of the others; None where these are no drawings."""
+    """The polarity of the majority, and the indices of the others; None if the images are not drawings."""
     if not len(signs) or (signs != 0).mean() < _DRAWINGS:
         return None
-    most = 1 if (signs == 1).sum() * 2 >= (signs != 0).sum() else -1
-    return most, np.flatnonzero(signs == -most)
+    majority = 1 if (signs == 1).sum() * 2 >= (signs != 0).sum() else -1
+    return majority, np.flatnonzero(signs == -majority)
 
 
 def _signs(images: npt.NDArray[np.float32]) -> npt.NDArray[np.int8]:
-    edge = np.concatenate(
-        [images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]],
-        axis=1,
-    )
+    border = np.concatenate([images[:, 0], images[:, -1], images[:, 1:-1, 0], images[:, 1:-1, -1]], axis=1)
     flat = images.reshape(len(images), -1)
     low, high = flat.min(axis=1), flat.max(axis=1)
-    whole = np.maximum(high - low, np.float32(1e-6))
-    ground = np.median(edge, axis=1)
-    uniform = (np.abs(edge - ground[:, np.newaxis]) <= _NEAR * whole[:, np.newaxis]).mean(axis=1) >= _UNIFORM
-    mostly = np.abs(flat.mean(axis=1) - ground) < 0.5 * whole
-    light = uniform & mostly & (ground - low <= _NEAR * whole)
-    dark = uniform & mostly & (high - ground <= _NEAR * whole)
-    return np.asarray(light.astype(np.int8) - dark, np.int8)
+    contrast = np.maximum(high - low, np.float32(1e-6))
+    background = np.median(border, axis=1)
+    uniform = (np.abs(border - background[:, np.newaxis]) <= _NEAR * contrast[:, np.newaxis]).mean(axis=1) >= _UNIFORM
+    drawing = uniform & (np.abs(flat.mean(axis=1) - background) < 0.5 * contrast)
+    light_ink = drawing & (background - low <= _NEAR * contrast)
+    dark_ink = drawing & (high - background <= _NEAR * contrast)
+    return np.asarray(light_ink.astype(np.int8) - dark_ink, np.int8)

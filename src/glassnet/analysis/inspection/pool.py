@@ -1,4 +1,4 @@
-"""All images of a data set in one row, each with its part, its place there, its label and its file."""
+"""All images of a data set in one array, with split, index in the split, label and file of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Pool:
-    """`images` `(N, …)` of all parts, one after the other; `part_of` `(N,)`: which of `parts`; `labels` None for targets."""
+    """`images` `(N, …)` of all splits, concatenated; `part_of` `(N,)`: index of the split; `labels`: None for targets."""
 
     parts: dict[str, Dataset]
     images: npt.NDArray[Any]
@@ -29,7 +29,7 @@ class Pool:
 
     @classmethod
     def of(cls, splits: Splits) -> Pool:
-        """The parts that there are; a single one is not copied."""
+        """The pool of all splits; a single one is not copied."""
         parts = {name: part for name in PARTS if (part := getattr(splits, name)) is not None}
         sets = list(parts.values())
         images = sets[0].images if len(sets) == 1 else np.concatenate([part.images for part in sets])
@@ -42,33 +42,32 @@ class Pool:
 
     @property
     def are_images(self) -> bool:
-        """Whether there is a height and a width, and not rows of features."""
+        """Whether the data are images rather than rows of features."""
         return self.images.ndim == 4 and min(self.images.shape[1:3]) > 2
 
-    def reference(self, place: int, note: str = "") -> ImageReference:
-        """The image at a place in the row, as findings name it."""
-        number = int(self.part_of[place])
+    def reference(self, index: int, note: str = "") -> ImageReference:
+        """The reference to an image by its split and its index there."""
+        number = int(self.part_of[index])
         name = list(self.parts)[number]
-        index = int(place) - int(np.searchsorted(self.part_of, number))
-        names = self.parts[name].names
-        label = None if self.labels is None else self.classes[self.labels[place]]
-        return ImageReference(name, index, label, None if names is None else str(names[index]), note)
+        index_in_part = int(index) - int(np.searchsorted(self.part_of, number))
+        files = self.parts[name].names
+        label = None if self.labels is None else self.classes[self.labels[index]]
+        return ImageReference(name, index_in_part, label, None if files is None else str(files[index_in_part]), note)
 
-    def references(self, places: Iterable[int]) -> tuple[ImageReference, ...]:
-        return tuple(self.reference(place) for place in places)
+    def references(self, indices: Iterable[int]) -> tuple[ImageReference, ...]:
+        return tuple(self.reference(index) for index in indices)
 
-    def tell_parts(self, places: Indices) -> Message:
-        """How many of some images are in which part: "3 in train, 1 in test"."""
-        counts = np.bincount(self.part_of[places], minlength=len(self.parts))
-        found = zip(self.parts, counts, strict=True)
-        return listing(tr("{count:,} in {part}", count=count, part=name) for name, count in found if count)
+    def count_by_part(self, indices: Indices) -> str:
+        """The number of images in each split: "3 in train, 1 in test"."""
+        counts = np.bincount(self.part_of[indices], minlength=len(self.parts))
+        return ", ".join(f"{count:,} in {name}" for name, count in zip(self.parts, counts, strict=True) if count)
 
 
 def grey(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Images `(N, H, W, C)` as brightness `(N, H, W)`; the mean of channels that are not red, green, blue."""
+    """Images `(N, H, W, C)` as brightness `(N, H, W)`; the mean of the channels if there are not three."""
     if images.shape[-1] == 1:
         return images[..., 0].astype(np.float32)
     if images.shape[-1] == 3:
-        weights = np.array([0.299, 0.587, 0.114], np.float32)  # as ITU-R 601, and the readers
+        weights = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as in the readers
         return np.asarray(images.astype(np.float32) @ weights)
     return np.asarray(images.mean(axis=-1, dtype=np.float32))

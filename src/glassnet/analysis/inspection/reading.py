@@ -1,4 +1,4 @@
-"""Where the data to inspect comes from: a data set, a recipe's data, or what is at hand."""
+"""Load the data to inspect: a data set, the data of a recipe, or data in memory."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from glassnet.experiment.recipe import list_recipes, load_recipe
 from glassnet.support.i18n import tr
 
 SIZE = 64
-"""What images of different sizes are brought to, whole on black, to be looked at."""
+"""Images of different sizes are resized to this, with black borders."""
 
 
 def as_splits(data: str | os.PathLike[str] | Splits | Dataset, options: dict[str, Any]) -> tuple[Splits, str, Finding | None]:
-    """The data in its splits, what to call it, and the finding that its images have different sizes."""
+    """The splits, the name of the data, and a finding if its images have different sizes."""
     if isinstance(data, (Splits, Dataset)):
         if options:
             raise InputError(
-                tr("Data at hand is looked at as it is."),
+                "Data in memory takes no options.",
                 where="inspect(data)",
-                expected=tr("no options of reading"),
+                expected="no options",
                 received=", ".join(options),
-                hint=tr("give the options to load_dataset"),
+                hint="pass the options to load_dataset",
             )
-        return (data if isinstance(data, Splits) else Splits(data)), tr("the data"), None
-    place: str | os.PathLike[str] = data
+        return (data if isinstance(data, Splits) else Splits(data)), "the data", None
+    path: str | os.PathLike[str] = data
     if _is_recipe(data):
         section = load_recipe(data if isinstance(data, str) else Path(data)).data.model_dump(exclude_none=True)
-        place, named = section.pop("path", None), section.pop("dataset")
-        place = place or named
+        path, name = section.pop("path", None), section.pop("dataset")
+        path = path or name
         options = {"seed": section.pop("split_seed"), **section, **options}
-    source = os.fspath(place) if isinstance(place, (str, os.PathLike)) else repr(place)
+    source = os.fspath(path) if isinstance(path, (str, os.PathLike)) else repr(path)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)  # the findings say it
+        warnings.simplefilter("ignore", DataWarning)  # reported as findings
         try:
-            return load_dataset(place, **options), source, None
+            return load_dataset(path, **options), source, None
         except MixedSizesError as error:
             options = {"fit": "pad", **options, "size": SIZE}
-            splits = load_dataset(place, **options)
+            splits = load_dataset(path, **options)
             return splits, source, mixed_sizes(str(error.received), SIZE)
 
 
 def _is_recipe(data: str | os.PathLike[str]) -> bool:
-    """Whether this names a recipe and no data set, or is a TOML file."""
+    """Whether this is a TOML file, or the name of a recipe that is not also a data set."""
     if not isinstance(data, (str, os.PathLike)) or data in {info.name for info in list_datasets()}:
         return False
     text = os.fspath(data)

@@ -1,4 +1,4 @@
-"""What an inspection found, for people and for programs."""
+"""The result of an inspection, as text and as a dict."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH = 110
 
 @dataclass(frozen=True)
 class Part:
-    """The facts of one part; `counts`: images of each class, None for targets; `groups`: how many, None where unknown."""
+    """Statistics of one split; `counts`: images of each class, None for targets; `groups`: their number, None if unknown."""
 
     name: str
     images: int
@@ -30,7 +30,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked for: the `names` its findings can have, how it was looked for, and what came of it."""
+    """One check: the `names` of its possible findings, its `method` and its `result`."""
 
     names: tuple[str, ...]
     method: str
@@ -39,9 +39,9 @@ class Check:
 
 @dataclass(frozen=True)
 class Inspection:
-    """`findings`, the gravest first; `parts`, the facts; `checks`, all that was looked for and how. `print` it to read it.
+    """`findings`, most severe first; `parts`, statistics of the splits; `checks` with their methods; `splits`, the data.
 
-    `finding(name)` is one of the findings, or None. `as_dict()` has everything, for JSON. `splits` is the data itself.
+    `finding(name)` is one of the findings, or None. `as_dict()` gives everything for JSON, `str()` a report.
     """
 
     source: str
@@ -54,7 +54,7 @@ class Inspection:
         return next((finding for finding in self.findings if finding.name == name), None)
 
     def as_dict(self) -> dict[str, Any]:
-        """Findings with all their images, facts and checks."""
+        """Findings with all their images, statistics and checks."""
         train = self.splits.train
         return {
             "data": self.source,
@@ -103,7 +103,7 @@ class Inspection:
         return lines
 
     def _facts(self) -> list[str]:
-        """A table of parts, and below it how many images each class has in each."""
+        """A table of the splits with the number of images of each class."""
         head = ["", *(part.name for part in self.parts)]
         rows = [[tr("images"), *(f"{part.images:,}" for part in self.parts)]]
         if any(part.groups is not None for part in self.parts):
@@ -120,10 +120,10 @@ class Inspection:
         return ["  " + _line(row, widths) for row in [head, *rows]]
 
     def _checks(self) -> list[str]:
-        lines: list[str] = [tr("Looked for")]
+        lines = ["Checks"]
         for check in self.checks:
-            told = f"{', '.join(check.names)}: {check.result}" + (f" ({check.method})" if check.method else "")
-            lines += textwrap.wrap(told, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+            text = f"{', '.join(check.names)}: {check.result}" + (f" ({check.method})" if check.method else "")
+            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
         return lines
 
 
@@ -136,14 +136,14 @@ def _percent(counts: npt.NDArray[np.int64], index: int) -> str:
 
 
 def _width(text: str) -> int:
-    """The columns of a terminal that a text takes: two for a Chinese character."""
+    """The width of a text on a terminal; Chinese characters take two columns."""
     from unicodedata import east_asian_width
 
     return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
 
 
 def _line(cells: list[str], widths: list[int]) -> str:
-    """The first cell to the left, the others to the right."""
+    """The first cell left-aligned, the others right-aligned."""
     gaps = [" " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
     padded = [cells[0] + gaps[0], *(gap + cell for gap, cell in zip(gaps[1:], cells[1:], strict=True))]
     return "  ".join(padded).rstrip()

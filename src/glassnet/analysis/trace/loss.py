@@ -103,7 +103,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     line += [" − ", Number(f"outputs.t[{j}]", float(t[j]), "t")]
     dz = symbol("dz", "∂C/∂zⱼ", "error", "sigmoid", "softmax", meaning=tr("where backpropagation begins"))
     note = None
-    if linked and found.network.linked:
+    if linked and found.network.fuses_activation:
         note = tr(
             "The cost looks before the last layer, so that no logarithm meets a zero: at z, not at {link}(z).",
             link=_link(found),

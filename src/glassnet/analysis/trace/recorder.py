@@ -68,7 +68,7 @@ def record_pass(network: Network, image: Array, label: Array) -> Pass:
     for slot in exact.slots:
         if slot.layer < len(found):
             slot.part(gradient)[...] = found[slot.layer][slot.key].ravel()
-    if exact.linked:  # the last layer, which the cost looks before, is only heard to see what it answers
+    if exact.fuses_activation:  # the last layer, which the cost looks before, is only heard to see what it answers
         exact.layers[-1].forward(z)
     return Pass(network.astype("float64"), rows, label, target[0], records, flat[0], dz[0], float(costs[0]), gradient)
 

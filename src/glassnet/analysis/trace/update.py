@@ -114,7 +114,7 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
         "{g} ≈ ({above} − {below}) / 2{epsilon}",
         symbols,
         lines,
-        (line_of(gradient_check._check, place=0),),
+        (line_of(gradient_check.compare, place=0),),
         note=note,
     )
 
@@ -182,8 +182,8 @@ class _Step:
         sources = [line_of(function, "w")]
         if self.next:
             sources = [
-                line_of(function, "first"),
-                *([line_of(function, "second")] if "second" in self.next else []),
+                line_of(function, "m"),
+                *([line_of(function, "v")] if "second" in self.next else []),
                 *sources,
             ]
         title = tr("the step: {kind}", kind=kind)
@@ -282,4 +282,4 @@ def _after(found: Pass, w: float, after: float, alone: float, everything: float,
         note = tr("The step went too far: the cost of this image rose.")
     title = tr("the cost before and after")
     return Step("update", "after", title, "{before} → {alone}, {all}", symbols, lines,
-                (line_of(type(found.network).costs_and_gradient, "costs"),), note=note)  # fmt: skip
+                (line_of(type(found.network).losses_and_gradient, "losses"),), note=note)  # fmt: skip

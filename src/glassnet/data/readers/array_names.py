@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from glassnet.data.readers.filename_labels import PARTS
 from glassnet.errors import DataError
 from glassnet.support.i18n import tr
 
-_PARTS = {
-    "train": "train", "training": "train", "tr": "train",
-    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
-    "test": "test", "testing": "test", "te": "test",
-}  # fmt: skip
+_PARTS = PARTS | {"tr": "train", "te": "test"}
 _KINDS = {
     "images": ("x", "image", "images", "img", "imgs", "picture", "pictures", "data", "pixels", "features", "inputs"),
     "labels": ("y", "label", "labels", "target", "targets"),

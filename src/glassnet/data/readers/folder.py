@@ -9,8 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-from glassnet.errors import DataError
-from glassnet.support.i18n import tr
+from glassnet.errors import DataError, reason
 
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -85,16 +84,16 @@ def _walk(path: Path) -> Iterator[Path]:
         raise DataError(
             tr("A folder can't be listed."),
             where=error.filename,
-            expected=tr("a folder that you may read"),
-            received=error.strerror or str(error),
+            expected="a folder that you may read",
+            received=reason(error),
         ) from None
 
     seen = set()
     for folder, below, files in os.walk(path, onerror=refuse, followlinks=True):
-        place = os.path.realpath(folder)
-        if place in seen:  # a link that leads back
+        real_path = os.path.realpath(folder)
+        if real_path in seen:  # a link that leads back
             below.clear()
             continue
-        seen.add(place)
+        seen.add(real_path)
         below.sort()
         yield from (Path(folder, file) for file in files)

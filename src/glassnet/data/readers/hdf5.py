@@ -13,10 +13,9 @@ import numpy.typing as npt
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles, part_of
-from glassnet.data.readers.subprocess import Named, read_apart, unreadable
+from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
 from glassnet.data.readers.tables import assemble
-from glassnet.errors import DataError
-from glassnet.support.i18n import tr
+from glassnet.errors import DataError, reason
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 ENDINGS = (".h5", ".hdf5", ".hdf")
@@ -28,7 +27,7 @@ def read_hdf5(path: Path, options: ImageOptions) -> Splits:
     h5py reads it in a process of its own, which a damaged file may crash.
     Raises `DataError` for a file that is damaged, and without h5py.
     """
-    return assemble(*_read_apart(path), path, options)
+    return assemble(*_read_in_subprocess(path), path, options)
 
 
 def hdf5_files(folder: Path) -> list[Path]:
@@ -47,7 +46,7 @@ def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
     others: list[str] = []
     homes: dict[Role, Path] = {}
     for path in hdf5_files(folder):
-        found, rest = _read_apart(path, part_of(path.stem))
+        found, rest = _read_in_subprocess(path, part_of(path.stem))
         others += rest
         for role, array in found.items():
             if role in homes and not (role[1] == "classes" and np.array_equal(array, arrays[role])):
@@ -66,9 +65,9 @@ def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
     return assemble(arrays, others, folder, options)
 
 
-def _read_apart(path: Path, part: str = "train") -> Named:
+def _read_in_subprocess(path: Path, part: str = "train") -> Named:
     require_h5py(path)
-    return read_apart("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", part=part)
+    return read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", part=part)
 
 
 def read_named(path: Path, *, matlab: bool = False, part: str = "train") -> Named:
@@ -87,7 +86,7 @@ def read_named(path: Path, *, matlab: bool = False, part: str = "train") -> Name
     except DataError:
         raise
     except Exception as error:  # HDF5's own library fails in many ways on damaged files
-        raise unreadable(path, "HDF5 file", (str(error) or type(error).__name__).splitlines()[0]) from None
+        raise unreadable(path, "HDF5 file", reason(error)) from None
     return arrays, others
 
 

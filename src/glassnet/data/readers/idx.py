@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.paths import as_path
-from glassnet.errors import DataError
-from glassnet.support.i18n import tr
+from glassnet.errors import DataError, reason
 from glassnet.support.memory import require_memory_for_data
+from glassnet.support.paths import as_path
 
 IDX_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -51,8 +50,8 @@ def read_idx(source: str | os.PathLike[str] | bytes) -> npt.NDArray[Any]:
             hint=tr("get the file again"),
         ) from error
     except OSError as error:
-        received = error.strerror or str(error)
-        raise DataError(tr("The file can't be read."), where=where, expected=tr("a file"), received=received) from error
+        received = reason(error)
+        raise DataError("The file can't be read.", where=where, expected="a file", received=received) from error
 
 
 def _open(source: str | os.PathLike[str] | bytes) -> io.BufferedIOBase:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.cache import kept_images
+from glassnet.data.cache import cached_images
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.filename_labels import Labelled, check_classes, understand
@@ -35,9 +35,9 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
         )
     naming = understand(files.names, pattern, files.path)
     check_classes([image.label for image in naming.images], files.path)
-    images, reasons = kept_images(files, [image.name for image in naming.images], options)
-    labelled = [image for place, image in enumerate(naming.images) if place not in reasons]
-    unread = {naming.images[place].name: reasons[place] for place in sorted(reasons)}
+    images, reasons = cached_images(files, [image.name for image in naming.images], options)
+    labelled = [image for index, image in enumerate(naming.images) if index not in reasons]
+    unread = {naming.images[index].name: reasons[index] for index in sorted(reasons)}
     left_out = {**dict.fromkeys(naming.rest, naming.reason), **unread}
     if left_out:
         shown = [tr("{name} ({reason})", name=name, reason=reason) for name, reason in list(left_out.items())[:3]]

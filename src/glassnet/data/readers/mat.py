@@ -13,9 +13,9 @@ from glassnet.data.dataset import Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import find_roles
 from glassnet.data.readers.hdf5 import MAGIC, require_h5py
-from glassnet.data.readers.subprocess import Named, read_apart, unreadable
+from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
 from glassnet.data.readers.tables import assemble
-from glassnet.support.i18n import tr
+from glassnet.errors import reason
 
 
 def read_mat(path: Path, options: ImageOptions) -> Splits:
@@ -29,9 +29,9 @@ def read_mat(path: Path, options: ImageOptions) -> Splits:
     """
     if _is_hdf5(path):
         require_h5py(path)
-        arrays, others = read_apart("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", matlab=True)
+        arrays, others = read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", matlab=True)
     else:
-        arrays, others = read_apart("glassnet.data.readers.mat:read_named", path, ".mat")
+        arrays, others = read_in_subprocess("glassnet.data.readers.mat:read_named", path, ".mat")
     return assemble(arrays, others, path, options, matlab=True)
 
 
@@ -44,8 +44,7 @@ def read_named(path: Path) -> Named:
             warnings.simplefilter("ignore")  # SciPy warns of names that occur twice, and of what it can't read
             found = dict(_flat(loadmat(path, simplify_cells=True)))
     except Exception as error:  # SciPy fails in many ways on damaged files
-        received = (str(error) or type(error).__name__).splitlines()[0]
-        raise unreadable(path, ".mat", received, tr("a whole file, as MATLAB's save writes it")) from None
+        raise unreadable(path, ".mat", reason(error), "a whole file, as MATLAB's save writes it") from None
     roles = find_roles(found, path)
     others = [f"{name}: {array.shape}" for name, array in found.items() if name not in roles.values()]
     return {role: found[name] for role, name in roles.items()}, others

@@ -10,12 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.fetch import Remote, cache_folder, fetch_remote
-from glassnet.data.paths import as_path, is_file
+from glassnet.data.fetch import Remote, cache_folder, data_folders, fetch_remote
 from glassnet.data.readers.idx import read_idx
 from glassnet.data.splits import split_in_order
 from glassnet.errors import DataError
-from glassnet.support.i18n import tr
+from glassnet.support.paths import as_path, is_file
 
 MNIST = Remote(
     name="mnist",
@@ -37,9 +36,8 @@ CLASSES = tuple(str(digit) for digit in range(10))
 
 def mnist_folders() -> list[Path]:
     """Where MNIST is looked for, in this order: `$GLASSNET_DATA/mnist`, `$GLASSNET_DATA`, the folder of downloads."""
-    chosen = os.environ.get("GLASSNET_DATA")
-    given = [as_path(chosen) / "mnist", as_path(chosen)] if chosen else []
-    return [*given, cache_folder() / MNIST.name]
+    *given, downloads = data_folders()
+    return [*(path for folder in given for path in (folder / MNIST.name, folder)), downloads / MNIST.name]
 
 
 def holds_mnist(folder: Path) -> bool:

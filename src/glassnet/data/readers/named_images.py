@@ -8,15 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from glassnet.data.dataset import Splits
-from glassnet.data.fetch import cache_folder
+from glassnet.data.fetch import data_folders
 from glassnet.data.options import Fractions, ReadOptions
-from glassnet.data.paths import as_path, is_dir, is_file
 from glassnet.data.readers.folder import Folder
 from glassnet.data.readers.image_files import read_image_files
 from glassnet.data.readers.zip_file import Zip
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
-from glassnet.support.i18n import tr
+from glassnet.support.paths import is_dir, is_file
 
 FRACTIONS: Fractions = (0.7, 0.1, 0.2)
 NUMERALS, CATS = "chinese-numerals", "cats"
@@ -25,8 +24,7 @@ _CATS_SIZE = (64, 64)  # photographs of many sizes; a recipe says otherwise
 
 def find_images(name: str) -> Path | None:
     """`name`.zip or the folder `name`, in `$GLASSNET_DATA`, else in the folder of downloads; or None."""
-    chosen = os.environ.get("GLASSNET_DATA")
-    for folder in ([as_path(chosen)] if chosen else []) + [cache_folder()]:
+    for folder in data_folders():
         if is_file(folder / f"{name}.zip"):
             return folder / f"{name}.zip"
         if is_dir(folder / name):
@@ -54,8 +52,8 @@ def read_cats(options: ReadOptions) -> Splits:
     Raises `DataError` where they are not on this machine.
     Source: Asirra cats and dogs; P. Arbeláez et al., "Berkeley Segmentation Data Set 500", 2011.
     """
-    if options.images.size is None:
-        options = replace(options, images=replace(options.images, size=_CATS_SIZE))
+    if options.size is None:
+        options = replace(options, size=_CATS_SIZE)
     return _read(CATS, options)
 
 
@@ -75,8 +73,8 @@ def _read(name: str, options: ReadOptions) -> Splits:
 def read_path(path: Path, options: ReadOptions, default: Fractions) -> Splits:
     """The images in a folder or a zip, divided as asked for."""
     if path.is_dir():
-        found = read_image_files(Folder(path), options.images, options.pattern)
+        found = read_image_files(Folder(path), options, options.pattern)
     else:
         with contextlib.closing(Zip(path)) as files:
-            found = read_image_files(files, options.images, options.pattern)
-    return divide(found, options.splitting, default)
+            found = read_image_files(files, options, options.pattern)
+    return divide(found, options, default)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles
+from glassnet.data.readers.subprocess import unreadable
 from glassnet.data.readers.tables import assemble
-from glassnet.errors import DataError
-from glassnet.support.i18n import tr
+from glassnet.errors import DataError, reason
 from glassnet.support.memory import require_memory_for_data
 
 
@@ -26,19 +26,13 @@ def read_npz(path: Path, options: ImageOptions) -> Splits:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             names = list(stored.files)
             roles = find_roles(names, path)
-            wanted = [info for info in stored.zip.infolist() if info.filename.removesuffix(".npy") in roles.values()]
-            require_memory_for_data(sum(info.file_size for info in wanted), f"{len(wanted)} arrays, unpacked", path)
+            members = [info for info in stored.zip.infolist() if info.filename.removesuffix(".npy") in roles.values()]
+            require_memory_for_data(sum(info.file_size for info in members), f"{len(members)} arrays, unpacked", path)
             arrays: dict[Role, npt.NDArray[Any]] = {role: _read(stored, name, path) for role, name in roles.items()}
     except DataError:
         raise
     except Exception as error:  # NumPy and zipfile fail in many ways on damaged files
-        raise DataError(
-            tr("The .npz can't be read: it is damaged, cut off or none at all."),
-            where=path,
-            expected=tr("a whole file, as np.savez writes it"),
-            received=str(error) or type(error).__name__,
-            hint=tr("get the file again"),
-        ) from None
+        raise unreadable(path, ".npz", reason(error), "a whole file, as np.savez writes it") from None
     return assemble(arrays, [name for name in names if name not in roles.values()], path, options)
 
 

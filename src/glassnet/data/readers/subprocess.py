@@ -18,18 +18,18 @@ import numpy.typing as npt
 
 from glassnet.data.readers.array_names import Role
 from glassnet.errors import DataError
-from glassnet.support.i18n import tr
-from glassnet.support.memory import DATA_SHARE, available
+from glassnet.support.memory import DATA_FRACTION, available
 
 Named = tuple[dict[Role, npt.NDArray[Any]], list[str]]
 """Arrays by their roles, and what else there is, in words."""
 
 SECONDS, PER_MEGABYTE = 60.0, 1.0  # beyond which a reader hangs
 PIPE = 2**20  # bytes on their way at once, where the system allows it
-ROOM, EXPANSION = 2 * 2**30, 1100  # bytes that reading may take, and more for each byte of the file: deflate's limit is 1032
+HEADROOM = 2 * 2**30  # bytes that reading may take
+EXPANSION = 1100  # more bytes for each byte of the file: deflate's limit is 1032
 
 
-def read_apart(function: str, path: Path, what: str, **options: Any) -> Named:
+def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> Named:
     """What `function` ("module:name") gives for the path and the options, called in a new interpreter.
 
     `what`: the kind of file, for messages. Raises the `DataError` that the function raised, and one where its process
@@ -42,27 +42,26 @@ def read_apart(function: str, path: Path, what: str, **options: Any) -> Named:
         "OPENBLAS_NUM_THREADS": "1",
     }
     command = [sys.executable, "-P", "-m", "glassnet.data.readers.subprocess", json.dumps([function, str(path), options])]
-    late = threading.Event()
+    timed_out = threading.Event()
     with (
-        tempfile.TemporaryFile() as complaints,
+        tempfile.TemporaryFile() as stderr,
         subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, pipesize=PIPE
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, pipesize=PIPE
         ) as reader,
     ):
         assert reader.stdout is not None
         seconds = SECONDS + PER_MEGABYTE * path.stat().st_size / 1e6
 
-        def end() -> None:
-            late.set()
+        def kill() -> None:
+            timed_out.set()
             reader.kill()
 
-        timer = threading.Timer(seconds, end)
+        timer = threading.Timer(seconds, kill)
         timer.start()
         try:
             return _received(reader.stdout, path)
         except EOFError:
-            too_late = tr("a reader that was not done after {seconds:.0f} s", seconds=seconds)
-            received = too_late if late.is_set() else _end(reader, complaints)
+            received = f"a reader that was not done after {seconds:.0f} s" if timed_out.is_set() else _end(reader, stderr)
             raise unreadable(path, what, received) from None
         finally:
             timer.cancel()
@@ -113,13 +112,13 @@ def _bytes(array: npt.NDArray[Any]) -> memoryview:
     return array.reshape(-1, order="A").view(np.uint8).data if array.nbytes else memoryview(b"")
 
 
-def _end(reader: subprocess.Popen[bytes], complaints: IO[bytes]) -> str:
+def _end(reader: subprocess.Popen[bytes], stderr: IO[bytes]) -> str:
     """How the process came to its end."""
     code = reader.wait()
-    complaints.seek(0)
-    lines = complaints.read().decode(errors="replace").strip().splitlines()
-    ended = tr("a reader that crashed, exit code {code}", code=code)
-    return f"{ended}: {lines[-1]}" if lines else ended
+    stderr.seek(0)
+    lines = stderr.read().decode(errors="replace").strip().splitlines()
+    said = f": {lines[-1]}" if lines else ""
+    return f"a reader that crashed, exit code {code}{said}"
 
 
 def main() -> None:
@@ -132,18 +131,19 @@ def main() -> None:
     module, _, attribute = function.partition(":")
     try:
         arrays, others = getattr(importlib.import_module(module), attribute)(path, **options)
-        kept = {role: _plain(array, f"{path}, {role[1]}") for role, array in arrays.items()}
+        contiguous = {role: _plain(array, f"{path}, {role[1]}") for role, array in arrays.items()}
         rows = [
-            (*role, array.dtype.str, array.shape, "F" if array.flags.f_contiguous else "C") for role, array in kept.items()
+            (*role, array.dtype.str, array.shape, "F" if array.flags.f_contiguous else "C")
+            for role, array in contiguous.items()
         ]
         head: dict[str, Any] = {"arrays": rows, "others": others}
     except DataError as error:
-        kept = {}
-        told = {"where": str(error.where), "expected": error.expected, "received": error.received, "hint": error.hint}
-        head = {"error": {"what": error.what, **{name: value and str(value) for name, value in told.items()}}}
+        contiguous = {}
+        parts = {"where": str(error.where), "expected": error.expected, "received": error.received, "hint": error.hint}
+        head = {"error": {"what": error.what, **{name: value and str(value) for name, value in parts.items()}}}
     with results:
         results.write(json.dumps(head).encode() + b"\n")
-        for array in kept.values():
+        for array in contiguous.values():
             results.write(_bytes(array))
 
 
@@ -166,8 +166,8 @@ def _limit(path: Path) -> None:
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        room = ROOM + EXPANSION * path.stat().st_size
-        most = used + int(min(room, max(ROOM, DATA_SHARE * available())))
+        headroom = HEADROOM + EXPANSION * path.stat().st_size
+        most = used + int(min(headroom, max(HEADROOM, DATA_FRACTION * available())))
         soft, hard = resource.getrlimit(resource.RLIMIT_AS)
         limits = [most, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
         resource.setrlimit(resource.RLIMIT_AS, (min(limits), hard))

@@ -58,13 +58,7 @@ def assemble(
         try:
             made[part] = Dataset(images, labels, names, None if groups is None else np.ravel(groups))
         except InputError as error:
-            raise DataError(
-                error.what,
-                where=f"{where}, {part}: {error.where}",
-                expected=error.expected,
-                received=error.received,
-                hint=error.hint,
-            ) from None
+            raise error.at(f"{where}, {part}: {error.where}", DataError) from None
     return bring(Splits(made["train"], made.get("validation"), made.get("test")), options, where)
 
 

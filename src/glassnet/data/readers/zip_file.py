@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from glassnet.data.readers.folder import is_image
-from glassnet.errors import DataError
-from glassnet.support.i18n import tr
+from glassnet.data.readers.subprocess import unreadable
+from glassnet.errors import DataError, reason
 
 _MOST_BYTES = 256 * 2**20  # of one image file: nothing that `decode` takes needs more
 
@@ -30,12 +30,10 @@ class Zip:
         try:
             self._zip = zipfile.ZipFile(path)
             members = [info for info in self._zip.infolist() if not info.is_dir()]
-        except zipfile.BadZipFile as error:
-            raise _damaged(path, str(error)) from None
-        except OSError as error:
-            raise _damaged(path, error.strerror or str(error)) from None
+        except (zipfile.BadZipFile, OSError) as error:
+            raise unreadable(path, "zip", reason(error), "a whole zip file") from None
         except Exception as error:  # zipfile fails in many ways on a damaged directory
-            raise _damaged(path, f"{type(error).__name__}: {error}") from None
+            raise unreadable(path, "zip", f"{type(error).__name__}: {error}", "a whole zip file") from None
         self._members = {_name(info): info for info in members}
         climbing = [name for name in self._members if _climbs(name)]
         if climbing:
@@ -88,13 +86,3 @@ def _name(info: zipfile.ZipInfo) -> str:
 
 def _climbs(name: str) -> bool:
     return name.startswith("/") or ".." in PurePosixPath(name).parts or re.match(r"[A-Za-z]:", name) is not None
-
-
-def _damaged(path: Path, received: str) -> DataError:
-    return DataError(
-        tr("The zip can't be read: it is damaged, cut off or none at all."),
-        where=path,
-        expected=tr("a whole zip file"),
-        received=received,
-        hint=tr("get the file again"),
-    )

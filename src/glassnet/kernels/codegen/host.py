@@ -19,7 +19,7 @@ from glassnet.errors import InputError
 class VectorUnit:
     """`lanes` floats a register; a tile of `tile_rows` × `tile_vectors` registers leaves room for operands.
 
-    So does a dot tile (see narrow.py) of two images × `dot_outputs`.
+    So does a dot tile (see matmul/skinny_gemm.py) of two images × `dot_outputs`.
     """
 
     name: str

@@ -35,6 +35,11 @@ def compiled(function: Function) -> Function:
     return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
 
+def inlined(function: Function) -> Function:
+    """`function` for use by other compiled functions, whose own code it becomes: one array given twice is seen to be one."""
+    return numba.njit(inline="always", no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
+
+
 def called_at(signature: Any) -> Any:
     """A function of an address and a unit's arguments: it calls the unit there, which need not be loaded before."""
 

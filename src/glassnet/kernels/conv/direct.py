@@ -5,8 +5,8 @@
 
 x has its zeros around it. The taps (kx, c) of one kernel row lie side by side in x, so the tile's groups are kernel rows in
 the first product and rows of pixels in the second. The gradient to x is either the first product once more, of dy with zeros
-around (and, for strides, between) its pixels and of W turned about; or, where that would be mostly zeros, dy · Wᵀ, whose rows
-hold what each pixel of dy gives to all taps, added to dx where these lie.
+around (and, for strides, between) its pixels and of W rotated by 180°; or, where that would be mostly zeros, dy · Wᵀ, whose
+rows hold what each pixel of dy gives to all taps, added to dx where these lie.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from __future__ import annotations
 import numpy as np
 from numba import float32, int64, void
 
-from glassnet.kernels.codegen.addresses import bytes_at, floats_at
+from glassnet.kernels import records
+from glassnet.kernels.codegen.addresses import floats_at
 from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import channel_sum
 from glassnet.kernels.matmul.tile import (
     ADD,
@@ -27,10 +29,11 @@ from glassnet.kernels.matmul.tile import (
     slim_strided_tile,
     strided_tile,
 )
-from glassnet.kernels.sizes import COLUMNS, GIVEN, HALF, LANES, ROWS
-from glassnet.kernels.stage_at import stage_at_address
+from glassnet.kernels.operands import share_of
+from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, TAP_FLOATS
 
 F = np.float32
+_block_at, _rotate_at = record_at(records.Block), record_at(records.RotateWeights)
 BAND = 65536  # floats of x and dy that the sums of the weights' gradients pass over again and again
 
 
@@ -105,29 +108,32 @@ def convolve_weights(
 
 
 @outlined(void(*[int64] * 5))
-def scatter_back(stage_at, dy, wt, dx, given):
-    """dx of one image from dense dy and Wᵀ (filters, taps); `given`: zeros, then room for what some rows of dy give."""
-    stage = stage_at_address(stage_at)
-    channels, across, filters = stage.channels, stage.kernel_width, stage.filters
-    taps, line, out_width = stage.kernel_height * across * channels, stage.width * channels, stage.out_width
-    total = floats_at(dx, stage.height * line)
-    for i in range(stage.height * line):
+def scatter_taps(block_at, dy, wt, dx, taps_at):
+    """dx of one image from dense dy and Wᵀ (filters, taps).
+
+    `taps_at`: zeros, then room for what some rows of dy give to all taps.
+    """
+    conv = _block_at(block_at).conv
+    channels, across, filters = conv.channels, conv.kernel_width, conv.filters
+    taps, line, out_width = conv.kernel_height * across * channels, conv.width * channels, conv.out_width
+    total = floats_at(dx, conv.height * line)
+    for i in range(conv.height * line):
         total[i] = F(0)
-    zeros = given
-    given += 4 * (taps + COLUMNS)
-    step = max(1, GIVEN // (out_width * taps))
-    for i0 in range(0, stage.out_height, step):
-        i1 = min(stage.out_height, i0 + step)
+    zeros = taps_at
+    taps_at += 4 * (taps + COLUMNS)
+    step = max(1, TAP_FLOATS // (out_width * taps))
+    for i0 in range(0, conv.out_height, step):
+        i1 = min(conv.out_height, i0 + step)
         pixels, rows = (i1 - i0) * out_width, dy + 4 * i0 * out_width * filters
-        convolve(rows, 0, filters, 0, 1, filters, wt, taps, zeros, given, pixels * taps, 1, pixels)
+        convolve(rows, 0, filters, 0, 1, filters, wt, taps, zeros, taps_at, pixels * taps, 1, pixels)
         for i in range(i0, i1):
             for j in range(out_width):
-                x0 = j * stage.stride_x - stage.left
-                first, last = max(0, -x0), min(across, stage.width - x0)  # taps beside the image are left out
-                here = given + 4 * (((i - i0) * out_width + j) * taps + first * channels)
-                for ky in range(stage.kernel_height):
-                    row = i * stage.stride_y + ky - stage.top
-                    if 0 <= row < stage.height and first < last:
+                x0 = j * conv.stride_x - conv.left
+                first, last = max(0, -x0), min(across, conv.width - x0)  # taps beside the image are left out
+                here = taps_at + 4 * (((i - i0) * out_width + j) * taps + first * channels)
+                for ky in range(conv.kernel_height):
+                    row = i * conv.stride_y + ky - conv.top
+                    if 0 <= row < conv.height and first < last:
                         target = floats_at(dx + 4 * (row * line + (x0 + first) * channels), (last - first) * channels)
                         source = floats_at(here + 4 * ky * across * channels, (last - first) * channels)
                         for k in range((last - first) * channels):
@@ -135,30 +141,18 @@ def scatter_back(stage_at, dy, wt, dx, given):
 
 
 @compiled
-def spread(source, is_bytes, scale, height, width, target, target_line):
-    """Rows of `width` bytes or floats as scaled floats, `target_line` floats apart."""
-    for i in range(height):
-        row = floats_at(target + 4 * i * target_line, width)
-        if is_bytes:
-            pixels = bytes_at(source + i * width, width)
-            for j in range(width):
-                row[j] = scale * F(pixels[j])
-        else:
-            values = floats_at(source + 4 * i * width, width)
-            for j in range(width):
-                row[j] = scale * values[j]
-
-
-@compiled
-def turn_weights(w, target, kernel_height, kernel_width, channels, filters, low, high):
-    """target[(kh−1−ky, kw−1−kx), f, c] = W[ky, kx, c, f] for the taps low … high."""
-    taps = kernel_height * kernel_width
+def rotate_weights(ctx, at):
+    """rotated[(kh−1−ky, kw−1−kx), f, c] = W[ky, kx, c, f] for this thread's taps."""
+    op = _rotate_at(at)
+    taps, channels, filters = op.kernel_height * op.kernel_width, op.channels, op.filters
+    size = channels * filters
+    low, high = share_of(ctx, taps)
     for tap in range(low, high):
-        source = floats_at(w + 4 * tap * channels * filters, channels * filters)
-        turned = floats_at(target + 4 * (taps - 1 - tap) * channels * filters, channels * filters)
+        w = floats_at(ctx.parameters + 4 * (op.weight + tap * size), size)
+        rotated = floats_at(ctx.workspace + 4 * (op.rotated + (taps - 1 - tap) * size), size)
         for f in range(filters):
             for c in range(channels):
-                turned[f * channels + c] = source[c * filters + f]
+                rotated[f * channels + c] = w[c * filters + f]
 
 
 @compiled
@@ -170,6 +164,3 @@ def pixel_sums(dy, dy_line, dy_row, height, width, filters, total_at, fresh):
             total[f] = F(0)
     for i in range(height):
         channel_sum(width, dy_row, filters, dy + 4 * i * dy_line, dy, dy, total_at)
-
-
-__all__ = ["ADD", "SET", "convolve", "convolve_weights", "pixel_sums", "scatter_back", "spread", "turn_weights"]

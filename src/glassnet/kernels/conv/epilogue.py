@@ -1,11 +1,11 @@
-"""What follows a convolution while its rows are still in the cache: normalise, activate, pool; and the way back.
+"""What follows a convolution while its rows are still in the cache: normalise, activate, pool; and the backward pass.
 
     forward:  out = pool(σ((y − mean) · gain + shift))
-    back:     g = dout · σ′(out), at the place of its window that was chosen
+    backward: g = dout · σ′(out), at the argmax pixel of its window
               dy = a·(g − ḡ) + b·(y − mean) + c, or g if not normalised; ḡ = 0 if pooled: g comes to few pixels
 
 σ is one whose derivative follows from its output: sigmoid, tanh, ReLU, leaky ReLU; all of them rise, so that the largest of a
-window may be found before σ is applied. mean, gain, shift, a, b, c and ḡ are numbers of a channel (see normalisation.py).
+window may be found before σ is applied. mean, gain, shift, a, b, c and ḡ are numbers of a channel (see norm.py).
 """
 
 from __future__ import annotations
@@ -13,211 +13,213 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, void
 
-from glassnet.kernels.activations import sigmoid, tanh
+from glassnet.kernels import records
+from glassnet.kernels.activations import activate, activate_backward
 from glassnet.kernels.codegen.addresses import floats_at
 from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import blend, channel_sum, products_about, scale_shift
-from glassnet.kernels.opcodes import LEAKY_RELU, RELU, SIGMOID, TANH
-from glassnet.kernels.pooling import largest, largest_normalised, picked_product, unpool, unpool_scaled
-from glassnet.kernels.stage_at import stage_at_address
+from glassnet.kernels.conv.frames import image_at
+from glassnet.kernels.pooling import (
+    argmax_product,
+    largest,
+    largest_normalised,
+    unpool,
+    unpool_scaled,
+    window_columns,
+    window_rows,
+)
 
 F = np.float32
-_0, _1 = F(0), F(1)
+_0 = F(0)
+_shape_at, _forward_at = record_at(records.EpilogueShape), record_at(records.Epilogue)
+_backward_at, _sums_at = record_at(records.EpilogueBackward), record_at(records.BatchNormSums)
 
 
 @compiled
-def _activate_in_place(kind, a, slope):
-    if kind == RELU:
-        for i in range(a.size):
-            a[i] = a[i] if a[i] > _0 else _0
-    elif kind == LEAKY_RELU:
-        for i in range(a.size):
-            a[i] = a[i] if a[i] > _0 else slope * a[i]
-    elif kind == SIGMOID:
-        for i in range(a.size):
-            a[i] = sigmoid(a[i])
-    elif kind == TANH:
-        for i in range(a.size):
-            a[i] = F(tanh(a[i]))
+def sizes_of(shape):
+    """Numbers of an image before the pooling, and after it."""
+    pool = shape.pool
+    return pool.height * pool.width * pool.channels, pool.out_height * pool.out_width * pool.channels
 
 
 @compiled
-def times_slope(kind, dout, out, g, slope):
-    """g = dout · σ′, from σ's output."""
-    if kind == RELU:
-        for i in range(g.size):
-            g[i] = dout[i] if out[i] > _0 else _0
-    elif kind == LEAKY_RELU:
-        for i in range(g.size):
-            g[i] = dout[i] if out[i] > _0 else slope * dout[i]
-    elif kind == SIGMOID:
-        for i in range(g.size):
-            g[i] = dout[i] * out[i] * (_1 - out[i])
-    elif kind == TANH:
-        for i in range(g.size):
-            g[i] = dout[i] * (_1 - out[i] * out[i])
-    else:
-        for i in range(g.size):
-            g[i] = dout[i]
-
-
-@compiled
-def _window_rows(stage, py):
-    """Of the windows in row `py` of the pooled image: the first row of y, its end, and how many rows stick out above."""
-    top = py * stage.pool_stride_y - stage.pool_top
-    first = max(0, top)
-    return first, min(stage.out_height, top + stage.pool_height), first - top
-
-
-@compiled
-def _window_columns(stage, px):
-    """The same across."""
-    left = px * stage.pool_stride_x - stage.pool_left
-    first = max(0, left)
-    return first, min(stage.out_width, left + stage.pool_width), first - left
-
-
-@compiled
-def _pool_row(stage, py, y_at, out_at, chosen_at, mean_at, gain_at, shift_at):
+def _pool_row(shape, py, y_at, out_at, argmax_at, mean_at, gain_at, shift_at):
     """The largest of each window in row `py` of the pooled image, before σ, and which place it has in its window."""
-    filters, width, across = stage.filters, stage.out_width, stage.chosen_line
-    y0, y1, above = _window_rows(stage, py)
-    for px in range(stage.pooled_width):
-        x0, x1, beside = _window_columns(stage, px)
-        y, place, at = y_at + 4 * (y0 * width + x0) * filters, above * across + beside, 4 * px * filters
-        out, chosen, line = out_at + at, chosen_at + at, width * filters
+    pool, across = shape.pool, shape.argmax_row
+    channels, line = pool.channels, pool.width * pool.channels
+    y0, y1, above = window_rows(pool, py)
+    for px in range(pool.out_width):
+        x0, x1, beside = window_columns(pool, px)
+        y, place, at = y_at + 4 * (y0 * line + x0 * channels), above * across + beside, 4 * px * channels
+        out, argmax = out_at + at, argmax_at + at
         if gain_at:
-            largest_normalised(y, line, y1 - y0, x1 - x0, across, place, filters, mean_at, gain_at, shift_at, out, chosen)
+            largest_normalised(y, line, y1 - y0, x1 - x0, across, place, channels, mean_at, gain_at, shift_at, out, argmax)
         else:
-            largest(y, line, y1 - y0, x1 - x0, across, place, filters, mean_at, gain_at, shift_at, out, chosen)
+            largest(y, line, y1 - y0, x1 - x0, across, place, channels, mean_at, gain_at, shift_at, out, argmax)
 
 
 @outlined(void(*[int64] * 7))
-def finish(stage_at, y_at, out_at, chosen_at, mean_at, gain_at, shift_at):
+def apply_epilogue(shape_at, y_at, out_at, argmax_at, mean_at, gain_at, shift_at):
     """out = pool(σ((y − mean) · gain + shift)) for one image; gain_at 0: y as it is."""
-    stage = stage_at_address(stage_at)
-    filters, slope = stage.filters, F(stage.slope)
-    if stage.pool_height:
-        line = stage.pooled_width * filters
-        for py in range(stage.pooled_height):
-            _pool_row(stage, py, y_at, out_at + 4 * py * line, chosen_at + 4 * py * line, mean_at, gain_at, shift_at)
-            _activate_in_place(stage.activation, floats_at(out_at + 4 * py * line, line), slope)
+    shape = _shape_at(shape_at)
+    pool, slope, kind = shape.pool, F(shape.slope), shape.activation
+    channels, line = pool.channels, pool.out_width * pool.channels
+    if pool.window_height:
+        for py in range(pool.out_height):
+            row = out_at + 4 * py * line
+            _pool_row(shape, py, y_at, row, argmax_at + 4 * py * line, mean_at, gain_at, shift_at)
+            activate(kind, line, row, row, slope)
         return
-    line = stage.out_width * filters
-    for i in range(stage.out_height):
-        out = floats_at(out_at + 4 * i * line, line)
+    for i in range(pool.height):
+        y, row = y_at + 4 * i * line, out_at + 4 * i * line
         if gain_at:
-            y = y_at + 4 * i * line
-            scale_shift(stage.out_width, filters, y, mean_at, gain_at, shift_at, out_at + 4 * i * line, filters, y, y, y)
+            scale_shift(pool.width, channels, y, mean_at, gain_at, shift_at, row, channels, y, y, y)
         elif y_at != out_at:
-            y = floats_at(y_at + 4 * i * line, line)
+            source, target = floats_at(y, line), floats_at(row, line)
             for j in range(line):
-                out[j] = y[j]
-        _activate_in_place(stage.activation, out, slope)
+                target[j] = source[j]
+        activate(kind, line, row, row, slope)
 
 
 @compiled
-def _unpool_row(stage, py, g_at, chosen_at, dy_at, dy_line, dy_row, fresh, a_at):
-    """dy ⊕ a·g at the chosen place of each window in row `py` of the pooled image; a_at 0: a = 1."""
-    filters, across = stage.filters, stage.chosen_line
-    y0, y1, above = _window_rows(stage, py)
-    for px in range(stage.pooled_width):
-        x0, x1, beside = _window_columns(stage, px)
-        dy, place, at = dy_at + 4 * (y0 * dy_line + x0 * dy_row), above * across + beside, 4 * px * filters
-        g, chosen, rows, columns = g_at + at, chosen_at + at, y1 - y0, x1 - x0
+def _unpool_row(shape, py, g_at, argmax_at, dy_at, dy_line, dy_pixel, fresh, a_at):
+    """dy ⊕ a·g at the argmax pixel of each window in row `py` of the pooled image; a_at 0: a = 1."""
+    pool, across = shape.pool, shape.argmax_row
+    channels = pool.channels
+    y0, y1, above = window_rows(pool, py)
+    for px in range(pool.out_width):
+        x0, x1, beside = window_columns(pool, px)
+        dy, place, at = dy_at + 4 * (y0 * dy_line + x0 * dy_pixel), above * across + beside, 4 * px * channels
+        g, argmax, rows, columns = g_at + at, argmax_at + at, y1 - y0, x1 - x0
         if a_at:
-            unpool_scaled(g, chosen, dy, dy_line, dy_row, rows, columns, across, place, filters, fresh, a_at)
+            unpool_scaled(g, argmax, dy, dy_line, dy_pixel, rows, columns, across, place, channels, fresh, a_at)
         else:
-            unpool(g, chosen, dy, dy_line, dy_row, rows, columns, across, place, filters, fresh, g)
+            unpool(g, argmax, dy, dy_line, dy_pixel, rows, columns, across, place, channels, fresh, g)
 
 
 @compiled
-def _is_tiled(stage):
-    """Whether each pixel of y lies in just one window."""
+def _is_tiled(pool):
+    """Whether each pixel lies in just one window."""
     return (
-        stage.pool_height == stage.pool_stride_y and stage.pool_width == stage.pool_stride_x
-        and stage.pool_height * stage.pooled_height == stage.out_height
-        and stage.pool_width * stage.pooled_width == stage.out_width
+        pool.window_height == pool.stride_y and pool.window_width == pool.stride_x
+        and pool.window_height * pool.out_height == pool.height and pool.window_width * pool.out_width == pool.width
     )  # fmt: skip
 
 
-@outlined(void(*[int64] * 9))
-def undo(stage_at, dout_at, out_at, chosen_at, y_at, coefficients_at, g_at, dy_at, dy_line):
-    """dy of one image, its rows `dy_line` floats apart, its pixels apart as the stride asks; `g_at`: room for one row.
+@outlined(void(*[int64] * 10))
+def undo_epilogue(shape_at, dout_at, out_at, argmax_at, y_at, coefficients_at, g_at, dy_at, dy_line, dy_pixel):
+    """dy of one image, its rows `dy_line` and its pixels `dy_pixel` floats apart; `g_at`: room for one row.
 
     coefficients_at: a, b, c, ḡ and mean; 0: not normalised. What lies between the pixels of dy is left alone.
     """
-    stage = stage_at_address(stage_at)
-    filters, slope, width = stage.filters, F(stage.slope), stage.out_width
-    framed = stage.dx >= 0 and not stage.scatters
-    dy_row = filters * stage.stride_x if framed else filters
-    step = dy_line * stage.stride_y if framed else dy_line
-    a, b, c = coefficients_at, coefficients_at + 4 * filters, coefficients_at + 8 * filters
-    middle, mean = coefficients_at + 12 * filters, coefficients_at + 16 * filters
-    if stage.pool_height:
-        fresh = int64(not coefficients_at and _is_tiled(stage))
-        for i in range(0 if fresh else stage.out_height):
-            y, dy = y_at + 4 * i * width * filters, dy_at + 4 * i * step
+    shape = _shape_at(shape_at)
+    pool, slope, kind = shape.pool, F(shape.slope), shape.activation
+    channels, width = pool.channels, pool.width
+    a, b, c = coefficients_at, coefficients_at + 4 * channels, coefficients_at + 8 * channels
+    g_mean, mean = coefficients_at + 12 * channels, coefficients_at + 16 * channels
+    if pool.window_height:
+        fresh = int64(not coefficients_at and _is_tiled(pool))
+        for i in range(0 if fresh else pool.height):
+            y, dy = y_at + 4 * i * width * channels, dy_at + 4 * i * dy_line
             if coefficients_at:
-                scale_shift(width, filters, y, mean, b, c, dy, dy_row, y, y, y)
+                scale_shift(width, channels, y, mean, b, c, dy, dy_pixel, y, y, y)
             else:
                 for j in range(width):
-                    pixel = floats_at(dy + 4 * j * dy_row, filters)
-                    for f in range(filters):
+                    pixel = floats_at(dy + 4 * j * dy_pixel, channels)
+                    for f in range(channels):
                         pixel[f] = _0
-        line = stage.pooled_width * filters
-        g = floats_at(g_at, line)
-        for py in range(stage.pooled_height):
+        line = pool.out_width * channels
+        for py in range(pool.out_height):
             at = 4 * py * line
-            times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
-            _unpool_row(stage, py, g_at, chosen_at + at, dy_at, step, dy_row, fresh, a)
+            activate_backward(kind, line, out_at + at, out_at + at, dout_at + at, g_at, slope)
+            _unpool_row(shape, py, g_at, argmax_at + at, dy_at, dy_line, dy_pixel, fresh, a)
         return
-    line = width * filters
-    g = floats_at(g_at, line)
-    for i in range(stage.out_height):
-        at, dy = 4 * i * line, dy_at + 4 * i * step
-        if not coefficients_at and dy_row == filters:
-            here = floats_at(dy, line)
-            times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), here, slope)
+    line = width * channels
+    for i in range(pool.height):
+        at, dy = 4 * i * line, dy_at + 4 * i * dy_line
+        if not coefficients_at and dy_pixel == channels:
+            activate_backward(kind, line, out_at + at, out_at + at, dout_at + at, dy, slope)
             continue
-        times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
+        activate_backward(kind, line, out_at + at, out_at + at, dout_at + at, g_at, slope)
         if coefficients_at:
-            blend(width, filters, y_at + at, mean, b, c, dy, dy_row, g_at, middle, a)
+            blend(width, channels, y_at + at, mean, b, c, dy, dy_pixel, g_at, g_mean, a)
             continue
         for j in range(width):
-            pixel, here = floats_at(dy + 4 * j * dy_row, filters), floats_at(g_at + 4 * j * filters, filters)
-            for f in range(filters):
-                pixel[f] = here[f]
+            pixel, g = floats_at(dy + 4 * j * dy_pixel, channels), floats_at(g_at + 4 * j * channels, channels)
+            for f in range(channels):
+                pixel[f] = g[f]
 
 
 @outlined(void(*[int64] * 9))
-def gradient_sums(stage_at, dout_at, out_at, chosen_at, y_at, mean_at, inverse_at, g_at, sums_at):
+def gradient_sums(shape_at, dout_at, out_at, argmax_at, y_at, mean_at, inverse_at, g_at, sums_at):
     """Σ g and Σ g·(y − mean)·inverse over one image, for each channel."""
-    stage = stage_at_address(stage_at)
-    filters, width, slope = stage.filters, stage.out_width, F(stage.slope)
-    plain_at, along_at = sums_at, sums_at + 4 * filters
-    plain, along, inverse = floats_at(plain_at, filters), floats_at(along_at, filters), floats_at(inverse_at, filters)
-    for f in range(filters):
+    shape = _shape_at(shape_at)
+    pool, slope = shape.pool, F(shape.slope)
+    channels, width = pool.channels, pool.width
+    plain_at, along_at = sums_at, sums_at + 4 * channels
+    plain, along, inverse = floats_at(plain_at, channels), floats_at(along_at, channels), floats_at(inverse_at, channels)
+    for f in range(channels):
         plain[f] = _0
         along[f] = _0
-    pooled = stage.pool_height > 0
-    height_out, width_out = (stage.pooled_height, stage.pooled_width) if pooled else (stage.out_height, width)
-    line = width_out * filters
-    g = floats_at(g_at, line)
-    for i in range(height_out):
+    line = pool.out_width * channels
+    for i in range(pool.out_height):
         at = 4 * i * line
-        times_slope(stage.activation, floats_at(dout_at + at, line), floats_at(out_at + at, line), g, slope)
-        channel_sum(width_out, filters, filters, g_at, g_at, g_at, plain_at)
-        if not pooled:
-            products_about(width, filters, filters, y_at + at, mean_at, g_at, along_at)
+        activate_backward(shape.activation, line, out_at + at, out_at + at, dout_at + at, g_at, slope)
+        channel_sum(pool.out_width, channels, channels, g_at, g_at, g_at, plain_at)
+        if not pool.window_height:
+            products_about(width, channels, channels, y_at + at, mean_at, g_at, along_at)
             continue
-        y0, y1, above = _window_rows(stage, i)
-        for j in range(width_out):
-            x0, x1, beside = _window_columns(stage, j)
-            y, place, here = y_at + 4 * (y0 * width + x0) * filters, above * stage.chosen_line + beside, 4 * j * filters
-            picked_product(
-                g_at + here, chosen_at + at + here, y, width * filters, y1 - y0, x1 - x0, stage.chosen_line, place, filters,
+        y0, y1, above = window_rows(pool, i)
+        for j in range(pool.out_width):
+            x0, x1, beside = window_columns(pool, j)
+            y, place, here = y_at + 4 * (y0 * width + x0) * channels, above * shape.argmax_row + beside, 4 * j * channels
+            argmax_product(
+                g_at + here, argmax_at + at + here, y, width * channels, y1 - y0, x1 - x0, shape.argmax_row, place, channels,
                 mean_at, along_at,
             )  # fmt: skip
-    for f in range(filters):
+    for f in range(channels):
         along[f] *= inverse[f]
+
+
+@compiled
+def epilogue(ctx, at):
+    op = _forward_at(at)
+    size, out_size = sizes_of(op.epilogue)
+    mean, gain, shift = image_at(ctx, op.mean, 0, 0), image_at(ctx, op.gain, 0, 0), image_at(ctx, op.shift, 0, 0)
+    for image in range(ctx.low, ctx.high):
+        y, out = image_at(ctx, op.y, size, image), image_at(ctx, op.out, out_size, image)
+        apply_epilogue(at, y, out, image_at(ctx, op.argmax, out_size, image), mean, gain, shift)
+
+
+@compiled
+def undo_image(ctx, shape_at, op, image, dy, dy_line, dy_pixel):
+    """dy of one image; `op`: EpilogueBackward or ConvBackward."""
+    size, out_size = sizes_of(op.epilogue)
+    undo_epilogue(
+        shape_at, image_at(ctx, op.dout, out_size, image), image_at(ctx, op.out, out_size, image),
+        image_at(ctx, op.argmax, out_size, image), image_at(ctx, op.y, size, image), image_at(ctx, op.coefficients, 0, 0),
+        ctx.scratch + op.row_scratch, dy, dy_line, dy_pixel,
+    )  # fmt: skip
+
+
+@compiled
+def epilogue_backward(ctx, at):
+    op = _backward_at(at)
+    pool = op.epilogue.pool
+    size, _ = sizes_of(op.epilogue)
+    for image in range(ctx.low, ctx.high):
+        undo_image(ctx, at, op, image, image_at(ctx, op.dy, size, image), pool.width * pool.channels, pool.channels)
+
+
+@compiled
+def batch_norm_sums(ctx, at):
+    op = _sums_at(at)
+    size, out_size = sizes_of(op.epilogue)
+    for image in range(ctx.low, ctx.high):
+        gradient_sums(
+            at, image_at(ctx, op.dout, out_size, image), image_at(ctx, op.out, out_size, image),
+            image_at(ctx, op.argmax, out_size, image), image_at(ctx, op.y, size, image), image_at(ctx, op.mean, 0, 0),
+            image_at(ctx, op.inverse, 0, 0), ctx.scratch + op.row_scratch,
+            image_at(ctx, op.sums, 2 * op.epilogue.pool.channels, image),
+        )  # fmt: skip

@@ -1,10 +1,10 @@
-"""Back through a convolution whose output was pooled: of a window's pixels only the chosen one has a gradient, g.
+"""Backward pass of conv + max-pool, using only the argmax pixels: of a window's pixels only that one has a gradient, g.
 
-    dW[·, f] += Σ g · x[patch of p]         over the windows; p: the pixel that the window chose in channel f
+    dW[·, f] += Σ g · x[patch of p]         over the windows; p: the argmax pixel of the window in channel f
     dx[patch of p] += g · W[·, f]
 
 Of a 2 × 2 window three quarters of dy are zeros, and with ReLU more. So lists of (p, g) are made instead of dy: channel by
-channel for dW, and from these, sorted by p, pixel by pixel for dx. Pixels are counted as x's frame of zeros has them.
+channel for dW, and from these, sorted by p, pixel by pixel for dx. Pixels are counted as x with its zeros has them.
 """
 
 from __future__ import annotations
@@ -12,35 +12,38 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, void
 
+from glassnet.kernels import records
+from glassnet.kernels.activations import activate_backward
 from glassnet.kernels.codegen.addresses import floats_at, int32_at
 from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import channel_sum
-from glassnet.kernels.conv.epilogue import times_slope
-from glassnet.kernels.matmul.gather_accumulate import add_listed
-from glassnet.kernels.stage_at import stage_at_address
+from glassnet.kernels.matmul.gather_accumulate import gather_accumulate
 
 F, U = np.float32, np.uint64  # indexes without a sign: Numba need not ask whether they count from the end
+_block_at = record_at(records.ConvBackward)
 
 
 @compiled
-def _list_chosen(stage, row, rows, g_at, chosen_at, begins_at, places_at, factors_at):
-    """Channel by channel the pixels that the windows of some rows chose, and their gradients but for those of 0."""
-    filters, wide = stage.filters, stage.pooled_width
-    size = rows * wide * filters
-    g, chosen, begins = floats_at(g_at, size), int32_at(chosen_at, size), int32_at(begins_at, filters + 1)
-    places, factors = int32_at(places_at, size), floats_at(factors_at, size)
+def _list_argmax(shape, row, rows, g_at, argmax_at, begins_at, pixels_at, factors_at):
+    """Channel by channel the argmax pixels of some rows of windows, and their gradients but for those of 0."""
+    pool = shape.pool
+    channels, wide = pool.channels, pool.out_width
+    size = rows * wide * channels
+    g, argmax, begins = floats_at(g_at, size), int32_at(argmax_at, size), int32_at(begins_at, channels + 1)
+    pixels, factors = int32_at(pixels_at, size), floats_at(factors_at, size)
     count = U(0)
     begins[0] = 0
-    for f in range(filters):
+    for f in range(channels):
         at = U(f)
         for py in range(row, row + rows):
-            pixel = (py * stage.pool_stride_y - stage.pool_top) * stage.chosen_line - stage.pool_left
+            pixel = (py * pool.stride_y - pool.top) * shape.argmax_row - pool.left
             for _ in range(wide):
                 factor = g[at]
-                places[count], factors[count] = pixel + chosen[at], factor
+                pixels[count], factors[count] = pixel + argmax[at], factor
                 count += U(factor != F(0))
-                at += U(filters)
-                pixel += stage.pool_stride_x
+                at += U(channels)
+                pixel += pool.stride_x
         begins[f + 1] = count
 
 
@@ -66,59 +69,57 @@ def _sort(filters, begins_at, places_at, factors_at, base, pixels, sorted_at, ch
 
 
 @compiled
-def _copy_inside(stage, framed, dx):
-    """dx without its frame."""
-    line, inside = stage.padded_width * stage.channels, stage.width * stage.channels
-    for i in range(stage.height):
-        source = floats_at(framed + 4 * ((stage.top + i) * line + stage.left * stage.channels), inside)
-        target = floats_at(dx + 4 * i * inside, inside)
-        for j in range(inside):
+def _copy_inside(conv, padded_at, dx):
+    """dx without the zeros' place around it."""
+    padded_row, row = conv.padded_width * conv.channels, conv.width * conv.channels
+    for i in range(conv.height):
+        source = floats_at(padded_at + 4 * ((conv.top + i) * padded_row + conv.left * conv.channels), row)
+        target = floats_at(dx + 4 * i * row, row)
+        for j in range(row):
             target[j] = source[j]
 
 
 @outlined(void(*[int64] * 10))
-def picked_back(stage_at, dout_at, out_at, chosen_at, x, wt, dx, framed, total_at, room):
-    """Of one image: Wᵀ's gradient (filters, taps), and behind it that of the biases, added to `total_at`; dx, unless 0.
+def sparse_conv_grad(block_at, dout_at, out_at, argmax_at, x, wt, dx, padded_at, total_at, lists_at):
+    """Of one image: the gradient of Wᵀ (filters, taps), and behind it that of the biases, added to `total_at`; dx, unless 0.
 
-    x in its frame; Wᵀ (filters, taps) at `wt`; `framed`: room for dx in its frame, if it has one; `room`: for the lists.
+    x with its zeros; Wᵀ (filters, taps) at `wt`; `padded_at`: room for dx with x's zeros, if it has any; `lists_at`: room
+    for the lists.
     """
-    stage = stage_at_address(stage_at)
-    filters, channels, line, wide = stage.filters, stage.channels, stage.chosen_line, stage.pooled_width
-    across = stage.kernel_width * channels
-    taps, size = stage.kernel_height * across, 4 * stage.list_rows * wide * filters
-    g, places, factors, of_pixels, by_pixel = room, room + size, room + 2 * size, room + 3 * size, room + 4 * size
-    begins, begins_here = room + 5 * size, room + 5 * size + 4 * (filters + 1)
-    if stage.padded_height * line == stage.height * stage.width:
-        framed = dx
+    block = _block_at(block_at)
+    conv, shape = block.conv, block.epilogue
+    pool = shape.pool
+    filters, channels, line, wide = conv.filters, conv.channels, shape.argmax_row, pool.out_width
+    across = conv.kernel_width * channels
+    taps, size = conv.kernel_height * across, 4 * block.sparse_rows * wide * filters
+    g, pixels, factors = lists_at, lists_at + size, lists_at + 2 * size
+    of_pixels, by_pixel, begins = lists_at + 3 * size, lists_at + 4 * size, lists_at + 5 * size
+    begins_here = begins + 4 * (filters + 1)
+    if conv.padded_height * line == conv.height * conv.width:
+        padded_at = dx
     if dx:
-        target = floats_at(framed, stage.padded_height * line * channels)
-        for i in range(stage.padded_height * line * channels):
+        target = floats_at(padded_at, conv.padded_height * line * channels)
+        for i in range(conv.padded_height * line * channels):
             target[i] = F(0)
-    for row in range(0, stage.pooled_height, stage.list_rows):
-        rows, at = min(stage.list_rows, stage.pooled_height - row), 4 * row * wide * filters
+    for row in range(0, pool.out_height, block.sparse_rows):
+        rows, at = min(block.sparse_rows, pool.out_height - row), 4 * row * wide * filters
         count = rows * wide * filters
-        times_slope(
-            stage.activation,
-            floats_at(dout_at + at, count),
-            floats_at(out_at + at, count),
-            floats_at(g, count),
-            F(stage.slope),
-        )
-        if stage.bias >= 0:
+        activate_backward(shape.activation, count, out_at + at, out_at + at, dout_at + at, g, F(shape.slope))
+        if block.has_bias:
             channel_sum(rows * wide, filters, filters, g, g, g, total_at + 4 * filters * taps)
-        _list_chosen(stage, row, rows, g, chosen_at + at, begins, places, factors)
-        add_listed(
-            filters, begins, places, factors, channels, x, line * channels, stage.kernel_height, across, total_at, taps,
+        _list_argmax(shape, row, rows, g, argmax_at + at, begins, pixels, factors)
+        gather_accumulate(
+            filters, begins, pixels, factors, channels, x, line * channels, conv.kernel_height, across, total_at, taps,
             across,
         )  # fmt: skip
         if dx:
-            top = max(0, row * stage.pool_stride_y - stage.pool_top)
-            bottom = min(stage.out_height, (row + rows - 1) * stage.pool_stride_y - stage.pool_top + stage.pool_height)
-            pixels = (bottom - top) * line
-            _sort(filters, begins, places, factors, top * line, pixels, begins_here, of_pixels, by_pixel)
-            add_listed(
-                pixels, begins_here, of_pixels, by_pixel, taps, wt, across, stage.kernel_height, across,
-                framed + 4 * top * line * channels, channels, line * channels,
+            top = max(0, row * pool.stride_y - pool.top)
+            bottom = min(conv.out_height, (row + rows - 1) * pool.stride_y - pool.top + pool.window_height)
+            count = (bottom - top) * line
+            _sort(filters, begins, pixels, factors, top * line, count, begins_here, of_pixels, by_pixel)
+            gather_accumulate(
+                count, begins_here, of_pixels, by_pixel, taps, wt, across, conv.kernel_height, across,
+                padded_at + 4 * top * line * channels, channels, line * channels,
             )  # fmt: skip
-    if dx and framed != dx:
-        _copy_inside(stage, framed, dx)
+    if dx and padded_at != dx:
+        _copy_inside(conv, padded_at, dx)

@@ -22,14 +22,18 @@ from collections.abc import Sequence
 from llvmlite import ir
 from numba import int64, void
 
+from glassnet.kernels import records
 from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.codegen.simd import I64, Emitter
 from glassnet.kernels.conv.channels import each_register, intrinsic_of
 from glassnet.kernels.conv.direct import convolve, convolve_weights
 from glassnet.kernels.matmul.tile import ADD
+from glassnet.kernels.operands import share_of
 from glassnet.kernels.sizes import PADDING, PRODUCTS, ROWS, WEIGHT_SQUARES
 
 Four = Sequence[ir.Value]
+_weights_at = record_at(records.WinogradWeights)
 
 
 def _filter(emit: Emitter, g: Sequence[ir.Value]) -> list[ir.Value]:
@@ -192,22 +196,38 @@ def transform_weights(w, channels, filters, u, low, high):
         transform_filters(w + 4 * c * filters, channels * filters, filters, u + 4 * c * filters, channels * filters)
 
 
+@compiled
+def winograd_weights(ctx, at):
+    """Of a layer's weights: this thread's share of the channels."""
+    op = _weights_at(at)
+    low, high = share_of(ctx, op.channels)
+    transform_weights(ctx.parameters + 4 * op.weight, op.channels, op.filters, ctx.workspace + 4 * op.transformed, low, high)
+
+
+@compiled
+def winograd_rotated(ctx, at):
+    """Of rotated weights in the workspace."""
+    op = _weights_at(at)
+    low, high = share_of(ctx, op.channels)
+    transform_weights(ctx.workspace + 4 * op.weight, op.channels, op.filters, ctx.workspace + 4 * op.transformed, low, high)
+
+
 @outlined(void(*[int64] * 12))
-def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_width, zeros, room):
+def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_width, zeros, scratch):
     """y = b + x ∗ W for one image, U = G·W·Gᵀ at `u`; where rows or columns of y are odd, one more of x is read, not used.
 
-    Distances in floats; x in its frame; `room`: see winograd_floats.
+    Distances in floats; x with its zeros; `scratch`: see winograd_floats.
     """
     across, down = (out_width + 1) // 2, (out_height + 1) // 2
     step = max(1, ROWS // across)  # rows of squares that fill a tile
     for row in range(0, down, step):
         rows = min(step, down - row)
         squares = rows * across
-        m = room + 4 * (PRODUCTS * squares * channels + PADDING)
-        _transform_rows(x + 4 * 2 * row * line, line, channels, rows, across, squares, room)
+        m = scratch + 4 * (PRODUCTS * squares * channels + PADDING)
+        _transform_rows(x + 4 * 2 * row * line, line, channels, rows, across, squares, scratch)
         for product in range(PRODUCTS):
             convolve(
-                room + 4 * product * squares * channels, int64(0), channels, int64(0), int64(1), channels,
+                scratch + 4 * product * squares * channels, int64(0), channels, int64(0), int64(1), channels,
                 u + 4 * product * channels * filters, filters, zeros, m + 4 * product * squares * filters,
                 squares * filters, int64(1), squares,
             )  # fmt: skip
@@ -221,18 +241,18 @@ def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_wid
 
 
 @outlined(void(*[int64] * 12))
-def winograd_weights(x, line, channels, dy, dy_line, filters, du, out_height, out_width, mode, zeros, room):
+def winograd_gradient(x, line, channels, dy, dy_line, filters, du, out_height, out_width, mode, zeros, scratch):
     """dU (16, channels, filters) ⊕ Σ over the squares of one image; mode SET or ADD.
 
-    Distances in floats; x in its frame, behind which there is a line of finite numbers where rows of dy are odd.
+    Distances in floats; x with its zeros, behind which there is a line of finite numbers where rows of dy are odd.
     """
     across, down = (out_width + 1) // 2, (out_height + 1) // 2
     step = max(1, WEIGHT_SQUARES // across)
     for row in range(0, down, step):
         rows = min(step, down - row)
         squares = rows * across
-        d = room + 4 * (PRODUCTS * squares * channels + PADDING)
-        _transform_rows(x + 4 * 2 * row * line, line, channels, rows, across, squares, room)
+        d = scratch + 4 * (PRODUCTS * squares * channels + PADDING)
+        _transform_rows(x + 4 * 2 * row * line, line, channels, rows, across, squares, scratch)
         for i in range(rows):
             for j in range(across):
                 top = 2 * (row + i)
@@ -242,7 +262,7 @@ def winograd_weights(x, line, channels, dy, dy_line, filters, du, out_height, ou
                 )  # fmt: skip
         for product in range(PRODUCTS):
             convolve_weights(
-                room + 4 * product * squares * channels, int64(0), channels, int64(0), int64(1), channels,
+                scratch + 4 * product * squares * channels, int64(0), channels, int64(0), int64(1), channels,
                 d + 4 * product * squares * filters, int64(1), filters, filters, du + 4 * product * channels * filters,
                 int64(1), squares, mode if row == 0 else ADD, zeros,
             )  # fmt: skip

@@ -53,7 +53,7 @@ def _emit_list(
 
 
 @intrinsic
-def _listed_tile(
+def _gather_tile(
     _typing: Any,
     rows: Any,
     width: Any,
@@ -69,14 +69,14 @@ def _listed_tile(
     c_step: Any,
     c_line: Any,
 ) -> Any:
-    """Addresses and lengths as integers, distances in floats; see `add_listed`."""
+    """Addresses and lengths as integers, distances in floats; see `gather_accumulate`."""
 
     def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         rows, width, lists, begins, places, factors, step, a, a_line, columns, c, c_step, c_line = args
-        end = builder.append_basic_block("listed.end")
+        end = builder.append_basic_block("gather.end")
         switch = builder.switch(builder.add(builder.mul(rows, I64(WIDEST + 1)), width), end)
         for high, wide in ((r, v) for v in range(1, WIDEST + 1) for r in range(1, max(1, CHAINS // v) + 1)):
-            block = builder.append_basic_block(f"listed.{high}.{wide}")
+            block = builder.append_basic_block(f"gather.{high}.{wide}")
             switch.add_case(I64(high * (WIDEST + 1) + wide), block)
             builder.position_at_end(block)
             emit = Emitter(builder, SHORT)
@@ -96,7 +96,7 @@ def _listed_tile(
 
 
 @outlined(void(*[int64] * 12))
-def add_listed(lists, begins, places, factors, step, a, a_line, rows, columns, c, c_step, c_line):
+def gather_accumulate(lists, begins, places, factors, step, a, a_line, rows, columns, c, c_step, c_line):
     """The sum above. List l: the entries from begins[l] to begins[l + 1] of `places` and `factors`.
 
     begins and places int32, factors float32; distances in floats; whole registers of A are read.
@@ -107,7 +107,7 @@ def add_listed(lists, begins, places, factors, step, a, a_line, rows, columns, c
         first, last = registers * block // blocks, registers * (block + 1) // blocks
         together = max(1, CHAINS // (last - first))
         for r in range(0, rows, together):
-            _listed_tile(
+            _gather_tile(
                 min(together, rows - r), last - first, lists, begins, places, factors, step,
                 a + 4 * (r * a_line + first * SHORT), a_line, min(columns, last * SHORT) - first * SHORT,
                 c + 4 * (r * c_line + first * SHORT), c_step, c_line,

@@ -28,10 +28,10 @@ from glassnet.kernels.sizes import (
     DOT_OUTPUTS,
     DOT_STRETCH,
     LANES,
-    NARROW_DEPTH,
-    NARROW_GROUPS,
-    NARROW_X_AT,
     ROWS,
+    SKINNY_DEPTH,
+    SKINNY_GROUPS,
+    SKINNY_X_AT,
 )
 
 PAIR = 2  # images that share each load of a weight
@@ -168,16 +168,16 @@ def outer_columns(
     strips = (stride + COLUMNS - 1) // COLUMNS
     my_strip, last_strip = strips * thread // threads, strips * (thread + 1) // threads
     places = integers_at(order + 8 * first, m)
-    sums, xs = scratch, scratch + NARROW_X_AT
-    for s0 in range(my_strip, last_strip, NARROW_GROUPS):
-        s1 = min(last_strip, s0 + NARROW_GROUPS)
-        for r0 in range(0, m, NARROW_DEPTH):
-            r1 = min(m, r0 + NARROW_DEPTH)
+    sums, xs = scratch, scratch + SKINNY_X_AT
+    for s0 in range(my_strip, last_strip, SKINNY_GROUPS):
+        s1 = min(last_strip, s0 + SKINNY_GROUPS)
+        for r0 in range(0, m, SKINNY_DEPTH):
+            r1 = min(m, r0 + SKINNY_DEPTH)
             for r in range(r0, r1):
                 address = source + size * stride * places[r]
                 ahead = source + size * stride * places[min(r + AHEAD, r1 - 1)]
                 for s in range(s0, s1):
-                    k, target = COLUMNS * s, xs + 4 * COLUMNS * ((s - s0) * NARROW_DEPTH + r - r0)
+                    k, target = COLUMNS * s, xs + 4 * COLUMNS * ((s - s0) * SKINNY_DEPTH + r - r0)
                     if k + COLUMNS <= stride and is_bytes:
                         _widen_bytes(address + k, scale, target, ahead + k)
                     elif k + COLUMNS <= stride:
@@ -195,7 +195,7 @@ def outer_columns(
                     j0, j1 = width * t // tiles, width * (t + 1) // tiles
                     adjacent_tile(
                         j1 - j0, dy + 4 * (r0 * width + j0), 0, 1, width, 1, r1 - r0,
-                        xs + 4 * COLUMNS * (s - s0) * NARROW_DEPTH, 0, COLUMNS, zeros,
+                        xs + 4 * COLUMNS * (s - s0) * SKINNY_DEPTH, 0, COLUMNS, zeros,
                         sums + 4 * COLUMNS * ((s - s0) * width + j0), COLUMNS, COLUMNS, float32(1),
                         ADD if r0 > 0 else SET, 0,
                     )  # fmt: skip

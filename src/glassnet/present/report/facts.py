@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.errors import InputError
-from glassnet.experiment.run import Run, sample
+from glassnet.experiment.run import Run
 from glassnet.experiment.run_files import read_ledger
 from glassnet.experiment.run_folder import LEDGER
 from glassnet.nn.calibration import Calibration, calibrate
@@ -85,7 +85,7 @@ def gather(run: Run, *, test: bool = False) -> Facts:
         return _facts(run, "test", run.test, result)
     if run.splits.validation is not None:
         return _facts(run, "validation", run.splits.validation)
-    return _facts(run, "train", sample(run.splits.train, MOST_TRAINING))
+    return _facts(run, "train", run.splits.train.head(MOST_TRAINING))
 
 
 def _facts(run: Run, subject: Subject, data: Dataset, result: Evaluation | None = None) -> Facts:

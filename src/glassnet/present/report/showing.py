@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from glassnet.analysis.explain import nearest_training_images, occlusion, saliency
 from glassnet.errors import InputError
-from glassnet.experiment.run import sample
 from glassnet.present.figures.base import percent
 from glassnet.present.figures.images import heat
 from glassnet.present.report.cells import choose, for_script, room
@@ -90,7 +89,7 @@ def _look(facts: Facts, shown: Shown) -> None:
     images, said = data.images[chosen], facts.found[chosen]
     maps = [saliency(network, images, said), occlusion(network, images, said)]
     panels = [*images, *(heat(values, image) for kind in maps for values, image in zip(kind, images, strict=True))]
-    train = sample(facts.run.splits.train, NEAR_AMONG)
+    train = facts.run.splits.train.head(NEAR_AMONG)
     near: NDArray[np.int64] = np.zeros((len(chosen), 0), dtype=np.int64)
     try:
         found = nearest_training_images(network, images, train, count=min(NEAR, len(train)))

@@ -40,7 +40,7 @@ def test_a_look_is_the_mean_cost_without_dropout() -> None:
     assert cost == pytest.approx(net.evaluate(some).loss, rel=1e-5)
     assert list(activations) == ["dense1", "relu1", "dense2"]
     assert activations["dense2"]["mean"] == pytest.approx(
-        net.forward_pass.outputs(net.rows(some.images), "raw")[0].mean(), rel=1e-4
+        net.predictor.outputs(net.rows(some.images), "raw")[0].mean(), rel=1e-4
     )
 
 

@@ -1,4 +1,4 @@
-"""The bundled digits, whole and in parts, to plant faults in; and no cache but the test's own."""
+"""The bundled digits, and splits of them with planted faults; a cache of its own for each test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.data.readers.digits import all_digits
+from glassnet.data.readers.builtin import all_digits
 
 Array = np.ndarray[Any, Any]
 
@@ -35,7 +35,7 @@ def planted(digits: tuple[Array, Array]) -> Callable[..., gn.Splits]:
         images, labels = digits[0].copy(), digits[1].copy()
         if change is not None:
             change(images, labels)
-        whole = gn.Dataset(images, labels, groups=groups)
-        return gn.Splits(whole[:400], None, whole[400:])
+        dataset = gn.Dataset(images, labels, groups=groups)
+        return gn.Splits(dataset[:400], None, dataset[400:])
 
     return make

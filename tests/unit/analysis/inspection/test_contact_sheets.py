@@ -1,4 +1,4 @@
-"""Sheets show the images they name, and the files of an inspection hold all of it."""
+"""Contact sheets show the images they name; the files of an inspection are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each fault, planted into real digits, is found and told with its images; healthy data gives no finding."""
+"""Each fault planted into real digits is found with its images; healthy data gives no finding."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def names(inspection: Inspection) -> list[str]:
     return [finding.name for finding in inspection.findings]
 
 
-def places(inspection: Inspection, name: str) -> set[tuple[str, int]]:
+def locations(inspection: Inspection, name: str) -> set[tuple[str, int]]:
     finding = inspection.finding(name)
     assert finding is not None, names(inspection)
     return {(image.part, image.index) for image in finding.images}
@@ -48,11 +48,11 @@ def test_blank_images(planted: Planted) -> None:
 
     inspection = gn.inspect(planted(change))
     assert names(inspection) == ["blank-images"]
-    assert places(inspection, "blank-images") == {("train", 5), ("train", 7), ("test", 50)}
+    assert locations(inspection, "blank-images") == {("train", 5), ("train", 7), ("test", 50)}
     assert "3 images with nothing on them: 2 in train, 1 in test" in str(inspection)
 
 
-def test_copies_with_the_same_pixels(planted: Planted) -> None:
+def test_exact_duplicates(planted: Planted) -> None:
     def change(images: Array, labels: Array) -> None:
         for first, second in ((10, 20), (30, 430), (31, 431)):
             images[second], labels[second] = images[first], labels[first]
@@ -61,15 +61,15 @@ def test_copies_with_the_same_pixels(planted: Planted) -> None:
     inspection = gn.inspect(planted(change))
     found = [name for name in names(inspection) if name != "doubtful-labels"]
     assert found == ["contradicting-duplicates", "duplicates-across-splits", "duplicates"]
-    assert places(inspection, "contradicting-duplicates") == {("train", 40), ("train", 50)}
+    assert locations(inspection, "contradicting-duplicates") == {("train", 40), ("train", 50)}
     across = inspection.finding("duplicates-across-splits")
     assert across is not None
     assert [[(p.part, p.index) for p in group] for group in across.groups] == [
         [("train", 30), ("test", 30)],
         [("train", 31), ("test", 31)],
     ]
-    assert "4 images in 2 groups with the same pixels in two parts, 2 in test among them" in across.evidence
-    assert ("train", 20) in places(inspection, "duplicates")
+    assert "4 images in 2 groups with the same pixels in two splits, 2 in test among them" in across.evidence
+    assert ("train", 20) in locations(inspection, "duplicates")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_copies_with_the_same_pixels(planted: Planted) -> None:
     ],
     ids=["brightness", "noise", "inverted"],
 )
-def test_copies_that_were_changed_a_little(planted: Planted, altered: Callable[..., Array]) -> None:
+def test_near_duplicates(planted: Planted, altered: Callable[..., Array]) -> None:
     rng = np.random.default_rng(3)
     pairs = [(int(first), 400 + number) for number, first in enumerate(rng.choice(400, 12, replace=False))]
 
@@ -112,13 +112,13 @@ def test_many_copies_of_one_image_are_one_group(planted: Planted) -> None:
     assert {image.index for image in finding.groups[0]} == {3, *range(100, 130)}
 
 
-def test_groups_on_both_sides(planted: Planted) -> None:
+def test_groups_in_two_splits(planted: Planted) -> None:
     writers = np.arange(600) // 30
     assert names(gn.inspect(planted(groups=np.where(np.arange(600) < 400, writers, writers + 50)))) == []
-    inspection = gn.inspect(planted(groups=writers))  # 13 has images on both sides
+    inspection = gn.inspect(planted(groups=writers))  # 13 has images in both
     assert names(inspection) == ["groups-across-splits"]
     assert (
-        "1 of 20 groups is in more than one part, such as '13'; 20 of 200 images in test are of groups in train"
+        "1 of 20 groups is in more than one split, such as '13'; 20 of 200 images in test are of groups in train"
         in inspection.findings[0].evidence
     )
 
@@ -132,9 +132,9 @@ def test_inverted_images(planted: Planted, dark: bool) -> None:
 
     inspection = gn.inspect(planted(change))
     assert names(inspection) == ["mixed-polarity"]
-    assert places(inspection, "mixed-polarity") == {("train", 3), ("train", 4), ("test", 10)}
-    said = "light on dark, the others dark on light" if dark else "dark on light, the others light on dark"
-    assert f"3 images are {said}: 2 in train, 1 in test" in inspection.findings[0].evidence
+    assert locations(inspection, "mixed-polarity") == {("train", 3), ("train", 4), ("test", 10)}
+    polarities = "light on dark, the others dark on light" if dark else "dark on light, the others light on dark"
+    assert f"3 images are {polarities}: 2 in train, 1 in test" in inspection.findings[0].evidence
 
 
 def test_a_part_that_is_inverted_is_named(planted: Planted) -> None:
@@ -145,7 +145,7 @@ def test_a_part_that_is_inverted_is_named(planted: Planted) -> None:
     finding = inspection.findings[0]
     assert finding.evidence.endswith(" in test; that is most of test")
     assert {image.part for image in finding.images} == {"test"}
-    assert 180 <= len(finding.images) <= 200  # some touch the edge all round: no telling ink from ground
+    assert 180 <= len(finding.images) <= 200  # in some, ink covers the whole border
 
 
 def test_labels_that_neighbours_contradict(planted: Planted) -> None:
@@ -156,20 +156,20 @@ def test_labels_that_neighbours_contradict(planted: Planted) -> None:
 
     inspection = gn.inspect(planted(change))
     assert names(inspection) == ["doubtful-labels"]
-    found = {index + (400 if part == "test" else 0) for part, index in places(inspection, "doubtful-labels")}
+    found = {index + (400 if part == "test" else 0) for part, index in locations(inspection, "doubtful-labels")}
     assert found <= set(wrong.tolist())
     assert len(found) >= 9
     finding = inspection.findings[0]
     assert "neighbours say" in finding.images[0].note
 
 
-def test_labels_without_sense_are_not_judged(planted: Planted) -> None:
+def test_random_labels_are_not_reported(planted: Planted) -> None:
     def change(images: Array, labels: Array) -> None:
         labels[:] = np.random.default_rng(6).integers(0, 10, 600)
 
     inspection = gn.inspect(planted(change))
     assert inspection.finding("doubtful-labels") is None
-    assert "not judged: neighbours agree with" in str(inspection)
+    assert "not checked: neighbours agree with" in str(inspection)
 
 
 def test_classes_missing_rare_and_uneven(digits: tuple[Array, Array]) -> None:
@@ -184,10 +184,10 @@ def test_classes_missing_rare_and_uneven(digits: tuple[Array, Array]) -> None:
     assert "'7' 9" in rare.evidence
     uneven = inspection.finding("uneven-splits")
     assert uneven is not None
-    assert uneven.evidence.startswith("the classes' shares in test are not those in train")
+    assert uneven.evidence.startswith("class proportions in test differ from those in train")
 
 
-def test_values_of_odd_ranges(digits: tuple[Array, Array]) -> None:
+def test_unusual_ranges(digits: tuple[Array, Array]) -> None:
     images, labels = digits
     few = gn.inspect(gn.Dataset(images // 16, labels))
     assert [f.name for f in few.findings if not f.name.endswith("duplicates")] == ["narrow-range"]
@@ -229,7 +229,7 @@ def test_files_are_named(digits: tuple[Array, Array], tmp_path: Path) -> None:
     assert {image.file for image in copies.images} == {"4/again.png", "4/004.png"}
 
 
-def test_what_is_left_out_is_told_apart_whatever_the_reasons_say(planted: Planted) -> None:
+def test_unlabelled_and_unreadable_files_are_separate_whatever_the_reasons_say(planted: Planted) -> None:
     splits = replace(planted(), left_out=("a.png", "b.png"), reasons=("so", "not in a class folder"), unlabelled=("a.png",))
     inspection = gn.inspect(splits)
     found = {finding.name: finding.files for finding in inspection.findings}
@@ -247,7 +247,7 @@ def test_images_of_different_sizes(digits: tuple[Array, Array], tmp_path: Path) 
     assert gn.inspect(folder, size=16).finding("mixed-sizes") is None
 
 
-def test_a_recipe_stands_for_its_data(tmp_path: Path) -> None:
+def test_a_recipe_names_its_data(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(gn.load_recipe("digits").changed({"fractions": [0.5, 0.3, 0.2], "size": 12}).to_toml(), encoding="utf-8")
     parts = {part.name: part.images for part in gn.inspect(path).parts}
@@ -255,8 +255,8 @@ def test_a_recipe_stands_for_its_data(tmp_path: Path) -> None:
     assert gn.inspect(path, fractions=(0.5, 0.5, 0.0), size=9).splits.train.shape == (9, 9, 1)
 
 
-def test_data_at_hand_takes_no_options(planted: Planted) -> None:
-    with pytest.raises(gn.InputError, match="looked at as it is"):
+def test_data_in_memory_takes_no_options(planted: Planted) -> None:
+    with pytest.raises(gn.InputError, match="Data in memory takes no options"):
         gn.inspect(planted(), size=4)
 
 
@@ -270,7 +270,7 @@ def test_rows_of_features_and_targets() -> None:
     rows[3] = rows[8]
     inspection = gn.inspect(gn.Dataset(rows, np.arange(50) % 2))
     assert "contradicting-duplicates" in names(inspection)
-    assert "not looked for: these are no images" in str(inspection)
+    assert "not checked: the data are not images" in str(inspection)
 
 
 def test_nothing_but_blank_images() -> None:
@@ -279,8 +279,8 @@ def test_nothing_but_blank_images() -> None:
     assert len(inspection.findings[0].images) == 40
 
 
-def test_many_classes_are_told_in_part(digits: tuple[Array, Array]) -> None:
-    """The first 38 of 45 and the last, and numbers one below the other beside names in any script."""
+def test_long_tables_of_classes_are_shortened(digits: tuple[Array, Array]) -> None:
+    """The first 38 of 45 and the last, with aligned columns for names in any script."""
     names = ("零", "一二", *(f"c{number}" for number in range(2, 45)))
     table = str(gn.inspect(gn.Dataset(digits[0][:90], np.arange(90) % 45, names))).splitlines()
     rows = [line for line in table if line.startswith(("  class ", "  …"))]
@@ -293,8 +293,8 @@ def test_many_classes_are_told_in_part(digits: tuple[Array, Array]) -> None:
 # ------------------------------------------------------------------ worked by hand
 
 
-def test_a_pair_is_held_against_its_eleventh_neighbour() -> None:
-    """Alike by a twentieth or so of what strangers are: a pair where features say so too, whatever their unit."""
+def test_distances_are_relative_to_the_eleventh_neighbour() -> None:
+    """A pair with a small pixel difference is a near duplicate only if its relative feature distance is small, too."""
     rng = np.random.default_rng(8)
     images = rng.integers(0, 256, (14, 16, 16, 1)).astype(np.float32)
     images[1] = images[0] + 22 * rng.standard_normal((16, 16, 1))
@@ -308,7 +308,7 @@ def test_a_pair_is_held_against_its_eleventh_neighbour() -> None:
 
 
 def test_doubtful_labels_are_worst_first() -> None:
-    """More votes are worse, and of as many votes nearer neighbours."""
+    """More votes first, then nearer neighbours."""
     labels = np.repeat([0, 1, 2], 20)
     ordinary = [[other for other in np.flatnonzero(labels == labels[place]) if other != place][:15] for place in range(60)]
     nearest, distances = np.array(ordinary), np.ones((60, 15), np.float32)
@@ -316,9 +316,9 @@ def test_doubtful_labels_are_worst_first() -> None:
     nearest[1], nearest[2] = range(20, 35), range(20, 35)
     distances[2] = 0.5
     found = contradicted(Neighbours(np.arange(60), nearest, distances), labels, 3)
-    assert found.places is not None
-    assert found.places.tolist() == [2, 1, 0]
-    assert found.said.tolist() == [1, 1, 1]
+    assert found.indices is not None
+    assert found.indices.tolist() == [2, 1, 0]
+    assert found.suggested.tolist() == [1, 1, 1]
     assert found.votes.tolist() == [15, 15, 10]
 
 

@@ -145,12 +145,12 @@ class GELULens(Pointwise):
 
     def more(self) -> list[Symbol]:
         return [
-            symbol("share", "Φ(x)", "_normal_share_below", meaning=tr(SHARE)),
+            symbol("share", "Φ(x)", "share", meaning=tr(SHARE)),
             symbol("density", "φ(x)", "DENSITY", "exp", meaning=tr(DENSITY)),
         ]
 
     def lines(self) -> tuple[Source, Source]:
-        return line_of(nn_activations.gelu), line_of(nn_activations.gelu_backward)
+        return line_of(layers.GELU.forward), line_of(layers.GELU.forward, "dx")
 
     def _share(self, x: Number, index: Index) -> Number:
         return Number(f"{self.name}.share[{at(index)}]", 0.5 * (1 + erf(x.value / sqrt(2))), "share")
@@ -170,7 +170,7 @@ class SwishLens(Pointwise):
         return [symbol("s", "σ(x)", "sigmoid", "s", meaning=tr(SIGMA))]
 
     def lines(self) -> tuple[Source, Source]:
-        return line_of(nn_activations.swish), line_of(nn_activations.swish_backward)
+        return line_of(layers.Swish.forward), line_of(layers.Swish.forward, "dx")
 
     def _sigma(self, index: Index) -> Number:
         value = nn_activations.sigmoid(self.array("x")[index])

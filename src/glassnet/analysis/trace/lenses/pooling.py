@@ -168,7 +168,7 @@ class GlobalPoolLens(Lens):
         note = None
         if self._is_max:
             won = self.down(out)
-            equation, sources = "{y} = max {x}", [line_of(nn_pooling.global_max)]
+            equation, sources = "{y} = max {x}", [line_of(layers.GlobalMaxPool2D.forward, "y")]
             line: Parts = [self.number("y", out), " = ", self.number("x", won)]
             note = tr("Pixel {pixel} is the largest of the channel.", pixel=at(won))
         else:
@@ -187,16 +187,16 @@ class GlobalPoolLens(Lens):
         kind = type(self.layer).__name__
         title = tr("back through {kind} to pixel {place}", kind=kind, place=at(inside))
         symbols = [symbol("dx", "∂C/∂x", "dx"), symbol("dy", "∂C/∂y", "dy")]
-        symbols += [symbol("x", "x", "place")] if self._is_max else []
+        symbols += [symbol("x", "x", "x")] if self._is_max else []
         dx, dy = self.number("dx", inside), self.number("dy", out)
         if self._is_max:
             won = self.down(out) == inside
-            sources = [line_of(nn_pooling.global_max_backward)]
+            sources = [line_of(layers.GlobalMaxPool2D.forward, place=0)]
             equation = "{dx} = {dy}·[{x} = max x]"
             return [self.step("backward", title, equation, symbols, [[dx, " = ", dy if won else "0"]], sources, tag="BP2",
                               note=tr(WON))]  # fmt: skip
         count = Number(f"{self.name}.count", self.array("x").shape[0] * self.array("x").shape[1], "n", ".0f")
         symbols.append(symbol("n", "n", "shape", meaning=tr("pixels of the channel")))
-        sources = [line_of(nn_pooling.global_average_backward)]
+        sources = [line_of(layers.GlobalAveragePool2D.forward, "dx")]
         return [self.step("backward", title, "{dx} = {dy} / {n}", symbols, [[dx, " = ", dy, " / ", count]], sources,
                           tag="BP2")]  # fmt: skip

@@ -1,8 +1,9 @@
-"""Scaling of images as layers, so that it is saved with the network and the same everywhere."""
+"""Layers at the network's input: Flatten, Pixels, Scale, Standardize. Scaling as a layer is saved with the network."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ from glassnet.errors import InputError, ShapeError
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
+
+
+class Flatten(Layer):
+    """y = x in one axis. Input shape: (N, …). Output shape: (N, product of the rest)."""
+
+    def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
+        return (prod(shape),)
+
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        return x.reshape(len(x), prod(x.shape[1:])), lambda dy: (dy.reshape(x.shape), {})
 
 
 class Pixels(Layer):
@@ -97,6 +108,4 @@ class Standardize(Layer):
         return (x - mean) / std, lambda dy: (dy / std, {})
 
     def describe(self) -> dict[str, Any]:
-        described = super().describe()
-        return {name: np.asarray(value).tolist() if name != "type" and value is not None else value
-                for name, value in described.items()}  # fmt: skip
+        return {name: np.asarray(value).tolist() for name, value in super().describe().items()}

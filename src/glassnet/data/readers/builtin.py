@@ -1,4 +1,4 @@
-"""The digits that come with scikit-learn: 1,797 scanned digits of 8×8, which need no network."""
+"""Data sets that are always there: scikit-learn's 1,797 scanned digits, and the two numbers of the chain."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.splits import split_stratified
+from glassnet.data.options import SplitOptions
+from glassnet.data.splits import divide
 from glassnet.errors import DataError
 from glassnet.support.i18n import tr
 
 
-def read_digits() -> Splits:
-    """The bundled digits (`all_digits`), split 70 : 15 : 15 by class, seed 0."""
-    train, validation, test = split_stratified(all_digits(), seed=0)
-    return Splits(train, validation, test)
+def read_digits(options: SplitOptions = SplitOptions()) -> Splits:
+    """The bundled digits (`all_digits`) in splits, by default 70 : 15 : 15 by class."""
+    return divide(Splits(all_digits()), options)
 
 
 def all_digits() -> Dataset:
@@ -54,3 +54,13 @@ def _rows() -> npt.NDArray[np.float64]:
         ) from error
     bundled: Any = load_digits()
     return np.column_stack([bundled.data, bundled.target])
+
+
+def make_chain() -> Splits:
+    """Inputs 1 and −1, `float32` of shape `(2, 1)`, with targets −1 and 1, `float64` of shape `(2, 1)`.
+
+    The same two are the test part: three weights in a row, without activation, can learn e = −x exactly.
+    """
+    inputs = np.array([[1.0], [-1.0]], dtype=np.float32)
+    pair = Dataset(inputs, -inputs.astype(np.float64))
+    return Splits(train=pair, validation=None, test=pair)

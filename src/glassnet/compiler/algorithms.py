@@ -1,0 +1,49 @@
+"""Which algorithm a convolution takes: direct, Winograd's, scattered or sparse, by counts of register operations."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from glassnet.kernels.codegen.host import UNIT
+from glassnet.kernels.sizes import LIST_ENTRIES, PRODUCTS, SHORT
+from glassnet.nn import Conv2D
+from glassnet.nn.layer import Shape
+
+
+def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:
+    """Whether scattering dy · Wᵀ is less work than convolving dy within its zeros: products, and a tenth for adding."""
+    taps, lanes = prod(conv.kernel_size), UNIT.lanes
+    convolved = prod(shape[:2]) * taps * conv.filters * -(-shape[2] // lanes)
+    return 1.1 * prod(places) * conv.filters * -(-taps * shape[2] // lanes) < convolved
+
+
+def prefers_winograd(conv: Conv2D, given: Shape, made: Shape) -> bool:
+    """Whether Winograd's way from images of shape `given` to `made` is less work than the products of all taps.
+
+    Registers of products are counted, and those of the transforms. Of an odd number of rows it would read one behind x.
+    """
+    if conv.kernel_size != (3, 3) or conv.strides != (1, 1) or (given[:2] != made[:2] and (made[0] % 2 or made[1] % 2)):
+        return False
+    wide, out_wide = (-(-shape[2] // UNIT.lanes) for shape in (given, made))
+    squares = -(-made[0] // 2) * -(-made[1] // 2)
+    return (
+        squares * (PRODUCTS * given[2] * out_wide + 60 * (wide + out_wide)) * 1.15 < prod(made[:2]) * 9 * given[2] * out_wide
+    )
+
+
+def prefers_sparse(conv: Any, pool: Any) -> bool:
+    """Whether lists of the argmax pixels (see sparse_conv_grad.py) are less work than products of all pixels.
+
+    In register operations, measured: of a list 4 an entry and its sums, at least 4; of a pixel 8 for its dy, and products.
+    """
+    taps = conv["kernel_width"] * conv["channels"]
+    sums = conv["kernel_height"] * -(-taps // SHORT) * (0.75 if UNIT.lanes > SHORT else 1.25)
+    entries = pool["out_height"] * pool["out_width"] * conv["filters"]
+    registers = conv["out_height"] * conv["out_width"] * -(-conv["filters"] // UNIT.lanes)
+    return bool(entries * (4 + max(4, sums)) < registers * (8 + conv["kernel_height"] * taps))
+
+
+def sparse_rows(pool: Any) -> int:
+    """Rows of windows that are listed together: so many that the lists stay in the cache."""
+    return int(max(1, min(pool["out_height"], LIST_ENTRIES // (pool["out_width"] * pool["channels"]))))

@@ -1,0 +1,70 @@
+"""Which layers join into a fused block: convolution, batch normalisation, activation and max pooling.
+
+At most one of each kind, in an order in which their result is the same: the activations rise everywhere, so that the largest
+of a window may be found before or after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from glassnet.compiler.program_builder import ParamOffsets
+from glassnet.kernels import kinds
+from glassnet.nn import BatchNorm, Conv2D, GlobalMaxPool2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
+
+ACTIVATIONS: dict[type[Layer], int] = {
+    ReLU: kinds.RELU,
+    LeakyReLU: kinds.LEAKY_RELU,
+    Sigmoid: kinds.SIGMOID,
+    Tanh: kinds.TANH,
+}
+Pool = MaxPool2D | GlobalMaxPool2D
+
+
+@dataclass
+class Block:
+    """The layers of a fused block."""
+
+    length: int = 0  # layers
+    conv: Conv2D | None = None
+    norm: BatchNorm | None = None
+    activation: Layer | None = None
+    pool: Pool | None = None
+    conv_offsets: ParamOffsets = field(default_factory=dict)
+    norm_offsets: ParamOffsets = field(default_factory=dict)
+
+    @property
+    def activation_fields(self) -> dict[str, float]:
+        """The kind of the activation, and its slope."""
+        if self.activation is None:
+            return {"activation": kinds.NO_ACTIVATION, "slope": 0.0}
+        return {"activation": ACTIVATIONS[type(self.activation)], "slope": getattr(self.activation, "slope", 0.0)}
+
+
+def is_fused(layer: Layer) -> bool:
+    """Whether a fused block may begin with the layer."""
+    return isinstance(layer, (Conv2D, BatchNorm, MaxPool2D, GlobalMaxPool2D))
+
+
+def _rises(layer: Layer) -> bool:
+    """Whether it is an activation that rises everywhere, so that its derivative follows from its output."""
+    return type(layer) in ACTIVATIONS and getattr(layer, "slope", 0.0) >= 0
+
+
+def find_block(layers: Sequence[Layer], offsets: Sequence[ParamOffsets]) -> Block:
+    """The fused block that the first layers make up; of length 0 where the first belongs to none."""
+    block = Block()
+    for layer, places in zip(layers, offsets, strict=False):
+        if isinstance(layer, Conv2D) and block.length == 0:
+            block.conv, block.conv_offsets = layer, places
+        elif isinstance(layer, BatchNorm) and block.length == (block.conv is not None):
+            block.norm, block.norm_offsets = layer, places
+        elif isinstance(layer, (MaxPool2D, GlobalMaxPool2D)) and block.pool is None:
+            block.pool = layer
+        elif _rises(layer) and block.activation is None and block.length:
+            block.activation = layer
+        else:
+            break
+        block.length += 1
+    return block

@@ -1,0 +1,52 @@
+"""The shapes of convolutions and of pooling, as the kernels take them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from glassnet.kernels.records import ConvShape, PoolShape
+from glassnet.nn import AveragePool2D, Conv2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
+from glassnet.nn.layer import Shape
+
+
+def as_image(shape: Shape) -> tuple[int, int, int]:
+    """(rows, columns, channels) of any shape."""
+    return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (prod(shape[:-1]), 1, shape[-1])
+
+
+def conv_shape(layer: Conv2D, shape: Shape) -> Any:
+    """The record of a convolution of images of `shape`."""
+    height, width, channels = as_image(shape)
+    top, bottom, left, right = layer.margins(shape)
+    out_height, out_width = layer.places(shape)
+    return ConvShape.make(
+        height=height, width=width, channels=channels, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1],
+        stride_y=layer.strides[0], stride_x=layer.strides[1], top=top, left=left, padded_height=height + top + bottom,
+        padded_width=width + left + right, out_height=out_height, out_width=out_width, filters=layer.filters,
+    )[0]  # fmt: skip
+
+
+def pool_shape(layer: MaxPool2D | GlobalMaxPool2D | AveragePool2D | GlobalAveragePool2D | None, shape: Shape) -> Any:
+    """The record of the pooling of images of `shape`, or of none."""
+    height, width, channels = as_image(shape)
+    window, strides, corner, places = (0, 0), (1, 1), (0, 0), (height, width)
+    if isinstance(layer, (GlobalMaxPool2D, GlobalAveragePool2D)):
+        window, strides, places = (height, width), (height, width), (1, 1)
+    elif layer is not None:
+        top, _, left, _ = layer.margins(shape)
+        window, strides, corner, places = layer.window, layer.strides, (top, left), layer.places(shape)
+    return PoolShape.make(
+        height=height, width=width, channels=channels, window_height=window[0], window_width=window[1], stride_y=strides[0],
+        stride_x=strides[1], top=corner[0], left=corner[1], out_height=places[0], out_width=places[1],
+    )[0]  # fmt: skip
+
+
+def padded_dy(conv: Any) -> dict[str, int]:
+    """So many zeros around dy that the rotated kernel meets every pixel of x."""
+    return {
+        "dy_top": conv["kernel_height"] - 1 - conv["top"],
+        "dy_left": conv["kernel_width"] - 1 - conv["left"],
+        "dy_height": conv["height"] + conv["kernel_height"] - 1,
+        "dy_width": conv["width"] + conv["kernel_width"] - 1,
+    }

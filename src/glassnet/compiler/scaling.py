@@ -1,0 +1,50 @@
+"""Pixels, Scale and Standardize, lowered. A factor of the images costs nothing: the operation that reads them applies it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from glassnet.compiler.lower import lower
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
+from glassnet.kernels import opcodes as op
+from glassnet.nn import Pixels, Scale, Standardize
+from glassnet.support.arrays import Array
+
+
+@lower.register
+def _(layer: Pixels, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    if x.raw:
+        return replace(x, scale=x.scale / 255, raw=False), lambda dy, needs_dx: dy
+    return x, lambda dy, needs_dx: dy
+
+
+def _affine(x: Value, mean: Array, scale: Array, shift: Array, out: ProgramBuilder) -> tuple[Value, Back]:
+    """(x − mean)·scale + shift"""
+    x, y = out.loaded(x), out.rows(x.width)
+    factor = out.constant(scale)
+    out.emit(op.AFFINE, x=x.at, y=y, width=x.width, mean=out.constant(mean), scale=factor, shift=out.constant(shift))
+
+    def back(dy: int, needs_dx: bool) -> int:
+        if not needs_dx:
+            return dy
+        dx = out.rows(x.width)
+        out.emit(op.AFFINE, x=dy, y=dx, width=x.width, mean=0, scale=factor, shift=0)  # the constants begin with zeros
+        return dx
+
+    return Value(y, x.shape), back
+
+
+@lower.register
+def _(layer: Scale, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    if x.is_images and layer.offset == 0:
+        return replace(x, scale=x.scale * layer.factor, raw=False), lambda dy, needs_dx: dy
+    return _affine(x, np.zeros(x.width), np.full(x.width, layer.factor), np.full(x.width, layer.offset), out)
+
+
+@lower.register
+def _(layer: Standardize, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    mean, std = layer.statistics["mean"], layer.statistics["std"]
+    rounded = mean.astype(np.float32)  # what it lacks of the mean goes into the shift
+    return _affine(x, rounded, 1 / std, (rounded - mean) / std, out)

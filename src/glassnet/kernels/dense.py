@@ -1,0 +1,101 @@
+"""Dense layers: y = x·W + b, dx = dy·Wᵀ, dW = xᵀ·dy, db = Σ dy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import int64
+
+from glassnet.kernels import records
+from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.jit import compiled
+from glassnet.kernels.codegen.record_at import record_at
+from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
+from glassnet.kernels.matmul.skinny_gemm import dot_rows, outer_columns
+from glassnet.kernels.matmul.tile import SET
+from glassnet.kernels.operands import bias_at, share_of, source
+from glassnet.kernels.reduce import gradient_target, put_gradient
+
+F = np.float32
+SQUARE = 16  # rows and columns transposed together, so that they stay in the first-level cache
+_dense_at, _skinny_at, _transpose_at = map(record_at, (records.Dense, records.DenseSkinny, records.DenseTranspose))
+_dx_at, _dw_at, _db_at = map(record_at, (records.DenseDx, records.DenseDw, records.DenseDb))
+
+
+@compiled
+def dense(ctx, at):
+    op = _dense_at(at)
+    x, is_bytes, order, first = source(ctx, op.x)
+    multiply_rows(
+        x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, op.inputs, ctx.parameters + 4 * op.weight,
+        op.outputs, bias_at(ctx, op.bias), ctx.workspace + 4 * op.y, SET, ctx.scratch, ctx.thread, ctx.threads,
+    )  # fmt: skip
+
+
+@compiled
+def dense_skinny(ctx, at):
+    op = _skinny_at(at)
+    x, is_bytes, order, first = source(ctx, op.x)
+    dot_rows(
+        x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, ctx.workspace + 4 * op.weight_t,
+        op.weight_t_row, op.outputs, bias_at(ctx, op.bias), ctx.workspace + 4 * op.y, ctx.scratch, ctx.thread, ctx.threads,
+    )  # fmt: skip
+
+
+@compiled
+def dense_transpose(ctx, at):
+    op = _transpose_at(at)
+    weight, inputs, outputs = ctx.parameters + 4 * op.weight, op.inputs, op.outputs
+    first, last = share_of(ctx, (outputs + SQUARE - 1) // SQUARE)
+    for j0 in range(SQUARE * first, min(outputs, SQUARE * last), SQUARE):
+        for i0 in range(0, inputs, SQUARE):
+            for j in range(j0, min(outputs, j0 + SQUARE)):
+                row = floats_at(ctx.workspace + 4 * (op.weight_t + j * op.weight_t_row), inputs)
+                for i in range(i0, min(inputs, i0 + SQUARE)):
+                    row[i] = floats_at(weight + 4 * (i * outputs + j), 1)[0]
+
+
+@compiled
+def dense_dx(ctx, at):
+    op = _dx_at(at)
+    multiply_rows(
+        ctx.workspace + 4 * op.dy, int64(0), op.outputs, F(1), ctx.identity, int64(0), ctx.images_in_batch, op.outputs,
+        ctx.workspace + 4 * op.weight_t, op.inputs, ctx.constants, ctx.workspace + 4 * op.dx, SET, ctx.scratch, ctx.thread,
+        ctx.threads,
+    )  # fmt: skip
+
+
+@compiled
+def dense_dw(ctx, at):
+    op = _dw_at(at)
+    x, is_bytes, order, first = source(ctx, op.x)
+    base, mode, factor = gradient_target(ctx)
+    multiply_columns(
+        x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, op.inputs, ctx.workspace + 4 * op.dy,
+        op.outputs, ctx.constants, base + 4 * op.weight, mode, factor, ctx.scratch, ctx.thread, ctx.threads,
+    )  # fmt: skip
+
+
+@compiled
+def dense_dw_skinny(ctx, at):
+    op = _dw_at(at)
+    x, is_bytes, order, first = source(ctx, op.x)
+    base, mode, factor = gradient_target(ctx)
+    outer_columns(
+        x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, ctx.workspace + 4 * op.dy, op.outputs,
+        ctx.constants, base + 4 * op.weight, factor, mode, ctx.scratch, ctx.thread, ctx.threads,
+    )  # fmt: skip
+
+
+@compiled
+def dense_db(ctx, at):
+    """This thread's share of the columns."""
+    op = _db_at(at)
+    low, high = share_of(ctx, op.outputs)
+    total = floats_at(ctx.workspace + 4 * (op.sums + low), high - low)
+    for j in range(total.size):
+        total[j] = F(0)
+    for r in range(ctx.images_in_batch):
+        dy = floats_at(ctx.workspace + 4 * (op.dy + r * op.outputs + low), high - low)
+        for j in range(total.size):
+            total[j] += dy[j]
+    put_gradient(ctx, op.bias + low, total)

@@ -1,0 +1,8 @@
+"""The numbers by which compiled code knows activations, recurrent layers, losses and optimizers."""
+
+from __future__ import annotations
+
+NO_ACTIVATION, SIGMOID, TANH, RELU, LEAKY_RELU, GELU, SWISH = range(-1, 6)
+RNN_TANH, RNN_RELU, LSTM, GRU = range(4)
+QUADRATIC, BINARY_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY = range(3)
+SGD, RMSPROP, ADAM = range(3)

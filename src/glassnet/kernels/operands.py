@@ -1,0 +1,39 @@
+"""What operations have in common: the context, where their operands lie, and a thread's share of the work."""
+
+from __future__ import annotations
+
+from numba import int64
+
+from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.jit import compiled
+from glassnet.kernels.codegen.record_at import record_at
+from glassnet.kernels.context import Context
+from glassnet.kernels.records import INPUT
+
+context_at = record_at(Context)
+
+
+@compiled
+def source(ctx, x):
+    """Of an operand x, row by row: its address, whether it is bytes, the numbers of its rows, and the first of these."""
+    if x == INPUT:
+        return ctx.images, ctx.is_bytes, ctx.order, ctx.first
+    return ctx.workspace + 4 * x, int64(0), ctx.identity, int64(0)
+
+
+@compiled
+def rows_of(ctx, place, width, low, high):
+    """The floats of the images low … high at a place of the workspace."""
+    return floats_at(ctx.workspace + 4 * (place + low * width), (high - low) * width)
+
+
+@compiled
+def share_of(ctx, count):
+    """This thread's share of `count` things: the first, and the end."""
+    return count * ctx.thread // ctx.threads, count * (ctx.thread + 1) // ctx.threads
+
+
+@compiled
+def bias_at(ctx, bias):
+    """The address of a bias; of zeros where there is none."""
+    return ctx.parameters + 4 * bias if bias >= 0 else ctx.constants

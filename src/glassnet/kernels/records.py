@@ -1,0 +1,566 @@
+"""The records that compiled code reads: the operands of each operation of a program, and the context it runs in.
+
+A place is an offset in floats into the workspace, unless it says otherwise: `weight`, `bias`, `gamma`, `beta`,
+`running_mean` and `running_variance` are offsets into the network's state. −1 stands for what is not there. Fields that end
+in `_scratch` are offsets in bytes into each thread's scratch memory. Widths and sizes are those of one image.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.kernels import opcodes as op
+
+INPUT = -1  # as a place: the images of the mini-batch, bytes or floats, where they lie in the data set
+
+
+class Record:
+    """A structure whose fields are its annotations: int64, float64, float32, or another record in place."""
+
+    dtype: ClassVar[np.dtype[np.void]]
+
+    def __init_subclass__(cls) -> None:
+        kinds = {name: kind for name, kind in get_type_hints(cls).items() if name != "dtype"}
+        cls.dtype = np.dtype(
+            [(name, kind.dtype if issubclass(kind, Record) else kind) for name, kind in kinds.items()], align=True
+        )
+
+    @classmethod
+    def make(cls, **fields: Any) -> NDArray[np.void]:
+        """An array of one record; every field must be given."""
+        names = cls.dtype.names or ()
+        if set(fields) != set(names):
+            wrong = sorted(set(fields).symmetric_difference(names))
+            raise TypeError(f"{cls.__name__} has the fields {', '.join(names)}; missing or unknown: {', '.join(wrong)}")
+        record = np.zeros(1, dtype=cls.dtype)
+        for name, value in fields.items():
+            record[name] = value
+        return record
+
+
+class Load(Record):
+    x: int  # input, or INPUT
+    y: int  # output
+    width: int
+    scale: float
+
+
+class AugmentOptions(Record):
+    """The most of each random change (see data/augmentation.py)."""
+
+    shift: np.float32  # pixels
+    rotation: np.float32  # radians
+    scale: np.float32
+    stretch: np.float32
+    shear: np.float32  # radians
+    elastic: np.float32  # pixels
+    elastic_grid: int  # cells of the elastic field
+    flip_x: np.float32  # probability of mirroring left and right
+    flip_y: np.float32  # and top and bottom
+    crop: int  # pixels
+    brightness: np.float32
+    contrast: np.float32
+    erase: np.float32  # probability
+    erase_least: np.float32  # share of the area
+    erase_most: np.float32
+    edge: int  # 1: beyond an image its edge is repeated; 0: zeros
+
+
+class Augment(Record):
+    options: AugmentOptions
+    x: int  # images: input, or INPUT
+    y: int  # output
+    height: int
+    width: int
+    channels: int
+    key: int  # which of a step's random keys
+
+
+class Affine(Record):
+    x: int
+    y: int
+    width: int
+    mean: int  # of each column, in the constants
+    scale: int
+    shift: int
+
+
+class Dense(Record):
+    x: int  # (inputs), or INPUT
+    y: int  # (outputs)
+    inputs: int
+    outputs: int
+    weight: int  # (inputs, outputs)
+    bias: int
+    scale: float  # factor of x
+
+
+class DenseSkinny(Record):
+    x: int
+    y: int
+    inputs: int
+    outputs: int
+    weight_t: int  # Wᵀ
+    weight_t_row: int  # floats from one row of Wᵀ to the next
+    bias: int
+    scale: float
+
+
+class DenseTranspose(Record):
+    inputs: int
+    outputs: int
+    weight: int  # (inputs, outputs)
+    weight_t: int  # (outputs, inputs)
+    weight_t_row: int  # floats from one row of Wᵀ to the next
+
+
+class DenseDx(Record):
+    dy: int
+    dx: int
+    inputs: int
+    outputs: int
+    weight_t: int
+
+
+class DenseDw(Record):
+    x: int
+    dy: int
+    inputs: int
+    outputs: int
+    weight: int
+    scale: float
+
+
+class DenseDb(Record):
+    dy: int
+    outputs: int
+    bias: int
+    sums: int  # room for one row
+
+
+class Activation(Record):
+    x: int
+    y: int
+    width: int
+    kind: int  # see kinds
+    slope: float  # of LeakyReLU
+
+
+class ActivationBackward(Record):
+    x: int
+    y: int
+    dy: int
+    dx: int
+    width: int
+    kind: int
+    slope: float
+
+
+class Softmax(Record):
+    x: int  # (rows, width)
+    y: int
+    rows: int
+    width: int
+
+
+class SoftmaxBackward(Record):
+    y: int
+    dy: int
+    dx: int
+    rows: int
+    width: int
+
+
+class Dropout(Record):
+    x: int
+    y: int
+    width: int
+    key: int  # which of a step's random keys
+    rate: float
+
+
+class LayerNorm(Record):
+    x: int  # (rows, width)
+    y: int
+    rows: int
+    width: int
+    normal: int  # x̂
+    inverse: int  # 1/√(variance + ε) of each row
+    gamma: int
+    beta: int
+    epsilon: float
+
+
+class LayerNormDx(Record):
+    dy: int
+    dx: int
+    rows: int
+    width: int
+    normal: int
+    inverse: int
+    gamma: int
+
+
+class LayerNormGradients(Record):
+    dy: int
+    rows: int
+    width: int
+    normal: int
+    gamma: int
+    beta: int
+
+
+class Add(Record):
+    a: int
+    b: int
+    y: int
+    width: int
+
+
+class CopyChannels(Record):
+    x: int  # the first channel to copy
+    y: int  # where it goes
+    pixels: int
+    channels: int  # so many are copied
+    x_channels: int  # of a pixel of x
+    y_channels: int
+
+
+class Loss(Record):
+    z: int  # raw outputs
+    dz: int
+    targets: int  # room for one row an image
+    outputs: int
+    kind: int  # see kinds
+    smoothing: float  # of labels
+    threshold: float  # above it a single output means class 1
+
+
+class Output(Record):
+    z: int
+    outputs: int
+    threshold: float
+
+
+class PoolShape(Record):
+    """Windows over images (height, width, channels): one value for each window and channel."""
+
+    height: int
+    width: int
+    channels: int
+    window_height: int  # 0: no pooling
+    window_width: int
+    stride_y: int
+    stride_x: int
+    top: int  # rows of padding above
+    left: int
+    out_height: int
+    out_width: int
+
+
+class EpilogueShape(Record):
+    """What follows a convolution: out = pool(σ(y))."""
+
+    pool: PoolShape
+    activation: int  # see kinds
+    slope: float
+    argmax_row: int  # pixels are counted from the first of a window; so many from one of its rows to the next
+
+
+class ConvShape(Record):
+    """A convolution: x (height, width, channels) → y (out_height, out_width, filters)."""
+
+    height: int
+    width: int
+    channels: int
+    kernel_height: int
+    kernel_width: int
+    stride_y: int
+    stride_x: int
+    top: int  # rows of zeros above x
+    left: int
+    padded_height: int  # of x with its zeros
+    padded_width: int
+    out_height: int
+    out_width: int
+    filters: int
+
+
+class Block(Record):
+    """A convolution and what follows it."""
+
+    epilogue: EpilogueShape
+    conv: ConvShape
+
+
+class Conv(Block):
+    x: int
+    scale: float
+    weight: int
+    bias: int
+    winograd_weights: int  # −1: direct convolution
+    y: int  # kept only where the normalisation needs it
+    statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
+    mean: int  # out = (y − mean)·gain + shift, …
+    gain: int
+    shift: int
+    out: int
+    argmax: int  # which pixel of its window each pooled value came from, as int32
+    x_scratch: int
+    y_scratch: int
+    winograd_scratch: int
+
+
+class ConvBackward(Block):
+    x: int
+    scale: float
+    y: int
+    out: int
+    argmax: int
+    dout: int
+    coefficients: int  # of batch normalisation: a, b, c, ḡ and mean in dy = a·(g − ḡ) + b·(y − mean) + c
+    dx: int
+    has_bias: int
+    weight_t: int  # Wᵀ, or the rotated weights where dx is a convolution
+    winograd_rotated: int  # −1: dx by direct convolution
+    scatter: int  # 1: dx from dy·Wᵀ, added where each tap lies; 0: from dy with zeros around it by convolution
+    sparse_rows: int  # rows of windows whose argmax pixels are listed together; 0: gradients from all pixels
+    winograd_gradient: int  # 1: the partial sums are those of Winograd's products
+    dy_top: int  # rows of zeros above dy
+    dy_left: int
+    dy_height: int  # of dy with zeros around and between its pixels
+    dy_width: int
+    partial: int  # partial sums of dW, then of db, for each partition
+    partitions: int  # of the mini-batch
+    row_scratch: int
+    x_scratch: int
+    dy_scratch: int
+    taps_scratch: int
+    list_scratch: int
+    winograd_scratch: int
+
+
+class ConvGradients(Record):
+    kernel_height: int
+    kernel_width: int
+    channels: int
+    filters: int
+    weight: int
+    bias: int
+    winograd_gradient: int
+    transposed: int  # 1: the partial sums are those of Wᵀ
+    partial: int
+    partitions: int
+
+
+class RotateWeights(Record):
+    kernel_height: int
+    kernel_width: int
+    channels: int
+    filters: int
+    weight: int
+    rotated: int  # (kernel_height, kernel_width, filters, channels)
+
+
+class WinogradWeights(Record):
+    weight: int  # (3, 3, channels, filters): in the state, or in the workspace where it was rotated
+    channels: int
+    filters: int
+    transformed: int
+
+
+class Epilogue(Record):
+    epilogue: EpilogueShape
+    y: int
+    mean: int  # −1: not normalised
+    gain: int
+    shift: int
+    out: int
+    argmax: int
+
+
+class EpilogueBackward(Record):
+    epilogue: EpilogueShape
+    y: int
+    out: int
+    argmax: int
+    dout: int
+    coefficients: int
+    dy: int
+    row_scratch: int
+
+
+class ImageStatistics(Record):
+    y: int
+    pixels: int
+    channels: int
+    statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
+
+
+class BatchNormStatistics(Record):
+    pixels: int
+    channels: int
+    statistics: int
+    gamma: int
+    beta: int
+    running_mean: int
+    running_variance: int
+    mean: int  # of the mini-batch, rounded
+    mean_error: int  # what it lacks of the mean
+    inverse: int  # 1/√(variance + ε)
+    gain: int
+    shift: int
+    momentum: float
+    epsilon: float
+
+
+class BatchNormRunning(Record):
+    channels: int
+    gamma: int
+    beta: int
+    running_mean: int
+    running_variance: int
+    mean: int
+    gain: int
+    shift: int
+    epsilon: float
+
+
+class BatchNormSums(Record):
+    epilogue: EpilogueShape
+    y: int
+    out: int
+    argmax: int
+    dout: int
+    mean: int
+    inverse: int
+    sums: int  # of each image: Σg, Σg·ŷ
+    row_scratch: int
+
+
+class BatchNormGradients(Record):
+    pixels: int
+    channels: int
+    pooled: int  # 1: g is zero but for few pixels
+    sums: int
+    gamma: int
+    beta: int
+    mean: int
+    mean_error: int
+    inverse: int
+    gain: int
+    coefficients: int
+
+
+class AveragePool(Record):
+    pool: PoolShape
+    x: int
+    y: int
+
+
+class AveragePoolBackward(Record):
+    pool: PoolShape
+    dx: int
+    dy: int
+
+
+class RecurrentShape(Record):
+    """A recurrent layer over (steps, features)."""
+
+    kind: int  # see kinds
+    steps: int
+    features: int
+    units: int
+    gates: int
+    all_states: int  # 1: the output is the state after each step; 0: after the last
+    partitions: int  # of the mini-batch; a thread takes each through all steps
+
+
+class Recurrent(RecurrentShape):
+    x: int
+    scale: float
+    row_index: int  # the row of x that each row of z is made of, as int64
+    weight: int
+    recurrent_weight: int
+    bias: int
+    recurrent_bias: int  # of GRU
+    z: int  # gates
+    h: int  # states, from step 0 on
+    c: int  # cells of LSTM, from step 0 on
+    product: int  # hₜ₋₁·U of one step, of GRU
+    inner: int  # hₜ₋₁·Uₙ + bias, of GRU
+    out: int
+
+
+class RecurrentBackward(RecurrentShape):
+    x: int
+    scale: float
+    row_index: int
+    z: int  # gates; becomes their gradients
+    h: int
+    c: int
+    inner: int
+    dout: int
+    dproduct: int
+    dh: int
+    dc: int
+    recurrent_weight_t: int
+    weight_t: int
+    dx_steps: int  # dx, step by step
+    dx: int
+    partial: int  # partial sums of dW, dU, db and the GRU's other bias, for each partition
+
+
+class RecurrentGradients(RecurrentShape):
+    weight: int
+    recurrent_weight: int
+    bias: int
+    recurrent_bias: int
+    partial: int
+
+
+RECORDS: dict[int, type[Record]] = {
+    op.LOAD: Load,
+    op.AUGMENT: Augment,
+    op.AFFINE: Affine,
+    op.DENSE: Dense,
+    op.DENSE_SKINNY: DenseSkinny,
+    op.DENSE_TRANSPOSE: DenseTranspose,
+    op.DENSE_DX: DenseDx,
+    op.DENSE_DW: DenseDw,
+    op.DENSE_DW_SKINNY: DenseDw,
+    op.DENSE_DB: DenseDb,
+    op.ACTIVATION: Activation,
+    op.ACTIVATION_BACKWARD: ActivationBackward,
+    op.SOFTMAX: Softmax,
+    op.SOFTMAX_BACKWARD: SoftmaxBackward,
+    op.DROPOUT: Dropout,
+    op.LAYER_NORM: LayerNorm,
+    op.LAYER_NORM_DX: LayerNormDx,
+    op.LAYER_NORM_GRADIENTS: LayerNormGradients,
+    op.ADD: Add,
+    op.COPY_CHANNELS: CopyChannels,
+    op.LOSS: Loss,
+    op.OUTPUT: Output,
+    op.CONV: Conv,
+    op.CONV_BACKWARD: ConvBackward,
+    op.CONV_GRADIENTS: ConvGradients,
+    op.ROTATE_WEIGHTS: RotateWeights,
+    op.WINOGRAD_WEIGHTS: WinogradWeights,
+    op.WINOGRAD_ROTATED: WinogradWeights,
+    op.EPILOGUE: Epilogue,
+    op.EPILOGUE_BACKWARD: EpilogueBackward,
+    op.IMAGE_STATISTICS: ImageStatistics,
+    op.BATCH_NORM_STATISTICS: BatchNormStatistics,
+    op.BATCH_NORM_RUNNING: BatchNormRunning,
+    op.BATCH_NORM_SUMS: BatchNormSums,
+    op.BATCH_NORM_GRADIENTS: BatchNormGradients,
+    op.AVERAGE_POOL: AveragePool,
+    op.AVERAGE_POOL_BACKWARD: AveragePoolBackward,
+    op.RECURRENT: Recurrent,
+    op.RECURRENT_BACKWARD: RecurrentBackward,
+    op.RECURRENT_GRADIENTS: RecurrentGradients,
+}

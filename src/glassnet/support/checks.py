@@ -1,0 +1,44 @@
+"""Checks of numbers: each returns the number, or raises `InputError` with the caller's sentence."""
+
+from __future__ import annotations
+
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any
+
+from glassnet.errors import InputError
+
+
+def whole_number(value: Any, what: str, where: str, expected: str = "a whole number above 0", least: int = 1) -> int:
+    """An int of at least `least`; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise InputError(what, where=where, expected=expected, received=repr(value))
+    return int(value)
+
+
+def positive(value: Any, what: str, where: str) -> float:
+    """A finite number above 0; True is none."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not (isfinite(value) and float(value) > 0):
+        raise InputError(what, where=where, expected="a number above 0", received=value)
+    return float(value)
+
+
+def not_negative(value: Any, what: str, where: str) -> float:
+    """A finite number of at least 0."""
+    if not (isfinite(value) and value >= 0):
+        raise InputError(what, where=where, expected="a number of at least 0", received=value)
+    return float(value)
+
+
+def below_one(value: Any, what: str, where: str, name: str) -> float:
+    """A number in [0, 1); `name` stands for it in the message."""
+    if not 0 <= value < 1:
+        raise InputError(what, where=where, expected=f"0 ≤ {name} < 1", received=value)
+    return float(value)
+
+
+def between(value: Any, what: str, where: str, name: str) -> float:
+    """A number in (0, 1)."""
+    if not 0 < value < 1:
+        raise InputError(what, where=where, expected=f"0 < {name} < 1", received=value)
+    return float(value)
