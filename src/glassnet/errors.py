@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from glassnet.support.i18n import mark, tr
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
-MAKE_ROOM = "make room on the disk"
+MAKE_ROOM = mark("make room on the disk")
 Raised = TypeVar("Raised", bound="GlassnetError")
 
 
@@ -109,7 +109,7 @@ class WriteError(RunError):
 
 
 @contextlib.contextmanager
-def writing(where: object, what: str = "The file can't be written.") -> Iterator[None]:
+def writing(where: object, what: str | None = None) -> Iterator[None]:
     """Raise `WriteError` for the `OSError` of what is written within."""
     try:
         yield

@@ -51,7 +51,7 @@ def command(
         threads=threads,
     )
     say(str(result))
-    with writing(path, "The figure can't be written."):
+    with writing(path, tr("The figure can't be written.")):
         save_figure(learning_rate_figure(result, chosen.told("title")), path)
     say(tr("  {path}   the costs over the rates", path=path))
     if result.suggested is None:

@@ -103,8 +103,8 @@ def _views_of(path: Path, run: Run | None, requested: int | None) -> dict[str, A
         raise InputError(
             tr("A model file does not say how views of an image differ."),
             where=path,
-            expected="a run folder, whose recipe has an augmentation",
-            received=f"a file, and --views {requested}",
-            hint="ask the run, or leave --views out",
+            expected=tr("a run folder, whose recipe has an augmentation"),
+            received=tr("a file, and --views {requested}", requested=requested),
+            hint=tr("ask the run, or leave --views out"),
         )
     return {}

@@ -16,6 +16,7 @@ from glassnet.kernels.codegen.host import kernels_wanted
 from glassnet.kernels.records import AugmentOptions
 from glassnet.kernels.sizes import aligned_zeros, warp_layout
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import mark, tr
 from glassnet.support.random_keys import FIELD_SCALE, Draw, split_mix
 from glassnet.support.registry import unknown
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from glassnet.data.options import MOST_PIXELS, Fit
 from glassnet.data.resize import fitted
 from glassnet.errors import InputError, reason
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -74,14 +75,14 @@ def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
     except InputError:
         raise
     except Image.DecompressionBombError:
-        raise _too_large(where, tr("far more")) from None
+        raise _too_large(where, tr(tr("far more"))) from None
     except UnidentifiedImageError:
         raise refused(where, tr("The file is not an image."), " | ".join([*FORMATS, ".npy"]), tr("other bytes")) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
         raise refused(
             where,
-            "The image can't be decoded: it is damaged, cut off or of a rare kind.",
-            "a whole image file",
+            tr("The image can't be decoded: it is damaged, cut off or of a rare kind."),
+            tr("a whole image file"),
             reason(error),
         ) from error
 

@@ -41,7 +41,7 @@ def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -
 
     with quiet():
         if size is None or color is None:
-            heads = _in_parallel(files, names, indices, peek_at, "looking at images", reasons)
+            heads = _in_parallel(files, names, indices, peek_at, tr("looking at images"), reasons)
             indices = sorted(heads)
             size = size or _one_size(files, list(heads.values()))
             color = color or ("rgb" if any(colour for _, _, colour in heads.values()) else "grey")
@@ -98,10 +98,12 @@ def _in_parallel(
     if not results:
         first = min(reasons)
         raise DataError(
-            "None of the images can be read.",
+            tr("None of the images can be read."),
             where=files.path,
-            expected="image files",
-            received=f"{len(names)} files; the first, {names[first]}: {reasons[first]}",
+            expected=tr("image files"),
+            received=tr(
+                "{count} files; the first, {name}: {reason}", count=len(names), name=names[first], reason=reasons[first]
+            ),
         )
     return results
 

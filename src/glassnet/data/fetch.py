@@ -11,6 +11,7 @@ from pathlib import Path
 
 from glassnet.errors import DataError, reason
 from glassnet.support import cache
+from glassnet.support.i18n import tr
 from glassnet.support.paths import as_path
 
 
@@ -49,9 +50,9 @@ def fetch_remote(remote: Remote) -> Path:
         raise DataError(
             tr("The folder for downloaded data can't be made."),
             where=folder,
-            expected="a folder that can be written to",
+            expected=tr("a folder that can be written to"),
             received=reason(error),
-            hint="set GLASSNET_CACHE to another folder",
+            hint=tr("set GLASSNET_CACHE to another folder"),
         ) from error
     mirrors = list(remote.mirrors)
     for name, checksum in remote.files.items():

@@ -20,6 +20,7 @@ from glassnet.data.readers.named_images import read_path
 from glassnet.data.readers.npz import read_npz
 from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, InputError
+from glassnet.support.i18n import mark, tr
 from glassnet.support.paths import as_path, exists
 from glassnet.support.registry import nearest
 
@@ -192,5 +193,5 @@ def _unknown(given: str) -> DataError:
         where="load_dataset(name_or_path)",
         expected=" | ".join([*NAMED_DATASETS, tr("a path that exists")]),
         received=repr(given),
-        hint=f'did you mean "{near}"?' if near else "`glassnet datasets` lists them",
+        hint=tr('did you mean "{near}"?', near=near) if near else tr("`glassnet datasets` lists them"),
     )

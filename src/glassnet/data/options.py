@@ -159,7 +159,10 @@ def as_options(**given: Any) -> ReadOptions:
     check_fold(options.fold, options.folds, where("fold"))
     if not is_whole(options.seed) or options.seed < 0:
         raise InputError(
-            "The seed is no whole number from 0 on.", where=where("seed"), expected="0, 1, 2, …", received=repr(options.seed)
+            tr("The seed is no whole number from 0 on."),
+            where=where("seed"),
+            expected="0, 1, 2, …",
+            received=repr(options.seed),
         )
     return replace(
         options,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset
 from glassnet.errors import InputError
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import mark, tr
 
 Parts = npt.NDArray[np.intp]
 _MOST_SWAPS = 40_000
@@ -34,10 +34,10 @@ def random_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np
     counts = _counts(
         len(dataset),
         proportions,
-        "images",
-        "There are too few images for one in every part.",
+        mark("{count} images"),
+        tr("There are too few images for one in every part."),
         where="split_random(dataset)",
-        hint="add images, or take fewer or more even parts",
+        hint=tr("add images, or take fewer or more even parts"),
     )
     return _assigned(rng.permutation(len(dataset)), counts)
 
@@ -58,10 +58,10 @@ def stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng
         counts = _counts(
             len(members),
             proportions,
-            "images",
-            f"Class {name!r} has too few images to appear in every part.",
+            mark("{count} images"),
+            tr("Class {name} has too few images to appear in every part.", name=repr(name)),
             where=f"split_stratified(dataset), class {index}",
-            hint="add images of this class, leave the class out, or take fewer or more even parts",
+            hint=tr("add images of this class, leave the class out, or take fewer or more even parts"),
         )
         part_of[members] = _assigned(rng.permutation(len(members)), counts)
     return part_of
@@ -86,10 +86,10 @@ def group_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.
     counts = _counts(
         len(names),
         proportions,
-        "groups",
-        "There are too few groups for one in every part.",
+        mark("{count} groups"),
+        tr("There are too few groups for one in every part."),
         where="split_by_group(dataset)",
-        hint="take fewer or more even parts, or split='stratified'",
+        hint=tr("take fewer or more even parts, or split='stratified'"),
     )
     classes = 1 if dataset.classes is None else len(dataset.classes)
     labels = np.zeros(len(dataset), np.intp) if dataset.classes is None else dataset.labels
@@ -136,7 +136,7 @@ def _assigned(order: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]) -> Part
 
 
 def _counts(
-    total: int, proportions: npt.NDArray[np.float64], noun: str, what: str, *, where: str, hint: str
+    total: int, proportions: npt.NDArray[np.float64], amount: str, what: str, *, where: str, hint: str
 ) -> npt.NDArray[np.intp]:
     """How many of `total` each part gets. Raises `InputError` where a part gets none."""
     counts = _largest_remainder(total, proportions)
@@ -144,9 +144,13 @@ def _counts(
         certain = int(np.ceil(1 / proportions.min()))
         tried = range(total + 1, min(certain, 1000))
         enough = next((n for n in tried if _largest_remainder(n, proportions).all()), certain)
-        parts = f"{len(proportions)} parts of {tuple(round(float(p), 6) for p in proportions)}"
+        parts = tr("{count} parts of {shares}", count=len(proportions), shares=tuple(round(float(p), 6) for p in proportions))
         raise InputError(
-            what, where=where, expected=f"at least {enough} {noun}, for {parts}", received=f"{total} {noun}", hint=hint
+            what,
+            where=where,
+            expected=tr("at least {amount}, for {parts}", amount=tr(amount, count=enough), parts=parts),
+            received=tr(amount, count=total),
+            hint=hint,
         )
     return counts
 

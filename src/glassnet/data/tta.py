@@ -26,7 +26,7 @@ def views_of(
     """
     changes = as_augmentation(augmentation, "augmentation")
     if views is not None and not (is_whole(views) and views >= 1):
-        raise InputError("views must be a whole number above 0.", where="views", expected="1 or more", received=views)
+        raise InputError(tr("views must be a whole number above 0."), where="views", expected=tr("1 or more"), received=views)
     if augmentation is None and views is not None and views > 1:
         raise InputError(
             tr("Several views need an augmentation that tells them apart."),

@@ -194,8 +194,10 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     path = Path(name_or_path)
     if not path.is_file():
         if path.suffix == ".toml":
-            raise RecipeError("There is no such recipe file.", where=path, hint="glassnet recipes lists those shipped")
-        raise unknown("recipe", str(name_or_path), texts).at(None, RecipeError)
+            raise RecipeError(
+                tr("There is no such recipe file."), where=path, hint=tr("glassnet recipes lists those shipped")
+            )
+        raise unknown(tr("recipe"), str(name_or_path), texts).at(None, RecipeError)
     try:
         return _parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:

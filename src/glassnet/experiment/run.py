@@ -135,7 +135,7 @@ class Run:
             "model": self.fingerprint,
             **more,
         }
-        with writing(self.folder / LEDGER, "The look at the test set can't be noted, so its result is not told."):
+        with writing(self.folder / LEDGER, tr("The look at the test set can't be noted, so its result is not told.")):
             add_look(self.folder / LEDGER, look)
 
 

@@ -23,6 +23,7 @@ from glassnet.nn.layer import Layer, Shape
 from glassnet.nn.norm import BatchNorm
 from glassnet.nn.pooling import GlobalAveragePool2D, MaxPool2D
 from glassnet.nn.registry import as_layer
+from glassnet.support.i18n import tr
 from glassnet.support.registry import make_named, unknown
 
 Activation = str | dict[str, Any]
@@ -175,7 +176,7 @@ ARCHITECTURES: dict[str, Callable[..., list[Layer]]] = {
 
 def as_layers(description: str | dict[str, Any], classes: int, where: str) -> list[Layer]:
     """The layers of an architecture from its name or {"type": name, option: value}; `classes`, unless it says so itself."""
-    return make_named(description, ARCHITECTURES, "architecture", where, defaults={"classes": classes})
+    return make_named(description, ARCHITECTURES, tr("architecture"), where, defaults={"classes": classes})
 
 
 def _convolution(filters: int, strides: int, batch_norm: bool, activation: Activation, where: str) -> list[Layer]:

@@ -14,6 +14,7 @@ from glassnet.nn.initializers import GlorotUniform, Orthogonal
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
+from glassnet.support.i18n import tr
 
 # name → (y of x, dx of dy and y): the derivative follows from the output alone
 RECURRENT_ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
@@ -185,7 +186,7 @@ class Recurrent(Layer):
     def __init__(self, units: int, *, return_sequences: bool = False) -> None:
         super().__init__()
         where = f"{type(self).__name__}(units)"
-        self.units = whole_number(units, "A recurrent layer needs at least one unit.", where)
+        self.units = whole_number(units, tr("A recurrent layer needs at least one unit."), where)
         self.return_sequences = bool(return_sequences)
 
     def sequence(self, shape: Shape) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from glassnet.errors import InputError
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
+from glassnet.support.i18n import tr
 
 
 def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
@@ -22,13 +23,16 @@ def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
 
 
 def check_seed(seed: int) -> int:
-    return whole_number(seed, "A seed is a whole number of at least 0.", "seed", "0, 1, 2 …", least=0)
+    return whole_number(seed, tr("A seed is a whole number of at least 0."), "seed", "0, 1, 2 …", least=0)
 
 
 def check_whole(value: object, name: str, least: int, where: str) -> None:
     """Refuse an argument that is not a whole number of at least `least`."""
-    what = f"{name} must be a whole number {'above 0' if least == 1 else f'of at least {least}'}."
-    whole_number(value, what, f"{where}({name})", f"{least} or more", least)
+    if least == 1:
+        what = tr("{name} must be a whole number above 0.", name=name)
+    else:
+        what = tr("{name} must be a whole number of at least {least}.", name=name, least=least)
+    whole_number(value, what, f"{where}({name})", tr("{least} or more", least=least), least)
 
 
 def check_fit(

@@ -11,6 +11,7 @@ from glassnet.data import Dataset
 from glassnet.errors import InputError, ModelFileError
 from glassnet.nn.stack import Stack
 from glassnet.runtime import StepPlan
+from glassnet.support.i18n import tr
 
 ORDER, DROPOUT, AUGMENTATION = 0, 1, 2  # streams of random numbers of an epoch
 

@@ -34,7 +34,7 @@ def nearest_training_images(
     """
     if not 1 <= count <= len(train):
         raise InputError(
-            "There are fewer training images than that.",
+            tr("There are fewer training images than that."),
             where="nearest_training_images(count)",
             expected=f"1 … {len(train)}",
             received=count,

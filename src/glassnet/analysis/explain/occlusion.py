@@ -35,7 +35,10 @@ def occlusion(
     images = images_for(network, images, "occlusion(images)")
     if images.ndim != 4:
         raise ShapeError(
-            "Only images can be covered in parts.", where="occlusion(images)", expected="(N, H, W, C)", received=images.shape
+            tr("Only images can be covered in parts."),
+            where="occlusion(images)",
+            expected="(N, H, W, C)",
+            received=images.shape,
         )
     height, width = images.shape[1:3]
     side = max(1, min(height, width) // 4) if window is None else window
@@ -45,7 +48,7 @@ def occlusion(
             raise InputError(
                 tr("The {name} does not fit.", name=name),
                 where=f"occlusion({name})",
-                expected=f"1 … {maximum}" + (", the side of the window" if name == "stride" else ""),
+                expected=tr("1 … {most}, the side of the window", most=maximum) if name == "stride" else f"1 … {maximum}",
                 received=value,
             )
     selected = select_classes(network, images, classes, "occlusion")

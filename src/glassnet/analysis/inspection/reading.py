@@ -23,13 +23,13 @@ def as_splits(data: str | os.PathLike[str] | Splits | Dataset, options: dict[str
     if isinstance(data, (Splits, Dataset)):
         if options:
             raise InputError(
-                "Data in memory takes no options.",
+                tr("Data in memory takes no options."),
                 where="inspect(data)",
-                expected="no options",
+                expected=tr("no options"),
                 received=", ".join(options),
-                hint="pass the options to load_dataset",
+                hint=tr("pass the options to load_dataset"),
             )
-        return (data if isinstance(data, Splits) else Splits(data)), "the data", None
+        return (data if isinstance(data, Splits) else Splits(data)), tr("the data"), None
     path: str | os.PathLike[str] = data
     if _is_recipe(data):
         section = load_recipe(data if isinstance(data, str) else Path(data)).data.model_dump(exclude_none=True)

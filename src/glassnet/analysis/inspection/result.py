@@ -120,7 +120,7 @@ class Inspection:
         return ["  " + _line(row, widths) for row in [head, *rows]]
 
     def _checks(self) -> list[str]:
-        lines = ["Checks"]
+        lines: list[str] = [tr("Checks")]
         for check in self.checks:
             text = f"{', '.join(check.names)}: {check.result}" + (f" ({check.method})" if check.method else "")
             lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -84,7 +85,7 @@ def _walk(path: Path) -> Iterator[Path]:
         raise DataError(
             tr("A folder can't be listed."),
             where=error.filename,
-            expected="a folder that you may read",
+            expected=tr("a folder that you may read"),
             received=reason(error),
         ) from None
 

@@ -16,6 +16,7 @@ from glassnet.data.readers.array_names import Role, find_roles, part_of
 from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
 from glassnet.data.readers.tables import assemble
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 ENDINGS = (".h5", ".hdf5", ".hdf")

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
 from glassnet.support.paths import as_path
 
@@ -51,7 +52,7 @@ def read_idx(source: str | os.PathLike[str] | bytes) -> npt.NDArray[Any]:
         ) from error
     except OSError as error:
         received = reason(error)
-        raise DataError("The file can't be read.", where=where, expected="a file", received=received) from error
+        raise DataError(tr("The file can't be read."), where=where, expected=tr("a file"), received=received) from error
 
 
 def _open(source: str | os.PathLike[str] | bytes) -> io.BufferedIOBase:
@@ -97,7 +98,7 @@ def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
     try:
         more = stream.read(1)  # at the end of a gzip file this compares its checksum, too
     except EOFError:
-        note = tr("the gzip file's own last bytes are missing")
+        note = tr(tr("the gzip file's own last bytes are missing"))
         raise _too_short(where, tr("a whole gzip file"), header + len(body), note) from None
     if more:
         raise DataError(

@@ -14,6 +14,7 @@ from glassnet.data.arrays import as_pixels, check_finite
 from glassnet.data.decode import decode, quiet, refused
 from glassnet.data.options import Fit
 from glassnet.errors import InputError, reason
+from glassnet.support.i18n import tr
 from glassnet.support.paths import as_path
 
 _NPY_MAGIC = b"\x93NUMPY"
@@ -53,7 +54,7 @@ def _first_bytes(file: Path) -> bytes:
         raise
     except (OSError, ValueError) as error:
         received = reason(error)
-        raise refused(file, "The image can't be read.", "an image file", received) from None
+        raise refused(file, tr("The image can't be read."), tr("an image file"), received) from None
     if not first:
         raise refused(file, tr("The image file is empty."), tr("an image file"), "0 bytes")
     return first
@@ -67,7 +68,7 @@ def _read_array(file: Path, shape: tuple[int, ...], magic: bytes) -> npt.NDArray
         stored = np.load(file, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # NumPy parses the header as Python, and fails in as many ways
         received = reason(error)
-        raise refused(file, "The array is damaged.", "a .npy file of numbers", received) from error
+        raise refused(file, tr("The array is damaged."), tr("a .npy file of numbers"), received) from error
     if stored.ndim == 2 and len(shape) == 3 and shape[2] == 1:
         stored = stored[..., np.newaxis]
     if stored.shape != tuple(shape):

@@ -14,6 +14,7 @@ from glassnet.data.fetch import Remote, cache_folder, data_folders, fetch_remote
 from glassnet.data.readers.idx import read_idx
 from glassnet.data.splits import split_in_order
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 from glassnet.support.paths import as_path, is_file
 
 MNIST = Remote(

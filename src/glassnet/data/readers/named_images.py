@@ -15,6 +15,7 @@ from glassnet.data.readers.image_files import read_image_files
 from glassnet.data.readers.zip_file import Zip
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 from glassnet.support.paths import is_dir, is_file
 
 FRACTIONS: Fractions = (0.7, 0.1, 0.2)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from glassnet.data.readers.array_names import Role
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 from glassnet.support.memory import DATA_FRACTION, available
 
 Named = tuple[dict[Role, npt.NDArray[Any]], list[str]]
@@ -61,7 +62,8 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
         try:
             return _received(reader.stdout, path)
         except EOFError:
-            received = f"a reader that was not done after {seconds:.0f} s" if timed_out.is_set() else _end(reader, stderr)
+            late = tr("a reader that was not done after {seconds:.0f} s", seconds=seconds)
+            received = late if timed_out.is_set() else _end(reader, stderr)
             raise unreadable(path, what, received) from None
         finally:
             timer.cancel()
@@ -117,8 +119,8 @@ def _end(reader: subprocess.Popen[bytes], stderr: IO[bytes]) -> str:
     code = reader.wait()
     stderr.seek(0)
     lines = stderr.read().decode(errors="replace").strip().splitlines()
-    said = f": {lines[-1]}" if lines else ""
-    return f"a reader that crashed, exit code {code}{said}"
+    ended = tr("a reader that crashed, exit code {code}", code=code)
+    return f"{ended}: {lines[-1]}" if lines else ended
 
 
 def main() -> None:

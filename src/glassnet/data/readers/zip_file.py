@@ -14,6 +14,7 @@ from typing import IO
 from glassnet.data.readers.folder import is_image
 from glassnet.data.readers.subprocess import unreadable
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 
 _MOST_BYTES = 256 * 2**20  # of one image file: nothing that `decode` takes needs more
 
@@ -31,9 +32,9 @@ class Zip:
             self._zip = zipfile.ZipFile(path)
             members = [info for info in self._zip.infolist() if not info.is_dir()]
         except (zipfile.BadZipFile, OSError) as error:
-            raise unreadable(path, "zip", reason(error), "a whole zip file") from None
+            raise unreadable(path, "zip", reason(error), tr("a whole zip file")) from None
         except Exception as error:  # zipfile fails in many ways on a damaged directory
-            raise unreadable(path, "zip", f"{type(error).__name__}: {error}", "a whole zip file") from None
+            raise unreadable(path, "zip", f"{type(error).__name__}: {error}", tr("a whole zip file")) from None
         self._members = {_name(info): info for info in members}
         climbing = [name for name in self._members if _climbs(name)]
         if climbing:
