@@ -8,8 +8,10 @@ import pickle
 from collections.abc import Iterator
 from typing import Any, TypeVar
 
+from glassnet.support.i18n import mark, tr
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
-MAKE_ROOM = "make room on the disk"
+MAKE_ROOM = mark("make room on the disk")
 Raised = TypeVar("Raised", bound="GlassnetError")
 
 
@@ -35,7 +37,8 @@ class GlassnetError(Exception):
         hint: str | None = None,
     ) -> None:
         self.what, self.where, self.expected, self.received, self.hint = what, where, expected, received, hint
-        parts = (("where:", where), ("expected:", expected), ("received:", received), ("try:", hint))
+        labels = tr("where:"), tr("expected:"), tr("received:"), tr("try:")
+        parts = zip(labels, (where, expected, received, hint), strict=True)
         super().__init__("\n".join([what, *(f"  {name:<9} {part}" for name, part in parts if part is not None)]))
 
     def at(self, where: object, kind: type[Raised]) -> Raised:
@@ -98,15 +101,15 @@ class WriteError(RunError):
     full = False
 
     @classmethod
-    def of(cls, error: OSError, where: object, what: str = "The file can't be written.") -> WriteError:
-        hint = MAKE_ROOM if is_full(error) else "choose a folder that exists and that you may write to"
-        made = cls(what, where=where, received=spell(error), hint=hint)
+    def of(cls, error: OSError, where: object, what: str | None = None) -> WriteError:
+        hint = tr(MAKE_ROOM) if is_full(error) else tr("choose a folder that exists and that you may write to")
+        made = cls(what or tr("The file can't be written."), where=where, received=spell(error), hint=hint)
         made.full = is_full(error)
         return made
 
 
 @contextlib.contextmanager
-def writing(where: object, what: str = "The file can't be written.") -> Iterator[None]:
+def writing(where: object, what: str | None = None) -> Iterator[None]:
     """Raise `WriteError` for the `OSError` of what is written within."""
     try:
         yield

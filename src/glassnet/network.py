@@ -24,6 +24,7 @@ from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
 from glassnet.support.storage import as_path, fill, read_tensors, write_tensors
@@ -58,7 +59,7 @@ class Network(Stack):
         classes: Sequence[str] | None = None,
     ) -> None:
         if not layers:
-            raise InputError("A network needs layers.", where="Network(layers)", expected="for example [784, 30, 10]")
+            raise InputError(tr("A network needs layers."), where="Network(layers)", expected=tr("for example [784, 30, 10]"))
         sizes = [int(size) for size in layers if isinstance(size, (int, np.integer))]
         if len(sizes) == len(layers):
             made, shape = shorthand(sizes)
@@ -66,14 +67,14 @@ class Network(Stack):
             made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]
             if input_shape is None:
                 raise InputError(
-                    "The shape of the images is needed.",
+                    tr("The shape of the images is needed."),
                     where="Network(input_shape)",
-                    expected="for example (28, 28, 1)",
+                    expected=tr("for example (28, 28, 1)"),
                     received="None",
                 )
             shape = tuple(int(size) for size in input_shape)
             if not shape or min(shape) < 1:
-                raise ShapeError("An image needs pixels.", where="Network(input_shape)", received=shape)
+                raise ShapeError(tr("An image needs pixels."), where="Network(input_shape)", received=shape)
         self.seed = secrets.randbits(32) if seed is None else check_seed(seed)
         super().__init__(
             made,
@@ -97,19 +98,26 @@ class Network(Stack):
         names, wanted = tuple(map(str, classes)), len(self._numbered())
         if len(names) != wanted:
             raise InputError(
-                "There are not as many class names as outputs.",
+                tr("There are not as many class names as outputs."),
                 where="Network(classes)",
-                expected=f"{wanted} names" + (", as a single output tells two classes apart" if self.outputs == 1 else ""),
+                expected=tr("{count} names, as a single output tells two classes apart", count=wanted)
+                if self.outputs == 1
+                else tr("{count} names", count=wanted),
                 received=f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}",
-                hint=f"give the last Dense layer {len(names)} units, or take an architecture: it fits itself to the classes"
+                hint=tr(
+                    "give the last Dense layer {names} units, or take an architecture: it fits itself to the classes",
+                    names=len(names),
+                )
                 if len(names) > 1
                 else None,
             )
         return names
 
     def _numbered(self) -> tuple[str, ...]:
-        hint = "end the network in a Dense layer that has a unit for each class"
-        require_memory(64 * self.outputs, f"the names of {self.outputs:,} classes", repr(self.layers[-1]), hint)
+        hint = tr("end the network in a Dense layer that has a unit for each class")
+        require_memory(
+            64 * self.outputs, tr("the names of {outputs:,} classes", outputs=self.outputs), repr(self.layers[-1]), hint
+        )
         return tuple(str(i) for i in range(max(2, self.outputs)))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -245,10 +253,10 @@ class Network(Stack):
         if not data.is_classification:
             if self.outputs != 1:
                 raise InputError(
-                    "Only classes and signs can be counted.",
+                    tr("Only classes and signs can be counted."),
                     where="evaluate(data)",
-                    expected="labels (N,) of classes, or targets (N, 1)",
-                    received=f"targets {labels.shape}",
+                    expected=tr("labels (N,) of classes, or targets (N, 1)"),
+                    received=tr("targets {shape}", shape=labels.shape),
                 )
             labels, classes = (labels[:, 0] > 0).astype(np.int64), ("negative", "positive")
             found = (self.predictor.outputs(rows, "raw")[0][:, 0] > 0).astype(np.int64)
@@ -290,7 +298,9 @@ class Network(Stack):
                 seed=header["seed"],
             )
         except (InputError, KeyError, TypeError, ValueError) as error:
-            raise ModelFileError("The file's header does not describe a network.", where=path, received=str(error)) from None
+            raise ModelFileError(
+                tr("The file's header does not describe a network."), where=path, received=str(error)
+            ) from None
         fill(network._arrays(), tensors, path)
         for layer in network.layers:
             layer.adapted = True

@@ -115,7 +115,7 @@ def check_gradients(
     elif labels is not None:
         data = as_dataset((images, labels), "check_gradients")
     else:
-        raise InputError("Labels are needed.", where="check_gradients(labels)", expected="(N,) class indices")
+        raise InputError(tr("Labels are needed."), where="check_gradients(labels)", expected=tr("(N,) class indices"))
     check_labels(network, data, "check_gradients")
     exact = network.astype("float64")
     exact.adapt(data.images)
@@ -156,7 +156,7 @@ def compare(exact: Network, g: NDArray[np.float64], loss: Callable[[], float], e
         checks += in_array
         arrays[slot.name] = _relative(in_array)
     if not checks:
-        raise InputError("The network has no parameters to check.", where="check_gradients(network)")
+        raise InputError(tr("The network has no parameters to check."), where="check_gradients(network)")
     directions: list[ParameterCheck] = []
     if len(checks) < flat.size:
         for number in range(1, DIRECTIONS + 1):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glassnet.errors import MAKE_ROOM, UnfinishedError, WriteError, is_full, spell
 from glassnet.experiment.run_folder import MODEL, REPORT
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import clauses, tr
 
 SHOWN = 4  # files that are named
 
@@ -51,7 +51,7 @@ class Artefacts:
             raise self._unfinished([path for path, _ in self._failed], self._failed[0][1])
         if isinstance(self._unsaid, WriteError):
             raise UnfinishedError(
-                f"{self.safe}, but the output can't be written.",
+                tr("{safe}, but the output can't be written.", safe=self.safe),
                 where=self._unsaid.where,
                 received=self._unsaid.received,
             )
@@ -61,14 +61,15 @@ class Artefacts:
     def _unfinished(self, paths: list[Path], first: Exception) -> UnfinishedError:
         reports = [path for path in paths if path.name == REPORT]
         figures = [path for path in paths if path.name != REPORT]
-        steps = [
+        steps: list[str] = [
             *([f"glassnet report {reports[0].parent}"] if reports else []),
-            *([f"glassnet train --resume {figures[0].parent}, for the figures alone"] if figures else []),
+            *([tr("glassnet train --resume {folder}, for the figures alone", folder=figures[0].parent)] if figures else []),
         ]
-        room = f"{MAKE_ROOM}; then " if is_full(first) else ""
+        room = tr("{first}; then ", first=tr(MAKE_ROOM)) if is_full(first) else ""
         return UnfinishedError(
-            f"{self.safe}, but not all that belongs to it could be made.",
-            where=", ".join(map(str, paths[:SHOWN])) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""),
+            tr("{safe}, but not all that belongs to it could be made.", safe=self.safe),
+            where=", ".join(map(str, paths[:SHOWN]))
+            + (tr(" and {count} more", count=len(paths) - SHOWN) if len(paths) > SHOWN else ""),
             received=spell(first),
-            hint=room + "; ".join(steps),
+            hint=room + clauses(steps),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassnet.cli.console import fail, say
-from glassnet.support.i18n import mark
+from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
     from glassnet.experiment.recipe import Recipe
@@ -51,8 +51,8 @@ def recipe_of(what: str) -> Recipe:
         if Path(what).exists() or what.endswith(".toml"):
             raise
         raise RecipeError(
-            "There is no recipe of this name, and no run folder.",
-            expected=f"a run folder, a .toml file, or one of {error.expected}",
+            tr("There is no recipe of this name, and no run folder."),
+            expected=tr("a run folder, a .toml file, or one of {expected}", expected=error.expected),
             received=error.received,
             hint=error.hint,
         ) from None

@@ -19,7 +19,7 @@ def say(text: str = "") -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise WriteError.of(error, "standard output", "The output can't be written.") from None
+        raise WriteError.of(error, "standard output", tr("The output can't be written.")) from None
 
 
 def complain(text: str) -> None:

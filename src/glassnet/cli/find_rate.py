@@ -38,7 +38,7 @@ def command(
     chosen, splits = prepare(recipe, seed=seed, data=data, settings=changes_of(settings))
     path = Path(f"{chosen.name}-rates.png") if out is None else out
     if not path.parent.is_dir():
-        raise RunError("The figure can't be written.", where=path.parent, expected="a folder that exists")
+        raise RunError(tr("The figure can't be written."), where=path.parent, expected=tr("a folder that exists"))
     result = find_learning_rate(
         chosen.make_network(splits),
         splits.train,
@@ -51,7 +51,7 @@ def command(
         threads=threads,
     )
     say(str(result))
-    with writing(path, "The figure can't be written."):
+    with writing(path, tr("The figure can't be written.")):
         save_figure(learning_rate_figure(result, chosen.told("title")), path)
     say(tr("  {path}   the costs over the rates", path=path))
     if result.suggested is None:

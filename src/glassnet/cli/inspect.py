@@ -64,7 +64,7 @@ def command(
         options["size"] = options["size"][0]
     found = inspect(data, **{name: value for name, value in options.items() if value is not None})
     if out is not None:
-        with writing(out, "The folder can't be written."):
+        with writing(out, tr("The folder can't be written.")):
             out.mkdir(parents=True, exist_ok=True)
     if as_json:
         say(json.dumps(plain(found.as_dict()), indent=1, allow_nan=False))
@@ -74,7 +74,7 @@ def command(
     if out is not None:  # once all is said: the disk may be full
         from glassnet.present.contact_sheets import write_inspection
 
-        with writing(out, "The folder can't be written."):
+        with writing(out, tr("The folder can't be written.")):
             written = write_inspection(found, out)
         if not as_json:
             say(
@@ -98,8 +98,8 @@ def _numbers(text: str, where: str, kind: type[int] | type[float]) -> list[Any]:
         return [kind(part) for part in text.lower().replace("x", ",").replace("×", ",").split(",")]
     except ValueError:
         raise InputError(
-            "These are no numbers.",
+            tr("These are no numbers."),
             where=where,
-            expected="64 or 48x64" if kind is int else "0.7,0.1,0.2",
+            expected=tr("64 or 48x64") if kind is int else "0.7,0.1,0.2",
             received=repr(text),
         ) from None

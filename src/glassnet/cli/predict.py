@@ -10,7 +10,7 @@ import typer
 
 from glassnet.cli.console import say
 from glassnet.cli.settings import Views
-from glassnet.support.i18n import mark
+from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -48,11 +48,11 @@ def command(
     fits = ["stretch" if done is None else done.recipe.data.fit for done in runs]  # a model file alone does not say
     if len(set(fits)) > 1:
         raise InputError(
-            "The networks were trained on images brought to their size in different manners.",
+            tr("The networks were trained on images brought to their size in different manners."),
             where="glassnet predict --with",
-            expected="one fit for all",
+            expected=tr("one fit for all"),
             received=", ".join(f"{path}: {fit}" for path, fit in zip(paths, fits, strict=True)),
-            hint="ask them one by one",
+            hint=tr("ask them one by one"),
         )
     options = [_views_of(path, done, views) for path, done in zip(paths, runs, strict=True)]
     batch = np.stack([read_image(path, network.input_shape, fits[0]) for path in images])
@@ -84,11 +84,11 @@ def _inverted(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
     if images.dtype != "uint8":
         raise InputError(
-            "Only images of bytes can be inverted: other numbers have no black and white.",
+            tr("Only images of bytes can be inverted: other numbers have no black and white."),
             where="glassnet predict --invert",
-            expected="image files, or .npy arrays of uint8",
-            received=f"an array of {images.dtype}",
-            hint="invert the array before it is saved",
+            expected=tr("image files, or .npy arrays of uint8"),
+            received=tr("an array of {dtype}", dtype=images.dtype),
+            hint=tr("invert the array before it is saved"),
         )
     return 255 - images
 
@@ -101,10 +101,10 @@ def _views_of(path: Path, run: Run | None, requested: int | None) -> dict[str, A
         return run.views(requested)
     if requested not in (None, 1):
         raise InputError(
-            "A model file does not say how views of an image differ.",
+            tr("A model file does not say how views of an image differ."),
             where=path,
-            expected="a run folder, whose recipe has an augmentation",
-            received=f"a file, and --views {requested}",
-            hint="ask the run, or leave --views out",
+            expected=tr("a run folder, whose recipe has an augmentation"),
+            received=tr("a file, and --views {requested}", requested=requested),
+            hint=tr("ask the run, or leave --views out"),
         )
     return {}

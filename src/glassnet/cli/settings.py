@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from glassnet.support.i18n import mark
+from glassnet.support.i18n import mark, tr
 
 Views = Annotated[
     int | None,
@@ -28,7 +28,7 @@ def _setting(text: str) -> tuple[str, Any]:
 
     key, sign, value = text.partition("=")
     if not sign or not key.strip():
-        raise RecipeError("A setting is KEY=VALUE.", where="--set", expected="training.epochs=5", received=repr(text))
+        raise RecipeError(tr("A setting is KEY=VALUE."), where="--set", expected="training.epochs=5", received=repr(text))
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -48,21 +48,24 @@ def command(
 
     if (recipe is None) == (resume is None):
         raise InputError(
-            "Give a recipe to train, or a run to go on with.",
+            tr("Give a recipe to train, or a run to go on with."),
             where="glassnet train",
-            expected="RECIPE, or --resume RUN",
-            received="both" if recipe else "neither",
+            expected=tr("RECIPE, or --resume RUN"),
+            received=tr("both") if recipe else tr("neither"),
             hint="glassnet train digits",
         )
     if resume is not None and out is not None:
         raise InputError(
-            "A run goes on in its own folder.", where="glassnet train --resume", expected="no --out", received=f"--out {out}"
+            tr("A run goes on in its own folder."),
+            where="glassnet train --resume",
+            expected=tr("no --out"),
+            received=f"--out {out}",
         )
     if resume is not None and seeds is not None:
         raise InputError(
-            "Only one run goes on at a time.",
+            tr("Only one run goes on at a time."),
             where="glassnet train --resume",
-            expected="no --seeds",
+            expected=tr("no --seeds"),
             received=f"--seeds {seeds}",
         )
     options: dict[str, Any] = {

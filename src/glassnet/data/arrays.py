@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import mark, tr
 
 MOST_UNNAMED_CLASSES = 65_536
 """Integers above this are taken for something else than class indices, unless the classes are named."""
@@ -32,13 +33,16 @@ def as_pixels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
             array = array.astype(np.float32)
     elif array.dtype.kind not in "iuf":
         raise InputError(
-            "The images are not numbers.",
+            tr("The images are not numbers."),
             where=where,
-            expected="integers, booleans or floats",
+            expected=tr("integers, booleans or floats"),
             received=f"dtype {array.dtype}",
-            hint="read the images into one NumPy array of numbers first",
+            hint=tr("read the images into one NumPy array of numbers first"),
         )
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+
+
+NOUNS = {mark("image"): mark("images"), mark("target"): mark("targets")}
 
 
 def check_finite(values: npt.NDArray[Any], where: str, noun: str = "image") -> None:
@@ -46,13 +50,20 @@ def check_finite(values: npt.NDArray[Any], where: str, noun: str = "image") -> N
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
     bad = ~np.isfinite(values).reshape(len(values), -1)
-    items = np.flatnonzero(bad.any(axis=1))
+    items, nouns = np.flatnonzero(bad.any(axis=1)), tr(NOUNS[noun])
     raise InputError(
-        f"The {noun}s hold numbers that are NaN or infinite as {values.dtype}.",
+        tr("The {nouns} hold numbers that are NaN or infinite as {dtype}.", nouns=nouns, dtype=values.dtype),
         where=f"{where}, {noun} {items[0]}",
-        expected="finite numbers",
-        received=f"{bad[items[0]].sum()} such numbers in that {noun}; {noun}s with any: {len(items)} of {len(values)}",
-        hint=f"leave these {noun}s out, or replace the numbers (np.nan_to_num)",
+        expected=tr("finite numbers"),
+        received=tr(
+            "{bad} such numbers in that {noun}; {nouns} with any: {items} of {total}",
+            bad=bad[items[0]].sum(),
+            noun=tr(noun),
+            nouns=nouns,
+            items=len(items),
+            total=len(values),
+        ),
+        hint=tr("leave these {nouns} out, or replace the numbers (np.nan_to_num)", nouns=nouns),
     )
 
 
@@ -70,15 +81,15 @@ def as_labels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     if array.dtype.kind in "USO":
         hint = "classes, labels = np.unique(names, return_inverse=True)"
     elif array.ndim == 2:
-        hint = "labels.ravel()" if array.shape[1] == 1 else "labels.argmax(axis=1), if each row marks one class"
+        hint = "labels.ravel()" if array.shape[1] == 1 else tr("labels.argmax(axis=1), if each row marks one class")
     elif array.dtype.kind == "f":
-        hint = "labels.astype(int) for classes, or labels.reshape(-1, 1) for targets to fit"
+        hint = tr("labels.astype(int) for classes, or labels.reshape(-1, 1) for targets to fit")
     if array.ndim != 1 or array.dtype.kind not in "iub":
         raise InputError(
-            "The labels are not integers, one for each image.",
+            tr("The labels are not integers, one for each image."),
             where=where,
-            expected="integers of shape (N,), or floating targets of shape (N, outputs)",
-            received=f"shape {array.shape}, dtype {array.dtype}",
+            expected=tr("integers of shape (N,), or floating targets of shape (N, outputs)"),
+            received=tr("shape {shape}, dtype {dtype}", shape=array.shape, dtype=array.dtype),
             hint=hint,
         )
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
@@ -93,9 +104,9 @@ def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], 
     """
     if isinstance(classes, (str, bytes)):
         raise InputError(
-            "The classes are one text, not a sequence of names.",
+            tr("The classes are one text, not a sequence of names."),
             where=f"{where}(classes)",
-            expected='a tuple of names, as ("cat", "other")',
+            expected=tr('a tuple of names, as ("cat", "other")'),
             received=repr(classes),
             hint=f"classes=({classes!r},)",
         )
@@ -103,20 +114,29 @@ def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], 
     if names is not None and (not names or len(set(names)) < len(names)):
         repeated = next((name for name in names if names.count(name) > 1), None)
         raise InputError(
-            "The class names are not all different." if names else "There are no class names.",
+            tr("The class names are not all different.") if names else tr("There are no class names."),
             where=f"{where}(classes)",
-            expected="one name for each class, each only once",
-            received="none" if repeated is None else f"{repeated!r}, {names.count(repeated)} times",
+            expected=tr("one name for each class, each only once"),
+            received=tr("none")
+            if repeated is None
+            else tr("{repeated}, {times} times", repeated=repr(repeated), times=names.count(repeated)),
         )
     limit = MOST_UNNAMED_CLASSES if names is None else len(names)
     wrong = np.flatnonzero((labels < 0) | (labels >= limit))
     if len(wrong):
         raise InputError(
-            "A label is out of range.",
+            tr("A label is out of range."),
             where=f"{where}(labels), item {wrong[0]}",
-            expected=f"0 to {limit - 1}" + ("" if names is None else f", the indices of {len(names)} classes"),
-            received=f"{labels[wrong[0]]}; labels out of range: {len(wrong)} of {len(labels)}",
-            hint="classes, labels = np.unique(labels, return_inverse=True) counts them from 0",
+            expected=f"0 to {limit - 1}"
+            if names is None
+            else tr("0 to {last}, the indices of {count} classes", last=limit - 1, count=len(names)),
+            received=tr(
+                "{label}; labels out of range: {wrong} of {total}",
+                label=labels[wrong[0]],
+                wrong=len(wrong),
+                total=len(labels),
+            ),
+            hint=tr("classes, labels = np.unique(labels, return_inverse=True) counts them from 0"),
         )
     return tuple(str(index) for index in range(int(labels.max()) + 1)) if names is None else names
 
@@ -128,10 +148,10 @@ def as_groups(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
         array = array.astype(np.str_)
     if array.ndim != 1 or array.dtype.kind not in "iuU":
         raise InputError(
-            "The groups are neither integers nor texts, one for each image.",
+            tr("The groups are neither integers nor texts, one for each image."),
             where=where,
-            expected="integers or texts of shape (N,)",
-            received=f"shape {array.shape}, dtype {array.dtype}",
+            expected=tr("integers or texts of shape (N,)"),
+            received=tr("shape {shape}, dtype {dtype}", shape=array.shape, dtype=array.dtype),
         )
     return np.ascontiguousarray(array, dtype=np.str_ if array.dtype.kind == "U" else np.int64)
 
@@ -141,10 +161,10 @@ def as_names(values: Sequence[str] | npt.NDArray[np.str_], where: str) -> npt.ND
     array = _as_array(values, where)
     if array.dtype.kind != "U" or array.ndim != 1:
         raise InputError(
-            "The names are not texts, one for each image.",
+            tr("The names are not texts, one for each image."),
             where=where,
-            expected="texts of shape (N,)",
-            received=f"shape {array.shape}, dtype {array.dtype}",
+            expected=tr("texts of shape (N,)"),
+            received=tr("shape {shape}, dtype {dtype}", shape=array.shape, dtype=array.dtype),
         )
     return np.ascontiguousarray(array)
 
@@ -154,9 +174,9 @@ def _as_array(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
         return np.asarray(values)
     except (ValueError, TypeError) as error:
         raise InputError(
-            "This can't be made into one array.",
+            tr("This can't be made into one array."),
             where=where,
-            expected="items that all have the same shape",
+            expected=tr("items that all have the same shape"),
             received=str(error),
-            hint="bring all images to one size first",
+            hint=tr("bring all images to one size first"),
         ) from error

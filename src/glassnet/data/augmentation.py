@@ -16,23 +16,24 @@ from glassnet.kernels.codegen.host import kernels_wanted
 from glassnet.kernels.records import AugmentOptions
 from glassnet.kernels.sizes import aligned_zeros, warp_layout
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import mark, tr
 from glassnet.support.random_keys import FIELD_SCALE, Draw, split_mix
 from glassnet.support.registry import unknown
 
 FLIPS = {"none": (0.0, 0.0), "horizontal": (0.5, 0.0), "vertical": (0.0, 0.5), "both": (0.5, 0.5)}
 FILLS = ("zero", "edge")
 LIMITS: dict[str, tuple[float, bool, str]] = {  # the highest value, whether it is allowed itself, and in words
-    "shift": (float("inf"), False, "pixels, 0 or more"),
-    "rotation": (180, True, "degrees, 0 to 180"),
-    "scale": (1, False, "a share, 0 ≤ scale < 1"),
-    "stretch": (1, False, "a share, 0 ≤ stretch < 1"),
-    "shear": (90, False, "degrees, 0 ≤ shear < 90"),
-    "elastic": (float("inf"), False, "pixels, 0 or more"),
-    "elastic_grid": (64, True, "a whole number, 1 to 64"),
-    "crop": (float("inf"), False, "whole pixels, 0 or more"),
-    "brightness": (1, True, "a share of the full range, 0 to 1"),
-    "contrast": (1, True, "a share, 0 to 1"),
-    "erase": (1, True, "a probability, 0 to 1"),
+    "shift": (float("inf"), False, mark("pixels, 0 or more")),
+    "rotation": (180, True, mark("degrees, 0 to 180")),
+    "scale": (1, False, mark("a share, 0 ≤ scale < 1")),
+    "stretch": (1, False, mark("a share, 0 ≤ stretch < 1")),
+    "shear": (90, False, mark("degrees, 0 ≤ shear < 90")),
+    "elastic": (float("inf"), False, mark("pixels, 0 or more")),
+    "elastic_grid": (64, True, mark("a whole number, 1 to 64")),
+    "crop": (float("inf"), False, mark("whole pixels, 0 or more")),
+    "brightness": (1, True, mark("a share of the full range, 0 to 1")),
+    "contrast": (1, True, mark("a share, 0 to 1")),
+    "erase": (1, True, mark("a probability, 0 to 1")),
 }
 WHOLE = ("elastic_grid", "crop")
 
@@ -81,14 +82,14 @@ class Augmentation:
             value = getattr(self, name)
             good = _is_number(value, whole=name in WHOLE) and value >= (1 if name == "elastic_grid" else 0)
             if not good or value > highest or (value == highest and not included):
-                raise _wrong(name, words, value)
+                raise _wrong(name, tr(words), value)
             object.__setattr__(self, name, int(value) if name in WHOLE else float(value))
         probability = isinstance(self.flip, (int, float)) and 0 <= self.flip <= 1
         if not probability and not (isinstance(self.flip, str) and self.flip in FLIPS):
-            raise _wrong("flip", "True | False | 'horizontal' | 'vertical' | 'both' | a probability", self.flip)
+            raise _wrong("flip", tr("True | False | 'horizontal' | 'vertical' | 'both' | a probability"), self.flip)
         size = self.erase_size
         if not (isinstance(size, (tuple, list)) and len(size) == 2 and all(_is_number(part) for part in size)):
-            raise _wrong("erase_size", "two numbers, such as (0.02, 0.2)", size)
+            raise _wrong("erase_size", tr("two numbers, such as (0.02, 0.2)"), size)
         if not 0 < size[0] <= size[1] <= 1:
             raise _wrong("erase_size", "0 < least ≤ most ≤ 1", size)
         object.__setattr__(self, "erase_size", (float(size[0]), float(size[1])))
@@ -128,9 +129,9 @@ class Augmentation:
         images = np.asarray(images)
         if images.ndim not in (3, 4) or images.dtype.kind not in "uif" or not images.size:
             raise ShapeError(
-                "Only images can be augmented.",
+                tr("Only images can be augmented."),
                 where="Augmentation(images)",
-                expected="numbers (N, H, W, C) or (N, H, W)",
+                expected=tr("numbers (N, H, W, C) or (N, H, W)"),
                 received=f"{images.dtype} {images.shape}",
             )
         key = np.random.default_rng(seed).integers(0, 2**64, dtype=np.uint64)
@@ -167,13 +168,13 @@ def as_augmentation(value: Augmentation | dict[str, Any] | None, where: str) -> 
         fields = [field.name for field in dataclasses.fields(Augmentation)]
         for option in value:
             if option not in fields and (option, value[option]) != ("type", "Augmentation"):
-                raise unknown("option of Augmentation", option, fields, where)
+                raise unknown(tr("option of Augmentation"), option, fields, where)
         value = Augmentation(**{name: option for name, option in value.items() if name != "type"})
     if value is not None and not isinstance(value, Augmentation):
         raise InputError(
-            "This is no augmentation.",
+            tr("This is no augmentation."),
             where=where,
-            expected="an Augmentation, or its options such as {'shift': 2}",
+            expected=tr("an Augmentation, or its options such as {options}", options="{'shift': 2}"),
             received=repr(value),
         )
     return value if value is not None and value.changes else None
@@ -186,10 +187,10 @@ def image_shape(shapes: list[tuple[int, ...]], where: str) -> tuple[int, int, in
             height, width, channels = (*shape, 1)[:3]
             return height, width, channels
     raise ShapeError(
-        "Augmentation needs to know how the pixels lie.",
+        tr("Augmentation needs to know how the pixels lie."),
         where=where,
-        expected="images (N, H, W, C), or a network with input_shape=(H, W, C)",
-        received=f"rows of {shapes[0][0]} numbers",
+        expected=tr("images (N, H, W, C), or a network with input_shape=(H, W, C)"),
+        received=tr("rows of {features} numbers", features=shapes[0][0]),
         hint="images.reshape(-1, H, W, C)",
     )
 
@@ -202,7 +203,10 @@ def _is_number(value: object, *, whole: bool = False) -> bool:
 
 def _wrong(name: str, expected: str, received: object) -> InputError:
     return InputError(
-        f"Augmentation can't take this {name}.", where=f"Augmentation({name})", expected=expected, received=repr(received)
+        tr("Augmentation can't take this {name}.", name=name),
+        where=f"Augmentation({name})",
+        expected=expected,
+        received=repr(received),
     )
 
 

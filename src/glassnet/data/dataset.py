@@ -12,6 +12,7 @@ import numpy.typing as npt
 from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite
 from glassnet.data.options import is_whole
 from glassnet.errors import DataError, InputError
+from glassnet.support.i18n import mark, tr
 
 Selection: TypeAlias = slice | Sequence[int] | Sequence[bool] | npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 Label: TypeAlias = int | npt.NDArray[np.float64]
@@ -56,17 +57,17 @@ class Dataset:
         for name, part in parts.items():
             if len(part) != len(pixels):
                 raise InputError(
-                    f"There are not as many {name} as images.",
+                    tr("There are not as many {name} as images.", name=name),
                     where=f"Dataset({name})",
-                    expected=f"{len(pixels)} {name}, one for each image",
+                    expected=tr("{images} {name}, one for each image", images=len(pixels), name=name),
                     received=f"{len(part)} {name}",
                 )
         if marks.ndim == 2 and classes is not None:
             raise InputError(
-                "Floating targets have no classes.",
+                tr("Floating targets have no classes."),
                 where="Dataset(classes)",
-                expected="None, or labels that are class indices",
-                received=f"{len(classes)} classes, and targets of shape {marks.shape}",
+                expected=tr("None, or labels that are class indices"),
+                received=tr("{classes} classes, and targets of shape {shape}", classes=len(classes), shape=marks.shape),
             )
         check_finite(pixels, "Dataset(images)")
         self.classes = None if marks.ndim == 2 else as_classes(classes, marks, "Dataset")
@@ -105,9 +106,9 @@ class Dataset:
         subset.names = None if self.names is None else _read_only(self.names[chosen])
         if not len(subset):
             raise InputError(
-                "The selection holds no images.",
+                tr("The selection holds no images."),
                 where="Dataset[…]",
-                expected=f"at least one of {len(self)} images",
+                expected=tr("at least one of {total} images", total=len(self)),
                 received=repr(key),
             )
         return subset
@@ -132,10 +133,10 @@ class Dataset:
         """How many images each class has, `(classes,)`. Raises `InputError` where there are no classes."""
         if self.classes is None:
             raise InputError(
-                "Only class labels can be counted.",
+                tr("Only class labels can be counted."),
                 where="Dataset.counts",
-                expected="labels that are class indices",
-                received=f"targets of shape {self.labels.shape}",
+                expected=tr("labels that are class indices"),
+                received=tr("targets of shape {shape}", shape=self.labels.shape),
             )
         return np.bincount(self.labels, minlength=len(self.classes)).astype(np.int64, copy=False)
 
@@ -162,17 +163,17 @@ class Dataset:
             return np.flatnonzero(chosen)
         if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size):
             raise InputError(
-                "This does not select images.",
+                tr("This does not select images."),
                 where="Dataset[…]",
-                expected=f"an integer, a slice, integers of shape (n,), or booleans of shape ({len(self)},)",
-                received=f"shape {chosen.shape}, dtype {chosen.dtype}",
+                expected=tr("an integer, a slice, integers of shape (n,), or booleans of shape ({total},)", total=len(self)),
+                received=tr("shape {shape}, dtype {dtype}", shape=chosen.shape, dtype=chosen.dtype),
             )
         outside = np.flatnonzero((chosen < -len(self)) | (chosen >= len(self)))
         if len(outside):
             raise InputError(
-                "There is no such image.",
+                tr("There is no such image."),
                 where="Dataset[…]",
-                expected=f"{-len(self)} to {len(self) - 1}",
+                expected=tr("{first} to {last}", first=-len(self), last=len(self) - 1),
                 received=chosen[outside[0]],
             )
         positions = chosen.astype(np.intp)
@@ -197,15 +198,15 @@ class Splits:
 
     def __post_init__(self) -> None:
         for name, part in (("validation", self.validation), ("test", self.test)):
-            for what in ("shape", "classes"):
+            for what in (mark("shape"), mark("classes")):
                 mine, theirs = getattr(self.train, what), getattr(part, what, None)
                 if part is not None and mine != theirs:
                     raise DataError(
-                        f"The parts of a data set differ in their {what}.",
+                        tr("The parts of a data set differ in their {what}.", what=tr(what)),
                         where=f"Splits({name})",
-                        expected=f"{mine}, as in the training part",
+                        expected=tr("{mine}, as in the training part", mine=mine),
                         received=theirs,
-                        hint="give every part the same classes=" if what == "classes" else None,
+                        hint=tr("give every part the same classes=") if what == "classes" else None,
                     )
 
     @property
@@ -217,10 +218,10 @@ class Splits:
 def _with_channels(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if pixels.ndim < 2 or pixels.size == 0:
         raise InputError(
-            "There are no images." if pixels.size == 0 else "These are single numbers, not images.",
+            tr("There are no images.") if pixels.size == 0 else tr("These are single numbers, not images."),
             where="Dataset(images)",
-            expected="at least one image, as an array (N, H, W, C), or (N, features)",
-            received=f"shape {pixels.shape}",
+            expected=tr("at least one image, as an array (N, H, W, C), or (N, features)"),
+            received=tr("shape {shape}", shape=pixels.shape),
             hint="images.reshape(-1, 1)" if pixels.ndim == 1 and pixels.size else None,
         )
     return pixels[..., np.newaxis] if pixels.ndim == 3 else pixels

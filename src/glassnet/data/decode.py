@@ -15,6 +15,7 @@ import numpy.typing as npt
 from glassnet.data.options import MOST_PIXELS, Fit
 from glassnet.data.resize import fitted
 from glassnet.errors import InputError, reason
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -69,19 +70,19 @@ def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
     try:
         with Image.open(source, formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
-                raise _too_large(where, f"{image.width} × {image.height} pixels")
+                raise _too_large(where, tr("{width} × {height} pixels", width=image.width, height=image.height))
             yield image
     except InputError:
         raise
     except Image.DecompressionBombError:
-        raise _too_large(where, "far more") from None
+        raise _too_large(where, tr(tr("far more"))) from None
     except UnidentifiedImageError:
-        raise refused(where, "The file is not an image.", " | ".join([*FORMATS, ".npy"]), "other bytes") from None
+        raise refused(where, tr("The file is not an image."), " | ".join([*FORMATS, ".npy"]), tr("other bytes")) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
         raise refused(
             where,
-            "The image can't be decoded: it is damaged, cut off or of a rare kind.",
-            "a whole image file",
+            tr("The image can't be decoded: it is damaged, cut off or of a rare kind."),
+            tr("a whole image file"),
             reason(error),
         ) from error
 
@@ -94,8 +95,8 @@ def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool)
         deep = np.asarray(image).astype(np.float64)  # 0…65535: Pillow itself would cut off at 255
         image = Images.fromarray(np.rint(deep / 257).astype(np.uint8))
     elif image.mode in ("I", "F"):
-        received = f"mode {image.mode}: 32-bit numbers of an unknown range"
-        raise refused(where, "The image's numbers are not colours.", "8 or 16 bits for each colour", received)
+        received = tr("mode {mode}: 32-bit numbers of an unknown range", mode=image.mode)
+        raise refused(where, tr("The image's numbers are not colours."), tr("8 or 16 bits for each colour"), received)
     elif image.has_transparency_data:
         image = image.convert("RGBA")
         image = Images.alpha_composite(Images.new("RGBA", image.size, "white"), image)
@@ -103,8 +104,8 @@ def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool)
 
 
 def _too_large(where: object, received: str) -> InputError:
-    expected = f"at most {MOST_PIXELS:,} pixels"
-    return refused(where, "The image is too large to be opened safely.", expected, received, "scale it down first")
+    expected = tr("at most {count:,} pixels", count=MOST_PIXELS)
+    return refused(where, tr("The image is too large to be opened safely."), expected, received, tr("scale it down first"))
 
 
 def refused(where: object, what: str, expected: str, received: str, hint: str | None = None) -> InputError:

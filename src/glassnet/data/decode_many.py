@@ -41,7 +41,7 @@ def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -
 
     with quiet():
         if size is None or color is None:
-            heads = _in_parallel(files, names, indices, peek_at, "looking at images", reasons)
+            heads = _in_parallel(files, names, indices, peek_at, tr("looking at images"), reasons)
             indices = sorted(heads)
             size = size or _one_size(files, list(heads.values()))
             color = color or ("rgb" if any(colour for _, _, colour in heads.values()) else "grey")
@@ -98,10 +98,12 @@ def _in_parallel(
     if not results:
         first = min(reasons)
         raise DataError(
-            "None of the images can be read.",
+            tr("None of the images can be read."),
             where=files.path,
-            expected="image files",
-            received=f"{len(names)} files; the first, {names[first]}: {reasons[first]}",
+            expected=tr("image files"),
+            received=tr(
+                "{count} files; the first, {name}: {reason}", count=len(names), name=names[first], reason=reasons[first]
+            ),
         )
     return results
 
@@ -111,11 +113,11 @@ def _one_size(files: ImageFiles, heads: Sequence[tuple[int, int, bool]]) -> tupl
     if len(sizes) > 1:
         shown = ", ".join(f"{width} × {height} ({count} images)" for (height, width), count in sizes.most_common(3))
         raise MixedSizesError(
-            "The images have different sizes, and there is no size to bring them to.",
+            tr("The images have different sizes, and there is no size to bring them to."),
             where=files.path,
-            expected="images of one size, or a size",
-            received=shown + (f" and {len(sizes) - 3} more sizes" if len(sizes) > 3 else ""),
-            hint="size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)",
+            expected=tr("images of one size, or a size"),
+            received=shown + (tr(" and {count} more sizes", count=len(sizes) - 3) if len(sizes) > 3 else ""),
+            hint=tr("size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)"),
         )
     return next(iter(sizes))
 
@@ -123,7 +125,7 @@ def _one_size(files: ImageFiles, heads: Sequence[tuple[int, int, bool]]) -> tupl
 def _check_memory(files: ImageFiles, count: int, shape: tuple[int, ...]) -> None:
     require_memory_for_data(
         count * math.prod(shape),
-        f"{count} images of {' × '.join(map(str, shape))}",
+        tr("{count} images of {shape}", count=count, shape=" × ".join(map(str, shape))),
         files.path,
-        "bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)",
+        tr("bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)"),
     )

@@ -7,6 +7,7 @@ import numpy as np
 from glassnet.data.dataset import Dataset
 from glassnet.data.options import is_whole
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 
 SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # rows, columns
 
@@ -20,16 +21,18 @@ def expand_by_shifts(dataset: Dataset, pixels: int = 1) -> Dataset:
     """
     if not is_whole(pixels) or pixels < 1:
         raise InputError(
-            "A shift is a whole number of pixels.",
+            tr("A shift is a whole number of pixels."),
             where="expand_by_shifts(pixels)",
-            expected="1 or more",
+            expected=tr("1 or more"),
             received=repr(pixels),
         )
     if len(dataset.shape) != 3 or min(dataset.shape[:2]) <= pixels:
         raise InputError(
-            "These images can't be shifted.",
+            tr("These images can't be shifted."),
             where="expand_by_shifts(dataset)",
-            expected=f"images (H, W, C) of more than {pixels} pixel{'s' if pixels > 1 else ''} either way",
+            expected=tr("images (H, W, C) of more than 1 pixel either way")
+            if pixels == 1
+            else tr("images (H, W, C) of more than {pixels} pixels either way", pixels=pixels),
             received=f"{dataset.shape}",
         )
     (height, width, _), pixels, times = dataset.shape, int(pixels), len(SHIFTS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from glassnet.errors import DataError, reason
 from glassnet.support import cache
+from glassnet.support.i18n import tr
 from glassnet.support.paths import as_path
 
 
@@ -47,11 +48,11 @@ def fetch_remote(remote: Remote) -> Path:
         cache.make_folder(folder)
     except OSError as error:
         raise DataError(
-            "The folder for downloaded data can't be made.",
+            tr("The folder for downloaded data can't be made."),
             where=folder,
-            expected="a folder that can be written to",
+            expected=tr("a folder that can be written to"),
             received=reason(error),
-            hint="set GLASSNET_CACHE to another folder",
+            hint=tr("set GLASSNET_CACHE to another folder"),
         ) from error
     mirrors = list(remote.mirrors)
     for name, checksum in remote.files.items():
@@ -67,10 +68,10 @@ def _fetch_one(dataset: str, name: str, checksum: str, mirrors: list[str], folde
     found = folder / name
     if found.exists() and not cache.is_ours(folder) and not _has(found, checksum):
         raise DataError(
-            "The folder for downloaded data has another file of this name, which glassnet did not put there.",
+            tr("The folder for downloaded data has another file of this name, which glassnet did not put there."),
             where=found,
-            expected=f"a file with the checksum {checksum}, or none",
-            hint="move it away, or set GLASSNET_CACHE to another folder",
+            expected=tr("a file with the checksum {checksum}, or none", checksum=checksum),
+            hint=tr("move it away, or set GLASSNET_CACHE to another folder"),
         )
     reasons = []
     for mirror in mirrors:
@@ -83,12 +84,14 @@ def _fetch_one(dataset: str, name: str, checksum: str, mirrors: list[str], folde
         else:
             return mirror
     raise DataError(
-        f"The data set {dataset} could not be downloaded.",
+        tr("The data set {dataset} could not be downloaded.", dataset=dataset),
         where=name,
-        expected=f"a mirror that serves it with the checksum {checksum}",
+        expected=tr("a mirror that serves it with the checksum {checksum}", checksum=checksum),
         received="; ".join(reasons),
-        hint="connect to the network and try again; or get the files some other way and set GLASSNET_DATA to their "
-        "folder, or name it with --data",
+        hint=tr(
+            "connect to the network and try again; or get the files some other way and set GLASSNET_DATA to their folder, "
+            "or name it with --data"
+        ),
     )
 
 
@@ -107,8 +110,8 @@ def _reason(error: OSError | ValueError) -> str:
     if status is not None:
         return f"HTTP {status}"
     if isinstance(error, OSError):
-        return error.strerror or f"no connection ({type(error).__name__})"
-    return "other bytes than expected (the checksum differs)"
+        return error.strerror or tr("no connection ({error})", error=type(error).__name__)
+    return tr("other bytes than expected (the checksum differs)")
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from glassnet.data.readers.named_images import read_path
 from glassnet.data.readers.npz import read_npz
 from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, InputError
+from glassnet.support.i18n import mark, tr
 from glassnet.support.paths import as_path, exists
 from glassnet.support.registry import nearest
 
@@ -56,39 +57,39 @@ def _begins(path: Path, magic: bytes) -> bool:
 
 PATH_READERS: list[PathReader] = [
     PathReader(
-        kind="a folder with MNIST's four IDX files",
+        kind=mark("a folder with MNIST's four IDX files"),
         accepts=lambda path: path.is_dir() and holds_mnist(path),
         read=lambda path, options: read_idx_folder(path, options),
     ),
     PathReader(
-        kind="a folder of images, with one folder per class or labels in the file names",
+        kind=mark("a folder of images, with one folder per class or labels in the file names"),
         accepts=lambda path: path.is_dir() and holds_images(path),
         read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
         takes_pattern=True,
     ),
     PathReader(
-        kind="a .zip of such images",
+        kind=mark("a .zip of such images"),
         accepts=lambda path: path.is_file() and _is_zip(path),
         read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
         takes_pattern=True,
     ),
     PathReader(
-        kind="a .npz",
+        kind=mark("a .npz"),
         accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz",
         read=lambda path, options: divide(read_npz(path, options), options),
     ),
     PathReader(
-        kind="a .mat",
+        kind=mark("a .mat"),
         accepts=lambda path: path.is_file() and _is_mat(path),
         read=lambda path, options: divide(read_mat(path, options), options),
     ),
     PathReader(
-        kind="a .h5",
+        kind=mark("a .h5"),
         accepts=lambda path: path.is_file() and _is_hdf5(path),
         read=lambda path, options: divide(read_hdf5(path, options), options),
     ),
     PathReader(
-        kind="a folder with one .h5 per split",
+        kind=mark("a folder with one .h5 per split"),
         accepts=lambda path: path.is_dir() and bool(hdf5_files(path)),
         read=lambda path, options: divide(read_hdf5_folder(path, options), options),
     ),
@@ -132,9 +133,9 @@ def load_dataset(
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
         raise InputError(
-            "A data set is given by a name or a path.",
+            tr("A data set is given by a name or a path."),
             where="load_dataset(name_or_path)",
-            expected=" | ".join([*NAMED_DATASETS, "a path"]),
+            expected=" | ".join([*NAMED_DATASETS, tr("a path")]),
             received=repr(name_or_path),
         )
     options = as_options(
@@ -157,19 +158,19 @@ def _reader(path: Path, options: ReadOptions) -> PathReader:
         fitting = [reader for reader in fitting if reader.takes_pattern]
     if len(fitting) > 1:
         raise DataError(
-            "Two readers fit this path.",
+            tr("Two readers fit this path."),
             where=path,
-            expected="one kind of data",
-            received=" and ".join(reader.kind for reader in fitting),
-            hint="move one of them into a folder of its own",
+            expected=tr("one kind of data"),
+            received=tr(" and ").join(tr(reader.kind) for reader in fitting),
+            hint=tr("move one of them into a folder of its own"),
         )
     if not fitting:
         raise DataError(
-            "There is no data set in this path that can be read.",
+            tr("There is no data set in this path that can be read."),
             where=path,
-            expected=", or ".join(reader.kind for reader in PATH_READERS),
-            received="a folder without them" if path.is_dir() else "a file",
-            hint=f"a path of that kind, or a name: {', '.join(NAMED_DATASETS)}",
+            expected=tr(", or ").join(tr(reader.kind) for reader in PATH_READERS),
+            received=tr("a folder without them") if path.is_dir() else tr("a file"),
+            hint=tr("a path of that kind, or a name: {names}", names=", ".join(NAMED_DATASETS)),
         )
     return fitting[0]
 
@@ -177,20 +178,20 @@ def _reader(path: Path, options: ReadOptions) -> PathReader:
 def _check_pattern(options: ReadOptions, where: object, *, takes_pattern: bool) -> None:
     if options.pattern is not None and not takes_pattern:
         raise InputError(
-            "A pattern is for the names of image files, and here are none.",
+            tr("A pattern is for the names of image files, and here are none."),
             where=where,
-            expected="no pattern",
+            expected=tr("no pattern"),
             received=repr(options.pattern.pattern),
-            hint="leave the pattern out, or give the path of a folder or zip of images",
+            hint=tr("leave the pattern out, or give the path of a folder or zip of images"),
         )
 
 
 def _unknown(given: str) -> DataError:
     near = nearest(given, NAMED_DATASETS)
     return DataError(
-        "There is no data set of this name, and no such file or folder.",
+        tr("There is no data set of this name, and no such file or folder."),
         where="load_dataset(name_or_path)",
-        expected=" | ".join([*NAMED_DATASETS, "a path that exists"]),
+        expected=" | ".join([*NAMED_DATASETS, tr("a path that exists")]),
         received=repr(given),
-        hint=f'did you mean "{near}"?' if near else "`glassnet datasets` lists them",
+        hint=tr('did you mean "{near}"?', near=near) if near else tr("`glassnet datasets` lists them"),
     )

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, TypeGuard, get_args
 import numpy as np
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 from glassnet.support.registry import unknown
 
 Fit: TypeAlias = Literal["stretch", "crop", "pad"]
@@ -72,11 +73,11 @@ def as_size(size: int | Sequence[int] | None, where: str = "size") -> tuple[int,
         or sides[0] * sides[1] > MOST_PIXELS
     ):
         raise InputError(
-            "This is no size of images.",
+            tr("This is no size of images."),
             where=where,
-            expected=f"pixels: one number for a square, or (height, width); at most {MOST_PIXELS:,} in all",
+            expected=tr("pixels: one number for a square, or (height, width); at most {most:,} in all", most=MOST_PIXELS),
             received=repr(size),
-            hint="size = 64, or size = [48, 64]",
+            hint=tr("size = 64, or size = [48, 64]"),
         )
     return int(sides[0]), int(sides[1])
 
@@ -88,17 +89,17 @@ def as_pattern(pattern: str | re.Pattern[str] | None, where: str = "pattern") ->
         compiled = None if pattern is None else re.compile(pattern)
     except (re.error, TypeError, RecursionError, OverflowError) as error:
         raise InputError(
-            "The pattern is no regular expression.",
+            tr("The pattern is no regular expression."),
             where=where,
-            expected="a regular expression of Python's re",
+            expected=tr("a regular expression of Python's re"),
             received=f"{pattern!r}: {error}",
             hint=f"pattern = '{example}'",
         ) from None
     if compiled is not None and "label" not in compiled.groupindex:
         raise InputError(
-            "The pattern does not say which part of a name is the label.",
+            tr("The pattern does not say which part of a name is the label."),
             where=where,
-            expected="a group named label, (?P<label>…), and perhaps one named group, (?P<group>…)",
+            expected=tr("a group named label, (?P<label>…), and perhaps one named group, (?P<group>…)"),
             received=repr(compiled.pattern),
             hint=f"pattern = '{example}'",
         )
@@ -117,9 +118,9 @@ def as_fractions(fractions: Sequence[float] | None, where: str = "fractions") ->
         or abs(sum(parts) - 1) > 1e-6
     ):
         raise InputError(
-            "The fractions do not divide the data set.",
+            tr("The fractions do not divide the data set."),
             where=where,
-            expected="three numbers that add up to 1, for training (above 0), validation and test",
+            expected=tr("three numbers that add up to 1, for training (above 0), validation and test"),
             received=repr(fractions),
             hint="fractions = [0.7, 0.1, 0.2]",
         )
@@ -131,17 +132,19 @@ def check_fold(fold: int | None, folds: int, where: str = "fold") -> None:
     numbers = is_whole(folds) and folds >= 2
     if not numbers or (fold is not None and not (is_whole(fold) and 0 <= fold < folds)):
         raise InputError(
-            "There is no such fold.",
+            tr("There is no such fold."),
             where=where,
-            expected=f"fold from 0 to {folds - 1}, of {folds} folds" if numbers else "at least 2 folds",
-            received=f"fold {fold!r} of {folds!r}",
+            expected=tr("fold from 0 to {last}, of {folds} folds", last=folds - 1, folds=folds)
+            if numbers
+            else tr("at least 2 folds"),
+            received=tr("fold {fold} of {folds}", fold=repr(fold), folds=repr(folds)),
         )
     if fold is None and folds != 5:
         raise InputError(
-            "A number of folds says nothing without the fold that is to be the test set.",
+            tr("A number of folds says nothing without the fold that is to be the test set."),
             where=where,
-            expected=f"fold from 0 to {folds - 1}",
-            received=f"folds {folds}, and no fold",
+            expected=tr("fold from 0 to {last}", last=folds - 1),
+            received=tr("folds {folds}, and no fold", folds=folds),
             hint="fold = 0",
         )
 
@@ -156,7 +159,10 @@ def as_options(**given: Any) -> ReadOptions:
     check_fold(options.fold, options.folds, where("fold"))
     if not is_whole(options.seed) or options.seed < 0:
         raise InputError(
-            "The seed is no whole number from 0 on.", where=where("seed"), expected="0, 1, 2, …", received=repr(options.seed)
+            tr("The seed is no whole number from 0 on."),
+            where=where("seed"),
+            expected="0, 1, 2, …",
+            received=repr(options.seed),
         )
     return replace(
         options,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset
 from glassnet.errors import InputError
+from glassnet.support.i18n import mark, tr
 
 Parts = npt.NDArray[np.intp]
 _MOST_SWAPS = 40_000
@@ -19,9 +20,9 @@ def as_proportions(fractions: Sequence[float], where: str) -> npt.NDArray[np.flo
     proportions = np.array(fractions, dtype=np.float64)
     if proportions.ndim != 1 or not proportions.size or not (proportions > 0).all() or abs(proportions.sum() - 1) > 1e-9:
         raise InputError(
-            "The fractions do not divide the data set.",
+            tr("The fractions do not divide the data set."),
             where=f"{where}(fractions)",
-            expected="positive fractions that add up to 1",
+            expected=tr("positive fractions that add up to 1"),
             received=tuple(fractions),
             hint=f"{where}(dataset, (0.7, 0.15, 0.15))",
         )
@@ -33,10 +34,10 @@ def random_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np
     counts = _counts(
         len(dataset),
         proportions,
-        "images",
-        "There are too few images for one in every part.",
+        mark("{count} images"),
+        tr("There are too few images for one in every part."),
         where="split_random(dataset)",
-        hint="add images, or take fewer or more even parts",
+        hint=tr("add images, or take fewer or more even parts"),
     )
     return _assigned(rng.permutation(len(dataset)), counts)
 
@@ -45,10 +46,10 @@ def stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng
     """Parts `(N,)`, each class shared out alike. Raises `InputError` for a class too small to be in every part."""
     if dataset.classes is None:
         raise InputError(
-            "Only a data set with classes can be split by class.",
+            tr("Only a data set with classes can be split by class."),
             where="split_stratified(dataset)",
-            expected="labels that are class indices",
-            received=f"targets of shape {dataset.labels.shape}",
+            expected=tr("labels that are class indices"),
+            received=tr("targets of shape {shape}", shape=dataset.labels.shape),
             hint="split_in_order",
         )
     part_of = np.empty(len(dataset), dtype=np.intp)
@@ -57,10 +58,10 @@ def stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng
         counts = _counts(
             len(members),
             proportions,
-            "images",
-            f"Class {name!r} has too few images to appear in every part.",
+            mark("{count} images"),
+            tr("Class {name} has too few images to appear in every part.", name=repr(name)),
             where=f"split_stratified(dataset), class {index}",
-            hint="add images of this class, leave the class out, or take fewer or more even parts",
+            hint=tr("add images of this class, leave the class out, or take fewer or more even parts"),
         )
         part_of[members] = _assigned(rng.permutation(len(members)), counts)
     return part_of
@@ -75,20 +76,20 @@ def group_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.
     """
     if dataset.groups is None:
         raise InputError(
-            "There are no groups to split by.",
+            tr("There are no groups to split by."),
             where="split_by_group(dataset)",
-            expected="a data set that says which images belong together (groups=), or names with (?P<group>…)",
-            received="no groups",
-            hint="split='stratified', or a pattern with a group named group",
+            expected=tr("a data set that says which images belong together (groups=), or names with (?P<group>…)"),
+            received=tr("no groups"),
+            hint=tr("split='stratified', or a pattern with a group named group"),
         )
     names, group_of = np.unique(dataset.groups, return_inverse=True)
     counts = _counts(
         len(names),
         proportions,
-        "groups",
-        "There are too few groups for one in every part.",
+        mark("{count} groups"),
+        tr("There are too few groups for one in every part."),
         where="split_by_group(dataset)",
-        hint="take fewer or more even parts, or split='stratified'",
+        hint=tr("take fewer or more even parts, or split='stratified'"),
     )
     classes = 1 if dataset.classes is None else len(dataset.classes)
     labels = np.zeros(len(dataset), np.intp) if dataset.classes is None else dataset.labels
@@ -98,11 +99,11 @@ def group_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.
     lacking = np.flatnonzero((table[part_of_group == 0].sum(axis=0) == 0) & (table.sum(axis=0) > 0))
     if len(lacking) and dataset.classes is not None:
         raise InputError(
-            f"Class {dataset.classes[lacking[0]]!r} is in too few groups to appear in the training part.",
+            tr("Class {name} is in too few groups to appear in the training part.", name=repr(dataset.classes[lacking[0]])),
             where=f"split_by_group(dataset), class {lacking[0]}",
-            expected="groups of this class for every part",
-            received=f"{int((table[:, lacking[0]] > 0).sum())} of {len(names)} groups have it",
-            hint="another seed, a larger first fraction, or split='stratified'",
+            expected=tr("groups of this class for every part"),
+            received=tr("{count} of {total} groups have it", count=int((table[:, lacking[0]] > 0).sum()), total=len(names)),
+            hint=tr("another seed, a larger first fraction, or split='stratified'"),
         )
     return part_of_group[group_of].astype(np.intp)
 
@@ -135,7 +136,7 @@ def _assigned(order: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]) -> Part
 
 
 def _counts(
-    total: int, proportions: npt.NDArray[np.float64], noun: str, what: str, *, where: str, hint: str
+    total: int, proportions: npt.NDArray[np.float64], amount: str, what: str, *, where: str, hint: str
 ) -> npt.NDArray[np.intp]:
     """How many of `total` each part gets. Raises `InputError` where a part gets none."""
     counts = _largest_remainder(total, proportions)
@@ -143,9 +144,13 @@ def _counts(
         certain = int(np.ceil(1 / proportions.min()))
         tried = range(total + 1, min(certain, 1000))
         enough = next((n for n in tried if _largest_remainder(n, proportions).all()), certain)
-        parts = f"{len(proportions)} parts of {tuple(round(float(p), 6) for p in proportions)}"
+        parts = tr("{count} parts of {shares}", count=len(proportions), shares=tuple(round(float(p), 6) for p in proportions))
         raise InputError(
-            what, where=where, expected=f"at least {enough} {noun}, for {parts}", received=f"{total} {noun}", hint=hint
+            what,
+            where=where,
+            expected=tr("at least {amount}, for {parts}", amount=tr(amount, count=enough), parts=parts),
+            received=tr(amount, count=total),
+            hint=hint,
         )
     return counts
 

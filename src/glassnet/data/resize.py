@@ -11,6 +11,7 @@ import numpy.typing as npt
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import Color, Fit, ImageOptions
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -60,11 +61,11 @@ def bring(splits: Splits, options: ImageOptions, where: object) -> Splits:
         return splits
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(
-            "Only images can be brought to a size or a colour.",
+            tr("Only images can be brought to a size or a colour."),
             where=where,
-            expected="images (H, W, 1) or (H, W, 3)",
-            received=f"examples of shape {shape}",
-            hint="leave size and color out",
+            expected=tr("images (H, W, 1) or (H, W, 3)"),
+            received=tr("examples of shape {shape}", shape=shape),
+            hint=tr("leave size and color out"),
         )
     size = options.size or (shape[0], shape[1])
     color = options.color or ("grey" if shape[2] == 1 else "rgb")

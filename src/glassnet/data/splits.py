@@ -12,6 +12,7 @@ from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import Fractions, SplitKind, SplitOptions, check_fold
 from glassnet.data.partition import Parts, as_proportions, group_parts, random_parts, stratified_parts
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 from glassnet.support.registry import unknown
 
 Seed = int | np.random.Generator
@@ -30,11 +31,11 @@ def split_in_order(dataset: Dataset, *counts: int) -> tuple[Dataset, ...]:
     """
     if not counts or any(count < 1 for count in counts) or sum(counts) != len(dataset):
         raise InputError(
-            "The counts do not divide the data set.",
+            tr("The counts do not divide the data set."),
             where="split_in_order(counts)",
-            expected=f"positive counts that add up to {len(dataset)}, the number of images",
+            expected=tr("positive counts that add up to {images}, the number of images", images=len(dataset)),
             received=f"{' + '.join(map(str, counts)) or 'none'} = {sum(counts)}",
-            hint="dataset[:n] leaves images out",
+            hint=tr("dataset[:n] leaves images out"),
         )
     ends = np.cumsum(counts)
     return tuple(dataset[int(end) - count : int(end)] for end, count in zip(ends, counts, strict=True))
@@ -91,7 +92,7 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
     """
     if found.validation is not None:
         if options.given:
-            raise _divided_already("training and validation parts", "no split, fractions or fold")
+            raise _divided_already(tr("training and validation parts"), tr("no split, fractions or fold"))
         return found
     kind = options.split or ("group" if found.train.groups is not None else "stratified")
     if options.split is None and found.classes is None and kind == "stratified":
@@ -99,9 +100,9 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
     rng = np.random.default_rng(options.seed)
     if found.test is not None:
         if options.fold is not None:
-            raise _divided_already("a test part", "no fold")
+            raise _divided_already(tr("a test part"), tr("no fold"))
         if options.fractions is not None and options.fractions[2] != 0:
-            raise _divided_already("a test part", "fractions whose third is 0")
+            raise _divided_already(tr("a test part"), tr("fractions whose third is 0"))
         first = (options.fractions or (default[0], default[1], 0.0))[:2]
         train, validation = _in_two(found.train, first, kind, rng)
         return replace(found, train=train, validation=validation)
@@ -115,11 +116,13 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
     fractions = options.fractions or default
     if options.fractions is not None and fractions[2] != 0 and abs(fractions[2] - 1 / options.folds) > 1e-6:
         raise InputError(
-            "The test fraction is not that of a fold.",
+            tr("The test fraction is not that of a fold."),
             where="fractions",
-            expected=f"0, or {1 / options.folds:.6g}, as one of {options.folds} folds is the test set",
+            expected=tr(
+                "0, or {share:.6g}, as one of {folds} folds is the test set", share=1 / options.folds, folds=options.folds
+            ),
             received=fractions[2],
-            hint="leave fractions out, or say [0.9, 0.1, 0.0]: with fold, the first two divide the rest",
+            hint=tr("leave fractions out, or say [0.9, 0.1, 0.0]: with fold, the first two divide the rest"),
         )
     part_of = _kind(kind)(found.train, np.full(options.folds, 1 / options.folds), rng)
     test = found.train[part_of == options.fold]
@@ -138,7 +141,7 @@ def _in_two(
 
 def _kind(name: str) -> Callable[[Dataset, npt.NDArray[np.float64], np.random.Generator], Parts]:
     if name not in _KINDS:
-        raise unknown("kind of split", name, _KINDS, "split")
+        raise unknown(tr("kind of split"), name, _KINDS, "split")
     return _KINDS[name]
 
 
@@ -148,9 +151,9 @@ def _parts(dataset: Dataset, part_of: Parts) -> tuple[Dataset, ...]:
 
 def _divided_already(parts: str, expected: str) -> InputError:
     return InputError(
-        f"The data comes with {parts} of its own.",
+        tr("The data comes with {parts} of its own.", parts=parts),
         where="split, fractions, fold",
         expected=expected,
-        received="other parts asked for",
-        hint="leave these options out, or bring all images together first",
+        received=tr("other parts asked for"),
+        hint=tr("leave these options out, or bring all images together first"),
     )

@@ -11,6 +11,7 @@ from glassnet.data.augmentation import Augmentation, as_augmentation, image_shap
 from glassnet.data.options import is_whole
 from glassnet.errors import InputError
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 VIEWS = 8
 BLOCK = 1000  # images changed together: the floats on the way take several times the room of their bytes
@@ -25,12 +26,12 @@ def views_of(
     """
     changes = as_augmentation(augmentation, "augmentation")
     if views is not None and not (is_whole(views) and views >= 1):
-        raise InputError("views must be a whole number above 0.", where="views", expected="1 or more", received=views)
+        raise InputError(tr("views must be a whole number above 0."), where="views", expected=tr("1 or more"), received=views)
     if augmentation is None and views is not None and views > 1:
         raise InputError(
-            "Several views need an augmentation that tells them apart.",
+            tr("Several views need an augmentation that tells them apart."),
             where="augmentation",
-            expected="for example Augmentation(shift=1, rotation=5)",
+            expected=tr("for example Augmentation(shift=1, rotation=5)"),
             received="None",
         )
     yield rows

@@ -14,6 +14,7 @@ from glassnet.errors import InputError
 from glassnet.network import Network, as_dataset
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import mark, tr
 from glassnet.training.arguments import check_labels
 
 
@@ -27,18 +28,20 @@ class Ensemble:
     def __init__(self, networks: Sequence[Network]) -> None:
         self.networks = tuple(networks)
         if not self.networks:
-            raise InputError("An ensemble needs networks.", where="Ensemble(networks)", expected="at least one", received=0)
+            raise InputError(
+                tr("An ensemble needs networks."), where="Ensemble(networks)", expected=tr("at least one"), received=0
+            )
         first = self.networks[0]
         for number, network in enumerate(self.networks[1:], 2):
             for what, mine, theirs in (
-                ("classes", first.classes, network.classes),
-                ("shape of images", first.input_shape, network.input_shape),
+                (mark("classes"), first.classes, network.classes),
+                (mark("shape of images"), first.input_shape, network.input_shape),
             ):
                 if mine != theirs:
                     raise InputError(
-                        f"The networks of an ensemble differ in their {what}.",
+                        tr("The networks of an ensemble differ in their {what}.", what=tr(what)),
                         where=f"Ensemble(networks), network {number}",
-                        expected=f"{_spell(mine)}, as the first network",
+                        expected=tr("{mine}, as the first network", mine=_spell(mine)),
                         received=_spell(theirs),
                     )
 

@@ -71,11 +71,11 @@ def find_learning_rate(
     raw = _costs(twin, data, chosen, rates, min(batch_size, len(data)), check_seed(seed), threads)
     if not len(raw):
         raise InputError(
-            "The cost is not finite even at the lowest rate.",
+            tr("The cost is not finite even at the lowest rate."),
             where="find_learning_rate(low)",
-            expected="a rate at which the network can take a step",
+            expected=tr("a rate at which the network can take a step"),
             received=low,
-            hint="scale the images, for example by Pixels or Standardize, or choose a lower one",
+            hint=tr("scale the images, for example by Pixels or Standardize, or choose a lower one"),
         )
     costs = _smooth(np.minimum(raw, EXPLODED * np.median(raw)), WIDTH * steps)
     return RateTest(rates[: len(raw)], costs, raw, *_suggestion(rates, costs))
@@ -142,17 +142,17 @@ def _suggestion(rates: NDArray[np.float64], costs: NDArray[np.float64]) -> tuple
 def _check(optimizer: object, batch_size: int, low: float, high: float, steps: int) -> None:
     if isinstance(optimizer, ScipyMinimize) or not isinstance(optimizer, Optimizer):
         raise InputError(
-            "This optimizer has no learning rate.",
+            tr("This optimizer has no learning rate."),
             where="find_learning_rate(optimizer)",
-            expected="SGD, RMSprop, Adam or AdamW",
+            expected=tr("SGD, RMSprop, Adam or AdamW"),
             received=repr(optimizer),
         )
     for name, value, least in (("batch_size", batch_size, 1), ("steps", steps, LEAST)):
         check_whole(value, name, least, "find_learning_rate")
     if not (isfinite(low) and isfinite(high) and 0 < low < high):
         raise InputError(
-            "The rates must rise.",
+            tr("The rates must rise."),
             where="find_learning_rate(low, high)",
-            expected="0 < low < high, finite",
+            expected=tr("0 < low < high, finite"),
             received=f"{low}, {high}",
         )

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from glassnet.errors import RecipeError
 from glassnet.nn.optimizers import OPTIMIZERS
+from glassnet.support.i18n import tr
 from glassnet.support.registry import did_you_mean, nearest, plain
 
 NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
@@ -68,7 +69,7 @@ def _path_to(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
 def no_such_key(where: str, key: str, names: Iterable[str], close: str | None) -> RecipeError:
     """The error for a key that is not among `names`; `close` is the nearest of them."""
     return RecipeError(
-        "A recipe has no such key.", where=where, expected=", ".join(names), received=repr(key), hint=did_you_mean(close)
+        tr("A recipe has no such key."), where=where, expected=", ".join(names), received=repr(key), hint=did_you_mean(close)
     )
 
 

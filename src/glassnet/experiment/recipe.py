@@ -20,7 +20,7 @@ from glassnet.network import Network
 from glassnet.nn import Layer
 from glassnet.nn.architectures import as_layers
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
-from glassnet.support.i18n import Message, same
+from glassnet.support.i18n import Message, same, tr
 from glassnet.support.registry import nearest, unknown
 
 Description = str | dict[str, Any]
@@ -43,9 +43,9 @@ class NetworkSection(Section):
     def _one_of_both(self) -> NetworkSection:
         if (self.layers is None) == (self.architecture is None):
             raise InputError(
-                "A network is either layers or an architecture.",
-                expected="one of both keys",
-                received="neither" if self.layers is None else "both",
+                tr("A network is either layers or an architecture."),
+                expected=tr("one of both keys"),
+                received=tr("neither") if self.layers is None else tr("both"),
             )
         return self
 
@@ -194,19 +194,21 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     path = Path(name_or_path)
     if not path.is_file():
         if path.suffix == ".toml":
-            raise RecipeError("There is no such recipe file.", where=path, hint="glassnet recipes lists those shipped")
-        raise unknown("recipe", str(name_or_path), texts).at(None, RecipeError)
+            raise RecipeError(
+                tr("There is no such recipe file."), where=path, hint=tr("glassnet recipes lists those shipped")
+            )
+        raise unknown(tr("recipe"), str(name_or_path), texts).at(None, RecipeError)
     try:
         return _parse(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError("The recipe can't be read.", where=path, received=str(error)) from None
+        raise RecipeError(tr("The recipe can't be read."), where=path, received=str(error)) from None
 
 
 def _parse(text: str, where: str) -> Recipe:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError("The recipe is not valid TOML.", where=where, received=str(error)) from None
+        raise RecipeError(tr("The recipe is not valid TOML."), where=where, received=str(error)) from None
     values.setdefault("name", where.removesuffix(".toml").replace("\\", "/").rpartition("/")[2])
     return _checked(values, where)
 
@@ -229,7 +231,7 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
         if isinstance(refused, GlassnetError):
             raise refused.at(f"{where}, {key}", RecipeError) from None
         raise RecipeError(
-            "A key of the recipe is missing." if problem["type"] == "missing" else "A value of the recipe is wrong.",
+            tr("A key of the recipe is missing.") if problem["type"] == "missing" else tr("A value of the recipe is wrong."),
             where=f"{where}, {key}",
             expected=problem["msg"].removeprefix("Input should be "),
             received=None if problem["type"] == "missing" else repr(problem["input"]),

@@ -58,7 +58,7 @@ class Run:
         recipe = load_recipe(path / RECIPE)
         if not (path / MODEL).exists():
             raise RunError(
-                "The run has no model yet: its training was cut off.",
+                tr("The run has no model yet: its training was cut off."),
                 where=path,
                 expected=MODEL,
                 hint=f"glassnet train --resume {path}",
@@ -88,7 +88,7 @@ class Run:
     def test(self) -> Dataset:
         """The sealed test set; `evaluate` opens it and says so in the ledger."""
         if self.splits.test is None:
-            raise DataError("This data has no test set.", where=self.recipe.data.path or self.recipe.data.dataset)
+            raise DataError(tr("This data has no test set."), where=self.recipe.data.path or self.recipe.data.dataset)
         return self.splits.test
 
     @property
@@ -115,10 +115,13 @@ class Run:
         changes = self.recipe.make_view_augmentation()
         if changes is None:
             raise RunError(
-                "The recipe has no augmentation by which views could differ.",
+                tr("The recipe has no augmentation by which views could differ."),
                 where=self.folder / RECIPE,
-                expected="training.augmentation, or evaluation.view_augmentation",
-                hint="evaluate without views, or write one into the file: view_augmentation = { shift = 1 }",
+                expected=tr("training.augmentation, or evaluation.view_augmentation"),
+                hint=tr(
+                    "evaluate without views, or write one into the file: {example}",
+                    example="view_augmentation = { shift = 1 }",
+                ),
             )
         return {"augmentation": changes, "views": count, "seed": self.recipe.training.seed}
 
@@ -132,7 +135,7 @@ class Run:
             "model": self.fingerprint,
             **more,
         }
-        with writing(self.folder / LEDGER, "The look at the test set can't be noted, so its result is not told."):
+        with writing(self.folder / LEDGER, tr("The look at the test set can't be noted, so its result is not told.")):
             add_look(self.folder / LEDGER, look)
 
 
@@ -237,20 +240,23 @@ def train(
 
 def _cut_off(folder: Path, error: WriteError, saved: bool) -> RunError:
     """The error of a training whose files could not be written any further, which says what there is of it."""
-    first = f"{MAKE_ROOM}; then " if error.full else ""
+    first = tr("{first}; then ", first=tr(MAKE_ROOM)) if error.full else ""
     if saved:
         return UnfinishedError(
-            f"The training is done and its model is safe in {folder / MODEL}, but its history could not be written.",
+            tr(
+                "The training is done and its model is safe in {path}, but its history could not be written.",
+                path=folder / MODEL,
+            ),
             where=error.where,
             received=error.received,
-            hint=f"{first}glassnet train --resume {folder}, which has nothing left to train",
+            hint=tr("{first}glassnet train --resume {folder}, which has nothing left to train", first=first, folder=folder),
         )
     if (folder / CHECKPOINT).exists():
         return WriteError(
-            "The run can't be written any further. The last whole epoch that could be written is kept.",
+            tr("The run can't be written any further. The last whole epoch that could be written is kept."),
             where=error.where,
             received=error.received,
-            hint=f"{first}go on with glassnet train --resume {folder}",
+            hint=tr("{first}go on with glassnet train --resume {folder}", first=first, folder=folder),
         )
     return not_writable(folder, error)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from glassnet.errors import RunError, reason
 from glassnet.network import Network
 from glassnet.support.atomic import write_text
+from glassnet.support.i18n import tr
 from glassnet.support.strict_json import line, lines
 from glassnet.training import History
 from glassnet.training.history_rows import Count, Number, find_error
@@ -38,7 +39,7 @@ def read_history(path: Path, network: Network, seed: int) -> History:
     except (OSError, ValueError) as error:
         received = reason(error)
         raise RunError(
-            "The run's history can't be read.", where=path, expected="one JSON object a line", received=received
+            tr("The run's history can't be read."), where=path, expected=tr("one JSON object a line"), received=received
         ) from None
     return history
 
@@ -46,12 +47,18 @@ def read_history(path: Path, network: Network, seed: int) -> History:
 def _check_epochs(history: History, network: Network) -> None:
     first = history.epochs[0]
     if first.epoch != 1:
-        raise ValueError(f"line 1: epoch: expected 1, received {first.epoch}")
+        raise ValueError(
+            tr(
+                "line {number}: {reason}",
+                number=1,
+                reason=tr("epoch: expected {expected}, received {received}", expected=1, received=first.epoch),
+            )
+        )
     arrays, layers = {"all", *(slot.name for slot in network.slots)}, set(network.names)
     for found in (vars(first), first.first_step):
         for name, known in (("gradient_norms", arrays), ("update_norms", arrays), ("activations", layers)):
             for strange in sorted(found.get(name, {}).keys() - known):
-                raise ValueError(f"line 1: {name}: the network has no {strange!r}")
+                raise ValueError(tr("line 1: {name}: the network has no {part}", name=name, part=repr(strange)))
 
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:
@@ -79,7 +86,7 @@ def _looks(path: Path, text: str) -> list[dict[str, Any]]:
     try:
         rows = lines(text)
         if not rows and path.exists():
-            raise ValueError("an empty file")
+            raise ValueError(tr("an empty file"))
     except ValueError as error:
         raise _damaged(path, str(error)) from None
     for number, row in enumerate(rows, 1):
@@ -90,9 +97,9 @@ def _looks(path: Path, text: str) -> list[dict[str, Any]]:
 
 def _damaged(path: Path, received: str) -> RunError:
     return RunError(
-        "The run's ledger is damaged; nothing is added to it.",
+        tr("The run's ledger is damaged; nothing is added to it."),
         where=path,
-        expected="each look at the test set as one JSON object a line, with time, correct, total, loss and model",
+        expected=tr("each look at the test set as one JSON object a line, with time, correct, total, loss and model"),
         received=received,
-        hint="mend that line, or put an undamaged copy of the file in its place",
+        hint=tr("mend that line, or put an undamaged copy of the file in its place"),
     )

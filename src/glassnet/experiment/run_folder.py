@@ -7,6 +7,7 @@ from pathlib import Path
 
 from glassnet.errors import MAKE_ROOM, RunError, WriteError, is_full, spell
 from glassnet.support.atomic import PART, files_named, sweep
+from glassnet.support.i18n import tr
 
 RECIPE, MODEL, CHECKPOINT = "recipe.toml", "model.safetensors", "checkpoint.safetensors"
 HISTORY, LEDGER, REPORT = "history.jsonl", "ledger.jsonl", "report.html"
@@ -16,10 +17,10 @@ def require_run(folder: Path) -> Path:
     """The folder, if it holds a run."""
     if not (folder / RECIPE).is_file():
         raise RunError(
-            "This is not a run.",
+            tr("This is not a run."),
             where=folder,
-            expected=f"a folder with a {RECIPE}, as glassnet train leaves it",
-            received="no such folder" if not folder.exists() else f"no {RECIPE} in it",
+            expected=tr("a folder with a {file}, as glassnet train leaves it", file=RECIPE),
+            received=tr("no such folder") if not folder.exists() else tr("no {file} in it", file=RECIPE),
         )
     return folder
 
@@ -48,12 +49,12 @@ def new_folder(out: str | Path | None, name: str) -> Path:
     try:
         if folder.exists() and (not folder.is_dir() or len(list(folder.iterdir())) > len(files_named(folder, PART))):
             raise RunError(
-                "The folder for the run is not empty.",
+                tr("The folder for the run is not empty."),
                 where=folder,
-                expected="a new or empty folder",
-                hint=f"choose another, or go on with it: glassnet train --resume {folder}"
+                expected=tr("a new or empty folder"),
+                hint=tr("choose another, or go on with it: glassnet train --resume {folder}", folder=folder)
                 if (folder / RECIPE).exists()
-                else "choose another with --out",
+                else tr("choose another with --out"),
             )
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
@@ -71,9 +72,11 @@ def remove_empty(folder: Path) -> None:
 def not_writable(folder: Path, error: OSError | WriteError) -> WriteError:
     """The error for a folder in which something could not be written."""
     return WriteError(
-        "The run's folder can't be written.",
+        tr("The run's folder can't be written."),
         where=folder,
-        expected="a folder that you may write to",
+        expected=tr("a folder that you may write to"),
         received=spell(error),
-        hint="choose another with --out" + (f", or {MAKE_ROOM}" if is_full(error) else ""),
+        hint=tr("choose another with --out, or {other}", other=tr(MAKE_ROOM))
+        if is_full(error)
+        else tr("choose another with --out"),
     )

@@ -36,7 +36,9 @@ def train_seeds(
     """
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if count < 1:
-        raise InputError("There must be seeds to train.", where="train_seeds(count)", expected="1 or more", received=count)
+        raise InputError(
+            tr("There must be seeds to train."), where="train_seeds(count)", expected=tr("1 or more"), received=count
+        )
     first = chosen.training.seed if seed is None else seed
     was_there = out is not None and exists(Path(out))
     folder = new_folder(out, chosen.name)
@@ -75,17 +77,17 @@ def evaluate_together(runs: Sequence[Run], views: int | None = None) -> Evaluati
     folders = [run.folder.resolve() for run in runs]
     if len(set(folders)) < len(folders):
         twice = next(folder for folder in folders if folders.count(folder) > 1)
-        raise InputError("A run stands twice in the ensemble.", where=twice, expected="each run once")
+        raise InputError(tr("A run stands twice in the ensemble."), where=twice, expected=tr("each run once"))
     ensemble = Ensemble([run.network for run in runs])
     test = runs[0].test
     for run in runs[1:]:
         if not same_data(test, run.test):
             raise RunError(
-                "The runs do not have the same test set.",
+                tr("The runs do not have the same test set."),
                 where=run.folder,
-                expected=f"{test!r}, as {runs[0].folder}",
-                received=f"{run.test!r}, of other images",
-                hint="train the runs of an ensemble on the same data with the same split",
+                expected=tr("{test}, as {folder}", test=repr(test), folder=runs[0].folder),
+                received=tr("{test}, of other images", test=repr(run.test)),
+                hint=tr("train the runs of an ensemble on the same data with the same split"),
             )
     options = [run.views(views) for run in runs]
     for run in runs:

@@ -7,6 +7,7 @@ import numpy as np
 from glassnet.nn.layer import Backward, Gradients, Layer
 from glassnet.support.arrays import Array
 from glassnet.support.checks import below_one
+from glassnet.support.i18n import tr
 
 ROOT_HALF = 0.7071067811865476  # √½
 DENSITY = 0.3989422804014327  # 1 / √(2π)
@@ -79,7 +80,7 @@ class LeakyReLU(Layer):
 
     def __init__(self, slope: float = 0.01) -> None:
         super().__init__()
-        self.slope = below_one(slope, "The slope must lie in [0, 1).", "LeakyReLU(slope)", "slope")
+        self.slope = below_one(slope, tr("The slope must lie in [0, 1)."), "LeakyReLU(slope)", "slope")
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         slope = self.slope

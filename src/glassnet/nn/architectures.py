@@ -23,6 +23,7 @@ from glassnet.nn.layer import Layer, Shape
 from glassnet.nn.norm import BatchNorm
 from glassnet.nn.pooling import GlobalAveragePool2D, MaxPool2D
 from glassnet.nn.registry import as_layer
+from glassnet.support.i18n import tr
 from glassnet.support.registry import make_named, unknown
 
 Activation = str | dict[str, Any]
@@ -33,9 +34,9 @@ def shorthand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
     """The layers of the tutorial's shorthand [784, 30, 10], and the shape of its images."""
     if len(sizes) < 2 or any(isinstance(size, bool) or size < 1 for size in sizes):
         raise InputError(
-            "A list of sizes needs inputs and outputs, all above 0.",
+            tr("A list of sizes needs inputs and outputs, all above 0."),
             where="Network(sizes)",
-            expected="for example [784, 30, 10]",
+            expected=tr("for example [784, 30, 10]"),
             received=list(sizes),
         )
     layers: list[Layer] = [Flatten(), Pixels()]
@@ -124,9 +125,9 @@ def resnet(
     """
     if len(filters) != len(blocks):
         raise InputError(
-            "Every stage has its filters and its number of blocks.",
+            tr("Every stage has its filters and its number of blocks."),
             where="resnet(filters, blocks)",
-            expected=f"{len(filters)} numbers of blocks",
+            expected=tr("{count} numbers of blocks", count=len(filters)),
             received=list(blocks),
         )
     where = "resnet(activation)"
@@ -152,9 +153,11 @@ def row_rnn(
     `cell`: "SimpleRNN", "GRU" or "LSTM". `dropout` acts after each of them.
     """
     if cell not in CELLS:
-        raise unknown("cell", cell, CELLS, "row_rnn(cell)")
+        raise unknown(tr("cell"), cell, CELLS, "row_rnn(cell)")
     if not units:
-        raise InputError("A recurrent network needs a recurrent layer.", where="row_rnn(units)", expected="for example [128]")
+        raise InputError(
+            tr("A recurrent network needs a recurrent layer."), where="row_rnn(units)", expected=tr("for example [128]")
+        )
     layers: list[Layer] = [Pixels()]
     for number, width in enumerate(units, 1):
         recurrent = as_layer({"type": cell, "units": width, "return_sequences": number < len(units)}, "row_rnn(units)")
@@ -173,7 +176,7 @@ ARCHITECTURES: dict[str, Callable[..., list[Layer]]] = {
 
 def as_layers(description: str | dict[str, Any], classes: int, where: str) -> list[Layer]:
     """The layers of an architecture from its name or {"type": name, option: value}; `classes`, unless it says so itself."""
-    return make_named(description, ARCHITECTURES, "architecture", where, defaults={"classes": classes})
+    return make_named(description, ARCHITECTURES, tr("architecture"), where, defaults={"classes": classes})
 
 
 def _convolution(filters: int, strides: int, batch_norm: bool, activation: Activation, where: str) -> list[Layer]:

@@ -17,6 +17,7 @@ from glassnet.nn.layer import Backward, Gradients, Layer, Shape
 from glassnet.nn.registry import as_layer
 from glassnet.nn.windows import Pair, Windows
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import listing, tr
 
 Layers = Sequence[Layer | str | dict[str, Any]]
 
@@ -119,7 +120,7 @@ class Residual(Nested):
         self.projection = None if projection is None else _as_layers(projection, "Residual(projection)")
         self.branches = [self.layers, self.projection or []]
         if not self.layers:
-            raise InputError("A residual block needs layers.", where="Residual(layers)", received="none")
+            raise InputError(tr("A residual block needs layers."), where="Residual(layers)", received=tr("none"))
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         self.branches = [self.layers, self.projection or []]
@@ -144,11 +145,13 @@ class Residual(Nested):
 
     def _apart(self, out: Shape, beside: Shape) -> ShapeError:
         return ShapeError(
-            "The block's output and what it is added to have different shapes.",
+            tr("The block's output and what it is added to have different shapes."),
             where="Residual",
-            expected=f"{out}, as {self.layers[-1]!r} gives it",
-            received=f"{beside}" + (f" from {self.branches[1][-1]!r}" if self.branches[1] else ", its input"),
-            hint="padding='same' inside the block, or a projection that gives the same shape",
+            expected=tr("{out}, as {layer} gives it", out=out, layer=repr(self.layers[-1])),
+            received=tr("{shape} from {layer}", shape=beside, layer=repr(self.branches[1][-1]))
+            if self.branches[1]
+            else tr("{shape}, its input", shape=beside),
+            hint=tr("padding='same' inside the block, or a projection that gives the same shape"),
         )
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
@@ -169,9 +172,9 @@ class Concatenate(Nested):
         super().__init__()
         if not isinstance(branches, (list, tuple)) or len(branches) < 2:
             raise InputError(
-                "There is nothing to put side by side.",
+                tr("There is nothing to put side by side."),
                 where="Concatenate(branches)",
-                expected="two or more lists of layers",
+                expected=tr("two or more lists of layers"),
                 received=repr(branches),
             )
         self.branches = [
@@ -181,13 +184,15 @@ class Concatenate(Nested):
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         outs = [self._build_branch(number, shape, rng) for number in range(len(self.branches))]
         if len({out[:-1] for out in outs}) > 1:
-            last = [repr(branch[-1]) if branch else "the input" for branch in self.branches]
+            last = [repr(branch[-1]) if branch else tr("the input") for branch in self.branches]
             raise ShapeError(
-                "The branches' outputs do not fit side by side.",
+                tr("The branches' outputs do not fit side by side."),
                 where="Concatenate",
-                expected="shapes that agree in all axes but the last",
-                received=", ".join(f"{out} from {layer}" for out, layer in zip(outs, last, strict=True)),
-                hint="the same strides and padding in all branches",
+                expected=tr("shapes that agree in all axes but the last"),
+                received=listing(
+                    tr("{shape} from {layer}", shape=out, layer=layer) for out, layer in zip(outs, last, strict=True)
+                ),
+                hint=tr("the same strides and padding in all branches"),
             )
         self._gather()
         return (*outs[0][:-1], sum(out[-1] for out in outs))
@@ -209,5 +214,5 @@ def _strides(layers: Sequence[Layer]) -> Pair:
 
 def _as_layers(layers: Layers, where: str) -> list[Layer]:
     if not isinstance(layers, (list, tuple)):
-        raise InputError("Layers stand in a list.", where=where, expected="a list of layers", received=repr(layers))
+        raise InputError(tr("Layers stand in a list."), where=where, expected=tr("a list of layers"), received=repr(layers))
     return [as_layer(layer, f"{where}, layer {number}") for number, layer in enumerate(layers, 1)]

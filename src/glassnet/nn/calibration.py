@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ def calibrate(probabilities: NDArray[np.float64], labels: NDArray[np.int64], bin
     """
     if bins < 1 or len(probabilities) != len(labels) or not len(labels):
         raise InputError(
-            "These can't be compared.",
+            tr("These can't be compared."),
             where="calibrate",
-            expected="as many labels as rows of probabilities, and at least one bin",
-            received=f"{len(probabilities)} rows, {len(labels)} labels, {bins} bins",
+            expected=tr("as many labels as rows of probabilities, and at least one bin"),
+            received=tr("{rows} rows, {total} labels, {bins} bins", rows=len(probabilities), total=len(labels), bins=bins),
         )
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     place = np.minimum((sure * bins).astype(int), bins - 1)

@@ -12,6 +12,7 @@ from glassnet.errors import InputError, ShapeError
 from glassnet.nn.inputs import Flatten, Pixels
 from glassnet.nn.layer import Gradients, Layer, Shape, walk
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ def check_distinct(layers: Sequence[Layer]) -> None:
     found = list(walk(layers))
     if len({id(layer) for layer in found}) < len(found):
         raise InputError(
-            "The same layer object stands twice in the network.",
+            tr("The same layer object stands twice in the network."),
             where="layers",
-            hint="make a layer of its own for each place",
+            hint=tr("make a layer of its own for each place"),
         )
 
 

@@ -11,6 +11,7 @@ from glassnet.nn.layer import Backward, Shape, require_room
 from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_image, tap, windows
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
+from glassnet.support.i18n import tr
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, strides: Pair, margins: Margins) -> Array:
@@ -55,7 +56,7 @@ class Conv2D(Windows):
         bias_initializer: Initializer | str | dict[str, Any] = "Zeros",
     ) -> None:
         super().__init__()
-        self.filters = whole_number(filters, "A convolution needs at least one filter.", "Conv2D(filters)")
+        self.filters = whole_number(filters, tr("A convolution needs at least one filter."), "Conv2D(filters)")
         self.use_bias = bool(use_bias)
         self.kernel_size = self.window = as_pair(kernel_size, "Conv2D(kernel_size)")
         self.strides = as_pair(strides, "Conv2D(strides)")

@@ -10,6 +10,7 @@ from glassnet.nn.initializers import Initializer, as_initializer
 from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_flat, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
+from glassnet.support.i18n import tr
 
 
 class Dense(Layer):
@@ -31,7 +32,7 @@ class Dense(Layer):
         use_bias: bool = True,
     ) -> None:
         super().__init__()
-        self.units = whole_number(units, "A dense layer needs at least one unit.", "Dense(units)")
+        self.units = whole_number(units, tr("A dense layer needs at least one unit."), "Dense(units)")
         self.use_bias = bool(use_bias)
         self.initializer = as_initializer(initializer, "Dense(initializer)")
         self.bias_initializer = as_initializer(bias_initializer, "Dense(bias_initializer)")

@@ -9,6 +9,7 @@ from glassnet.errors import InputError
 from glassnet.nn.layer import Backward, Layer
 from glassnet.support.arrays import Array
 from glassnet.support.checks import below_one
+from glassnet.support.i18n import tr
 from glassnet.support.random_keys import split_mix
 
 
@@ -29,14 +30,14 @@ class Dropout(Layer):
 
     def __init__(self, rate: float = 0.5) -> None:
         super().__init__()
-        self.rate = below_one(rate, "The rate of dropout must lie in [0, 1).", "Dropout(rate)", "rate")
+        self.rate = below_one(rate, tr("The rate of dropout must lie in [0, 1)."), "Dropout(rate)", "rate")
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         if not training:
             return x, lambda dy: (dy, {})
         if rng is None:
             raise InputError(
-                "Dropout in training needs a source of chance.",
+                tr("Dropout in training needs a source of chance."),
                 where="Dropout.forward",
                 expected="rng=numpy.random.Generator",
                 received="None",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.support.checks import positive
+from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
@@ -47,7 +48,7 @@ class Normal(Initializer):
     std: float = 1.0
 
     def __post_init__(self) -> None:
-        positive(self.std, "std must be positive.", "Normal")
+        positive(self.std, tr("std must be positive."), "Normal")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         return self.std * rng.standard_normal(shape)
@@ -60,7 +61,7 @@ class Uniform(Initializer):
     limit: float = 0.05
 
     def __post_init__(self) -> None:
-        positive(self.limit, "limit must be positive.", "Uniform")
+        positive(self.limit, tr("limit must be positive."), "Uniform")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         return rng.uniform(-self.limit, self.limit, shape)
@@ -118,7 +119,7 @@ class Orthogonal(Initializer):
     gain: float = 1.0
 
     def __post_init__(self) -> None:
-        positive(self.gain, "gain must be positive.", "Orthogonal")
+        positive(self.gain, tr("gain must be positive."), "Orthogonal")
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
         rows, columns = prod(shape[:-1]), prod(shape[-1:])

@@ -11,6 +11,7 @@ import numpy as np
 from glassnet.errors import InputError, ShapeError
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 class Flatten(Layer):
@@ -40,7 +41,9 @@ class Scale(Layer):
     def __init__(self, factor: float, offset: float = 0.0) -> None:
         super().__init__()
         if not (np.isfinite(factor) and np.isfinite(offset)):
-            raise InputError("A scale must be finite.", where="Scale", expected="finite numbers", received=(factor, offset))
+            raise InputError(
+                tr("A scale must be finite."), where="Scale", expected=tr("finite numbers"), received=(factor, offset)
+            )
         self.factor, self.offset = float(factor), float(offset)
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
@@ -62,9 +65,11 @@ class Standardize(Layer):
     def __init__(self, mean: float | Sequence[float] | None = None, std: float | Sequence[float] | None = None) -> None:
         super().__init__()
         if (mean is None) != (std is None):
-            raise InputError("Give both mean and std, or neither.", where="Standardize", received=f"{mean=}, {std=}")
+            raise InputError(tr("Give both mean and std, or neither."), where="Standardize", received=f"{mean=}, {std=}")
         if std is not None and not np.all(np.asarray(std, dtype=float) > 0):
-            raise InputError("std must be positive.", where="Standardize(std)", expected="numbers above 0", received=std)
+            raise InputError(
+                tr("std must be positive."), where="Standardize(std)", expected=tr("numbers above 0"), received=std
+            )
         self.mean, self.std = mean, std
         self.adapted = mean is not None
 
@@ -78,16 +83,18 @@ class Standardize(Layer):
             }
         except ValueError:
             raise ShapeError(
-                "mean and std do not fit the images.",
+                tr("mean and std do not fit the images."),
                 where="Standardize",
-                expected=f"numbers that broadcast to {shape}",
-                received=f"shapes {np.shape(mean)} and {np.shape(std)}",
+                expected=tr("numbers that broadcast to {shape}", shape=shape),
+                received=tr("shapes {mean} and {std}", mean=np.shape(mean), std=np.shape(std)),
             ) from None
         return shape
 
     def adapt(self, x: Array) -> None:
         if not len(x):
-            raise InputError("There are no images to take mean and std from.", where="Standardize", expected="one or more")
+            raise InputError(
+                tr("There are no images to take mean and std from."), where="Standardize", expected=tr("one or more")
+            )
         low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
         digit, least = (np.finfo(x.dtype).eps, np.finfo(x.dtype).tiny) if x.dtype.kind == "f" else (1e-16, 0.0)
         std = x.std(axis=0, dtype=np.float64)

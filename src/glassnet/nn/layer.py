@@ -11,6 +11,7 @@ import numpy as np
 
 from glassnet.errors import ShapeError
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
 
@@ -79,8 +80,8 @@ def _plain(value: Any) -> Any:
 def require_room(layer: Layer, *shapes: Shape) -> None:
     """Refuse parameters or statistics of these shapes where they do not fit into memory: float64, twice while drawn."""
     numbers = sum(map(prod, shapes))
-    hint = "fewer units or filters, or smaller images before the layer"
-    require_memory(16 * numbers, f"{numbers:,} numbers that it keeps", repr(layer), hint)
+    hint = tr("fewer units or filters, or smaller images before the layer")
+    require_memory(16 * numbers, tr("{numbers:,} numbers that it keeps", numbers=numbers), repr(layer), hint)
 
 
 def walk(layers: Iterable[Layer]) -> Iterator[Layer]:
@@ -95,10 +96,10 @@ def require_flat(layer: Layer, shape: Shape) -> int:
     """The one axis of `shape`, or the error that says what to put before the layer."""
     if len(shape) != 1:
         raise ShapeError(
-            f"{type(layer).__name__} takes flat images.",
+            tr("{layer} takes flat images.", layer=type(layer).__name__),
             where=type(layer).__name__,
-            expected="one axis",
-            received=f"images of shape {shape}",
-            hint="put a Flatten() before it",
+            expected=tr("one axis"),
+            received=tr("images of shape {shape}", shape=shape),
+            hint=tr("put a Flatten() before it"),
         )
     return shape[0]

@@ -14,6 +14,7 @@ import numpy as np
 from glassnet.errors import InputError
 from glassnet.nn.activations import sigmoid, softmax
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
@@ -89,7 +90,7 @@ class SoftmaxCrossEntropy(Loss):
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise InputError(
-                "The label smoothing must lie in [0, 1).",
+                tr("The label smoothing must lie in [0, 1)."),
                 where="SoftmaxCrossEntropy(label_smoothing)",
                 expected="0 ≤ ε < 1",
                 received=self.label_smoothing,

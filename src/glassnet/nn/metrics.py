@@ -136,10 +136,10 @@ def evaluate_probabilities(
     """Accuracy, confusion and the mean −ln p of the right class, out of probabilities (N, classes) and labels (N,)."""
     if labels.ndim != 1:
         raise InputError(
-            "Probabilities tell classes apart.",
+            tr("Probabilities tell classes apart."),
             where="evaluate(data)",
-            expected="labels (N,) of classes",
-            received=f"targets {labels.shape}",
+            expected=tr("labels (N,) of classes"),
+            received=tr("targets {shape}", shape=labels.shape),
         )
     found = probabilities.argmax(axis=1)
     right = probabilities[np.arange(len(labels)), labels]

@@ -7,6 +7,7 @@ import numpy as np
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.checks import below_one, positive
+from glassnet.support.i18n import tr
 
 
 def moments(x: Array, axes: tuple[int, ...]) -> tuple[Array, Array]:
@@ -42,7 +43,7 @@ class _Norm(Layer):
 
     def __init__(self, epsilon: float) -> None:
         super().__init__()
-        self.epsilon = positive(epsilon, "epsilon must be positive.", f"{type(self).__name__}(epsilon)")
+        self.epsilon = positive(epsilon, tr("epsilon must be positive."), f"{type(self).__name__}(epsilon)")
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         require_room(self, shape[-1:], shape[-1:])
@@ -64,7 +65,7 @@ class BatchNorm(_Norm):
 
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-5) -> None:
         super().__init__(epsilon)
-        sentence = "The momentum of running statistics must lie in [0, 1)."
+        sentence = tr("The momentum of running statistics must lie in [0, 1).")
         self.momentum = below_one(momentum, sentence, "BatchNorm(momentum)", "momentum")
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:

@@ -13,6 +13,7 @@ import numpy as np
 from glassnet.errors import InputError
 from glassnet.nn.schedules import Schedule, as_schedule
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
@@ -30,16 +31,16 @@ class Optimizer:
         object.__setattr__(self, "learning_rate", as_schedule(self.learning_rate, f"{name}(learning_rate)"))
         if not (np.isfinite(self.clip_norm) and self.clip_norm >= 0):
             raise InputError(
-                "The clipping norm can't be negative.",
+                tr("The clipping norm can't be negative."),
                 where=f"{name}(clip_norm)",
-                expected="a number of at least 0",
+                expected=tr("a number of at least 0"),
                 received=self.clip_norm,
             )
         for field in fields(self):
             value = getattr(self, field.name)
             if field.name in ("momentum", "rho", "beta1", "beta2") and not 0 <= value < 1:
                 raise InputError(
-                    f"{field.name} must lie in [0, 1).",
+                    tr("{option} must lie in [0, 1).", option=field.name),
                     where=f"{name}({field.name})",
                     expected=f"0 ≤ {field.name} < 1",
                     received=value,
@@ -145,7 +146,7 @@ class ScipyMinimize:
         if self.method not in self.METHODS:
             from glassnet.support.registry import unknown
 
-            raise unknown("method with gradients", self.method, self.METHODS, "ScipyMinimize(method)")
+            raise unknown(tr("method with gradients"), self.method, self.METHODS, "ScipyMinimize(method)")
 
 
 def average(e: Array, w: Array, averaging: float, step: int) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glassnet.support.checks import not_negative
+from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
@@ -15,7 +16,7 @@ class Regularizer:
 
     def __post_init__(self) -> None:
         for rate in self.rates:
-            not_negative(rate, "The rate of a penalty can't be negative.", type(self).__name__)
+            not_negative(rate, tr("The rate of a penalty can't be negative."), type(self).__name__)
 
     @property
     def rates(self) -> tuple[float, float]:

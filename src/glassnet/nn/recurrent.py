@@ -14,6 +14,7 @@ from glassnet.nn.initializers import GlorotUniform, Orthogonal
 from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
+from glassnet.support.i18n import tr
 
 # name → (y of x, dx of dy and y): the derivative follows from the output alone
 RECURRENT_ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]] = {
@@ -185,18 +186,18 @@ class Recurrent(Layer):
     def __init__(self, units: int, *, return_sequences: bool = False) -> None:
         super().__init__()
         where = f"{type(self).__name__}(units)"
-        self.units = whole_number(units, "A recurrent layer needs at least one unit.", where)
+        self.units = whole_number(units, tr("A recurrent layer needs at least one unit."), where)
         self.return_sequences = bool(return_sequences)
 
     def sequence(self, shape: Shape) -> tuple[int, int]:
         """(steps, numbers a step) of an input of `shape`: (T, D), or an image read row by row."""
         if len(shape) not in (2, 3):
             raise ShapeError(
-                f"{type(self).__name__} takes sequences.",
+                tr("{layer} takes sequences.", layer=type(self).__name__),
                 where=type(self).__name__,
-                expected="(steps, numbers), or an image (rows, columns, channels), which it reads row by row",
-                received=f"images of shape {shape}",
-                hint="put it before any Flatten()" if len(shape) == 1 else None,
+                expected=tr("(steps, numbers), or an image (rows, columns, channels), which it reads row by row"),
+                received=tr("images of shape {shape}", shape=shape),
+                hint=tr("put it before any Flatten()") if len(shape) == 1 else None,
             )
         return shape[0], prod(shape[1:])
 

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.support.checks import between, positive
+from glassnet.support.i18n import mark, tr
 from glassnet.support.registry import find_named
 
-LEARNING_RATE = "The learning rate must be positive."
-NUMBER = "The number must be positive."
-WARM_UP = "The warm-up is a share of the training."
+LEARNING_RATE = mark("The learning rate must be positive.")
+NUMBER = mark("The number must be positive.")
+WARM_UP = mark("The warm-up is a share of the training.")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Constant(Schedule):
     stretches = False
 
     def __post_init__(self) -> None:
-        positive(self.learning_rate, LEARNING_RATE, "Constant(learning_rate)")
+        positive(self.learning_rate, tr(LEARNING_RATE), "Constant(learning_rate)")
 
     def rate(self, step: int, steps: int) -> float:
         return self.learning_rate
@@ -58,8 +59,8 @@ class StepDecay(Schedule):
     factor: float = 0.1
 
     def __post_init__(self) -> None:
-        positive(self.learning_rate, LEARNING_RATE, "StepDecay(learning_rate)")
-        positive(self.factor, NUMBER, "StepDecay(factor)")
+        positive(self.learning_rate, tr(LEARNING_RATE), "StepDecay(learning_rate)")
+        positive(self.factor, tr(NUMBER), "StepDecay(factor)")
         object.__setattr__(self, "milestones", tuple(self.milestones))
 
     def rate(self, step: int, steps: int) -> float:
@@ -75,7 +76,7 @@ class CosineDecay(Schedule):
     final: float = 0.0
 
     def __post_init__(self) -> None:
-        positive(self.learning_rate, LEARNING_RATE, "CosineDecay(learning_rate)")
+        positive(self.learning_rate, tr(LEARNING_RATE), "CosineDecay(learning_rate)")
 
     def rate(self, step: int, steps: int) -> float:
         height = 0.5 * (1 + cos(pi * step / max(1, steps)))
@@ -92,10 +93,10 @@ class OneCycle(Schedule):
     final_division: float = 1e4
 
     def __post_init__(self) -> None:
-        positive(self.learning_rate, LEARNING_RATE, "OneCycle(learning_rate)")
-        positive(self.start_division, NUMBER, "OneCycle(start_division)")
-        positive(self.final_division, NUMBER, "OneCycle(final_division)")
-        between(self.warm_up, WARM_UP, "OneCycle(warm_up)", "warm_up")
+        positive(self.learning_rate, tr(LEARNING_RATE), "OneCycle(learning_rate)")
+        positive(self.start_division, tr(NUMBER), "OneCycle(start_division)")
+        positive(self.final_division, tr(NUMBER), "OneCycle(final_division)")
+        between(self.warm_up, tr(WARM_UP), "OneCycle(warm_up)", "warm_up")
 
     def rate(self, step: int, steps: int) -> float:
         top, low = self.learning_rate, self.learning_rate / self.start_division
@@ -115,7 +116,7 @@ class WarmUp(Schedule):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "then", as_schedule(self.then, "WarmUp(then)"))
-        between(self.share, WARM_UP, "WarmUp(share)", "share")
+        between(self.share, tr(WARM_UP), "WarmUp(share)", "share")
 
     def rate(self, step: int, steps: int) -> float:
         up = int(self.share * steps)
@@ -130,5 +131,5 @@ SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in (Constan
 def as_schedule(value: Schedule | float | str | dict[str, Any], where: str) -> Schedule:
     """A schedule from itself, a constant rate, a name, or {"type": name, option: value}."""
     if isinstance(value, (int, float, np.integer, np.floating)):
-        return Constant(positive(value, LEARNING_RATE, where))
+        return Constant(positive(value, tr(LEARNING_RATE), where))
     return find_named(value, Schedule, SCHEDULES, where)

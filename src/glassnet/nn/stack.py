@@ -22,6 +22,7 @@ from glassnet.nn.losses import Loss
 from glassnet.nn.penalties import Regularizer
 from glassnet.nn.summary import table
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Stack:
     ) -> None:
         if dtype not in ("float32", "float64"):
             raise InputError(
-                "A network computes in float32 or float64.", where="dtype", expected="float32 | float64", received=dtype
+                tr("A network computes in float32 or float64."), where="dtype", expected="float32 | float64", received=dtype
             )
         check_distinct(layers)
         self.layers, self.loss, self.regularizer, self.dtype = tuple(layers), loss, regularizer, np.dtype(dtype)
@@ -132,7 +133,7 @@ class Stack:
         values = np.asarray(values)
         if values.shape != self._flat.shape:
             raise ShapeError(
-                "The parameter vector has another length.",
+                tr("The parameter vector has another length."),
                 where="parameters",
                 expected=self._flat.shape,
                 received=values.shape,
@@ -180,14 +181,14 @@ class Stack:
             rows = images.reshape(1, self.features)
         else:
             raise ShapeError(
-                "The images do not fit the network.",
+                tr("The images do not fit the network."),
                 where="images",
                 expected=f"(N, {', '.join(map(str, self.input_shape))})",
                 received=images.shape,
             )
         if rows.dtype.kind == "f" and not np.isfinite(rows).all():
             bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-            raise InputError("An image holds NaN or infinity.", where=f"image {bad}", expected="finite numbers")
+            raise InputError(tr("An image holds NaN or infinity."), where=f"image {bad}", expected=tr("finite numbers"))
         return np.ascontiguousarray(rows)
 
     def _convert(self, images: Array) -> Array:
@@ -199,7 +200,7 @@ class Stack:
             return images.astype(self.dtype)
         if images.dtype.kind == "f":
             return images.astype(self.dtype)
-        raise InputError("Images are arrays of numbers.", where="images", expected="numbers", received=images.dtype)
+        raise InputError(tr("Images are arrays of numbers."), where="images", expected=tr("numbers"), received=images.dtype)
 
     def forward(
         self, rows: Array, *, training: bool = False, rng: np.random.Generator | None = None, stop: int | None = None
@@ -270,9 +271,9 @@ class Stack:
             return softmax(raw) if self.loss.link else raw / raw.sum(axis=1, keepdims=True)
         if last != "Sigmoid":
             raise InputError(
-                "The outputs of this network are not probabilities.",
+                tr("The outputs of this network are not probabilities."),
                 where="predict_proba",
-                expected="a Sigmoid or Softmax at the end, or a cross-entropy cost",
+                expected=tr("a Sigmoid or Softmax at the end, or a cross-entropy cost"),
                 received=repr(self.layers[-1]),
             )
         a = sigmoid(raw) if self.loss.link else raw

@@ -11,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from glassnet.errors import InputError, ShapeError
 from glassnet.nn.layer import Layer, Shape
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 Pair = tuple[int, int]
 Margins = tuple[int, int, int, int]  # top, bottom, left, right
@@ -53,9 +54,9 @@ def as_pair(value: Any, where: str) -> Pair:
         and all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in numbers)
     ):
         raise InputError(
-            "A size of windows is one whole number, or two.",
+            tr("A size of windows is one whole number, or two."),
             where=where,
-            expected="for example 3, or (3, 3)",
+            expected=tr("for example 3, or (3, 3)"),
             received=repr(value),
         )
     return int(numbers[0]), int(numbers[1])
@@ -71,11 +72,11 @@ def require_image(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     """(rows, columns, channels) of `shape`, or the error that says what the layer takes."""
     if len(shape) != 3:
         raise ShapeError(
-            f"{type(layer).__name__} takes images with channels.",
+            tr("{layer} takes images with channels.", layer=type(layer).__name__),
             where=type(layer).__name__,
             expected="(rows, columns, channels)",
-            received=f"images of shape {shape}",
-            hint="put it before any Flatten()" if len(shape) == 1 else None,
+            received=tr("images of shape {shape}", shape=shape),
+            hint=tr("put it before any Flatten()") if len(shape) == 1 else None,
         )
     return shape[0], shape[1], shape[2]
 
@@ -114,10 +115,10 @@ class Windows(Layer):
             return -(-rows // self.strides[0]), -(-columns // self.strides[1])
         if rows < self.window[0] or columns < self.window[1]:
             raise ShapeError(
-                "The window is larger than its image.",
+                tr("The window is larger than its image."),
                 where=type(self).__name__,
-                expected=f"a window of at most {rows} × {columns}",
+                expected=tr("a window of at most {rows} × {columns}", rows=rows, columns=columns),
                 received=f"{self.window[0]} × {self.window[1]}",
-                hint="a smaller window, padding='same', or fewer layers before it that make images smaller",
+                hint=tr("a smaller window, padding='same', or fewer layers before it that make images smaller"),
             )
         return (rows - self.window[0]) // self.strides[0] + 1, (columns - self.window[1]) // self.strides[1] + 1

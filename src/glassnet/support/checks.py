@@ -7,26 +7,27 @@ from numbers import Integral, Real
 from typing import Any
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 
 
-def whole_number(value: Any, what: str, where: str, expected: str = "a whole number above 0", least: int = 1) -> int:
+def whole_number(value: Any, what: str, where: str, expected: str | None = None, least: int = 1) -> int:
     """An int of at least `least`; True and False are none."""
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise InputError(what, where=where, expected=expected, received=repr(value))
+        raise InputError(what, where=where, expected=expected or tr("a whole number above 0"), received=repr(value))
     return int(value)
 
 
 def positive(value: Any, what: str, where: str) -> float:
     """A finite number above 0; True is none."""
     if isinstance(value, bool) or not isinstance(value, Real) or not (isfinite(value) and float(value) > 0):
-        raise InputError(what, where=where, expected="a number above 0", received=value)
+        raise InputError(what, where=where, expected=tr("a number above 0"), received=value)
     return float(value)
 
 
 def not_negative(value: Any, what: str, where: str) -> float:
     """A finite number of at least 0."""
     if not (isfinite(value) and value >= 0):
-        raise InputError(what, where=where, expected="a number of at least 0", received=value)
+        raise InputError(what, where=where, expected=tr("a number of at least 0"), received=value)
     return float(value)
 
 

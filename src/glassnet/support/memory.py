@@ -7,6 +7,7 @@ from math import inf
 from pathlib import Path
 
 from glassnet.errors import DataError, GlassnetError, InputError
+from glassnet.support.i18n import tr
 
 SMALL = 1 << 28  # bytes that are never refused
 DATA_FRACTION = 0.6  # of the memory available, that a data set may take
@@ -36,10 +37,10 @@ def available() -> float:
 def _require(size: int, most: float, error: type[GlassnetError], what: str, where: object, hint: str | None) -> None:
     if size > most:
         raise error(
-            "This needs more memory than there is.",
+            tr(tr("This needs more memory than there is.")),
             where=where,
-            expected=f"at most {most / 1e9:,.1f} GB",
-            received=f"{size / 1e9:,.1f} GB for {what}",
+            expected=tr("at most {size:,.1f} GB", size=most / 1e9),
+            received=tr("{size:,.1f} GB for {what}", size=size / 1e9, what=what),
             hint=hint,
         )
 
@@ -52,8 +53,8 @@ def require_memory(size: int, what: str, where: object, hint: str) -> None:
 
 def require_activations(size: int, images: int) -> None:
     """Raise `InputError` if `size` bytes, for the outputs of all layers for so many images at once, are too many."""
-    what = f"the outputs of all layers for {images:,} images at once"
-    require_memory(size, what, "the network at work", "a smaller batch_size, smaller images, or fewer filters")
+    what = tr("the outputs of all layers for {images:,} images at once", images=images)
+    require_memory(size, what, tr("the network at work"), tr("a smaller batch_size, smaller images, or fewer filters"))
 
 
 def require_memory_for_data(size: int, what: str, where: object, hint: str | None = None) -> None:

@@ -9,8 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import mark, tr
 
 Kind = TypeVar("Kind")
+KINDS = {
+    "Loss": mark("loss"),
+    "Optimizer": mark("optimizer"),
+    "Schedule": mark("schedule"),
+    "Initializer": mark("initializer"),
+    "Regularizer": mark("regularizer"),
+}
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -24,7 +32,7 @@ def unknown(what: str, name: object, names: Iterable[str], where: object = None)
     """The error for a name that is not among `names`, with the nearest one as the hint."""
     names = sorted(names)
     return InputError(
-        f"Unknown {what}.",
+        tr("Unknown {what}.", what=what),
         where=where,
         expected=" | ".join(names),
         received=repr(name),
@@ -34,7 +42,7 @@ def unknown(what: str, name: object, names: Iterable[str], where: object = None)
 
 def did_you_mean(close: str | None) -> str | None:
     """The hint that names what may have been meant."""
-    return f"did you mean {close!r}?" if close else None
+    return tr("did you mean {close}?", close=repr(close)) if close else None
 
 
 def plain(name: str) -> str:
@@ -44,7 +52,11 @@ def plain(name: str) -> str:
 
 def find_named(value: Kind | str | dict[str, Any], kind: type[Kind], names: Mapping[str, type[Kind]], where: str) -> Kind:
     """`value` if it is one already, else made from its name or its description."""
-    return value if isinstance(value, kind) else make_named(value, names, kind.__name__.lower(), where, key=plain)
+    return (
+        value
+        if isinstance(value, kind)
+        else make_named(value, names, tr(KINDS.get(kind.__name__, kind.__name__.lower())), where, key=plain)
+    )
 
 
 def make_named(
@@ -65,11 +77,11 @@ def make_named(
     known = list(inspect.signature(names[name]).parameters)
     for option in options:
         if option not in known:
-            raise unknown(f"option of {name}", option, known, where)
+            raise unknown(tr("option of {name}", name=name), option, known, where)
     try:
         return names[name](**{**(defaults or {}), **options})
     except TypeError as error:
-        raise InputError(f"{name} can't be made so.", where=where, received=options, hint=str(error)) from None
+        raise InputError(tr("{name} can't be made so.", name=name), where=where, received=options, hint=str(error)) from None
 
 
 def describe(thing: object) -> dict[str, Any]:

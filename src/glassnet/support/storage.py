@@ -44,7 +44,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
 
     Files of format 1 have no checksum: they are read with a `ModelFileWarning`.
     """
-    expected = f"a {kind} saved by glassnet"
+    expected = tr("a {kind} saved by glassnet", kind=tr(kind))
     tensors, metadata, checked = _load(path, expected)
     try:
         header = json.loads(metadata["glassnet"])
@@ -52,27 +52,32 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
             raise ValueError("no JSON object")
     except (KeyError, ValueError, RecursionError):
         raise ModelFileError(
-            "The file was not saved by glassnet.", where=path, expected=expected, received="no glassnet header"
+            tr("The file was not saved by glassnet."), where=path, expected=expected, received=tr("no glassnet header")
         ) from None
     if header.get("format") not in (FORMAT, PREVIOUS):
         raise ModelFileError(
-            "The file has another version.",
+            tr("The file has another version."),
             where=path,
-            expected=f"format {FORMAT}",
-            received=f"format {header.get('format')}",
-            hint="save it anew with this version of glassnet, or install the version that saved it",
+            expected=tr("format {version}", version=FORMAT),
+            received=tr("format {version}", version=header.get("format")),
+            hint=tr("save it anew with this version of glassnet, or install the version that saved it"),
         )
     is_old = list(header)[:2] == ["format", "kind"] and header["format"] == PREVIOUS
     if not checked and not is_old:
         raise ModelFileError(
-            "The file has been damaged or changed since it was saved: its checksum does not fit.",
+            tr("The file has been damaged or changed since it was saved: its checksum does not fit."),
             where=path,
             expected=expected,
-            received="other bytes",
-            hint="take an undamaged copy",
+            received=tr("other bytes"),
+            hint=tr("take an undamaged copy"),
         )
     if header.get("kind") != kind:
-        raise ModelFileError(f"The file is no {kind}.", where=path, expected=expected, received=f"a {header.get('kind')}")
+        raise ModelFileError(
+            tr("The file is no {kind}.", kind=tr(kind)),
+            where=path,
+            expected=expected,
+            received=tr("a {kind}", kind=header.get("kind")),
+        )
     if is_old:
         warnings.warn(
             tr(
@@ -91,7 +96,7 @@ def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], 
     from safetensors.numpy import load
 
     if not path.is_file():
-        raise ModelFileError("There is no such file.", where=path, expected=expected)
+        raise ModelFileError(tr("There is no such file."), where=path, expected=expected)
     try:
         content = path.read_bytes()
         tensors = load(content)
@@ -99,7 +104,7 @@ def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], 
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError, MemoryError) as error:
         raise ModelFileError(
-            "The file can't be read: it is damaged, cut short, or no safetensors file.",
+            tr("The file can't be read: it is damaged, cut short, or no safetensors file."),
             where=path,
             expected=expected,
             received=reason(error),
@@ -129,22 +134,22 @@ def fill(arrays: dict[str, Array], tensors: dict[str, Array], path: Path) -> Non
     """Copy each tensor of the file into the array of its name; the names and shapes must agree."""
     for name in sorted(set(arrays) ^ set(tensors)):
         raise ModelFileError(
-            "The file's arrays are not those of its layers.",
+            tr("The file's arrays are not those of its layers."),
             where=path,
             expected=", ".join(sorted(arrays)),
-            received=f"{name} is {'missing' if name in arrays else 'too many'}",
+            received=tr("{name} is missing", name=name) if name in arrays else tr("{name} is too many", name=name),
         )
     for name, array in arrays.items():
         if tensors[name].shape != array.shape:
             raise ModelFileError(
-                "An array of the file has the wrong shape.",
+                tr("An array of the file has the wrong shape."),
                 where=f"{path}, {name}",
                 expected=array.shape,
                 received=tensors[name].shape,
             )
         if not np.isfinite(tensors[name]).all():
             raise ModelFileError(
-                "An array of the file holds NaN or infinity.", where=f"{path}, {name}", expected="finite numbers"
+                tr("An array of the file holds NaN or infinity."), where=f"{path}, {name}", expected=tr("finite numbers")
             )
         array[...] = tensors[name]
 
@@ -152,5 +157,5 @@ def fill(arrays: dict[str, Array], tensors: dict[str, Array], path: Path) -> Non
 def as_path(value: str | Path) -> Path:
     """A path from a text or a path."""
     if not isinstance(value, (str, Path)) or not str(value):
-        raise InputError("This is no path.", expected="a file name", received=repr(value))
+        raise InputError(tr("This is no path."), expected=tr("a file name"), received=repr(value))
     return Path(value)

@@ -6,6 +6,8 @@ import json
 from math import isfinite
 from typing import Any
 
+from glassnet.support.i18n import tr
+
 WORDS = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
@@ -39,5 +41,5 @@ def lines(text: str) -> list[Any]:
         try:
             rows.append(numbers(json.loads(row)))
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"line {number}: no whole JSON object ({error})") from None
+            raise ValueError(tr("line {number}: no whole JSON object ({error})", number=number, error=error)) from None
     return rows

@@ -14,6 +14,7 @@ from glassnet.nn.optimizers import Optimizer, ScipyMinimize
 from glassnet.nn.stack import Stack
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
+from glassnet.support.i18n import tr
 
 
 def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
@@ -23,18 +24,21 @@ def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
     if isinstance(value, tuple) and len(value) == 2:
         return Dataset(*value)
     raise InputError(
-        "This is no data set.", where=where, expected="a Dataset, or (images, labels)", received=type(value).__name__
+        tr("This is no data set."), where=where, expected=tr("a Dataset, or (images, labels)"), received=type(value).__name__
     )
 
 
 def check_seed(seed: int) -> int:
-    return whole_number(seed, "A seed is a whole number of at least 0.", "seed", "0, 1, 2 …", least=0)
+    return whole_number(seed, tr("A seed is a whole number of at least 0."), "seed", "0, 1, 2 …", least=0)
 
 
 def check_whole(value: object, name: str, least: int, where: str) -> None:
     """Refuse an argument that is not a whole number of at least `least`."""
-    what = f"{name} must be a whole number {'above 0' if least == 1 else f'of at least {least}'}."
-    whole_number(value, what, f"{where}({name})", f"{least} or more", least)
+    if least == 1:
+        what = tr("{name} must be a whole number above 0.", name=name)
+    else:
+        what = tr("{name} must be a whole number of at least {least}.", name=name, least=least)
+    whole_number(value, what, f"{where}({name})", tr("{least} or more", least=least), least)
 
 
 def check_fit(
@@ -53,24 +57,24 @@ def check_fit(
         raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
     if average is not None and not (isinstance(average, float) and 0 < average < 1):
         raise InputError(
-            "The moving average needs a share of the past.",
+            tr("The moving average needs a share of the past."),
             where="fit(average)",
-            expected="a number between 0 and 1, such as 0.999",
+            expected=tr("a number between 0 and 1, such as 0.999"),
             received=average,
         )
     if isinstance(optimizer, ScipyMinimize):
         if average is not None:
             raise InputError(
-                "ScipyMinimize takes no small steps to average over.",
+                tr("ScipyMinimize takes no small steps to average over."),
                 where="fit(average)",
-                expected="None, or another optimizer",
+                expected=tr("None, or another optimizer"),
                 received=average,
             )
         if augmentation is not None:
             raise InputError(
-                "ScipyMinimize needs the same images in every step.",
+                tr("ScipyMinimize needs the same images in every step."),
                 where="fit(augmentation)",
-                expected="no augmentation, or another optimizer",
+                expected=tr("no augmentation, or another optimizer"),
                 received=augmentation,
             )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from glassnet.errors import InputError
 from glassnet.nn.stack import Stack
+from glassnet.support.i18n import tr
 from glassnet.training.history import Epoch, History
 from glassnet.training.stop import Stop, StopReason
 
@@ -62,9 +63,9 @@ class EarlyStopping(Callback):
     def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:
         if patience < 1 or min_delta < 0:
             raise InputError(
-                "Early stopping needs patience.",
+                tr("Early stopping needs patience."),
                 where="EarlyStopping",
-                expected="patience of at least 1, min_delta of at least 0",
+                expected=tr("patience of at least 1, min_delta of at least 0"),
                 received=f"{patience=}, {min_delta=}",
             )
         self.patience, self.min_delta = patience, min_delta

@@ -10,6 +10,7 @@ import numpy as np
 
 from glassnet.errors import ModelFileError
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.storage import read_tensors, write_tensors
 from glassnet.support.strict_json import plain
 from glassnet.training.history import History
@@ -83,7 +84,9 @@ class State:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
-                "The checkpoint does not hold what it should.", where=path, received=f"missing or wrong: {error}"
+                tr("The checkpoint does not hold what it should."),
+                where=path,
+                received=tr("missing or wrong: {error}", error=error),
             ) from None
 
     def check(self, settings: dict[str, Any], sizes: dict[str, int], path: Path) -> None:
@@ -91,18 +94,18 @@ class State:
         for name, value in settings.items():
             if self.settings.get(name) != value:
                 raise ModelFileError(
-                    "The checkpoint belongs to another training.",
+                    tr("The checkpoint belongs to another training."),
                     where=f"{path}, {name}",
                     expected=value,
                     received=self.settings.get(name),
-                    hint="go on with the same settings, or start anew in another folder",
+                    hint=tr("go on with the same settings, or start anew in another folder"),
                 )
         for name, size in sizes.items():
             array: Array = getattr(self, name)
             if array.shape != (size,) or not np.isfinite(array).all():
                 raise ModelFileError(
-                    "An array of the checkpoint does not fit the network.",
+                    tr("An array of the checkpoint does not fit the network."),
                     where=f"{path}, {name}",
-                    expected=f"{size} finite numbers",
-                    received=f"shape {array.shape}",
+                    expected=tr("{size} finite numbers", size=size),
+                    received=tr("shape {shape}", shape=array.shape),
                 )

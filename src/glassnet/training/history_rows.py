@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from glassnet.support.i18n import tr
+
 MOST = 2**63  # larger integers are no counts, and overflow what computes with them
 
 
@@ -83,7 +85,9 @@ def find_error(model: type[BaseModel], row: Any) -> str | None:
 
 
 def _out_of_order(row: dict[str, Any], epoch: int) -> str | None:
-    return None if row["epoch"] == epoch else f"epoch: expected {epoch}, received {row['epoch']}"
+    if row["epoch"] == epoch:
+        return None
+    return tr("epoch: expected {expected}, received {received}", expected=epoch, received=row["epoch"])
 
 
 def _of_another(row: dict[str, Any], known: dict[str, Any]) -> str | None:

@@ -10,6 +10,7 @@ import numpy as np
 from glassnet.data import Dataset
 from glassnet.errors import ModelFileError
 from glassnet.runtime import StepPlan
+from glassnet.support.i18n import tr
 
 ORDER, DROPOUT, AUGMENTATION = 0, 1, 2  # streams of random numbers of an epoch
 
@@ -45,18 +46,18 @@ def check_length(plan: Plan, before: int | None, done: int, where: str) -> None:
         return
     if plan.optimizer.schedule.stretches:
         raise ModelFileError(
-            "The learning rate follows a schedule over the whole training, which can't become longer or shorter midway.",
+            tr("The learning rate follows a schedule over the whole training, which can't become longer or shorter midway."),
             where=where,
             expected=before,
             received=epochs,
-            hint=f"train anew with {epochs} epochs; only a constant learning rate can go on for longer",
+            hint=tr("train anew with {epochs} epochs; only a constant learning rate can go on for longer", epochs=epochs),
         )
     plain = 0 if plan.augmentation is None else plan.plain_epochs
     if plain and before is not None and done > min(before, epochs) - plain:
         raise ModelFileError(
-            "The last epochs, without augmentation, have begun: the training can't become longer or shorter any more.",
+            tr("The last epochs, without augmentation, have begun: the training can't become longer or shorter any more."),
             where=where,
             expected=before,
             received=epochs,
-            hint=f"train anew with {epochs} epochs",
+            hint=tr("train anew with {epochs} epochs", epochs=epochs),
         )

@@ -14,6 +14,7 @@ from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
 from glassnet.network import Network, as_dataset
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.training import History
 from glassnet.training.arguments import check_labels
 
@@ -42,10 +43,10 @@ def diagnose(
         return Diagnosis(found, (*(() if found else still_learning(facts)), *learns_unscaled(facts)))
     if isinstance(history, History) or isinstance(network, Network) or len(history) != len(network):
         raise InputError(
-            "Histories and networks do not belong together.",
+            tr("Histories and networks do not belong together."),
             where="diagnose(history, network)",
-            expected="one of both, or as many of the one as of the other",
-            received=f"{_count(history, History)} and {_count(network, Network)}",
+            expected=tr("one of both, or as many of the one as of the other"),
+            received=tr(" and ").join([_count(history, History), _count(network, Network)]),
         )
     images = splits.train if splits.validation is None else splits.validation
     names = [f"network {number}" for number in range(1, len(network) + 1)]
@@ -61,10 +62,6 @@ def _as_splits(data: Data) -> Splits:
 
 
 def _count(value: object, kind: type) -> str:
-    return (
-        f"one {kind.__name__}"
-        if isinstance(value, kind)
-        else f"{len(value)} in a list"
-        if isinstance(value, list)
-        else repr(value)
-    )
+    if isinstance(value, kind):
+        return tr("one {kind}", kind=kind.__name__)
+    return tr("{count} in a list", count=len(value)) if isinstance(value, list) else repr(value)

@@ -75,19 +75,19 @@ def compare(
     """
     if len(groups) < 2 or any(not group for group in groups) or len(names) != len(groups):
         raise InputError(
-            "A difference needs two trainings at least.",
+            tr("A difference needs two trainings at least."),
             where="compare(groups)",
-            expected="two or more, each of one or more networks, and a name for each",
-            received=f"{len(groups)} groups, {len(names)} names",
+            expected=tr("two or more, each of one or more networks, and a name for each"),
+            received=tr("{groups} groups, {names} names", groups=len(groups), names=len(names)),
         )
     several = {len(group) > 1 for group in groups}
     if len(several) > 1:
         raise InputError(
-            "One seed can't be compared with several.",
+            tr("One seed can't be compared with several."),
             where="compare(groups)",
-            expected="one network each, or several seeds each",
+            expected=tr("one network each, or several seeds each"),
             received=", ".join(f"{name}: {len(group)}" for name, group in zip(names, groups, strict=True)),
-            hint="train each with several seeds: glassnet train RECIPE --seeds 5",
+            hint=tr("train each with several seeds: glassnet train RECIPE --seeds 5"),
         )
     right = [np.array([network.predict(data.images) == data.labels for network in group]) for group in groups]
     order = sorted(range(len(groups)), key=lambda place: -right[place].mean())

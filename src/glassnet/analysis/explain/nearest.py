@@ -13,6 +13,7 @@ from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def nearest_training_images(
     """
     if not 1 <= count <= len(train):
         raise InputError(
-            "There are fewer training images than that.",
+            tr("There are fewer training images than that."),
             where="nearest_training_images(count)",
             expected=f"1 … {len(train)}",
             received=count,

@@ -12,6 +12,7 @@ from glassnet.analysis.explain.scores import images_for, select_classes
 from glassnet.errors import InputError, ShapeError
 from glassnet.network import Network
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 POSITIONS = 14  # of the window along the shorter side, by default
 
@@ -34,7 +35,10 @@ def occlusion(
     images = images_for(network, images, "occlusion(images)")
     if images.ndim != 4:
         raise ShapeError(
-            "Only images can be covered in parts.", where="occlusion(images)", expected="(N, H, W, C)", received=images.shape
+            tr("Only images can be covered in parts."),
+            where="occlusion(images)",
+            expected="(N, H, W, C)",
+            received=images.shape,
         )
     height, width = images.shape[1:3]
     side = max(1, min(height, width) // 4) if window is None else window
@@ -42,9 +46,9 @@ def occlusion(
     for name, value, maximum in (("window", side, min(height, width)), ("stride", step, side)):
         if not 1 <= value <= maximum:
             raise InputError(
-                f"The {name} does not fit.",
+                tr("The {name} does not fit.", name=name),
                 where=f"occlusion({name})",
-                expected=f"1 … {maximum}" + (", the side of the window" if name == "stride" else ""),
+                expected=tr("1 … {most}, the side of the window", most=maximum) if name == "stride" else f"1 … {maximum}",
                 received=value,
             )
     selected = select_classes(network, images, classes, "occlusion")

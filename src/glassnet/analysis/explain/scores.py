@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from glassnet.errors import InputError, ShapeError
 from glassnet.network import Network
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 BLOCK = 64  # images per forward and backward pass in NumPy
 
@@ -21,7 +22,9 @@ def images_for(network: Network, images: Array, where: str) -> Array:
     if int(np.prod(shape)) != network.features:
         shape = network.input_shape
     if not len(rows):
-        raise ShapeError("There is no image to explain.", where=where, expected="(N, …), N at least 1", received=rows.shape)
+        raise ShapeError(
+            tr("There is no image to explain."), where=where, expected=tr("(N, …), N at least 1"), received=rows.shape
+        )
     return rows.reshape(len(rows), *shape)
 
 
@@ -47,7 +50,7 @@ def select_classes(
         len(selected) and not 0 <= selected.min() <= selected.max() < len(network.classes)
     ):
         raise InputError(
-            "There is no such class.",
+            tr("There is no such class."),
             where=f"{where}(classes)",
             expected=f"0 … {len(network.classes) - 1}: {', '.join(network.classes[:12])}",
             received=classes,

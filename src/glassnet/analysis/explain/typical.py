@@ -12,6 +12,7 @@ from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn import Scale, Standardize
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def typical_input(
     stop, index = find_unit(network, unit, "typical_input(unit)")
     low, high = _bounds(network) if bounds is None else bounds
     if not low < high:
-        raise InputError("The bounds are empty.", where="typical_input(bounds)", expected="low < high", received=bounds)
+        raise InputError(tr("The bounds are empty."), where="typical_input(bounds)", expected="low < high", received=bounds)
     grey, spread = (low + high) / 2, high - low
     rng = np.random.default_rng(seed)
     x: Array = grey + 0.02 * spread * rng.standard_normal((1, *network.input_shape))
@@ -71,12 +72,17 @@ def find_unit(network: Network, unit: str, where: str) -> tuple[int, int]:
     name, _, number = unit.rpartition(".")
     if not name or not number.isdigit():
         raise InputError(
-            "This is not the name of a unit.", where=where, expected="layer.unit, such as dense1.3", received=repr(unit)
+            tr("This is not the name of a unit."),
+            where=where,
+            expected=tr("layer.unit, such as dense1.3"),
+            received=repr(unit),
         )
     stop = layer_index(network, name, where) + 1
     units = network.shapes[stop][-1]
     if int(number) >= units:
-        raise InputError("The layer has no such unit.", where=where, expected=f"{name}.0 … {name}.{units - 1}", received=unit)
+        raise InputError(
+            tr("The layer has no such unit."), where=where, expected=f"{name}.0 … {name}.{units - 1}", received=unit
+        )
     return stop, int(number)
 
 

@@ -12,6 +12,7 @@ from glassnet.network import Network
 from glassnet.nn import Dropout, Flatten
 from glassnet.nn.losses import Quadratic
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.registry import unknown
 
 
@@ -33,7 +34,7 @@ def activations(network: Network, images: Array, layer: str | None = None) -> Ar
 def layer_index(network: Network, layer: str, where: str) -> int:
     """The index of a layer, from 0, by its name."""
     if layer not in network.names:
-        raise unknown("layer", layer, network.names, where)
+        raise unknown(tr("layer"), layer, network.names, where)
     return network.names.index(layer)
 
 
@@ -45,9 +46,9 @@ def hidden_layer(network: Network) -> str:
     trained = [index for index, layer in enumerate(network.layers) if layer.parameters]
     if len(trained) < 2:
         raise InputError(
-            "The network has no hidden layer.",
+            tr("The network has no hidden layer."),
             where="hidden_layer",
-            expected="two layers with weights or more",
+            expected=tr("two layers with weights or more"),
             received=f"{len(trained)}",
         )
     index = trained[-1] - 1

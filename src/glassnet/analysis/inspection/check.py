@@ -17,13 +17,29 @@ from glassnet.analysis.inspection.pool import Indices, Pool
 from glassnet.analysis.inspection.reading import as_splits
 from glassnet.analysis.inspection.result import Check, Inspection, Part
 from glassnet.data import Dataset, Splits
+from glassnet.support.i18n import clauses, mark, same, tr
 
 _MOST_SEVERE_FIRST = (
-    "unreadable-images", "unlabelled-images", "missing-classes", "contradicting-duplicates",
-    "duplicates-across-splits", "near-duplicates-across-splits", "groups-across-splits", "mixed-polarity", "ranges-differ",
-    "unscaled-inputs", "narrow-range", "mixed-sizes", "blank-images", "contradicting-near-duplicates", "doubtful-labels",
-    "uneven-splits", "class-imbalance", "duplicates", "near-duplicates",
-)  # fmt: skip
+    mark("unreadable-images"),
+    mark("unlabelled-images"),
+    mark("missing-classes"),
+    mark("contradicting-duplicates"),
+    mark("duplicates-across-splits"),
+    mark("near-duplicates-across-splits"),
+    mark("groups-across-splits"),
+    mark("mixed-polarity"),
+    mark("ranges-differ"),
+    mark("unscaled-inputs"),
+    mark("narrow-range"),
+    mark("mixed-sizes"),
+    mark("blank-images"),
+    mark("contradicting-near-duplicates"),
+    mark("doubtful-labels"),
+    mark("uneven-splits"),
+    mark("class-imbalance"),
+    mark("duplicates"),
+    mark("near-duplicates"),
+)
 
 
 def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> Inspection:
@@ -49,8 +65,8 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks = [
         Check(
             ("unreadable-images", "unlabelled-images"),
-            "every file is decoded; Splits.left_out lists unreadable files and files without a label",
-            f"{counted(len(splits.left_out), 'file')} left out",
+            tr("every file is decoded; Splits.left_out lists unreadable files and files without a label"),
+            tr("{files} left out", files=counted(len(splits.left_out), "file")),
         )
     ]
     findings += images.value_ranges(pool, {part.name: part.pixels for part in facts})
@@ -58,8 +74,8 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks.append(
         Check(
             ("narrow-range", "unscaled-inputs", "ranges-differ"),
-            "minimum and maximum of the pixels in each split",
-            f"{low:g}…{high:g} over all splits",
+            tr("minimum and maximum of the pixels in each split"),
+            tr("{low:g}…{high:g} over all splits", low=low, high=high),
         )
     )
     findings += parts.class_balance(pool) + parts.shared_groups(pool)
@@ -67,13 +83,13 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
     checks += [
         Check(
             ("missing-classes", "class-imbalance", "uneven-splits"),
-            "counts of each class in each split; a ratio above 3, fewer than 10, proportions that differ by 10 % or more",
-            "counted" if pool.labels is not None else "there are no classes",
+            tr("counts of each class in each split; a ratio above 3, fewer than 10, proportions that differ by 10 % or more"),
+            tr("counted") if pool.labels is not None else tr("there are no classes"),
         ),
         Check(
             ("groups-across-splits",),
-            "groups, such as writers, with images in two splits",
-            "checked" if grouped else "the data has no groups",
+            tr("groups, such as writers, with images in two splits"),
+            tr("checked") if grouped else tr("the data has no groups"),
         ),
     ]
     _check_images(pool, high - low, findings, checks)
@@ -89,20 +105,22 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
     findings += parts.copies(pool, copies, near=False)
     exact = ("duplicates", "duplicates-across-splits", "contradicting-duplicates")
     checks += [
-        Check(("blank-images",), "pixels that differ by no more than 2 % of the range of all pixels", f"{is_blank.sum():,}"),
-        Check(exact, "images with identical pixels, except blank ones", counted(len(copies), "group")),
+        Check(
+            ("blank-images",), tr("pixels that differ by no more than 2 % of the range of all pixels"), f"{is_blank.sum():,}"
+        ),
+        Check(exact, tr("images with identical pixels, except blank ones"), counted(len(copies), "group")),
     ]
     names = ("near-duplicates", "near-duplicates-across-splits", "contradicting-near-duplicates")
     if not pool.are_images:
-        checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", "not checked: the data are not images"))
+        checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", tr("not checked: the data are not images")))
         return
     inverted, result = images.mixed_polarity(pool, indices)
     findings += inverted
-    method = "drawings whose background, the median of their border, is light while that of the others is dark"
+    method = tr("drawings whose background, the median of their border, is light while that of the others is dark")
     checks.append(Check(("mixed-polarity",), method, result))
     unique = np.setdiff1d(indices, np.concatenate([group[1:] for group in copies])) if copies else indices
     if len(unique) < 3:
-        checks.append(Check((*names, "doubtful-labels"), "", "not checked: too few images"))
+        checks.append(Check((*names, "doubtful-labels"), "", tr("not checked: too few images")))
         return
     neighbours = find_neighbours(pool.images, unique)
     near = [_with_copies(group, copies) for group in near_groups(pool.images, neighbours)]
@@ -110,8 +128,10 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
     checks.append(
         Check(
             names,
-            "nearest neighbours by edge directions, compared pixel by pixel; a pair counts if it is much closer than other "
-            "similar images; cropped, rotated, mirrored and most shifted copies are missed",
+            tr(
+                "nearest neighbours by edge directions, compared pixel by pixel; a pair counts if it is much closer than "
+                "other similar images; cropped, rotated, mirrored and most shifted copies are missed"
+            ),
             counted(len(near), "group"),
         )
     )
@@ -119,19 +139,22 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
 
 
 def _check_labels(pool: Pool, neighbours: Neighbours, findings: list[Finding]) -> Check:
-    method = (
-        f"labels that none of the {VOTERS} nearest neighbours by edge directions has, while most of them agree on another "
-        "one; works for drawings, but not for most photographs"
+    method = tr(
+        "labels that none of the {voters} nearest neighbours by edge directions has, while most of them agree on another "
+        "one; works for drawings, but not for most photographs",
+        voters=VOTERS,
     )
     if pool.labels is None:
-        return Check(("doubtful-labels",), method, "there are no classes")
+        return Check(("doubtful-labels",), method, tr("there are no classes"))
     doubts = contradicted(neighbours, pool.labels, len(pool.classes))
-    agreement = f"neighbours agree with {100 * doubts.agreement:.1f} % of the labels"
+    agreement = tr("neighbours agree with {share:.1f} % of the labels", share=100 * doubts.agreement)
     if doubts.indices is None:
-        return Check(("doubtful-labels",), method, f"not checked: {agreement}, too few")
+        return Check(("doubtful-labels",), method, tr("not checked: {agreement}, too few", agreement=agreement))
     findings += parts.doubtful_labels(pool, doubts.indices, doubts.suggested, doubts.votes, VOTERS)
-    skipped = f"; {doubts.skipped:,} images in classes that are too small" if doubts.skipped else ""
-    return Check(("doubtful-labels",), method, f"{len(doubts.indices):,}; {agreement}{skipped}")
+    results = [same(f"{len(doubts.indices):,}"), agreement]
+    if doubts.skipped:
+        results.append(tr("{count:,} images in classes that are too small", count=doubts.skipped))
+    return Check(("doubtful-labels",), method, clauses(results))
 
 
 def _with_copies(group: Indices, copies: list[Indices]) -> Indices:

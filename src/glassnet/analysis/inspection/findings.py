@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glassnet.analysis import diagnosis
+from glassnet.support.i18n import Message, mark, tr
 
 SHOWN = 3  # images of a finding that are printed
 
@@ -47,7 +48,7 @@ class Finding(diagnosis.Finding):
         lines = [f"          {_joined(group)}" for group in self.groups[:SHOWN]]
         lines += [f"          {file}: {reason}" for file, reason in self.files[:SHOWN]]
         more = max(len(self.groups), len(self.files)) - SHOWN
-        return [*lines, f"          and {more:,} more"] if more > 0 else lines
+        return [*lines, "         " + tr(" and {count:,} more", count=more)] if more > 0 else lines
 
     @property
     def images(self) -> tuple[ImageReference, ...]:
@@ -65,12 +66,21 @@ class Finding(diagnosis.Finding):
         }
 
 
-def counted(count: int, noun: str = "image") -> str:
+COUNTED = {
+    "image": (mark("1 image"), mark("{count:,} images")),
+    "file": (mark("1 file"), mark("{count:,} files")),
+    "group": (mark("1 group"), mark("{count:,} groups")),
+    "finding": (mark("1 finding"), mark("{count:,} findings")),
+}
+
+
+def counted(count: int, noun: str = "image") -> Message:
     """1 image, 2 images."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
+    one, several = COUNTED[noun]
+    return tr(one) if count == 1 else tr(several, count=count)
 
 
 def _joined(group: tuple[ImageReference, ...]) -> str:
     """The first images of a group as one line."""
-    more = f" = {len(group) - 4} more" if len(group) > 4 else ""
+    more = tr(" = {count} more", count=len(group) - 4) if len(group) > 4 else ""
     return " = ".join(map(str, group[:4])) + more

@@ -8,13 +8,14 @@ from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pixels import Range, minority, polarity
 from glassnet.analysis.inspection.pool import Indices, Pool
 from glassnet.data import Splits
+from glassnet.support.i18n import tr
 
 _FEW_LEVELS, _LARGE_FLOAT, _OTHER_RANGE = 32, 16.0, 3.0
 
 
 def left_out(splits: Splits) -> list[Finding]:
     """Skipped files: unreadable, or without a label."""
-    reasons = splits.reasons or ("left out",) * len(splits.left_out)
+    reasons = splits.reasons or (tr("left out"),) * len(splits.left_out)
     files = list(zip(splits.left_out, reasons, strict=True))
     unnamed = set(splits.unlabelled)
     unlabelled = tuple(pair for pair in files if pair[0] in unnamed)
@@ -24,9 +25,9 @@ def left_out(splits: Splits) -> list[Finding]:
         found.append(
             Finding(
                 "unreadable-images",
-                f"{counted(len(unreadable), 'file')} can't be read as an image",
-                "They are skipped in training. They are truncated, damaged, or not images.",
-                ("download or copy the files again, or delete them",),
+                tr("{files} can't be read as an image", files=counted(len(unreadable), "file")),
+                tr("They are skipped in training. They are truncated, damaged, or not images."),
+                (tr("download or copy the files again, or delete them"),),
                 files=unreadable,
             )
         )
@@ -34,9 +35,12 @@ def left_out(splits: Splits) -> list[Finding]:
         found.append(
             Finding(
                 "unlabelled-images",
-                f"{counted(len(unlabelled))} without a label",
-                "Neither their folder nor their name gives a label, so they are skipped in training.",
-                ("move them into the folder of their class", "or pass a --pattern that finds the label in their names"),
+                tr("{images} without a label", images=counted(len(unlabelled))),
+                tr("Neither their folder nor their name gives a label, so they are skipped in training."),
+                (
+                    tr("move them into the folder of their class"),
+                    tr("or pass a --pattern that finds the label in their names"),
+                ),
                 files=unlabelled,
             )
         )
@@ -49,9 +53,9 @@ def blank_images(pool: Pool, indices: Indices) -> list[Finding]:
     return [
         Finding(
             "blank-images",
-            f"{counted(len(indices))} with nothing on them: {pool.count_by_part(indices)}",
-            "All their pixels have nearly the same value, so there is nothing to learn from them.",
-            ("look at the files, and delete the blank ones",),
+            tr("{count} with nothing on them: {indices}", count=counted(len(indices)), indices=pool.count_by_part(indices)),
+            tr("All their pixels have nearly the same value, so there is nothing to learn from them."),
+            (tr("look at the files, and delete the blank ones"),),
             tuple((image,) for image in pool.references(indices)),
         )
     ]
@@ -63,23 +67,28 @@ def mixed_polarity(pool: Pool, indices: Indices) -> tuple[list[Finding], str]:
     signs[indices] = polarity(pool.images[indices] if len(indices) < len(pool) else pool.images)
     found = minority(signs[indices])
     if found is None:
-        return [], "not drawings on a plain background"
+        return [], tr("not drawings on a plain background")
     majority, others = found
-    usual, inverted = ("light on dark", "dark on light")[:: 1 if majority == 1 else -1]
+    usual, inverted = (tr("light on dark"), tr("dark on light"))[:: 1 if majority == 1 else -1]
     if not len(others):
-        return [], f"all {usual}"
+        return [], tr("all {usual}", usual=usual)
     others = indices[others]
     mostly = [name for number, name in enumerate(pool.parts) if (signs[pool.part_of == number] == -majority).mean() > 0.5]
-    part = f"; that is most of {' and of '.join(mostly)}" if mostly else ""
+    told = {"images": counted(len(others)), "inverted": inverted, "usual": usual, "parts": pool.count_by_part(others)}
+    if len(others) == 1:
+        evidence = tr("{images} is {inverted}, the others {usual}: {parts}", **told)
+    else:
+        evidence = tr("{images} are {inverted}, the others {usual}: {parts}", **told)
+    if mostly:
+        evidence += tr("; that is most of {parts}", parts=tr(" and of ").join(mostly))
     finding = Finding(
         "mixed-polarity",
-        f"{counted(len(others))} {'is' if len(others) == 1 else 'are'} {inverted}, the others {usual}: "
-        f"{pool.count_by_part(others)}{part}",
-        "An inverted image is entirely different input: the network must learn both kinds, or fails on the rarer one.",
-        ("invert these images (255 − pixel), so that all have light ink or all have dark ink",),
+        evidence,
+        tr("An inverted image is entirely different input: the network must learn both kinds, or fails on the rarer one."),
+        (tr("invert these images (255 − pixel), so that all have light ink or all have dark ink"),),
         tuple((image,) for image in pool.references(others)),
     )
-    return [finding], f"{usual}, except {len(others):,}"
+    return [finding], tr("{usual}, except {count:,}", usual=usual, count=len(others))
 
 
 def value_ranges(pool: Pool, ranges: dict[str, Range]) -> list[Finding]:
@@ -91,18 +100,23 @@ def value_ranges(pool: Pool, ranges: dict[str, Range]) -> list[Finding]:
         found.append(
             Finding(
                 "narrow-range",
-                f"the pixels use only {low:g}…{high:g} of 0…255",
-                "A network divides bytes by 255, which leaves hardly any contrast between ink and paper.",
-                ("scale the pixels to 0…255", "or begin the network with Standardize"),
+                tr("the pixels use only {low:g}…{high:g} of 0…255", low=low, high=high),
+                tr("A network divides bytes by 255, which leaves hardly any contrast between ink and paper."),
+                (tr("scale the pixels to 0…255"), tr("or begin the network with Standardize")),
             )
         )
     if kind != np.uint8 and max(abs(low), abs(high)) > _LARGE_FLOAT:
         found.append(
             Finding(
                 "unscaled-inputs",
-                f"the numbers are floats from {low:g} to {high:g}",
-                "Floats are not scaled. Values this large saturate the units of the first layer and make steps too large.",
-                ("store images as bytes (uint8), which networks scale", "or begin the network with Scale or Standardize"),
+                tr("the numbers are floats from {low:g} to {high:g}", low=low, high=high),
+                tr(
+                    "Floats are not scaled. Values this large saturate the units of the first layer and make steps too large."
+                ),
+                (
+                    tr("store images as bytes (uint8), which networks scale"),
+                    tr("or begin the network with Scale or Standardize"),
+                ),
             )
         )
     first, *others = ranges.items()
@@ -112,9 +126,17 @@ def value_ranges(pool: Pool, ranges: dict[str, Range]) -> list[Finding]:
             found.append(
                 Finding(
                     "ranges-differ",
-                    f"{name} has pixels of {part.low:g}…{part.high:g}, {first[0]} of {first[1].low:g}…{first[1].high:g}",
-                    "The splits were preprocessed differently, so what is learnt on one does not apply to the other.",
-                    ("preprocess all splits in the same way",),
+                    tr(
+                        "{part} has pixels of {low:g}…{high:g}, {first} of {first_low:g}…{first_high:g}",
+                        part=name,
+                        low=part.low,
+                        high=part.high,
+                        first=first[0],
+                        first_low=first[1].low,
+                        first_high=first[1].high,
+                    ),
+                    tr("The splits were preprocessed differently, so what is learnt on one does not apply to the other."),
+                    (tr("preprocess all splits in the same way"),),
                 )
             )
     return found
@@ -123,10 +145,14 @@ def value_ranges(pool: Pool, ranges: dict[str, Range]) -> list[Finding]:
 def mixed_sizes(sizes: str, used: int) -> Finding:
     return Finding(
         "mixed-sizes",
-        f"the images have different sizes: {sizes}; for this check they were resized to {used} × {used}",
-        "A network takes images of one size, so a size must be chosen for training.",
+        tr(
+            "the images have different sizes: {sizes}; for this check they were resized to {used} × {used}",
+            sizes=sizes,
+            used=used,
+        ),
+        tr("A network takes images of one size, so a size must be chosen for training."),
         (
-            f"pass --size, or set size = {used} under [data] in the recipe",
-            '--fit pad (fit = "pad") neither stretches nor crops',
+            tr("pass --size, or set size = {used} under [data] in the recipe", used=used),
+            tr('--fit pad (fit = "pad") neither stretches nor crops'),
         ),
     )

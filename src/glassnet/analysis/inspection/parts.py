@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pool import Indices, Pool
+from glassnet.support.i18n import Message, listing, tr
 
 _IMBALANCE = 3.0
 _FEW = 10
@@ -28,11 +29,11 @@ def class_balance(pool: Pool) -> list[Finding]:
             found.append(
                 Finding(
                     "missing-classes",
-                    f"{name} has no images of {_listed(missing)}",
-                    "The network cannot learn these classes."
+                    tr("{part} has no images of {classes}", part=name, classes=_listed(missing)),
+                    tr("The network cannot learn these classes.")
                     if name == "train"
-                    else f"{name} does not measure these classes.",
-                    ("split again with --split stratified", "or add images"),
+                    else tr("{part} does not measure these classes.", part=name),
+                    (tr("split again with --split stratified"), tr("or add images")),
                 )
             )
     rare, common = int(train.argmin()), int(train.argmax())
@@ -40,11 +41,20 @@ def class_balance(pool: Pool) -> list[Finding]:
         found.append(
             Finding(
                 "class-imbalance",
-                f"in train, {pool.classes[common]!r} has {counted(int(train[common]))}, "
-                f"{pool.classes[rare]!r} {train[rare]:,}; guessing the largest class is right "
-                f"{100 * train[common] / train.sum():.1f} % of the time",
-                "A network learns the frequent classes first and may never predict the rare ones.",
-                ("train with --set class_weight=balanced", "look at the accuracy of each class, not only at the overall one"),
+                tr(
+                    "in train, {common} has {images}, {rare} {count:,}; guessing the largest class is right {share:.1f} % "
+                    "of the time",
+                    common=repr(pool.classes[common]),
+                    images=counted(int(train[common])),
+                    rare=repr(pool.classes[rare]),
+                    count=train[rare],
+                    share=100 * train[common] / train.sum(),
+                ),
+                tr("A network learns the frequent classes first and may never predict the rare ones."),
+                (
+                    tr("train with --set class_weight=balanced"),
+                    tr("look at the accuracy of each class, not only at the overall one"),
+                ),
             )
         )
     for name, part in counts.items():
@@ -53,11 +63,17 @@ def class_balance(pool: Pool) -> list[Finding]:
             found.append(
                 Finding(
                     "uneven-splits",
-                    f"class proportions in {name} differ from those in train: {100 * distance:.0f} % of the images would "
-                    f"have to change class; {pool.classes[most]!r} is {100 * part[most] / part.sum():.1f} % there, "
-                    f"{100 * train[most] / train.sum():.1f} % in train",
-                    f"Accuracy on {name} is then measured on other class proportions than those of training.",
-                    ("split again with --split stratified",),
+                    tr(
+                        "class proportions in {part} differ from those in train: {distance:.0f} % of the images would have "
+                        "to change class; {label} is {there:.1f} % there, {train:.1f} % in train",
+                        part=name,
+                        distance=100 * distance,
+                        label=repr(pool.classes[most]),
+                        there=100 * part[most] / part.sum(),
+                        train=100 * train[most] / train.sum(),
+                    ),
+                    tr("Accuracy on {part} is then measured on other class proportions than those of training.", part=name),
+                    (tr("split again with --split stratified"),),
                 )
             )
     return found
@@ -76,22 +92,32 @@ def shared_groups(pool: Pool) -> list[Finding]:
     for first, second in combinations(groups, 2):
         leaked = np.isin(pool.parts[second].groups, groups[first])  # type: ignore[arg-type]  # it has groups
         if leaked.any():
-            overlaps.append(f"{int(leaked.sum()):,} of {counted(len(leaked))} in {second} are of groups in {first}")
+            overlaps.append(
+                tr(
+                    "{count:,} of {images} in {second} are of groups in {first}",
+                    count=int(leaked.sum()),
+                    images=counted(len(leaked)),
+                    second=second,
+                    first=first,
+                )
+            )
     return [
         Finding(
             "groups-across-splits",
-            f"{len(shared):,} of {counted(len(names), 'group')} {'is' if len(shared) == 1 else 'are'} in more than "
-            f"one split, such as {_listed(shared[:3])}; {', '.join(overlaps)}",
-            "Images of a group (one writer, one photograph) are easier to classify when others of the group were in "
-            "training: accuracy is higher than for unseen writers and photographs.",
-            ("split again with --split group",),
+            _shared(len(shared), counted(len(names), "group"))
+            + tr(", such as {names}; {parts}", names=_listed(shared[:3]), parts=listing(overlaps)),
+            tr(
+                "Images of a group (one writer, one photograph) are easier to classify when others of the group were in "
+                "training: accuracy is higher than for unseen writers and photographs."
+            ),
+            (tr("split again with --split group"),),
         )
     ]
 
 
 def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
     """Findings about groups of copies: with different labels, across splits, and within one split."""
-    alike = "nearly the same pixels" if near else "the same pixels"
+    alike = tr("nearly the same pixels") if near else tr("the same pixels")
     prefix = "near-" if near else ""
     labels = pool.labels
     contradicting = [group for group in groups if labels is not None and len(np.unique(labels[group])) > 1]
@@ -104,9 +130,11 @@ def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
                 pool,
                 f"contradicting-{prefix}duplicates",
                 contradicting,
-                f"with {alike} and different labels",
-                "At least one label of each group is wrong" + (", if these are copies." if near else "."),
-                ("look at them, and correct or delete the wrong ones",),
+                tr("with {alike} and different labels", alike=alike),
+                tr("At least one label of each group is wrong, if these are copies.")
+                if near
+                else tr("At least one label of each group is wrong."),
+                (tr("look at them, and correct or delete the wrong ones"),),
             )
         )
     if across:
@@ -117,9 +145,9 @@ def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
                 pool,
                 f"{prefix}duplicates-across-splits",
                 across,
-                f"with {alike} in two splits, {pool.count_by_part(held_out)} among them",
-                "Held-out images that were also in training make the accuracy too high.",
-                ("keep one image of each group", "or give copies the same group, and split with --split group"),
+                tr("with {alike} in two splits, {held_out} among them", alike=alike, held_out=pool.count_by_part(held_out)),
+                tr("Held-out images that were also in training make the accuracy too high."),
+                (tr("keep one image of each group"), tr("or give copies the same group, and split with --split group")),
             )
         )
     if within:
@@ -128,10 +156,11 @@ def copies(pool: Pool, groups: list[Indices], *, near: bool) -> list[Finding]:
                 pool,
                 f"{prefix}duplicates",
                 within,
-                f"with {alike}, within one split",
-                "They weigh more in training than other images"
-                + (", and a random split would separate them." if len(pool.parts) > 1 else "."),
-                ("keep one image of each group",),
+                tr("with {alike}, within one split", alike=alike),
+                tr("They weigh more in training than other images, and a random split would separate them.")
+                if len(pool.parts) > 1
+                else tr("They weigh more in training than other images."),
+                (tr("keep one image of each group"),),
             )
         )
     return found
@@ -143,17 +172,22 @@ def doubtful_labels(
     if not len(indices):
         return []
     images = tuple(
-        (pool.reference(int(index), f"{count} of {voters} neighbours say {pool.classes[label]!r}"),)
+        (pool.reference(int(index), _votes(count, voters, pool.classes[label])),)
         for index, label, count in zip(indices, suggested, votes, strict=True)
     )
     percent = 100 * len(indices) / len(pool)
     return [
         Finding(
             "doubtful-labels",
-            f"{counted(len(indices))} ({percent:.2g} %) whose label none of the {voters} most similar images has: "
-            f"{pool.count_by_part(indices)}",
-            "Some of these labels are wrong; others are correct, but the image is badly drawn or unusual.",
-            ("look at them, worst first, and correct the wrong labels",),
+            tr(
+                "{count} ({percent:.2g} %) whose label none of the {voters} most similar images has: {indices}",
+                count=counted(len(indices)),
+                percent=percent,
+                voters=voters,
+                indices=pool.count_by_part(indices),
+            ),
+            tr("Some of these labels are wrong; others are correct, but the image is badly drawn or unusual."),
+            (tr("look at them, worst first, and correct the wrong labels"),),
             images,
         )
     ]
@@ -161,7 +195,8 @@ def doubtful_labels(
 
 def _of_groups(pool: Pool, name: str, groups: list[Indices], evidence: str, cause: str, try_next: tuple[str, ...]) -> Finding:
     count = sum(map(len, groups))
-    evidence = f"{counted(count)} in {counted(len(groups), 'group')} {evidence}"
+    told = {"images": counted(count), "groups": counted(len(groups), "group"), "evidence": evidence}
+    evidence = tr("{images} in {groups} {evidence}", **told)
     return Finding(name, evidence, cause, try_next, tuple(pool.references(group) for group in groups))
 
 
@@ -175,6 +210,16 @@ def _distance(train: npt.NDArray[np.int64], part: npt.NDArray[np.int64]) -> floa
     return float(np.abs(train / train.sum() - part / part.sum()).sum() / 2)
 
 
-def _listed(names: list[str]) -> str:
-    first = ", ".join(repr(name) for name in names[:5])
-    return first + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+def _listed(names: list[str]) -> Message:
+    first = listing(repr(name) for name in names[:5])
+    return first if len(names) <= 5 else first + tr(" and {count:,} more", count=len(names) - 5)
+
+
+def _shared(count: int, groups: Message) -> Message:
+    if count == 1:
+        return tr("1 of {groups} is in more than one split", groups=groups)
+    return tr("{count:,} of {groups} are in more than one split", count=count, groups=groups)
+
+
+def _votes(count: int, voters: int, label: str) -> Message:
+    return tr("{count} of {voters} neighbours say {label}", count=count, voters=voters, label=repr(label))

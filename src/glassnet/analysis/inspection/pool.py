@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from glassnet.analysis.inspection.findings import ImageReference
 from glassnet.data import Dataset, Splits
+from glassnet.support.i18n import Message, listing, tr
 
 Indices = npt.NDArray[np.intp]
 PARTS = ("train", "validation", "test")
@@ -56,10 +57,11 @@ class Pool:
     def references(self, indices: Iterable[int]) -> tuple[ImageReference, ...]:
         return tuple(self.reference(index) for index in indices)
 
-    def count_by_part(self, indices: Indices) -> str:
+    def count_by_part(self, indices: Indices) -> Message:
         """The number of images in each split: "3 in train, 1 in test"."""
         counts = np.bincount(self.part_of[indices], minlength=len(self.parts))
-        return ", ".join(f"{count:,} in {name}" for name, count in zip(self.parts, counts, strict=True) if count)
+        found = zip(self.parts, counts, strict=True)
+        return listing(tr("{count:,} in {part}", count=count, part=name) for name, count in found if count)
 
 
 def grey(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

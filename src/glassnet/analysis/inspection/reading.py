@@ -12,6 +12,7 @@ from glassnet.analysis.inspection.images import mixed_sizes
 from glassnet.data import Dataset, Splits, list_datasets, load_dataset
 from glassnet.errors import DataWarning, InputError, MixedSizesError
 from glassnet.experiment.recipe import list_recipes, load_recipe
+from glassnet.support.i18n import tr
 
 SIZE = 64
 """Images of different sizes are resized to this, with black borders."""
@@ -22,13 +23,13 @@ def as_splits(data: str | os.PathLike[str] | Splits | Dataset, options: dict[str
     if isinstance(data, (Splits, Dataset)):
         if options:
             raise InputError(
-                "Data in memory takes no options.",
+                tr("Data in memory takes no options."),
                 where="inspect(data)",
-                expected="no options",
+                expected=tr("no options"),
                 received=", ".join(options),
-                hint="pass the options to load_dataset",
+                hint=tr("pass the options to load_dataset"),
             )
-        return (data if isinstance(data, Splits) else Splits(data)), "the data", None
+        return (data if isinstance(data, Splits) else Splits(data)), tr("the data"), None
     path: str | os.PathLike[str] = data
     if _is_recipe(data):
         section = load_recipe(data if isinstance(data, str) else Path(data)).data.model_dump(exclude_none=True)

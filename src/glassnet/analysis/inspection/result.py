@@ -12,6 +12,7 @@ import numpy.typing as npt
 from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pixels import Range
 from glassnet.data import Splits
+from glassnet.support.i18n import tr
 
 WIDTH = 110
 
@@ -80,13 +81,23 @@ class Inspection:
     def _headline(self) -> str:
         train = self.splits.train
         size = " × ".join(map(str, train.shape))
-        classes = f"{len(train.classes)} classes" if train.classes else f"targets of {train.labels.shape[1]}"
-        return f"{self.source}: {sum(part.images for part in self.parts):,} of {size}, {train.images.dtype}, {classes}"
+        if train.classes:
+            classes = tr("{count} classes", count=len(train.classes))
+        else:
+            classes = tr("targets of {count}", count=train.labels.shape[1])
+        return tr(
+            "{source}: {images:,} of {size}, {dtype}, {classes}",
+            source=self.source,
+            images=sum(part.images for part in self.parts),
+            size=size,
+            dtype=train.images.dtype,
+            classes=classes,
+        )
 
     def _findings(self) -> list[str]:
         if not self.findings:
-            return ["No findings."]
-        lines = [counted(len(self.findings), "finding")]
+            return [tr("No findings.")]
+        lines: list[str] = [counted(len(self.findings), "finding")]
         for number, finding in enumerate(self.findings, 1):
             lines += ["", *f"{number}. {finding}".split("\n")]
         return lines
@@ -94,22 +105,22 @@ class Inspection:
     def _facts(self) -> list[str]:
         """A table of the splits with the number of images of each class."""
         head = ["", *(part.name for part in self.parts)]
-        rows = [["images", *(f"{part.images:,}" for part in self.parts)]]
+        rows = [[tr("images"), *(f"{part.images:,}" for part in self.parts)]]
         if any(part.groups is not None for part in self.parts):
-            rows.append(["groups", *("" if part.groups is None else f"{part.groups:,}" for part in self.parts)])
-        rows.append(["pixels", *(f"{part.pixels.low:g}…{part.pixels.high:g}" for part in self.parts)])
-        rows.append(["mean", *(f"{part.pixels.mean:.3g} ± {part.pixels.spread:.3g}" for part in self.parts)])
+            rows.append([tr("groups"), *("" if part.groups is None else f"{part.groups:,}" for part in self.parts)])
+        rows.append([tr("pixels"), *(f"{part.pixels.low:g}…{part.pixels.high:g}" for part in self.parts)])
+        rows.append([tr("mean"), *(f"{part.pixels.mean:.3g} ± {part.pixels.spread:.3g}" for part in self.parts)])
         classes = self.splits.classes
         if classes is not None:
             shown = range(len(classes)) if len(classes) <= 40 else [*range(38), len(classes) - 1]
-            rows += [[f"class {classes[index]}", *_cells(self.parts, index)] for index in shown]
+            rows += [[tr("class {name}", name=classes[index]), *_cells(self.parts, index)] for index in shown]
             if len(classes) > 40:
                 rows.insert(-1, ["…", *("" for _ in self.parts)])
         widths = [max(_width(row[column]) for row in [head, *rows]) for column in range(len(head))]
         return ["  " + _line(row, widths) for row in [head, *rows]]
 
     def _checks(self) -> list[str]:
-        lines = ["Checks"]
+        lines: list[str] = [tr("Checks")]
         for check in self.checks:
             text = f"{', '.join(check.names)}: {check.result}" + (f" ({check.method})" if check.method else "")
             lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)

@@ -41,7 +41,7 @@ def choose(chain: list[Lens], unit: str | None, weight: str | None) -> Choice:
     lenses = [lens for lens in every(chain) if not isinstance(lens, BranchLens)]
     with_weights = [lens for lens in lenses if lens.layer.parameters]
     if not with_weights:
-        raise InputError("The network has no weights to trace.", where="trace")
+        raise InputError(tr("The network has no weights to trace."), where="trace")
     if weight is not None:
         lens, key, index = _weight(weight, with_weights)
         out = lens.feeds(key, index)
@@ -106,9 +106,9 @@ def _of_unit(chain: list[Lens], lenses: list[Lens], unit: str) -> Choice:
             )
         return Choice(hop.lens, key, index, tuple(whole), why)
     raise InputError(
-        "No weight lies before this unit.",
+        tr("No weight lies before this unit."),
         where=f"--unit {unit}",
-        expected="a unit of the first layer with weights, or of a later one",
+        expected=tr("a unit of the first layer with weights, or of a later one"),
         received=repr(unit),
         hint=f"{next(lens.name for lens in lenses if lens.layer.parameters)}.0",
     )
@@ -119,11 +119,11 @@ def _same(lens: Lens, key: str, index: Index, unit: str, lenses: list[Lens], out
     other, place = _unit(unit, lenses, settle=out if lens.name == _split(unit, lenses)[0].name else None)
     if other is not lens or not lens.belongs(key, index, place):
         raise InputError(
-            "The weight is not one of this unit.",
+            tr("The weight is not one of this unit."),
             where=f"--unit {unit} --weight {lens.name}.{key}.{'.'.join(map(str, index))}",
-            expected=f"a weight that feeds {unit}",
-            received=f"one of {lens.name}, unit {at(out)}",
-            hint="leave out one of the two",
+            expected=tr("a weight that feeds {unit}", unit=unit),
+            received=tr("one of {layer}, unit {unit}", layer=lens.name, unit=at(out)),
+            hint=tr("leave out one of the two"),
         )
     return place
 
@@ -138,18 +138,18 @@ def _split(text: str, lenses: list[Lens]) -> tuple[Lens, str]:
     head = re.split(r"\.\d+(?:\.|$)", plain)[0] if not any("." in name for name in names) else plain
     close = nearest(head, names)
     raise InputError(
-        "There is no such layer.",
+        tr("There is no such layer."),
         where=repr(text),
         expected=" | ".join(names),
         received=repr(head),
-        hint=f"did you mean {close!r}?" if close else None,
+        hint=tr("did you mean {close}?", close=repr(close)) if close else None,
     )
 
 
 def _numbers(rest: str, text: str, names: str) -> Index:
     parts = [part for part in rest.split(".") if part]
     if not parts or not all(part.isdigit() for part in parts):
-        raise InputError("This is not a place in a layer.", where=repr(text), expected=names, received=repr(rest))
+        raise InputError(tr("This is not a place in a layer."), where=repr(text), expected=names, received=repr(rest))
     return tuple(map(int, parts))
 
 
@@ -158,15 +158,19 @@ def _unit(text: str, lenses: list[Lens], settle: Index | None = None) -> tuple[L
     lens, rest = _split(text, lenses)
     y = lens.array("y")
     axes = ", ".join(f"0…{size - 1}" for size in y.shape)
-    index = _numbers(rest, text, f"{lens.name} and {y.ndim} numbers ({axes}), or the last of them alone")
+    index = _numbers(
+        rest,
+        text,
+        tr("{layer} and {count} numbers ({axes}), or the last of them alone", layer=lens.name, count=y.ndim, axes=axes),
+    )
     if len(index) == 1 and y.ndim > 1 and index[0] < y.shape[-1]:
         strength = np.abs(lens.array("dy")[..., index[0]]) if lens.array("dy").size else np.abs(y[..., index[0]])
         return lens, (*(settle[:-1] if settle else largest(strength)), index[0])
     if len(index) != y.ndim or any(i >= size for i, size in zip(index, y.shape, strict=False)):
         raise InputError(
-            "There is no such unit.",
+            tr("There is no such unit."),
             where=f"--unit {text}",
-            expected=f"{y.ndim} numbers: {axes}",
+            expected=tr("{count} numbers: {axes}", count=y.ndim, axes=axes),
             received=at(index),
             hint=f"{lens.name}.{'.'.join(str(min(i, size - 1)) for i, size in zip(index, y.shape, strict=False))}",
         )
@@ -183,24 +187,26 @@ def _weight(text: str, lenses: list[Lens]) -> tuple[Lens, str, Index]:
         if head and not head.isdigit():
             close = nearest(head, known)
             raise InputError(
-                f"{lens.name} has no such parameter.",
+                tr("{layer} has no such parameter.", layer=lens.name),
                 where=f"--weight {text}",
                 expected=" | ".join(known),
                 received=repr(head),
-                hint=f"did you mean {close!r}?" if close else None,
+                hint=tr("did you mean {close}?", close=repr(close)) if close else None,
             )
         key = known[0]
     else:
         rest = rest.removeprefix(key).removeprefix(".")
     shape = lens.layer.parameters[key].shape
     axes = ", ".join(f"0…{size - 1}" for size in shape)
-    index = _numbers(rest, text, f"{lens.name}.{key} and {len(shape)} numbers ({axes})")
+    index = _numbers(
+        rest, text, tr("{layer} and {count} numbers ({axes})", layer=f"{lens.name}.{key}", count=len(shape), axes=axes)
+    )
     if len(index) != len(shape) or any(i >= size for i, size in zip(index, shape, strict=False)):
         near = [str(min(i, size - 1)) for i, size in zip((*index, *(0,) * len(shape)), shape, strict=False)]
         raise InputError(
-            "There is no such weight.",
+            tr("There is no such weight."),
             where=f"--weight {text}",
-            expected=f"{len(shape)} numbers: {axes}",
+            expected=tr("{count} numbers: {axes}", count=len(shape), axes=axes),
             received=at(index),
             hint=f"{lens.name}.{key}.{'.'.join(near)}",
         )

@@ -22,12 +22,12 @@ def part_of(run: Run, part: str) -> Dataset:
     """The training or the validation part of a run's data."""
     if part not in ("train", "validation"):
         raise InputError(
-            "Unknown part of the data.", where="trace(part)", expected="'train' | 'validation'", received=repr(part),
-            hint="the test set stays closed; only glassnet evaluate opens it" if part == "test" else None,
+            tr("Unknown part of the data."), where="trace(part)", expected="'train' | 'validation'", received=repr(part),
+            hint=tr("the test set stays closed; only glassnet evaluate opens it") if part == 'test' else None,
         )  # fmt: skip
     found = run.splits.train if part == "train" else run.splits.validation
     if found is None:
-        raise DataError("This data has no validation set.", where=run.recipe.data.path or run.recipe.data.dataset)
+        raise DataError(tr("This data has no validation set."), where=run.recipe.data.path or run.recipe.data.dataset)
     return found
 
 
@@ -37,13 +37,13 @@ def subject_of(
     """The image, its label as an array of one, and what it is in words."""
     if isinstance(image, (int, np.integer)) and not isinstance(image, bool):
         if data is None:
-            raise InputError("There is no data to take an image from.", where="trace(data)", expected="a Dataset",
-                             received="None", hint="trace(network, image, label=…), or data=…")  # fmt: skip
+            raise InputError(tr("There is no data to take an image from."), where="trace(data)", expected="a Dataset",
+                             received="None", hint=tr("trace(network, image, label=…), or data=…"))  # fmt: skip
         if not 0 <= image < len(data):
             raise InputError(
-                "There is no such image.",
+                tr("There is no such image."),
                 where=f"--image {image}",
-                expected=f"0 … {len(data) - 1}, of the {part} part",
+                expected=tr("0 … {last}, of the {part} part", last=len(data) - 1, part=part),
                 received=image,
                 hint=f"--image {min(max(0, int(image)), len(data) - 1)}",
             )
@@ -62,11 +62,11 @@ def subject_of(
         else:
             x, place = np.asarray(image), tr("the image")
             if x.size != network.features:
-                raise InputError("The image does not fit the network.", where="trace(image)",
+                raise InputError(tr("The image does not fit the network."), where="trace(image)",
                                  expected=network.input_shape, received=x.shape)  # fmt: skip
         if label is None and not _classifies(network):
-            raise InputError("The network tells no classes apart: it needs the target.", where="--label",
-                             expected=f"{network.outputs} numbers", received="None")  # fmt: skip
+            raise InputError(tr("The network tells no classes apart: it needs the target."), where="--label",
+                             expected=tr("{count} numbers", count=network.outputs), received="None")  # fmt: skip
         target = network.predict(x[None]) if label is None else _label(network, label)
         if label is None:
             notes.append(
@@ -101,11 +101,11 @@ def _label(network: Network, label: Any) -> Array:
     if not 0 <= number < len(network.classes):
         close = nearest(str(label), network.classes)
         raise InputError(
-            "There is no such class.",
+            tr("There is no such class."),
             where="--label",
             expected=" | ".join(network.classes),
             received=repr(label),
-            hint=f"did you mean {close!r}?" if close else None,
+            hint=tr("did you mean {close}?", close=repr(close)) if close else None,
         )
     return np.array([number])
 

@@ -23,7 +23,7 @@ from glassnet.network import Network
 from glassnet.nn.optimizers import Optimizer
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import write_text
-from glassnet.support.i18n import NOTHING, Message
+from glassnet.support.i18n import NOTHING, Message, tr
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -58,9 +58,9 @@ class Trace(Document):
             write_text(target, self.html())
         except OSError as error:
             raise InputError(
-                "The page can't be written.",
+                tr("The page can't be written."),
                 where=target,
-                expected="a file in a folder that you may write to",
+                expected=tr("a file in a folder that you may write to"),
                 received=error.strerror or str(error),
             ) from None
         return target
@@ -87,7 +87,7 @@ def trace(
     run = Run.load(what) if isinstance(what, (str, Path)) else what if isinstance(what, Run) else None
     network = run.network if run is not None else what
     if not isinstance(network, Network):
-        raise InputError("This is no run and no network.", where="trace", expected="a Run, its folder, or a Network",
+        raise InputError(tr("This is no run and no network."), where="trace", expected=tr("a Run, its folder, or a Network"),
                          received=type(what).__name__)  # fmt: skip
     if run is not None and data is None and isinstance(image, (int, np.integer)):
         data = part_of(run, part)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from glassnet.data.readers.filename_labels import PARTS
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 
 _PARTS = PARTS | {"tr": "train", "te": "test"}
 _KINDS = {
@@ -38,11 +39,13 @@ def find_roles(names: Iterable[str], where: object, part: str = "train") -> dict
             continue
         if role in found:
             raise DataError(
-                "Two arrays have the same meaning.",
+                tr("Two arrays have the same meaning."),
                 where=where,
-                expected=f"one array for the {role[1]}" + (f" of the {role[0]} part" if role[0] else ""),
-                received=f"{found[role]} and {name}",
-                hint="leave one of them out of the file",
+                expected=tr("one array for the {role} of the {part} part", role=role[1], part=role[0])
+                if role[0]
+                else tr("one array for the {role}", role=role[1]),
+                received=tr("{first} and {name}", first=found[role], name=name),
+                hint=tr("leave one of them out of the file"),
             )
         found[role] = name
     return found

@@ -13,6 +13,7 @@ from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import SplitOptions
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 
 
 def read_digits(options: SplitOptions | None = None) -> Splits:
@@ -45,9 +46,9 @@ def _rows() -> npt.NDArray[np.float64]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise DataError(
-            "The digits come with scikit-learn, which is not installed.",
+            tr("The digits come with scikit-learn, which is not installed."),
             where="digits",
-            expected="the package scikit-learn",
+            expected=tr("the package scikit-learn"),
             received=str(error),
             hint="pip install scikit-learn",
         ) from error

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 
 NUMERALS = re.compile(r"input_(?P<group>\d+)_\d+_(?P<label>\d+)\.jpe?g", re.IGNORECASE)
 """The Chinese numerals' own names, input_<writer>_<sample>_<label>.jpg, which are known without a pattern."""
@@ -58,18 +59,22 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
     numerals = pattern is None and all(NUMERALS.fullmatch(name.rpartition("/")[2]) for name in names)
     if numerals and len({folder[0] for folder in folders if folder}) > 1:
         raise DataError(
-            "Two readers fit these images.",
+            tr("Two readers fit these images."),
             where=where,
-            expected="labels in the names of the folders, or in those of the files",
-            received=f"one folder a class, and files named input_<writer>_<sample>_<label>.jpg, such as {names[0]}",
-            hint=r"pattern = 'input_(?P<group>\d+)_\d+_(?P<label>\d+)' by the files, '(?P<label>[^/]+)/[^/]+$' by folders",
+            expected=tr("labels in the names of the folders, or in those of the files"),
+            received=tr(
+                "one folder a class, and files named input_<writer>_<sample>_<label>.jpg, such as {name}", name=names[0]
+            ),
+            hint=tr(
+                "pattern = 'input_(?P<group>\\d+)_\\d+_(?P<label>\\d+)' by the files, '(?P<label>[^/]+)/[^/]+$' by folders"
+            ),
         )
     if numerals or pattern is not None:
-        images, reason = _by_pattern(names, parts, pattern or NUMERALS, where), "names the pattern does not match"
+        images, reason = _by_pattern(names, parts, pattern or NUMERALS, where), tr(tr("names the pattern does not match"))
         if numerals:
             images = _in_characters(images)
     else:
-        images, reason = _by_folder(names, parts, folders, where), "not in a class folder"
+        images, reason = _by_folder(names, parts, folders, where), tr(tr("not in a class folder"))
     found = {image.name for image in images}
     return Naming(tuple(images), tuple(name for name in names if name not in found), reason)
 
@@ -79,11 +84,11 @@ def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
     counts = Counter(labels)
     if len(counts) < 2:
         raise DataError(
-            "There is only one class: nothing to tell apart.",
+            tr("There is only one class: nothing to tell apart."),
             where=where,
-            expected="at least two classes",
-            received=f"{labels[0]!r} ({len(labels)} images)",
-            hint="one folder a class, or a pattern whose (?P<label>…) differs between classes",
+            expected=tr("at least two classes"),
+            received=tr("{label} ({total} images)", label=repr(labels[0]), total=len(labels)),
+            hint=tr("one folder a class, or a pattern whose (?P<label>…) differs between classes"),
         )
     return tuple(sorted(counts, key=_order(counts)))
 
@@ -109,11 +114,11 @@ def _by_folder(names: Sequence[str], parts: Sequence[str], folders: Sequence[tup
     found = [Labelled(name, folder[0], part=part) for name, part, folder in zip(names, parts, folders, strict=True) if folder]
     if not found:
         raise DataError(
-            "Nothing says what the images show: they lie side by side.",
+            tr("Nothing says what the images show: they lie side by side."),
             where=where,
-            expected="one folder a class, or a pattern of the files' names with (?P<label>…)",
-            received=f"{len(names)} images, such as {_some(names)}",
-            hint=r"--set pattern='(?P<label>[a-z]+)\.\d+\.jpg' for cat.17.jpg",
+            expected=tr("one folder a class, or a pattern of the files' names with (?P<label>…)"),
+            received=tr("{names} images, such as {some}", names=len(names), some=_some(names)),
+            hint=tr("--set pattern='(?P<label>[a-z]+)\\.\\d+\\.jpg' for cat.17.jpg"),
         )
     return found
 
@@ -127,11 +132,11 @@ def _by_pattern(names: Sequence[str], parts: Sequence[str], pattern: re.Pattern[
             found.append(Labelled(name, match["label"], group, part))
     if not found:
         raise DataError(
-            "The pattern matches no image's name.",
+            tr("The pattern matches no image's name."),
             where=where,
-            expected=f"names like {pattern.pattern}",
-            received=f"{len(names)} images, such as {_some(names)}",
-            hint='a pattern is searched for in the file\'s name, or in the whole path if it has a "/"',
+            expected=tr("names like {pattern}", pattern=pattern.pattern),
+            received=tr("{names} images, such as {some}", names=len(names), some=_some(names)),
+            hint=tr('a pattern is searched for in the file\'s name, or in the whole path if it has a "/"'),
         )
     return found
 

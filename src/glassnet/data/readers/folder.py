@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 
 ENDINGS = (
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -82,9 +83,9 @@ def _walk(path: Path) -> Iterator[Path]:
 
     def refuse(error: OSError) -> None:
         raise DataError(
-            "A folder can't be listed.",
+            tr("A folder can't be listed."),
             where=error.filename,
-            expected="a folder that you may read",
+            expected=tr("a folder that you may read"),
             received=reason(error),
         ) from None
 

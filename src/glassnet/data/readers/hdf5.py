@@ -16,6 +16,7 @@ from glassnet.data.readers.array_names import Role, find_roles, part_of
 from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
 from glassnet.data.readers.tables import assemble
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 ENDINGS = (".h5", ".hdf5", ".hdf")
@@ -51,11 +52,15 @@ def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
         for role, array in found.items():
             if role in homes and not (role[1] == "classes" and np.array_equal(array, arrays[role])):
                 raise DataError(
-                    "Two files differ in their class names." if role[1] == "classes" else "Two files hold the same part.",
+                    tr("Two files differ in their class names.")
+                    if role[1] == "classes"
+                    else tr("Two files hold the same part."),
                     where=folder,
-                    expected="the same classes in both" if role[1] == "classes" else f"the {role[0]} {role[1]} in one file",
-                    received=f"{homes[role].name} and {path.name}",
-                    hint="give the path of one file, or say train and test in their names or in their arrays' names",
+                    expected=tr("the same classes in both")
+                    if role[1] == "classes"
+                    else tr("the {part} {role} in one file", part=role[0], role=role[1]),
+                    received=tr("{first} and {second}", first=homes[role].name, second=path.name),
+                    hint=tr("give the path of one file, or say train and test in their names or in their arrays' names"),
                 )
             arrays[role], homes[role] = array, path
     return assemble(arrays, others, folder, options)
@@ -120,9 +125,9 @@ def require_h5py(path: Path) -> None:
     """Raise `DataError` where there is no h5py."""
     if importlib.util.find_spec("h5py") is None:
         raise DataError(
-            "Reading this file needs h5py, which is not installed.",
+            tr("Reading this file needs h5py, which is not installed."),
             where=path,
-            expected="the package h5py",
-            received="no such package",
+            expected=tr("the package h5py"),
+            received=tr("no such package"),
             hint="pip install 'glassnet[hdf5]'",
         )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
 from glassnet.support.paths import as_path
 
@@ -40,18 +41,18 @@ def read_idx(source: str | os.PathLike[str] | bytes) -> npt.NDArray[Any]:
                     return _read(unpacked, where)
             return _read(raw, where)
     except FileNotFoundError:
-        raise DataError("There is no such file.", where=where, expected="an IDX file, gzipped or not") from None
+        raise DataError(tr("There is no such file."), where=where, expected=tr("an IDX file, gzipped or not")) from None
     except (zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
-            "The gzip file is damaged.",
+            tr("The gzip file is damaged."),
             where=where,
-            expected="a whole gzip file, and nothing after it",
+            expected=tr("a whole gzip file, and nothing after it"),
             received=str(error),
-            hint="get the file again",
+            hint=tr("get the file again"),
         ) from error
     except OSError as error:
         received = reason(error)
-        raise DataError("The file can't be read.", where=where, expected="a file", received=received) from error
+        raise DataError(tr("The file can't be read."), where=where, expected=tr("a file"), received=received) from error
 
 
 def _open(source: str | os.PathLike[str] | bytes) -> io.BufferedIOBase:
@@ -66,42 +67,49 @@ def _open(source: str | os.PathLike[str] | bytes) -> io.BufferedIOBase:
 def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
     magic = _take(stream, 4, where)
     if len(magic) < 4:
-        raise _too_short(where, "at least 8 bytes, for the header", len(magic))
+        raise _too_short(where, tr("at least 8 bytes, for the header"), len(magic))
     kind, ndim = magic[2], magic[3]
     if magic[:2] != b"\0\0" or kind not in IDX_DTYPES or not 1 <= ndim <= _MOST_DIMENSIONS:
         kinds = ", ".join(f"{code:02x}" for code in IDX_DTYPES)
         raise DataError(
-            "This is no IDX file: its magic number is wrong.",
+            tr("This is no IDX file: its magic number is wrong."),
             where=where,
-            expected=f"00 00, then a kind of number ({kinds}), then 01 to {_MOST_DIMENSIONS:02x} dimensions",
+            expected=tr(
+                "00 00, then a kind of number ({kinds}), then 01 to {most:02x} dimensions", kinds=kinds, most=_MOST_DIMENSIONS
+            ),
             received=magic.hex(" "),
-            hint="MNIST's own files are train-images-idx3-ubyte and the like, gzipped or not",
+            hint=tr("MNIST's own files are train-images-idx3-ubyte and the like, gzipped or not"),
         )
     sizes, header = _take(stream, 4 * ndim, where), 4 + 4 * ndim
     if len(sizes) < 4 * ndim:
-        raise _too_short(where, f"at least {header} bytes, for the header", 4 + len(sizes))
+        raise _too_short(where, tr("at least {header} bytes, for the header", header=header), 4 + len(sizes))
     shape = tuple(int(size) for size in np.frombuffer(sizes, dtype=">u4"))
     dtype = np.dtype(IDX_DTYPES[kind])
     length = dtype.itemsize * math.prod(shape)
     body = _take(stream, length, where)
-    named = f"{length + header} bytes, for {'×'.join(map(str, shape))} numbers of {dtype.itemsize} bytes"
+    named = tr(
+        "{count} bytes, for {shape} numbers of {size} bytes",
+        count=length + header,
+        shape="×".join(map(str, shape)),
+        size=dtype.itemsize,
+    )
     if len(body) < length:
         raise _too_short(where, named, header + len(body))
     try:
         more = stream.read(1)  # at the end of a gzip file this compares its checksum, too
     except EOFError:
-        note = "the gzip file's own last bytes are missing"
-        raise _too_short(where, "a whole gzip file", header + len(body), note) from None
+        note = tr(tr("the gzip file's own last bytes are missing"))
+        raise _too_short(where, tr("a whole gzip file"), header + len(body), note) from None
     if more:
         raise DataError(
-            "There are more bytes in the file than its header says.",
+            tr("There are more bytes in the file than its header says."),
             where=where,
             expected=named,
-            received="at least one more",
-            hint="get the file again",
+            received=tr("at least one more"),
+            hint=tr("get the file again"),
         )
     if math.prod(size or 1 for size in shape) >= 2**48:  # no numbers, yet dimensions that NumPy can't name
-        raise DataError("The file's dimensions are absurd.", where=where, expected="real sizes", received=shape)
+        raise DataError(tr("The file's dimensions are absurd."), where=where, expected=tr("real sizes"), received=shape)
     return np.frombuffer(body, dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
@@ -111,7 +119,7 @@ def _take(stream: io.BufferedIOBase, length: int, where: str) -> bytearray:
     try:
         while len(taken) < length and (piece := stream.read1(min(_CHUNK, length - len(taken)))):
             taken += piece
-            require_memory_for_data(len(taken), "what was unpacked so far", where)  # a small gzip file may hold terabytes
+            require_memory_for_data(len(taken), tr("what was unpacked so far"), where)  # a small gzip file may hold terabytes
     except EOFError:  # gzip's word for a file that was cut off
         pass
     return taken
@@ -119,9 +127,9 @@ def _take(stream: io.BufferedIOBase, length: int, where: str) -> bytearray:
 
 def _too_short(where: str, expected: str, received: int, note: str = "") -> DataError:
     return DataError(
-        "The file is too short: it was cut off, or its header is wrong.",
+        tr("The file is too short: it was cut off, or its header is wrong."),
         where=where,
         expected=expected,
-        received=f"{received} bytes" + (f"; {note}" if note else ""),
-        hint="get the file again",
+        received=tr("{count} bytes; {note}", count=received, note=note) if note else tr("{count} bytes", count=received),
+        hint=tr("get the file again"),
     )

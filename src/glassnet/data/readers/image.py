@@ -14,6 +14,7 @@ from glassnet.data.arrays import as_pixels, check_finite
 from glassnet.data.decode import decode, quiet, refused
 from glassnet.data.options import Fit
 from glassnet.errors import InputError, reason
+from glassnet.support.i18n import tr
 from glassnet.support.paths import as_path
 
 _NPY_MAGIC = b"\x93NUMPY"
@@ -34,10 +35,10 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = 
         return _read_array(file, shape, magic)
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise InputError(
-            "An image file can't be brought to the shape that the model takes.",
+            tr("An image file can't be brought to the shape that the model takes."),
             where=file,
-            expected=f"a model for images (H, W, 1) or (H, W, 3), or a .npy array of shape {shape}",
-            received=f"a model for {shape}",
+            expected=tr("a model for images (H, W, 1) or (H, W, 3), or a .npy array of shape {shape}", shape=shape),
+            received=tr("a model for {shape}", shape=shape),
         )
     with quiet():
         return decode(file, file, colour=shape[2] == 3, size=(shape[0], shape[1]), fit=fit)
@@ -46,37 +47,39 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = 
 def _first_bytes(file: Path) -> bytes:
     try:
         if not S_ISREG(file.stat().st_mode):
-            raise refused(file, "This is not a file.", "an image file", "a folder" if file.is_dir() else "a device")
+            raise refused(file, tr("This is not a file."), tr("an image file"), "a folder" if file.is_dir() else "a device")
         with file.open("rb") as stream:
             first = stream.read(len(_NPY_MAGIC))
     except InputError:
         raise
     except (OSError, ValueError) as error:
         received = reason(error)
-        raise refused(file, "The image can't be read.", "an image file", received) from None
+        raise refused(file, tr("The image can't be read."), tr("an image file"), received) from None
     if not first:
-        raise refused(file, "The image file is empty.", "an image file", "0 bytes")
+        raise refused(file, tr("The image file is empty."), tr("an image file"), "0 bytes")
     return first
 
 
 def _read_array(file: Path, shape: tuple[int, ...], magic: bytes) -> npt.NDArray[Any]:
     try:
         if magic != _NPY_MAGIC:
-            raise ValueError("its first bytes are not those of a .npy file")
+            raise ValueError(tr("its first bytes are not those of a .npy file"))
         # mapped, so that nothing is allocated on the header's word alone
         stored = np.load(file, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # NumPy parses the header as Python, and fails in as many ways
         received = reason(error)
-        raise refused(file, "The array is damaged.", "a .npy file of numbers", received) from error
+        raise refused(file, tr("The array is damaged."), tr("a .npy file of numbers"), received) from error
     if stored.ndim == 2 and len(shape) == 3 and shape[2] == 1:
         stored = stored[..., np.newaxis]
     if stored.shape != tuple(shape):
         raise InputError(
-            "The array has another shape than the model takes.",
+            tr("The array has another shape than the model takes."),
             where=file,
-            expected=f"{tuple(shape)}" + (", that is (height, width, channels)" if len(shape) == 3 else ""),
+            expected=tr("{shape}, that is (height, width, channels)", shape=tuple(shape))
+            if len(shape) == 3
+            else tuple(shape),
             received=stored.shape,
-            hint="bring it to that size first, in the same manner as the training images",
+            hint=tr("bring it to that size first, in the same manner as the training images"),
         )
     values = as_pixels(stored, str(file))
     check_finite(values[np.newaxis], str(file))

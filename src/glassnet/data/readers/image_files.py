@@ -28,10 +28,10 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
     """
     if not files.names:
         raise DataError(
-            "There are no images here.",
+            tr("There are no images here."),
             where=files.path,
-            expected="image files, in one folder a class or with a pattern in their names",
-            received=f"{files.others} other files" if files.others else "nothing",
+            expected=tr("image files, in one folder a class or with a pattern in their names"),
+            received=tr("{count} other files", count=files.others) if files.others else tr("nothing"),
         )
     naming = understand(files.names, pattern, files.path)
     check_classes([image.label for image in naming.images], files.path)
@@ -73,10 +73,10 @@ def _splits(
     lacking = np.flatnonzero(np.bincount(labels[train], minlength=len(classes)) == 0)
     if len(lacking):
         raise DataError(
-            f"Class {classes[lacking[0]]!r} has no images in the training part.",
+            tr("Class {name} has no images in the training part.", name=repr(classes[lacking[0]])),
             where=files.path,
-            expected="images of every class in the folder train",
-            received=f"of {len(classes)} classes, {len(lacking)} are missing there",
+            expected=tr("images of every class in the folder train"),
+            received=tr("of {classes} classes, {lacking} are missing there", classes=len(classes), lacking=len(lacking)),
         )
     if len(train) == len(labelled):
         return Splits(everything)

@@ -16,6 +16,7 @@ from glassnet.data.readers.hdf5 import MAGIC, require_h5py
 from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
 from glassnet.data.readers.tables import assemble
 from glassnet.errors import reason
+from glassnet.support.i18n import tr
 
 
 def read_mat(path: Path, options: ImageOptions) -> Splits:
@@ -44,7 +45,7 @@ def read_named(path: Path) -> Named:
             warnings.simplefilter("ignore")  # SciPy warns of names that occur twice, and of what it can't read
             found = dict(_flat(loadmat(path, simplify_cells=True)))
     except Exception as error:  # SciPy fails in many ways on damaged files
-        raise unreadable(path, ".mat", reason(error), "a whole file, as MATLAB's save writes it") from None
+        raise unreadable(path, ".mat", reason(error), tr("a whole file, as MATLAB's save writes it")) from None
     roles = find_roles(found, path)
     others = [f"{name}: {array.shape}" for name, array in found.items() if name not in roles.values()]
     return {role: found[name] for role, name in roles.items()}, others

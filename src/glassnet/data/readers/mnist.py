@@ -14,6 +14,7 @@ from glassnet.data.fetch import Remote, cache_folder, data_folders, fetch_remote
 from glassnet.data.readers.idx import read_idx
 from glassnet.data.splits import split_in_order
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 from glassnet.support.paths import as_path, is_file
 
 MNIST = Remote(
@@ -78,25 +79,25 @@ def read_mnist_parts(folder: str | os.PathLike[str] | None = None, *, download: 
     if missing:
         places = mnist_folders() if folder is None else [as_path(folder)]
         raise DataError(
-            "MNIST is not on this machine." if folder is None else "The folder does not hold MNIST's four files.",
+            tr("MNIST is not on this machine.") if folder is None else tr("The folder does not hold MNIST's four files."),
             where=", ".join(map(str, places)),
-            expected=", ".join(PARTS) + " (gzipped or not)",
+            expected=tr("{files} (gzipped or not)", files=", ".join(PARTS)),
             received="; ".join(map(_what_is_missing, places)),
-            hint="`glassnet datasets --fetch mnist` downloads it (11 MB); or set GLASSNET_DATA to its folder",
+            hint=tr("`glassnet datasets --fetch mnist` downloads it (11 MB); or set GLASSNET_DATA to its folder"),
         )
     train, test = (_read_pair(paths[images], paths[labels]) for images, labels in (PARTS[:2], PARTS[2:]))
     if len(train) < 2:
         raise DataError(
-            "There are too few images to set some aside for validation.",
+            tr("There are too few images to set some aside for validation."),
             where=paths[PARTS[0]],
-            expected="at least 2 images",
+            expected=tr("at least 2 images"),
             received=len(train),
         )
     if train.shape != test.shape:
         raise DataError(
-            "The training and the test images differ in their shape.",
+            tr("The training and the test images differ in their shape."),
             where=paths[PARTS[2]],
-            expected=f"{train.shape}, as in {paths[PARTS[0]].name}",
+            expected=tr("{shape}, as in {name}", shape=train.shape, name=paths[PARTS[0]].name),
             received=test.shape,
         )
     return Splits(train, None, test)
@@ -116,27 +117,29 @@ def _find_parts(folder: Path) -> dict[str, Path]:
 def _what_is_missing(folder: Path) -> str:
     found = _find_parts(folder)
     lacking = ", ".join(part for part in PARTS if part not in found)
-    return f"{folder} lacks {lacking}" if found else f"{folder} has none of them"
+    if found:
+        return tr("{folder} lacks {files}", folder=folder, files=lacking)
+    return tr("{folder} has none of them", folder=folder)
 
 
 def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
     images, labels = read_idx(images_path), read_idx(labels_path)
-    _check_kind(images, images_path, "images", 3)
-    _check_kind(labels, labels_path, "labels", 1)
+    _check_kind(images, images_path, tr("images"), 3)
+    _check_kind(labels, labels_path, tr("labels"), 1)
     if len(images) != len(labels):
         raise DataError(
-            "There are not as many labels as images.",
+            tr("There are not as many labels as images."),
             where=labels_path,
-            expected=f"{len(images)} labels, as there are images in {images_path.name}",
-            received=f"{len(labels)} labels",
-            hint="take both files from the same data set",
+            expected=tr("{count} labels, as there are images in {name}", count=len(images), name=images_path.name),
+            received=tr("{total} labels", total=len(labels)),
+            hint=tr("take both files from the same data set"),
         )
     wrong = np.flatnonzero(labels >= len(CLASSES))
     if len(wrong):
         raise DataError(
-            "A label is no digit.",
+            tr("A label is no digit."),
             where=f"{labels_path}, item {wrong[0]}",
-            expected="0 to 9",
+            expected=tr("0 to 9"),
             received=labels[wrong[0]],
         )
     return Dataset(images, labels, CLASSES)
@@ -145,8 +148,10 @@ def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
 def _check_kind(array: npt.NDArray[Any], path: Path, noun: str, ndim: int) -> None:
     if array.dtype != np.uint8 or array.ndim != ndim or not array.size:
         raise DataError(
-            f"The file does not hold {noun}.",
+            tr("The file does not hold {noun}.", noun=noun),
             where=path,
-            expected=f"bytes in {ndim} dimension{'s' if ndim > 1 else ''}, at least one",
-            received=f"{array.dtype}, shape {array.shape}",
+            expected=tr("bytes in 1 dimension, at least one")
+            if ndim == 1
+            else tr("bytes in {count} dimensions, at least one", count=ndim),
+            received=tr("{dtype}, shape {shape}", dtype=array.dtype, shape=array.shape),
         )

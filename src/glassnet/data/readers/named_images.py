@@ -15,6 +15,7 @@ from glassnet.data.readers.image_files import read_image_files
 from glassnet.data.readers.zip_file import Zip
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 from glassnet.support.paths import is_dir, is_file
 
 FRACTIONS: Fractions = (0.7, 0.1, 0.2)
@@ -34,7 +35,7 @@ def find_images(name: str) -> Path | None:
 
 def how_to_get(name: str) -> str:
     """What to do where it is not on this machine."""
-    return f"set GLASSNET_DATA to a folder that has {name}.zip, or a folder {name}, in it"
+    return tr("set GLASSNET_DATA to a folder that has {name}.zip, or a folder {name}, in it", name=name)
 
 
 def read_numerals(options: ReadOptions) -> Splits:
@@ -61,10 +62,10 @@ def _read(name: str, options: ReadOptions) -> Splits:
     path = find_images(name)
     if path is None:
         raise DataError(
-            f"The data set {name} is not on this machine.",
+            tr("The data set {name} is not on this machine.", name=name),
             where=f"GLASSNET_DATA={os.environ.get('GLASSNET_DATA', '')}",
-            expected=f"{name}.zip or a folder {name}",
-            received="neither",
+            expected=tr("{name}.zip or a folder {name}", name=name),
+            received=tr("neither"),
             hint=how_to_get(name),
         )
     return read_path(path, options, FRACTIONS)

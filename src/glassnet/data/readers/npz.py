@@ -14,6 +14,7 @@ from glassnet.data.readers.array_names import Role, find_roles
 from glassnet.data.readers.subprocess import unreadable
 from glassnet.data.readers.tables import assemble
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
 
 
@@ -27,23 +28,25 @@ def read_npz(path: Path, options: ImageOptions) -> Splits:
             names = list(stored.files)
             roles = find_roles(names, path)
             members = [info for info in stored.zip.infolist() if info.filename.removesuffix(".npy") in roles.values()]
-            require_memory_for_data(sum(info.file_size for info in members), f"{len(members)} arrays, unpacked", path)
+            require_memory_for_data(
+                sum(info.file_size for info in members), tr("{count} arrays, unpacked", count=len(members)), path
+            )
             arrays: dict[Role, npt.NDArray[Any]] = {role: _read(stored, name, path) for role, name in roles.items()}
     except DataError:
         raise
     except Exception as error:  # NumPy and zipfile fail in many ways on damaged files
-        raise unreadable(path, ".npz", reason(error), "a whole file, as np.savez writes it") from None
+        raise unreadable(path, ".npz", reason(error), tr("a whole file, as np.savez writes it")) from None
     return assemble(arrays, [name for name in names if name not in roles.values()], path, options)
 
 
 def _read(stored: Any, name: str, path: Path) -> npt.NDArray[Any]:
     if _holds_objects(stored, name):
         raise DataError(
-            "The array holds Python objects, which would have to be unpickled: that can run any program.",
+            tr("The array holds Python objects, which would have to be unpickled: that can run any program."),
             where=f"{path}, {name}",
-            expected="numbers or texts",
+            expected=tr("numbers or texts"),
             received="dtype object",
-            hint="np.array(names, dtype=str) for texts, one array of numbers for images, then np.savez",
+            hint=tr("np.array(names, dtype=str) for texts, one array of numbers for images, then np.savez"),
         )
     return np.asarray(stored[name])
 

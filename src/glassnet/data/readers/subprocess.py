@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from glassnet.data.readers.array_names import Role
 from glassnet.errors import DataError
+from glassnet.support.i18n import tr
 from glassnet.support.memory import DATA_FRACTION, available
 
 Named = tuple[dict[Role, npt.NDArray[Any]], list[str]]
@@ -61,21 +62,22 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
         try:
             return _received(reader.stdout, path)
         except EOFError:
-            received = f"a reader that was not done after {seconds:.0f} s" if timed_out.is_set() else _end(reader, stderr)
+            late = tr("a reader that was not done after {seconds:.0f} s", seconds=seconds)
+            received = late if timed_out.is_set() else _end(reader, stderr)
             raise unreadable(path, what, received) from None
         finally:
             timer.cancel()
             reader.kill()
 
 
-def unreadable(path: Path, what: str, received: str, expected: str = "a whole file") -> DataError:
+def unreadable(path: Path, what: str, received: str, expected: str | None = None) -> DataError:
     """The error for a file that its library can't read."""
     return DataError(
-        f"The {what} can't be read: it is damaged, cut off or none at all.",
+        tr("The {what} can't be read: it is damaged, cut off or none at all.", what=what),
         where=path,
-        expected=expected,
+        expected=expected or tr("a whole file"),
         received=received,
-        hint="get the file again",
+        hint=tr("get the file again"),
     )
 
 
@@ -92,7 +94,7 @@ def _received(stream: IO[bytes], path: Path) -> Named:
         try:
             array = np.empty(shape, dtype, order)
         except MemoryError as error:
-            raise DataError("The array does not fit into memory.", where=path, received=str(error)) from None
+            raise DataError(tr("The array does not fit into memory."), where=path, received=str(error)) from None
         _fill(stream, array)
         arrays[part, kind] = array
     return arrays, head["others"]
@@ -117,8 +119,8 @@ def _end(reader: subprocess.Popen[bytes], stderr: IO[bytes]) -> str:
     code = reader.wait()
     stderr.seek(0)
     lines = stderr.read().decode(errors="replace").strip().splitlines()
-    said = f": {lines[-1]}" if lines else ""
-    return f"a reader that crashed, exit code {code}{said}"
+    ended = tr("a reader that crashed, exit code {code}", code=code)
+    return f"{ended}: {lines[-1]}" if lines else ended
 
 
 def main() -> None:
@@ -151,7 +153,10 @@ def _plain(array: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
     """The array, in one piece."""
     if array.dtype.kind not in "biufcSU":
         raise DataError(
-            "The array holds neither numbers nor texts.", where=where, expected="numbers", received=f"dtype {array.dtype}"
+            tr("The array holds neither numbers nor texts."),
+            where=where,
+            expected=tr("numbers"),
+            received=f"dtype {array.dtype}",
         )
     return array if array.flags.f_contiguous else np.ascontiguousarray(array)
 

@@ -14,6 +14,7 @@ from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role
 from glassnet.data.resize import bring
 from glassnet.errors import DataError, InputError
+from glassnet.support.i18n import tr
 
 Array = npt.NDArray[Any]
 _CHANNELS = (1, 3)
@@ -37,14 +38,14 @@ def assemble(
     Raises `DataError` for arrays that are missing, that have no such axis, or that do not fit each other.
     """
     if ("train", "images") not in arrays or ("train", "labels") not in arrays:
-        missing = "images" if ("train", "images") not in arrays else "labels"
+        missing = tr("images") if ("train", "images") not in arrays else tr("labels")
         known = [f"{role[1]}: {array.shape}" for role, array in arrays.items()]
         raise DataError(
-            f"The file has no {missing} to train on under a name that is known.",
+            tr("The file has no {missing} to train on under a name that is known.", missing=missing),
             where=where,
-            expected="x_train and y_train, images and labels, x and y, train_set_x and train_set_y, or the like",
-            received=", ".join([*others, *known][:8]) or "no arrays",
-            hint="rename the arrays",
+            expected=tr("x_train and y_train, images and labels, x and y, train_set_x and train_set_y, or the like"),
+            received=", ".join([*others, *known][:8]) or tr("no arrays"),
+            hint=tr("rename the arrays"),
         )
     present = [part for part in _PARTS if (part, "images") in arrays and (part, "labels") in arrays]
     marks = {part: _marks(arrays[part, "labels"], arrays[part, "images"], where) for part in present}
@@ -74,10 +75,10 @@ def _marks(labels: Array, images: Array, where: object) -> Array:
         flat = flat.astype(np.int64)
     if flat is None or flat.dtype.kind not in "iubU" or not flat.size:
         raise DataError(
-            "The labels are neither whole numbers nor texts, one for each image.",
+            tr("The labels are neither whole numbers nor texts, one for each image."),
             where=where,
-            expected="labels of shape (N,) or (N, 1), or rows of 0 with a single 1",
-            received=f"shape {labels.shape}, dtype {labels.dtype}",
+            expected=tr("labels of shape (N,) or (N, 1), or rows of 0 with a single 1"),
+            received=tr("shape {shape}, dtype {dtype}", shape=labels.shape, dtype=labels.dtype),
         )
     return flat
 
@@ -85,7 +86,7 @@ def _marks(labels: Array, images: Array, where: object) -> Array:
 def _classes(marks: Mapping[str, Array], names: Array | None, where: object) -> tuple[Array, tuple[str, ...]]:
     """The marks that stand for the classes, in order, and the classes' names."""
     if len({array.dtype.kind == "U" for array in marks.values()}) > 1:
-        raise DataError("The labels are numbers in one part and texts in another.", where=where, expected="one kind")
+        raise DataError(tr("The labels are numbers in one part and texts in another."), where=where, expected=tr("one kind"))
     values: Array = np.unique(np.concatenate(list(marks.values())))
     if names is None:
         return values, tuple(str(value) for value in values)
@@ -96,10 +97,14 @@ def _classes(marks: Mapping[str, Array], names: Array | None, where: object) -> 
     first = 1 if values.min() == 1 and values.max() == len(given) else 0
     if values.min() < first or values.max() >= first + len(given):
         raise DataError(
-            "There is no name for every class.",
+            tr("There is no name for every class."),
             where=where,
-            expected=f"labels from 0 to {len(given) - 1}, or from 1 to {len(given)}, as there are {len(given)} names",
-            received=f"labels from {values.min()} to {values.max()}",
+            expected=tr(
+                "labels from 0 to {last}, or from 1 to {classes}, as there are {classes} names",
+                last=len(given) - 1,
+                classes=len(given),
+            ),
+            received=tr("labels from {low} to {high}", low=values.min(), high=values.max()),
         )
     return np.arange(first, first + len(given)), given
 
@@ -109,10 +114,10 @@ def _images(images: Array, count: int, options: ImageOptions, where: object, *, 
     first_last = (images.shape[0] == count, images.shape[-1] == count) if images.ndim > 1 else (False, False)
     if not any(first_last):
         raise DataError(
-            "There are not as many labels as images.",
+            tr("There are not as many labels as images."),
             where=where,
-            expected=f"images with one axis of {count}, as there are {count} labels",
-            received=f"images of shape {images.shape}",
+            expected=tr("images with one axis of {count}, as there are {count} labels", count=count),
+            received=tr("images of shape {shape}", shape=images.shape),
         )
     last = first_last[1] and (not first_last[0] or (matlab and images.ndim > 2))  # MATLAB's images are (H, W, C, N)
     if last:

@@ -14,6 +14,7 @@ from typing import IO
 from glassnet.data.readers.folder import is_image
 from glassnet.data.readers.subprocess import unreadable
 from glassnet.errors import DataError, reason
+from glassnet.support.i18n import tr
 
 _MOST_BYTES = 256 * 2**20  # of one image file: nothing that `decode` takes needs more
 
@@ -31,35 +32,37 @@ class Zip:
             self._zip = zipfile.ZipFile(path)
             members = [info for info in self._zip.infolist() if not info.is_dir()]
         except (zipfile.BadZipFile, OSError) as error:
-            raise unreadable(path, "zip", reason(error), "a whole zip file") from None
+            raise unreadable(path, "zip", reason(error), tr("a whole zip file")) from None
         except Exception as error:  # zipfile fails in many ways on a damaged directory
-            raise unreadable(path, "zip", f"{type(error).__name__}: {error}", "a whole zip file") from None
+            raise unreadable(path, "zip", f"{type(error).__name__}: {error}", tr("a whole zip file")) from None
         self._members = {_name(info): info for info in members}
         climbing = [name for name in self._members if _climbs(name)]
         if climbing:
             raise DataError(
-                "The zip has paths that climb out of it.",
+                tr("The zip has paths that climb out of it."),
                 where=path,
-                expected="paths inside the zip, such as cat/1.jpg",
-                received=f"{climbing[0]!r}" + (f" and {len(climbing) - 1} more" if len(climbing) > 1 else ""),
-                hint="don't trust this file; get it from somewhere else",
+                expected=tr("paths inside the zip, such as cat/1.jpg"),
+                received=tr("{name} and {count} more", name=repr(climbing[0]), count=len(climbing) - 1)
+                if len(climbing) > 1
+                else repr(climbing[0]),
+                hint=tr("don't trust this file; get it from somewhere else"),
             )
         self.names = tuple(sorted(name for name in self._members if is_image(name)))
         self.others = len(self._members) - len(self.names)
         locked = [name for name in self.names if self._members[name].flag_bits & 1]
         if locked:
             raise DataError(
-                "The zip is locked by a password.",
+                tr("The zip is locked by a password."),
                 where=path,
-                expected="a zip without one",
-                received=f"{len(locked)} of {len(self.names)} images are encrypted",
-                hint="unpack it, and give the folder",
+                expected=tr("a zip without one"),
+                received=tr("{locked} of {total} images are encrypted", locked=len(locked), total=len(self.names)),
+                hint=tr("unpack it, and give the folder"),
             )
 
     def open(self, name: str) -> IO[bytes]:
         info = self._members[name]
         if info.file_size > _MOST_BYTES:
-            raise OSError(f"{info.file_size:,} bytes unpacked, of at most {_MOST_BYTES:,}")
+            raise OSError(tr("{size:,} bytes unpacked, of at most {most:,}", size=info.file_size, most=_MOST_BYTES))
         return io.BytesIO(self._zip.read(info))
 
     def close(self) -> None:

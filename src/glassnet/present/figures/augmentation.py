@@ -27,9 +27,9 @@ def augmentation_figure(
 
     if len(data.shape) != 3 or data.shape[2] not in (1, 3):
         raise InputError(
-            "Only images can be drawn.",
+            tr("Only images can be drawn."),
             where="augmentation_figure(data)",
-            expected="images (H, W, 1) or (H, W, 3)",
+            expected=tr("images (H, W, 1) or (H, W, 3)"),
             received=data.shape,
         )
     first = np.unique(data.labels, return_index=True)[1] if data.is_classification else np.arange(len(data))

@@ -64,9 +64,10 @@ def activation_statistics_figure(activations: Mapping[str, Mapping[str, Sequence
     chosen = {layer: found[statistic] for layer, found in activations.items() if statistic in found}
     if not chosen:
         raise InputError(
-            "This was not measured.",
+            tr("This was not measured."),
             where="activation_statistics_figure(statistic)",
-            expected=", ".join(sorted({name for found in activations.values() for name in found})) or "activation statistics",
+            expected=", ".join(sorted({name for found in activations.values() for name in found}))
+            or tr("activation statistics"),
             received=repr(statistic),
         )
     _series(axes, _thinned(chosen))

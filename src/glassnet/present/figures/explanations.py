@@ -53,9 +53,9 @@ def typical_input_figure(network: Network, units: Sequence[str]) -> Figure:
     found = [typical_input(network, unit) for unit in units]
     if not drawable(network.input_shape):
         raise InputError(
-            "Only images can be drawn.",
+            tr("Only images can be drawn."),
             where="typical_input_figure",
-            expected="(H, W, 1 or 3)",
+            expected=tr("(H, W, 1 or 3)"),
             received=network.input_shape,
         )
     images = [(each.image - each.bounds[0]) / (each.bounds[1] - each.bounds[0]) for each in found]
@@ -90,7 +90,9 @@ def feature_maps(values: Array) -> list[Array]:
 def _two_rows(network: Network, images: Array, maps: Array) -> Figure:
     images = np.asarray(images)
     if images.ndim != 4 or not drawable(images.shape[1:]):
-        raise InputError("Only images can be drawn.", where="images", expected="(N, H, W, 1 or 3)", received=images.shape)
+        raise InputError(
+            tr("Only images can be drawn."), where="images", expected=tr("(N, H, W, 1 or 3)"), received=images.shape
+        )
     titles = [tr("called {name}", name=network.classes[found]) for found in network.predict(images)]
     below = [heat(values, image) for values, image in zip(maps, images, strict=True)]
     return images_figure([*images, *below], titles, columns=len(images))

@@ -10,6 +10,7 @@ import numpy as np
 from glassnet.errors import InputError
 from glassnet.present.figures.base import INK, WRONG, new_figure
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,10 +65,12 @@ def images_figure(
     """Images (H, W, 1 or 3) in rows, each with its title; those that are `wrong` have theirs in red."""
     if not len(images) or not all(drawable(image.shape) for image in images):
         raise InputError(
-            "Only images can be drawn.",
+            tr("Only images can be drawn."),
             where="images_figure(images)",
-            expected="at least one of (H, W, 1) or (H, W, 3)",
-            received=f"{len(images)} arrays" + (f", the first of {images[0].shape}" if len(images) else ""),
+            expected=tr("at least one of (H, W, 1) or (H, W, 3)"),
+            received=tr("{count} arrays, the first of {shape}", count=len(images), shape=images[0].shape)
+            if len(images)
+            else tr("{count} arrays", count=0),
         )
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)

@@ -32,9 +32,9 @@ def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure
     _check(splits.train)
     if splits.classes is None or not 0 <= index < len(splits.classes):
         raise InputError(
-            "There is no such class.",
+            tr("There is no such class."),
             where="contact_sheet_figure(index)",
-            expected=f"0 to {len(splits.classes) - 1}" if splits.classes else "data with classes",
+            expected=tr("0 to {last}", last=len(splits.classes) - 1) if splits.classes else tr("data with classes"),
             received=index,
         )
     parts = [part for part in (splits.train, splits.validation, splits.test) if part is not None]
@@ -61,9 +61,9 @@ def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figur
     _check(splits.train)
     if not finding.groups:
         raise InputError(
-            "This finding speaks of no images.",
+            tr("This finding speaks of no images."),
             where="finding_figure(finding)",
-            expected="one with groups",
+            expected=tr("one with groups"),
             received=finding.name,
         )
     groups = [group[:4] for group in finding.groups[:most]]
@@ -77,8 +77,11 @@ def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figur
     below = 0.1 + 0.085 * max(1 + caption.count("\n") for caption in captions if caption is not None)
     figure, axes = _canvas(len(cells), columns, below, _LARGE_INCH)
     limits = _limits(splits.train)
-    count = "" if len(groups) == len(finding.groups) else f" ({len(groups)} of {len(finding.groups):,} shown)"
-    _title(axes, f"{finding.name}{count}")
+    if len(groups) == len(finding.groups):
+        _title(axes, finding.title)
+    else:
+        shown, count = len(groups), len(finding.groups)
+        _title(axes, tr("{title} ({shown} of {count:,} shown)", title=finding.title, shown=shown, count=count))
     _draw(
         axes, [None if cell is None else _tile(_pixels(splits, cell), limits) for cell in cells], columns, _LARGE_INCH, below
     )
@@ -110,9 +113,9 @@ def _letters() -> frozenset[int]:
 def _check(data: Dataset) -> None:
     if len(data.shape) != 3 or data.shape[2] not in (1, 3):
         raise InputError(
-            "Only images can be drawn.",
+            tr("Only images can be drawn."),
             where="contact_sheet_figure",
-            expected="images (H, W, 1) or (H, W, 3)",
+            expected=tr("images (H, W, 1) or (H, W, 3)"),
             received=data.shape,
         )
 

@@ -12,6 +12,7 @@ from glassnet.network import Network
 from glassnet.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, LayerNorm, Pixels, Scale, Standardize
 from glassnet.present.figures.images import images_figure, signed_colours
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,9 +33,9 @@ def weight_images(network: Network, layer: str) -> list[Array]:
     found = _found(network)
     if layer not in found:
         raise InputError(
-            "The weights of this layer are no images.",
+            tr("The weights of this layer are no images."),
             where="weight_images(layer)",
-            expected=" | ".join(found) or "a network whose first layer with weights reads pixels, or a Conv2D",
+            expected=" | ".join(found) or tr("a network whose first layer with weights reads pixels, or a Conv2D"),
             received=repr(layer),
         )
     values = found[layer]

@@ -58,7 +58,9 @@ def report(
     chosen = run if isinstance(run, Run) else Run.load(run)
     target = chosen.folder / REPORT if path is None else Path(path)
     if not target.parent.is_dir():
-        raise RunError("There is no such folder for the report.", where=target.parent, expected="a folder that exists")
+        raise RunError(
+            tr("There is no such folder for the report."), where=target.parent, expected=tr("a folder that exists")
+        )
     facts = gather(chosen, test=test)
     files: dict[Path, bytes] = {}
     with _drawing(chosen.folder):
@@ -71,7 +73,7 @@ def report(
             file.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(file, content)
         except OSError as error:
-            raise WriteError.of(error, file, "The report can't be written.") from None
+            raise WriteError.of(error, file, tr("The report can't be written.")) from None
     return target
 
 
@@ -84,10 +86,10 @@ def _drawing(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise RunError(
-            "The report can't be made. The run itself is whole.",
+            tr("The report can't be made. The run itself is whole."),
             where=folder,
             received=spell(error),
-            hint=f"to see where it fails: python -c \"import glassnet; glassnet.report('{folder}')\"",
+            hint=tr("to see where it fails: python -c \"import glassnet; glassnet.report('{folder}')\"", folder=folder),
         ) from error
 
 
