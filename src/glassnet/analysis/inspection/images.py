@@ -49,7 +49,7 @@ def blank_images(pool: Pool, indices: Indices) -> list[Finding]:
     return [
         Finding(
             "blank-images",
-            f"{counted(len(indices))} with nothing on them: {pool.count_by_part(indices)}",
+            f"{counted(len(indices), 'blank image')}: {pool.count_by_part(indices)}",
             "All their pixels have nearly the same value, so there is nothing to learn from them.",
             ("look at the files, and delete the blank ones",),
             tuple((image,) for image in pool.references(indices)),

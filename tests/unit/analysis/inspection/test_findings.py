@@ -49,7 +49,7 @@ def test_blank_images(planted: Planted) -> None:
     inspection = gn.inspect(planted(change))
     assert names(inspection) == ["blank-images"]
     assert locations(inspection, "blank-images") == {("train", 5), ("train", 7), ("test", 50)}
-    assert "3 images with nothing on them: 2 in train, 1 in test" in str(inspection)
+    assert "3 blank images: 2 in train, 1 in test" in str(inspection)
 
 
 def test_exact_duplicates(planted: Planted) -> None:
