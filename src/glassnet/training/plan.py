@@ -1,4 +1,4 @@
-"""What a training is to do, and the random numbers it draws."""
+"""The settings of a training, and its random generators."""
 
 from __future__ import annotations
 

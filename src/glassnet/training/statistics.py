@@ -1,4 +1,4 @@
-"""What is measured while a network trains, for the diagnosis: lengths of gradients and steps, and what its layers give."""
+"""Statistics for the diagnosis: norms of gradients and updates, and of each layer's outputs."""
 
 from __future__ import annotations
 
@@ -83,16 +83,16 @@ def _libraries() -> ThreadpoolController:
 
 
 def first_changing(stack: Stack) -> int:
-    """The place of the first layer whose output changes while the network trains."""
-    places = (number for number, layer in enumerate(stack.layers) if not isinstance(layer, (*FIXED, Dropout)))
-    return next(places, len(stack.layers))
+    """The index of the first layer whose output changes while the network trains."""
+    indices = (number for number, layer in enumerate(stack.layers) if not isinstance(layer, (*FIXED, Dropout)))
+    return next(indices, len(stack.layers))
 
 
 def describe_outputs(layer: Layer, y: Array) -> dict[str, float]:
-    """Mean and spread of a layer's outputs (N, …), and what shows that they can't learn any more.
+    """Mean and standard deviation of a layer's outputs (N, …), and the fractions that no longer learn.
 
-    `saturated`: the share that lies at the bounds of a Sigmoid or Tanh; `dead`: the share of units, over all places of a
-    image, that a ReLU keeps at zero for every image.
+    `saturated`: of outputs at the bounds of a Sigmoid or Tanh; `dead`: of units whose ReLU is zero at all positions of all
+    images.
     """
     found: dict[str, float] = {"mean": _short(y.mean()), "spread": _short(y.std())}
     if isinstance(layer, (Sigmoid, Tanh)):
