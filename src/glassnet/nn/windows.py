@@ -1,4 +1,4 @@
-"""Windows that slide over images: their size, their strides, and the rows and columns that padding adds."""
+"""Sliding windows of convolution and pooling: size, strides, padding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of a training, and its streams of random numbers."""
+"""The settings of a training, and its random generators."""
 
 from __future__ import annotations
 
