@@ -15,9 +15,9 @@ from glassnet.data.splits import divide
 from glassnet.errors import DataError
 
 
-def read_digits(options: SplitOptions = SplitOptions()) -> Splits:
+def read_digits(options: SplitOptions | None = None) -> Splits:
     """The bundled digits (`all_digits`) in splits, by default 70 : 15 : 15 by class."""
-    return divide(Splits(all_digits()), options)
+    return divide(Splits(all_digits()), options or SplitOptions())
 
 
 def all_digits() -> Dataset:
