@@ -1,4 +1,4 @@
-"""Several networks that answer together."""
+"""Ensembles: the mean of several networks' probabilities."""
 
 from __future__ import annotations
 
