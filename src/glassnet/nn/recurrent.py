@@ -247,7 +247,7 @@ class SimpleRNN(Recurrent):
         super().__init__(units, return_sequences=return_sequences)
         if activation not in RECURRENT_ACTIVATIONS:
             raise InputError(
-                "Unknown activation.",
+                tr("Unknown activation."),
                 where="SimpleRNN(activation)",
                 expected=" | ".join(map(repr, RECURRENT_ACTIVATIONS)),
                 received=repr(activation),

@@ -64,7 +64,7 @@ def as_pair(value: Any, where: str) -> Pair:
 
 def as_padding(value: str, where: str) -> str:
     if value not in ("valid", "same"):
-        raise InputError("Unknown padding.", where=where, expected="'valid' | 'same'", received=repr(value))
+        raise InputError(tr("Unknown padding."), where=where, expected="'valid' | 'same'", received=repr(value))
     return value
 
 

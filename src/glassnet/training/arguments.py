@@ -54,7 +54,7 @@ def check_fit(
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("plain_epochs", plain_epochs, 0)):
         check_whole(value, name, least, "fit")
     if keep not in ("last", "best"):
-        raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
+        raise InputError(tr("Unknown choice."), where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
     if average is not None and not (isinstance(average, float) and 0 < average < 1):
         raise InputError(
             tr("The moving average needs a share of the past."),
@@ -84,7 +84,7 @@ def check_labels(stack: Stack, data: Dataset, where: str) -> None:
     if not data.is_classification:
         if data.labels.shape[1] != stack.outputs:
             raise InputError(
-                "The targets do not fit the network's outputs.",
+                tr("The targets do not fit the network's outputs."),
                 where=where,
                 expected=f"(N, {stack.outputs})",
                 received=data.labels.shape,
@@ -94,11 +94,11 @@ def check_labels(stack: Stack, data: Dataset, where: str) -> None:
     highest = int(data.labels.max())
     if highest >= classes:
         raise InputError(
-            "A label lies beyond the network's outputs.",
+            tr("A label lies beyond the network's outputs."),
             where=f"{where}, item {int(data.labels.argmax())}",
             expected=f"0 … {classes - 1}",
             received=highest,
-            hint=f"give the last Dense layer {highest + 1} units",
+            hint=tr("give the last Dense layer {units} units", units=highest + 1),
         )
 
 
@@ -114,9 +114,9 @@ def image_weights(
         if isinstance(class_weight, str):
             if class_weight != "balanced":
                 raise InputError(
-                    "Unknown class weights.",
+                    tr("Unknown class weights."),
                     where="fit(class_weight)",
-                    expected="'balanced', or {class: weight}",
+                    expected=tr("'balanced', or {weights}", weights="{class: weight}"),
                     received=repr(class_weight),
                 )
             table = len(data) / (np.count_nonzero(counts) * np.maximum(counts, 1))
@@ -125,7 +125,7 @@ def image_weights(
             for label, weight in class_weight.items():
                 if not 0 <= int(label) < len(counts):
                     raise InputError(
-                        "There is no such class.",
+                        tr("There is no such class."),
                         where="fit(class_weight)",
                         expected=f"0 … {len(counts) - 1}",
                         received=label,
@@ -134,9 +134,9 @@ def image_weights(
         weights = weights * table[data.labels]
     if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
         raise InputError(
-            "Weights are one number of at least 0 for each image.",
+            tr("Weights are one number of at least 0 for each image."),
             where="fit(sample_weight)",
-            expected=f"({len(data)},), finite, none negative",
+            expected=tr("({count},), finite, none negative", count=len(data)),
             received=f"shape {weights.shape}",
         )
     return weights
