@@ -15,7 +15,7 @@ from numba import int64, void
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.activations import activation, activation_backward, softmax, softmax_backward
 from glassnet.kernels.augmentation import augment_batch
-from glassnet.kernels.barrier import meet, read_stop, stopped
+from glassnet.kernels.barrier import barrier_wait, read_stop, stopped
 from glassnet.kernels.branches import add, copy_channels
 from glassnet.kernels.codegen.addresses import doubles_at, integers_at
 from glassnet.kernels.codegen.denormals import ignore_denormals, restore
@@ -108,13 +108,13 @@ def run(ctx_at):
             read_stop(ctx.signals, step)
         for i in range(ctx.instructions):
             execute(ctx_at, i)
-            meet(ctx.signals, ctx.threads)
+            barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and not ctx.fused_update:
             update_parameters(ctx, ctx.past_steps + step + 1)
-            meet(ctx.signals, ctx.threads)
+            barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and ctx.averaged > 0:
             average_parameters(ctx, ctx.past_steps + step)
-            meet(ctx.signals, ctx.threads)
+            barrier_wait(ctx.signals, ctx.threads)
         if stopped(ctx.signals, step):
             break
     restore(before)
