@@ -64,7 +64,7 @@ class Network(Stack):
         if len(sizes) == len(layers):
             made, shape = shorthand(sizes)
         else:
-            made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]
+            made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]  # no number is one
             if input_shape is None:
                 raise InputError(
                     tr("The shape of the images is needed."),
