@@ -1,4 +1,4 @@
-"""Pixels, Scale and Standardize, lowered. A factor of the images costs nothing: the operation that reads them applies it."""
+"""Pixels, Scale and Standardize, lowered. A factor of the images is applied by the operation that reads them."""
 
 from __future__ import annotations
 
