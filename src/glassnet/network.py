@@ -39,7 +39,7 @@ from glassnet.training.scipy import minimize
 class Network(Stack):
     """Layers in a row that learn to tell images apart.
 
-        Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic cost, N(0,1)
+        Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic loss, N(0,1)
         Network([Flatten(), Pixels(), Dense(10)], input_shape=(28, 28, 1), loss=SoftmaxCrossEntropy(), seed=1)
 
     `layers`: sizes, or layers (or their names or descriptions). `input_shape`: of one image. `loss`: Quadratic by default.
@@ -156,7 +156,7 @@ class Network(Stack):
 
         `optimizer`: SGD(0.01) by default; `ScipyMinimize` takes the whole set at once. `seed`: of the order of the images
         and of dropout. `class_weight`: {class: weight}, or "balanced": images/(classes·images of the class).
-        `sample_weight` (N,): the cost of a batch is Σ wᵢ·costᵢ / N. `augmentation`: random changes of the training images,
+        `sample_weight` (N,): the loss of a batch is Σ wᵢ·lossᵢ / N. `augmentation`: random changes of the training images,
         anew in every step but in the last `plain_epochs`. `keep`: the weights of the "last" epoch, or of the "best" on the
         validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
@@ -239,9 +239,9 @@ class Network(Stack):
         views: int | None = None,
         seed: int = 0,
     ) -> Evaluation:
-        """Cost, accuracy and confusion on images with labels; for one floating target, of its sign.
+        """Loss, accuracy and confusion on images with labels; for one floating target, of its sign.
 
-        With `augmentation`, of the mean over `views` as in `predict_proba`; the cost is then the mean −ln p of what is right.
+        With `augmentation`, of the mean over `views` as in `predict_proba`; the loss is the mean −ln p of the right class.
         """
         data = as_dataset(data, "evaluate(data)")
         check_labels(self, data, "evaluate(data)")
@@ -266,7 +266,7 @@ class Network(Stack):
     def loss_and_gradient(
         self, images: Array, labels: Array, sample_weight: Array | None = None
     ) -> tuple[float, NDArray[np.float64]]:
-        """Mean cost with penalty, and its gradient by all parameters as one float64 vector, computed in float64.
+        """Mean loss with penalty, and its gradient by all parameters as one float64 vector, computed in float64.
 
         As `evaluate` has it: dropout is off, and BatchNorm uses its running statistics.
         """

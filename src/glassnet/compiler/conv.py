@@ -113,7 +113,7 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         partials = out.reserve(partitions * (partial + filters))
         row_scratch = out.scratch(row_scratch=row_floats(pool))
         coefficients = norm.emit_backward(out, dout=dout, **places, **row_scratch)
-        dx, weight_t, rotated, frame = -1, -1, -1, dict.fromkeys(("dy_top", "dy_left", "dy_height", "dy_width"), 0)
+        dx, weight_t, rotated, zeros = -1, -1, -1, dict.fromkeys(("dy_top", "dy_left", "dy_height", "dy_width"), 0)
         if needs_dx:  # before the weights change
             dx, weight_t = out.rows(x.width), out.reserve(weights)
             if scatter or sparse:
@@ -122,13 +122,13 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
                     op.DENSE_TRANSPOSE, inputs=taps, outputs=filters, weight=weight, weight_t=weight_t, weight_t_row=taps
                 )
             else:
-                frame = padded_dy(conv)
+                zeros = padded_dy(conv)
                 rotated = _emit_rotated(layer, weight, weight_t, x.shape, shape, out)
-        dy_floats = frame["dy_height"] * frame["dy_width"] * filters or y_floats(conv)
+        dy_floats = zeros["dy_height"] * zeros["dy_width"] * filters or y_floats(conv)
         out.emit(
             op.CONV_BACKWARD, **places, conv=conv, x=x.at, scale=x.scale, dout=dout, coefficients=coefficients, dx=dx,
             has_bias=bias >= 0, weight_t=weight_t, winograd_rotated=rotated, scatter=scatter, sparse_rows=sparse,
-            winograd_gradient=winograd_gradient, **frame, partial=partials, partitions=partitions,
+            winograd_gradient=winograd_gradient, **zeros, partial=partials, partitions=partitions,
             **out.scratch(
                 row_scratch=row_floats(pool),
                 x_scratch=padded_x_floats(conv),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from glassnet.errors import InputError, ShapeError
-from glassnet.kernels.codegen.host import kernels_wanted
+from glassnet.kernels.codegen.host import kernels_enabled
 from glassnet.kernels.records import AugmentOptions
 from glassnet.kernels.sizes import aligned_zeros, warp_layout
 from glassnet.support.arrays import Array
@@ -118,8 +118,8 @@ class Augmentation:
     @property
     def changes(self) -> bool:
         """Whether any image is changed at all."""
-        wanted = (self.shift, self.rotation, self.scale, self.stretch, self.shear, self.elastic, self.crop, self.brightness)
-        return any((*wanted, self.contrast, self.erase, *self.flips))
+        amounts = (self.shift, self.rotation, self.scale, self.stretch, self.shear, self.elastic, self.crop, self.brightness)
+        return any((*amounts, self.contrast, self.erase, *self.flips))
 
     def __call__(self, images: Array, seed: int = 0) -> Array:
         """Images (N, H, W, C) or (N, H, W), each under its own transform; the same `seed`, the same transforms.
@@ -145,9 +145,9 @@ class Augmentation:
 
 
 def _augmented(images: Array, augmentation: Augmentation, key: np.uint64) -> Array:
-    """Floats (N, H, W, C): by the kernel where it is wanted and knows the type."""
+    """Floats (N, H, W, C): by the kernel where kernels are enabled and the type is not float64."""
     _, height, width, channels = images.shape
-    if not kernels_wanted() or images.dtype == np.float64:
+    if not kernels_enabled() or images.dtype == np.float64:
         blocks = [augment(images[i : i + 256], augmentation, key, np.float64, i) for i in range(0, len(images), 256)]
         return np.concatenate(blocks).astype(np.float64 if images.dtype == np.float64 else np.float32)
     from glassnet.kernels.library import library

@@ -234,7 +234,7 @@ def _erase(options, key, value, height, width, channels, target_at):
 def augment(
     options_at, images_at, is_bytes, order_at, first, low, high, height, width, channels, key, target_at, scratch_at
 ):  # fmt: skip
-    """The rows low … high of a mini-batch: the images order[first + row], each transformed by chance of its own."""
+    """The rows low … high of a mini-batch: the images order[first + row], each under its own random transform."""
     options = _options_at(options_at)
     cells = options.elastic_grid
     field_at, weights_at, cells_at, moves_at, places_at, points_at, _ = _layout(height, width, channels, cells)

@@ -128,7 +128,7 @@ def _not_compiled(reason: str) -> GlassnetError:
 class Library:
     """The units; `library["glassnet_run"]` is a function of integers and floats that runs without the interpreter's lock.
 
-    A unit's group is loaded, and if need be compiled, when it is first asked for.
+    A unit's group is loaded, and compiled if necessary, at the first use.
     """
 
     def __init__(self) -> None:
@@ -219,6 +219,6 @@ def library() -> Library:
 
 
 def compile_all() -> None:
-    """Load, and if need be compile, every group."""
+    """Load every group, and compile it if necessary."""
     for lists in GROUPS.values():
         library().address(lists[-1][-1])

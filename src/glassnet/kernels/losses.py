@@ -90,7 +90,7 @@ def losses(ctx_at, at):
 
 @compiled
 def output(ctx, at):
-    """Class of this thread's images, and their outputs if asked for."""
+    """Class of this thread's images, and their outputs where there is an array for them."""
     op = _output_at(at)
     classes, width = integers_at(ctx.classes, ctx.images_in_order), op.outputs
     for r in range(ctx.low, ctx.high):

@@ -37,7 +37,7 @@ def _window(
 ) -> None:
     """Emit `body(address, place as a register of integers)` for each pixel of a window; distances in floats.
 
-    Windows of 2 × 2 pixels, of which most networks are made, have no loops.
+    The most frequent windows, of 2 × 2 pixels, have no loops.
     """
 
     def one(row: ir.Value, column: ir.Value) -> None:

@@ -65,7 +65,7 @@ def warp_layout(height: int, width: int, channels: int, cells: int) -> tuple[int
 
 
 def winograd_floats(width: int, channels: int, filters: int) -> int:
-    """The room of as many rows of squares of 2 × 2 outputs as are taken together: their transforms, and their products."""
+    """Floats of the transforms and products of the rows of 2 × 2 squares that Winograd's convolution takes together."""
     squares = max(ROWS, WEIGHT_SQUARES, (width + 1) // 2)
     return PRODUCTS * squares * (channels + filters) + 2 * PADDING
 

@@ -135,7 +135,7 @@ class AdamW(Adam):
 class ScipyMinimize:
     """The whole training set at once, through `scipy.optimize.minimize(method=…)`; an epoch is one iteration.
 
-    The method must use gradients: CG, BFGS, L-BFGS-B, TNC, Newton-CG, SLSQP. Cost and gradient are float64.
+    The method must use gradients: CG, BFGS, L-BFGS-B, TNC, Newton-CG, SLSQP. Loss and gradient are float64.
     """
 
     method: str = "L-BFGS-B"

@@ -88,7 +88,7 @@ class Stack:
                 offset += array.size
 
     def _adopt(self) -> None:
-        """Move the layers' parameters and running statistics into one vector, of which they become views."""
+        """Move the layers' parameters and running statistics into one vector; they become views of it."""
         parameters, running = (sum(slot.size for slot in slots) for slots in (self.slots, self.running_slots))
         self._state: Array = aligned_zeros(parameters + running, self.dtype)
         self._flat: Array = self._state[:parameters]
@@ -287,7 +287,7 @@ class Stack:
         return [layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
 
     def summary(self) -> str:
-        """A table of layers, output shapes, parameters, operations and bytes, and the cost."""
+        """A table of layers, output shapes, parameters, operations and bytes, and the loss."""
         cost = f"cost: {self.loss!r}" + (f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else "")
         return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\n{cost}"
 

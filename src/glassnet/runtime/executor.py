@@ -9,7 +9,7 @@ import numpy as np
 
 from glassnet.compiler import Program, can_lower
 from glassnet.kernels import opcodes as op
-from glassnet.kernels.codegen.host import kernels_wanted
+from glassnet.kernels.codegen.host import kernels_enabled
 from glassnet.kernels.context import SIGNALS, STOP, Context
 from glassnet.kernels.sizes import aligned_zeros
 from glassnet.nn.stack import Stack
@@ -21,7 +21,7 @@ WORTH_A_THREAD = 4_000_000  # multiplications with additions a step and thread, 
 
 def use_kernels(stack: Stack) -> bool:
     """Whether this network runs on the kernels: float32, all layers known, and GLASSNET_KERNELS is not 0."""
-    return kernels_wanted() and can_lower(stack)
+    return kernels_enabled() and can_lower(stack)
 
 
 def thread_count(threads: int | None, work: float) -> int:

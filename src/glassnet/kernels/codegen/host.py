@@ -66,6 +66,6 @@ def _detect() -> VectorUnit:
 UNIT = _detect()
 
 
-def kernels_wanted() -> bool:
+def kernels_enabled() -> bool:
     """Whether the compiled kernels may be used: unless GLASSNET_KERNELS is 0."""
     return os.environ.get("GLASSNET_KERNELS", "1") != "0"

@@ -31,7 +31,7 @@ UNITS: dict[str, Unit] = {}
 
 
 def compiled(function: Function) -> Function:
-    """`function` for use by other compiled functions, each of which takes in a copy of it."""
+    """`function` for use by other compiled functions, each with its own copy."""
     return numba.njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(function)
 
 
@@ -64,7 +64,7 @@ def named_parameters(count: int) -> inspect.Signature:
 def outlined(signature: Any) -> Callable[[Function], Any]:
     """Mark a function as a unit; in compiled code the name then means a call to its symbol.
 
-    Numba optimises a copy of each callee again within each caller; for code as large as the tiles that costs seconds a level.
+    Numba optimises a copy of each callee again within each caller; for code as large as the tiles that takes seconds a level.
     """
 
     def decorate(function: Function) -> Any:

@@ -17,7 +17,7 @@ ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
 
 
 class Emitter:
-    """Registers of `LANES` floats, or of fewer where that is asked for, at addresses held in 64-bit integers."""
+    """Registers of `LANES` floats, or of fewer, at addresses held in 64-bit integers."""
 
     def __init__(self, builder: ir.IRBuilder, lanes: int = LANES) -> None:
         self.builder, self.lanes = builder, lanes

@@ -98,7 +98,7 @@ def _emit_tile(
 
 
 def _switch(builder: ir.IRBuilder, rows: ir.Value, emit_case: Callable[[int], None]) -> None:
-    """Emit the tile for each number of rows up to `ROWS`, and the jump to the one asked for."""
+    """Emit the tile for each number of rows up to `ROWS`, and the jump to the right one."""
     end = builder.append_basic_block("tile.end")
     switch = builder.switch(rows, end)
     for count in range(1, ROWS + 1):
