@@ -28,13 +28,12 @@ from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
 from glassnet.support.storage import as_path, fill, read_tensors, write_tensors
-from glassnet.training.arguments import as_dataset, check_fit, check_seed
+from glassnet.training.arguments import as_dataset, check_fit, check_labels, check_seed, image_weights
 from glassnet.training.callbacks import Callback
 from glassnet.training.display import default_display
 from glassnet.training.loop import Training
-from glassnet.training.plan import Plan, check_labels
+from glassnet.training.plan import Plan
 from glassnet.training.scipy import minimize
-from glassnet.training.weights import image_weights
 
 
 class Network(Stack):
@@ -65,7 +64,7 @@ class Network(Stack):
         if len(sizes) == len(layers):
             made, shape = shorthand(sizes)
         else:
-            made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]
+            made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]  # sizes are out of the way
             if input_shape is None:
                 raise InputError(
                     tr("The shape of the images is needed."),

@@ -33,6 +33,7 @@ def executed() -> set[str]:
     rng = np.random.default_rng(0)
     net = gn.Network([784, 30, 10], seed=1)
     rows, labels = net.rows(rng.integers(0, 256, (20, 28, 28), dtype=np.uint8)), rng.integers(0, 10, 20)
+    plan = StepPlan(batch_size=10, optimizer=gn.SGD(3.0), threads=1)
     seen: set[str] = set()
 
     def profile(frame: FrameType, event: str, argument: object) -> None:
@@ -42,7 +43,7 @@ def executed() -> set[str]:
 
     sys.setprofile(profile)
     try:
-        trainer = make_trainer(net, rows, labels, StepPlan(batch_size=10, optimizer=gn.SGD(3.0), threads=1))
+        trainer = make_trainer(net, rows, labels, plan)
         trainer.begin_epoch(np.arange(20), np.full(2, 3.0), rng)
         trainer.run(0, 1, 0)
     finally:
@@ -62,7 +63,7 @@ def test_files_of_a_step(heading: str, most: int, monkeypatch: pytest.MonkeyPatc
             "kernels/sizes.py",
             "runtime/executor.py",
             "support/memory.py",
-        }  # which path; memory
+        }
         assert executed() - around == set(files) - CALLERS
     else:
         if os.environ.get("GLASSNET_KERNELS") == "0":

@@ -24,7 +24,7 @@ from glassnet.kernels import library
 from glassnet.kernels.codegen import objects
 
 def compiled(group):
-    return objects.read(Path(sys.argv[1]), [symbol for names in library.GROUPS[group] for symbol in names])
+    return objects.load(Path(sys.argv[1]), [symbol for names in library.GROUPS[group] for symbol in names])
 
 library._compile = compiled
 sys.exit(run_app(app, sys.argv[2:]))
@@ -145,10 +145,10 @@ def test_a_full_disk(
     cache._WARNED.clear()
     before = tree(theirs)
     assert len(load_dataset(photos).train)
-    units = library.objects.read(library.cache_folder(), ["glassnet_run"])
+    units = library.objects.load(library.cache_folder(), ["glassnet_run"])
     assert units is None
     with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
-        library.objects.keep(library.cache_folder(), [library.Compiled("glassnet_run", "_run", (), b"code")])
+        library.objects.store(library.cache_folder(), [library.Compiled("glassnet_run", "_run", (), b"code")])
     assert tree(theirs) == before
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"glassnet: the cache can't be written ({os.strerror(errno.ENOSPC)}")

@@ -23,7 +23,7 @@ from glassnet.network import Network, as_dataset
 from glassnet.nn.stack import Slot
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
-from glassnet.training.plan import check_labels
+from glassnet.training.arguments import check_labels
 
 CHECK_ALL_UP_TO = 2000  # parameters
 SAMPLES = 40  # parameters of each array in larger networks

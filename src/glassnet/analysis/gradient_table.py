@@ -9,7 +9,7 @@ from glassnet.support import terminal
 from glassnet.support.i18n import mark, tr
 from glassnet.training import Callback, Epoch
 from glassnet.training.callbacks import Progress
-from glassnet.training.display import tell
+from glassnet.training.display import print_line
 
 TABLES = 8  # printed during training, at evenly spaced epochs
 
@@ -44,7 +44,7 @@ class GradientTable(Callback):
 
     def _print(self, progress: Progress, heading: str) -> None:
         assert isinstance(progress.network, Network)
-        tell(f"{heading}\n{table(check_gradients(progress.network, self._data))}")
+        print_line(f"{heading}\n{table(check_gradients(progress.network, self._data))}")
 
     def on_train_begin(self, progress: Progress) -> None:
         self._print(progress, tr("At the start"))

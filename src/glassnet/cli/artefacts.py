@@ -1,4 +1,4 @@
-"""What follows a training: figures, the report, what is said of it. What goes wrong is told once, at the end."""
+"""Figures, report and output after a training; errors are collected and raised once, at the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = 4  # files that are named
 
 
 class Artefacts:
-    """Makes files one by one: one that fails, whatever the reason, does not keep the others from being made.
+    """Makes files one by one; one that fails does not prevent the others.
 
     `folder`: of the run, or of several.
     """
@@ -39,7 +39,7 @@ class Artefacts:
 
     @contextlib.contextmanager
     def saying(self) -> Iterator[None]:
-        """Where nobody listens any more, or the output is on a full disk, files are still made."""
+        """Files are made even if the output pipe is closed or its disk is full."""
         try:
             yield
         except (BrokenPipeError, WriteError) as error:

@@ -11,7 +11,7 @@ from glassnet.cli.console import fail, say
 from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
-    from glassnet.experiment.recipe import Recipe
+    from glassnet.experiment.run import Run
 
 NAME = "check"
 HELP = mark("Hold every gradient of a network against its definition, on a few training images.")
@@ -23,16 +23,9 @@ def command(
 ) -> None:
     from glassnet.analysis.gradient_check import check_gradients
     from glassnet.analysis.gradient_table import table
-    from glassnet.experiment.run import Run, read_splits
 
-    if Path(what).is_dir():
-        done = Run.load(what)
-        network, splits = done.network, done.splits
-    else:
-        recipe = recipe_of(what)
-        splits = read_splits(recipe)
-        network = recipe.make_network(splits)
-    result = check_gradients(network, splits.train.head(IMAGES))
+    run = run_or_recipe(what)
+    result = check_gradients(run.network, run.splits.train.head(IMAGES))
     if result.total <= 20:
         say(table(result))
     say(str(result))
@@ -40,13 +33,17 @@ def command(
         fail(1)
 
 
-def recipe_of(what: str) -> Recipe:
-    """The recipe of this name or file, or the error for what is neither that nor a run."""
+def run_or_recipe(what: str) -> Run:
+    """The run in a folder, or the untrained network of a recipe as if it were a run."""
     from glassnet.errors import RecipeError
     from glassnet.experiment.recipe import load_recipe
+    from glassnet.experiment.run import Run, read_splits
+    from glassnet.training import History
 
+    if Path(what).is_dir():
+        return Run.load(what)
     try:
-        return load_recipe(what)
+        recipe = load_recipe(what)
     except RecipeError as error:
         if Path(what).exists() or what.endswith(".toml"):
             raise
@@ -56,3 +53,5 @@ def recipe_of(what: str) -> Recipe:
             received=error.received,
             hint=error.hint,
         ) from None
+    splits = read_splits(recipe)
+    return Run(Path(what), recipe, recipe.make_network(splits), History(), splits)

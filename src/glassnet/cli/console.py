@@ -1,4 +1,4 @@
-"""What all commands share: how they speak, and how they fail."""
+"""Output, warnings, errors and exit codes of all commands."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
 
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
-    """What is said of left-out images and old model files, once and as a sentence; other warnings as Python shows them."""
+    """Show glassnet's own warnings once, as a sentence; others as Python does."""
     from glassnet.errors import DataWarning, ModelFileWarning
 
     ours = (DataWarning, ModelFileWarning)

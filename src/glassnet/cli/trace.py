@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from glassnet.cli.check import run_or_recipe
 from glassnet.cli.console import say
 from glassnet.support.i18n import mark, tr
 
@@ -45,27 +46,15 @@ def command(
     options: dict[str, Any] = {"label": label, "unit": unit, "weight": weight}
     number = image.removeprefix("-").isdigit() and not Path(image).is_file()
     options["image"] = int(image) if number else image
-    found: Trace = trace(_subject(what), part=part, **options)
+    run = run_or_recipe(what)
+    if not Path(what).is_dir():
+        run.network.adapt(run.splits.train.images)
+    found: Trace = trace(run, part=part, **options)
     page = None if out is None else found.save(out)
     _show(found)
     if page is not None:
         say()
         say(tr("The page is in {path}", path=page))
-
-
-def _subject(what: str) -> Any:
-    """The run in a folder, or the untrained network of a recipe as if it were a run."""
-    from glassnet.cli.check import recipe_of
-    from glassnet.experiment.run import Run, read_splits
-    from glassnet.training import History
-
-    if Path(what).is_dir():
-        return Run.load(what)
-    recipe = recipe_of(what)
-    splits = read_splits(recipe)
-    network = recipe.make_network(splits)
-    network.adapt(splits.train.images)
-    return Run(Path(what), recipe, network, History(), splits)
 
 
 def _show(found: Trace) -> None:

@@ -11,7 +11,8 @@ from glassnet.kernels import opcodes as op
 from glassnet.nn import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Swish, Tanh
 
 
-def _activation(kind: int, x: Value, out: ProgramBuilder, slope: float = 0.0) -> tuple[Value, Back]:
+def lower_activation(kind: int, x: Value, out: ProgramBuilder, slope: float = 0.0) -> tuple[Value, Back]:
+    """Emit the kernel's activation `kind` (kernels/kinds.py) of every value."""
     x, y = out.loaded(x), out.rows(x.width)
     function = {"width": x.width, "kind": kind, "slope": slope}
     out.emit(op.ACTIVATION, x=x.at, y=y, **function)
@@ -28,32 +29,32 @@ def _activation(kind: int, x: Value, out: ProgramBuilder, slope: float = 0.0) ->
 
 @lower.register
 def _(layer: Sigmoid, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _activation(kinds.SIGMOID, x, out)
+    return lower_activation(kinds.SIGMOID, x, out)
 
 
 @lower.register
 def _(layer: Tanh, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _activation(kinds.TANH, x, out)
+    return lower_activation(kinds.TANH, x, out)
 
 
 @lower.register
 def _(layer: ReLU, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _activation(kinds.RELU, x, out)
+    return lower_activation(kinds.RELU, x, out)
 
 
 @lower.register
 def _(layer: LeakyReLU, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _activation(kinds.LEAKY_RELU, x, out, layer.slope)
+    return lower_activation(kinds.LEAKY_RELU, x, out, layer.slope)
 
 
 @lower.register
 def _(layer: GELU, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _activation(kinds.GELU, x, out)
+    return lower_activation(kinds.GELU, x, out)
 
 
 @lower.register
 def _(layer: Swish, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _activation(kinds.SWISH, x, out)
+    return lower_activation(kinds.SWISH, x, out)
 
 
 @lower.register

@@ -8,11 +8,10 @@ import glassnet.compiler.activations
 import glassnet.compiler.branches
 import glassnet.compiler.dense
 import glassnet.compiler.dropout
-import glassnet.compiler.flatten
+import glassnet.compiler.inputs
 import glassnet.compiler.norm
 import glassnet.compiler.pooling
-import glassnet.compiler.recurrent
-import glassnet.compiler.scaling  # noqa: F401  these fill `lower`
+import glassnet.compiler.recurrent  # noqa: F401  these fill `lower`
 from glassnet.compiler.augmentation import augmented
 from glassnet.compiler.chain import is_known, lower_chain
 from glassnet.compiler.losses import LOSS_KINDS, loss_kind

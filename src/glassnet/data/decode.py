@@ -28,7 +28,7 @@ _one_at_a_time = threading.Lock()  # Python's warning filters are one for all th
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Around all decoding: Pillow warns of what is checked here, and of metadata that is not used."""
+    """Silence Pillow while decoding: it warns of what is checked here, and of metadata that is not used."""
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -39,9 +39,8 @@ def decode(
 ) -> npt.NDArray[np.uint8]:
     """The pixels of an image file, `(H, W, 1)` or with `colour` `(H, W, 3)`, in 0…255; within `quiet()`.
 
-    Turned as the EXIF orientation says; transparent pixels as on white paper; the first of several frames; 16-bit grey
-    as 8 bits. With `size` `(H, W)` brought to it as `fit` says (`fitted`).
-    Raises `InputError` for what is no image, for a damaged one and for an enormous one.
+    Applies the EXIF orientation, puts transparent pixels on white, takes the first frame, and reduces 16-bit grey to 8 bits.
+    With `size` `(H, W)`, resized by `fitted`. Raises `InputError` for files that are no image, damaged or too large.
     """
     from PIL import ImageOps
 
@@ -64,7 +63,7 @@ def peek(source: Path | IO[bytes], where: object) -> tuple[int, int, bool]:
 
 @contextlib.contextmanager
 def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
-    """The image, its header read; whatever goes wrong with it until it is closed is an `InputError`."""
+    """The image with its header read; any error until it is closed becomes an `InputError`."""
     from PIL import Image, UnidentifiedImageError
 
     try:

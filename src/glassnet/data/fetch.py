@@ -1,4 +1,4 @@
-"""Downloading a data set, once, with checksums and from several mirrors; and where such files are kept."""
+"""Downloads with checksums and several mirrors, and the folders where data sets are looked for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from glassnet.support.paths import as_path
 
 @dataclass(frozen=True)
 class Remote:
-    """A data set on the network: `files` gives each file's checksum, as "md5:…"; a mirror is a folder's URL."""
+    """A data set to download: `files` maps names to checksums ("md5:…"); a mirror is the URL of a folder."""
 
     name: str
     files: Mapping[str, str]
@@ -38,10 +38,9 @@ def data_folders() -> list[Path]:
 def fetch_remote(remote: Remote) -> Path:
     """Download what is not there yet, or is damaged, into `cache_folder() / remote.name`, and return that folder.
 
-    This is the only function of glassnet that downloads anything. Mirrors are tried in turn, for each file; the one
-    that served the last file comes first. A file appears under its name only when its checksum is right.
-    Raises `DataError` with each mirror's reason where none could serve a file, and where another file would be replaced that
-    is not known to be ours.
+    The only function of glassnet that downloads anything. Mirrors are tried in turn, beginning with the one that served
+    the last file. A file gets its name only when its checksum is right.
+    Raises `DataError` with each mirror's reason where none could serve a file, and where it would replace a foreign file.
     """
     folder = cache_folder() / remote.name
     try:

@@ -1,4 +1,4 @@
-"""`load_dataset`: a data set by its name or by its path. The registry of what paths can be read."""
+"""`load_dataset`: a data set by name or path; the registry of path readers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from glassnet.support.registry import nearest
 
 @dataclass(frozen=True)
 class PathReader:
-    """A kind of file or folder that can be read: the one reader that `accepts` an existing path has to `read` it."""
+    """A kind of file or folder: the one reader that `accepts` an existing path is used to `read` it."""
 
     kind: str
     accepts: Callable[[Path], bool]
@@ -62,13 +62,13 @@ PATH_READERS: list[PathReader] = [
         read=lambda path, options: read_idx_folder(path, options),
     ),
     PathReader(
-        kind=mark("a folder with images, one folder a class or with a pattern in their names"),
+        kind=mark("a folder of images, with one folder per class or labels in the file names"),
         accepts=lambda path: path.is_dir() and holds_images(path),
         read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
         takes_pattern=True,
     ),
     PathReader(
-        kind=mark("a .zip with such images"),
+        kind=mark("a .zip of such images"),
         accepts=lambda path: path.is_file() and _is_zip(path),
         read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
         takes_pattern=True,
@@ -89,7 +89,7 @@ PATH_READERS: list[PathReader] = [
         read=lambda path, options: divide(read_hdf5(path, options), options),
     ),
     PathReader(
-        kind=mark("a folder with a .h5 for each part"),
+        kind=mark("a folder with one .h5 per split"),
         accepts=lambda path: path.is_dir() and bool(hdf5_files(path)),
         read=lambda path, options: divide(read_hdf5_folder(path, options), options),
     ),
@@ -110,26 +110,24 @@ def load_dataset(
     folds: int = 5,
     seed: int = 0,
 ) -> Splits:
-    """Read a data set, given by its name (see `list_datasets`) or by the path of what holds it, in its splits.
+    """Read a data set by its name (see `list_datasets`) or path, in splits.
 
-    Paths: a folder or zip with one folder a class, or with names that a `pattern` finds the label in; folders train,
-    validation and test above these; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5` with arrays;
-    a folder with a `.h5` for each part.
+    Paths: a folder or zip with one folder a class, or with labels in the file names (`pattern`), perhaps below folders
+    train, validation and test; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5`; a folder with a `.h5` a part.
 
-    `size`, `color`  what images are brought to: `(H, W)` or one number; "grey" or "rgb" (None: as they are)
-    `fit`            how another shape fills the size: "stretch" squeezes it, "crop" takes its middle, "pad" adds black
-    `pattern`        a regular expression with a group `label`, and perhaps one `group`, for the names of image files
-    `split`          "stratified" by class, "random", or "group": no group (such as a writer) in two parts. By default
-                     by group where groups are known, else stratified
-    `fractions`      of training, validation and test; a part with 0 is None. Data with a test part of its own: third 0
+    `size`, `color`  `(H, W)` or one number; "grey" or "rgb"; None leaves images as they are
+    `fit`            for images of another aspect ratio: "stretch", "crop" (the centre) or "pad" (with black)
+    `pattern`        a regular expression for file names with a group `label` and perhaps one `group`
+    `split`          "stratified", "random" or "group" (no group, such as a writer, in two parts). Default: "group"
+                     where groups are known, else "stratified"
+    `fractions`      of training, validation and test; a part with 0 is None. Data with its own test part: third 0
     `fold`, `folds`  k-fold: that fold, from 0, is the test set; the first two `fractions` divide the rest
-    `seed`           of the split's chance
+    `seed`           of the split
+    `download`       fetch a named data set that is missing; the network is not used otherwise
 
-    A name goes before a path of the same spelling ("./mnist" is the path). Without `download` the network is never
-    touched; with it, a named data set that is missing is fetched first. Decoded images are kept in the cache folder.
-    Images that can't be read are left out with a `DataWarning`, and named in `Splits.left_out`.
-    Raises `DataError` for a name that is unknown, for data that is missing or damaged, and for a path of another kind;
-    `InputError` for options that are wrong or do not suit the data.
+    A name takes precedence over a path ("./mnist" is the path). Decoded images are cached. Images that can't be read are
+    left out with a `DataWarning` and named in `Splits.left_out`.
+    Raises `DataError` for unknown names, missing or damaged data and other kinds of paths; `InputError` for wrong options.
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
         raise InputError(

@@ -1,4 +1,4 @@
-"""Several networks that answer together."""
+"""Ensembles: the mean of several networks' probabilities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glassnet.network import Network, as_dataset
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
-from glassnet.training.plan import check_labels
+from glassnet.training.arguments import check_labels
 
 
 class Ensemble:

@@ -1,4 +1,4 @@
-"""The learning-rate range test: a few steps at ever higher rates tell which of them teach the network something."""
+"""The learning-rate range test: the cost over steps at exponentially rising rates."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.runtime import StepPlan, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
-from glassnet.training.arguments import as_dataset, check_seed, check_whole
-from glassnet.training.plan import DROPOUT, ORDER, check_labels, epoch_generator
+from glassnet.training.arguments import as_dataset, check_labels, check_seed, check_whole
+from glassnet.training.plan import DROPOUT, ORDER, epoch_generator
 
-EXPLODED = 4.0  # times the lowest cost so far: where the test ends
-FALLEN = 0.9  # of the first cost: what the lowest must lie below for a rate to be suggested
-WIDTH = 0.03  # of the steps: the standard deviation of the bell that smooths the costs
+EXPLODED = 4.0  # the test ends at this multiple of the lowest cost so far
+FALLEN = 0.9  # a rate is suggested if the lowest cost is below this fraction of the first
+WIDTH = 0.03  # standard deviation of the Gaussian that smooths the costs, as a fraction of the steps
 LEAST = 10  # steps
-MARGIN = 3  # the lowest cost comes where steps begin to do harm: a third of that rate is well before it
+MARGIN = 3  # the suggested rate is a third of that with the lowest cost, beyond which the cost rises
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _costs(
     seed: int,
     threads: int | None,
 ) -> NDArray[np.float64]:
-    """The mean cost of each mini-batch before its step, as far as they are finite and have not exploded."""
+    """The mean cost of each mini-batch before its step, until it is not finite or explodes."""
     rows, steps = network.rows(data.images), -(-len(data) // batch)
     trainer = make_trainer(
         network, rows, data.labels, StepPlan(batch_size=batch, optimizer=optimizer, threads=threads)
@@ -117,10 +117,10 @@ def _costs(
 
 
 def _smooth(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Means weighted by a bell of the standard deviation `width`, which is cut off at the ends."""
+    """Means with Gaussian weights of standard deviation `width`, truncated and renormalized at the ends."""
     reach = np.arange(len(values))
-    bell = np.exp(-0.5 * ((reach[:, None] - reach) / width) ** 2)
-    return np.asarray(bell @ values / bell.sum(axis=1))
+    weights = np.exp(-0.5 * ((reach[:, None] - reach) / width) ** 2)
+    return np.asarray(weights @ values / weights.sum(axis=1))
 
 
 def _suggestion(rates: NDArray[np.float64], costs: NDArray[np.float64]) -> tuple[float | None, str]:

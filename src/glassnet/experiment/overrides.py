@@ -21,10 +21,10 @@ RATE = "learning_rate"  # alone it is the optimizer's rate, whatever schedule th
 
 
 def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], settings: dict[str, Any]) -> dict[str, Any]:
-    """The values of a recipe with others for some keys, dotted ("training.epochs") or, where that is clear, alone ("epochs").
+    """The values of a recipe with some replaced: dotted keys ("training.epochs") or, if unambiguous, "epochs".
 
-    Keys go on into descriptions ("optimizer.momentum"). A new "type" begins a description anew. "learning_rate" alone
-    keeps the schedule and changes its rate; "optimizer.learning_rate" puts a constant rate in the schedule's place.
+    Keys reach into descriptions ("optimizer.momentum"); a new "type" replaces a description. "learning_rate" alone keeps the
+    schedule and changes its rate; "optimizer.learning_rate" replaces the schedule by a constant rate.
     """
     values = dict(values)
     changes = [(_path_to(key, sections), value) for key, value in settings.items() if key != RATE]
@@ -49,7 +49,7 @@ def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], set
 
 
 def _path_to(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
-    """The path to a key, in sections and descriptions."""
+    """The path to a key through sections and descriptions."""
     known = {f"{section}.{name}": f for section, model in sections.items() for name, f in model.model_fields.items()}
     names = [*known, *OUTSIDE, RATE]
     parts = key.split(".")

@@ -136,7 +136,7 @@ class Recipe(Section):
                 classes=splits.classes,
             )
             if self.network.start is not None:
-                network.parameters = self.network.start  # type: ignore[assignment]
+                network.parameters = self.network.start  # type: ignore[assignment]  # the setter takes any sequence
             return network
 
     def _layers(self, splits: Splits) -> Sequence[int] | Sequence[Layer | str | dict[str, Any]]:

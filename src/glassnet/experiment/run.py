@@ -68,7 +68,7 @@ class Run:
 
     @property
     def splits(self) -> Splits:
-        """The data the run was trained on, read when first asked for."""
+        """The data the run was trained on, read on first use."""
         if self._splits is None:
             self._splits = read_splits(self.recipe)
         return self._splits
@@ -93,7 +93,7 @@ class Run:
 
     @property
     def fingerprint(self) -> str:
-        """What tells this model's file from others."""
+        """The beginning of the SHA-256 of the model file."""
         return hashlib.sha256((self.folder / MODEL).read_bytes()).hexdigest()[:16]
 
     def evaluate(self, views: int | None = None) -> Evaluation:
@@ -108,7 +108,7 @@ class Run:
         return result
 
     def views(self, requested: int | None = None) -> dict[str, Any]:
-        """The options of `Network.evaluate` for so many views, or as many as the recipe says; none for a single one."""
+        """Options of `Network.evaluate` for the requested views, by default the recipe's; empty for one view."""
         count = self.recipe.evaluation.views if requested is None else requested
         if count == 1:
             return {}
@@ -140,7 +140,7 @@ class Run:
 
 
 class KeepRecipe(Callback):
-    """Writes recipe.toml once all is ready for the first step, so that what can't begin leaves the folder as it was."""
+    """Writes recipe.toml before the first step, so that a training that can't begin leaves the folder as it was."""
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
         self._path, self._recipe = path, recipe
@@ -150,7 +150,7 @@ class KeepRecipe(Callback):
 
 
 class KeepHistory(Callback):
-    """Writes history.jsonl beside the checkpoint as epochs end, about once a second: it is written whole each time."""
+    """Writes the whole history.jsonl after epochs, at most once every `EVERY` seconds."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._written = path, -EVERY
@@ -239,7 +239,7 @@ def train(
 
 
 def _cut_off(folder: Path, error: WriteError, saved: bool) -> RunError:
-    """The error of a training whose files could not be written any further, which says what there is of it."""
+    """The error for a training whose files can't be written any further, with what was saved."""
     first = tr("{first}; then ", first=tr(MAKE_ROOM)) if error.full else ""
     if saved:
         return UnfinishedError(

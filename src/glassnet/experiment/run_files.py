@@ -62,7 +62,7 @@ def _check_epochs(history: History, network: Network) -> None:
 
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:
-    """Every look at the test set, the oldest first; `RunError` for a ledger that does not tell all of them."""
+    """Every look at the test set, the oldest first; `RunError` for a damaged ledger."""
     return _looks(path, _text(path))
 
 

@@ -16,8 +16,8 @@ from glassnet.kernels.codegen.addresses import floats_at, int32_at, integers_at
 from glassnet.kernels.codegen.jit import called_at, compiled, outlined
 from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.dropout import key_of, split_mix
+from glassnet.kernels.inputs import copy_scaled, load_rows
 from glassnet.kernels.operands import source
-from glassnet.kernels.scaling import copy_scaled, load_rows
 from glassnet.kernels.sizes import WARP_LANES, warp_layout
 from glassnet.support.random_keys import FIELD_SCALE, Draw
 

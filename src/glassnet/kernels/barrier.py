@@ -14,11 +14,11 @@ from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.context import DECISIONS, STOP
 
-SPINS = 4000  # looks at the counter before the processor is offered to others (tens of microseconds)
+SPINS = 4000  # reads of the counter before the processor is yielded to others (tens of microseconds)
 
 
 @intrinsic
-def _count_up(_typing: Any, address: Any) -> Any:
+def _fetch_add(_typing: Any, address: Any) -> Any:
     """counter += 1; the value before."""
 
     def codegen(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
@@ -29,7 +29,7 @@ def _count_up(_typing: Any, address: Any) -> Any:
 
 
 @intrinsic
-def _look(_typing: Any, address: Any) -> Any:
+def _atomic_load(_typing: Any, address: Any) -> Any:
     def codegen(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
         counter = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
         return builder.load_atomic(counter, "seq_cst", 8)
@@ -38,8 +38,8 @@ def _look(_typing: Any, address: Any) -> Any:
 
 
 @intrinsic
-def _give_way(_typing: Any) -> Any:
-    """Offer the processor to other threads, where the system has POSIX's call for it."""
+def _yield_processor(_typing: Any) -> Any:
+    """Yield the processor to other threads, where the system has POSIX's call for it."""
 
     def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, _args: Sequence[ir.Value]) -> ir.Value:
         if os.name == "posix":
@@ -51,16 +51,16 @@ def _give_way(_typing: Any) -> Any:
 
 
 @compiled
-def meet(address, threads):
-    """Wait until all `threads` have come here; the counter at `address` only ever grows."""
+def barrier_wait(address, threads):
+    """Wait until all `threads` have called this; the counter at `address` only ever grows."""
     if threads == 1:
         return
-    goal = (_count_up(address) // threads + 1) * threads
+    goal = (_fetch_add(address) // threads + 1) * threads
     spins = 0
-    while _look(address) < goal:
+    while _atomic_load(address) < goal:
         spins += 1
         if spins > SPINS:
-            _give_way()
+            _yield_processor()
 
 
 @compiled
@@ -70,10 +70,10 @@ def read_stop(signals, step):
     All threads must pass a barrier in between. Even and odd steps use different places, because the first thread may begin
     the next step while others still read the decision of the last one.
     """
-    integers_at(signals, DECISIONS[1] + 1)[DECISIONS[0] + step % 2] = _look(signals + 8 * STOP)
+    integers_at(signals, DECISIONS[1] + 1)[DECISIONS[0] + step % 2] = _atomic_load(signals + 8 * STOP)
 
 
 @compiled
 def stopped(signals, step):
     """Whether to end the program after this step; the same in every thread."""
-    return _look(signals + 8 * (DECISIONS[0] + step % 2)) != 0
+    return _atomic_load(signals + 8 * (DECISIONS[0] + step % 2)) != 0

@@ -25,8 +25,9 @@ def add(ctx, at):
 def copy_channels(ctx, at):
     """y[…, : channels] = x[…, : channels]"""
     op = _copy_at(at)
+    x_at, y_at, channels = ctx.workspace + 4 * op.x, ctx.workspace + 4 * op.y, op.channels
+    x_channels, y_channels = op.x_channels, op.y_channels
     for pixel in range(ctx.low * op.pixels, ctx.high * op.pixels):
-        x = floats_at(ctx.workspace + 4 * (op.x + pixel * op.x_channels), op.channels)
-        y = floats_at(ctx.workspace + 4 * (op.y + pixel * op.y_channels), op.channels)
-        for k in range(x.size):
+        x, y = floats_at(x_at + 4 * pixel * x_channels, channels), floats_at(y_at + 4 * pixel * y_channels, channels)
+        for k in range(channels):
             y[k] = x[k]

@@ -91,11 +91,12 @@ def dense_db(ctx, at):
     """This thread's share of the columns."""
     op = _db_at(at)
     low, high = share_of(ctx, op.outputs)
-    total = floats_at(ctx.workspace + 4 * (op.sums + low), high - low)
-    for j in range(total.size):
+    total, outputs = floats_at(ctx.workspace + 4 * (op.sums + low), high - low), op.outputs
+    dy_at, images = ctx.workspace + 4 * (op.dy + low), ctx.images_in_batch
+    for j in range(high - low):
         total[j] = F(0)
-    for r in range(ctx.images_in_batch):
-        dy = floats_at(ctx.workspace + 4 * (op.dy + r * op.outputs + low), high - low)
-        for j in range(total.size):
+    for r in range(images):
+        dy = floats_at(dy_at + 4 * r * outputs, high - low)
+        for j in range(high - low):
             total[j] += dy[j]
     put_gradient(ctx, op.bias + low, total)

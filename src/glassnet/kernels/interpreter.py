@@ -15,7 +15,7 @@ from numba import int64, void
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.activations import activation, activation_backward, softmax, softmax_backward
 from glassnet.kernels.augmentation import augment_batch
-from glassnet.kernels.barrier import meet, read_stop, stopped
+from glassnet.kernels.barrier import barrier_wait, read_stop, stopped
 from glassnet.kernels.branches import add, copy_channels
 from glassnet.kernels.codegen.addresses import doubles_at, integers_at
 from glassnet.kernels.codegen.denormals import ignore_denormals, restore
@@ -23,12 +23,12 @@ from glassnet.kernels.codegen.jit import called_at, outlined
 from glassnet.kernels.conv.fused_block import fused_block
 from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dw_skinny, dense_dx, dense_skinny, dense_transpose
 from glassnet.kernels.dropout import dropout
+from glassnet.kernels.inputs import affine, load
 from glassnet.kernels.losses import losses, output
 from glassnet.kernels.norm import layer_norm, layer_norm_dx, layer_norm_gradients
 from glassnet.kernels.operands import context_at, share_of
 from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, update_parameters
 from glassnet.kernels.recurrent import recurrent
-from glassnet.kernels.scaling import affine, load
 
 # Groups of operations are units of their own, compiled when a program first has one of them.
 call_fused_block, call_recurrent = called_at(fused_block.sig), called_at(recurrent.sig)
@@ -108,13 +108,13 @@ def run(ctx_at):
             read_stop(ctx.signals, step)
         for i in range(ctx.instructions):
             execute(ctx_at, i)
-            meet(ctx.signals, ctx.threads)
+            barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and not ctx.fused_update:
             update_parameters(ctx, ctx.past_steps + step + 1)
-            meet(ctx.signals, ctx.threads)
+            barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and ctx.averaged > 0:
             average_parameters(ctx, ctx.past_steps + step)
-            meet(ctx.signals, ctx.threads)
+            barrier_wait(ctx.signals, ctx.threads)
         if stopped(ctx.signals, step):
             break
     restore(before)

@@ -24,7 +24,7 @@ import llvmlite.binding as llvm
 from glassnet.errors import GlassnetError
 from glassnet.kernels.codegen import objects
 from glassnet.kernels.codegen.host import UNIT
-from glassnet.kernels.codegen.objects import KINDS, Compiled, received
+from glassnet.kernels.codegen.objects import KINDS, Compiled, deserialize
 from glassnet.support import cache
 
 # Groups of units, each compiled when a program first asks for it. Of each: lists of about equal work, for two processes, with
@@ -112,7 +112,7 @@ def _compile(group: str) -> list[Compiled]:
     for worker, (sent, complaint) in zip(workers, outputs, strict=True):
         if worker.returncode:
             raise _not_compiled(complaint.decode(errors="replace")[-2000:])
-        units += received(sent)
+        units += deserialize(sent)
     return units
 
 
@@ -144,23 +144,23 @@ class Library:
         self._lock = threading.RLock()
 
     def __getitem__(self, symbol: str) -> Callable[..., None]:
-        self._need(symbol)
+        self._require(symbol)
         return self._functions[symbol]
 
     def address(self, symbol: str) -> int:
         """Where a unit's code lies."""
-        self._need(symbol)
+        self._require(symbol)
         return self._addresses[symbol]
 
-    def _need(self, symbol: str) -> None:
+    def _require(self, symbol: str) -> None:
         with self._lock:
             if symbol in self._functions:
                 return
             group = next(name for name, lists in GROUPS.items() if any(symbol in names for names in lists))
             if group != FIRST:  # which the others call
-                self._need(GROUPS[FIRST][0][0])
+                self._require(GROUPS[FIRST][0][0])
             folder = cache_folder()
-            units = objects.read(folder, [symbol for names in GROUPS[group] for symbol in names])
+            units = objects.load(folder, [symbol for names in GROUPS[group] for symbol in names])
             if units is None or not self._load(units):
                 self._load_new(group, folder)
 
@@ -176,7 +176,7 @@ class Library:
         if not self._load(units):
             raise _not_compiled("object files that can't be loaded")
         try:
-            objects.keep(folder, units)
+            objects.store(folder, units)
             kept = f", kept in {folder}"
         except OSError as error:
             cache.cannot_keep(error)
@@ -191,7 +191,7 @@ class Library:
             found = llvm.ObjectFileRef.from_data(unit.code)
             if not found:
                 return False
-            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+            engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _target_machine())
             engine.add_object_file(found)
             engine.finalize_object()
             address = engine.get_function_address(unit.entry)
@@ -208,7 +208,7 @@ class Library:
         return True
 
 
-def _machine() -> Any:
+def _target_machine() -> Any:
     return llvm.Target.from_default_triple().create_target_machine(jit=True, codemodel="jitdefault")
 
 

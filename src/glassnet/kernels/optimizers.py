@@ -8,7 +8,7 @@ import numpy as np
 from numba import carray, float32, float64, from_dtype, int64, void
 
 from glassnet.kernels import kinds
-from glassnet.kernels.barrier import meet
+from glassnet.kernels.barrier import barrier_wait
 from glassnet.kernels.codegen.addresses import doubles_at, floats_at, make_pointer
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.codegen.record_at import record_at
@@ -100,7 +100,7 @@ def update_parameters(ctx, step):
                     doubles_at(ctx.square_sums, blocks + 1)[blocks] = _square_sum(g)
             blocks += 1
     if ctx.clip_norm > 0:
-        meet(ctx.signals, ctx.threads)
+        barrier_wait(ctx.signals, ctx.threads)
         total, sums = 0.0, doubles_at(ctx.square_sums, blocks)
         for b in range(blocks):
             total += sums[b]

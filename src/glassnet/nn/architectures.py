@@ -1,9 +1,9 @@
-"""Well-known networks as lists of layers, from the images' pixels to one score for each class.
+"""Well-known networks as lists of layers, from pixels to one logit for each class.
 
     Network(architectures.lenet(10), input_shape=(28, 28, 1), loss="SoftmaxCrossEntropy", seed=1)
 
-They end in scores: the softmax is in the cost, SoftmaxCrossEntropy. Recipes name them: `architecture = { type = "vgg" }`.
-The tutorial's shorthand, [784, 30, 10], is here, too; it ends in a sigmoid.
+The softmax is in the loss, SoftmaxCrossEntropy. Recipes name them: `architecture = { type = "vgg" }`.
+The tutorial's shorthand, [784, 30, 10], ends in a sigmoid.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ def vgg(
     dropout: float = 0.0,
     block_dropout: float = 0.0,
 ) -> list[Layer]:
-    """Blocks of 3×3 convolutions, pooled between them; the mean of each channel; scores.
+    """Blocks of 3×3 convolutions, pooled between them; the mean of each channel; a Dense layer.
 
-    `blocks`: the filters of each convolution. `block_dropout` acts after each pool, `dropout` before the scores.
+    `blocks`: the filters of each convolution. `block_dropout` acts after each pool, `dropout` before the last layer.
     Source: Simonyan and Zisserman, arXiv 1409.1556; batch norm and the mean came later.
     """
     layers: list[Layer] = [Pixels()]
@@ -148,7 +148,7 @@ def row_rnn(
     cell: str = "LSTM",
     dropout: float = 0.0,
 ) -> list[Layer]:
-    """Images read row by row by recurrent layers of `units`, of which the last gives its last state; scores.
+    """Images read row by row by recurrent layers of `units`; the last state; a Dense layer.
 
     `cell`: "SimpleRNN", "GRU" or "LSTM". `dropout` acts after each of them.
     """
@@ -182,7 +182,7 @@ def as_layers(description: str | dict[str, Any], classes: int, where: str) -> li
 def _convolution(filters: int, strides: int, batch_norm: bool, activation: Activation, where: str) -> list[Layer]:
     window = Conv2D(
         filters, 3, strides=strides, padding="same", use_bias=not batch_norm, initializer=_start(activation)
-    )  # a bias would go with the mean
+    )  # the normalisation cancels a bias
     return [window, *_norm(batch_norm), as_layer(activation, where)]
 
 
@@ -195,7 +195,7 @@ def _dropout(rate: float) -> list[Layer]:
 
 
 def _start(activation: Activation) -> str:
-    """Where weights before an activation start: He's for those that let half of all values through, else Glorot's."""
+    """The initializer of weights before an activation: He's for the ReLU family, else Glorot's."""
     name = activation.get("type") if isinstance(activation, dict) else activation
     return "HeNormal" if name in ("ReLU", "LeakyReLU", "GELU", "Swish") else "GlorotUniform"
 

@@ -1,4 +1,4 @@
-"""Calibration: whether a network is right as often as it says."""
+"""Calibration: whether the confidence of predictions agrees with their accuracy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glassnet.support.i18n import tr
 
 @dataclass(frozen=True)
 class Calibration:
-    """Images in bins of how sure the network is: `counts`, mean `confidence`, and `accuracy` of each, NaN where empty."""
+    """Predictions in bins of equal confidence: `counts`, mean `confidence` and `accuracy` of each bin, NaN where empty."""
 
     edges: NDArray[np.float64]
     counts: NDArray[np.int64]
@@ -28,7 +28,7 @@ class Calibration:
 
     @property
     def overconfidence(self) -> float:
-        """Mean confidence less accuracy, over all images: above 0, the network is surer than it is right."""
+        """Mean confidence minus accuracy, over all images; positive for an overconfident network."""
         gaps = self.confidence - self.accuracy
         return float(np.where(self.counts > 0, gaps * self.counts, 0).sum() / self.counts.sum())
 
@@ -46,12 +46,12 @@ def calibrate(probabilities: NDArray[np.float64], labels: NDArray[np.int64], bin
             received=tr("{rows} rows, {total} labels, {bins} bins", rows=len(probabilities), total=len(labels), bins=bins),
         )
     sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    place = np.minimum((sure * bins).astype(int), bins - 1)
-    counts = np.bincount(place, minlength=bins)
+    index = np.minimum((sure * bins).astype(int), bins - 1)
+    counts = np.bincount(index, minlength=bins)
     safe = np.where(counts > 0, counts, np.nan)
     return Calibration(
         np.linspace(0, 1, bins + 1),
         counts,
-        np.bincount(place, sure, minlength=bins) / safe,
-        np.bincount(place, right, minlength=bins) / safe,
+        np.bincount(index, sure, minlength=bins) / safe,
+        np.bincount(index, right, minlength=bins) / safe,
     )

@@ -1,4 +1,4 @@
-"""Layers in a row: their names, their shapes, and a pass through them; of a network and of the branches inside a layer."""
+"""Sequences of layers, in a network or a branch: names, shapes, forward and backward pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conv2D: every output is the same function of a small window, wherever the window lies."""
+"""Conv2D: two-dimensional convolution."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def conv2d(x: Array, weight: Array, bias: Array | None, strides: Pair, margins: 
 
 
 def conv2d_backward(dy: Array, x: Array, weight: Array, strides: Pair, margins: Margins) -> tuple[Array, Array, Array]:
-    """dx: dy·Wᵀ of each place of the window, added where it was read; dW = Σ window·dy; db = Σ dy."""
+    """dx: dy·W[i, j]ᵀ added at each input position that was read; dW = Σ window·dy; db = Σ dy."""
     kh, kw = weight.shape[:2]
     padded = pad(x, margins)
     dweight = np.tensordot(windows(padded, (kh, kw), strides), dy, axes=((0, 1, 2), (0, 1, 2))).transpose(1, 2, 0, 3)
@@ -83,6 +83,6 @@ class Conv2D(Windows):
         return conv2d(x, weight, bias, strides, margins), backward
 
     def operations(self, shape: Shape) -> int:
-        """Those with the zeros of padding are counted, too."""
+        """Includes products with the zeros of padding."""
         down, across = self.places(shape)
         return down * across * self.kernel_size[0] * self.kernel_size[1] * shape[2] * self.filters

@@ -1,4 +1,4 @@
-"""Dense: every output reads every input."""
+"""Dense: a fully connected layer."""
 
 from __future__ import annotations
 

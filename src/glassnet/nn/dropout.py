@@ -1,4 +1,4 @@
-"""Dropout: in training, values are left out at random."""
+"""Dropout: in training, random values are set to zero."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def dropout_mask(key: np.uint64, shape: tuple[int, ...], rate: float) -> NDArray
 class Dropout(Layer):
     """y = m·x / (1 − rate) in training, m = 0 with probability `rate`, else 1; y = x otherwise. Shape: (N, …).
 
-    The generator gives one 64-bit key for each pass; the mask follows from the key and the place alone.
+    Each pass draws one 64-bit key; the mask depends on the key and the position alone.
     Source: Srivastava et al., "Dropout", JMLR 2014.
     """
 
@@ -37,7 +37,7 @@ class Dropout(Layer):
             return x, lambda dy: (dy, {})
         if rng is None:
             raise InputError(
-                tr("Dropout in training needs a source of chance."),
+                tr("Dropout in training needs a random generator."),
                 where="Dropout.forward",
                 expected="rng=numpy.random.Generator",
                 received="None",

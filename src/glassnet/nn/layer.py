@@ -1,4 +1,4 @@
-"""What a layer is: a map of images with its derivative beside it, and named arrays that training changes."""
+"""The base class of layers: a forward pass that returns its backward pass, and named parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well a network does on images it is shown: counts, not only one number."""
+"""Metrics: accuracy, confusion matrix, precision and recall, confidence intervals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class: of `total` images `correct` were found; `precision` of those called so, `recall` of those that are."""
+    """One class: `correct` of its `total` images were classified correctly; its precision and recall."""
 
     name: str
     total: int
@@ -33,7 +33,7 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`loss` is the mean cost without penalty; `confusion[i, j]` counts images of class i that were called j."""
+    """`loss` is the mean loss without penalty; `confusion[i, j]` counts images of class i that were classified as j."""
 
     loss: float
     correct: int
@@ -43,7 +43,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of images called rightly, 0 … 1."""
+        """Fraction of images classified correctly."""
         return self.correct / self.total
 
     @property
@@ -53,7 +53,7 @@ class Evaluation:
 
     @property
     def per_class(self) -> list[ClassReport]:
-        """Precision and recall of each class, in the order of the classes; 0 where nothing was called or is so."""
+        """Precision and recall of each class, in the order of the classes; 0 where they are undefined."""
         right, called, present = np.diag(self.confusion), self.confusion.sum(axis=0), self.confusion.sum(axis=1)
         return [
             ClassReport(
@@ -81,7 +81,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Spread:
-    """Shares of several seeds, 0 … 1 each: their mean, and how far they lie apart."""
+    """Fractions from several seeds: mean, standard deviation and confidence interval."""
 
     values: tuple[float, ...]
 
@@ -98,10 +98,9 @@ class Spread:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Student's 95 % confidence interval of the mean of shares 0 … 1: mean ± t·deviation/√n, as far as shares go.
+        """Student's 95 % confidence interval of the mean: mean ± t·deviation/√n, cut to 0 … 1; NaN for a single value.
 
-        For few seeds t is large (4.3 for three), so that near 0 or 1 the formula leaves what is possible; NaN for a single
-        one. Student, Biometrika 1908.
+        For few seeds t is large: 4.3 for three. Student, Biometrika 1908.
         """
         from scipy.special import stdtrit
 
@@ -126,14 +125,14 @@ class Spread:
 
 
 def confusion_matrix(labels: NDArray[np.int64], found: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """Counts (classes, classes): row = what it is, column = what it was called."""
+    """Counts (classes, classes): rows are the true classes, columns the predicted ones."""
     return np.bincount(labels * classes + found, minlength=classes * classes).reshape(classes, classes)
 
 
 def evaluate_probabilities(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: tuple[str, ...]
 ) -> Evaluation:
-    """Accuracy, confusion and the mean −ln p of the right class, out of probabilities (N, classes) and labels (N,)."""
+    """Accuracy, confusion and the mean −ln p of the true class, from probabilities (N, classes) and labels (N,)."""
     if labels.ndim != 1:
         raise InputError(
             tr("Probabilities tell classes apart."),

@@ -1,4 +1,4 @@
-"""Penalties on the size of the weights, added to the cost; biases are left alone."""
+"""Weight penalties, added to the loss; biases are not penalised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrence: a state that reads a sequence step by step; SimpleRNN, GRU and LSTM."""
+"""Recurrent layers: SimpleRNN, GRU and LSTM."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from glassnet.errors import InputError, ShapeError
 from glassnet.nn.activations import leaky_relu, leaky_relu_backward, sigmoid, sigmoid_backward, tanh_backward
 from glassnet.nn.initializers import GlorotUniform, Orthogonal
-from glassnet.nn.layer import Backward, Layer, Shape, require_room
+from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
@@ -59,7 +59,7 @@ def simple_rnn(x: Array, weight: Array, recurrent: Array, bias: Array, activatio
 
 
 def simple_rnn_through_time(dy: Array, h: Array, recurrent: Array, activation: str) -> tuple[Array, Array]:
-    """The gradients by what goes into f and by the states, (T, N, units) each, with all that later steps add."""
+    """The gradients by what goes into f and by the states, (T, N, units) each, through all later steps."""
     back = RECURRENT_ACTIVATIONS[activation][1]
     states, dstates = h.transpose(1, 0, 2), dy.transpose(1, 0, 2)
     dgates, dh, by_state = np.empty_like(states), np.zeros_like(states[0]), np.empty_like(states)
@@ -98,7 +98,7 @@ def lstm(x: Array, weight: Array, recurrent: Array, bias: Array) -> tuple[Array,
 
 
 def lstm_through_time(dy: Array, cells: Array, gates: Array, recurrent: Array) -> tuple[Array, Array, Array]:
-    """The gradients by what goes into the gates, by the states and by the cells, (T, N, …), with all that later steps add."""
+    """The gradients by what goes into the gates, by the states and by the cells, (T, N, …), through all later steps."""
     dstates, earlier = dy.transpose(1, 0, 2), _before(cells)
     dgates, by_state, by_cell = np.empty_like(gates), np.empty_like(cells), np.empty_like(cells)
     dh = dc = np.zeros_like(cells[0])
@@ -150,7 +150,7 @@ def gru(x: Array, weight: Array, recurrent: Array, bias: Array, recurrent_bias: 
 
 
 def gru_through_time(dy: Array, h: Array, gates: Array, inner: Array, recurrent: Array) -> tuple[Array, Array, Array]:
-    """The gradients by xₜ·W + b, by hₜ₋₁·U and by the states, (T, N, …), with all that later steps add."""
+    """The gradients by xₜ·W + b, by hₜ₋₁·U and by the states, (T, N, …), through all later steps."""
     states, dstates = h.transpose(1, 0, 2), dy.transpose(1, 0, 2)
     earlier = _before(states)
     dgates, dsteps, by_state = np.empty_like(gates), np.empty_like(gates), np.empty_like(states)
@@ -177,7 +177,7 @@ def gru_backward(
 
 
 class Recurrent(Layer):
-    """What they share: sequences in, `gates` blocks of `units` side by side in every weight, the last state or all out."""
+    """Base class: input sequences; `gates` blocks of `units` side by side in every weight; output the last or all states."""
 
     options: ClassVar[tuple[str, ...]] = ("units", "return_sequences")
     penalised = ("weight", "recurrent_weight")
@@ -215,17 +215,19 @@ class Recurrent(Layer):
     def _steps(self, x: Array) -> Array:
         return x.reshape(len(x), *self.sequence(x.shape[1:]))
 
-    def _asked(self, h: Array) -> Array:
-        """Of all states (N, T, units), those that are the output."""
-        return h if self.return_sequences else h[:, -1]
+    def output(self, x: Array, h: Array, through_time: Callable[[Array], tuple[Array, ...]]) -> tuple[Array, Backward]:
+        """The last or all of the states h (N, T, units), and `backward`; `through_time(dh)` is (dx, *gradients)."""
+        y = h if self.return_sequences else h[:, -1]
 
-    def _by_states(self, dy: Array, h: Array) -> Array:
-        """The gradient by all states from that by the output."""
-        if self.return_sequences:
-            return dy
-        dh = np.zeros(h.shape, dtype=dy.dtype)
-        dh[:, -1] = dy
-        return dh
+        def backward(dy: Array) -> tuple[Array, Gradients]:
+            dh = dy
+            if not self.return_sequences:
+                dh = np.zeros(h.shape, dtype=dy.dtype)
+                dh[:, -1] = dy
+            dx, *gradients = through_time(dh)
+            return dx.reshape(x.shape), dict(zip(self.parameters, gradients, strict=True))
+
+        return y, backward
 
     def operations(self, shape: Shape) -> int:
         steps, width = self.sequence(shape)
@@ -245,7 +247,7 @@ class SimpleRNN(Recurrent):
         super().__init__(units, return_sequences=return_sequences)
         if activation not in RECURRENT_ACTIVATIONS:
             raise InputError(
-                "Unknown activation.",
+                tr("Unknown activation."),
                 where="SimpleRNN(activation)",
                 expected=" | ".join(map(repr, RECURRENT_ACTIVATIONS)),
                 received=repr(activation),
@@ -253,17 +255,10 @@ class SimpleRNN(Recurrent):
         self.activation = activation
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
-        weight, recurrent, bias = (self.parameters[name] for name in ("weight", "recurrent_weight", "bias"))
+        weight, recurrent, bias = self.parameters.values()
         steps, activation = self._steps(x), self.activation
         h = simple_rnn(steps, weight, recurrent, bias, activation)
-
-        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
-            dx, dweight, drecurrent, dbias = simple_rnn_backward(
-                self._by_states(dy, h), steps, h, weight, recurrent, activation
-            )
-            return dx.reshape(x.shape), {"weight": dweight, "recurrent_weight": drecurrent, "bias": dbias}
-
-        return self._asked(h), backward
+        return self.output(x, h, lambda dh: simple_rnn_backward(dh, steps, h, weight, recurrent, activation))
 
 
 class LSTM(Recurrent):
@@ -282,15 +277,10 @@ class LSTM(Recurrent):
         return built
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
-        weight, recurrent, bias = (self.parameters[name] for name in ("weight", "recurrent_weight", "bias"))
+        weight, recurrent, bias = self.parameters.values()
         steps = self._steps(x)
         h, cells, gates = lstm(steps, weight, recurrent, bias)
-
-        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
-            dx, dweight, drecurrent, dbias = lstm_backward(self._by_states(dy, h), steps, h, cells, gates, weight, recurrent)
-            return dx.reshape(x.shape), {"weight": dweight, "recurrent_weight": drecurrent, "bias": dbias}
-
-        return self._asked(h), backward
+        return self.output(x, h, lambda dh: lstm_backward(dh, steps, h, cells, gates, weight, recurrent))
 
 
 class GRU(Recurrent):
@@ -309,13 +299,7 @@ class GRU(Recurrent):
         return built
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
-        names = ("weight", "recurrent_weight", "bias", "recurrent_bias")
-        weight, recurrent, bias, inner_bias = (self.parameters[name] for name in names)
+        weight, recurrent, bias, inner_bias = self.parameters.values()
         steps = self._steps(x)
         h, gates, inner = gru(steps, weight, recurrent, bias, inner_bias)
-
-        def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
-            dx, *found = gru_backward(self._by_states(dy, h), steps, h, gates, inner, weight, recurrent)
-            return dx.reshape(x.shape), dict(zip(names, found, strict=True))
-
-        return self._asked(h), backward
+        return self.output(x, h, lambda dh: gru_backward(dh, steps, h, gates, inner, weight, recurrent))

@@ -1,4 +1,4 @@
-"""Learning rates over the steps of a training: `rate(step, steps)` for step = 0 … steps − 1."""
+"""Learning-rate schedules: `rate(step, steps)` for step = 0 … steps − 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows that slide over images: their size, their strides, and the rows and columns that padding adds."""
+"""Sliding windows of convolution and pooling: size, strides, padding."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def as_pair(value: Any, where: str) -> Pair:
 
 def as_padding(value: str, where: str) -> str:
     if value not in ("valid", "same"):
-        raise InputError("Unknown padding.", where=where, expected="'valid' | 'same'", received=repr(value))
+        raise InputError(tr("Unknown padding."), where=where, expected="'valid' | 'same'", received=repr(value))
     return value
 
 

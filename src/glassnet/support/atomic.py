@@ -1,4 +1,4 @@
-"""Files that are either the old or the new, never half: written beside, then moved into place."""
+"""Atomic writes: a temporary file beside the target is renamed onto it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PART = re.compile(r"\..+\.[a-z0-9_]{8}\.glassnet\.part")  # the names of `replac
 
 @contextlib.contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[IO[bytes]]:
-    """A file to write to that takes the place of `path` when all went well, and is gone when it did not."""
+    """A file to write to that replaces `path` on success and is removed on failure."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".glassnet.part")
     try:
         with os.fdopen(handle, "wb") as file:

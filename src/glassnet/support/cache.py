@@ -1,4 +1,4 @@
-"""The cache: where its folders are, which of them glassnet made, and the message when they can't be written.
+"""Cache folders: where they are, which of them glassnet made, and the warning when they can't be written.
 
 `GLASSNET_CACHE` may name a folder with other files in it. So glassnet marks the folders that it makes there. It removes files
 only from marked folders, and only those whose full name is one that glassnet gives; to other folders it only adds files.

@@ -22,7 +22,7 @@ def _read(path: str) -> str:
 
 
 def available() -> float:
-    """Bytes that this process can still allocate; infinity where the system does not tell."""
+    """Bytes that this process can still allocate; infinity where the system does not report it."""
     known = dict(line.split(":", 1) for line in _read("/proc/meminfo").splitlines())
     if "MemAvailable" in known:
         free = 1024.0 * sum(int(known.get(name, "0 kB").split()[0]) for name in ("MemAvailable", "SwapFree"))

@@ -1,4 +1,4 @@
-"""Random numbers from a key and a place alone, so that neither the order of work nor the number of threads matters."""
+"""Counter-based random numbers: independent of the order of work and the number of threads."""
 
 from __future__ import annotations
 

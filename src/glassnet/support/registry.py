@@ -1,4 +1,4 @@
-"""Things that recipes, model files and users name in words: found by name, described as {"type": name, option: value}."""
+"""Registries: dataclasses found by name, described as {"type": name, option: value}."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON that other programs can read too: numbers that JSON has no word for become texts, and come back as numbers."""
+"""Strict JSON: NaN and infinities are written as texts and read back as floats."""
 
 from __future__ import annotations
 

@@ -1,11 +1,17 @@
-"""What people give to `fit` and its like, checked before anything begins."""
+"""Arguments of `fit` and its like, checked before anything begins."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize
+from glassnet.nn.stack import Stack
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
@@ -48,7 +54,7 @@ def check_fit(
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("plain_epochs", plain_epochs, 0)):
         check_whole(value, name, least, "fit")
     if keep not in ("last", "best"):
-        raise InputError("Unknown choice.", where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
+        raise InputError(tr("Unknown choice."), where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
     if average is not None and not (isinstance(average, float) and 0 < average < 1):
         raise InputError(
             tr("The moving average needs a share of the past."),
@@ -71,3 +77,66 @@ def check_fit(
                 expected=tr("no augmentation, or another optimizer"),
                 received=augmentation,
             )
+
+
+def check_labels(stack: Stack, data: Dataset, where: str) -> None:
+    """Refuse labels that the network has no output for."""
+    if not data.is_classification:
+        if data.labels.shape[1] != stack.outputs:
+            raise InputError(
+                tr("The targets do not fit the network's outputs."),
+                where=where,
+                expected=f"(N, {stack.outputs})",
+                received=data.labels.shape,
+            )
+        return
+    classes = max(2, stack.outputs)
+    highest = int(data.labels.max())
+    if highest >= classes:
+        raise InputError(
+            tr("A label lies beyond the network's outputs."),
+            where=f"{where}, item {int(data.labels.argmax())}",
+            expected=f"0 … {classes - 1}",
+            received=highest,
+            hint=tr("give the last Dense layer {units} units", units=highest + 1),
+        )
+
+
+def image_weights(
+    data: Dataset, class_weight: Mapping[int, float] | str | None, sample_weight: Array | None
+) -> NDArray[np.float64] | None:
+    """The weight of each image: its own times its class's; None where all are 1."""
+    if class_weight is None and sample_weight is None:
+        return None
+    weights = np.ones(len(data)) if sample_weight is None else np.array(sample_weight, dtype=np.float64)
+    if class_weight is not None:
+        counts = data.counts
+        if isinstance(class_weight, str):
+            if class_weight != "balanced":
+                raise InputError(
+                    tr("Unknown class weights."),
+                    where="fit(class_weight)",
+                    expected=tr("'balanced', or {weights}", weights="{class: weight}"),
+                    received=repr(class_weight),
+                )
+            table = len(data) / (np.count_nonzero(counts) * np.maximum(counts, 1))
+        else:
+            table = np.ones(len(counts))
+            for label, weight in class_weight.items():
+                if not 0 <= int(label) < len(counts):
+                    raise InputError(
+                        tr("There is no such class."),
+                        where="fit(class_weight)",
+                        expected=f"0 … {len(counts) - 1}",
+                        received=label,
+                    )
+                table[int(label)] = weight
+        weights = weights * table[data.labels]
+    if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
+        raise InputError(
+            tr("Weights are one number of at least 0 for each image."),
+            where="fit(sample_weight)",
+            expected=tr("({count},), finite, none negative", count=len(data)),
+            received=f"shape {weights.shape}",
+        )
+    return weights

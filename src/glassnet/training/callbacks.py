@@ -1,4 +1,4 @@
-"""Callbacks: what is called during training, and may end it."""
+"""Callbacks: called during training, which they may end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from glassnet.training.stop import Stop, StopReason
 
 @dataclass
 class Progress:
-    """Where a training stands. A callback ends it by `stop(reason)`."""
+    """The progress of a training. A callback ends it by `stop(reason)`."""
 
     network: Stack
     epochs: int

@@ -1,4 +1,4 @@
-"""The exact state of a training after an epoch, as one file to go on from with the same bits."""
+"""Checkpoints: the exact state after an epoch, as one file; training resumes from it with the same bits."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from glassnet.support.storage import read_tensors, write_tensors
 from glassnet.support.strict_json import plain
 from glassnet.training.history import History
 
+ARRAYS = ("parameters", "first", "second", "best", "previous", "average")
+STATISTICS = "statistics."
+
 
 @dataclass
 class State:
-    """After `epoch` epochs: parameters, moments, best and average so far, history. Chance follows from the seed.
+    """After `epoch` epochs: parameters, moments, best and average so far, history. Random numbers follow from the seed.
 
-    `previous` is what was kept an epoch earlier. All vectors but the moments end in the running statistics, of a network that
-    has any, so that the format is the same with and without them; `statistics` are those that training does not change.
+    `previous` is the result an epoch earlier. All vectors but the moments end in the network's running statistics, if it has
+    any; `statistics` are those that training does not change.
     """
 
     epoch: int
@@ -38,13 +41,8 @@ class State:
     def save(self, path: Path) -> None:
         """Write the state to `path` in one step, and wait until the disk has it."""
         tensors = {
-            "parameters": self.parameters,
-            "first": self.first,
-            "second": self.second,
-            "best": self.best,
-            "previous": self.previous,
-            "average": self.average,
-            **{f"statistics.{name}": array for name, array in self.statistics.items()},
+            **{name: getattr(self, name) for name in ARRAYS},
+            **{STATISTICS + name: array for name, array in self.statistics.items()},
         }
         header = {
             "kind": "checkpoint",
@@ -59,6 +57,7 @@ class State:
     def load(cls, path: Path) -> State:
         tensors, header = read_tensors(path, "checkpoint")
         try:
+            tensors.setdefault("previous", tensors["best"])  # format 1 has none
             history = History.from_rows(header["history"], seed=header["seed"])
             if (
                 header["epoch"] != len(history)
@@ -68,17 +67,8 @@ class State:
                 raise ValueError("epoch, seed or settings")
             return cls(
                 epoch=len(history),
-                parameters=tensors["parameters"],
-                first=tensors["first"],
-                second=tensors["second"],
-                best=tensors["best"],
-                previous=tensors.get("previous", tensors["best"]),  # which format 1 lacks
-                average=tensors["average"],
-                statistics={
-                    name.removeprefix("statistics."): array
-                    for name, array in tensors.items()
-                    if name.startswith("statistics.")
-                },
+                **{name: tensors[name] for name in ARRAYS},
+                statistics={name[len(STATISTICS) :]: array for name, array in tensors.items() if name.startswith(STATISTICS)},
                 history=history,
                 settings=header["settings"],
             )
@@ -90,7 +80,7 @@ class State:
             ) from None
 
     def check(self, settings: dict[str, Any], sizes: dict[str, int], path: Path) -> None:
-        """Refuse to go on with another network, batch size, optimizer or seed than the checkpoint was made with."""
+        """Refuse to resume with another network, batch size, optimizer or seed than the checkpoint's."""
         for name, value in settings.items():
             if self.settings.get(name) != value:
                 raise ModelFileError(

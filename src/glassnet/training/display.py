@@ -1,4 +1,4 @@
-"""What a person sees while a network trains: a live bar on a terminal, one plain line an epoch elsewhere."""
+"""Progress of training: a live bar on a terminal, one plain line an epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def plain_line(epoch: Epoch) -> str:
     return tr("Epoch {epoch}: cost {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost)
 
 
-def tell(text: str, file: TextIO | None = None) -> None:
-    """Print a line; a reader who has gone, or a full disk behind the output, does not end a training."""
+def print_line(text: str, file: TextIO | None = None) -> None:
+    """Print a line; a closed pipe or a full disk behind the output does not end the training."""
     with contextlib.suppress(OSError):
         print(text, file=file or sys.stdout, flush=True)
 
@@ -39,7 +39,7 @@ class PlainLines(Callback):
         self._file, self._every, self._silent = file, every, False
 
     def _print(self, epoch: Epoch) -> None:
-        tell(plain_line(epoch), self._file)
+        print_line(plain_line(epoch), self._file)
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         self._silent = epoch.epoch % self._every != 0 and len(progress.history) > 1
@@ -55,7 +55,7 @@ class SeedLine(Callback):
     """One line before each training, for several in a row."""
 
     def on_train_begin(self, progress: Progress) -> None:
-        tell(tr("Seed {seed}", seed=progress.history.seed))
+        print_line(tr("Seed {seed}", seed=progress.history.seed))
 
 
 class LiveBar(Callback):
@@ -124,12 +124,12 @@ class LiveBar(Callback):
         self._bar = None  # it holds a lock, which can't be copied or pickled
 
     def _print(self, text: str) -> None:
-        with contextlib.suppress(OSError):  # as `tell`
+        with contextlib.suppress(OSError):  # as `print_line`
             self._bar.console.print(text, highlight=False)
 
 
-def default_display(wanted: bool | None, every: int = 1) -> list[Callback]:
+def default_display(progress: bool | None, every: int = 1) -> list[Callback]:
     """True: a bar, or a line `every` so many epochs; None: a bar on a terminal, else nothing; False: nothing."""
-    if wanted is False or (wanted is None and not sys.stdout.isatty()):
+    if progress is False or (progress is None and not sys.stdout.isatty()):
         return []
     return [LiveBar() if sys.stdout.isatty() else PlainLines(every=every)]

@@ -1,4 +1,4 @@
-"""What happened, epoch by epoch."""
+"""The history of a training: one `Epoch` for each epoch, kept in history.jsonl."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Epoch:
 class History:
     """`train_cost`, `train_accuracy`, `validation_cost`, `validation_accuracy`, …: one number an epoch.
 
-    `stopped` is why training ended before its last epoch, as a reason with figures that `str` tells in words, or None.
+    `stopped` is why training ended before its last epoch, a reason with its figures, or None.
     `best_epoch` (from 1) is the one with the highest validation accuracy, the earliest of several, or, where there is no
     accuracy, the lowest cost.
     """

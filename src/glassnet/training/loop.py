@@ -225,19 +225,25 @@ class Training:
         }
         return dict(json.loads(json.dumps(settings)))  # lists for tuples, as in the file
 
+    def _arrays(self) -> dict[str, Array]:
+        """The arrays of a `State`."""
+        first, second = self.trainer.moments
+        return {
+            "parameters": self.stack.state,
+            "first": first,
+            "second": second,
+            "best": self.best,
+            "previous": self._good,
+            "average": self.trainer.average,
+        }
+
     def _keep_state(self, number: int) -> None:
         """Copy the state after an epoch, to be written later."""
         if self.plan.checkpoint is None:
             return
-        first, second = self.trainer.moments
         self._state = State(
             epoch=number,
-            parameters=self.stack.state.copy(),
-            first=first.copy(),
-            second=second.copy(),
-            best=self.best.copy(),
-            previous=self._good.copy(),
-            average=self.trainer.average.copy(),
+            **{name: array.copy() for name, array in self._arrays().items()},
             statistics={
                 f"{self.stack.names[i]}.{name}": array
                 for i, layer in enumerate(self.stack.layers)
@@ -255,13 +261,10 @@ class Training:
             self._saved, self._state = time.monotonic(), None
 
     def _restore(self, state: State, path: Path) -> None:
-        first, second = self.trainer.moments
-        size = self.stack.state.size
-        sizes = {"parameters": size, "best": size, "previous": size, "first": first.size, "second": second.size}
-        sizes["average"] = self.trainer.average.size
-        state.check(self._settings(), sizes, path)
+        arrays = self._arrays()
+        state.check(self._settings(), {name: array.size for name, array in arrays.items()}, path)
         check_length(self.plan, state.settings.get("epochs"), state.epoch, f"{path}, epochs")
-        self.stack.state[...], self.best[...], self._good[...] = state.parameters, state.best, state.previous
-        first[...], second[...], self.trainer.average[...] = state.first, state.second, state.average
+        for name, array in arrays.items():
+            array[...] = getattr(state, name)
         self._whole[...] = self.kept
         self.progress.history.epochs.extend(state.history.epochs)

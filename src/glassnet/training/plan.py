@@ -1,4 +1,4 @@
-"""The settings of a training, and its streams of random numbers."""
+"""The settings of a training, and its random generators."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from glassnet.data import Dataset
-from glassnet.errors import InputError, ModelFileError
-from glassnet.nn.stack import Stack
+from glassnet.errors import ModelFileError
 from glassnet.runtime import StepPlan
 from glassnet.support.i18n import tr
 
@@ -38,29 +37,6 @@ class Plan(StepPlan):
 def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
     """The random numbers of one epoch, from the seed alone, so that training can resume at any epoch."""
     return np.random.default_rng([seed, epoch, stream])
-
-
-def check_labels(stack: Stack, data: Dataset, where: str) -> None:
-    """Refuse labels that the network has no output for."""
-    if not data.is_classification:
-        if data.labels.shape[1] != stack.outputs:
-            raise InputError(
-                tr("The targets do not fit the network's outputs."),
-                where=where,
-                expected=f"(N, {stack.outputs})",
-                received=data.labels.shape,
-            )
-        return
-    classes = max(2, stack.outputs)
-    highest = int(data.labels.max())
-    if highest >= classes:
-        raise InputError(
-            tr("A label lies beyond the network's outputs."),
-            where=f"{where}, item {int(data.labels.argmax())}",
-            expected=f"0 … {classes - 1}",
-            received=highest,
-            hint=tr("give the last Dense layer {units} units", units=highest + 1),
-        )
 
 
 def check_length(plan: Plan, before: int | None, done: int, where: str) -> None:

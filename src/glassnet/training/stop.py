@@ -1,4 +1,4 @@
-"""Why a training may end before its last epoch: a reason and its figures, told in English and in Chinese."""
+"""Why a training may end before its last epoch: a reason and its figures, in English and in Chinese."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class StopReason(Enum):
 
     NOT_FINITE = "not-finite"  # the cost became infinite or NaN
     NO_IMPROVEMENT = "no-improvement"  # early stopping
-    CALLBACK = "callback"  # a callback asked for it, in words of its own
-    SOLVER = "solver"  # SciPy's method was done, as it says in its own words
+    CALLBACK = "callback"  # ended by a callback, with its own text
+    SOLVER = "solver"  # SciPy's method converged or failed, with its own text
 
 
 @dataclass(frozen=True)
 class Stop:
-    """`reason` decides; the figures and `words` are there where the reason has them; `str`: in the user's language."""
+    """The reason, with the figures or `words` that belong to it; `str` gives the text in the user's language."""
 
     reason: StopReason
     epoch: int | None = None
@@ -41,7 +41,7 @@ class Stop:
         values = vars(self)
         if not all(values[name] is None or type(values[name]) is kind for name, kind in _KINDS.items()):
             raise TypeError(f"not the figures of a training's end: {values}")
-        if lacking := [name for name in _TOLD[self.reason] if values[name] is None]:
+        if lacking := [name for name in _REQUIRED[self.reason] if values[name] is None]:
             raise ValueError(f"{self.reason} needs {', '.join(lacking)}")
 
     @property
@@ -72,7 +72,7 @@ class Stop:
 
 
 _KINDS = {"epoch": int, "step": int, "since": int, "patience": int, "words": str}
-_TOLD = {  # what the text of each tells
+_REQUIRED = {  # what the text of each contains
     StopReason.NOT_FINITE: ("epoch", "step"),
     StopReason.NO_IMPROVEMENT: ("since", "patience"),
     StopReason.CALLBACK: ("words",),

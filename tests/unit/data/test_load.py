@@ -78,7 +78,7 @@ def test_other_kinds_of_paths(tmp_path: Path) -> None:
         assert message.startswith(f"There is no data set in this path that can be read.\n  where:    {path}")
         assert "a folder with MNIST's four IDX files" in message
         assert f"received: {received}" in message
-        assert "one folder a class or with a pattern in their names" in message
+        assert "one folder per class or labels in the file names" in message
         assert "digits, mnist, chinese-numerals, cats, chain" in message
 
 

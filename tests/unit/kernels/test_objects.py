@@ -32,22 +32,22 @@ SYMBOLS = [unit.symbol for unit in UNITS]
 def folder(tmp_path: Path) -> Path:
     """A kernel folder with two units that are no code."""
     path = tmp_path / "kernels" / ("0" * 16)
-    objects.keep(path, UNITS)
+    objects.store(path, UNITS)
     return path
 
 
 def test_kept_and_read(folder: Path) -> None:
-    assert objects.read(folder, SYMBOLS) == UNITS
-    assert objects.read(folder, SYMBOLS[:1]) == UNITS[:1]
-    assert objects.read(folder, ["glassnet_three"]) is None
-    assert objects.read(folder.parent, SYMBOLS) is None
+    assert objects.load(folder, SYMBOLS) == UNITS
+    assert objects.load(folder, SYMBOLS[:1]) == UNITS[:1]
+    assert objects.load(folder, ["glassnet_three"]) is None
+    assert objects.load(folder.parent, SYMBOLS) is None
     assert {path.name for path in folder.iterdir()} == {f"{name}.{kind}" for name in SYMBOLS for kind in ("o", "json")}
     assert cache.is_ours(folder.parent)
 
 
 def test_handed_over_by_a_process_that_talks() -> None:
-    output = b"a compiler's word\n" + objects.sent(UNITS).encode() + b"\n"
-    assert objects.received(output) == UNITS
+    output = b"a compiler's word\n" + objects.serialize(UNITS).encode() + b"\n"
+    assert objects.deserialize(output) == UNITS
 
 
 # ------------------------------------------------------------------ damage
@@ -66,9 +66,9 @@ def note(**changes: Any) -> bytes:
 ], ids=lambda damaged: damaged[:40])  # fmt: skip
 def test_a_damaged_note(folder: Path, damaged: bytes) -> None:
     (folder / "glassnet_one.json").write_bytes(damaged)
-    assert objects.read(folder, SYMBOLS) is None
-    objects.keep(folder, UNITS)
-    assert objects.read(folder, SYMBOLS) == UNITS
+    assert objects.load(folder, SYMBOLS) is None
+    objects.store(folder, UNITS)
+    assert objects.load(folder, SYMBOLS) == UNITS
 
 
 @pytest.mark.parametrize("unit", [
@@ -78,7 +78,7 @@ def test_a_damaged_note(folder: Path, damaged: bytes) -> None:
 def test_a_note_of_another_shape_with_a_right_checksum(folder: Path, unit: Compiled) -> None:
     (folder / "glassnet_one.json").write_bytes(unit.note())
     (folder / "glassnet_one.o").write_bytes(unit.code)
-    assert objects.read(folder, SYMBOLS) is None
+    assert objects.load(folder, SYMBOLS) is None
 
 
 def mangle(folder: Path, chance: random.Random) -> None:
@@ -121,11 +121,11 @@ def test_mangled_in_many_ways(folder: Path) -> None:
         for _ in range(chance.randrange(1, 3)):
             if all(path.is_file() and not path.is_symlink() for path in folder.iterdir()):
                 mangle(folder, chance)
-        found = objects.read(folder, SYMBOLS)
+        found = objects.load(folder, SYMBOLS)
         assert found in (None, UNITS), seed
         damaged += found is None
-        objects.keep(folder, UNITS)
-        assert objects.read(folder, SYMBOLS) == UNITS, seed
+        objects.store(folder, UNITS)
+        assert objects.load(folder, SYMBOLS) == UNITS, seed
     assert damaged > 270
     assert len(list(folder.iterdir())) == 4
 
@@ -135,9 +135,9 @@ def test_a_folder_in_place_of_a_file_that_is_not_empty(folder: Path) -> None:
     place.unlink()
     place.mkdir()
     (place / "file").write_text("of somebody else")
-    assert objects.read(folder, SYMBOLS) is None
+    assert objects.load(folder, SYMBOLS) is None
     with pytest.raises(OSError, match=r"glassnet_one\.o"):
-        objects.keep(folder, UNITS)
+        objects.store(folder, UNITS)
     assert (place / "file").read_text() == "of somebody else"
 
 
@@ -162,12 +162,12 @@ def test_folders_of_older_kernels_go(folder: Path) -> None:
     names = ("glassnet_one.o", "glassnet_one.json", "glassnet_tile_row.o", ".glassnet_one.o.abcd1234.glassnet.part")
     old = [make(kernels / f"{number:016x}", *names, days=number) for number in range(10, 17)]
     recent = [make(kernels / f"{number:016x}", *names, days=0.9) for number in range(20, 27)]
-    objects.keep(folder, UNITS)
+    objects.store(folder, UNITS)
     assert sorted(kernels.iterdir()) == sorted([folder, kernels / cache.TAG, *recent])
     age(folder, 100)
     for path in recent:
         age(path, 3)
-    assert objects.read(folder, SYMBOLS) == UNITS  # it is used
+    assert objects.load(folder, SYMBOLS) == UNITS  # it is used
     objects._forget_older(kernels)
     assert folder.is_dir()
     assert len([path for path in recent if path.is_dir()]) == 3
@@ -199,7 +199,7 @@ def test_what_is_not_ours_stays(tmp_path: Path, ours: bool) -> None:
         os.utime(path, (1, 1), follow_symlinks=False)
     before = set(kernels.rglob("*"))
     for digit in "abcdef":
-        objects.keep(kernels / (digit * 16), UNITS)
+        objects.store(kernels / (digit * 16), UNITS)
     assert before <= set(kernels.rglob("*"))
     assert (elsewhere / "glassnet_one.o").read_text() == "glassnet_one.o"
     assert cache.is_ours(kernels) == ours
@@ -231,7 +231,7 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     library.library().address(SYMBOL)
-    units = objects.read(library.cache_folder(), [SYMBOL])
+    units = objects.load(library.cache_folder(), [SYMBOL])
     assert units is not None
     machine = Machine(units, tmp_path / "kernels" / ("0" * 16))
     monkeypatch.setattr(library, "_compile", machine.compile)
@@ -247,7 +247,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
 def forged(machine: Machine, **changes: Any) -> None:
     """Files that agree with each other, and are nonetheless no unit."""
     (unit,) = machine.units
-    objects.keep(machine.folder, [Compiled(**{**vars(unit), **changes})])
+    objects.store(machine.folder, [Compiled(**{**vars(unit), **changes})])
 
 
 def test_object_files_that_can_not_be_loaded(machine: Machine) -> None:
@@ -258,14 +258,14 @@ def test_object_files_that_can_not_be_loaded(machine: Machine) -> None:
         assert machine.load()
         assert machine.load()
         assert machine.compiled == count, change
-    assert objects.read(machine.folder, [SYMBOL]) == [unit]
+    assert objects.load(machine.folder, [SYMBOL]) == [unit]
 
 
 def test_compiled_anew_and_kept_whatever_was_wrong(machine: Machine) -> None:
     for seed in range(40):
         machine.compiled = 0
         mangle(machine.folder, random.Random(seed))
-        damaged = objects.read(machine.folder, [SYMBOL]) is None
+        damaged = objects.load(machine.folder, [SYMBOL]) is None
         assert machine.load()
         assert machine.load()
         assert machine.compiled == damaged, seed
@@ -280,3 +280,14 @@ def test_what_can_not_be_kept_is_compiled_for_this_process(machine: Machine, cap
     assert machine.folder.read_text() == "of somebody else"
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("glassnet: the cache can't be written (")
+
+
+@pytest.mark.parametrize("file", ["interpreter.py", "codegen/simd.py", "conv/winograd.py"])
+def test_an_edit_of_any_kernel_compiles_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    sources = tmp_path / "kernels"
+    shutil.copytree(Path(library.__file__).parent, sources, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(library, "__file__", str(sources / "library.py"))
+    before = library.cache_folder()
+    with (sources / file).open("a", encoding="utf-8") as source:
+        source.write("# edited\n")
+    assert library.cache_folder() != before

@@ -16,7 +16,7 @@ from glassnet.network import Network, as_dataset
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.training import History
-from glassnet.training.plan import check_labels
+from glassnet.training.arguments import check_labels
 
 Data: TypeAlias = Splits | Dataset | tuple[Dataset | Array, Dataset | Array]
 

@@ -1,4 +1,4 @@
-"""Which array of a file holds what: its name says so, in one of the usual spellings."""
+"""Roles of the arrays in a file, by the usual spellings of their names."""
 
 from __future__ import annotations
 

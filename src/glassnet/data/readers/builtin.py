@@ -16,9 +16,9 @@ from glassnet.errors import DataError
 from glassnet.support.i18n import tr
 
 
-def read_digits(options: SplitOptions = SplitOptions()) -> Splits:
+def read_digits(options: SplitOptions | None = None) -> Splits:
     """The bundled digits (`all_digits`) in splits, by default 70 : 15 : 15 by class."""
-    return divide(Splits(all_digits()), options)
+    return divide(Splits(all_digits()), options or SplitOptions())
 
 
 def all_digits() -> Dataset:

@@ -1,4 +1,4 @@
-"""What the names of image files say: what an image shows, which belong together, and which part they are in."""
+"""Labels, groups and parts from the names of image files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Naming:
-    """`images` with labels, in the files' order; `rest`: those whose names say nothing, and `reason`, why, in words."""
+    """`images` with labels, in the files' order; `rest`: names without a label, and the `reason` why."""
 
     images: tuple[Labelled, ...]
     rest: tuple[str, ...]
@@ -44,10 +44,9 @@ class Naming:
 def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> Naming:
     """The labels of image files, by the pattern, the numerals' own pattern, or one folder a class.
 
-    Leading folders that all images share are passed over. Folders train, validation (val) and test above the class
-    folders, or above files that the pattern matches, are explicit splits. A pattern is searched for in the file's name,
-    or, if it has a "/", in the whole path.
-    Raises `DataError` for names without any label, for one class, and where two readings fit.
+    Leading folders common to all images are ignored. Folders train, validation (val) and test above the rest are explicit
+    splits. A pattern is searched for in the file's name or, if it has a "/", in the whole path.
+    Raises `DataError` where no name has a label and where labels could be read in two ways.
     """
     folders = _below([tuple(name.split("/")[:-1]) for name in names])
     firsts = {folder[0].lower() for folder in folders if folder}
@@ -80,7 +79,7 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
 
 
 def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
-    """The classes in their order, by number where all are numbers; the numerals as they count. Raises for only one."""
+    """The sorted classes: numbers by value, Chinese numerals in counting order. Raises `DataError` for a single class."""
     counts = Counter(labels)
     if len(counts) < 2:
         raise DataError(
@@ -102,7 +101,7 @@ def _order(labels: Counter[str]) -> Callable[[str], tuple[int, str]]:
 
 
 def _below(folders: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """The folders of each image without the leading ones that all share, as long as there are folders below these."""
+    """The folders of each image without the leading ones common to all, as long as there are folders below."""
     while True:
         inside = [folder for folder in folders if folder]
         if len({folder[0] for folder in inside}) != 1 or all(len(folder) < 2 for folder in inside):

@@ -23,11 +23,9 @@ _NPY_MAGIC = b"\x93NUMPY"
 def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = "stretch") -> npt.NDArray[Any]:
     """Read one image as the array `shape` that a model takes: `uint8`, 0…255.
 
-    `shape` is `(H, W, 1)` for grey or `(H, W, 3)` for red, green, blue: the image is brought to that colour and that
-    size exactly as `load_dataset` brings training images, with the same `fit`. See `decode` for all that is turned
-    and converted. A `.npy` file may hold any shape a model takes, `(H, W)` for `(H, W, 1)`; it is kept as `uint8` or
-    `float32` as `Dataset` would, and never resized.
-    Raises `InputError` for a path that is no image, for a damaged or enormous one, and for an array of another shape.
+    `shape` is `(H, W, 1)` for grey or `(H, W, 3)` for RGB: the image is decoded (`decode`) and resized as `load_dataset`
+    does it. A `.npy` file holds an array of that shape, or `(H, W)` for `(H, W, 1)`, and is not resized.
+    Raises `InputError` for a path that is no image, for a damaged or too large one, and for an array of another shape.
     """
     file = as_path(path)
     magic = _first_bytes(file)

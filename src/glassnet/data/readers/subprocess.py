@@ -31,10 +31,10 @@ EXPANSION = 1100  # more bytes for each byte of the file: deflate's limit is 103
 
 
 def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> Named:
-    """What `function` ("module:name") gives for the path and the options, called in a new interpreter.
+    """Call `function` ("module:name") with the path and the options in a new interpreter.
 
     `what`: the kind of file, for messages. Raises the `DataError` that the function raised, and one where its process
-    crashed or did not end. Costs the start of an interpreter with NumPy, and each array is in memory twice for a moment.
+    crashed or timed out.
     """
     source = Path(__file__).parents[2]
     environment = {

@@ -1,4 +1,4 @@
-"""Arrays that a file holds, by their roles, as a data set: which axis counts the images, and which labels there are."""
+"""A data set from the arrays of a file: the axis of the images, the layout of the pixels, the classes."""
 
 from __future__ import annotations
 
@@ -29,13 +29,12 @@ def assemble(
     *,
     matlab: bool = False,
 ) -> Splits:
-    """Splits, as the file has them, of arrays by their roles (`find_roles`), with the size and colour asked for.
+    """The splits in a file, from its arrays by role (`find_roles`), in the requested size and colour.
 
-    Labels may be numbers from anywhere, texts, or rows that mark one class; classes are named by the labels as they
-    stand in the file, unless it has class names. Images are counted along the axis that is as long as the labels.
-    Rows of flattened images become images if `size` says which, or with `matlab`, where a square or three squares
-    are taken for an image that was flattened column by column.
-    Raises `DataError` for arrays that are missing, that have no such axis, or that do not fit each other.
+    Labels may be any integers, texts or one-hot rows; they name the classes unless the file has class names. The axis as
+    long as the labels is that of the images. Flattened rows become images of `size`; with `matlab`, rows of square length
+    become square images, flattened column by column.
+    Raises `DataError` for arrays that are missing or do not fit each other.
     """
     if ("train", "images") not in arrays or ("train", "labels") not in arrays:
         missing = tr("images") if ("train", "images") not in arrays else tr("labels")
@@ -63,7 +62,7 @@ def assemble(
 
 
 def _marks(labels: Array, images: Array, where: object) -> Array:
-    """One mark `(N,)` an image, integers or texts, of labels `(N,)`, `(N, 1)`, `(1, N)` or rows that mark one class."""
+    """Integers or texts `(N,)` from labels `(N,)`, `(N, 1)`, `(1, N)` or one-hot rows."""
     if labels.dtype.kind == "S":
         labels = np.char.decode(labels, "utf-8", "replace")
     if labels.ndim == 2 and 1 not in labels.shape and labels.dtype.kind in "iufb":
@@ -84,7 +83,7 @@ def _marks(labels: Array, images: Array, where: object) -> Array:
 
 
 def _classes(marks: Mapping[str, Array], names: Array | None, where: object) -> tuple[Array, tuple[str, ...]]:
-    """The marks that stand for the classes, in order, and the classes' names."""
+    """The sorted label values and the names of their classes."""
     if len({array.dtype.kind == "U" for array in marks.values()}) > 1:
         raise DataError(tr("The labels are numbers in one part and texts in another."), where=where, expected=tr("one kind"))
     values: Array = np.unique(np.concatenate(list(marks.values())))

@@ -10,7 +10,7 @@ import numba
 
 import glassnet.kernels.interpreter  # noqa: F401  importing the kernels fills UNITS
 from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit
-from glassnet.kernels.codegen.objects import Compiled, sent
+from glassnet.kernels.codegen.objects import Compiled, serialize
 
 
 def _object_code(assembly: str) -> bytes:
@@ -36,7 +36,7 @@ def main(symbols: list[str]) -> None:
     nowhere = ctypes.cast(ctypes.pythonapi.Py_DecRef, ctypes.c_void_p).value
     for symbol in UNITS:  # units call each other; while compiling, any address will do
         llvm.add_symbol(symbol, nowhere)
-    print(sent([build(UNITS[symbol]) for symbol in symbols]))
+    print(serialize([build(UNITS[symbol]) for symbol in symbols]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import llvmlite.binding as llvm
 
 from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def _detect() -> VectorUnit:
     chosen = os.environ.get("GLASSNET_SIMD", "").lower()
     if chosen:
         if chosen not in UNITS:
-            raise InputError("Unknown vector unit.", where="GLASSNET_SIMD", expected=" | ".join(UNITS), received=chosen)
+            raise InputError(tr("Unknown vector unit."), where="GLASSNET_SIMD", expected=" | ".join(UNITS), received=chosen)
         return UNITS[chosen]
     features = llvm.get_host_cpu_features()
     if features.get("avx512f") and features.get("avx512vl"):

@@ -1,6 +1,6 @@
 """Compiled units, and the cache folder in which they are kept: an object file and a note each, in one folder for each digest.
 
-Nothing that is read is trusted: a unit whose files are not exactly what `keep` wrote counts as missing and is compiled anew.
+Nothing that is read is trusted: a unit whose files are not exactly what `store` wrote counts as missing and is compiled anew.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class Compiled:
         return json.dumps({**fields, "sha256": digest}).encode()
 
 
-def sent(units: Iterable[Compiled]) -> str:
-    """Units as one line of text, by which the process that compiled them hands them over."""
+def serialize(units: Iterable[Compiled]) -> str:
+    """Units as one line of text, for the process that started the compiler."""
     return json.dumps([(unit.symbol, unit.entry, unit.arguments, base64.b64encode(unit.code).decode()) for unit in units])
 
 
-def received(output: bytes) -> list[Compiled]:
+def deserialize(output: bytes) -> list[Compiled]:
     """The units in the last line of a process's output: compilers talk when they are asked to."""
     return [
         Compiled(symbol, entry, tuple(arguments), base64.b64decode(code))
@@ -58,7 +58,7 @@ def received(output: bytes) -> list[Compiled]:
     ]
 
 
-def read(folder: Path, symbols: Iterable[str]) -> list[Compiled] | None:
+def load(folder: Path, symbols: Iterable[str]) -> list[Compiled] | None:
     """The units that are kept in a folder, or None where one is missing or damaged."""
     found = []
     for symbol in symbols:
@@ -88,7 +88,7 @@ def _content(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def keep(folder: Path, units: Sequence[Compiled]) -> None:
+def store(folder: Path, units: Sequence[Compiled]) -> None:
     """Write units into their folder, and remove what was longest not used from the one around it. Raises OSError."""
     cache.make_folder(folder.parent)
     folder.mkdir(exist_ok=True)

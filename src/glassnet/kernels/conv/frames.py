@@ -7,9 +7,9 @@ from numba import int64
 
 from glassnet.kernels.codegen.addresses import floats_at, integers_at
 from glassnet.kernels.codegen.jit import compiled
+from glassnet.kernels.inputs import copy_scaled
 from glassnet.kernels.operands import source
 from glassnet.kernels.records import INPUT
-from glassnet.kernels.scaling import copy_scaled
 
 F = np.float32
 

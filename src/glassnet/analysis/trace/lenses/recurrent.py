@@ -196,7 +196,7 @@ class RecurrentLens(Lens):
             title = tr("{kind}: the last state is the output", kind=kind)
             symbols = [symbol("y", "y", "h"), symbol("h", f"h{sub(last)}", "h", meaning=tr(STATE))]
             lines = [[self.number("y", out), " = ", self.state(last, u)]]
-            sources = [line_of(type(self.layer)._asked)]
+            sources = [line_of(type(self.layer).output, "y")]
             note = None if t == last else tr("Steps that follow before the last is done: {left}.", left=last - t)
             steps.append(self.step("forward", title, "{y} = {h}", symbols, lines, sources, note=note))
         return steps

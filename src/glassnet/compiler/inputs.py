@@ -1,4 +1,4 @@
-"""Pixels, Scale and Standardize, lowered. A factor of the images costs nothing: the operation that reads them applies it."""
+"""Flatten, Pixels, Scale and Standardize, lowered. The operation that reads the images applies a factor of theirs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ import numpy as np
 from glassnet.compiler.lower import lower
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
-from glassnet.nn import Pixels, Scale, Standardize
+from glassnet.nn import Flatten, Pixels, Scale, Standardize
 from glassnet.support.arrays import Array
+
+
+@lower.register
+def _(layer: Flatten, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    return replace(x, shape=(x.width,)), lambda dy, needs_dx: dy
 
 
 @lower.register
