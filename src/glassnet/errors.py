@@ -39,7 +39,8 @@ class GlassnetError(Exception):
         self.what, self.where, self.expected, self.received, self.hint = what, where, expected, received, hint
         labels = tr("where:"), tr("expected:"), tr("received:"), tr("try:")
         parts = zip(labels, (where, expected, received, hint), strict=True)
-        super().__init__("\n".join([what, *(f"  {name:<9} {part}" for name, part in parts if part is not None)]))
+        width = max(map(len, labels))
+        super().__init__("\n".join([what, *(f"  {name:<{width}} {part}" for name, part in parts if part is not None)]))
 
     def at(self, where: object, kind: type[Raised]) -> Raised:
         """The same error with another `where`, as an error of `kind`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from glassnet.analysis.gradient_check import GradientCheck, check_gradients
 from glassnet.data import Dataset
 from glassnet.network import Network
+from glassnet.support import terminal
 from glassnet.support.i18n import mark, tr
 from glassnet.training import Callback, Epoch
 from glassnet.training.callbacks import Progress
@@ -32,13 +33,7 @@ def rows(check: GradientCheck) -> list[tuple[str, ...]]:
 
 def table(check: GradientCheck) -> str:
     """The rows as text with a header."""
-    lines = [tuple(map(tr, COLUMNS)), *rows(check)]
-    widths = [max(len(line[i]) for line in lines) for i in range(5)]
-    return "\n".join(
-        "  "
-        + "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True)))
-        for line in lines
-    )
+    return "\n".join(f"  {line}" for line in terminal.table([tuple(map(tr, COLUMNS)), *rows(check)]))
 
 
 class GradientTable(Callback):

@@ -84,11 +84,13 @@ def _several(runs: list[Run], views: int | None) -> None:
 
 
 def _classes(result: Evaluation) -> None:
-    width = max(5, *(len(report.name) for report in result.per_class))
-    say(f"  {tr('class'):<{width}}" + tr("  images  found  recall  precision"))
+    from glassnet.support.terminal import columns, pad
+
+    width = max(5, *(columns(report.name) for report in result.per_class))
+    say(f"  {pad(tr('class'), width)}" + tr("  images  found  recall  precision"))
     for report in result.per_class:
         say(
-            f"  {report.name:<{width}}  {report.total:8}  {report.correct:5}  {100 * report.recall:5.1f} %  "
+            f"  {pad(report.name, width)}  {report.total:8}  {report.correct:5}  {100 * report.recall:5.1f} %  "
             f"{100 * report.precision:6.1f} %"
         )
 

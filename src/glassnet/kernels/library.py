@@ -26,11 +26,12 @@ from glassnet.kernels.codegen import objects
 from glassnet.kernels.codegen.host import UNIT
 from glassnet.kernels.codegen.objects import KINDS, Compiled, deserialize
 from glassnet.support import cache
+from glassnet.support.i18n import mark, tr
 
 # Groups of units, each compiled when a program first asks for it. Of each: lists of about equal work, for two processes, with
 # units in the order they are loaded, callees first.
 GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "dense layers and training": (
+    mark("dense layers and training"): (
         (
             "glassnet_tile_row",
             "glassnet_multiply_rows",
@@ -47,7 +48,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
             "glassnet_run",
         ),
     ),
-    "convolution": (
+    mark("convolution"): (
         (
             "glassnet_convolve",
             "glassnet_convolve_weights",
@@ -118,10 +119,10 @@ def _compile(group: str) -> list[Compiled]:
 
 def _not_compiled(reason: str) -> GlassnetError:
     return GlassnetError(
-        "The kernels could not be compiled.",
+        tr("The kernels could not be compiled."),
         where="glassnet.kernels.codegen.build",
         received=reason,
-        hint="GLASSNET_KERNELS=0 runs everything on plain NumPy",
+        hint=tr("GLASSNET_KERNELS=0 runs everything on plain NumPy"),
     )
 
 
@@ -168,21 +169,21 @@ class Library:
         """Compile a group and keep it for the next process, with a word about it where somebody may read it."""
         said = sys.stderr.isatty() or os.environ.get("CI") is None
         if said:
-            what = f"glassnet compiles its kernels of {group} for this processor: once, some seconds …"
+            what = tr("glassnet compiles its kernels of {group} for this processor: once, some seconds …", group=tr(group))
             print(what, file=sys.stderr, flush=True)
         start = time.perf_counter()
         units = _compile(group)
         seconds = time.perf_counter() - start
         if not self._load(units):
-            raise _not_compiled("object files that can't be loaded")
+            raise _not_compiled(tr("object files that can't be loaded"))
         try:
             objects.store(folder, units)
-            kept = f", kept in {folder}"
+            done = tr("… compiled in {seconds:.1f} s, kept in {folder}", seconds=seconds, folder=folder)
         except OSError as error:
             cache.cannot_keep(error)
-            kept = ""
+            done = tr("… compiled in {seconds:.1f} s", seconds=seconds)
         if said:
-            print(f"… compiled in {seconds:.1f} s{kept}", file=sys.stderr, flush=True)
+            print(done, file=sys.stderr, flush=True)
 
     def _load(self, units: list[Compiled]) -> bool:
         """Load the units of a group, callees first; False where one's code is no object file or lacks its entry."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from glassnet.nn import Layer, Nested
 from glassnet.nn.layer import Shape
+from glassnet.support import terminal
 from glassnet.support.i18n import mark, tr
 
 COLUMNS = (
@@ -32,15 +33,8 @@ def rows(layers: Sequence[Layer], shapes: Sequence[Shape], item: int) -> list[tu
 
 def table(layers: Sequence[Layer], shapes: Sequence[Shape], item: int) -> str:
     """The rows as lines of text, with a heading."""
-    found = [("", *map(tr, COLUMNS)), *rows(layers, shapes, item)]
-    widths = [max(map(len, column)) for column in zip(*found, strict=True)]
-    lines = []
-    for row in found:
-        cells = [
-            cell.ljust(width) if i < 3 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    rule = "─" * max(map(len, lines))
+    lines = terminal.table([("", *map(tr, COLUMNS)), *rows(layers, shapes, item)], left=3)
+    rule = "─" * max(map(terminal.columns, lines))
     return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 
 

@@ -14,6 +14,7 @@ import pytest
 import glassnet as gn
 from glassnet.support import i18n
 from glassnet.support.i18n import FULL_STOP, NOTHING, VARIABLES, Message, clauses, language, listing, mark, same, tr
+from glassnet.support.terminal import table
 from glassnet.training import History, Stop, StopReason
 
 OF_IMAGES = "{count} images of {shape}"
@@ -165,3 +166,8 @@ def test_other_words_are_not_told_in_the_old_ones() -> None:
     assert both(recipe.changed({"title": "Mine", "title_zh": "我的"}).heading) == ("Mine", "我的")
     assert both(recipe.changed({"epochs": 3}).heading) == both(recipe.heading)
     assert both(recipe.model_copy(update={"title": ""}).heading) == ("digits", "digits")
+
+
+def test_columns_of_a_terminal_hold_half_a_chinese_character() -> None:
+    assert table([("a", "b", "cc"), ("类别", "bb", "")], left=1) == ["a      b  cc", "类别  bb"]
+    assert table([("a", "b"), ("类别", "b")], left=2) == ["a     b", "类别  b"]

@@ -13,6 +13,7 @@ from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pixels import Range
 from glassnet.data import Splits
 from glassnet.support.i18n import tr
+from glassnet.support.terminal import table
 
 WIDTH = 110
 
@@ -116,8 +117,7 @@ class Inspection:
             rows += [[tr("class {name}", name=classes[index]), *_cells(self.parts, index)] for index in shown]
             if len(classes) > 40:
                 rows.insert(-1, ["…", *("" for _ in self.parts)])
-        widths = [max(_width(row[column]) for row in [head, *rows]) for column in range(len(head))]
-        return ["  " + _line(row, widths) for row in [head, *rows]]
+        return [f"  {line}" for line in table([head, *rows])]
 
     def _checks(self) -> list[str]:
         lines: list[str] = [tr("Checks")]
@@ -133,17 +133,3 @@ def _cells(parts: tuple[Part, ...], index: int) -> list[str]:
 
 def _percent(counts: npt.NDArray[np.int64], index: int) -> str:
     return f"{100 * counts[index] / max(int(counts.sum()), 1):.1f} %"
-
-
-def _width(text: str) -> int:
-    """The width of a text on a terminal; Chinese characters take two columns."""
-    from unicodedata import east_asian_width
-
-    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def _line(cells: list[str], widths: list[int]) -> str:
-    """The first cell left-aligned, the others right-aligned."""
-    gaps = [" " * (width - _width(cell)) for cell, width in zip(cells, widths, strict=True)]
-    padded = [cells[0] + gaps[0], *(gap + cell for gap, cell in zip(gaps[1:], cells[1:], strict=True))]
-    return "  ".join(padded).rstrip()
