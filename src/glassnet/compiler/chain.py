@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from glassnet.compiler.conv import lower_block
-from glassnet.compiler.fusion import find_block, is_fused
+from glassnet.compiler.fusion import find_block, starts_block
 from glassnet.compiler.lower import lower
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
 from glassnet.nn import Layer
 
 
 def is_known(layer: Layer) -> bool:
-    """Whether the layer has a lowering, by itself or as part of a fused block."""
-    return is_fused(layer) or lower.dispatch(type(layer)) is not lower.dispatch(object)
+    """Whether the layer has a lowering, by itself or in a fused block. A subclass needs one of its own."""
+    return starts_block(layer) or type(layer) in lower.registry
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Which layers join into a fused block: convolution, batch normalisation, activation and max pooling.
 
-At most one of each kind, in an order in which their result is the same: the activations rise everywhere, so that the largest
-of a window may be found before or after.
+At most one of each kind. The activations never decrease, so max pooling may come before or after them.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ ACTIVATIONS: dict[type[Layer], int] = {
     Tanh: kinds.TANH,
 }
 Pool = MaxPool2D | GlobalMaxPool2D
+BLOCK_LAYERS = (Conv2D, BatchNorm, MaxPool2D, GlobalMaxPool2D)  # themselves, not subclasses, which may do something else
 
 
 @dataclass
@@ -42,13 +42,13 @@ class Block:
         return {"activation": ACTIVATIONS[type(self.activation)], "slope": getattr(self.activation, "slope", 0.0)}
 
 
-def is_fused(layer: Layer) -> bool:
+def starts_block(layer: Layer) -> bool:
     """Whether a fused block may begin with the layer."""
-    return isinstance(layer, (Conv2D, BatchNorm, MaxPool2D, GlobalMaxPool2D))
+    return type(layer) in BLOCK_LAYERS
 
 
-def _rises(layer: Layer) -> bool:
-    """Whether it is an activation that rises everywhere, so that its derivative follows from its output."""
+def _never_decreases(layer: Layer) -> bool:
+    """Whether it is a non-decreasing activation whose derivative follows from its output."""
     return type(layer) in ACTIVATIONS and getattr(layer, "slope", 0.0) >= 0
 
 
@@ -56,13 +56,15 @@ def find_block(layers: Sequence[Layer], offsets: Sequence[ParamOffsets]) -> Bloc
     """The fused block that the first layers make up; of length 0 where the first belongs to none."""
     block = Block()
     for layer, places in zip(layers, offsets, strict=False):
+        if not (starts_block(layer) or _never_decreases(layer)):
+            break
         if isinstance(layer, Conv2D) and block.length == 0:
             block.conv, block.conv_offsets = layer, places
-        elif isinstance(layer, BatchNorm) and block.length == (block.conv is not None):
+        elif isinstance(layer, BatchNorm) and block.length == int(block.conv is not None):
             block.norm, block.norm_offsets = layer, places
         elif isinstance(layer, (MaxPool2D, GlobalMaxPool2D)) and block.pool is None:
             block.pool = layer
-        elif _rises(layer) and block.activation is None and block.length:
+        elif _never_decreases(layer) and block.activation is None and block.length:
             block.activation = layer
         else:
             break

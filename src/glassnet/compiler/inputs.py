@@ -1,8 +1,4 @@
-<<<<<<< HEAD:src/glassnet/compiler/inputs.py
-"""Flatten, Pixels, Scale and Standardize, lowered. The operation that reads the images applies a factor of theirs."""
-=======
-"""Pixels, Scale and Standardize, lowered. A factor of the images is applied by the operation that reads them."""
->>>>>>> eae423b76de69e803b035b13dc3f65e0c9e3159d:src/glassnet/compiler/scaling.py
+"""Flatten, Pixels, Scale and Standardize, lowered. The operation that reads the images applies their factor."""
 
 from __future__ import annotations
 

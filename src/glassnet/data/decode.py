@@ -74,7 +74,7 @@ def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
     except InputError:
         raise
     except Image.DecompressionBombError:
-        raise _too_large(where, tr(tr("far more"))) from None
+        raise _too_large(where, tr("far more")) from None
     except UnidentifiedImageError:
         raise refused(where, tr("The file is not an image."), " | ".join([*FORMATS, ".npy"]), tr("other bytes")) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files

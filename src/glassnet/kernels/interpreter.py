@@ -1,7 +1,6 @@
-"""Whole epochs in one compiled call: a network, lowered to a program, is run over its mini-batches.
+"""Many mini-batches in one compiled call: a network, lowered to a program, is run over them.
 
-Python need not be entered between two layers or two mini-batches, which is what other frameworks spend most of their time on
-in small networks. Values lie in one flat workspace, parameters and gradient in flat vectors of their own. Several threads may
+Python is not entered between two layers or two mini-batches. Values lie in one flat workspace, parameters and gradient in flat vectors of their own. Several threads may
 run the same program in lockstep: each does its share of every instruction and waits for the others before the next.
 
 An instruction is an opcode and the offset of the record with its operands (see records.py). Each operation is a function of
@@ -92,7 +91,7 @@ def execute(ctx_at, i):
 
 @outlined(void(int64))
 def run(ctx_at):
-    """Run the program over the mini-batches first_step … last_step of `order`; with `training`, update after each.
+    """Run the steps first_step ≤ step < last_step of `order`; with `training`, update the parameters after each.
 
     Ends early, after a whole step, when STOP is set in `signals`.
     """

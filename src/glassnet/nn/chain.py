@@ -38,7 +38,7 @@ def name_layers(layers: Sequence[Layer]) -> list[str]:
 
 
 def check_distinct(layers: Sequence[Layer]) -> None:
-    """Refuse a layer that stands in two places: it has one set of parameters."""
+    """Refuse a layer object that appears twice: it has one set of parameters."""
     found = list(walk(layers))
     if len({id(layer) for layer in found}) < len(found):
         raise InputError(
@@ -49,7 +49,7 @@ def check_distinct(layers: Sequence[Layer]) -> None:
 
 
 def build_chain(layers: Sequence[Layer], shape: Shape, rng: np.random.Generator) -> list[Shape]:
-    """Build each layer for what the one before it gives: the shapes before each layer and after the last."""
+    """Build each layer on the output shape of the one before; return the input shape and each layer's output shape."""
     shapes = [tuple(shape)]
     for number, layer in enumerate(layers):
         try:
@@ -66,7 +66,7 @@ def build_chain(layers: Sequence[Layer], shape: Shape, rng: np.random.Generator)
 def forward_chain(
     layers: Sequence[Layer], x: Array, dtype: DTypeLike, *, training: bool = False, rng: np.random.Generator | None = None
 ) -> tuple[Array, Callable[[Array], tuple[Array, list[Gradients]]]]:
-    """The output in `dtype`, and the function from its gradient to that of x and those of the layers' parameters."""
+    """The output in `dtype`, and `back(dy)`, which gives dx and the gradients of each layer."""
     backwards = []
     for layer in layers:
         if not isinstance(layer, (Flatten, Pixels)):  # only these take integers as they are

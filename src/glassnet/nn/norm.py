@@ -25,7 +25,7 @@ def normalise(x: Array, mean: Array, variance: Array, epsilon: float) -> tuple[A
 
 
 def scale_backward(dy: Array, normal: Array, gamma: Array) -> tuple[Array, Array, Array]:
-    """Of y = γ·x̂ + β: dx̂ = γ·dy, dγ = Σ dy·x̂, dβ = Σ dy."""
+    """Backward of y = γ·x̂ + β: dx̂ = γ·dy, dγ = Σ dy·x̂, dβ = Σ dy."""
     axes = tuple(range(dy.ndim - 1))
     return dy * gamma, (dy * normal).sum(axis=axes), dy.sum(axis=axes)
 
@@ -56,7 +56,7 @@ class BatchNorm(_Norm):
 
     Input and output shape: (N, …, channels). Parameters: gamma, beta (channels,). Running statistics: mean, variance
     (channels,), each s ← momentum·s + (1 − momentum)·(that of the batch), the variance being Σ(x − mean)²/n as Keras has it
-    (PyTorch's divides by n − 1). In training the batch's own are used, otherwise the running ones.
+    (PyTorch's divides by n − 1). Training uses the statistics of the batch, unless it is empty; prediction uses the running ones.
     Source: Ioffe and Szegedy, "Batch Normalization", arXiv 1502.03167.
     """
 
@@ -75,8 +75,9 @@ class BatchNorm(_Norm):
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         gamma, beta = self.parameters["gamma"], self.parameters["beta"]
-        axes, learns = tuple(range(x.ndim - 1)), training and len(x) > 0  # a mini-batch of no images has no statistics
-        if learns:
+        axes = tuple(range(x.ndim - 1))
+        use_batch = training and len(x) > 0
+        if use_batch:
             mean, variance = moments(x, axes)
             for name, found in (("mean", mean), ("variance", variance)):
                 kept = self.statistics[name]
@@ -87,7 +88,7 @@ class BatchNorm(_Norm):
 
         def backward(dy: Array) -> tuple[Array, dict[str, Array]]:
             dnormal, dgamma, dbeta = scale_backward(dy, normal, gamma)
-            dx = normalise_backward(dnormal, normal, inverse, axes) if learns else dnormal * inverse
+            dx = normalise_backward(dnormal, normal, inverse, axes) if use_batch else dnormal * inverse
             return dx, {"gamma": dgamma, "beta": dbeta}
 
         return gamma * normal + beta, backward

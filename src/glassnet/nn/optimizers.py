@@ -1,4 +1,4 @@
-"""Optimizers: from the gradient g to the step of the weights w. Their moments m and v are kept beside the flat vector w.
+"""Optimizers: one step of the weights w from the gradient g. The moments m and v are flat vectors like w.
 
 `step` is the definition in NumPy, for any float type; float32 networks run the same equations in `kernels/optimizers.py`.
 """
@@ -13,13 +13,14 @@ import numpy as np
 from glassnet.errors import InputError
 from glassnet.nn.schedules import Schedule, as_schedule
 from glassnet.support.arrays import Array
+from glassnet.support.checks import below_one, not_negative, positive
 from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
 @dataclass(frozen=True)
 class Optimizer:
-    """`learning_rate`: a number or a schedule. `clip_norm`: gradients longer than this are shortened to it (0: never)."""
+    """`learning_rate`: a number or a schedule. `clip_norm`: the whole gradient is scaled down to this norm (0: never)."""
 
     learning_rate: Schedule | float = 0.01
     clip_norm: float = 0.0
@@ -29,22 +30,16 @@ class Optimizer:
     def __post_init__(self) -> None:
         name = type(self).__name__
         object.__setattr__(self, "learning_rate", as_schedule(self.learning_rate, f"{name}(learning_rate)"))
-        if not (np.isfinite(self.clip_norm) and self.clip_norm >= 0):
-            raise InputError(
-                tr("The clipping norm can't be negative."),
-                where=f"{name}(clip_norm)",
-                expected=tr("a number of at least 0"),
-                received=self.clip_norm,
-            )
+        not_negative(self.clip_norm, tr("The clipping norm can't be negative."), f"{name}(clip_norm)")
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.name in ("momentum", "rho", "beta1", "beta2") and not 0 <= value < 1:
-                raise InputError(
-                    tr("{option} must lie in [0, 1).", option=field.name),
-                    where=f"{name}({field.name})",
-                    expected=f"0 ≤ {field.name} < 1",
-                    received=value,
-                )
+            if field.name in ("momentum", "rho", "beta1", "beta2"):
+                sentence = tr("{option} must lie in [0, 1).", option=field.name)
+                below_one(value, sentence, f"{name}({field.name})", field.name)
+            elif field.name == "epsilon":
+                positive(value, tr("epsilon must be positive."), f"{name}(epsilon)")
+            elif field.name == "weight_decay":
+                not_negative(value, tr("The weight decay can't be negative."), f"{name}(weight_decay)")
 
     @property
     def schedule(self) -> Schedule:
@@ -62,7 +57,7 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """w ← w − η·g; with momentum μ: m ← μ·m + g, w ← w − η·m; Nesterov's: w ← w − η·(g + μ·m). Sutskever et al., 2013."""
+    """w ← w − η·g; with momentum μ: m ← μ·m + g, w ← w − η·m; Nesterov's: w ← w − η·(g + μ·m), as in PyTorch."""
 
     momentum: float = 0.0
     nesterov: bool = False

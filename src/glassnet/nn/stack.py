@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Self
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError, ShapeError
 from glassnet.kernels.sizes import aligned_zeros
-from glassnet.nn import Flatten, Layer, Pixels
+from glassnet.nn import Flatten, Layer, Pixels, walk
 from glassnet.nn.activations import sigmoid, softmax
 from glassnet.nn.chain import adapt_chain, build_chain, check_distinct, forward_chain, name_layers
 from glassnet.nn.layer import Gradients, Shape
@@ -48,6 +49,9 @@ class Slot:
         return f"{self.name} {self.shape}"
 
 
+_OWNERS: WeakKeyDictionary[Layer, ReferenceType[Stack]] = WeakKeyDictionary()  # the network whose vector a layer's arrays lie in
+
+
 class Stack:
     """Layers in a row, their loss and penalty; parameters are views into one flat vector of `dtype`."""
 
@@ -66,6 +70,14 @@ class Stack:
                 tr("A network computes in float32 or float64."), where="dtype", expected="float32 | float64", received=dtype
             )
         check_distinct(layers)
+        for layer in walk(layers):
+            if layer in _OWNERS and _OWNERS[layer]() is not None:
+                raise InputError(
+                    tr("This layer is part of another network."),
+                    where=repr(layer),
+                    expected=tr("layers of its own for each network"),
+                    hint=tr("make the layers anew, or copy the network: copy.copy(net)"),
+                )
         self.layers, self.loss, self.regularizer, self.dtype = tuple(layers), loss, regularizer, np.dtype(dtype)
         self.input_shape = tuple(input_shape)
         self.shapes = build_chain(self.layers, self.input_shape, rng)  # of one image, before each layer and after the last
@@ -94,6 +106,7 @@ class Stack:
         self._flat: Array = self._state[:parameters]
         for slot in (*self.slots, *self.running_slots):
             self.layers[slot.layer].adopt(slot.key, slot.part(self._state).reshape(slot.shape))
+        _OWNERS.update((layer, ref(self)) for layer in walk(self.layers))
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: all but the flat vector, as the layers have its values."""

@@ -34,9 +34,9 @@ class StepPlan:
 
 
 class Trainer(Protocol):
-    """Runs training steps over a data set in the order of `begin_epoch`; results lie in place of that order.
+    """Runs training steps over a data set. `losses[i]` and `classes[i]` belong to image `order[i]` of the current epoch.
 
-    `changes` is the random generator that augments the images of an epoch; without it, they are taken as they are. When
+    `changes` is the random generator that augments the images of the epoch; without it they are not augmented. When
     `run` raises (KeyboardInterrupt, for instance), parameters and moments may be those of an unfinished step. `close` ends
     the threads.
     """

@@ -37,7 +37,7 @@ def available() -> float:
 def _require(size: int, most: float, error: type[GlassnetError], what: str, where: object, hint: str | None) -> None:
     if size > most:
         raise error(
-            tr(tr("This needs more memory than there is.")),
+            tr("This needs more memory than there is."),
             where=where,
             expected=tr("at most {size:,.1f} GB", size=most / 1e9),
             received=tr("{size:,.1f} GB for {what}", size=size / 1e9, what=what),

@@ -55,7 +55,7 @@ class Training:
         self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
         # The result after the last whole epoch, and after the one before it; the state before the last step.
-        self._whole, self._good, self._before = self.best.copy(), self.best.copy(), self.best.copy()
+        self._last_epoch, self._previous_epoch, self._before_last_step = self.best.copy(), self.best.copy(), self.best.copy()
         self._raw = self.trainer.average.copy()
         self._stretch = 1
         self._saved = time.monotonic()
@@ -74,7 +74,7 @@ class Training:
                 if self.progress.reason is not None:
                     break
                 self._epoch(epoch)
-            self._whole[...] = self.kept
+            self._last_epoch[...] = self.kept
         finally:
             self._end()
         history.stopped = self.progress.reason
@@ -83,7 +83,7 @@ class Training:
         return history
 
     def _end(self) -> None:
-        self.stack.state[...] = self._whole
+        self.stack.state[...] = self._last_epoch
         self.trainer.close()
         self.predictor.close()
         try:
@@ -123,7 +123,7 @@ class Training:
         self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, DROPOUT), changes)
         first = self._first_step() if number == 1 and self.watch is not None else {}
         self._steps(progress.step, steps - 1, past)
-        self._before[...] = self.stack.state
+        self._before_last_step[...] = self.stack.state
         self._steps(max(steps - 1, progress.step), steps, past, keep_gradient=True)
         if progress.step == steps and not (all_finite(self.stack.state) and all_finite(self.kept)):  # after the last cost
             self._give_up(steps + 1)
@@ -140,11 +140,11 @@ class Training:
             steps=steps,
             activations=activations,
             first_step=first,
-            **norms(self.stack, self.trainer.gradient, self._before),
+            **norms(self.stack, self.trainer.gradient, self._before_last_step),
         )
-        self._good[...] = self.kept
+        self._previous_epoch[...] = self.kept
         progress.history.epochs.append(epoch)
-        self._whole, self._good = self._good, self._whole
+        self._last_epoch, self._previous_epoch = self._previous_epoch, self._last_epoch
         if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
             self.best[...] = self.kept
         self._keep_state(number)  # before the callbacks, during which Ctrl-C may come
@@ -167,9 +167,9 @@ class Training:
         activations, cost = self.watch.look()
         if self.plan.steps_per_epoch == 1:
             return {"cost": cost, "activations": activations}
-        self._before[...] = self.stack.state
+        self._before_last_step[...] = self.stack.state
         self._steps(0, 1, 0, keep_gradient=True)
-        return {"cost": cost, "activations": activations, **norms(self.stack, self.trainer.gradient, self._before)}
+        return {"cost": cost, "activations": activations, **norms(self.stack, self.trainer.gradient, self._before_last_step)}
 
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
         """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing cost take effect soon."""
@@ -198,7 +198,7 @@ class Training:
 
     def _give_up(self, step: int) -> None:
         """Stop because the cost of `step` was not finite, with weights that do not depend on the timing of steps."""
-        self.kept[...] = self._good if step == 1 else self._whole
+        self.kept[...] = self._previous_epoch if step == 1 else self._last_epoch
         progress = self.progress
         reason = Stop(StopReason.NOT_FINITE, progress.epoch, min(step, progress.steps_per_epoch))
         progress.step = 0
@@ -233,7 +233,7 @@ class Training:
             "first": first,
             "second": second,
             "best": self.best,
-            "previous": self._good,
+            "previous": self._previous_epoch,
             "average": self.trainer.average,
         }
 
@@ -266,5 +266,5 @@ class Training:
         check_length(self.plan, state.settings.get("epochs"), state.epoch, f"{path}, epochs")
         for name, array in arrays.items():
             array[...] = getattr(state, name)
-        self._whole[...] = self.kept
+        self._last_epoch[...] = self.kept
         self.progress.history.epochs.extend(state.history.epochs)

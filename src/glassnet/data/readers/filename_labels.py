@@ -69,11 +69,11 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
             ),
         )
     if numerals or pattern is not None:
-        images, reason = _by_pattern(names, parts, pattern or NUMERALS, where), tr(tr("names the pattern does not match"))
+        images, reason = _by_pattern(names, parts, pattern or NUMERALS, where), tr("names the pattern does not match")
         if numerals:
             images = _in_characters(images)
     else:
-        images, reason = _by_folder(names, parts, folders, where), tr(tr("not in a class folder"))
+        images, reason = _by_folder(names, parts, folders, where), tr("not in a class folder")
     found = {image.name for image in images}
     return Naming(tuple(images), tuple(name for name in names if name not in found), reason)
 

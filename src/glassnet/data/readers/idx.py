@@ -98,7 +98,7 @@ def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
     try:
         more = stream.read(1)  # at the end of a gzip file this compares its checksum, too
     except EOFError:
-        note = tr(tr("the gzip file's own last bytes are missing"))
+        note = tr("the gzip file's own last bytes are missing")
         raise _too_short(where, tr("a whole gzip file"), header + len(body), note) from None
     if more:
         raise DataError(
