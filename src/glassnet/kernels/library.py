@@ -38,15 +38,12 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
             "glassnet_multiply_columns",
             "glassnet_dot_rows",
             "glassnet_outer_columns",
-        ),
-        (
             "glassnet_activate",
             "glassnet_activate_backward",
             "glassnet_losses",
             "glassnet_update",
-            "glassnet_execute",
-            "glassnet_run",
         ),
+        ("glassnet_execute", "glassnet_run"),
     ),
     mark("convolution"): (
         (
