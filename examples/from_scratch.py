@@ -43,7 +43,7 @@ def backward(layers, activations, y):
 
 
 def train_epoch(layers, images, targets, order, batch_size, learning_rate):
-    """One SGD step per mini-batch, w <- w - learning_rate * gradient: glassnet/training/loop.py, glassnet/nn/optimizers.py."""
+    """An SGD step per mini-batch, w <- w - learning_rate * gradient: glassnet/training/loop.py, glassnet/nn/optimizers.py."""
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         gradients = backward(layers, forward(layers, images[batch]), targets[batch])

@@ -1,7 +1,8 @@
 """Many mini-batches in one compiled call: a network, lowered to a program, is run over them.
 
-Python is not entered between two layers or two mini-batches. Values lie in one flat workspace, parameters and gradient in flat vectors of their own. Several threads may
-run the same program in lockstep: each does its share of every instruction and waits for the others before the next.
+Python is not entered between two layers or two mini-batches. Values lie in one flat workspace, parameters and gradient in
+flat vectors of their own. Several threads may run the same program in lockstep: each does its share of every instruction and
+waits for the others before the next.
 
 An instruction is an opcode and the offset of the record with its operands (see records.py). Each operation is a function of
 the context and of its record's address.

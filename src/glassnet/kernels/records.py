@@ -1,9 +1,9 @@
 """The records that compiled code reads: the operands of each operation of a program, and the context it runs in.
 
-An operand that is a place is an offset in floats into the workspace, except parameters and running statistics (`weight`, `bias`,
-`recurrent_weight`, `gamma` …), which are offsets into the network's state. −1 means absent, except for the `x` of a layer that
-reads the images: there it is INPUT. Fields that end in `_scratch` are offsets in bytes into each thread's scratch memory.
-Widths and sizes are those of one image.
+An operand that is a place is an offset in floats into the workspace, except parameters and running statistics (`weight`,
+`bias`, `gamma` …), which are offsets into the network's state. −1 means absent, except for the `x` of a layer that reads the
+images: there it is INPUT. Fields that end in `_scratch` are offsets in bytes into each thread's scratch memory. Widths and
+sizes are those of one image.
 """
 
 from __future__ import annotations

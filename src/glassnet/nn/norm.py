@@ -56,7 +56,7 @@ class BatchNorm(_Norm):
 
     Input and output shape: (N, …, channels). Parameters: gamma, beta (channels,). Running statistics: mean, variance
     (channels,), each s ← momentum·s + (1 − momentum)·(that of the batch), the variance being Σ(x − mean)²/n as Keras has it
-    (PyTorch's divides by n − 1). Training uses the statistics of the batch, unless it is empty; prediction uses the running ones.
+    (PyTorch's divides by n − 1). Training uses those of the batch, unless it is empty; prediction the running ones.
     Source: Ioffe and Szegedy, "Batch Normalization", arXiv 1502.03167.
     """
 

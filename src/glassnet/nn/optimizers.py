@@ -10,10 +10,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glassnet.errors import InputError
 from glassnet.nn.schedules import Schedule, as_schedule
 from glassnet.support.arrays import Array
-from glassnet.support.checks import below_one, not_negative, positive
+from glassnet.support.checks import below_one, not_negative
 from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
@@ -37,7 +36,7 @@ class Optimizer:
                 sentence = tr("{option} must lie in [0, 1).", option=field.name)
                 below_one(value, sentence, f"{name}({field.name})", field.name)
             elif field.name == "epsilon":
-                positive(value, tr("epsilon must be positive."), f"{name}(epsilon)")
+                not_negative(value, tr("epsilon can't be negative."), f"{name}(epsilon)")
             elif field.name == "weight_decay":
                 not_negative(value, tr("The weight decay can't be negative."), f"{name}(weight_decay)")
 

@@ -49,7 +49,9 @@ class Slot:
         return f"{self.name} {self.shape}"
 
 
-_OWNERS: WeakKeyDictionary[Layer, ReferenceType[Stack]] = WeakKeyDictionary()  # the network whose vector a layer's arrays lie in
+_OWNERS: WeakKeyDictionary[Layer, ReferenceType[Stack]] = (
+    WeakKeyDictionary()
+)  # the network whose vector a layer's arrays lie in
 
 
 class Stack:

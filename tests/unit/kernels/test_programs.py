@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassnet.compiler import assemble
+from glassnet.compiler import assemble, can_lower
 from glassnet.compiler.partition import partitions_of
 from glassnet.kernels.sizes import COLUMNS, LANES, ROWS
 from glassnet.network import Network
@@ -243,3 +243,18 @@ def test_layer_norm(shape: tuple[int, ...], count: int, threads: int, optimizer:
     x[..., 0] += 2
     flat: list[Layer] = [Flatten()] if len(shape) > 1 else []
     check(make([LayerNorm(epsilon=1e-2), *flat], shape, seed), x, min(4, count), threads, optimizer)
+
+
+class Doubled(Dense):
+    """A subclass with a forward pass of its own."""
+
+    def forward(self, x: Array, **options: Any) -> Any:
+        y, backward = super().forward(x, **options)
+        return 2 * y, lambda dy: backward(2 * dy)
+
+
+def test_a_subclass_of_a_layer_is_not_lowered_as_its_parent() -> None:
+    net = Network([Doubled(3)], input_shape=(4,), seed=1)
+    assert not can_lower(net)
+    x = np.random.default_rng(1).standard_normal((5, 4)).astype(np.float32)
+    np.testing.assert_allclose(net(x), 2 * x @ net.layers[0].parameters["weight"], rtol=1e-5)

@@ -172,6 +172,8 @@ def test_numbers_become_schedules() -> None:
         (lambda: SGD(momentum=1.0), ["momentum must lie in [0, 1).", "SGD(momentum)"]),
         (lambda: Adam(beta2=-0.1), ["beta2 must lie in [0, 1).", "Adam(beta2)"]),
         (lambda: SGD(clip_norm=-1), ["The clipping norm can't be negative.", "SGD(clip_norm)"]),
+        (lambda: RMSprop(epsilon=-1e-7), ["epsilon can't be negative.", "RMSprop(epsilon)", "at least 0"]),
+        (lambda: AdamW(weight_decay=float("nan")), ["The weight decay can't be negative.", "AdamW(weight_decay)", "nan"]),
         (lambda: ScipyMinimize("L-BFGS"), ["Unknown method with gradients.", "did you mean 'L-BFGS-B'?"]),
         (lambda: as_optimizer("Adm", "fit(optimizer)"), ["Unknown optimizer.", "fit(optimizer)", "did you mean 'Adam'?"]),
         (lambda: as_optimizer({"type": "SGD", "momentun": 1}, "x"), ["Unknown option of SGD.", "did you mean 'momentum'?"]),

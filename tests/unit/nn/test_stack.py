@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from glassnet.errors import InputError, ShapeError
 from glassnet.network import Network
-from glassnet.nn import Dense, Dropout, Flatten, Pixels, ReLU, Scale, Sigmoid, Softmax, Standardize
+from glassnet.nn import Dense, Dropout, Flatten, Pixels, ReLU, Residual, Scale, Sigmoid, Softmax, Standardize
 from glassnet.nn.initializers import Normal
 from glassnet.nn.losses import BinaryCrossEntropy, Quadratic, SoftmaxCrossEntropy
 from glassnet.nn.penalties import L2
@@ -187,3 +188,14 @@ def test_statistics_are_taken_from_a_layers_own_input() -> None:
     np.testing.assert_allclose(net.forward(net.rows(images), stop=3)[0], [[-1, 0, -1], [1, 0, 1]], atol=1e-4)
     net.adapt(images[:1])  # only once
     assert net.layers[2].statistics["mean"][0] == 1
+
+
+def test_a_layer_of_another_network_is_refused() -> None:
+    """Its parameters would become views of the second network's vector, and the first would no longer train."""
+    dense = Dense(3)
+    first = Network([dense], input_shape=(4,), seed=1)
+    with pytest.raises(InputError, match="part of another network"):
+        Network([Residual([dense])], input_shape=(4,), seed=2)
+    del first
+    gc.collect()
+    assert Network([dense], input_shape=(4,), seed=2).outputs == 3  # nobody else has it any more

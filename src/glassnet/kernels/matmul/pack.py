@@ -1,7 +1,8 @@
 """Panels: slices of a matrix laid out as the packed tile reads them, [k][rows], columns that are all zero left out.
 
 Four fifths of MNIST's pixels are blank paper. A panel holds a few images (or, in the gradient of the weights, a few pixels)
-and keeps only those k at which one of them has ink; `index` says which. Leaving out an exact zero changes no bit of a sum.
+and keeps only those k at which one of them has ink; `index` says which. Leaving out an exact zero changes no bit of a sum of
+finite numbers; 0·∞ and 0·NaN are left out, too.
 Bytes become floats here, and are scaled, so that images stay bytes in memory.
 """
 
