@@ -11,7 +11,7 @@ import importlib
 import inspect
 import pkgutil
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -28,6 +28,8 @@ from glassnet.analysis.diagnosis.rules import RULES, SYMPTOMS
 from glassnet.analysis.trace.path import LENSES
 from glassnet.cli.main import app
 from glassnet.compiler import can_lower
+from glassnet.compiler.losses import LOSS_KINDS
+from glassnet.compiler.optimizers import OPTIMIZER_KINDS
 from glassnet.data.load import PATH_READERS
 from glassnet.nn import LAYERS, Flatten, Layer, Nested, Pixels
 from glassnet.nn.initializers import INITIALIZERS, Initializer
@@ -40,7 +42,8 @@ from tests.contract.test_layers import CASES
 from tests.integration.test_gradient_check import PLACES
 
 ROOT = Path(__file__).parents[2]
-NUMPY_ONLY: set[str] = set()  # layers that no kernel computes: networks with one run in NumPy
+NUMPY_ONLY: set[str] = set()  # what no kernel computes: training with it runs in NumPy
+KINDS_OF_KERNELS: dict[type, Collection[type]] = {Loss: LOSS_KINDS, Optimizer: OPTIMIZER_KINDS}
 NO_TWIN = {"Flatten", "Pixels", "Scale", "Standardize", "Dropout"}  # layers that PyTorch does not have, or draws otherwise
 
 
@@ -122,6 +125,8 @@ def test_what_a_network_is_trained_with(kind: type, method: str, registry: dict[
         lacks = found[name] = []
         if name not in registry:
             lacks.append(f"the registry in {kind.__module__}")
+        elif name not in NUMPY_ONLY and kind in KINDS_OF_KERNELS and registry[name] not in KINDS_OF_KERNELS[kind]:
+            lacks.append("a kernel (compiler/losses.py, compiler/optimizers.py), or NUMPY_ONLY in this test")
         if name not in gn.__all__:
             lacks.append("glassnet/__init__.pyi")
         lacks += mentions(name, *places, "README.md", "README.zh-CN.md")
@@ -129,6 +134,7 @@ def test_what_a_network_is_trained_with(kind: type, method: str, registry: dict[
         cases = {type(case["loss"]).__name__ for case in COSTS.values()}
         for name in set(LOSSES) - cases:
             found[name].append("COSTS in tests/contract/test_gradients_layer_by_cost.py")
+    assert found
     assert not missing(found)
 
 
