@@ -429,7 +429,7 @@ def test_two_readers(images: Write) -> None:
     folder = images(["cat/1.png", "dog/1.png"])
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
         (folder / name).write_bytes(struct.pack(">BBBBI", 0, 0, 8, 1, 0))
-    with pytest.raises(DataError, match=r"(?s)Two readers fit this path.*IDX files and a folder with images"):
+    with pytest.raises(DataError, match=r"(?s)Two readers fit this path.*IDX files and a folder of images"):
         load_dataset(folder)
     assert len(load_dataset(folder, pattern="(?P<label>cat|dog)/", **WHOLE).train) == 2  # says which is meant
     with pytest.raises(DataError, match="Two readers fit these images"):
