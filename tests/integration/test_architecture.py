@@ -58,13 +58,9 @@ def test_files_of_a_step(heading: str, most: int, monkeypatch: pytest.MonkeyPatc
     assert [file for file in files if not (SOURCE / file).is_file()] == []
     if heading == "The NumPy path":
         monkeypatch.setenv("GLASSNET_KERNELS", "0")
-        around = {
-            "kernels/codegen/host.py",
-            "kernels/sizes.py",
-            "runtime/executor.py",
-            "support/memory.py",
-        }
-        assert executed() - around == set(files) - CALLERS
+        around = {"kernels/codegen/host.py", "kernels/sizes.py", "runtime/executor.py"}  # which path to take
+        seen = {file for file in executed() if not file.startswith("support/")}
+        assert seen - around == set(files) - CALLERS
     else:
         if os.environ.get("GLASSNET_KERNELS") == "0":
             pytest.skip("GLASSNET_KERNELS=0: there is no kernel path")
