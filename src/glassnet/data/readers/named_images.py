@@ -39,7 +39,7 @@ def how_to_get(name: str) -> str:
 
 
 def read_numerals(options: ReadOptions) -> Splits:
-    """The Chinese numerals 零 to 亿, 15,000 grey images of 64 × 64 by 100 writers; by default split 70 : 10 : 20 by writer.
+    """The 15 Chinese numerals, 15,000 grey images of 64 × 64 by 100 writers; by default split 70 : 10 : 20 by writer.
 
     Raises `DataError` where they are not on this machine.
     Source: K. Nazarpour and M. Chen, "Handwritten Chinese Numbers", Newcastle University, 2017.
