@@ -49,13 +49,19 @@ class Slot:
         return f"{self.name} {self.shape}"
 
 
-_OWNERS: WeakKeyDictionary[Layer, ReferenceType[Stack]] = (
-    WeakKeyDictionary()
-)  # the network whose vector a layer's arrays lie in
+# The network that each layer belongs to: its arrays lie in the vector of that network alone.
+_OWNERS: WeakKeyDictionary[Layer, ReferenceType[Stack]] = WeakKeyDictionary()
+
+
+def _is_taken(layer: Layer) -> bool:
+    return any(inner in _OWNERS and _OWNERS[inner]() is not None for inner in walk([layer]))
 
 
 class Stack:
-    """Layers in a row, their loss and penalty; parameters are views into one flat vector of `dtype`."""
+    """Layers in a row, their loss and penalty; parameters are views into one flat vector of `dtype`.
+
+    A layer that is part of another network is copied: its parameters can't lie in two vectors.
+    """
 
     def __init__(
         self,
@@ -72,15 +78,8 @@ class Stack:
                 tr("A network computes in float32 or float64."), where="dtype", expected="float32 | float64", received=dtype
             )
         check_distinct(layers)
-        for layer in walk(layers):
-            if layer in _OWNERS and _OWNERS[layer]() is not None:
-                raise InputError(
-                    tr("This layer is part of another network."),
-                    where=repr(layer),
-                    expected=tr("layers of its own for each network"),
-                    hint=tr("make the layers anew, or copy the network: copy.copy(net)"),
-                )
-        self.layers, self.loss, self.regularizer, self.dtype = tuple(layers), loss, regularizer, np.dtype(dtype)
+        self.layers = tuple(copy.deepcopy(layer) if _is_taken(layer) else layer for layer in layers)
+        self.loss, self.regularizer, self.dtype = loss, regularizer, np.dtype(dtype)
         self.input_shape = tuple(input_shape)
         self.shapes = build_chain(self.layers, self.input_shape, rng)  # of one image, before each layer and after the last
         self.names = name_layers(self.layers)

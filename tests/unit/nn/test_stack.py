@@ -190,12 +190,17 @@ def test_statistics_are_taken_from_a_layers_own_input() -> None:
     assert net.layers[2].statistics["mean"][0] == 1
 
 
-def test_a_layer_of_another_network_is_refused() -> None:
-    """Its parameters would become views of the second network's vector, and the first would no longer train."""
+def test_a_layer_of_another_network_is_copied() -> None:
+    """Otherwise its parameters would lie in the vector of the second network, and the first would no longer train."""
     dense = Dense(3)
     first = Network([dense], input_shape=(4,), seed=1)
-    with pytest.raises(InputError, match="part of another network"):
-        Network([Residual([dense])], input_shape=(4,), seed=2)
+    before = first.parameters
+    second = Network([Residual([dense])], input_shape=(4,), seed=2)
+    second.parameters = second.parameters + 1
+    first.flat[:] *= 2
+    assert first.layers[0] is dense
+    np.testing.assert_array_equal(dense.parameters["bias"], 2 * before[-3:])
+    np.testing.assert_array_equal(dense.parameters["weight"].ravel(), 2 * before[:-3])
     del first
     gc.collect()
-    assert Network([dense], input_shape=(4,), seed=2).outputs == 3  # nobody else has it any more
+    assert Network([dense], input_shape=(4,), seed=2).layers[0] is dense  # nobody else has it any more
