@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from matplotlib.figure import Figure
 
 import glassnet as gn
 from glassnet.analysis.diagnosis import Diagnosis
 from glassnet.errors import DataError
-from glassnet.present.figures import training_figure
+from glassnet.present.figures import base, training_figure
 from glassnet.support.i18n import Message, tr
 from tests.catalogue import read
 from tests.cli.test_commands import COMMANDS
@@ -106,3 +107,21 @@ def test_pages_have_both_languages_whatever_the_users(digits_run: Path, chinese:
     assert '<span class="en" lang="en">What was trained on what</span><span class="zh" lang="zh-Hans">' in page
     trace = gn.trace(gn.Run.load(digits_run), 0).html()
     assert '<span class="en" lang="en">The cost</span><span class="zh" lang="zh-Hans">' in trace
+
+
+@pytest.mark.parametrize("font", [None, "DejaVu Sans"])
+def test_a_figure_without_a_chinese_font_is_drawn_in_english(
+    font: str | None, chinese: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[str] = []
+
+    def savefig(figure: Figure, *arguments: object, **options: object) -> None:
+        drawn.append(figure.axes[0].get_title(loc="left"))
+
+    monkeypatch.setattr(base, "east_asian", lambda: font)
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    figure = base.new_figure(3, 2)
+    base.plain(figure.subplots(), title=tr("cost"))
+    base.render(figure, "png")
+    assert drawn == ["cost" if font is None else "代价"]
+    assert figure.axes[0].get_title(loc="left") == "代价"

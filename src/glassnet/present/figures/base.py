@@ -15,6 +15,7 @@ import numpy as np
 
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import write_bytes
+from glassnet.support.i18n import Message
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -119,22 +120,32 @@ def east_asian() -> str | None:
     return first()
 
 
-def with_letters(figure: Figure) -> Figure:
-    """The figure, with a font for the Chinese characters in it where there is one on this machine."""
+def render(figure: Figure, kind: str, **options: Any) -> bytes:
+    """The figure as the bytes of a file, its Chinese characters in a font of this machine.
+
+    Without such a font messages are drawn in English, and other Chinese characters, such as class names, as boxes. An SVG
+    whose text stays text is left to the fonts of its reader.
+    """
+    import matplotlib as mpl
     from matplotlib.text import Text
 
-    for text in figure.findobj(Text):
-        if isinstance(text, Text) and any(unicodedata.east_asian_width(letter) in "WF" for letter in text.get_text()):
-            text.set_fontfamily(["DejaVu Sans", *filter(None, [east_asian()])])
-    return figure
-
-
-def render(figure: Figure, kind: str, **options: Any) -> bytes:
-    """The figure as the bytes of a file. A character that no font here has becomes a box, without a word."""
+    chinese = [
+        text
+        for text in figure.findobj(Text)
+        if isinstance(text, Text) and any(unicodedata.east_asian_width(letter) in "WF" for letter in text.get_text())
+    ]
+    for text in chinese:
+        text.set_fontfamily(["DejaVu Sans", *filter(None, [east_asian()])])
+    stays_text = kind == "svg" and mpl.rcParams["svg.fonttype"] == "none"
+    messages = [] if stays_text or (chinese and east_asian()) else [(text, text.get_text()) for text in chinese]
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        with_letters(figure).savefig(buffer, format=kind, **options)
+        for text, message in messages:
+            text.set_text(message.en if isinstance(message, Message) else message)
+        figure.savefig(buffer, format=kind, **options)
+        for text, message in messages:
+            text.set_text(message)
     return buffer.getvalue()
 
 
