@@ -156,7 +156,7 @@ def test_a_cost_that_overflows_ends_with_1_and_an_explanation(cli: CommandLine) 
     optimizer = 'optimizer={type="SGD", learning_rate=1e12}'
     outcome = cli("train", "digits", "--set", optimizer, "--set", "loss=Quadratic", "--out", "a")
     assert (outcome.code, outcome.err) == (1, "")
-    assert outcome.out.count("Training ended early: the cost was no longer finite in epoch 1") == 1
+    assert outcome.out.count("Training ended early: the loss was no longer finite in epoch 1") == 1
     assert "Try a smaller learning rate, or clip_norm=1." in outcome.out
     assert np.isfinite(gn.Network.load("a/model.safetensors").parameters).all()
 

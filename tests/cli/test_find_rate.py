@@ -44,7 +44,7 @@ def test_the_figure_lies_where_it_was_asked_for(cli: CommandLine) -> None:
 def test_no_suggestion_ends_with_1(cli: CommandLine) -> None:
     outcome = cli("find-rate", "digits", "--low", "1e-9", "--high", "1e-8")
     assert (outcome.code, outcome.err) == (1, "")
-    assert outcome.lines[0].startswith("No learning rate to suggest: the cost did not fall clearly")
+    assert outcome.lines[0].startswith("No learning rate to suggest: the loss did not fall clearly")
 
 
 def test_find_rate_of_what_it_can_not(cli: CommandLine) -> None:

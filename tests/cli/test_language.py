@@ -96,7 +96,7 @@ def test_a_figure(digits_run: Path, chinese: None) -> None:
     run = gn.Run.load(digits_run)
     figure = training_figure(run.history, run.network, run.splits.validation, run.recipe.heading)
     left, right, *_ = figure.axes
-    assert (left.get_title(loc="left"), right.get_title(loc="left")) == ("代价", "准确率，%")
+    assert (left.get_title(loc="left"), right.get_title(loc="left")) == ("损失", "准确率，%")
     assert left.get_xlabel() == "轮"
     assert all(text.get_text().startswith(("训练，最终 ", "验证，最终 ")) for text in left.get_legend().get_texts())
 
@@ -106,7 +106,7 @@ def test_pages_have_both_languages_whatever_the_users(digits_run: Path, chinese:
     assert '<tspan class="en">training</tspan><tspan class="zh">训练</tspan>' in page
     assert '<span class="en" lang="en">What was trained on what</span><span class="zh" lang="zh-Hans">' in page
     trace = gn.trace(gn.Run.load(digits_run), 0).html()
-    assert '<span class="en" lang="en">The cost</span><span class="zh" lang="zh-Hans">' in trace
+    assert '<span class="en" lang="en">The loss</span><span class="zh" lang="zh-Hans">' in trace
 
 
 @pytest.mark.parametrize("font", [None, "DejaVu Sans"])
@@ -121,7 +121,7 @@ def test_a_figure_without_a_chinese_font_is_drawn_in_english(
     monkeypatch.setattr(base, "east_asian", lambda: font)
     monkeypatch.setattr(Figure, "savefig", savefig)
     figure = base.new_figure(3, 2)
-    base.plain(figure.subplots(), title=tr("cost"))
+    base.plain(figure.subplots(), title=tr("loss"))
     base.render(figure, "png")
-    assert drawn == ["cost" if font is None else "代价"]
-    assert figure.axes[0].get_title(loc="left") == "代价"
+    assert drawn == ["loss" if font is None else "损失"]
+    assert figure.axes[0].get_title(loc="left") == "损失"

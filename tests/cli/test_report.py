@@ -404,7 +404,7 @@ def test_the_language_changes_every_text(opened: Any) -> None:
     assert "What is taken for what" not in opened.inner_text("body")
     assert "张" in opened.inner_text("#cell strong")
     words = opened.query_selector("svg.figure").query_selector_all("tspan")
-    assert {word.text_content() for word in words if word.is_visible()} == {"代价", "训练", "验证", "轮"}
+    assert {word.text_content() for word in words if word.is_visible()} == {"损失", "训练", "验证", "轮"}
     assert opened.evaluate("document.documentElement.lang") == "zh-Hans"
     opened.reload()
     assert chinese()  # it is remembered

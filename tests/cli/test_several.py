@@ -70,7 +70,7 @@ def test_seeds_of_a_training_that_fails_end_with_1(cli: CommandLine) -> None:
     settings = ("--set", "optimizer.type=SGD", "--set", "optimizer.learning_rate=1e12", "--set", "loss=Quadratic")
     outcome = cli("train", "digits", "--seeds", 2, *settings, "--out", "a")
     assert (outcome.code, outcome.err) == (1, "")
-    assert outcome.out.count("ended early: the cost was no longer finite") == 2
+    assert outcome.out.count("ended early: the loss was no longer finite") == 2
 
 
 def test_seeds_interrupted_say_what_is_done(here: Path) -> None:

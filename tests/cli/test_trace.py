@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def test_a_run_on_the_terminal_and_as_a_page(cli: CommandLine, trained: Path) -> None:
     outcome = cli.good("trace", trained, "--image", 4, "--unit", "dense2.3", "--out", "page.html")
     assert "the image" not in outcome.out
-    for part in ("FORWARD", "THE COST", "BACKWARD", "THE DEFINITION", "THE STEP", "BP1", "BP2", "BP4", "nn/dense.py:"):
+    for part in ("FORWARD", "THE LOSS", "BACKWARD", "THE DEFINITION", "THE STEP", "BP1", "BP2", "BP4", "nn/dense.py:"):
         assert part in outcome.out
     assert outcome.lines[-1] == "The page is in page.html"
     trace = gn.trace(str(trained), 4, unit="dense2.3")

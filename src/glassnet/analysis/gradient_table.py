@@ -52,4 +52,4 @@ class GradientTable(Callback):
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         every = max(1, progress.epochs // TABLES)
         if epoch.epoch % every == 0 or epoch.epoch == progress.epochs:
-            self._print(progress, tr("After epoch {epoch}: cost {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost))
+            self._print(progress, tr("After epoch {epoch}: loss {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost))

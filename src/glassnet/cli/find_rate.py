@@ -12,7 +12,7 @@ from glassnet.cli.settings import changes_of
 from glassnet.support.i18n import mark, tr
 
 NAME = "find-rate"
-HELP = mark("Take a few steps at ever higher learning rates; suggest one, and draw the costs.")
+HELP = mark("Take a few steps at ever higher learning rates; suggest one, and draw the losses.")
 
 
 def command(
@@ -53,7 +53,7 @@ def command(
     say(str(result))
     with writing(path, tr("The figure can't be written.")):
         save_figure(learning_rate_figure(result, chosen.told("title")), path)
-    say(tr("  {path}   the costs over the rates", path=path))
+    say(tr("  {path}   the losses over the rates", path=path))
     if result.suggested is None:
         fail(1)
     say()

@@ -211,7 +211,7 @@ def _sum_up(done: Run) -> None:
                 )
             )
     elif history.epochs:
-        say(tr("Cost {cost:.6g} after epoch {epoch}.", cost=history.train_cost[-1], epoch=len(history)))
+        say(tr("Loss {cost:.6g} after epoch {epoch}.", cost=history.train_cost[-1], epoch=len(history)))
     say(tr("Training took {seconds:.1f} s. Everything is in {folder}", seconds=sum(history.seconds), folder=done.folder))
 
 

@@ -71,7 +71,7 @@ def find_learning_rate(
     raw = _costs(twin, data, chosen, rates, min(batch_size, len(data)), check_seed(seed), threads)
     if not len(raw):
         raise InputError(
-            tr("The cost is not finite even at the lowest rate."),
+            tr("The loss is not finite even at the lowest rate."),
             where="find_learning_rate(low)",
             expected=tr("a rate at which the network can take a step"),
             received=low,
@@ -127,9 +127,9 @@ def _suggestion(rates: NDArray[np.float64], costs: NDArray[np.float64]) -> tuple
     best = int(costs.argmin())
     if costs[best] > FALLEN * costs[0]:
         low, high = rates[0], rates[len(costs) - 1]
-        return None, tr("the cost did not fall clearly between the rates {low:.2g} and {high:.2g}.", low=low, high=high)
+        return None, tr("the loss did not fall clearly between the rates {low:.2g} and {high:.2g}.", low=low, high=high)
     reason = tr(
-        "a third of {rate:.2g}, where the cost was lowest ({first:.3g} at first, {lowest:.3g} there).",
+        "a third of {rate:.2g}, where the loss was lowest ({first:.3g} at first, {lowest:.3g} there).",
         rate=rates[best],
         first=costs[0],
         lowest=costs[best],

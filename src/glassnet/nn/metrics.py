@@ -69,7 +69,7 @@ class Evaluation:
     def __str__(self) -> str:
         low, high = self.interval
         return tr(
-            "{correct} / {total} correct: {accuracy:.2f} % (95 % interval {low:.2f}–{high:.2f}), cost {loss:.4f}",
+            "{correct} / {total} correct: {accuracy:.2f} % (95 % interval {low:.2f}–{high:.2f}), loss {loss:.4f}",
             correct=self.correct,
             total=self.total,
             accuracy=100 * self.accuracy,

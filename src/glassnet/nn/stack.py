@@ -287,7 +287,7 @@ class Stack:
             raise InputError(
                 tr("The outputs of this network are not probabilities."),
                 where="predict_proba",
-                expected=tr("a Sigmoid or Softmax at the end, or a cross-entropy cost"),
+                expected=tr("a Sigmoid or Softmax at the end, or a cross-entropy loss"),
                 received=repr(self.layers[-1]),
             )
         a = sigmoid(raw) if self.loss.link else raw
@@ -302,8 +302,8 @@ class Stack:
 
     def summary(self) -> str:
         """A table of layers, output shapes, parameters, operations and bytes, and the loss."""
-        cost = f"cost: {self.loss!r}" + (f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else "")
-        return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\n{cost}"
+        penalty = f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else ""
+        return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\nloss: {self.loss!r}{penalty}"
 
 
 __all__ = ["Slot", "Stack"]

@@ -22,8 +22,8 @@ def plain_line(epoch: Epoch) -> str:
             total=epoch.validation_total,
         )
     if epoch.validation_cost is not None:
-        return tr("Epoch {epoch}: validation cost {cost:.6g}", epoch=epoch.epoch, cost=epoch.validation_cost)
-    return tr("Epoch {epoch}: cost {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost)
+        return tr("Epoch {epoch}: validation loss {cost:.6g}", epoch=epoch.epoch, cost=epoch.validation_cost)
+    return tr("Epoch {epoch}: loss {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost)
 
 
 def print_line(text: str, file: TextIO | None = None) -> None:
@@ -95,7 +95,7 @@ class LiveBar(Callback):
 
     def _numbers(self, progress: Progress) -> str:
         last = progress.history.epochs[-1] if progress.history.epochs else None
-        found = tr("cost {cost:.4f}", cost=progress.cost)
+        found = tr("loss {cost:.4f}", cost=progress.cost)
         if last is not None and last.validation_accuracy is not None:
             found += tr("  validation {accuracy:.2f} %", accuracy=100 * last.validation_accuracy)
         return found

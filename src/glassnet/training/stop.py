@@ -9,7 +9,7 @@ from typing import Any
 
 from glassnet.support.i18n import Message, mark, same, tr
 
-NOT_FINITE_AT = mark("the cost was no longer finite in epoch {epoch}, at step {step}")
+NOT_FINITE_AT = mark("the loss was no longer finite in epoch {epoch}, at step {step}")
 GREW = mark(
     "{what}: the weights grew without bound. The last good weights, from the start of an epoch, are kept. Try a smaller "
     "learning rate, or clip_norm=1."

@@ -24,7 +24,7 @@ def test_evaluation() -> None:
     assert first.recall == pytest.approx(2 / 3)
     assert (second.precision, second.recall) == (0.5, 0.5)
     assert (third.precision, third.recall) == (0.0, 0.0)  # never called, never right
-    assert str(found).startswith("3 / 6 correct: 50.00 % (95 % interval 18.76–81.24), cost 0.2500")
+    assert str(found).startswith("3 / 6 correct: 50.00 % (95 % interval 18.76–81.24), loss 0.2500")
 
 
 @pytest.mark.parametrize(

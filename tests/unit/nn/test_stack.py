@@ -149,7 +149,7 @@ def test_classes_are_the_first_largest_output_or_above_the_threshold() -> None:
 def test_summary_counts() -> None:
     net = Network([784, 30, 10], seed=1, input_shape=(28, 28, 1))
     text = str(net)
-    for part in ("28 × 28 × 1", "Dense(units=30", "23,550", "23,520", "23,860", "95,440", "cost: Quadratic()"):
+    for part in ("28 × 28 × 1", "Dense(units=30", "23,550", "23,520", "23,860", "95,440", "loss: Quadratic()"):
         assert part in text, part
     assert len({len(line) for line in text.splitlines() if line.startswith("─")}) == 1
     assert "penalty: L2(rate=0.1)" in str(Network([3, 2], regularizer=L2(0.1)))

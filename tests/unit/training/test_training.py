@@ -487,7 +487,7 @@ def test_plain_lines_are_those_of_the_tutorials(blobs: Data) -> None:
     assert file.getvalue() == f"Epoch 1: {rights[0]} / 90\nEpoch 2: {rights[1]} / 90\n"
     file = io.StringIO()
     history = network().fit(blobs, 1, seed=1, callbacks=[PlainLines(file)])
-    assert file.getvalue() == f"Epoch 1: cost {history.train_cost[0]:.6g}\n"
+    assert file.getvalue() == f"Epoch 1: loss {history.train_cost[0]:.6g}\n"
 
 
 def test_a_line_every_so_many_epochs(blobs: Data) -> None:

@@ -24,7 +24,7 @@ def non_finite_cost(facts: Facts) -> Finding | None:
     """A cost that became infinite or NaN."""
     if not facts.not_finite:
         return None
-    where = tr("the cost of an epoch is not finite")
+    where = tr("the loss of an epoch is not finite")
     stopped = facts.history.stopped
     if stopped is not None and stopped.reason is StopReason.NOT_FINITE:
         where = tr(NOT_FINITE_AT, epoch=stopped.epoch, step=stopped.step)
@@ -56,7 +56,7 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
     course = NOTHING
     if facts.start_cost and epochs:
         course = tr(
-            "; the cost was {start:.3g} before the first step and {last:.3g} in the last epoch",
+            "; the loss was {start:.3g} before the first step and {last:.3g} in the last epoch",
             start=facts.start_cost,
             last=epochs[-1],
         )
@@ -70,7 +70,7 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         mark("learning-rate-too-high"),
         seen + outcome(facts),
         tr(
-            "The steps are too long: instead of going down the valley of the cost they jump across it{flat}.",
+            "The steps are too long: instead of going down the valley of the loss they jump across it{flat}.",
             flat=_flat(facts),
         ),
         (
@@ -143,7 +143,7 @@ def too_few_steps(facts: Facts) -> Finding | None:
     if facts.is_classification and facts.train_accuracy > facts.within_reach:
         return None
     seen = tr(
-        "{steps} steps in all, in {epochs}; in the last one the cost still fell, from {before:.3g} to {after:.3g}.",
+        "{steps} steps in all, in {epochs}; in the last one the loss still fell, from {before:.3g} to {after:.3g}.",
         steps=facts.steps,
         epochs=tr("1 epoch") if len(found) == 1 else tr("{count} epochs", count=len(found)),
         before=before,

@@ -15,7 +15,7 @@ LEVEL = 0.99  # of the cost of the epoch before: with less, the training is not 
 GAP = 0.1  # between training and validation accuracy; large sets have a hundredth or two
 
 UNEVEN = mark(
-    "One class is so frequent that answering it always is nearly the lowest cost, and the accuracy looks good without "
+    "One class is so frequent that answering it always is nearly the lowest loss, and the accuracy looks good without "
     "anything being learnt."
 )
 EVEN = mark("The network gives one answer to everything: it has found the shares of the classes, nothing in the images.")
@@ -80,7 +80,7 @@ def overfitting(facts: Facts) -> Finding | None:
     course = NOTHING
     if found and found[-1] > 1.05 * found[low]:
         course = tr(
-            "; the validation cost was lowest after epoch {epoch} ({low:.3g}) and ended at {last:.3g}",
+            "; the validation loss was lowest after epoch {epoch} ({low:.3g}) and ended at {last:.3g}",
             epoch=low + 1,
             low=found[low],
             last=found[-1],

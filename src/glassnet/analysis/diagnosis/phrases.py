@@ -30,7 +30,7 @@ def costs(facts: Facts) -> Message:
     found = facts.history.train_cost
     if not found:
         return NOTHING
-    return tr("; the cost went from {first:.3g} to {last:.3g}", first=facts.start_cost or found[0], last=found[-1])
+    return tr("; the loss went from {first:.3g} to {last:.3g}", first=facts.start_cost or found[0], last=found[-1])
 
 
 def at_rate(facts: Facts) -> Message:

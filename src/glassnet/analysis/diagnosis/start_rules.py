@@ -153,7 +153,7 @@ def _saturated(facts: Facts, activations: Statistics, when: Message) -> Finding 
         (
             tr("start with smaller weights: initializer GlorotUniform, which takes the number of inputs into account"),
             tr("check that the images are scaled to 0 … 1"),
-            tr("use ReLU with initializer HeNormal between the layers, and a cross-entropy cost at the end"),
+            tr("use ReLU with initializer HeNormal between the layers, and a cross-entropy loss at the end"),
         ),
     )
 

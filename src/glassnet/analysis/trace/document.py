@@ -11,7 +11,7 @@ from glassnet.support.i18n import Message, mark, same, tr
 
 Index = tuple[int, ...]
 PLACES = {  # of steps that belong to no layer
-    "cost": mark("cost"),
+    "cost": mark("loss"),
     "definition": mark("definition"),
     "penalty": mark("penalty"),
     "clip": mark("clip"),

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 PHASES = {
     "forward": mark("Forward: from the input to the answer"),
-    "cost": mark("The cost"),
-    "backward": mark("Backward: from the cost to the weight"),
+    "cost": mark("The loss"),
+    "backward": mark("Backward: from the loss to the weight"),
     "check": mark("The gradient, held against its definition"),
     "update": mark("The step"),
 }
@@ -61,8 +61,8 @@ def _summary(trace: Document) -> list[tuple[Message, str]]:
         (tr("by its definition"), _number(Number("numerical", trace.numerical, "", ".9f"))),
         (tr("the weight before"), _number(Number("w", trace.before, "", ".9g"))),
         (tr("the weight after"), _number(Number("w.after", trace.after, "", ".9g"))),
-        (tr("cost before"), _number(Number("cost", trace.cost_before))),
-        (tr("cost after"), _number(Number("cost.after", trace.cost_after))),
+        (tr("loss before"), _number(Number("cost", trace.cost_before))),
+        (tr("loss after"), _number(Number("cost.after", trace.cost_after))),
     ]  # fmt: skip
 
 

@@ -16,12 +16,12 @@ from glassnet.support.i18n import Message, mark, tr
 MEANINGS = {
     "x": mark("what comes in"),
     "y": mark("what comes out"),
-    "dy": mark("how the cost changes with the output: what comes back from above"),
-    "dx": mark("how the cost changes with the input: what goes on backwards"),
+    "dy": mark("how the loss changes with the output: what comes back from above"),
+    "dx": mark("how the loss changes with the input: what goes on backwards"),
     "w": mark("a weight"),
     "b": mark("the bias"),
-    "dw": mark("how the cost changes with the weight"),
-    "db": mark("how the cost changes with the bias"),
+    "dw": mark("how the loss changes with the weight"),
+    "db": mark("how the loss changes with the bias"),
     "rest": mark("the sum of all terms that are not written"),
 }
 

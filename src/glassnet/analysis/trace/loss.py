@@ -16,7 +16,7 @@ from glassnet.nn import losses
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
 
-COST = mark("the cost of this image")
+LOSS = mark("the loss of this image")
 TARGET = mark("what it should be")
 RAW = mark("what the network gives")
 
@@ -72,7 +72,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     answers = slopes + t  # a, or z where the loss is of z itself
     forward: Parts = [cost, " = "]
     symbols = [
-        symbol("cost", "C", "sum", meaning=tr(COST)),
+        symbol("cost", "C", "sum", meaning=tr(LOSS)),
         symbol("z", "zⱼ", "z", "below", "error", meaning=tr(RAW)),
         symbol("t", "tⱼ", "target", meaning=tr(TARGET)),
     ]
@@ -105,7 +105,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     note = None
     if linked and found.network.fuses_activation:
         note = tr(
-            "The cost looks before the last layer, so that no logarithm meets a zero: at z, not at {link}(z).",
+            "The loss looks before the last layer, so that no logarithm meets a zero: at z, not at {link}(z).",
             link=_link(found),
         )
     sources = [line_of(lens.function)]
@@ -113,7 +113,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     back = [dz, *(s for s in symbols if "{" + s.key + "}" in backward_equation)]
     table = Grid(tr("output by output"), "z", grid, None, heads)
     return [
-        Step("cost", "cost", tr("the cost: {name}", name=name), equation, tuple(used), (forward,), tuple(sources),
+        Step("cost", "cost", tr("the loss: {name}", name=name), equation, tuple(used), (forward,), tuple(sources),
              note=note, grids=(table,)),
         Step("backward", "cost", tr("where the gradient begins: output {unit}", unit=j),
              backward_equation, tuple(back), (line,), tuple(sources), tag="BP1"),

@@ -16,7 +16,7 @@ from glassnet.support.i18n import mark, tr
 
 PHASES = {
     "forward": mark("FORWARD"),
-    "cost": mark("THE COST"),
+    "cost": mark("THE LOSS"),
     "backward": mark("BACKWARD"),
     "check": mark("THE DEFINITION"),
     "update": mark("THE STEP"),
@@ -45,7 +45,7 @@ def render(trace: Document) -> RenderableType:
         Line.assemble(
             (trace.weight, "bold magenta"),
             f": {trace.before:.9g} → {trace.after:.9g}   ",
-            tr("cost {before:.6g} → {after:.6g}", before=trace.cost_before, after=trace.cost_after),
+            tr("loss {before:.6g} → {after:.6g}", before=trace.cost_before, after=trace.cost_after),
         ),
     ]
     return Group(*parts)

@@ -89,8 +89,8 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
     bound = 10.0 ** np.ceil(np.log10(max(apart, 1e-10)))
     symbols = (
         symbol("g", "∂C/∂w", "g", meaning=tr("by backpropagation")),
-        symbol("above", "C(w + ε)", "above", meaning=tr("the cost with a slightly larger weight")),
-        symbol("below", "C(w − ε)", "below", meaning=tr("the cost with a slightly smaller weight")),
+        symbol("above", "C(w + ε)", "above", meaning=tr("the loss with a slightly larger weight")),
+        symbol("below", "C(w − ε)", "below", meaning=tr("the loss with a slightly smaller weight")),
         symbol("epsilon", "ε", "epsilon", meaning=tr("a small step")),
     )
     lines: tuple[Parts, ...] = (
@@ -101,7 +101,7 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
     )  # fmt: skip
     note = None
     if apart > 1e-6 * max(1.0, abs(gradient)):
-        note = tr("They differ: the cost has a kink here (a ReLU or a maximum that changes within ε).")
+        note = tr("They differ: the loss has a kink here (a ReLU or a maximum that changes within ε).")
     elif abs(gradient) < 0.5e-9:
         note = tr(
             "Too small for these digits: the network is all but sure of this image, or nothing of it reaches the weight. An "
@@ -265,9 +265,9 @@ class _Step:
 
 def _after(found: Pass, w: float, after: float, alone: float, everything: float, remembers: bool) -> Step:
     symbols = (
-        symbol("before", "C", meaning=tr("the cost before the step")),
-        symbol("alone", "C₁", meaning=tr("the cost when only this weight moves")),
-        symbol("all", "C′", meaning=tr("the cost when all weights move")),
+        symbol("before", "C", meaning=tr("the loss before the step")),
+        symbol("alone", "C₁", meaning=tr("the loss when only this weight moves")),
+        symbol("all", "C′", meaning=tr("the loss when all weights move")),
     )
     lines: tuple[Parts, ...] = (
         ["C = ", Number("cost", found.cost, "before", ".9g")],
@@ -277,9 +277,9 @@ def _after(found: Pass, w: float, after: float, alone: float, everything: float,
     )  # fmt: skip
     note = None
     if everything > found.cost and remembers:
-        note = tr("The cost of this image rose: the step follows the gradients of earlier images, too, and may be too long.")
+        note = tr("The loss of this image rose: the step follows the gradients of earlier images, too, and may be too long.")
     elif everything > found.cost:
-        note = tr("The step went too far: the cost of this image rose.")
-    title = tr("the cost before and after")
+        note = tr("The step went too far: the loss of this image rose.")
+    title = tr("the loss before and after")
     return Step("update", "after", title, "{before} → {alone}, {all}", symbols, lines,
                 (line_of(type(found.network).losses_and_gradient, "losses"),), note=note)  # fmt: skip

@@ -32,7 +32,7 @@ def cost_figure(history: History) -> Figure:
     figure = new_figure(*SIZE)
     axes = figure.subplots()
     values = _lines(axes, {tr("training"): history.train_cost, tr("validation"): history.validation_cost}, 1.0)
-    plain(axes, title=tr("cost"), x=tr("epoch"))
+    plain(axes, title=tr("loss"), x=tr("epoch"))
     if len(values) and min(values) > 0 and max(values) > 30 * min(values):
         logarithmic(axes)
     return figure

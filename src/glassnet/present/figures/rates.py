@@ -28,7 +28,7 @@ def learning_rate_figure(result: RateTest, title: str = "") -> Figure:
     spread = float(np.ptp(result.costs)) or 1.0
     axes.set_ylim(float(result.costs.min()) - 0.15 * spread, float(result.costs.max()) + 0.15 * spread)
     axes.set_xlabel(tr("learning rate"))
-    axes.set_title(tr("cost: {title}", title=title) if title else tr("cost"), fontsize=10, loc="left")
+    axes.set_title(tr("loss: {title}", title=title) if title else tr("loss"), fontsize=10, loc="left")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.25)
     axes.legend(frameon=False, fontsize=8)

@@ -35,7 +35,7 @@ def training_figure(history: History, network: Network, data: Dataset | None, ti
     if title:
         curves.suptitle(title, fontsize=11)
     left, right = curves.subplots(1, 2)
-    _curve(left, tr("cost"), history.train_cost, history.validation_cost, 1.0)
+    _curve(left, tr("loss"), history.train_cost, history.validation_cost, 1.0)
     _curve(right, tr("accuracy, %"), history.train_accuracy, history.validation_accuracy, 100.0)
     if images and data is not None:
         _predictions(rest[0][0], network, data)

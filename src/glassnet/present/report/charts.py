@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ACTIVITY = "activations-"  # begins the names of charts of activations
 ABOUT = {  # what each chart shows
-    "cost": mark("cost"),
+    "cost": mark("loss"),
     "accuracy": mark("accuracy, %"),
     "classes": mark("accuracy of each class, %"),
     "calibration": mark("as sure as right"),

@@ -51,7 +51,7 @@ def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
         found.append(
             (name, f"{percent(result.accuracy)} %", markup("{}<br>{}", interval(result.correct, result.total), counts))
         )
-        found.append((tr("Mean cost"), f"{result.loss:.4g}", tr(MEASURED_ON[facts.subject])))
+        found.append((tr("Mean loss"), f"{result.loss:.4g}", tr(MEASURED_ON[facts.subject])))
     last = history.epochs[-1] if history.epochs else None
     if last is not None and last.train_accuracy is not None:
         total = len(run.splits.train)
@@ -82,7 +82,7 @@ def trained(facts: Facts) -> list[Row]:
         names = ", ".join(facts.classes[:40]) + (" …" if len(facts.classes) > 40 else "")
         rows.append((tr("Classes"), f"{len(facts.classes)}: {names}"))
     rows.append((tr("Network"), " → ".join(map(brief, run.network.layers))))
-    rows.append((tr("Cost"), repr(run.network.loss)))
+    rows.append((tr("Loss"), repr(run.network.loss)))
     if any(run.network.regularizer.rates):
         rows.append((tr("Penalty on weights"), repr(run.network.regularizer)))
     rows.append((tr("Optimizer"), repr(recipe.make_optimizer())))

@@ -13,7 +13,7 @@ Told = tuple[str, list[Symbol], list[Parts], list[Source]]
 
 
 def _dh() -> Symbol:
-    return symbol("dh", "∂C/∂h", "dh", meaning=tr("how the cost changes with the state"))
+    return symbol("dh", "∂C/∂h", "dh", meaning=tr("how the loss changes with the state"))
 
 
 class SimpleRNNLens(RecurrentLens):
@@ -38,7 +38,7 @@ class SimpleRNNLens(RecurrentLens):
         da = self.of("dgates", t, u, self.dgates[t, u], "dz")
         dh, h = self.of("dh", t, u, self.dh[t, u], "dh"), self.state(t, u)
         symbols = [
-            symbol("dz", "∂C/∂z", "dgates", meaning=tr("how the cost changes with what goes in")),
+            symbol("dz", "∂C/∂z", "dgates", meaning=tr("how the loss changes with what goes in")),
             _dh(),
             symbol("h", "hₜ", "states", meaning=tr(STATE)),
         ]

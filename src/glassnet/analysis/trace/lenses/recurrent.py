@@ -228,7 +228,7 @@ class RecurrentLens(Lens):
         t, kind = self.t, type(self.layer).__name__
         function = getattr(recurrent, {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[kind] + "_through_time")
         symbols = [
-            symbol("dh", "∂C/∂hₜ", "dh", "by_state", meaning=tr("how the cost changes with the state")),
+            symbol("dh", "∂C/∂hₜ", "dh", "by_state", meaning=tr("how the loss changes with the state")),
             symbol("dy", "∂C/∂yₜ", "dstates"),
             symbol("u", "U", "recurrent", meaning=tr("the weights of the earlier state")),
             symbol("dz", "∂C/∂zₜ₊₁", "dgates", "dsteps", meaning=tr("those of the gates, a step later")),
