@@ -359,7 +359,7 @@ def test_a_report_that_cannot_be_made(cli: Any, digits_run: Path, disk: Disk, mo
 
     monkeypatch.setattr("glassnet.present.report.write.drawings", fail)
     parts = cli.wrong("report", digits_run)
-    assert parts["what"] == "The report can't be made. The run itself is whole."
+    assert parts["what"] == "The report can't be made. The run itself is complete."
     assert parts["received"] == "RuntimeError: In FT2Font: Can not load face"
     with pytest.raises(gn.RunError) as error:
         gn.report(digits_run)

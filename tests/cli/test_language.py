@@ -104,7 +104,7 @@ def test_a_figure(digits_run: Path, chinese: None) -> None:
 def test_pages_have_both_languages_whatever_the_users(digits_run: Path, chinese: None) -> None:
     page = gn.report(digits_run, digits_run.parent / "zh.html").read_text(encoding="utf-8")
     assert '<tspan class="en">training</tspan><tspan class="zh">训练</tspan>' in page
-    assert '<span class="en" lang="en">What was trained on what</span><span class="zh" lang="zh-Hans">' in page
+    assert '<span class="en" lang="en">Training setup</span><span class="zh" lang="zh-Hans">' in page
     trace = gn.trace(gn.Run.load(digits_run), 0).html()
     assert '<span class="en" lang="en">The loss</span><span class="zh" lang="zh-Hans">' in trace
 

@@ -190,7 +190,7 @@ def test_a_regression_has_fewer_sections(cli: CommandLine) -> None:
     text, page = read(Path("chain/report.html"))
     assert {"what", "curves", "health", "outputs", "ledger"} <= set(page.ids)
     assert not {"per-class", "confusion", "worst", "looks", "inside", "calibration"} & set(page.ids)
-    assert "This data has no validation part." in text
+    assert "This data has no validation set." in text
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_a_training_is_diagnosed_once(cli: Any, monkeypatch: pytest.MonkeyPatch)
     said = cli.good("train", "digits", "--epochs", 2, "--out", "one").out
     assert len(asked) == 1
     assert "Diagnosis: nothing wrong found." in said
-    assert "Nothing was found that needs a cure." in Path("one/report.html").read_text(encoding="utf-8")
+    assert "No problems found." in Path("one/report.html").read_text(encoding="utf-8")
     cli.good("train", "digits", "--epochs", 1, "--seeds", 2, "--out", "two")
     assert len(asked) == 3
     cli.good("report", "one")
@@ -401,7 +401,7 @@ def test_the_language_changes_every_text(opened: Any) -> None:
     assert re.search(r"images? of 0", opened.inner_text("#cell"))
     opened.click("#language")
     assert chinese()
-    assert "What is taken for what" not in opened.inner_text("body")
+    assert "Confusion matrix" not in opened.inner_text("body")
     assert "张" in opened.inner_text("#cell strong")
     words = opened.query_selector("svg.figure").query_selector_all("tspan")
     assert {word.text_content() for word in words if word.is_visible()} == {"损失", "训练", "验证", "轮"}

@@ -11,7 +11,7 @@ from glassnet.support.i18n import NOTHING, Message, mark, tr
 from glassnet.training.statistics import Statistics
 
 ALIKE = 1e-3  # relative difference between the weights of two units, above rounding and below what chance gives
-LONG = 100.0  # length of the gradient: with scaled images and a usual start it is about 1, of deep networks about 10
+LONG = 100.0  # gradient norm: with scaled images and a usual start it is about 1, of deep networks about 10
 GROWTH = 300.0  # from the last weights back to the first, or the other way round
 SATURATED = 0.9  # of a layer's outputs; the tutorial's own start, N(0,1) weights, has up to 0.7 and learns
 DEAD = 0.6  # of a layer's units; one in five is common in networks that learn well

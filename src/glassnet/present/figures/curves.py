@@ -49,12 +49,12 @@ def accuracy_figure(history: History) -> Figure:
 
 def gradients_figure(history: History) -> Figure:
     """‖g‖ of each weight array at the last step of each epoch."""
-    return _norms(history.gradient_norms, tr("length of the gradient"))
+    return _norms(history.gradient_norms, tr("gradient norm"))
 
 
 def updates_figure(history: History) -> Figure:
     """‖Δw‖/‖w‖ of each weight array at the last step of each epoch."""
-    return _norms(history.update_norms, tr("length of the last update / length of the weights"))
+    return _norms(history.update_norms, tr("norm of the last update / norm of the weights"))
 
 
 def activation_statistics_figure(activations: Mapping[str, Mapping[str, Sequence[float]]], statistic: str) -> Figure:

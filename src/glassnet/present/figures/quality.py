@@ -82,7 +82,7 @@ def calibration_figure(result: Calibration) -> Figure:
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     filled = result.counts > 0
     middles = 100 * (result.edges[:-1] + result.edges[1:]) / 2
-    top.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label=tr("as sure as right"))
+    top.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label=tr("perfectly calibrated"))
     sure, right = 100 * result.confidence[filled], 100 * result.accuracy[filled]
     bounds = 100 * np.array(
         [

@@ -26,9 +26,9 @@ ABOUT = {  # what each chart shows
     "cost": mark("loss"),
     "accuracy": mark("accuracy, %"),
     "classes": mark("accuracy of each class, %"),
-    "calibration": mark("as sure as right"),
-    "gradients": mark("length of the gradient"),
-    "updates": mark("length of the last update / length of the weights"),
+    "calibration": mark("perfectly calibrated"),
+    "gradients": mark("gradient norm"),
+    "updates": mark("norm of the last update / norm of the weights"),
     **{ACTIVITY + statistic: text for statistic, text in STATISTICS.items()},
 }
 

@@ -46,7 +46,7 @@ def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
     run, result, history = facts.run, facts.result, facts.run.history
     found: list[tuple[Message, str, Markup | Message]] = []
     if result is not None:
-        name = tr(ACCURACIES[facts.subject]) if facts.data.is_classification else tr("Right signs")
+        name = tr(ACCURACIES[facts.subject]) if facts.data.is_classification else tr("Correct signs")
         counts = tr("{correct} of {total}", correct=f"{result.correct:,}", total=f"{result.total:,}")
         found.append(
             (name, f"{percent(result.accuracy)} %", markup("{}<br>{}", interval(result.correct, result.total), counts))
@@ -55,7 +55,7 @@ def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
     last = history.epochs[-1] if history.epochs else None
     if last is not None and last.train_accuracy is not None:
         total = len(run.splits.train)
-        note = markup("{}<br>{}", interval(round(last.train_accuracy * total), total), tr("measured while the weights moved"))
+        note = markup("{}<br>{}", interval(round(last.train_accuracy * total), total), tr("measured during the epoch"))
         found.append((tr("Training accuracy, last epoch"), f"{percent(last.train_accuracy)} %", note))
     found.append((tr("Epochs"), str(len(history)), tr("{seconds} s of training", seconds=_decimals(sum(history.seconds)))))
     network = run.network
@@ -94,11 +94,11 @@ def trained(facts: Facts) -> list[Row]:
     )
     kept = (
         tr(
-            "kept: the weights of epoch {epoch}, the best on validation images (so the figure above flatters a little)",
+            "weights of epoch {epoch}, the best on validation images (which makes the figure above slightly optimistic)",
             epoch=history.best_epoch,
         )
         if training.keep == "best"
-        else tr("kept: the weights of the last epoch")
+        else tr("weights of the last epoch")
     )
     rows.append((tr("Steps"), markup("{}<br>{}", steps, kept)))
     augmentation = recipe.make_augmentation()

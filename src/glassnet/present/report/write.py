@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 IN_SCRIPT = {  # the page's script fills their {names}
-    "cell": mark("{n} images of {truth} that were called {said}"),
-    "cell-one": mark("1 image of {truth} that was called {said}"),
-    "cell-right": mark("{n} images of {truth}, called rightly"),
+    "cell": mark("{n} images of {truth} classified as {said}"),
+    "cell-one": mark("1 image of {truth} classified as {said}"),
+    "cell-right": mark("{n} images of {truth}, classified correctly"),
     "shown": mark(" ({shown} shown)"),
     "number": mark("image {index}"),
 }
@@ -86,7 +86,7 @@ def _drawing(folder: Path) -> Iterator[None]:
         raise
     except Exception as error:
         raise RunError(
-            tr("The report can't be made. The run itself is whole."),
+            tr("The report can't be made. The run itself is complete."),
             where=folder,
             received=spell(error),
             hint=tr("to see where it fails: python -c \"import glassnet; glassnet.report('{folder}')\"", folder=folder),
