@@ -45,6 +45,7 @@ class Network(Stack):
     `layers`: sizes, or layers (or their names or descriptions). `input_shape`: of one image. `loss`: Quadratic by default.
     `regularizer`: a penalty on the weights. `seed`: of the starting weights; by default a new one each time.
     `dtype`: float32 runs on the compiled kernels, float64 in NumPy. `classes`: their names, if known before training.
+    A layer that is part of another network is copied.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Network(Stack):
         if len(sizes) == len(layers):
             made, shape = shorthand(sizes)
         else:
-            made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]  # sizes are out of the way
+            made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]  # as_layer refuses numbers
             if input_shape is None:
                 raise InputError(
                     tr("The shape of the images is needed."),

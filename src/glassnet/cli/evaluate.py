@@ -52,7 +52,7 @@ def command(
             )
         )
     elif loaded[0].recipe.expect:
-        say(tr("Expected: {expect}", expect=loaded[0].recipe.told("expect")))
+        say(tr("Expected: {expect}", expect=loaded[0].recipe.message("expect")))
     say()
     _classes(result)
     say()
@@ -78,7 +78,7 @@ def _several(runs: list[Run], views: int | None) -> None:
         )
     )
     if runs[0].recipe.expect:
-        say(tr("Expected: {expect}", expect=runs[0].recipe.told("expect")))
+        say(tr("Expected: {expect}", expect=runs[0].recipe.message("expect")))
     say()
     _looks(runs)
 

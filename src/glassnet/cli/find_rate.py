@@ -42,7 +42,7 @@ def command(
     result = find_learning_rate(
         chosen.make_network(splits),
         splits.train,
-        optimizer=chosen.make_optimizer(),  # type: ignore[arg-type]  # it says so where it has no rate
+        optimizer=chosen.make_optimizer(),  # type: ignore[arg-type]  # which refuses ScipyMinimize
         batch_size=chosen.training.batch_size,
         low=low,
         high=high,
@@ -52,7 +52,7 @@ def command(
     )
     say(str(result))
     with writing(path, tr("The figure can't be written.")):
-        save_figure(learning_rate_figure(result, chosen.told("title")), path)
+        save_figure(learning_rate_figure(result, chosen.message("title")), path)
     say(tr("  {path}   the losses over the rates", path=path))
     if result.suggested is None:
         fail(1)

@@ -25,6 +25,6 @@ def command(
     width = max(len(recipe.name) for recipe in recipes)
     for recipe in recipes:
         say(f"{recipe.name:<{width}}  {recipe.heading}")
-        say(" " * width + tr("  data: {data}; expect: {expect}", data=recipe.data.dataset, expect=recipe.told("expect")))
+        say(" " * width + tr("  data: {data}; expect: {expect}", data=recipe.data.dataset, expect=recipe.message("expect")))
     say()
     say(tr("glassnet train NAME trains one, glassnet recipes NAME shows its text."))

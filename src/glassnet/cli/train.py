@@ -232,7 +232,7 @@ def _draw(done: Run, files: Artefacts) -> list[str]:
     if augmentation is not None and len(train.shape) == 3 and train.shape[2] in (1, 3):
         path = folder / "augmentation.png"
         with files.making(path):
-            save_figure(augmentation_figure(train, augmentation, title=done.recipe.told("title")), path)
+            save_figure(augmentation_figure(train, augmentation, title=done.recipe.message("title")), path)
             made.append(tr("  {path}   some training images, before and after augmentation", path=path))
     return made
 

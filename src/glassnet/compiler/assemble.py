@@ -11,7 +11,7 @@ import glassnet.compiler.dropout
 import glassnet.compiler.inputs
 import glassnet.compiler.norm
 import glassnet.compiler.pooling
-import glassnet.compiler.recurrent  # noqa: F401  these fill `lower`
+import glassnet.compiler.recurrent  # noqa: F401  each module registers its lowerings
 from glassnet.compiler.augmentation import augmented
 from glassnet.compiler.chain import is_known, lower_chain
 from glassnet.compiler.losses import LOSS_KINDS, loss_kind

@@ -103,15 +103,15 @@ class Recipe(Section):
     training: TrainingSection
     evaluation: EvaluationSection = EvaluationSection()
 
-    def told(self, key: Literal["title", "about", "expect"]) -> Message:
-        """Its words in both languages; in English twice where it has no Chinese ones."""
+    def message(self, key: Literal["title", "about", "expect"]) -> Message:
+        """The text in both languages; English in both if there is no Chinese."""
         english = getattr(self, key).strip()
         return Message(english, chinese=(getattr(self, f"{key}_zh") or english).strip())
 
     @property
     def heading(self) -> Message:
         """The title, or the name where there is none."""
-        return self.told("title") if self.title else same(self.name)
+        return self.message("title") if self.title else same(self.name)
 
     def to_toml(self) -> str:
         """The recipe as TOML text, complete."""
@@ -120,7 +120,7 @@ class Recipe(Section):
         return tomli_w.dumps(self.model_dump(exclude_none=True))
 
     def changed(self, settings: dict[str, Any]) -> Recipe:
-        """A copy with other values for some keys, as `settings.changed` reads them: "training.epochs", or alone "epochs"."""
+        """A copy with other values for some keys, as `overrides.changed` reads them: "training.epochs", or alone "epochs"."""
         return _checked(changed(self.model_dump(exclude_none=True), SECTIONS, settings), f"recipe {self.name}")
 
     def make_network(self, splits: Splits) -> Network:

@@ -150,7 +150,7 @@ def test_reasons_that_are_none(stopped: object) -> None:
 def test_recipes_say_the_same_in_both_languages() -> None:
     for recipe in gn.list_recipes():
         for key in ("title", "about", "expect"):
-            told = recipe.told(key)
+            told = recipe.message(key)
             english, chinese = (sorted(re.findall(r"\d+(?:[,.:]\d+)*", text)) for text in (told.en, told.zh))
             assert english == chinese, (recipe.name, key)
             assert re.search(r"[一-鿿]", told.zh), (recipe.name, key)

@@ -58,7 +58,7 @@ def _as_splits(data: Data) -> Splits:
         return data
     if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], Dataset) and isinstance(data[1], Dataset):
         return Splits(data[0], data[1])
-    return Splits(as_dataset(data, "diagnose(data)"))  # type: ignore[arg-type]  # it says what is wrong
+    return Splits(as_dataset(data, "diagnose(data)"))  # type: ignore[arg-type]  # as_dataset refuses all else
 
 
 def _count(value: object, kind: type) -> str:

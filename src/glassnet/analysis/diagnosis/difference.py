@@ -40,7 +40,7 @@ class Difference:
         return self.probability > LEVEL
 
     @property
-    def told(self) -> Message:
+    def message(self) -> Message:
         first, second = (f"{100 * accuracy:.2f}" for accuracy in self.accuracies)
         low, high = (f"{100 * end:+.2f}" for end in self.interval)
         return tr(
@@ -58,7 +58,7 @@ class Difference:
         )
 
     def __str__(self) -> str:
-        return self.told
+        return self.message
 
 
 def compare(
@@ -118,13 +118,13 @@ def diagnose_difference(
     differences = compare(groups, data, names, histories)
     noise = [difference for difference in differences if difference.is_noise]
     if not noise:
-        return Diagnosis((), tuple(difference.told for difference in differences))
+        return Diagnosis((), tuple(difference.message for difference in differences))
     seeds = len(groups[0])
     on = tr(". On {count:,} validation images.", count=len(data))
     more = tr("more") if seeds > 1 else tr("several")
     finding = Finding(
         mark("difference-within-noise"),
-        clauses(difference.told for difference in noise) + on,
+        clauses(difference.message for difference in noise) + on,
         tr(
             "Other images, or other seeds, would have given another order as easily: the difference is no larger than "
             "chance makes it, and choosing by it is choosing by lot."
@@ -139,7 +139,7 @@ def diagnose_difference(
             tr("compare on more images: the interval halves with four times as many"),
         ),
     )
-    return Diagnosis((finding,), tuple(difference.told for difference in differences if not difference.is_noise))
+    return Diagnosis((finding,), tuple(difference.message for difference in differences if not difference.is_noise))
 
 
 def _mcnemar(

@@ -90,7 +90,7 @@ def shared_groups(pool: Pool) -> list[Finding]:
         return []
     overlaps = []
     for first, second in combinations(groups, 2):
-        leaked = np.isin(pool.parts[second].groups, groups[first])  # type: ignore[arg-type]  # it has groups
+        leaked = np.isin(pool.parts[second].groups, groups[first])  # type: ignore[arg-type]  # `groups` has no part without
         if leaked.any():
             overlaps.append(
                 tr(

@@ -71,7 +71,7 @@ def update_steps(found: Pass, name: str, place: int, penalised: bool, optimizer:
         optimizer.step(slot.part(values), slot.part(g), first, second, stand.rate, stand.steps + 1, decay)
     after = float(values[place])
     step = _Step(optimizer, stand, before, place, w, after, float(g[place]), own_decay)
-    steps.append(step.told())
+    steps.append(step.as_step())
     flat[place] = after
     alone = cost_of(network, found.row, found.label)
     start = flat.copy()
@@ -168,7 +168,7 @@ class _Step:
         self.old = {name: Number(name, float(m[place]), key) for name, key, m, _ in moments if m.size}
         self.next = {name: Number(f"{name}.after", float(n[place]), key) for name, key, _, n in moments if n.size}
 
-    def told(self) -> Step:
+    def as_step(self) -> Step:
         kind = type(self.optimizer).__name__
         equation, lines, more = getattr(self, f"_{kind.lower().replace('adamw', 'adam')}")()
         symbols = [

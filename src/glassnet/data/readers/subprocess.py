@@ -103,7 +103,7 @@ def _received(stream: IO[bytes], path: Path) -> Named:
 def _fill(stream: IO[bytes], array: npt.NDArray[Any]) -> None:
     rest = _bytes(array)
     while len(rest):
-        count = stream.readinto(rest)  # type: ignore[attr-defined]  # which a buffered stream has
+        count = stream.readinto(rest)  # type: ignore[attr-defined]  # a pipe is a BufferedReader
         if not count:
             raise EOFError
         rest = rest[count:]

@@ -51,7 +51,7 @@ def called_at(signature: Any) -> Any:
 
         return types.void(types.int64, *signature.args), codegen
 
-    call.__signature__ = named_parameters(len(signature.args) + 2)  # type: ignore[attr-defined]  # mypy knows none of functions
+    call.__signature__ = named_parameters(len(signature.args) + 2)  # type: ignore[attr-defined]  # functions have it at run time
     return intrinsic(call)
 
 

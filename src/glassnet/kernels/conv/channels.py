@@ -45,7 +45,7 @@ def intrinsic_of(emit_body: Callable[..., None]) -> Any:
 
         return types.void(*[types.int64] * len(arguments)), codegen
 
-    call.__signature__ = inspect.signature(emit_body)  # type: ignore[attr-defined]  # Numba wants to see them one by one
+    call.__signature__ = inspect.signature(emit_body)  # type: ignore[attr-defined]  # Numba reads the parameters from it
     return intrinsic(call)
 
 

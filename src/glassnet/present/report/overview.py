@@ -70,7 +70,7 @@ def trained(facts: Facts) -> list[Row]:
     recipe, history, training = run.recipe, run.history, run.recipe.training
     rows: list[Row] = [(tr("Recipe"), recipe.name)]
     if recipe.expect:
-        rows.append((tr("Expected"), recipe.told("expect")))
+        rows.append((tr("Expected"), recipe.message("expect")))
     source = recipe.data.path or recipe.data.dataset
     parts = [markup("{}", source)]
     splits = run.splits

@@ -111,7 +111,7 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
             facts=facts,
             run=facts.run,
             title=heading,
-            about=facts.run.recipe.told("about"),
+            about=facts.run.recipe.message("about"),
             cards=overview.cards(facts),
             trained=overview.trained(facts),
             stopped=overview.stopped(facts),

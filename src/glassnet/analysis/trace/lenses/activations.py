@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import erf, exp, pi, sqrt
 from typing import Any
@@ -22,7 +23,7 @@ DENSITY = mark("the normal distribution's density at x")
 SIGMA = mark("the sigmoid of x")
 
 
-class Pointwise(Lens):
+class Pointwise(Lens, ABC):
     """y = f(x) of every value by itself; a subclass says how in words and numbers."""
 
     forward_equation = backward_equation = ""
@@ -32,13 +33,13 @@ class Pointwise(Lens):
         """Further symbols of the equations."""
         return []
 
+    @abstractmethod
     def value(self, x: Number, index: Index) -> Parts:
         """The right side of the equation forward."""
-        raise NotImplementedError
 
+    @abstractmethod
     def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
         """The right side of the equation backward."""
-        raise NotImplementedError
 
     def lines(self) -> tuple[Source, Source]:
         """The lines that compute forward and backward."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ STATE = mark("the state")
 EARLIER = mark("the state one step earlier")
 
 
-class RecurrentLens(Lens):
+class RecurrentLens(Lens, ABC):
     """`time`: the step that is shown. Arrays are (T, …): x, h, and by the subclass the gates and their gradients."""
 
     parts = ("unit",)
@@ -45,8 +46,9 @@ class RecurrentLens(Lens):
         self.unroll()
         self.into = self.x @ self.weight + self.before(self.h) @ self.recurrent + self.array("bias")
 
+    @abstractmethod
     def unroll(self) -> None:
-        raise NotImplementedError
+        """Run the layer forward and backward through time, and keep every gate and state."""
 
     @staticmethod
     def before(states: Array) -> Array:
@@ -154,12 +156,9 @@ class RecurrentLens(Lens):
             symbol("b", "b", "bias"),
         ]
 
-    def function(self) -> Source:
-        raise NotImplementedError
-
+    @abstractmethod
     def gate_lines(self, t: int, u: int) -> tuple[str, list[Symbol], list[Parts], list[Source]]:
         """The gates of a step: equation, symbols, lines, and where they are computed."""
-        raise NotImplementedError
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
         self.look()
@@ -203,9 +202,6 @@ class RecurrentLens(Lens):
 
     # ---------------------------------------------------------------- back
 
-    def through_time(self) -> object:
-        raise NotImplementedError
-
     def state_line(self, t: int, u: int) -> Parts:
         """∂C/∂hₜ: what comes from the output, and from the next step."""
         parts: Parts = [self.of("dh", t, u, self.dh[t, u], "dh"), " = "]
@@ -221,8 +217,9 @@ class RecurrentLens(Lens):
             )
         return parts
 
+    @abstractmethod
     def gate_back(self, t: int, u: int) -> tuple[str, list[Symbol], list[Parts], list[Source]]:
-        raise NotImplementedError
+        """The gates' gradients of a step: equation, symbols, lines, and where they are computed."""
 
     def _back_steps(self, u: int) -> list[Step]:
         t, kind = self.t, type(self.layer).__name__
@@ -253,7 +250,8 @@ class RecurrentLens(Lens):
         return [*steps, self.step("backward", title, equation, symbols, lines, sources, tag="BP2")]
 
     def gates_of(self, t: int, u: int) -> list[float]:
-        raise NotImplementedError
+        """The values of the gates of unit u at step t; a SimpleRNN has none."""
+        return []
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
         self.look()
