@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite
-from glassnet.data.options import is_whole
 from glassnet.errors import DataError, InputError
+from glassnet.support.checks import is_whole
 from glassnet.support.i18n import mark, tr
 
 Selection: TypeAlias = slice | Sequence[int] | Sequence[bool] | npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]

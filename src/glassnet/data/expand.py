@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.data.dataset import Dataset
-from glassnet.data.options import is_whole
 from glassnet.errors import InputError
+from glassnet.support.checks import is_whole
 from glassnet.support.i18n import tr
 
 SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # rows, columns

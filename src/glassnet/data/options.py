@@ -6,11 +6,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias, TypeGuard, get_args
-
-import numpy as np
+from typing import Any, Literal, TypeAlias, get_args
 
 from glassnet.errors import InputError
+from glassnet.support.checks import is_whole, whole_number
 from glassnet.support.i18n import tr
 from glassnet.support.registry import unknown
 
@@ -53,11 +52,6 @@ class ReadOptions(ImageOptions, SplitOptions):
     """All options of `load_dataset`. `pattern`: how file names say what an image shows."""
 
     pattern: re.Pattern[str] | None = None
-
-
-def is_whole(value: object) -> TypeGuard[int]:
-    """Whether a value is an integer, of Python or NumPy; True and False are none."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def as_size(size: int | Sequence[int] | None, where: str = "size") -> tuple[int, int] | None:
@@ -157,13 +151,7 @@ def as_options(**given: Any) -> ReadOptions:
         if value not in get_args(kinds) and (value is not None or name == "fit"):
             raise unknown(name, value, get_args(kinds), where(name))
     check_fold(options.fold, options.folds, where("fold"))
-    if not is_whole(options.seed) or options.seed < 0:
-        raise InputError(
-            tr("The seed is no whole number from 0 on."),
-            where=where("seed"),
-            expected="0, 1, 2, …",
-            received=repr(options.seed),
-        )
+    whole_number(options.seed, tr("The seed is no whole number from 0 on."), where("seed"), "0, 1, 2, …", least=0)
     return replace(
         options,
         size=as_size(options.size, where("size")),

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from glassnet.data.augmentation import Augmentation, as_augmentation, image_shape
-from glassnet.data.options import is_whole
 from glassnet.errors import InputError
 from glassnet.support.arrays import Array
+from glassnet.support.checks import is_whole
 from glassnet.support.i18n import tr
 
 VIEWS = 8

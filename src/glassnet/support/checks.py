@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard
 
 from glassnet.errors import InputError
 from glassnet.support.i18n import tr
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether a value is an integer, of Python or NumPy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def whole_number(value: Any, what: str, where: str, expected: str | None = None, least: int = 1) -> int:
-    """An int of at least `least`; True and False are none."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    """An int of at least `least`."""
+    if not is_whole(value) or value < least:
         raise InputError(what, where=where, expected=expected or tr("a whole number above 0"), received=repr(value))
     return int(value)
 
