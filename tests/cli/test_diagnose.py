@@ -90,7 +90,7 @@ def test_folders_of_seeds(cli: Any) -> None:
 
 def test_wrong_input(cli: Any, digits_run: Path) -> None:
     assert cli.wrong("diagnose", "nowhere")["what"] == "This is not a run."
-    assert cli.wrong("diagnose", digits_run, digits_run)["what"] == "A run stands twice."
+    assert cli.wrong("diagnose", digits_run, digits_run)["what"] == "The same run is given twice."
     folder = Path("images.npz")
     rng = np.random.default_rng(0)
     np.savez(folder, images=rng.integers(0, 256, (60, 8, 8), dtype=np.uint8), labels=np.arange(60) % 10)

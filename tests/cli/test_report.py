@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import importlib
 import io
 import json
 import re
@@ -252,13 +251,13 @@ def test_the_diagnosis_is_told_in_both_languages(here: Path) -> None:
 
 
 def test_a_training_is_diagnosed_once(cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked, apply_rules = [], rules.apply_rules
 
     def counted(facts: Any) -> Any:
         asked.append(facts)
-        return rules.apply_rules(facts)
+        return apply_rules(facts)
 
-    monkeypatch.setattr(importlib.import_module("glassnet.analysis.diagnosis.diagnose"), "apply_rules", counted)
+    monkeypatch.setattr(rules, "apply_rules", counted)
     said = cli.good("train", "digits", "--epochs", 2, "--out", "one").out
     assert len(asked) == 1
     assert "Diagnosis: nothing wrong found." in said

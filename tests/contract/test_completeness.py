@@ -37,6 +37,7 @@ from glassnet.nn.losses import LOSSES, Loss
 from glassnet.nn.optimizers import OPTIMIZERS, Optimizer
 from glassnet.nn.penalties import REGULARIZERS, Regularizer
 from glassnet.nn.schedules import SCHEDULES, Schedule
+from glassnet.support.i18n import tr
 from tests.contract.test_gradients_layer_by_cost import COSTS
 from tests.contract.test_layers import CASES
 from tests.integration.test_gradient_check import PLACES
@@ -192,13 +193,12 @@ def is_rule(function: object) -> bool:
 
 
 def findings_of(module: ModuleType) -> set[str]:
-    """The names of the findings that a module's rules give."""
+    """The names of the findings that a module's rules give: marked messages whose Chinese ends with the English name."""
     return {
         node.args[0].value
         for node in ast.walk(ast.parse(inspect.getsource(module)))
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
-        if isinstance(node.func, (ast.Attribute, ast.Name)) and "Finding" in ast.unparse(node.func)
-        if isinstance(node.args[0].value, str)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "mark" and isinstance(node.args[0], ast.Constant)
+        if isinstance(node.args[0].value, str) and tr(node.args[0].value).zh.endswith(f"（{node.args[0].value}）")
     }
 
 

@@ -33,7 +33,7 @@ def command(
     strict: Annotated[bool, typer.Option("--strict", help=mark("Exit with 1 if anything is found."))] = False,
 ) -> None:
     from glassnet.analysis.diagnosis import diagnose
-    from glassnet.analysis.diagnosis.runs import diagnose_runs
+    from glassnet.analysis.diagnosis.difference import diagnose_runs
     from glassnet.experiment.run import Run
     from glassnet.experiment.sweep import is_of_seeds, load_seeds
 

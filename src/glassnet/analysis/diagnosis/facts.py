@@ -1,7 +1,8 @@
-"""The figures that the rules look at, each computed when first asked for."""
+"""The figures that the rules use, each computed when first used."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 
@@ -13,42 +14,35 @@ from glassnet.data import Dataset
 from glassnet.network import Network
 from glassnet.nn.stack import Slot
 from glassnet.support.arrays import Array
-from glassnet.training import Epoch, History
+from glassnet.training import History
 from glassnet.training.statistics import Statistics, Watch
 
-ASKED, VALIDATED = 1000, 10_000  # training and validation images that the network is asked about
-COMPARED, HELD_OUT = 1500, 600  # of both, that are compared with each other
-SHORT = 0.05  # below what the nearest image alone tells: a network that has learnt stands above it
-MARGIN = 3.0  # standard errors, so that a few images do not decide
-FALLEN = 0.95  # of the first cost: what a network without classes must reach to have learnt something
-NUMBERS = 16  # in a weight matrix, below which a step may well change it by its whole length
+PREDICTED, VALIDATED = 1000, 10_000  # training and validation images that are classified
+COMPARED, HELD_OUT = 1500, 600  # of both, whose nearest neighbours are found
+SHORT = 0.05  # below the accuracy of nearest neighbours: a network that has learnt is above it
+MARGIN = 3.0  # standard errors
+FALLEN = 0.95  # of the first loss: a network without classes that has learnt something is below it
+LEAST = 16  # weights in a matrix: a step may well change a smaller one by its whole norm
 
 
+@dataclass(eq=False)
 class Facts:
-    """One training: its history, its network, its data, and what follows from them."""
+    """The history, network and data of one training, and figures computed from them."""
 
-    def __init__(
-        self,
-        history: History,
-        network: Network,
-        train: Dataset,
-        validation: Dataset | None = None,
-        test: Dataset | None = None,
-        *,
-        rate: float | None = None,
-    ) -> None:
-        self.history, self.network = history, network
-        self.train, self.validation, self.test = train, validation, test
-        rates = [found for found in history.learning_rate if found]
-        self.rate = rate if rate is not None else max(rates, default=None)
+    history: History
+    network: Network
+    train: Dataset
+    validation: Dataset | None = None
+    test: Dataset | None = None
+    rate: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.rate is None:
+            self.rate = max(filter(None, self.history.learning_rate), default=None)
 
     @property
     def is_classification(self) -> bool:
         return self.train.is_classification
-
-    @property
-    def last(self) -> Epoch | None:
-        return self.history.epochs[-1] if self.history.epochs else None
 
     @property
     def steps(self) -> int:
@@ -56,15 +50,14 @@ class Facts:
 
     @cached_property
     def not_finite(self) -> bool:
-        """Whether the cost was no longer finite."""
         return self.history.not_finite
 
-    # What the network can do now
+    # The network now
 
     @cached_property
     def learnt(self) -> Dataset:
-        """Some training images."""
-        return spread(self.train, ASKED)
+        """The training images that are classified."""
+        return spread(self.train, PREDICTED)
 
     @cached_property
     def held_out(self) -> Dataset | None:
@@ -74,9 +67,14 @@ class Facts:
     def train_classes(self) -> NDArray[np.int64]:
         return self.network.predict(self.learnt.images)
 
+    @property
+    def predicted_shares(self) -> NDArray[np.float64]:
+        """The share of each class among the predictions for training images."""
+        return np.bincount(self.train_classes, minlength=len(self.train.counts)) / len(self.train_classes)
+
     @cached_property
     def train_accuracy(self) -> float:
-        """Share right of the training images, without dropout."""
+        """On training images, without dropout."""
         return float((self.train_classes == self.learnt.labels).mean())
 
     @cached_property
@@ -98,14 +96,14 @@ class Facts:
 
     @cached_property
     def cost(self) -> float:
-        """The mean cost of the training images looked at, without dropout."""
+        """The mean loss of these training images, without dropout."""
         return float(self.network.predictor.losses(self.network.rows(self.learnt.images), self.learnt.labels)[0].mean())
 
-    # What it could do
+    # What accuracy the data allow
 
     @cached_property
     def chance(self) -> float:
-        """The share of the largest class: what always answering that one gets right."""
+        """The share of the largest class: the accuracy of always predicting it."""
         return float(self.train.counts.max() / len(self.train))
 
     @cached_property
@@ -115,12 +113,12 @@ class Facts:
 
     @property
     def within_reach(self) -> float:
-        """The accuracy that comparing pixels reaches, or that of the largest class."""
+        """The accuracy of the better baseline: nearest neighbours, or always the largest class."""
         return max(self.neighbours.accuracy, self.chance)
 
     @cached_property
     def falls_short(self) -> bool:
-        """Whether the network is clearly worse than comparing pixels; without classes, whether its cost has hardly fallen."""
+        """Whether the accuracy is clearly below the baseline; without classes, whether the loss has hardly fallen."""
         if self.not_finite:
             return True
         if not self.is_classification:
@@ -130,18 +128,18 @@ class Facts:
 
     @cached_property
     def is_stuck(self) -> bool:
-        """Whether not even of the training images half as much has been learnt as comparing pixels tells."""
+        """Whether the training accuracy is not even half way from chance to the baseline."""
         if self.not_finite:
             return True
         if not self.is_classification:
             return self.falls_short
         return self.train_accuracy - self.chance < 0.5 * (self.within_reach - self.chance)
 
-    # How it went
+    # The course of the training
 
     @cached_property
     def start_cost(self) -> float | None:
-        """The cost before the first step."""
+        """The loss before the first step."""
         epochs = self.history.epochs
         return epochs[0].first_step.get("cost") if epochs else None
 
@@ -155,18 +153,18 @@ class Facts:
 
     @property
     def end_cost(self) -> float:
-        """The cost now, of the images that `start_cost` is of."""
+        """The loss now, of the same images as `start_cost`."""
         return self._end[1]
 
     @cached_property
     def start_activations(self) -> Statistics:
-        """Of the layers before the first step; of the network itself where no epoch was whole; empty where not known."""
+        """Those before the first step; those of the network where no epoch was complete; empty where not known."""
         epochs = self.history.epochs
         return epochs[0].first_step.get("activations", {}) if epochs else self.end_activations
 
     @cached_property
     def start_gradients(self) -> dict[str, float]:
-        """The root mean square of each weight's gradient at the first step; empty where not known."""
+        """The RMS gradient of each weight array at the first step; empty where not known."""
         epochs, sizes = self.history.epochs, {slot.name: slot.size for slot in self.weights}
         if epochs:
             first = epochs[0].first_step
@@ -178,20 +176,18 @@ class Facts:
 
     @property
     def start_gradient(self) -> float | None:
-        """The length of the whole gradient of the weights at the first step."""
-        sizes = {slot.name: slot.size for slot in self.weights}
-        if not self.start_gradients:
-            return None
-        return sqrt(sum(sizes[name] * rms * rms for name, rms in self.start_gradients.items()))
+        """The norm of the whole gradient of the weights at the first step."""
+        found = self.start_gradients
+        return sqrt(sum(slot.size * found[slot.name] ** 2 for slot in self.weights if slot.name in found)) if found else None
 
     @cached_property
     def weights(self) -> list[Slot]:
-        """The slots of the weights: not of biases, nor of very small ones, of which a relative change tells nothing."""
-        return [slot for slot in self.network.slots if len(slot.shape) > 1 and slot.size >= NUMBERS]
+        """The weight arrays, without biases, and without very small ones, whose relative change says nothing."""
+        return [slot for slot in self.network.slots if len(slot.shape) > 1 and slot.size >= LEAST]
 
     @cached_property
     def first_change(self) -> float | None:
-        """The largest relative change of a weight matrix in the first step of all."""
+        """The largest relative change of a weight matrix in the first step of the training."""
         epochs = self.history.epochs
         if not epochs or not epochs[0].first_step:
             return None

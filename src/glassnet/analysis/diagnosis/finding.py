@@ -1,4 +1,4 @@
-"""What a diagnosis says: findings, each with a name, its evidence, its cause and what to try."""
+"""Findings, each with a name, its evidence, its cause and suggestions; and a diagnosis, which is a list of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from glassnet.support.i18n import Message, listing, tr
 
-TOP = 3  # findings told in full: more at once help nobody
+TOP = 3  # findings printed in full
 WIDTH = 110
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong. `evidence`: figures of this run; `cause`: why, in plain words; `try_next`: in this order."""
+    """One problem: the `evidence`, with figures of this run, the `cause`, and suggestions in the order to try them."""
 
     name: str
     evidence: str
@@ -26,22 +26,21 @@ class Finding:
         return tr(self.name)
 
     def __str__(self) -> str:
-        steps = [f"{number}. {step}" for number, step in enumerate(self.try_next, 1)]
         parts = [*_wrapped(tr("seen:"), self.evidence), *self._shown(), *_wrapped(tr("why:"), self.cause)]
-        for number, step in enumerate(steps):
-            parts += _wrapped(tr("try:") if number == 0 else "", step)
+        for number, step in enumerate(self.try_next, 1):
+            parts += _wrapped(tr("try:") if number == 1 else "", f"{number}. {step}")
         return "\n".join([self.title, *parts])
 
     def _shown(self) -> list[str]:
-        """Lines below what was seen, of findings that have more to show."""
+        """Lines printed below the evidence, of findings that have images."""
         return []
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All `findings`, causes before what follows from them; `top` are the first three at most; `healthy` if there are none.
+    """All `findings`, causes before their consequences; `top`: the first three; `healthy`: whether there are none.
 
-    `remarks` are no alarm: what was compared with what, and how far a training is that still goes on.
+    `remarks` are not problems, such as differences that are significant.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -60,16 +59,13 @@ class Diagnosis:
         return tuple(finding.name for finding in self.findings)
 
     def short(self) -> str:
-        """A few lines for the end of a training: the first finding with its reason and first step, the names of others."""
+        """A few lines for the end of a training: the first finding with its cause and first suggestion, others by name."""
         if self.healthy:
             return "\n".join([tr("Diagnosis: nothing wrong found."), *self._notes()])
         first = self.findings[0]
-        lines = [
-            tr("Diagnosis: {title}", title=first.title),
-            *_wrapped(tr("seen:"), first.evidence),
-            *_wrapped(tr("why:"), first.cause),
-        ]
-        lines += _wrapped(tr("try:"), first.try_next[0])
+        lines: list[str] = [tr("Diagnosis: {title}", title=first.title)]
+        for word, text in ((tr("seen:"), first.evidence), (tr("why:"), first.cause), (tr("try:"), first.try_next[0])):
+            lines += _wrapped(word, text)
         if len(self.top) > 1:
             lines.append("  " + tr("also: {titles}", titles=listing(finding.title for finding in self.top[1:])))
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What the images themselves tell, without the network: their nearest neighbours, and whether two sets are alike."""
+"""The images without the network: their nearest neighbours, and whether two sets can be separated."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from glassnet.data import Dataset
 from glassnet.support.arrays import Array
 
-SIDE = 14  # pixels a side, to which images are brought before they are compared
-COARSE = 7  # and those that two sets are told apart by
+SIDE = 14  # pixels per side, to which images are averaged before their neighbours are found
+COARSE = 7  # and before two sets are separated
 NEAREST = 10
 CLEAR = 1 / 3  # of the images: those whose neighbours agree most
 
@@ -19,31 +19,29 @@ Numbers = NDArray[np.float64]
 
 
 def spread(data: Dataset, count: int) -> Dataset:
-    """At most `count` images, evenly from a set that may be sorted by class."""
+    """At most `count` images, evenly spaced in a set that may be sorted by class."""
     return data if len(data) <= count else data[np.linspace(0, len(data) - 1, count).astype(np.int64)]
 
 
 def shrink(images: Array, side: int) -> Numbers:
-    """Images (N, H, W, C) as grey ones of about `side`² numbers, by means over blocks, in rows; others as rows."""
+    """Images (N, H, W, C) as rows of at most `side`² grey values, means over blocks; rows of features unchanged."""
     if images.ndim != 4:
         return images.reshape(len(images), -1).astype(np.float64)
     grey = images.mean(axis=3, dtype=np.float64)
     for axis in (1, 2):
-        size = grey.shape[axis]
-        if size > side:
-            starts = np.linspace(0, size, side + 1).astype(int)
+        if grey.shape[axis] > side:
+            starts = np.linspace(0, grey.shape[axis], side + 1).astype(int)
             counts = np.diff(starts)
-            grey = np.add.reduceat(grey, starts[:-1], axis=axis)
-            grey /= counts[:, None] if axis == 1 else counts
+            grey = np.add.reduceat(grey, starts[:-1], axis=axis) / (counts[:, None] if axis == 1 else counts)
     return np.asarray(grey.reshape(len(grey), -1))
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """`accuracy`: how often the nearest training image has the right label, on images that were not trained on.
+    """`accuracy`: of the label of the nearest training image, on images that were not trained on.
 
-    `wrong` and `clear_wrong`: how often the label that most of the ten nearest have is not a training image's own, of all
-    and of the third whose neighbours agree most; `held_out_wrong`: the same of that third of the validation images.
+    `wrong` and `clear_wrong`: how often the majority label of the ten nearest is not a training image's own, among all and
+    among the third whose neighbours agree most; `held_out_wrong`: that of the same third of the validation images.
     """
 
     accuracy: float
@@ -54,7 +52,7 @@ class Neighbours:
 
 
 def neighbours(train: Dataset, validation: Dataset | None) -> Neighbours:
-    """Compare all images with each other, by the angle between them."""
+    """Neighbours among all images, by cosine similarity."""
     parts = [train] if validation is None else [train, validation]
     features = _directions(np.concatenate([shrink(part.images, SIDE) for part in parts]))
     labels = np.concatenate([part.labels for part in parts])
@@ -91,15 +89,12 @@ def _directions(rows: Numbers) -> Array:
     return (rows / np.where(lengths > 0, lengths, 1)).astype(np.float32)
 
 
-def told_apart(first: Dataset, second: Dataset) -> float:
-    """How well a straight line through simple features tells two sets apart, on images it was not fitted to.
-
-    The area under the ROC curve: the probability that an image of the second set is put above one of the first; ½ is chance.
-    """
+def separability(first: Dataset, second: Dataset) -> float:
+    """The AUC of a linear discriminant between two sets, on images that it was not fitted to; 0.5 is chance."""
     x = [_features(part.images) for part in (first, second)]
     if min(map(len, x)) < 20:
         return 0.5
-    fitted, asked = ([part[place::2] for part in x] for place in (0, 1))
+    fitted, tested = ([part[start::2] for part in x] for start in (0, 1))
     together = np.concatenate(fitted)
     middle, scale = together.mean(axis=0), together.std(axis=0)
     scale = np.where(scale > 1e-9 * (1 + np.abs(middle)), scale, np.inf)
@@ -107,22 +102,21 @@ def told_apart(first: Dataset, second: Dataset) -> float:
     inside = np.cov(np.concatenate([a - a.mean(axis=0), b - b.mean(axis=0)]), rowvar=False)
     ridge = np.eye(len(inside)) * (0.3 + 1e-6)  # features of few images: their covariance is only roughly known
     line = np.linalg.solve(inside + ridge, b.mean(axis=0) - a.mean(axis=0))
-    scores = [np.clip((part - middle) / scale, -5, 5) @ line for part in asked]
+    scores = [np.clip((part - middle) / scale, -5, 5) @ line for part in tested]
     order = np.sort(scores[0])
     below = (np.searchsorted(order, scores[1], "left") + np.searchsorted(order, scores[1], "right")) / 2
     return float(below.mean() / len(order))
 
 
 def _features(images: Array) -> Numbers:
-    """Of each image: its coarse pixels, brightness, contrast and roughness."""
+    """The coarse pixels, brightness, contrast and roughness of each image."""
     rows = images.reshape(len(images), -1)
-    parts = [shrink(images, COARSE)]
     columns = [rows.mean(axis=1, dtype=np.float64), rows.std(axis=1, dtype=np.float64)]
     if images.ndim == 4:
         columns += [
             np.abs(np.diff(images.astype(np.float32), axis=axis)).mean(axis=(1, 2, 3), dtype=np.float64) for axis in (1, 2)
         ]
-    return np.concatenate([*parts, np.stack(columns, axis=1)], axis=1)
+    return np.column_stack([shrink(images, COARSE), *columns])
 
 
 def shares(data: Dataset) -> Numbers:

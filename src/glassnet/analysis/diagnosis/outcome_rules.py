@@ -1,93 +1,83 @@
-"""Rules about what came of a training: one answer to everything, learnt by heart, or not learnt at all."""
+"""Rules about the result of a training: always the same class, overfitting, or underfitting."""
 
 from __future__ import annotations
+
+import numpy as np
 
 from glassnet.analysis.diagnosis.course_rules import FEW
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Finding
 from glassnet.analysis.diagnosis.phrases import costs, percent, whole
-from glassnet.support.i18n import NOTHING, mark, tr
+from glassnet.support.i18n import NOTHING, Message, listing, mark, tr
 
-ONE_CLASS = 0.95  # of the answers
-LARGEST = 0.6  # share of a class from which on answering it always is tempting
-BEHIND = 0.12  # below what comparing pixels tells, on training images: unlucky starts that still learn stay within
-LEVEL = 0.99  # of the cost of the epoch before: with less, the training is not at its end
-GAP = 0.1  # between training and validation accuracy; large sets have a hundredth or two
+ONE_CLASS = 0.95  # of the predictions
+LARGEST = 0.6  # share of a class from which on always predicting it is tempting
+BEHIND = 0.12  # below the baseline, on training images: unlucky initial weights that still learn stay within
+LEVEL = 0.99  # of the loss of the epoch before: below it, the training has not converged
+GAP = 0.1  # between training and validation accuracy; on large sets it is a hundredth or two
+SELDOM = 0.2  # of a class's share: predicted less often, it is hardly learnt
 
-UNEVEN = mark(
-    "One class is so frequent that answering it always is nearly the lowest loss, and the accuracy looks good without "
-    "anything being learnt."
-)
-EVEN = mark("The network gives one answer to everything: it has found the shares of the classes, nothing in the images.")
-COUNT_RARE = (
-    mark("let rare classes count more: --set training.class_weight=balanced"),
-    mark("look at the accuracy of each class, not at the mean: glassnet evaluate tells it"),
+UNEVEN = mark("One class is so frequent that always predicting it gives a low loss and a good accuracy, with nothing learnt.")
+EVEN = mark("The network predicts one class for every image: it has learnt the class frequencies, nothing from the images.")
+BALANCE = (
+    mark("give rare classes a larger weight in the loss: --set training.class_weight=balanced"),
+    mark("look at the accuracy of each class, not only at the mean: glassnet evaluate prints it"),
     mark("collect more images of the rare classes"),
 )
-GET_GOING = (
-    mark("try another learning rate, ten times higher and ten times lower: glassnet find-rate suggests one"),
-    mark("lower penalties on the weights, which can hold them at zero"),
-    mark("hold the gradients against their definition: glassnet check"),
+START_LEARNING = (
+    mark("try a learning rate ten times higher and one ten times lower: glassnet find-rate suggests one"),
+    mark("reduce regularization, which can keep the weights at zero"),
+    mark("check the gradients numerically: glassnet check"),
 )
 
 
 def majority_class_of_many(facts: Facts) -> Finding | None:
-    """A network that always answers the class that most images have."""
+    """Nearly all predictions are one class, and most images have one class."""
     return _majority(facts) if facts.is_classification and facts.chance >= LARGEST else None
 
 
 def majority_class(facts: Facts) -> Finding | None:
-    """A network that always gives one answer, though the classes are balanced."""
+    """Nearly all predictions are one class, though the classes are balanced."""
     return _majority(facts) if facts.is_classification and facts.chance < LARGEST else None
 
 
 def _majority(facts: Facts) -> Finding | None:
-    found = facts.train_classes
-    answers = [float((found == label).mean()) for label in range(len(facts.train.counts))]
-    most = int(max(range(len(answers)), key=answers.__getitem__))
-    if answers[most] < ONE_CLASS or (facts.train.counts > 0).sum() < 2 or facts.chance > ONE_CLASS + 0.04:
+    shares = facts.predicted_shares
+    most, largest = int(shares.argmax()), int(facts.train.counts.argmax())
+    if shares[most] < ONE_CLASS or (facts.train.counts > 0).sum() < 2 or facts.chance > ONE_CLASS + 0.04:
         return None
-    largest = int(facts.train.counts.argmax())
     others = facts.learnt.labels != most
-    recall = float((found[others] == facts.learnt.labels[others]).mean()) if others.any() else 1.0
-    if recall > 0.3:  # it does tell the others apart: there are only few of them
+    recall = float((facts.train_classes == facts.learnt.labels)[others].mean()) if others.any() else 1.0
+    if recall > 0.3:  # it does distinguish the others: there are only few of them
         return None
     names = facts.train.classes or ()
-    uneven = facts.chance >= LARGEST
     seen = tr(
-        "{answers} % of the answers are class {most}; class {largest} makes up {share} % of the training images; of the "
-        "other classes' images {recall} % are right.",
-        answers=whole(answers[most]),
+        "{predicted} % of the predictions are class {most}; class {largest} makes up {share} % of the training images; "
+        "{recall} % of the images of other classes are classified correctly.",
+        predicted=whole(shares[most]),
         most=names[most],
         largest=names[largest],
         share=whole(facts.chance),
         recall=whole(recall),
     )
-    return Finding(
-        mark("majority-class"), seen, tr(UNEVEN) if uneven else tr(EVEN), tuple(map(tr, COUNT_RARE if uneven else GET_GOING))
-    )
+    cause, steps = (UNEVEN, BALANCE) if facts.chance >= LARGEST else (EVEN, START_LEARNING)
+    return Finding(mark("majority-class"), seen, tr(cause), tuple(map(tr, steps)))
 
 
 def overfitting(facts: Facts) -> Finding | None:
-    """A network that knows its training images much better than new ones."""
+    """The accuracy is much higher on training images than on validation images."""
     if not facts.is_classification or facts.validation_accuracy is None or facts.not_finite:
         return None
-    gap = facts.train_accuracy - facts.validation_accuracy
-    if gap < GAP + 2 * facts.uncertainty:
+    if facts.train_accuracy - facts.validation_accuracy < GAP + 2 * facts.uncertainty:
         return None
     found = [cost for cost in facts.history.validation_cost if cost is not None]
-    low = min(range(len(found)), key=found.__getitem__) if found else 0
     course = NOTHING
-    if found and found[-1] > 1.05 * found[low]:
-        course = tr(
-            "; the validation loss was lowest after epoch {epoch} ({low:.3g}) and ended at {last:.3g}",
-            epoch=low + 1,
-            low=found[low],
-            last=found[-1],
-        )
+    if found and found[-1] > 1.05 * min(found):
+        text = mark("; the validation loss was lowest after epoch {epoch} ({low:.3g}) and ended at {last:.3g}")
+        course = tr(text, epoch=found.index(min(found)) + 1, low=min(found), last=found[-1])
     seen = tr(
-        "{train} % of the training images are right and {validation} % of the validation images{course}; {parameters:,} "
-        "parameters, {images:,} training images.",
+        "accuracy {train} % on training images, {validation} % on validation images{course}; {parameters:,} parameters, "
+        "{images:,} training images.",
         train=percent(facts.train_accuracy),
         validation=percent(facts.validation_accuracy),
         course=course,
@@ -97,27 +87,27 @@ def overfitting(facts: Facts) -> Finding | None:
     return Finding(
         mark("overfitting"),
         seen,
-        tr("The network has learnt its training images by heart, more than what they have in common."),
+        tr("The network has memorized its training images, and generalizes less well to new ones."),
         (
-            tr("more images, or changed copies of these: --set training.augmentation.shift=2"),
+            tr("use more images, or augment these: --set training.augmentation.shift=2"),
             tr("stop at the best epoch: --set training.keep=best --set training.patience=5"),
-            tr("a penalty on the weights (--set network.regularizer.l2=1e-4), Dropout, or a smaller network"),
+            tr("use weight decay (--set network.regularizer.l2=1e-4), Dropout, or a smaller network"),
         ),
     )
 
 
 def underfitting(facts: Facts) -> Finding | None:
-    """A network that can't do, even for its training images, what comparing pixels can."""
+    """The accuracy is below that of nearest neighbours even on training images."""
     if not facts.is_classification or facts.not_finite or not facts.falls_short:
         return None
     found = facts.history.train_cost
-    if len(found) < 2 and facts.steps < FEW:  # nothing tells that it is at its end
+    if len(found) < 2 and facts.steps < FEW:  # it may not have converged
         return None
     if facts.train_accuracy > facts.within_reach - BEHIND or (len(found) > 1 and found[-1] < LEVEL * found[-2]):
         return None
     seen = tr(
-        "only {train} % of the training images are right, though comparing pixels with {images} of them gets {near} % of "
-        "new ones{costs}; {parameters:,} parameters.",
+        "accuracy only {train} % on training images, though nearest neighbours among {images} of them reach {near} % on new "
+        "images{costs}; {parameters:,} parameters.",
         train=percent(facts.train_accuracy),
         images=facts.neighbours.images,
         near=percent(facts.neighbours.accuracy),
@@ -127,16 +117,28 @@ def underfitting(facts: Facts) -> Finding | None:
     return Finding(
         mark("underfitting"),
         seen,
-        tr(
-            "The network does not learn what is there to be learnt: it is too small for it, or held back by penalties or "
-            "dropout."
-        ),
+        tr("The network is too small for this data, or regularization or dropout is too strong."),
         (
-            tr("give it more units or layers"),
-            tr("lower penalties and dropout"),
+            tr("use more units or layers"),
+            tr("reduce regularization and dropout"),
             tr(
-                "train for longer, at another learning rate (glassnet find-rate): {option}",
-                option=f"--epochs {3 * max(1, len(facts.history))}",
+                "train longer, at another learning rate (glassnet find-rate): --epochs {epochs}", epochs=3 * (len(found) or 1)
             ),
         ),
     )
+
+
+def still_learning(facts: Facts) -> tuple[Message, ...]:
+    """A remark where the network falls short but no rule says why: the classes that it hardly predicts so far."""
+    if not facts.is_classification or not facts.falls_short:
+        return ()
+    rare = np.flatnonzero(facts.predicted_shares < SELDOM * facts.train.counts / len(facts.train))
+    left_out = NOTHING
+    if len(rare):
+        names = listing((facts.train.classes or ())[index] for index in rare[:8])
+        left_out = tr("; hardly ever predicted so far: class {names}", names=names)
+    text = mark(
+        "accuracy {found} %; the better of two baselines (nearest neighbour, largest class) reaches {reach} %{left_out}. "
+        "More epochs or another seed may help (--seeds 5)."
+    )
+    return (tr(text, found=percent(facts.accuracy), reach=percent(facts.within_reach), left_out=left_out),)

@@ -1,32 +1,33 @@
-"""Phrases that several rules say alike: what came of a training, how its cost went, and how to ask for another rate."""
+"""Phrases that several rules share: the accuracy, how the loss changed, and how to set another learning rate."""
 
 from __future__ import annotations
 
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.support.i18n import NOTHING, Message, mark, tr
 
+FIND_RATE = mark("or let glassnet find-rate suggest one")
+SMALLER_START = mark("start with smaller weights: initializer HeNormal before a ReLU, GlorotUniform before sigmoid or tanh")
+CLIP = mark("clip the gradient norm: --set optimizer.clip_norm=1")
+
 
 def outcome(facts: Facts) -> Message:
-    """The accuracy, beside what comparing pixels reaches; a sentence of its own."""
+    """The accuracy and that of the baselines, as a sentence."""
     if not facts.is_classification:
         return NOTHING
-    return tr(
-        " Accuracy {found} %; comparing pixels alone reaches {reach} %.",
-        found=percent(facts.accuracy),
-        reach=percent(facts.within_reach),
-    )
+    text = mark(" Accuracy {found} %; the better of two baselines (nearest neighbour, largest class) reaches {reach} %.")
+    return tr(text, found=percent(facts.accuracy), reach=percent(facts.within_reach))
 
 
 def accuracies(facts: Facts) -> Message:
-    """The accuracy of each part."""
-    told = tr("{share} % in training", share=percent(facts.train_accuracy))
+    """The accuracy on each part."""
+    found = tr("{share} % in training", share=percent(facts.train_accuracy))
     if facts.validation_accuracy is None:
-        return told
-    return told + tr(", {share} % in validation", share=percent(facts.validation_accuracy))
+        return found
+    return found + tr(", {share} % in validation", share=percent(facts.validation_accuracy))
 
 
 def costs(facts: Facts) -> Message:
-    """From where to where the cost went; a clause."""
+    """The first and the last loss, as a clause."""
     found = facts.history.train_cost
     if not found:
         return NOTHING
@@ -34,17 +35,13 @@ def costs(facts: Facts) -> Message:
 
 
 def at_rate(facts: Facts) -> Message:
-    """The learning rate, where it is known; a clause."""
-    if facts.rate is None:
-        return NOTHING
-    return tr("; the learning rate is {rate:g}", rate=facts.rate)
+    """The learning rate, where it is known, as a clause."""
+    return NOTHING if facts.rate is None else tr("; the learning rate is {rate:g}", rate=facts.rate)
 
 
 def set_rate(facts: Facts, factor: float) -> Message:
-    """How to ask for so many times the learning rate, where it is known."""
-    if facts.rate is None:
-        return NOTHING
-    return tr(": {option}", option=f"--set learning_rate={facts.rate * factor:.2g}")
+    """The option that multiplies the learning rate, where it is known, after a colon."""
+    return NOTHING if facts.rate is None else tr(": {option}", option=f"--set learning_rate={facts.rate * factor:.2g}")
 
 
 def percent(share: float) -> str:
@@ -54,8 +51,3 @@ def percent(share: float) -> str:
 def whole(share: float) -> str:
     """A share in whole percent."""
     return f"{100 * share:.0f}"
-
-
-FIND_RATE = mark("or let glassnet find-rate suggest one")
-SMALLER_START = mark("start with smaller weights: initializer HeNormal before a ReLU, GlorotUniform before sigmoid or tanh")
-CLIP = mark("shorten long gradients: --set optimizer.clip_norm=1")

@@ -1,32 +1,39 @@
-"""The rules in their order: causes before what follows from them, and what is certain before what is likely."""
+"""`diagnose`: the rules, applied in their order: causes before their consequences, and certain before likely ones."""
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from glassnet.analysis.diagnosis import course_rules, data_rules, outcome_rules, start_rules
-from glassnet.analysis.diagnosis.course_rules import Rule
+from glassnet.analysis.diagnosis.difference import diagnose_difference
 from glassnet.analysis.diagnosis.facts import Facts
-from glassnet.analysis.diagnosis.finding import Finding
-from glassnet.analysis.diagnosis.phrases import percent
-from glassnet.support.i18n import NOTHING, Message, listing, tr
+from glassnet.analysis.diagnosis.finding import Diagnosis, Finding
+from glassnet.data import Dataset, Splits
+from glassnet.errors import InputError
+from glassnet.network import Network, as_dataset
+from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
+from glassnet.training import History
+from glassnet.training.arguments import check_labels
 
-SELDOM = 0.2  # of a class's share: answered less often, it is as good as left out
+Data: TypeAlias = Splits | Dataset | tuple[Dataset | Array, Dataset | Array]
+Rule: TypeAlias = Callable[[Facts], Finding | None]
 
 RULES: tuple[Rule, ...] = (
-    # what is fed in
+    # inputs
     data_rules.missing_classes,
     data_rules.unscaled_inputs,
-    # where the network starts
+    # initial weights
     start_rules.symmetric_start,
     start_rules.exploding_gradients,
     start_rules.saturated_at_start,
     start_rules.dead_at_start,
     start_rules.vanishing_gradients,
-    # what the images and labels say
+    # images and labels
     data_rules.validation_mismatch,
     data_rules.noisy_labels,
-    # how it moves
+    # steps
     course_rules.non_finite_cost,
     course_rules.learning_rate_too_high,
     start_rules.saturated_now,
@@ -36,7 +43,7 @@ RULES: tuple[Rule, ...] = (
     course_rules.too_few_steps,
 )
 
-# What came of it, told where no cause was found: a symptom beside its cause only distracts.
+# Only where no cause was found: a symptom beside its cause distracts from it.
 SYMPTOMS: tuple[Rule, ...] = (
     outcome_rules.overfitting,
     outcome_rules.underfitting,
@@ -44,35 +51,58 @@ SYMPTOMS: tuple[Rule, ...] = (
 )
 
 
+def diagnose(
+    history: History | Sequence[History],
+    network: Network | Sequence[Network],
+    data: Data,
+    *,
+    learning_rate: float | None = None,
+) -> Diagnosis:
+    """What is wrong with a training, causes first; for several trainings, whether the best is significantly better.
+
+    `data`: Splits, or the training part, or (training, validation). Test images are not classified, only their classes are
+    counted. `learning_rate`: that of the training, if its history does not have it. Several histories and networks, one
+    each, are compared on the validation part (or on all images, if there is one part).
+    Raises `InputError` for histories, networks and data that do not match.
+    """
+    splits = _as_splits(data)
+    if isinstance(history, History) and isinstance(network, Network):
+        check_labels(network, splits.train, "diagnose(data)")
+        facts = Facts(history, network, splits.train, splits.validation, splits.test, rate=learning_rate)
+        found = apply_rules(facts)
+        return Diagnosis(found, (*(() if found else outcome_rules.still_learning(facts)), *data_rules.learns_unscaled(facts)))
+    if isinstance(history, History) or isinstance(network, Network) or len(history) != len(network):
+        raise InputError(
+            tr("The histories and the networks do not match."),
+            where="diagnose(history, network)",
+            expected=tr("one of each, or as many histories as networks"),
+            received=tr(" and ").join([_count(history, History), _count(network, Network)]),
+        )
+    images = splits.train if splits.validation is None else splits.validation
+    names = [f"network {number}" for number in range(1, len(network) + 1)]
+    return diagnose_difference([[each] for each in network], images, names, histories=[[each] for each in history])
+
+
 def apply_rules(facts: Facts) -> tuple[Finding, ...]:
-    """What the rules find, in their order, each name once."""
-    return _apply(RULES, facts) or _apply(SYMPTOMS, facts)
-
-
-def _apply(rules: tuple[Rule, ...], facts: Facts) -> tuple[Finding, ...]:
-    found: dict[str, Finding] = {}
-    for rule in rules:
-        finding = rule(facts)
-        if finding is not None:
+    """The findings of the rules, in their order, each name once; those of the symptoms if there are none."""
+    for rules in (RULES, SYMPTOMS):
+        found: dict[str, Finding] = {}
+        for finding in filter(None, (rule(facts) for rule in rules)):
             found.setdefault(finding.name, finding)
-    return tuple(found.values())
+        if found:
+            return tuple(found.values())
+    return ()
 
 
-def still_learning(facts: Facts) -> tuple[Message, ...]:
-    """A remark about a network that falls short, though no rule says why: which classes it leaves out so far."""
-    if not facts.is_classification or not facts.falls_short:
-        return ()
-    answers = np.bincount(facts.train_classes, minlength=len(facts.train.counts)) / len(facts.train_classes)
-    rare = np.flatnonzero(answers < SELDOM * facts.train.counts / len(facts.train))
-    left_out = NOTHING
-    if len(rare):
-        names = [(facts.train.classes or ())[place] for place in rare[:8]]
-        left_out = tr("; hardly ever answered so far: class {names}", names=listing(names))
-    told = tr(
-        "accuracy {found} %, where comparing pixels reaches {reach} %{left_out}. Training may need more epochs, or a "
-        "luckier start: try other seeds (--seeds 5).",
-        found=percent(facts.accuracy),
-        reach=percent(facts.within_reach),
-        left_out=left_out,
-    )
-    return (told,)
+def _as_splits(data: Data) -> Splits:
+    if isinstance(data, Splits):
+        return data
+    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], Dataset) and isinstance(data[1], Dataset):
+        return Splits(data[0], data[1])
+    return Splits(as_dataset(data, "diagnose(data)"))  # type: ignore[arg-type]  # as_dataset refuses all else
+
+
+def _count(value: object, kind: type) -> str:
+    if isinstance(value, kind):
+        return tr("one {kind}", kind=kind.__name__)
+    return tr("{count} in a list", count=len(value)) if isinstance(value, list) else repr(value)

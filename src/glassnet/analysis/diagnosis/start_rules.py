@@ -1,4 +1,4 @@
-"""Rules about the network before its first step: starts from which nothing good can come, and units that say nothing."""
+"""Rules about the initial weights, and about units whose derivative is zero, before the first step or after training."""
 
 from __future__ import annotations
 
@@ -7,27 +7,41 @@ import numpy as np
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Finding
 from glassnet.analysis.diagnosis.phrases import CLIP, SMALLER_START, outcome, set_rate, whole
-from glassnet.support.i18n import NOTHING, Message, mark, tr
+from glassnet.support.i18n import NOTHING, mark, tr
 from glassnet.training.statistics import Statistics
 
-ALIKE = 1e-3  # relative difference between the weights of two units, above rounding and below what chance gives
-LONG = 100.0  # gradient norm: with scaled images and a usual start it is about 1, of deep networks about 10
-GROWTH = 300.0  # from the last weights back to the first, or the other way round
-SATURATED = 0.9  # of a layer's outputs; the tutorial's own start, N(0,1) weights, has up to 0.7 and learns
-DEAD = 0.6  # of a layer's units; one in five is common in networks that learn well
-
+ALIKE = 1e-3  # relative difference between the weights of two units, above rounding and below that of random weights
+LONG = 100.0  # gradient norm: with scaled images and a usual initializer it is about 1, in deep networks about 10
+GROWTH = 300.0  # ratio of the gradients of the last and the first weights
 
 BEFORE, AFTER = mark("before the first step"), mark("after training")
+SATURATED = mark("saturated-units"), mark("{share} % of the outputs of {layer} are within 1 % of their bounds {when}{then}.")
+WHY_SATURATED = mark("The inputs of these units are too large. Their derivative is almost zero, so the layer hardly learns.")
+TRY_SATURATED = (
+    mark("start with smaller weights: initializer GlorotUniform, which depends on the number of inputs"),
+    mark("check that the images are scaled to 0 … 1"),
+    mark("use ReLU with initializer HeNormal in the hidden layers, and a cross-entropy loss"),
+)
+DEAD = mark("dead-relus"), mark("{share} % of the units of {layer} output zero for every image checked {when}{then}.")
+WHY_DEAD = mark("A ReLU that outputs zero for every image has zero gradient, so its weights are no longer updated.")
+TRY_DEAD = (
+    mark("use initializer HeNormal, and start the biases at zero"),
+    mark("lower the learning rate{option}"),
+    mark("use LeakyReLU or GELU, whose derivative is not zero for negative inputs"),
+)
+INACTIVE = {  # by statistic: the share of the outputs or units from which on it is a finding, and its texts
+    "saturated": (0.9, SATURATED, WHY_SATURATED, TRY_SATURATED),  # the tutorial's N(0,1) weights have up to 0.7 and learn
+    "dead": (0.6, DEAD, WHY_DEAD, TRY_DEAD),  # one in five is common in networks that learn well
+}
 
 
 def symmetric_start(facts: Facts) -> Finding | None:
-    """Units of a hidden layer that all have the same weights."""
+    """All units of a hidden layer have the same weights."""
     for slot in facts.weights[:-1]:
         weight = slot.part(facts.network.flat).reshape(-1, slot.shape[-1]).astype(np.float64)
         if not slot.key.endswith("weight") or weight.shape[1] < 2 or not np.isfinite(weight).all():
             continue
-        size = float(np.abs(weight).max())
-        apart = float(np.ptp(weight, axis=1).max())
+        size, apart = float(np.abs(weight).max()), float(np.ptp(weight, axis=1).max())
         if apart <= ALIKE * size:
             layer = slot.name.rpartition(".")[0]
             alike = tr(", all zero.") if size == 0 else tr(", to within {apart:.1g} of their size.", apart=apart / size)
@@ -35,162 +49,90 @@ def symmetric_start(facts: Facts) -> Finding | None:
             return Finding(
                 mark("symmetric-start"),
                 seen + alike + outcome(facts),
-                tr(
-                    "Units that start equal get equal gradients and stay equal for ever: the layer is as good as a single "
-                    "unit."
-                ),
+                tr("Units with equal weights get equal gradients and stay equal: the layer is no better than a single unit."),
                 (
-                    tr(
-                        "let chance set the weights: initializer HeNormal before a ReLU, GlorotUniform before sigmoid or tanh"
-                    ),
-                    tr("zeros are right for biases only"),
+                    tr("start with random weights: initializer HeNormal before a ReLU, GlorotUniform before sigmoid or tanh"),
+                    tr("only biases may start at zero"),
                 ),
             )
     return None
 
 
 def exploding_gradients(facts: Facts) -> Finding | None:
-    """A gradient that is huge at the very first step, though the images are scaled."""
-    length, found = facts.start_gradient, facts.start_gradients
-    if not facts.falls_short or length is None or not found:
+    """The gradient at the first step is very large."""
+    norm, found = facts.start_gradient, list(facts.start_gradients.items())
+    if not facts.falls_short or norm is None or norm < LONG:
         return None
-    if np.isfinite(length) and length < LONG:
-        return None
-    names = list(found)
-    seen = tr(
-        "at the first step the gradient of all weights has the length {length:.3g} (about 1 is usual); a typical one of "
-        "{first} is {at_first:.3g}, of {last} {at_last:.3g}.",
-        length=length,
-        first=names[0],
-        at_first=found[names[0]],
-        last=names[-1],
-        at_last=found[names[-1]],
+    (first, at_first), (last, at_last) = found[0], found[-1]
+    text = mark(
+        "at the first step the gradient norm is {norm:.3g} (about 1 is usual); the RMS gradient is {at_first:.3g} for "
+        "{first} and {at_last:.3g} for {last}."
     )
     return Finding(
         mark("exploding-gradients"),
-        seen + outcome(facts),
-        tr(
-            "On its way through the layers the signal is multiplied by weights that are too large, so that it, and the "
-            "gradient, grow from layer to layer: each step throws the weights far off."
-        ),
-        (
-            tr(SMALLER_START),
-            tr(CLIP),
-            tr("put BatchNorm or LayerNorm between the layers"),
-        ),
+        tr(text, norm=norm, first=first, at_first=at_first, last=last, at_last=at_last) + outcome(facts),
+        tr("The weights are too large: activations and gradients grow from layer to layer, and each step is far too large."),
+        (tr(SMALLER_START), tr(CLIP), tr("put BatchNorm or LayerNorm between the layers")),
     )
 
 
 def vanishing_gradients(facts: Facts) -> Finding | None:
-    """A gradient of which next to nothing arrives at the first weights."""
-    found = facts.start_gradients
+    """Almost none of the gradient reaches the first layer."""
+    found = list(facts.start_gradients.items())
     if not facts.is_stuck or len(found) < 3:
         return None
-    names = list(found)
-    first, last = found[names[0]], found[names[-1]]
-    if not last > 0 or first * GROWTH > last:
+    (first, at_first), (last, at_last) = found[0], found[-1]
+    if not at_last > 0 or at_first * GROWTH > at_last:
         return None
-    seen = tr(
-        "at the first step a typical gradient of {last}, the last weights, is {at_last:.2g}, and of {first}, the first, "
-        "{at_first:.2g}: {times:.3g} times less, over {count} layers.",
-        last=names[-1],
-        at_last=last,
-        first=names[0],
-        at_first=first,
-        times=last / first if first else np.inf,
-        count=len(names),
+    times = at_last / at_first if at_first else np.inf
+    text = mark(
+        "at the first step the RMS gradient is {at_last:.2g} for the last weights, {last}, and {at_first:.2g} for the first, "
+        "{first}: {times:.3g} times smaller, over {count} layers."
     )
+    seen = tr(text, last=last, at_last=at_last, first=first, at_first=at_first, times=times, count=len(found))
     return Finding(
         mark("vanishing-gradients"),
         seen + outcome(facts),
         tr(
-            "Each layer passes on only a part of the gradient (a sigmoid a quarter at most), so that over many layers "
-            "nothing is left of it, and the first layers stay as they were."
+            "Each layer reduces the gradient (a sigmoid to a quarter or less), so almost none of it is left for the first "
+            "layers, and they do not learn."
         ),
         (
-            tr("use ReLU with initializer HeNormal instead of sigmoid or tanh between the layers"),
-            tr("take fewer layers, or Residual ones, whose short cut passes the gradient on whole"),
+            tr("use ReLU with initializer HeNormal instead of sigmoid or tanh in the hidden layers"),
+            tr("use fewer layers, or Residual blocks, whose shortcut passes the gradient on unchanged"),
             tr("put BatchNorm between the layers"),
         ),
     )
 
 
 def saturated_at_start(facts: Facts) -> Finding | None:
-    return _saturated(facts, facts.start_activations, tr(BEFORE))
+    return _inactive(facts, "saturated", facts.start_activations, BEFORE)
 
 
 def saturated_now(facts: Facts) -> Finding | None:
-    return _saturated(facts, facts.end_activations, tr(AFTER))
+    return _inactive(facts, "saturated", facts.end_activations, AFTER)
 
 
 def dead_at_start(facts: Facts) -> Finding | None:
-    return _dead(facts, facts.start_activations, tr(BEFORE))
+    return _inactive(facts, "dead", facts.start_activations, BEFORE)
 
 
 def dead_now(facts: Facts) -> Finding | None:
-    return _dead(facts, facts.end_activations, tr(AFTER))
+    return _inactive(facts, "dead", facts.end_activations, AFTER)
 
 
-def _saturated(facts: Facts, activations: Statistics, when: Message) -> Finding | None:
-    """Sigmoids or tanhs of a hidden layer that nearly all lie at their bounds."""
-    layer, share = _worst(facts, activations, "saturated")
-    if share < SATURATED or not facts.falls_short:
+def _inactive(facts: Facts, what: str, activations: Statistics, when: str) -> Finding | None:
+    """Most units of a hidden layer are saturated, or dead; of the layer with the largest share."""
+    least, (name, text), why, steps = INACTIVE[what]
+    shares = {layer: found[what] for layer, found in activations.items() if what in found}
+    shares.pop(facts.network.names[-1], None)
+    layer = max(shares, key=shares.__getitem__, default="")
+    if not layer or shares[layer] < least or not facts.falls_short:
         return None
-    seen = tr(
-        "{share} % of the outputs of {layer} lie within a hundredth of their bounds {when}{then}.",
-        share=whole(share),
-        layer=layer,
-        when=when,
-        then=_then(facts, layer, "saturated"),
-    )
-    return Finding(
-        mark("saturated-units"),
-        seen + outcome(facts),
-        tr(
-            "There the curve is flat: a change of the weights changes nothing, so the gradient is almost zero and the layer "
-            "learns almost nothing. The sums that reach these units are too large."
-        ),
-        (
-            tr("start with smaller weights: initializer GlorotUniform, which takes the number of inputs into account"),
-            tr("check that the images are scaled to 0 … 1"),
-            tr("use ReLU with initializer HeNormal between the layers, and a cross-entropy loss at the end"),
-        ),
-    )
-
-
-def _dead(facts: Facts, activations: Statistics, when: Message) -> Finding | None:
-    """ReLUs of a hidden layer of which most give zero for every image."""
-    layer, share = _worst(facts, activations, "dead")
-    if share < DEAD or not facts.falls_short:
-        return None
-    seen = tr(
-        "{share} % of the units of {layer} give zero for every image looked at {when}{then}.",
-        share=whole(share),
-        layer=layer,
-        when=when,
-        then=_then(facts, layer, "dead"),
-    )
-    return Finding(
-        mark("dead-relus"),
-        seen + outcome(facts),
-        tr("A ReLU that gives zero for every image has no slope, gets no gradient, and never comes back."),
-        (
-            tr("start with initializer HeNormal and biases of zero"),
-            tr("lower the learning rate") + set_rate(facts, 0.1),
-            tr("use LeakyReLU or GELU, which keep a slope below zero"),
-        ),
-    )
-
-
-def _worst(facts: Facts, activations: Statistics, what: str) -> tuple[str, float]:
-    """The hidden layer with the largest share."""
-    last = facts.network.names[-1]
-    return max(((name, found[what]) for name, found in activations.items() if what in found and name != last),
-               key=lambda pair: pair[1], default=("", 0.0))  # fmt: skip
-
-
-def _then(facts: Facts, layer: str, what: str) -> Message:
-    start, end = facts.start_activations.get(layer, {}).get(what), facts.end_activations.get(layer, {}).get(what)
-    if start is None or end is None:
-        return NOTHING
-    return tr(" ({start} % at first, {end} % at last)", start=whole(start), end=whole(end))
+    start, end = (found.get(layer, {}).get(what) for found in (facts.start_activations, facts.end_activations))
+    then = NOTHING
+    if start is not None and end is not None:
+        then = tr(" ({start} % at first, {end} % at the end)", start=whole(start), end=whole(end))
+    seen = tr(text, share=whole(shares[layer]), layer=layer, when=tr(when), then=then)
+    options = {"option": set_rate(facts, 0.1)}
+    return Finding(name, seen + outcome(facts), tr(why), tuple(tr(step, **options) for step in steps))

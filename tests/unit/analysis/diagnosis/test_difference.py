@@ -63,7 +63,7 @@ def test_seeds_without_a_spread() -> None:
     (found,) = compare([[good, good], [poor, poor]], DATA, ["a", "b"])
     assert found.probability == 0
     assert found.interval == pytest.approx((0.3, 0.3))
-    assert found.message.en.startswith("a 90.00 %, b 60.00 %: +30.00 points, 95 % interval +30.00 to +30.00; ")
+    assert found.message.en.startswith("a 90.00 %, b 60.00 %: +30.00 points, 95 % interval +30.00 to +30.00, p = 0 ")
     (equal,) = compare([[good, good], [good, good]], DATA, ["a", "b"])
     assert equal.probability == 1
     assert equal.is_noise
@@ -130,7 +130,7 @@ def test_wrong_input() -> None:
         compare([[net]], DATA, ["a"])
     with pytest.raises(InputError, match="One seed"):
         compare([[net], [net, net]], DATA, ["a", "b"])
-    with pytest.raises(InputError, match="do not belong together"):
+    with pytest.raises(InputError, match="do not match"):
         diagnose([history([0.5])], [net, net], DATA)
     with pytest.raises(InputError, match="no data set"):
         diagnose(history([0.5]), net, Splits)  # type: ignore[arg-type]

@@ -13,8 +13,7 @@ from benchmarks.faults import FAULTS, Fault, healthy
 from glassnet.analysis.diagnosis import Finding, diagnose
 from glassnet.analysis.diagnosis.data_rules import missing_classes
 from glassnet.analysis.diagnosis.facts import Facts
-from glassnet.analysis.diagnosis.outcome_rules import majority_class, majority_class_of_many
-from glassnet.analysis.diagnosis.rules import still_learning
+from glassnet.analysis.diagnosis.outcome_rules import majority_class, majority_class_of_many, still_learning
 from glassnet.data import Dataset, Splits, load_dataset
 from glassnet.errors import DataError
 from glassnet.network import Network
@@ -136,9 +135,9 @@ def test_unscaled_inputs_that_are_learnt_all_the_same_are_no_alarm(digits: Split
     found = diagnose(history, raw, digits)
     assert found.healthy
     (remark,) = found.remarks
-    assert "typical size" in remark.en
+    assert "an RMS of" in remark.en
     assert figures(remark.en) == figures(remark.zh)
-    assert "note: the numbers that reach" in found.short()
+    assert "note: the inputs of the first weights" in found.short()
     assert diagnose(history, network, digits).remarks == ()
 
 
@@ -208,7 +207,7 @@ def test_a_small_part_need_not_have_every_class(count: int, told: bool) -> None:
     finding = missing_classes(Facts(History(), Network([3, 2], seed=1), train, held_out))
     assert (finding is not None) == told
     if finding:
-        assert finding.evidence == "the validation part (100 images) has none of class b."
+        assert finding.evidence == "the validation part (100 images) has no images of class b."
 
 
 @pytest.mark.parametrize(("largest", "rule"), [(59, majority_class), (60, majority_class_of_many)])
