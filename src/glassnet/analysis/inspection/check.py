@@ -1,23 +1,30 @@
-"""`inspect`: check data before training on it."""
+"""`inspect`: load data and check it before training on it."""
 
 from __future__ import annotations
 
 import os
-from typing import Any
+import warnings
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from glassnet.analysis.inspection import images, parts
 from glassnet.analysis.inspection.duplicates import exact_groups, near_groups
 from glassnet.analysis.inspection.findings import Finding, counted
-from glassnet.analysis.inspection.labels import VOTERS, contradicted
-from glassnet.analysis.inspection.neighbours import Neighbours, find_neighbours
+from glassnet.analysis.inspection.labels import check_labels
+from glassnet.analysis.inspection.neighbours import find_neighbours
 from glassnet.analysis.inspection.pixels import blank, value_range
-from glassnet.analysis.inspection.pool import Indices, Pool
-from glassnet.analysis.inspection.reading import as_splits
+from glassnet.analysis.inspection.pool import Pool
 from glassnet.analysis.inspection.result import Check, Inspection, Part
-from glassnet.data import Dataset, Splits
-from glassnet.support.i18n import clauses, mark, same, tr
+from glassnet.data import Dataset, Splits, list_datasets, load_dataset
+from glassnet.errors import DataWarning, InputError, MixedSizesError
+from glassnet.experiment.recipe import list_recipes, load_recipe
+from glassnet.support.i18n import mark, tr
+
+Data: TypeAlias = str | os.PathLike[str] | Splits | Dataset
+SIZE = 64
+"""Images of different sizes are resized to this, with black borders."""
 
 _MOST_SEVERE_FIRST = (
     mark("unreadable-images"),
@@ -42,14 +49,14 @@ _MOST_SEVERE_FIRST = (
 )
 
 
-def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> Inspection:
+def inspect(data: Data, **options: Any) -> Inspection:
     """Find unreadable, blank, duplicate, leaked and inverted images, class imbalance and doubtful labels.
 
     `data` is the name or path of a data set, as for `load_dataset`; the name or path of a recipe, for its data; or `Splits`
     or a `Dataset`. `options` are those of `load_dataset` and override those of a recipe. Images of different sizes are
     resized to 64 × 64 unless a size is given. Raises `DataError`, `InputError` and `RecipeError` as the readers do.
     """
-    splits, source, sizes = as_splits(data, options)
+    splits, source, sizes = _as_splits(data, options)
     pool = Pool.of(splits)
     facts = tuple(
         Part(
@@ -61,26 +68,26 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
         )
         for name, part in pool.parts.items()
     )
-    findings = [*([sizes] if sizes else []), *images.left_out(splits)]
+    whole = value_range(pool.images)
+    findings = [
+        *([sizes] if sizes else []),
+        *images.left_out(splits),
+        *images.value_ranges(pool.images.dtype, whole, facts),
+        *parts.class_balance(pool),
+        *parts.shared_groups(pool),
+    ]
+    grouped = any(part.groups is not None for part in facts)
     checks = [
         Check(
             ("unreadable-images", "unlabelled-images"),
             tr("every file is decoded; Splits.left_out lists unreadable files and files without a label"),
             tr("{files} left out", files=counted(len(splits.left_out), "file")),
-        )
-    ]
-    findings += images.value_ranges(pool, {part.name: part.pixels for part in facts})
-    low, high = min(part.pixels.low for part in facts), max(part.pixels.high for part in facts)
-    checks.append(
+        ),
         Check(
             ("narrow-range", "unscaled-inputs", "ranges-differ"),
             tr("minimum and maximum of the pixels in each split"),
-            tr("{low:g}…{high:g} over all splits", low=low, high=high),
-        )
-    )
-    findings += parts.class_balance(pool) + parts.shared_groups(pool)
-    grouped = any(part.groups is not None for part in facts)
-    checks += [
+            tr("{range} over all splits", range=whole),
+        ),
         Check(
             ("missing-classes", "class-imbalance", "uneven-splits"),
             tr("counts of each class in each split; a ratio above 3, fewer than 10, proportions that differ by 10 % or more"),
@@ -92,7 +99,7 @@ def inspect(data: str | os.PathLike[str] | Splits | Dataset, **options: Any) -> 
             tr("checked") if grouped else tr("the data has no groups"),
         ),
     ]
-    _check_images(pool, high - low, findings, checks)
+    _check_images(pool, whole.width, findings, checks)
     findings.sort(key=lambda finding: _MOST_SEVERE_FIRST.index(finding.name))
     return Inspection(source, splits, tuple(findings), facts, tuple(checks))
 
@@ -105,9 +112,7 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
     findings += parts.copies(pool, copies, near=False)
     exact = ("duplicates", "duplicates-across-splits", "contradicting-duplicates")
     checks += [
-        Check(
-            ("blank-images",), tr("pixels that differ by no more than 2 % of the range of all pixels"), f"{is_blank.sum():,}"
-        ),
+        Check(("blank-images",), tr("pixels that differ by at most 2 % of the range of all pixels"), f"{is_blank.sum():,}"),
         Check(exact, tr("images with identical pixels, except blank ones"), counted(len(copies), "group")),
     ]
     names = ("near-duplicates", "near-duplicates-across-splits", "contradicting-near-duplicates")
@@ -123,7 +128,11 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
         checks.append(Check((*names, "doubtful-labels"), "", tr("not checked: too few images")))
         return
     neighbours = find_neighbours(pool.images, unique)
-    near = [_with_copies(group, copies) for group in near_groups(pool.images, neighbours)]
+    copies_of = {int(copy[0]): copy for copy in copies}
+    near = [
+        np.sort(np.concatenate([copies_of.get(int(index), np.array([index])) for index in group]))
+        for group in near_groups(pool.images, neighbours)
+    ]
     findings += parts.copies(pool, near, near=True)
     checks.append(
         Check(
@@ -135,29 +144,43 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
             counted(len(near), "group"),
         )
     )
-    checks.append(_check_labels(pool, neighbours, findings))
+    doubtful, check = check_labels(pool, neighbours)
+    findings += doubtful
+    checks.append(check)
 
 
-def _check_labels(pool: Pool, neighbours: Neighbours, findings: list[Finding]) -> Check:
-    method = tr(
-        "labels that none of the {voters} nearest neighbours by edge directions has, while most of them agree on another "
-        "one; works for drawings, but not for most photographs",
-        voters=VOTERS,
-    )
-    if pool.labels is None:
-        return Check(("doubtful-labels",), method, tr("there are no classes"))
-    doubts = contradicted(neighbours, pool.labels, len(pool.classes))
-    agreement = tr("neighbours agree with {share:.1f} % of the labels", share=100 * doubts.agreement)
-    if doubts.indices is None:
-        return Check(("doubtful-labels",), method, tr("not checked: {agreement}, too few", agreement=agreement))
-    findings += parts.doubtful_labels(pool, doubts.indices, doubts.suggested, doubts.votes, VOTERS)
-    results = [same(f"{len(doubts.indices):,}"), agreement]
-    if doubts.skipped:
-        results.append(tr("{count:,} images in classes that are too small", count=doubts.skipped))
-    return Check(("doubtful-labels",), method, clauses(results))
+def _as_splits(data: Data, options: dict[str, Any]) -> tuple[Splits, str, Finding | None]:
+    """The splits, the name of the data, and a finding if its images have different sizes."""
+    if isinstance(data, (Splits, Dataset)):
+        if options:
+            raise InputError(
+                tr("Data in memory takes no options."),
+                where="inspect(data)",
+                expected=tr("no options"),
+                received=", ".join(options),
+                hint=tr("pass the options to load_dataset"),
+            )
+        return (data if isinstance(data, Splits) else Splits(data)), tr("the data"), None
+    path: str | os.PathLike[str] = data
+    if _is_recipe(data):
+        section = load_recipe(data if isinstance(data, str) else Path(data)).data.model_dump(exclude_none=True)
+        path, name = section.pop("path", None), section.pop("dataset")
+        path = path or name
+        options = {"seed": section.pop("split_seed"), **section, **options}
+    source = os.fspath(path) if isinstance(path, (str, os.PathLike)) else repr(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # reported as findings
+        try:
+            return load_dataset(path, **options), source, None
+        except MixedSizesError as error:
+            options = {"fit": "pad", **options, "size": SIZE}
+            splits = load_dataset(path, **options)
+            return splits, source, images.mixed_sizes(str(error.received), SIZE)
 
 
-def _with_copies(group: Indices, copies: list[Indices]) -> Indices:
-    """A group of images together with their exact copies."""
-    copies_of = {int(copy[0]): copy for copy in copies}
-    return np.sort(np.concatenate([copies_of.get(int(index), np.array([index])) for index in group]))
+def _is_recipe(data: str | os.PathLike[str]) -> bool:
+    """Whether this is a TOML file, or the name of a recipe that is not also a data set."""
+    if not isinstance(data, (str, os.PathLike)) or data in {info.name for info in list_datasets()}:
+        return False
+    text = os.fspath(data)
+    return Path(text).suffix.lower() == ".toml" or any(recipe.name == text for recipe in list_recipes())

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.analysis.inspection.features import shrunk
-from glassnet.analysis.inspection.neighbours import Neighbours
+from glassnet.analysis.inspection.neighbours import Neighbours, shrunk
 from glassnet.analysis.inspection.pool import Indices, grey
 
 Rows = npt.NDArray[np.float32]
@@ -65,13 +64,25 @@ def _pairs(images: npt.NDArray[Any], neighbours: Neighbours) -> tuple[Indices, I
     """Near duplicates as two arrays of positions in `neighbours.indices`."""
     rows = np.arange(len(neighbours.indices))
     candidates = [rank for rank in _CANDIDATES if rank < neighbours.count]
-    far = [rank for rank in _FAR if rank < neighbours.count] if neighbours.count > max(_FAR) else []
+    far = _FAR if neighbours.count > max(_FAR) else ()
     ratios = neighbours.distances[:, candidates]
     ratios = ratios / (neighbours.distances[:, far[1:2]] + np.float32(1e-6)) if far else np.ones_like(ratios)
-    scores, difference = _scores(images, neighbours, rows, ratios, candidates, far, _COARSE)
-    preselected = (scores < _PRESELECTED) | (difference < 2 * SAME)
-    rows = np.flatnonzero(preselected.any(axis=1))
-    scores, difference = _scores(images, neighbours, rows, ratios[rows], candidates, far, _FINE)
+
+    def compared(rows: Indices, side: int) -> tuple[Rows, Rows]:
+        """√(ratio × relative difference), 1 without `far` neighbours, and the difference, both `(rows, candidates)`."""
+
+        def to_neighbour(rank: int) -> Rows:
+            return differences(images, neighbours.indices[rows], neighbours.indices[neighbours.nearest[rows, rank]], side)
+
+        difference = np.stack([to_neighbour(rank) for rank in candidates], axis=1)
+        if not far:
+            return np.ones_like(difference), difference
+        typical = np.median([to_neighbour(rank) for rank in far], axis=0)
+        return np.sqrt(ratios[rows] * difference / (typical[:, np.newaxis] + np.float32(1e-6))), difference
+
+    scores, difference = compared(rows, _COARSE)
+    rows = np.flatnonzero(((scores < _PRESELECTED) | (difference < 2 * SAME)).any(axis=1))
+    scores, difference = compared(rows, _FINE)
     row, column = np.nonzero((scores < MAX_SCORE) | (difference < SAME))
     first, second = rows[row], neighbours.nearest[rows[row], np.array(candidates, np.intp)[column]]
     rows = np.unique(first)  # images with one copy may have more
@@ -80,27 +91,6 @@ def _pairs(images: npt.NDArray[Any], neighbours: Neighbours) -> tuple[Indices, I
         same = differences(images, neighbours.indices[rows], neighbours.indices[others], _FINE) < SAME
         first, second = np.concatenate([first, rows[same]]), np.concatenate([second, others[same]])
     return first, second
-
-
-def _scores(
-    images: npt.NDArray[Any],
-    neighbours: Neighbours,
-    rows: Indices,
-    ratios: Rows,
-    candidates: list[int],
-    far: list[int],
-    side: int,
-) -> tuple[Rows, Rows]:
-    """√(ratio × relative difference), 1 without `far` neighbours, and the difference, both `(rows, candidates)`."""
-
-    def to_neighbour(rank: int) -> Rows:
-        return differences(images, neighbours.indices[rows], neighbours.indices[neighbours.nearest[rows, rank]], side)
-
-    difference = np.stack([to_neighbour(rank) for rank in candidates], axis=1)
-    if not far:
-        return np.ones_like(difference), difference
-    typical = np.median([to_neighbour(rank) for rank in far], axis=0)
-    return np.sqrt(ratios * difference / (typical[:, np.newaxis] + np.float32(1e-6))), difference
 
 
 def differences(images: npt.NDArray[Any], first: Indices, second: Indices, side: int) -> Rows:

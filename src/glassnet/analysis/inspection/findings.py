@@ -28,8 +28,7 @@ class ImageReference:
         return text + (f", {self.note}" if self.note else "")
 
     def as_dict(self) -> dict[str, Any]:
-        values = {"part": self.part, "index": self.index, "label": self.label, "file": self.file, "note": self.note}
-        return {key: value for key, value in values.items() if value not in (None, "")}
+        return {name: value for name, value in vars(self).items() if value not in (None, "")}
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,7 @@ class Finding(diagnosis.Finding):
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "name": self.name,
-            "evidence": self.evidence,
-            "cause": self.cause,
+            **vars(self),
             "try_next": list(self.try_next),
             "groups": [[image.as_dict() for image in group] for group in self.groups],
             "files": [{"file": file, "reason": reason} for file, reason in self.files],

@@ -1,4 +1,4 @@
-"""Labels that the nearest neighbours contradict."""
+"""Labels that the nearest neighbours contradict, and the finding about them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.neighbours import Neighbours
-from glassnet.analysis.inspection.pool import Indices
+from glassnet.analysis.inspection.pool import Indices, Pool
+from glassnet.analysis.inspection.result import Check
+from glassnet.support.i18n import clauses, mark, same, tr
 
 VOTERS = 15
 MAJORITY = 9
@@ -28,6 +31,46 @@ class Doubts:
     suggested: npt.NDArray[np.intp]
     votes: npt.NDArray[np.intp]
     skipped: int
+
+
+def check_labels(pool: Pool, neighbours: Neighbours) -> tuple[list[Finding], Check]:
+    """The finding, if any, and what was checked."""
+    method = tr(
+        "labels that none of the {voters} nearest neighbours by edge directions has, while most of them agree on another "
+        "one; works for drawings, but not for most photographs",
+        voters=VOTERS,
+    )
+    if pool.labels is None:
+        return [], Check(("doubtful-labels",), method, tr("there are no classes"))
+    doubts = contradicted(neighbours, pool.labels, len(pool.classes))
+    agreement = tr("neighbours agree with {share:.1f} % of the labels", share=100 * doubts.agreement)
+    if doubts.indices is None:
+        return [], Check(("doubtful-labels",), method, tr("not checked: {agreement}, too few", agreement=agreement))
+    results = [same(f"{len(doubts.indices):,}"), agreement]
+    if doubts.skipped:
+        results.append(tr("{count:,} images in classes that are too small", count=doubts.skipped))
+    check = Check(("doubtful-labels",), method, clauses(results))
+    if not len(doubts.indices):
+        return [], check
+    votes = mark("{count} of {voters} neighbours have label {label}")
+    images = tuple(
+        (pool.reference(int(index), tr(votes, count=count, voters=VOTERS, label=repr(pool.classes[label]))),)
+        for index, label, count in zip(doubts.indices, doubts.suggested, doubts.votes, strict=True)
+    )
+    finding = Finding(
+        "doubtful-labels",
+        tr(
+            "{count} ({percent:.2g} %) whose label none of the {voters} most similar images has: {indices}",
+            count=counted(len(images)),
+            percent=100 * len(images) / len(pool),
+            voters=VOTERS,
+            indices=pool.count_by_part(doubts.indices),
+        ),
+        tr("Some of these labels are wrong; others are correct, but the image is badly drawn or unusual."),
+        (tr("look at them, worst first, and correct the wrong labels"),),
+        images,
+    )
+    return [finding], check
 
 
 def contradicted(neighbours: Neighbours, labels: npt.NDArray[np.int64], classes: int) -> Doubts:

@@ -30,6 +30,13 @@ class Range:
     mean: float
     spread: float
 
+    @property
+    def width(self) -> float:
+        return self.high - self.low
+
+    def __str__(self) -> str:
+        return f"{self.low:g}…{self.high:g}"
+
 
 def value_range(images: npt.NDArray[Any]) -> Range:
     sums = np.zeros(2)

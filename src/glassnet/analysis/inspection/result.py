@@ -12,7 +12,7 @@ import numpy.typing as npt
 from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pixels import Range
 from glassnet.data import Splits
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import mark, tr
 from glassnet.support.terminal import table
 
 WIDTH = 110
@@ -27,6 +27,12 @@ class Part:
     counts: npt.NDArray[np.int64] | None
     groups: int | None
     pixels: Range
+
+    def cell(self, index: int) -> str:
+        """The number and the share of the images of a class."""
+        if self.counts is None:
+            return ""
+        return f"{self.counts[index]:,} ({100 * self.counts[index] / max(int(self.counts.sum()), 1):.1f} %)"
 
 
 @dataclass(frozen=True)
@@ -64,14 +70,7 @@ class Inspection:
             "classes": None if train.classes is None else list(train.classes),
             "findings": [finding.as_dict() for finding in self.findings],
             "parts": [
-                {
-                    "name": part.name,
-                    "images": part.images,
-                    "counts": None if part.counts is None else part.counts.tolist(),
-                    "groups": part.groups,
-                    "pixels": asdict(part.pixels),
-                }
-                for part in self.parts
+                {**asdict(part), "counts": None if part.counts is None else part.counts.tolist()} for part in self.parts
             ],
             "checks": [{**asdict(check), "names": list(check.names)} for check in self.checks],
         }
@@ -81,19 +80,12 @@ class Inspection:
 
     def _headline(self) -> str:
         train = self.splits.train
-        size = " × ".join(map(str, train.shape))
+        images, size = sum(part.images for part in self.parts), " × ".join(map(str, train.shape))
+        labels = tr("{count} target values", count=train.labels.shape[-1])
         if train.classes:
-            classes = tr("{count} classes", count=len(train.classes))
-        else:
-            classes = tr("targets of {count}", count=train.labels.shape[1])
-        return tr(
-            "{source}: {images:,} of {size}, {dtype}, {classes}",
-            source=self.source,
-            images=sum(part.images for part in self.parts),
-            size=size,
-            dtype=train.images.dtype,
-            classes=classes,
-        )
+            labels = tr("{count} classes", count=len(train.classes))
+        text = mark("{source}: {images:,} of {size}, {dtype}, {labels}")
+        return tr(text, source=self.source, images=images, size=size, dtype=train.images.dtype, labels=labels)
 
     def _findings(self) -> list[str]:
         if not self.findings:
@@ -109,12 +101,12 @@ class Inspection:
         rows = [[tr("images"), *(f"{part.images:,}" for part in self.parts)]]
         if any(part.groups is not None for part in self.parts):
             rows.append([tr("groups"), *("" if part.groups is None else f"{part.groups:,}" for part in self.parts)])
-        rows.append([tr("pixels"), *(f"{part.pixels.low:g}…{part.pixels.high:g}" for part in self.parts)])
+        rows.append([tr("pixels"), *(str(part.pixels) for part in self.parts)])
         rows.append([tr("mean"), *(f"{part.pixels.mean:.3g} ± {part.pixels.spread:.3g}" for part in self.parts)])
         classes = self.splits.classes
         if classes is not None:
             shown = range(len(classes)) if len(classes) <= 40 else [*range(38), len(classes) - 1]
-            rows += [[tr("class {name}", name=classes[index]), *_cells(self.parts, index)] for index in shown]
+            rows += [[tr("class {name}", name=classes[index]), *(part.cell(index) for part in self.parts)] for index in shown]
             if len(classes) > 40:
                 rows.insert(-1, ["…", *("" for _ in self.parts)])
         return [f"  {line}" for line in table([head, *rows])]
@@ -125,11 +117,3 @@ class Inspection:
             text = f"{', '.join(check.names)}: {check.result}" + (f" ({check.method})" if check.method else "")
             lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
         return lines
-
-
-def _cells(parts: tuple[Part, ...], index: int) -> list[str]:
-    return ["" if part.counts is None else f"{part.counts[index]:,} ({_percent(part.counts, index)})" for part in parts]
-
-
-def _percent(counts: npt.NDArray[np.int64], index: int) -> str:
-    return f"{100 * counts[index] / max(int(counts.sum()), 1):.1f} %"

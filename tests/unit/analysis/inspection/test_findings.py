@@ -160,7 +160,7 @@ def test_labels_that_neighbours_contradict(planted: Planted) -> None:
     assert found <= set(wrong.tolist())
     assert len(found) >= 9
     finding = inspection.findings[0]
-    assert "neighbours say" in finding.images[0].note
+    assert "neighbours have label" in finding.images[0].note
 
 
 def test_random_labels_are_not_reported(planted: Planted) -> None:
