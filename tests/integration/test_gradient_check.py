@@ -38,7 +38,7 @@ def test_the_tutorials_network(loss: str) -> None:
     assert len(found.parameters) == found.total
     assert found.directions == ()
     assert set(found.arrays) == {"dense1.weight", "dense1.bias", "dense2.weight", "dense2.bias"}
-    assert "gradient check: right" in str(found)
+    assert "gradient check: passed" in str(found)
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
@@ -168,7 +168,7 @@ def test_a_gradient_a_thousandth_off_is_found_in_any_layer(monkeypatch: pytest.M
     network, images, labels = network_with(name, units)
     result = gn.check_gradients(network, images, labels)
     assert not result.passed
-    assert "gradient check: WRONG" in str(result)
+    assert "gradient check: FAILED" in str(result)
     first, *_, last = network.names
     assert result.worst.name.startswith(f"{first}.")  # what lies before the fault is wrong
     assert result.arrays[f"{first}.weight"] > 1e-4 > result.arrays[f"{last}.weight"]
@@ -351,7 +351,7 @@ def test_wrong_input() -> None:
     with pytest.raises(gn.InputError, match=r"The network has no parameters to check\."):
         gn.check_gradients(network, np.zeros((2, 3)), np.arange(2))
     network, images, _ = tutorial("Quadratic")
-    with pytest.raises(gn.InputError, match=r"Labels are needed\."):
+    with pytest.raises(gn.InputError, match=r"Labels are missing\."):
         gn.check_gradients(network, images)
     with pytest.raises(gn.InputError, match=r"A label lies beyond the network's outputs\."):
         gn.check_gradients(network, images, np.full(5, 3))

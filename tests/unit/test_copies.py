@@ -16,7 +16,7 @@ import pytest
 
 import glassnet as gn
 from glassnet import errors
-from glassnet.analysis.gradient_table import GradientTable
+from glassnet.analysis.gradient_check import GradientTable
 from glassnet.data.augmentation import Augmentation
 from glassnet.experiment.run import KeepHistory, KeepRecipe
 from glassnet.network import Network

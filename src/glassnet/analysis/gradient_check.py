@@ -1,4 +1,4 @@
-"""Gradient check: backpropagation compared with central differences.
+"""Gradient check: backpropagation compared with central differences; and a table of both for small networks.
 
     ĝ = (C(w + ε) − C(w − ε)) / 2ε        relative error ‖g − ĝ‖ / (‖g‖ + ‖ĝ‖)
 
@@ -21,15 +21,21 @@ from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.network import Network, as_dataset
 from glassnet.nn.stack import Slot
+from glassnet.support import terminal
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import mark, tr
+from glassnet.training import Callback, Epoch
 from glassnet.training.arguments import check_labels
+from glassnet.training.callbacks import Progress
+from glassnet.training.display import print_line
 
 CHECK_ALL_UP_TO = 2000  # parameters
 SAMPLES = 40  # parameters of each array in larger networks
 DIRECTIONS = 10
 TOLERANCE = 1e-7
 SEED = 20
+TABLES = 8  # printed during training, at evenly spaced epochs
+COLUMNS = (mark("parameter"), mark("value"), mark("backpropagation"), mark("numerical"), mark("difference"))
 
 
 @dataclass(frozen=True)
@@ -77,28 +83,19 @@ class GradientCheck:
         )
 
     def __str__(self) -> str:
+        text = mark("  relative error {error:.3g} over {checked} of {total} parameters")
         if self.checked == self.total:
-            over = tr("  relative error {error:.3g} over all {total} parameters", error=self.relative_error, total=self.total)
-        else:
-            over = tr(
-                "  relative error {error:.3g} over {checked} of {total} parameters",
-                error=self.relative_error,
-                checked=self.checked,
-                total=self.total,
-            )
+            text = mark("  relative error {error:.3g} over all {total} parameters")
+        over = tr(text, error=self.relative_error, checked=self.checked, total=self.total)
         if self.directions:
             error = _relative(self.directions)
             over += tr(", {error:.3g} along {count} random directions", error=error, count=DIRECTIONS)
+        worst = mark("  largest error: {name}: backpropagation {gradient:.10g}, numerical {numerical:.10g}")
         lines = [
-            tr("gradient check: right") if self.passed else tr("gradient check: WRONG"),
+            tr("gradient check: passed") if self.passed else tr("gradient check: FAILED"),
             over,
             *(f"  {name:<16} {error:.3g}" for name, error in self.arrays.items()),
-            tr(
-                "  worst: {name}: backpropagation {gradient:.10g}, definition {numerical:.10g}",
-                name=self.worst.name,
-                gradient=self.worst.gradient,
-                numerical=self.worst.numerical,
-            ),
+            tr(worst, name=self.worst.name, gradient=self.worst.gradient, numerical=self.worst.numerical),
         ]
         return "\n".join(lines)
 
@@ -115,19 +112,19 @@ def check_gradients(
     elif labels is not None:
         data = as_dataset((images, labels), "check_gradients")
     else:
-        raise InputError(tr("Labels are needed."), where="check_gradients(labels)", expected=tr("(N,) class indices"))
+        raise InputError(tr("Labels are missing."), where="check_gradients(labels)", expected=tr("(N,) class indices"))
     check_labels(network, data, "check_gradients")
     exact = network.astype("float64")
     exact.adapt(data.images)
-    rows, training = exact.rows(data.images), bool(exact.running_slots)
-    gradient = exact.losses_and_gradient(rows, data.labels, training=training, rng=np.random.default_rng(SEED))[2]
+    x, training = exact.rows(data.images), bool(exact.running_slots)
+    gradient = exact.losses_and_gradient(x, data.labels, training=training, rng=np.random.default_rng(SEED))[2]
     gradient = gradient + exact.penalty_and_gradient()[1]
 
     def loss() -> float:
-        z, _ = exact.forward(rows, training=training, rng=np.random.default_rng(SEED), stop=exact.raw)
+        z, _ = exact.forward(x, training=training, rng=np.random.default_rng(SEED), stop=exact.raw)
         z = z.reshape(len(z), -1)
-        costs, _ = exact.loss.value_and_gradient(z, exact.loss.targets(data.labels, z.shape[1], np.float64))
-        return float(costs.mean()) + exact.penalty_and_gradient()[0]
+        losses, _ = exact.loss.value_and_gradient(z, exact.loss.targets(data.labels, z.shape[1], np.float64))
+        return float(losses.mean()) + exact.penalty_and_gradient()[0]
 
     return compare(exact, gradient, loss, epsilon)
 
@@ -146,15 +143,14 @@ def compare(exact: Network, g: NDArray[np.float64], loss: Callable[[], float], e
         flat[index] = before
         return (above - below) / (2 * epsilon)
 
-    checks: list[ParameterCheck] = []
-    arrays: dict[str, float] = {}
-    for slot in exact.slots:
-        in_array = [
+    by_array = {
+        slot.name: [
             ParameterCheck(_name(slot, i), float(flat[i]), float(g[i]), derivative(i), slot.name)
             for i in _sample(slot, flat.size, rng)
         ]
-        checks += in_array
-        arrays[slot.name] = _relative(in_array)
+        for slot in exact.slots
+    }
+    checks = [check for in_array in by_array.values() for check in in_array]
     if not checks:
         raise InputError(tr("The network has no parameters to check."), where="check_gradients(network)")
     directions: list[ParameterCheck] = []
@@ -166,7 +162,7 @@ def compare(exact: Network, g: NDArray[np.float64], loss: Callable[[], float], e
             directions.append(ParameterCheck(f"direction {number}", 0.0, float(g @ direction), numerical))
     return GradientCheck(
         relative_error=_relative(checks),
-        arrays=arrays,
+        arrays={name: _relative(in_array) for name, in_array in by_array.items()},
         worst=max(checks, key=lambda check: check.error),
         checked=len(checks),
         total=flat.size,
@@ -199,3 +195,35 @@ def _relative(checks: Sequence[ParameterCheck]) -> float:
 def _name(slot: Slot, index: int) -> str:
     indices = np.unravel_index(int(index) - slot.offset, slot.shape)
     return f"{slot.name}[{', '.join(str(int(i)) for i in indices)}]"
+
+
+def rows(check: GradientCheck) -> list[tuple[str, ...]]:
+    """Name, value, gradient by backpropagation, numerical gradient and their difference, for each parameter."""
+    return [
+        (entry.name, f"{entry.value:+.6f}", f"{entry.gradient:+.10f}", f"{entry.numerical:+.10f}", f"{entry.error:.1e}")
+        for entry in check.parameters
+    ]
+
+
+def table(check: GradientCheck) -> str:
+    """The rows as text, with a header."""
+    return "\n".join(f"  {line}" for line in terminal.table([tuple(map(tr, COLUMNS)), *rows(check)]))
+
+
+class GradientTable(Callback):
+    """Prints the table before the first epoch and after some of the epochs."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data = data
+
+    def _print(self, progress: Progress, heading: str) -> None:
+        assert isinstance(progress.network, Network)
+        print_line(f"{heading}\n{table(check_gradients(progress.network, self._data))}")
+
+    def on_train_begin(self, progress: Progress) -> None:
+        self._print(progress, tr("At the start"))
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        every = max(1, progress.epochs // TABLES)
+        if epoch.epoch % every == 0 or epoch.epoch == progress.epochs:
+            self._print(progress, tr("After epoch {epoch}: loss {cost:.6g}", epoch=epoch.epoch, cost=epoch.train_cost))

@@ -21,8 +21,7 @@ IMAGES = 10
 def command(
     what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help=mark("A recipe, or a run folder."), show_default=False)],
 ) -> None:
-    from glassnet.analysis.gradient_check import check_gradients
-    from glassnet.analysis.gradient_table import table
+    from glassnet.analysis.gradient_check import check_gradients, table
 
     run = run_or_recipe(what)
     result = check_gradients(run.network, run.splits.train.head(IMAGES))

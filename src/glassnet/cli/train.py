@@ -104,7 +104,7 @@ def command(
 
 
 def _extras(recipe: str | Path) -> list[Any]:
-    from glassnet.analysis.gradient_table import GradientTable
+    from glassnet.analysis.gradient_check import GradientTable
     from glassnet.experiment.recipe import load_recipe
     from glassnet.experiment.run import read_splits
 

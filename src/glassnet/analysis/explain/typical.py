@@ -43,8 +43,13 @@ def typical_input(
     `bounds` of the pixels: by default 0…255 if the network begins with `Scale` or `Standardize`, else 0…1.
     Erhan et al., "Visualizing higher-layer features of a deep network", 2009; Yosinski et al., arXiv 1506.06579.
     """
-    stop, index = find_unit(network, unit, "typical_input(unit)")
-    low, high = _bounds(network) if bounds is None else bounds
+    from scipy.ndimage import gaussian_filter
+
+    stop, index = _find_unit(network, unit)
+    if bounds is None:
+        raw = isinstance(network.layers[0], (Scale, Standardize)) and not network.takes_pixels
+        bounds = (0.0, 255.0 if raw else 1.0)
+    low, high = bounds
     if not low < high:
         raise InputError(tr("The bounds are empty."), where="typical_input(bounds)", expected="low < high", received=bounds)
     grey, spread = (low + high) / 2, high - low
@@ -62,27 +67,23 @@ def typical_input(
         rate = spread * (0.2 * (1 - step / steps) + 0.01)
         x = (1 - decay) * (x - grey) + grey + rate * gradient / largest
         if step < steps // 2 and blur > 0 and x.ndim == 4 and min(x.shape[1:3]) > 4:
-            x = _blurred(x, blur)
+            x = gaussian_filter(x, (0, blur, blur, 0), mode="nearest")
         x = np.clip(x, low, high)
     return TypicalInput(unit, np.asarray(best[0], dtype=np.float64), float(value), float(before), (float(low), float(high)))
 
 
-def find_unit(network: Network, unit: str, where: str) -> tuple[int, int]:
+def _find_unit(network: Network, unit: str) -> tuple[int, int]:
     """The number of layers up to and including a unit's, and the unit's index along the last axis."""
+    where = "typical_input(unit)"
     name, _, number = unit.rpartition(".")
     if not name or not number.isdigit():
-        raise InputError(
-            tr("This is not the name of a unit."),
-            where=where,
-            expected=tr("layer.unit, such as dense1.3"),
-            received=repr(unit),
-        )
+        what, expected = tr("This is not the name of a unit."), tr("layer.unit, such as dense1.3")
+        raise InputError(what, where=where, expected=expected, received=repr(unit))
     stop = layer_index(network, name, where) + 1
     units = network.shapes[stop][-1]
     if int(number) >= units:
-        raise InputError(
-            tr("The layer has no such unit."), where=where, expected=f"{name}.0 … {name}.{units - 1}", received=unit
-        )
+        known = f"{name}.0 … {name}.{units - 1}"
+        raise InputError(tr("The layer has no such unit."), where=where, expected=known, received=unit)
     return stop, int(number)
 
 
@@ -92,15 +93,3 @@ def _value_and_gradient(network: Network, x: Array, stop: int, index: int) -> tu
     dy = np.zeros(y.shape, dtype=network.dtype)
     dy[..., index] = 1 / max(1, y[0, ..., index].size)
     return float(y[..., index].mean()), backward(dy)[0].reshape(x.shape).astype(np.float64)
-
-
-def _blurred(x: Array, sigma: float) -> Array:
-    from scipy.ndimage import gaussian_filter
-
-    return np.asarray(gaussian_filter(x, (0, sigma, sigma, 0), mode="nearest"))
-
-
-def _bounds(network: Network) -> tuple[float, float]:
-    if network.takes_pixels or not isinstance(network.layers[0], (Scale, Standardize)):
-        return 0.0, 1.0
-    return 0.0, 255.0

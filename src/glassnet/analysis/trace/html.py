@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassnet.analysis.gradient_table import COLUMNS, rows
+from glassnet.analysis.gradient_check import COLUMNS, rows
 from glassnet.analysis.trace.document import Document, Grid, ImageView, Number, Parts, Source, Step, Symbol
 from glassnet.analysis.trace.notation import figure, spoken
 from glassnet.support.i18n import Message, mark, tr

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text as Line
 
-from glassnet.analysis.gradient_table import table
+from glassnet.analysis.gradient_check import table
 from glassnet.analysis.trace.document import Document, Grid, Step
 from glassnet.analysis.trace.notation import figure, spoken
 from glassnet.support.i18n import mark, tr

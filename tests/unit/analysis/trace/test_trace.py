@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.analysis.gradient_check import check_gradients
-from glassnet.analysis.gradient_table import rows, table
+from glassnet.analysis.gradient_check import check_gradients, rows, table
 from glassnet.analysis.trace.html import _equation, _lowered
 from glassnet.errors import InputError
 from glassnet.nn import LAYERS
