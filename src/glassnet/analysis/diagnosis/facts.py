@@ -177,8 +177,10 @@ class Facts:
     @property
     def start_gradient(self) -> float | None:
         """The norm of the whole gradient of the weights at the first step."""
-        found = self.start_gradients
-        return sqrt(sum(slot.size * found[slot.name] ** 2 for slot in self.weights if slot.name in found)) if found else None
+        sizes = {slot.name: slot.size for slot in self.weights}
+        if not self.start_gradients:
+            return None
+        return sqrt(sum(sizes[name] * rms * rms for name, rms in self.start_gradients.items()))  # `rms**2` may raise
 
     @cached_property
     def weights(self) -> list[Slot]:

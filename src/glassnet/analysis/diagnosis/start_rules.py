@@ -7,22 +7,22 @@ import numpy as np
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Finding
 from glassnet.analysis.diagnosis.phrases import CLIP, SMALLER_START, outcome, set_rate, whole
-from glassnet.support.i18n import NOTHING, mark, tr
+from glassnet.support.i18n import FULL_STOP, listing, mark, tr
 from glassnet.training.statistics import Statistics
 
 ALIKE = 1e-3  # relative difference between the weights of two units, above rounding and below that of random weights
 LONG = 100.0  # gradient norm: with scaled images and a usual initializer it is about 1, in deep networks about 10
 GROWTH = 300.0  # ratio of the gradients of the last and the first weights
 
-BEFORE, AFTER = mark("before the first step"), mark("after training")
-SATURATED = mark("saturated-units"), mark("{share} % of the outputs of {layer} are within 1 % of their bounds {when}{then}.")
+BEFORE, AFTER = mark("{share} % before the first step"), mark("{share} % after training")
+SATURATED = mark("saturated-units"), mark("outputs of {layer} within 1 % of their bounds: {shares}.")
 WHY_SATURATED = mark("The inputs of these units are too large. Their derivative is almost zero, so the layer hardly learns.")
 TRY_SATURATED = (
     mark("start with smaller weights: initializer GlorotUniform, which depends on the number of inputs"),
     mark("check that the images are scaled to 0 … 1"),
     mark("use ReLU with initializer HeNormal in the hidden layers, and a cross-entropy loss"),
 )
-DEAD = mark("dead-relus"), mark("{share} % of the units of {layer} output zero for every image checked {when}{then}.")
+DEAD = mark("dead-relus"), mark("units of {layer} that output zero for every image checked: {shares}.")
 WHY_DEAD = mark("A ReLU that outputs zero for every image has zero gradient, so its weights are no longer updated.")
 TRY_DEAD = (
     mark("use initializer HeNormal, and start the biases at zero"),
@@ -44,7 +44,9 @@ def symmetric_start(facts: Facts) -> Finding | None:
         size, apart = float(np.abs(weight).max()), float(np.ptp(weight, axis=1).max())
         if apart <= ALIKE * size:
             layer = slot.name.rpartition(".")[0]
-            alike = tr(", all zero.") if size == 0 else tr(", to within {apart:.1g} of their size.", apart=apart / size)
+            alike = tr(", to within {apart:.1g} of their size.", apart=apart / size) if apart else FULL_STOP
+            if size == 0:
+                alike = tr(", all zero.")
             seen = tr("all {count} units of {layer} have the same weights", count=weight.shape[1], layer=layer)
             return Finding(
                 mark("symmetric-start"),
@@ -106,22 +108,22 @@ def vanishing_gradients(facts: Facts) -> Finding | None:
 
 
 def saturated_at_start(facts: Facts) -> Finding | None:
-    return _inactive(facts, "saturated", facts.start_activations, BEFORE)
+    return _inactive(facts, "saturated", facts.start_activations)
 
 
 def saturated_now(facts: Facts) -> Finding | None:
-    return _inactive(facts, "saturated", facts.end_activations, AFTER)
+    return _inactive(facts, "saturated", facts.end_activations)
 
 
 def dead_at_start(facts: Facts) -> Finding | None:
-    return _inactive(facts, "dead", facts.start_activations, BEFORE)
+    return _inactive(facts, "dead", facts.start_activations)
 
 
 def dead_now(facts: Facts) -> Finding | None:
-    return _inactive(facts, "dead", facts.end_activations, AFTER)
+    return _inactive(facts, "dead", facts.end_activations)
 
 
-def _inactive(facts: Facts, what: str, activations: Statistics, when: str) -> Finding | None:
+def _inactive(facts: Facts, what: str, activations: Statistics) -> Finding | None:
     """Most units of a hidden layer are saturated, or dead; of the layer with the largest share."""
     least, (name, text), why, steps = INACTIVE[what]
     shares = {layer: found[what] for layer, found in activations.items() if what in found}
@@ -129,10 +131,7 @@ def _inactive(facts: Facts, what: str, activations: Statistics, when: str) -> Fi
     layer = max(shares, key=shares.__getitem__, default="")
     if not layer or shares[layer] < least or not facts.falls_short:
         return None
-    start, end = (found.get(layer, {}).get(what) for found in (facts.start_activations, facts.end_activations))
-    then = NOTHING
-    if start is not None and end is not None:
-        then = tr(" ({start} % at first, {end} % at the end)", start=whole(start), end=whole(end))
-    seen = tr(text, share=whole(shares[layer]), layer=layer, when=tr(when), then=then)
-    options = {"option": set_rate(facts, 0.1)}
-    return Finding(name, seen + outcome(facts), tr(why), tuple(tr(step, **options) for step in steps))
+    times = {BEFORE: facts.start_activations, AFTER: facts.end_activations}
+    seen = listing(tr(when, share=whole(x[layer][what])) for when, x in times.items() if what in x.get(layer, {}))
+    advice = tuple(tr(step, option=set_rate(facts, 0.1)) for step in steps)
+    return Finding(name, tr(text, layer=layer, shares=seen) + outcome(facts), tr(why), advice)
