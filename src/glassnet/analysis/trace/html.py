@@ -25,8 +25,8 @@ PHASES = {
     "forward": mark("Forward: from the input to the answer"),
     "cost": mark("The loss"),
     "backward": mark("Backward: from the loss to the weight"),
-    "check": mark("The gradient, held against its definition"),
-    "update": mark("The step"),
+    "check": mark("The gradient compared with its definition"),
+    "update": mark("The update"),
 }
 
 
@@ -58,7 +58,7 @@ def page(trace: Document) -> str:
 def _summary(trace: Document) -> list[tuple[Message, str]]:
     return [
         (tr("gradient by backpropagation"), _number(Number("gradient", trace.gradient))),
-        (tr("by its definition"), _number(Number("numerical", trace.numerical, "", ".9f"))),
+        (tr("numerical gradient"), _number(Number("numerical", trace.numerical, "", ".9f"))),
         (tr("the weight before"), _number(Number("w", trace.before, "", ".9g"))),
         (tr("the weight after"), _number(Number("w.after", trace.after, "", ".9g"))),
         (tr("loss before"), _number(Number("cost", trace.cost_before))),

@@ -23,7 +23,7 @@ def part_of(run: Run, part: str) -> Dataset:
     if part not in ("train", "validation"):
         raise InputError(
             tr("Unknown part of the data."), where="trace(part)", expected="'train' | 'validation'", received=repr(part),
-            hint=tr("the test set stays closed; only glassnet evaluate opens it") if part == 'test' else None,
+            hint=tr("the test set is used only by glassnet evaluate") if part == 'test' else None,
         )  # fmt: skip
     found = run.splits.train if part == "train" else run.splits.validation
     if found is None:
@@ -37,7 +37,7 @@ def subject_of(
     """The image, its label as an array of one, and what it is in words."""
     if isinstance(image, (int, np.integer)) and not isinstance(image, bool):
         if data is None:
-            raise InputError(tr("There is no data to take an image from."), where="trace(data)", expected="a Dataset",
+            raise InputError(tr("An image number needs a data set."), where="trace(data)", expected="a Dataset",
                              received="None", hint=tr("trace(network, image, label=…), or data=…"))  # fmt: skip
         if not 0 <= image < len(data):
             raise InputError(
@@ -65,13 +65,13 @@ def subject_of(
                 raise InputError(tr("The image does not fit the network."), where="trace(image)",
                                  expected=network.input_shape, received=x.shape)  # fmt: skip
         if label is None and not _classifies(network):
-            raise InputError(tr("The network tells no classes apart: it needs the target."), where="--label",
+            raise InputError(tr("The network does not classify: give the target."), where="--label",
                              expected=tr("{count} numbers", count=network.outputs), received="None")  # fmt: skip
         target = network.predict(x[None]) if label is None else _label(network, label)
         if label is None:
             notes.append(
                 tr(
-                    "No label was given: what the network says, {answer}, is taken as the target.",
+                    "No label was given: the network's prediction, {answer}, is used as the target.",
                     answer=network.classes[int(target[0])],
                 )
             )
@@ -83,7 +83,7 @@ def subject_of(
     return (
         x,
         target,
-        tr("{place}, labelled {right}; the network says {answer}", place=place, right=right, answer=answer),
+        tr("{place}, labelled {right}; predicted {answer}", place=place, right=right, answer=answer),
     )
 
 
@@ -124,12 +124,12 @@ def differences_of(run: Run) -> list[Message]:
     if training.batch_size > 1:
         notes.append(
             tr(
-                "Training averages the gradients of {count} images; here the step is of this one alone.",
+                "Training averages the gradients of {count} images; this step uses only this one.",
                 count=training.batch_size,
             )
         )
     if training.augmentation is not None:
-        notes.append(tr("Training changes its images at random; here the image is as it is."))
+        notes.append(tr("Training augments its images at random; the original image is used here."))
     if training.class_weight is not None:
-        notes.append(tr("Training weighs the classes; here the weight is 1."))
+        notes.append(tr("Training weights the classes; the weight is 1 here."))
     return notes

@@ -1,4 +1,4 @@
-"""`trace`: one image and one weight, from the first layer to the new weight."""
+"""`trace`: one image and one weight, from the first layer to the updated weight."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def trace(
     run = Run.load(what) if isinstance(what, (str, Path)) else what if isinstance(what, Run) else None
     network = run.network if run is not None else what
     if not isinstance(network, Network):
-        raise InputError(tr("This is no run and no network."), where="trace", expected=tr("a Run, its folder, or a Network"),
-                         received=type(what).__name__)  # fmt: skip
+        what, given = tr("This is neither a run nor a network."), type(what).__name__
+        raise InputError(what, where="trace", expected=tr("a Run, its folder, or a Network"), received=given)
     if run is not None and data is None and isinstance(image, (int, np.integer)):
         data = part_of(run, part)
     notes: list[Message] = []
@@ -96,37 +96,26 @@ def trace(
     if run is not None:
         notes += differences_of(run)
     found = record_pass(network, x, target)
-    chain = make_chain(found_layers(found.records), "", found.records)
+    layers = [record.layer for name, record in found.records.items() if "." not in name]
+    chain = make_chain(layers, "", found.records)
     choice = choose(chain, unit, weight)
     steps = _steps(found, choice)
     chosen, stand = stand_of(run, network, optimizer)
     slot = next(slot for slot in found.network.slots if slot.name == f"{choice.lens.name}.{choice.key}")
     place = slot.offset + int(np.ravel_multi_index(choice.index, slot.shape))
-    update = update_steps(found, choice.name, place, slot.penalised, chosen, stand)
-    table = None
-    if network.flat.size <= TABLE_UP_TO:
-        table = check_gradients(network, x[None], target)
+    update, values = update_steps(found, place, slot.penalised, chosen, stand)
     return Trace(
         title=NOTHING if run is None else run.recipe.heading,
         image=as_image(x),
         subject=subject,
         why=choice.why,
         weight=choice.name,
-        steps=(*steps, *update.steps),
+        steps=(*steps, *update),
         gradient=float(found.gradient[place]),
-        numerical=update.numerical,
-        before=update.before,
-        after=update.after,
-        cost_before=update.cost_before,
-        cost_after=update.cost_after,
-        table=table,
+        table=check_gradients(network, x[None], target) if network.flat.size <= TABLE_UP_TO else None,
         notes=tuple(notes),
+        **values,
     )
-
-
-def found_layers(records: dict[str, Any]) -> list[Any]:
-    """The layers of the network itself, in order."""
-    return [record.layer for name, record in records.items() if "." not in name]
 
 
 def _steps(found: Any, choice: Choice) -> list[Step]:
