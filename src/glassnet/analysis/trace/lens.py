@@ -73,10 +73,10 @@ class Lens(ABC):
 
     @abstractmethod
     def backward(self, inside: Index, out: Index) -> list[Step]:
-        """The steps from the gradient by the output to that by the input."""
+        """The steps from the gradient with respect to the output to that by the input."""
 
     def gradient(self, key: str, index: Index, inside: Index, out: Index) -> list[Step]:
-        """The steps from the gradient by the output to that by a parameter."""
+        """The steps from the gradient with respect to the output to that by a parameter."""
         raise NotImplementedError
 
     def step(

@@ -16,12 +16,12 @@ ALL_UP_TO, SHOWN = 6, 4  # sums of up to so many terms are written whole; of lon
 MEANINGS = {  # the usual meaning of a symbol, by its key
     "x": mark("the input"),
     "y": mark("the output"),
-    "dy": mark("the gradient by the output, from the layer above"),
-    "dx": mark("the gradient by the input, for the layer below"),
+    "dy": mark("the gradient with respect to the output, from the layer above"),
+    "dx": mark("the gradient with respect to the input, for the layer below"),
     "w": mark("a weight"),
     "b": mark("the bias"),
-    "dw": mark("the gradient by the weight"),
-    "db": mark("the gradient by the bias"),
+    "dw": mark("the gradient with respect to the weight"),
+    "db": mark("the gradient with respect to the bias"),
 }
 
 Values = Mapping[str, Number | str | Parts]  # what stands for each {key} of a template

@@ -13,7 +13,7 @@ from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark
 
 DH = {"dh": Sign("∂C/∂h", "dh", BY_STATE)}
-BY_GATES = mark("the gradient by each gate's input")
+BY_GATES = mark("the gradient with respect to each gate's input")
 
 
 class SimpleRNNLens(RecurrentLens):
@@ -22,7 +22,7 @@ class SimpleRNNLens(RecurrentLens):
     second = "h"
     signs: ClassVar = {"h": Sign("hₜ", "states h", STATE), "into": Sign("z_a", "gate", INTO)}
     backward_signs: ClassVar = {
-        "dz": Sign("∂C/∂z", "dgates", mark("the gradient by the gate's input")),
+        "dz": Sign("∂C/∂z", "dgates", mark("the gradient with respect to the gate's input")),
         **DH,
         "h": Sign("hₜ", "states", STATE),
     }
@@ -61,7 +61,7 @@ class LSTMLens(RecurrentLens):
         "h": Sign("hₜ", "h states", STATE),
     }
     backward_signs: ClassVar = {
-        "dc": Sign("∂C/∂c", "dc by_cell", mark("the gradient by the cell")),
+        "dc": Sign("∂C/∂c", "dc by_cell", mark("the gradient with respect to the cell")),
         **DH,
         "dz": Sign("∂C/∂z", "parts dgates", BY_GATES),
         **signs,

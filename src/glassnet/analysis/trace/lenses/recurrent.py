@@ -20,7 +20,7 @@ from glassnet.support.i18n import mark, tr
 INTO = mark("the gate's input")
 STATE = mark("the state")
 EARLIER = mark("the state of the previous step")
-BY_STATE = mark("the gradient by the state")
+BY_STATE = mark("the gradient with respect to the state")
 SUM = {  # of xₜ·W + hₜ₋₁·U + b
     "into": Sign("z", "gates gate", INTO),
     "x": Sign("xₜ", "x"),
