@@ -62,7 +62,7 @@ def choose(chain: Chain, unit: str | None, weight: str | None) -> Choice:
 
 
 def _of_unit(chain: Chain, lenses: list[Lens], unit: str) -> Choice:
-    """The strongest weight of a unit, or, where its layer has none, of what feeds it."""
+    """The strongest weight of a unit, or, where its layer has none, of the layer before it."""
     lens, out = _unit(unit, lenses)
     route = Route()
     path = route.through(chain, Hop(lens, lens.down(out), out))
@@ -72,7 +72,7 @@ def _of_unit(chain: Chain, lenses: list[Lens], unit: str) -> Choice:
             continue
         key, index = hop.lens.strongest(hop.out)
         above = Route({other.lens.name: other.out for other in path[number + 1 :]}, dict(route.branches))
-        hop.lens.feeds(key, index)
+        hop.lens.feeds(key, index)  # which sets the time step of a recurrent lens
         whole = above.through(chain, Hop(hop.lens, hop.lens.input_of(key, index, hop.out), hop.out))
         why = tr("Of the weights of {layer} {unit}, this one has the largest gradient.", layer=lens.name, unit=at(out))
         if hop.lens is not lens:
@@ -93,7 +93,7 @@ def _of_unit(chain: Chain, lenses: list[Lens], unit: str) -> Choice:
 
 
 def _same(lens: Lens, key: str, index: Index, unit: str, lenses: list[Lens], out: Index) -> Index:
-    """The unit's place, if the weight acts there."""
+    """The unit's index, if the weight acts on it."""
     settle = out if lens is _split(unit, lenses)[0] else None
     other, place = _unit(unit, lenses, settle)
     if other is not lens or index[-1] not in lens.columns(key, place):
@@ -142,7 +142,7 @@ def _index(rest: str, what: str, option: str, shape: tuple[int, ...], name: str,
 
 
 def _unit(text: str, lenses: list[Lens], settle: Index | None = None) -> tuple[Lens, Index]:
-    """The layer and the place of its output; a channel alone, or a unit of a sequence, means its strongest place."""
+    """The layer and the index of its output; a channel alone, or a unit of a sequence, means its strongest position."""
     lens, rest = _split(text, lenses)
     y, dy = lens.array("y"), lens.array("dy")
     index = _index(rest, tr("There is no such unit."), f"--unit {text}", y.shape, lens.name, channel=True)
@@ -153,7 +153,7 @@ def _unit(text: str, lenses: list[Lens], settle: Index | None = None) -> tuple[L
 
 
 def _weight(text: str, lenses: list[Lens]) -> tuple[Lens, str, Index]:
-    """The layer, the parameter array and the place in it; "weight" need not be said."""
+    """The layer, the parameter array and the index in it; "weight" may be left out."""
     lens, rest = _split(text, lenses)
     known = list(lens.layer.parameters)
     head = rest.split(".")[0]

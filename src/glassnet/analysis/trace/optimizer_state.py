@@ -1,4 +1,4 @@
-"""Where a run's optimizer stands: its moments, its steps so far, and the rate of the next one."""
+"""The state of a run's optimizer: its moments, its steps so far, and the learning rate of the next one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from glassnet.support.i18n import tr
 from glassnet.training.checkpoint import State
 
 
-def stand_of(run: Run | None, network: Network, wanted: Any) -> tuple[Optimizer, Stand]:
-    """The optimizer, and its moments and rate: from the run's checkpoint where they belong to these weights."""
-    chosen = wanted if wanted is not None else SGD() if run is None else run.recipe.make_optimizer()
+def stand_of(run: Run | None, network: Network, given: Any) -> tuple[Optimizer, Stand]:
+    """The optimizer and its state: from the run's checkpoint, if that belongs to these weights."""
+    chosen = given if given is not None else SGD() if run is None else run.recipe.make_optimizer()
     made = as_optimizer(chosen, "trace(optimizer)")
     fresh = tr("The optimizer's first step: its moments are 0.")
     if isinstance(made, ScipyMinimize):
@@ -28,7 +28,7 @@ def stand_of(run: Run | None, network: Network, wanted: Any) -> tuple[Optimizer,
         run = None
     size = network.flat.size
     first, second = (np.zeros(size if made.moments > number else 0) for number in (0, 1))
-    state = _state(run, network) if run is not None and wanted is None else None
+    state = _state(run, network) if run is not None and given is None else None
     steps, total, note = 0, 1, fresh
     if run is not None and state is not None:
         a_epoch = math.ceil(state.settings["pictures"] / state.settings["batch_size"])
@@ -47,7 +47,7 @@ def stand_of(run: Run | None, network: Network, wanted: Any) -> tuple[Optimizer,
 
 
 def _state(run: Run, network: Network) -> State | None:
-    """The run's checkpoint, if the weights that were kept are those it ends in."""
+    """The run's checkpoint, if the run's weights are its last ones, not the best ones."""
     path = run.folder / CHECKPOINT
     if not path.exists():
         return None

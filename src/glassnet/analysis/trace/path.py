@@ -40,7 +40,7 @@ Chain = Sequence[Lens | BranchLens]
 def make_chain(layers: Sequence[Layer], prefix: str, records: dict[str, Record]) -> Chain:
     """A lens for each layer in a row."""
     chain: list[Lens | BranchLens] = []
-    shape: tuple[int, ...] | None = None  # of the image that flat values still are
+    shape: tuple[int, ...] | None = None  # of the image that was flattened
     for name, layer in zip(name_layers(layers), layers, strict=True):
         record = records[prefix + name]
         lens: Lens | BranchLens
@@ -71,13 +71,13 @@ def every(chain: Chain) -> list[Lens]:
 
 @dataclass
 class Route:
-    """Ways up and down; `outs` and `branches` are turns that are settled, by the lens's name."""
+    """Ways up and down; `outs` and `branches`: the outputs and branches that are given, by the lens's name."""
 
     outs: dict[str, Index] = field(default_factory=dict)
     branches: dict[str, int] = field(default_factory=dict)
 
     def climb(self, chain: Chain, inside: Index) -> list[Hop]:
-        """From an input of the chain to one of its outputs, by the ways that matter most."""
+        """From an input of the chain to the output on which it acts most."""
         hops: list[Hop] = []
         for lens in chain:
             if isinstance(lens, BranchLens):
@@ -91,7 +91,7 @@ class Route:
         return hops
 
     def descend(self, chain: Chain, out: Index) -> list[Hop]:
-        """From an output of the chain back to the input that it owes most to."""
+        """From an output of the chain back to the input with the largest share in it."""
         hops: list[Hop] = []
         for lens in reversed(chain):
             if isinstance(lens, BranchLens):
@@ -108,10 +108,9 @@ class Route:
         for place, lens in enumerate(chain):
             if lens is hop.lens:
                 middle = [hop]
-            elif isinstance(lens, BranchLens) and (
-                with_lens := [b for b, c in enumerate(lens.chains) if hop.lens in every(c)]
-            ):
-                branch = self.branches[lens.name] = with_lens[0]
+            elif isinstance(lens, BranchLens) and hop.lens in every([lens]):
+                branch = next(number for number, inner in enumerate(lens.chains) if hop.lens in every(inner))
+                self.branches[lens.name] = branch
                 inner = self.through(lens.chains[branch], hop)
                 middle = self._around(lens, branch, inner, inner[0].inside, inner[-1].out)
             else:

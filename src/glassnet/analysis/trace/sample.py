@@ -1,4 +1,4 @@
-"""The image that is traced, what it shows, and what of training is left out."""
+"""The image that is traced, its label, and the differences to training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def part_of(run: Run, part: str) -> Dataset:
 def subject_of(
     network: Network, image: Any, label: Any, data: Dataset | None, part: str, run: Run | None, notes: list[Message]
 ) -> tuple[Array, Array, Message]:
-    """The image, its label as an array of one, and what it is in words."""
+    """The image, its label as an array of one, and its description."""
     if isinstance(image, (int, np.integer)) and not isinstance(image, bool):
         if data is None:
             raise InputError(tr("An image number needs a data set."), where="trace(data)", expected="a Dataset",
@@ -111,7 +111,7 @@ def _label(network: Network, label: Any) -> Array:
 
 
 def as_image(image: Array) -> ImageView | None:
-    """The image to be shown, where it is one."""
+    """The image, if it can be shown as one."""
     if image.ndim != 3 or image.shape[2] not in (1, 3):
         return None
     values = image[..., 0] if image.shape[2] == 1 else image
@@ -119,7 +119,7 @@ def as_image(image: Array) -> ImageView | None:
 
 
 def differences_of(run: Run) -> list[Message]:
-    """What training does that this one step leaves out."""
+    """What training does differently from this one step."""
     training, notes = run.recipe.training, []
     if training.batch_size > 1:
         notes.append(

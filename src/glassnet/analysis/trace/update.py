@@ -56,7 +56,7 @@ AFTER = {
 
 @dataclass
 class Stand:
-    """Where the optimizer stands: its moments, how many steps it has taken, the rate of the next, and in words why."""
+    """The optimizer's state: its moments, how many steps it has taken, the learning rate of the next, and a note."""
 
     first: Array
     second: Array

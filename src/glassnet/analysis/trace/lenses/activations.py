@@ -133,7 +133,7 @@ class StandardizeLens(Pointwise):
 
 
 class SameLens(Pointwise):
-    """What passes values on as they are: Dropout outside training, Pixels of floats, and Flatten."""
+    """The identity: Dropout outside training, Pixels of floats, and Flatten."""
 
     equations = "{y} = {x}", "{dx} = {dy}"
 

@@ -18,7 +18,7 @@ from glassnet.support.i18n import mark, tr
 
 
 class BranchLens:
-    """A layer made of chains of lenses; `joined` and `before` lead from a branch's output to the layer's, and back."""
+    """A layer made of chains of lenses; `joined` and `before` map a branch's output to the layer's, and back."""
 
     def __init__(self, record: Record, chains: Sequence[Sequence[Lens | BranchLens]]) -> None:
         self.record, self.name, self.layer = record, record.name, record.layer
@@ -29,7 +29,7 @@ class BranchLens:
         return isinstance(self.layer, layers.Residual)
 
     def value(self, branch: int) -> Array:
-        """What a branch gives: its input where it has no layers."""
+        """The output of a branch: its input if it has no layers."""
         chain = self.chains[branch]
         return chain[-1].record.y if chain else self.record.x
 
@@ -40,7 +40,7 @@ class BranchLens:
         return (*out[:-1], out[-1] + self._offset(branch))
 
     def before(self, out: Index, chosen: int | None = None) -> tuple[int, Index]:
-        """The branch that an output comes from, and its place there; of a sum, the `chosen` branch or the first."""
+        """The branch that an output comes from, and its index there; of a sum, the `chosen` branch or the first."""
         if self._adds:
             return chosen or 0, out
         branch = max(b for b in range(len(self.chains)) if self._offset(b) <= out[-1])

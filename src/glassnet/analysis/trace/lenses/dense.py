@@ -20,7 +20,7 @@ class DenseLens(Lens):
         "dx": Sign("∂C/∂xᵢ", "dx"), "dw": Sign("∂C/∂wᵢⱼ", "dweight"), "db": Sign("∂C/∂bⱼ", "dbias"),
         "dy": Sign("∂C/∂yⱼ", "dy"),
     }  # fmt: skip
-    shape: tuple[int, ...] | None = None  # of the image that the inputs are, where they are one
+    shape: tuple[int, ...] | None = None  # of the image, if the inputs are a flattened one
 
     def down(self, out: Index) -> Index:
         return largest(self.array("x") * self.array("weight")[:, out[0]])
@@ -48,7 +48,7 @@ class DenseLens(Lens):
         return [self.step("forward", title, equation, numbers, sources, written, images=images, note=note)]
 
     def _note(self, i: int) -> Message | None:
-        """Where the path comes from, of several inputs; and what is written of many."""
+        """The input of the path, and, of a long sum, that not all terms are written."""
         terms = len(self.array("x"))
         if terms <= ALL_UP_TO:
             return None if terms == 1 else tr("The path comes from input {input}.", input=i)

@@ -65,11 +65,12 @@ class RecurrentLens(Lens):
     gates: ClassVar[tuple[str, ...]] = ()
     functions: ClassVar[tuple[Callable[..., Any], ...]]  # forward, back through time, and the parameters' gradients
     backward_signs: ClassVar[dict[str, Sign]] = {}  # of the gates backward
-    second = ""  # the name that the sum with the earlier state is given in the forward function
+    second = ""  # the forward function's name for the sum with the previous state
     time: int | None = None
 
     def __init__(self, record: Record) -> None:
         super().__init__(record)
+        self.kept: dict[str, Array] = {}
         x, dy = record.x, record.dy
         self.x = x.reshape(len(x), -1)
         self.weight, self.recurrent = self.array("weight"), self.array("recurrent_weight")
@@ -92,7 +93,7 @@ class RecurrentLens(Lens):
         return {letter + suffix: part for letter, part in zip(self.gates, np.split(values, len(self.gates), -1), strict=True)}
 
     def array(self, what: str) -> Array:
-        return self.kept[what] if what in vars(self).get("kept", ()) else super().array(what)
+        return self.kept[what] if what in self.kept else super().array(what)
 
     # ---------------------------------------------------------------- the path
 
@@ -169,7 +170,7 @@ class RecurrentLens(Lens):
             "b": self.number("bias", (column,), "b"),
         }
         equation, written = "{into} = {x}·{w} + {b}", "{into} = {sum} + {b}"
-        if letter != "n":  # whose state, in a GRU, comes in behind the reset gate
+        if letter != "n":  # the candidate of a GRU, which adds the state's part behind its reset gate
             states: Factor = self.earlier[t], lambda k: f"{self.name}.h[{t - 1}, {k}]", "before"
             numbers["state_sum"] = self.total(f"{name}[{t}, {u}].h", (), states,
                                               self.along("recurrent_weight", np.s_[:, column], "u"))  # fmt: skip
