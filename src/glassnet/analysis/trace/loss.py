@@ -71,26 +71,17 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     lens, z, t, slopes = LOSS_LENSES[name], found.z, found.target, found.dz
     costs, answers = lens.terms(z, t), slopes + t  # a, or z where the loss is of z itself
 
-    def number(what: str, k: int, value: float, form: str = ".6g") -> Number:
-        return Number(f"outputs.{what}[{k}]", float(value), "" if what == "j" else what, form)
-
     def output(k: int) -> dict[str, Number]:
-        return {
-            "z": number("z", k, z[k]),
-            "a": number("a", k, answers[k]),
-            "t": number("t", k, t[k]),
-            "dz": number("dz", k, slopes[k]),
-        }
+        columns = {"z": z, "a": answers, "t": t, "dz": slopes}
+        numbers = {key: Number(f"outputs.{key}[{k}]", float(values[k]), key) for key, values in columns.items()}
+        j, cost = Number(f"outputs.j[{k}]", k, "", ".0f"), Number(f"cost.term[{k}]", float(costs[k]), "cost")
+        return {**numbers, "j": j, "C": cost}
 
     kept = [k for k in chosen_terms(costs) if costs[k] != 0] or [j]
     terms = joined(" + ", [line(lens.term, output(k)) for k in kept])
     if np.delete(costs, kept).any():
         terms += others("cost", costs, kept, "cost", "")
-    rows = []
-    for k in range(len(z)) if len(z) <= 20 else sorted({*kept, j}):
-        row = {"j": number("j", k, k, ".0f"), **output(k)}
-        row["C"] = Number(f"cost.term[{k}]", float(costs[k]), "cost")
-        rows.append(row)
+    rows = [output(k) for k in (range(len(z)) if len(z) <= 20 else sorted({*kept, j}))]
     heads = ("j", "z", *(("a",) if linked else ()), "t", "C", "dz")
     cells = tuple(tuple(row[head] for head in heads) for row in rows)
     table = Grid(tr("output by output"), "z", cells, None, (*heads[:-1], "∂C/∂z"))

@@ -15,7 +15,7 @@ from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import Message, same, tr
-from glassnet.support.registry import nearest
+from glassnet.support.registry import did_you_mean, nearest
 
 
 def part_of(run: Run, part: str) -> Dataset:
@@ -35,26 +35,10 @@ def subject_of(
     network: Network, image: Any, label: Any, data: Dataset | None, part: str, run: Run | None, notes: list[Message]
 ) -> tuple[Array, Array, Message]:
     """The image, its label as an array of one, and its description."""
+    given = None if label is None else _label(network, label)
     if isinstance(image, (int, np.integer)) and not isinstance(image, bool):
-        if data is None:
-            raise InputError(tr("An image number needs a data set."), where="trace(data)", expected="a Dataset",
-                             received="None", hint=tr("trace(network, image, label=…), or data=…"))  # fmt: skip
-        if not 0 <= image < len(data):
-            raise InputError(
-                tr("There is no such image."),
-                where=f"--image {image}",
-                expected=tr("0 … {last}, of the {part} part", last=len(data) - 1, part=part),
-                received=image,
-                hint=f"--image {min(max(0, int(image)), len(data) - 1)}",
-            )
-        x, target = data.images[int(image)], data.labels[int(image) : int(image) + 1]
-        if label is not None:
-            target = _label(network, label)
-        whose = tr("validation") if part == "validation" else tr("training")
-        if as_image(x) is not None:
-            place = tr("image {number} of the {part} data", number=image, part=whose)
-        else:
-            place = tr("example {number} of the {part} data", number=image, part=whose)
+        x, known, place = _of_data(int(image), data, part)
+        target = known if given is None else given
     else:
         if isinstance(image, (str, Path)):
             fit = "stretch" if run is None else run.recipe.data.fit
@@ -64,27 +48,38 @@ def subject_of(
             if x.size != network.features:
                 raise InputError(tr("The image does not fit the network."), where="trace(image)",
                                  expected=network.input_shape, received=x.shape)  # fmt: skip
-        if label is None and not _classifies(network):
+        if given is None and not _classifies(network):
             raise InputError(tr("The network does not classify: give the target."), where="--label",
                              expected=tr("{count} numbers", count=network.outputs), received="None")  # fmt: skip
-        target = network.predict(x[None]) if label is None else _label(network, label)
-        if label is None:
-            notes.append(
-                tr(
-                    "No label was given: the network's prediction, {answer}, is used as the target.",
-                    answer=network.classes[int(target[0])],
-                )
-            )
+        target = network.predict(x[None]) if given is None else given
+        if given is None:
+            answer = network.classes[int(target[0])]
+            notes.append(tr("No label was given: the network's prediction, {answer}, is used as the target.", answer=answer))
     if target.dtype.kind == "f":
         shown = ", ".join(f"{value:g}" for value in target.ravel())
         return x, target, tr("{place}, target {shown}", place=place, shown=shown)
-    answer = network.classes[int(network.predict(x[None])[0])]
-    right = network.classes[int(target[0])]
-    return (
-        x,
-        target,
-        tr("{place}, labelled {right}; predicted {answer}", place=place, right=right, answer=answer),
-    )
+    right, answer = (network.classes[int(index)] for index in (target[0], network.predict(x[None])[0]))
+    return x, target, tr("{place}, labelled {right}; predicted {answer}", place=place, right=right, answer=answer)
+
+
+def _of_data(number: int, data: Dataset | None, part: str) -> tuple[Array, Array, Message]:
+    """An image of the data, its label as an array of one, and its description."""
+    if data is None:
+        raise InputError(tr("An image number needs a data set."), where="trace(data)", expected="a Dataset",
+                         received="None", hint=tr("trace(network, image, label=…), or data=…"))  # fmt: skip
+    if not 0 <= number < len(data):
+        raise InputError(
+            tr("There is no such image."),
+            where=f"--image {number}",
+            expected=tr("0 … {last}, of the {part} part", last=len(data) - 1, part=part),
+            received=number,
+            hint=f"--image {min(max(0, number), len(data) - 1)}",
+        )
+    x, of_part = data.images[number], tr("validation") if part == "validation" else tr("training")
+    place = tr("example {number} of the {part} data", number=number, part=of_part)
+    if as_image(x) is not None:
+        place = tr("image {number} of the {part} data", number=number, part=of_part)
+    return x, data.labels[number : number + 1], place
 
 
 def _classifies(network: Network) -> bool:
@@ -99,13 +94,12 @@ def _label(network: Network, label: Any) -> Array:
         return np.asarray(label, dtype=np.float64).reshape(1, -1)
     number = int(label) if isinstance(label, (int, np.integer)) or (isinstance(label, str) and label.isdigit()) else -1
     if not 0 <= number < len(network.classes):
-        close = nearest(str(label), network.classes)
         raise InputError(
             tr("There is no such class."),
             where="--label",
             expected=" | ".join(network.classes),
             received=repr(label),
-            hint=tr("did you mean {close}?", close=repr(close)) if close else None,
+            hint=did_you_mean(nearest(str(label), network.classes)),
         )
     return np.array([number])
 

@@ -13,11 +13,11 @@ from glassnet.analysis.trace.document import Document, Step
 from glassnet.analysis.trace.loss import cost_steps
 from glassnet.analysis.trace.optimizer_state import stand_of
 from glassnet.analysis.trace.path import Hop, make_chain
-from glassnet.analysis.trace.recorder import record_pass
+from glassnet.analysis.trace.recorder import Pass, record_pass
 from glassnet.analysis.trace.sample import as_image, differences_of, part_of, subject_of
 from glassnet.analysis.trace.update import update_steps
 from glassnet.data import Dataset
-from glassnet.errors import InputError
+from glassnet.errors import InputError, writing
 from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.nn.optimizers import Optimizer
@@ -53,16 +53,9 @@ class Trace(Document):
     def save(self, path: str | Path) -> Path:
         """Write the page to a file."""
         target = Path(path)
-        try:
+        with writing(target, tr("The page can't be written.")):
             target.parent.mkdir(parents=True, exist_ok=True)
             write_text(target, self.html())
-        except OSError as error:
-            raise InputError(
-                tr("The page can't be written."),
-                where=target,
-                expected=tr("a file in a folder that you may write to"),
-                received=error.strerror or str(error),
-            ) from None
         return target
 
 
@@ -118,8 +111,8 @@ def trace(
     )
 
 
-def _steps(found: Any, choice: Choice) -> list[Step]:
-    """Forward along the path, the cost, and back to the weight."""
+def _steps(found: Pass, choice: Choice) -> list[Step]:
+    """Forward along the path, the loss, and back to the weight."""
     steps: list[Step] = []
     exact, path = found.network, list(choice.path)
     for hop in path:
