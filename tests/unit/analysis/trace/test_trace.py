@@ -117,8 +117,23 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_each_line_of_numbers_is_true(name: str) -> None:
+    check_lines(gn.trace(made(name), 1, data=DATA, optimizer=gn.SGD(0.1, momentum=0.5)))
+
+
+def test_each_line_of_a_softmax_inside_the_network_is_true() -> None:
+    """Its input acts on all outputs: the path may leave by another one."""
+    layers = [gn.Pixels(), gn.Flatten(), gn.Dense(4), gn.Tanh(), gn.Dense(3), gn.Softmax()]
+    network = gn.Network(layers, loss=gn.Quadratic(), input_shape=(8, 8, 1), seed=2)
+    traces = [gn.trace(network, 1, data=DATA, unit=f"dense2.{unit}") for unit in range(3)]
+    for trace in traces:
+        check_lines(trace)
+    notes = [step.note for trace in traces for step in trace.steps if (step.place, step.phase) == ("softmax1", "forward")]
+    assert any(note is not None and "comes from input" in note.en for note in notes)
+
+
+def check_lines(trace: gn.Trace) -> None:
     """What stands to the right of the equals sign, computed, is what stands to its left."""
-    for step in gn.trace(made(name), 1, data=DATA, optimizer=gn.SGD(0.1, momentum=0.5)).steps:
+    for step in trace.steps:
         for line in step.numbers if step.phase in ("forward", "cost", "backward") else ():
             first, *rest = itertools.dropwhile(lambda part: isinstance(part, str), line)
             text = "".join(part if isinstance(part, str) else f"({part.value!r})" for part in rest)

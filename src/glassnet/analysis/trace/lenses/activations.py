@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import erf, exp, pi, sqrt
 from typing import Any, ClassVar
 
@@ -173,9 +174,14 @@ class SoftmaxLens(Pointwise):
         through = dy * y * (np.eye(len(y))[j] - y[j])
         return (*row, largest(through)[0])
 
+    def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
+        (step,) = super().forward(out, out, key, index)
+        note = None if inside == out else tr("The path comes from input {input}.", input=at(inside))
+        return [replace(step, note=note)]
+
     def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
         row = index[:-1]
-        total = float(np.exp(self.array("x")[index[:-1]]).sum())
+        total = float(np.exp(self.array("x")[row]).sum())
         known: dict[str, Number | Parts] = {"total": self.named("total", row, total, "total")}
         if self.array("dy").size:
             where: tuple[int | slice, ...] = (*row, slice(None))
