@@ -125,7 +125,7 @@ def _split(text: str, lenses: list[Lens]) -> tuple[Lens, str]:
 
 
 def _index(rest: str, what: str, option: str, shape: tuple[int, ...], name: str, channel: bool = False) -> Index:
-    """The numbers of `rest` as an index of an array of `shape`; `channel`: a number alone is a place in the last axis."""
+    """The numbers of `rest` as an index of an array of `shape`; `channel`: a number alone is a position in the last axis."""
     axes = ", ".join(f"0…{size - 1}" for size in shape)
     expected = tr("{count} numbers: {axes}", count=len(shape), axes=axes)
     if channel and len(shape) > 1:

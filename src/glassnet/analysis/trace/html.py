@@ -1,4 +1,4 @@
-"""A trace as one HTML page that needs nothing else: no server, no network."""
+"""A trace as one HTML page without external files."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ class Lens(ABC):
         return self.down(out)
 
     def columns(self, key: str, out: Index) -> list[int]:
-        """The places in the last axis of a parameter array that act on an output."""
+        """The positions in the last axis of a parameter array that act on an output."""
         return [out[-1]]
 
     @property
@@ -124,10 +124,10 @@ class Lens(ABC):
 
         return values.ravel(), name, key
 
-    def among(self, what: str, places: Sequence[Index], key: str) -> Factor:
-        """The numbers of an array at some places, as a factor of a sum."""
-        values = np.array([self.array(what)[place] for place in places])
-        return values, lambda k: self._name(what, places[k]), key
+    def among(self, what: str, positions: Sequence[Index], key: str) -> Factor:
+        """The numbers of an array at some positions, as a factor of a sum."""
+        values = np.array([self.array(what)[place] for place in positions])
+        return values, lambda k: self._name(what, positions[k]), key
 
     def total(self, name: str, index: Index, *factors: Factor, must: int | None = None) -> Parts:
         """A sum of products, written out; `name` and `index` say which."""
@@ -135,5 +135,5 @@ class Lens(ABC):
 
 
 def largest(values: Array) -> Index:
-    """The place of the largest absolute value, the first of equals."""
+    """The index of the largest absolute value, the first of equals."""
     return tuple(int(i) for i in np.unravel_index(int(np.abs(values).argmax()), values.shape))

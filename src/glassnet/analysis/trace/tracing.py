@@ -45,7 +45,7 @@ class Trace(Document):
         return plain(self)
 
     def html(self) -> str:
-        """The whole as one HTML page that needs nothing else."""
+        """One HTML page without external files."""
         from glassnet.analysis.trace.html import page
 
         return page(self)
@@ -73,8 +73,8 @@ def trace(
     """Follow one image and one weight through forward, backward and update, in float64; the `Trace`.
 
     `what`: a run (or its folder), or a network. `image`: a number in the `part` ("train" or "validation") of the run's data
-    or in `data`; an image file; or an array. `label`: what a file or array shows, a class or its name; by default what the
-    network says. `unit`: "dense1.3", "conv2d1.4.5.0"; `weight`: "dense1.40.3", "lstm1.recurrent_weight.2.5"; by default those
+    or in `data`; an image file; or an array. `label`: the class (or its name) of a file or array; by default the network's
+    prediction. `unit`: "dense1.3", "conv2d1.4.5.0"; `weight`: "dense1.40.3", "lstm1.recurrent_weight.2.5"; by default those
     with the largest gradient. `optimizer`: of the step; by default the run's, going on from its checkpoint, or SGD(0.01).
     """
     run = Run.load(what) if isinstance(what, (str, Path)) else what if isinstance(what, Run) else None

@@ -115,50 +115,52 @@ def rule_of(optimizer: Optimizer) -> Rule:
 
 
 def update_steps(
-    found: Pass, place: int, penalised: bool, optimizer: Optimizer, stand: Stand
+    found: Pass, position: int, penalised: bool, optimizer: Optimizer, stand: Stand
 ) -> tuple[list[Step], dict[str, float]]:
-    """Check and step for the parameter at `place` of the flat vector; its gradient by definition, its value and the loss
+    """Check and step for the parameter at `position` of the flat vector; its gradient by definition, its value and the loss
     before and after the step."""
     network, flat = found.network, found.network.flat
-    w = float(flat[place])
+    w = float(flat[position])
 
     def cost_with(parameters: Array | float) -> float:
         """The loss with another value of the weight, or of all parameters."""
         before = flat.copy()
-        flat[... if isinstance(parameters, np.ndarray) else place] = parameters
+        flat[... if isinstance(parameters, np.ndarray) else position] = parameters
         cost = cost_of(network, found.row, found.label)
         flat[...] = before
         return cost
 
     above, below = cost_with(w + EPSILON), cost_with(w - EPSILON)
     numerical = (above - below) / (2 * EPSILON)
-    steps = [_check(found, place, above, below, numerical)]
+    steps = [_check(found, position, above, below, numerical)]
     g = found.gradient.copy()
     g += network.penalty_and_gradient()[1]
     if penalised and any(network.regularizer.rates):
-        steps.append(_penalty(found, place, w, float(g[place])))
+        steps.append(_penalty(found, position, w, float(g[position])))
     norm = float(np.linalg.norm(g))
     if optimizer.clip_norm and norm > optimizer.clip_norm:
-        steps.append(_clip(float(g[place]), norm, optimizer.clip_norm))
+        steps.append(_clip(float(g[position]), norm, optimizer.clip_norm))
         g *= optimizer.clip_norm / norm
     first, second, values = stand.first.copy(), stand.second.copy(), flat.copy()
     for slot in network.slots:
         decay = optimizer.decay if slot.penalised else 0.0
         w_part, g_part, m_part, v_part = (slot.part(array) for array in (values, g, first, second))
         optimizer.step(w_part, g_part, m_part, v_part, stand.rate, stand.steps + 1, decay)
-    after = float(values[place])
+    after = float(values[position])
     moments = [
-        (float(old[place]), float(new[place])) for old, new in ((stand.first, first), (stand.second, second)) if old.size
+        (float(old[position]), float(new[position]))
+        for old, new in ((stand.first, first), (stand.second, second))
+        if old.size
     ]
-    steps.append(_step(optimizer, stand, (w, after), float(g[place]), moments, optimizer.decay if penalised else 0.0))
+    steps.append(_step(optimizer, stand, (w, after), float(g[position]), moments, optimizer.decay if penalised else 0.0))
     cost_after = cost_with(values)
     steps.append(_after(found, w, after, cost_with(after), cost_after, bool(optimizer.moments)))
     known = {"numerical": numerical, "before": w, "after": after, "cost_before": found.cost, "cost_after": cost_after}
     return steps, known
 
 
-def _check(found: Pass, place: int, above: float, below: float, numerical: float) -> Step:
-    gradient = float(found.gradient[place])
+def _check(found: Pass, position: int, above: float, below: float, numerical: float) -> Step:
+    gradient = float(found.gradient[position])
     apart = abs(gradient - numerical)
     numbers: Values = {
         "above": Number("cost.above", above, "above", COSTS),
@@ -179,16 +181,15 @@ def _check(found: Pass, place: int, above: float, below: float, numerical: float
         )
     title, equation = tr("the gradient compared with its definition"), "{g} ≈ ({above} − {below}) / 2{epsilon}"
     written = "({above} − {below}) / (2·{epsilon}) = {numerical}   ∂C/∂w = {gradient}   |{difference}| ≤ {bound}"
-    sources = [line_of(gradient_check.compare, place=0)]
+    sources = [line_of(gradient_check.compare, nth=0)]
     return make_step("check", "definition", title, equation, CHECK, numbers, sources, written, note=note)
 
 
-def _penalty(found: Pass, place: int, w: float, total: float) -> Step:
+def _penalty(found: Pass, position: int, w: float, total: float) -> Step:
     l1, l2 = found.network.regularizer.rates
-    numbers = {
-        "g": Number("g", total, "g"), "dc": Number("gradient", float(found.gradient[place]), "dc"), "w": Number("w", w, "w"),
-        "l1": Number("l1", l1, "l1"), "l2": Number("l2", l2, "l2"),
-    }  # fmt: skip
+    values = {"g": total, "l1": l1, "l2": l2, "w": w}
+    numbers = {key: Number(key, value, key) for key, value in values.items()}
+    numbers["dc"] = Number("gradient", float(found.gradient[position]), "dc")
     equation = "{g} = {dc}" + (" + {l1}·sign {w}" if l1 else "") + (" + {l2}·{w}" if l2 else "")
     title, sources = (
         tr("the gradient of the weight penalty is added"),

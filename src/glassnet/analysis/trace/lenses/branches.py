@@ -77,7 +77,7 @@ class Fork(Lens):
         shares = [self.named(f"{b}.dx", inside, self.nest.share(b, inside), "d") for b in range(len(self.nest.chains))]
         numbers: Values = {"dx": self.number("dx", inside), "sum": joined(" + ", shares)}
         title = tr("the gradients of the branches are summed")
-        sources = [line_of(layers.Nested._forward_branches, place=0)]
+        sources = [line_of(layers.Nested._forward_branches, nth=0)]
         return [self.step("backward", title, "{dx} = Σₖ {d}", numbers, sources, "{dx} = {sum}", tag="BP2")]
 
 

@@ -139,7 +139,7 @@ class GlobalPoolLens(Lens):
         numbers = {"dx": self.number("dx", inside), "dy": self.number("dy", out), "n": self._count()}
         if self._is_max:
             equation, written = "{dx} = {dy}·[{x} = max x]", "{dx} = {dy}" if self.down(out) == inside else "{dx} = 0"
-            sources = [line_of(layers.GlobalMaxPool2D.forward, place=0)]
+            sources = [line_of(layers.GlobalMaxPool2D.forward, nth=0)]
             return [self.step("backward", title, equation, numbers, sources, written, tag="BP2", note=tr(WON))]
         sources = [line_of(layers.GlobalAveragePool2D.forward, "dx")]
         return [self.step("backward", title, "{dx} = {dy} / {n}", numbers, sources, tag="BP2")]

@@ -38,11 +38,11 @@ class WindowLens(Lens):
         return [(i, j, out[2]) for i, j in product(rows, columns)]
 
     def seen_from(self, inside: Index) -> list[tuple[int, int, int, int]]:
-        """The windows (p, q) that hold a pixel, each with the pixel's place (i, j) in it."""
-        rows, columns = self.layer.window
-        corners = [(p, q, self.corner((p, q))) for p, q in np.ndindex(*self.array("y").shape[:2])]
-        found = [(p, q, inside[0] - r, inside[1] - c) for p, q, (r, c) in corners]
-        return [(p, q, i, j) for p, q, i, j in found if 0 <= i < rows and 0 <= j < columns]
+        """The windows (p, q) that hold a pixel, each with the pixel's position (i, j) in it."""
+        (rows, columns), (high, wide) = self.layer.window, self.array("y").shape[:2]
+        down = [(p, inside[0] - self.corner((p, 0))[0]) for p in range(high)]
+        across = [(q, inside[1] - self.corner((0, q))[1]) for q in range(wide)]
+        return [(p, q, i, j) for p, i in down if 0 <= i < rows for q, j in across if 0 <= j < columns]
 
     def grid(self, title: Message, out: Index, channel: int, mark: Index | None) -> Grid:
         """The window of one channel, cell by cell."""
