@@ -191,11 +191,9 @@ def _penalty(found: Pass, position: int, w: float, total: float) -> Step:
     numbers = {key: Number(key, value, key) for key, value in values.items()}
     numbers["dc"] = Number("gradient", float(found.gradient[position]), "dc")
     equation = "{g} = {dc}" + (" + {l1}·sign {w}" if l1 else "") + (" + {l2}·{w}" if l2 else "")
-    title, sources = (
-        tr("the gradient of the weight penalty is added"),
-        [line_of(type(found.network).penalty_and_gradient, "gradient")],
-    )
     written = equation.replace("sign {w}", "sign({w})")
+    title = tr("the gradient of the weight penalty is added")
+    sources = [line_of(type(found.network).penalty_and_gradient, "gradient")]
     return make_step("update", "penalty", title, equation, PENALTY, numbers, sources, written)
 
 
@@ -214,12 +212,13 @@ def _step(
     moments: list[tuple[float, float]],
     decay: float,
 ) -> Step:
-    rule, numbers = rule_of(optimizer), {
+    rule = rule_of(optimizer)
+    numbers = {
         "w": Number("w", weight[0], "w", WEIGHTS),
         "new": Number("w.after", weight[1], "new", WEIGHTS),
         "g": Number("g", g, "g"),
         "rate": Number("rate", stand.rate, "rate"),
-    }  # fmt: skip
+    }
     for key, sign in rule.signs.items():
         if hasattr(optimizer, sign.code):
             numbers[key] = Number(sign.code, float(getattr(optimizer, sign.code)), key)

@@ -97,9 +97,8 @@ class ConvolutionLens(WindowLens):
             return self.named("product", (*out, i, j, channel), value, "y", ".4g")
 
         products = tuple(tuple(product(i, j) for j in columns) for i in rows)
-        return patch, Grid(tr("the filter"), "w", filters, mark), Grid(
-            tr("their products, which are summed"), "y", products, mark
-        )  # fmt: skip
+        summed = Grid(tr("their products, which are summed"), "y", products, mark)
+        return patch, Grid(tr("the filter"), "w", filters, mark), summed
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
         seen, filters = self.seen_from(inside), self.array("y").shape[2]

@@ -157,11 +157,9 @@ class RecurrentLens(Lens):
         t, u, last = self.t, out[-1], len(self.x) - 1
         gate = index[-1] // self.layer.units if index and key in ("weight", "recurrent_weight", "bias") else 0
         letter, column = self.gates[gate], self.column(u, gate)
-        name, title = f"{letter}.into", tr(
-            "{kind}: unit {unit} at step {step} of 0…{last}; the input of gate {gate}",
-            kind=self.kind, unit=u, step=t, last=last, gate=letter,
-        )  # fmt: skip
-        sources = [line_of(self.functions[0], "gates", 0)]
+        name, sources = f"{letter}.into", [line_of(self.functions[0], "gates", 0)]
+        text = mark("{kind}: unit {unit} at step {step} of 0…{last}; the input of gate {gate}")
+        title = tr(text, kind=self.kind, unit=u, step=t, last=last, gate=letter)
         inputs: Factor = self.x[t], lambda d: f"{self.name}.x[{t}, {d}]", "x"
         must = self._d(inside) if inside[0] == t else None
         numbers: dict[str, Number | Parts] = {
