@@ -124,11 +124,6 @@ class Lens(ABC):
 
         return values.ravel(), name, key
 
-    def among(self, what: str, positions: Sequence[Index], key: str) -> Factor:
-        """The numbers of an array at some positions, as a factor of a sum."""
-        values = np.array([self.array(what)[place] for place in positions])
-        return values, lambda k: self._name(what, positions[k]), key
-
     def total(self, name: str, index: Index, *factors: Factor, must: int | None = None) -> Parts:
         """A sum of products, written out; `name` and `index` say which."""
         return sum_of_products(factors, self._name(name, index), must)

@@ -115,6 +115,11 @@ def chosen_terms(products: Array) -> list[int]:
     return sorted(int(i) for i in np.argsort(-np.abs(products), kind="stable")[:SHOWN])
 
 
+def factor_of(numbers: Sequence[Number], key: str) -> Factor:
+    """Numbers as a factor of a sum."""
+    return np.array([number.value for number in numbers]), lambda k: numbers[k].name, key
+
+
 def sum_of_products(factors: Sequence[Factor], rest: str, must: int | None = None) -> Parts:
     """Σ of products, term by term; of a long sum, the largest terms (and the term `must`), and the sum of the rest."""
     products = np.prod([values for values, _, _ in factors], axis=0)

@@ -9,7 +9,7 @@ import numpy as np
 from glassnet.analysis.trace.document import Grid, ImageView, Index, Number, Parts, Step
 from glassnet.analysis.trace.lens import largest
 from glassnet.analysis.trace.lenses.windows import WindowLens
-from glassnet.analysis.trace.notation import Factor, Sign, Values, at
+from glassnet.analysis.trace.notation import Factor, Sign, Values, at, factor_of
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import conv
 from glassnet.support.arrays import Array
@@ -44,9 +44,7 @@ class ConvolutionLens(WindowLens):
     def _pixels(self, index: Index) -> Factor:
         """For each output of the filter, the pixel that the weight at `index` multiplies."""
         i, j, channel, _ = index
-        shape = self.array("y").shape[:2]
-        values = np.array([self.pixel(out, i, j, channel).value for out in np.ndindex(*shape)])
-        return values, lambda k: self.pixel(divmod(k, shape[1]), i, j, channel).name, "x"
+        return factor_of([self.pixel(out, i, j, channel) for out in np.ndindex(*self.array("y").shape[:2])], "x")
 
     def feeds(self, key: str, index: Index) -> Index:
         acting: Array = self.array("dy")[..., index[-1]]
@@ -59,12 +57,7 @@ class ConvolutionLens(WindowLens):
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
         (p, q, f), channel, weight = out, inside[2], self.array("weight")[..., out[2]]
-        columns = weight.shape[1]
-        seen: Factor = (
-            self.patch(out, channel).ravel(),
-            lambda k: self.pixel(out, k // columns, k % columns, channel).name,
-            "x",
-        )
+        seen = factor_of([self.pixel(out, i, j, channel) for i, j in np.ndindex(*self.layer.window)], "x")
         terms = self.total("channel", (*out, channel), seen, self.along("weight", np.s_[:, :, channel, f], "w"))
         numbers: dict[str, Number | Parts] = {"y": self.number("y", out), "sum": terms}
         equation, written, sources = "{y} = Σ {x}·{w}", "{y} = {sum}", [line_of(conv.conv2d, "y")]
@@ -103,8 +96,8 @@ class ConvolutionLens(WindowLens):
     def backward(self, inside: Index, out: Index) -> list[Step]:
         seen, filters = self.seen_from(inside), self.array("y").shape[2]
         ways = [(p, q, i, j, f) for p, q, i, j in seen for f in range(filters)]
-        weights = self.among("weight", [(i, j, inside[2], f) for _, _, i, j, f in ways], "w")
-        slopes = self.among("dy", [(p, q, f) for p, q, _, _, f in ways], "dy")
+        weights = factor_of([self.number("weight", (i, j, inside[2], f)) for _, _, i, j, f in ways], "w")
+        slopes = factor_of([self.number("dy", (p, q, f)) for p, q, _, _, f in ways], "dy")
         numbers: Values = {"dx": self.number("dx", inside), "sum": self.total("dx", inside, weights, slopes)}
         title = tr("back through Conv2D to pixel {place}", place=at(inside))
         note = tr("The pixel lies in {windows} windows, each with {filters} filters.", windows=len(seen), filters=filters)

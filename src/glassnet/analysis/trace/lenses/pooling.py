@@ -10,7 +10,7 @@ from glassnet import nn as layers
 from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step
 from glassnet.analysis.trace.lens import Lens, largest
 from glassnet.analysis.trace.lenses.windows import WindowLens
-from glassnet.analysis.trace.notation import Sign, Values, at, joined
+from glassnet.analysis.trace.notation import Sign, Values, at, factor_of, joined
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import pooling as nn_pooling
 from glassnet.support.i18n import mark, tr
@@ -89,7 +89,7 @@ class AveragePoolLens(PoolLens):
         return self.named("count", out[:2], len(self.pixels_of(out)), "n", ".0f")
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
-        total = self.total("total", out, self.among("x", self.pixels_of(out), "x"))
+        total = self.total("total", out, factor_of([self.number("x", pixel) for pixel in self.pixels_of(out)], "x"))
         numbers: dict[str, Number | Parts] = {"sum": total, "n": self._count(out)}
         return self.pooled(out, "{y} = Σ {x} / {n}", numbers, [line_of(nn_pooling.average_pool)], "{y} = ({sum}) / {n}")
 
