@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def test_a_run_on_the_terminal_and_as_a_page(cli: CommandLine, trained: Path) -> None:
     outcome = cli.good("trace", trained, "--image", 4, "--unit", "dense2.3", "--out", "page.html")
     assert "the image" not in outcome.out
-    for part in ("FORWARD", "THE LOSS", "BACKWARD", "THE DEFINITION", "THE STEP", "BP1", "BP2", "BP4", "nn/dense.py:"):
+    for part in ("FORWARD", "THE LOSS", "BACKWARD", "NUMERICAL GRADIENT", "UPDATE", "BP1", "BP2", "BP4", "nn/dense.py:"):
         assert part in outcome.out
     assert outcome.lines[-1] == "The page is in page.html"
     trace = gn.trace(str(trained), 4, unit="dense2.3")
@@ -31,7 +31,7 @@ def test_a_recipe_before_training(cli: CommandLine) -> None:
 def test_an_image_file(cli: CommandLine, trained: Path, digit_images: list[tuple[Path, int]]) -> None:
     path, digit = digit_images[7]
     outcome = cli.good("trace", trained, "--image", path, "--label", digit)
-    assert f"{path.name}, labelled {digit}; the network says" in outcome.out
+    assert f"{path.name}, labelled {digit}; predicted" in outcome.out
     assert "No label was given" in cli.good("trace", trained, "--image", path).out
 
 

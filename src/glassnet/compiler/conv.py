@@ -76,7 +76,7 @@ def _lower_epilogue(block: Block, x: Value, out: ProgramBuilder) -> tuple[Value,
 
 def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> tuple[Value, Back]:
     conv = conv_shape(layer, x.shape)
-    shape = (*layer.places(x.shape), layer.filters)
+    shape = (*layer.positions(x.shape), layer.filters)
     pool, weight, bias = pool_shape(block.pool, shape), block.conv_offsets["weight"], block.conv_offsets.get("bias", -1)
     pooled_alone = block.norm is None and block.pool is not None and layer.strides == (1, 1)
     sparse = sparse_rows(pool) if pooled_alone and prefers_sparse(conv, pool) else 0

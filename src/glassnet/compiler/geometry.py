@@ -19,7 +19,7 @@ def conv_shape(layer: Conv2D, shape: Shape) -> Any:
     """The record of a convolution of images of `shape`."""
     height, width, channels = as_image(shape)
     top, bottom, left, right = layer.margins(shape)
-    out_height, out_width = layer.places(shape)
+    out_height, out_width = layer.positions(shape)
     return ConvShape.make(
         height=height, width=width, channels=channels, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1],
         stride_y=layer.strides[0], stride_x=layer.strides[1], top=top, left=left, padded_height=height + top + bottom,
@@ -30,15 +30,15 @@ def conv_shape(layer: Conv2D, shape: Shape) -> Any:
 def pool_shape(layer: MaxPool2D | GlobalMaxPool2D | AveragePool2D | GlobalAveragePool2D | None, shape: Shape) -> Any:
     """The record of the pooling of images of `shape`, or of none."""
     height, width, channels = as_image(shape)
-    window, strides, corner, places = (0, 0), (1, 1), (0, 0), (height, width)
+    window, strides, corner, positions = (0, 0), (1, 1), (0, 0), (height, width)
     if isinstance(layer, (GlobalMaxPool2D, GlobalAveragePool2D)):
-        window, strides, places = (height, width), (height, width), (1, 1)
+        window, strides, positions = (height, width), (height, width), (1, 1)
     elif layer is not None:
         top, _, left, _ = layer.margins(shape)
-        window, strides, corner, places = layer.window, layer.strides, (top, left), layer.places(shape)
+        window, strides, corner, positions = layer.window, layer.strides, (top, left), layer.positions(shape)
     return PoolShape.make(
         height=height, width=width, channels=channels, window_height=window[0], window_width=window[1], stride_y=strides[0],
-        stride_x=strides[1], top=corner[0], left=corner[1], out_height=places[0], out_width=places[1],
+        stride_x=strides[1], top=corner[0], left=corner[1], out_height=positions[0], out_width=positions[1],
     )[0]  # fmt: skip
 
 

@@ -65,12 +65,12 @@ class Conv2D(Windows):
         self.bias_initializer = as_initializer(bias_initializer, "Conv2D(bias_initializer)")
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
-        places, channels = self.places(shape), require_image(self, shape)[2]
+        positions, channels = self.positions(shape), require_image(self, shape)[2]
         require_room(self, (*self.kernel_size, channels, self.filters), (self.filters,))
         self.parameters = {"weight": self.initializer((*self.kernel_size, channels, self.filters), rng)}
         if self.use_bias:
             self.parameters["bias"] = self.bias_initializer((self.filters,), rng)
-        return (*places, self.filters)
+        return (*positions, self.filters)
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         weight, bias = self.parameters["weight"], self.parameters.get("bias")
@@ -84,5 +84,5 @@ class Conv2D(Windows):
 
     def operations(self, shape: Shape) -> int:
         """Includes products with the zeros of padding."""
-        down, across = self.places(shape)
+        down, across = self.positions(shape)
         return down * across * self.kernel_size[0] * self.kernel_size[1] * shape[2] * self.filters

@@ -66,7 +66,7 @@ class _Pool(Windows):
         self.padding = as_padding(padding, f"{name}(padding)")
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
-        return (*self.places(shape), shape[2])
+        return (*self.positions(shape), shape[2])
 
 
 class MaxPool2D(_Pool):

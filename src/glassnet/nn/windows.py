@@ -108,7 +108,7 @@ class Windows(Layer):
             sides += [total // 2, total - total // 2]
         return sides[0], sides[1], sides[2], sides[3]
 
-    def places(self, shape: Shape) -> Pair:
+    def positions(self, shape: Shape) -> Pair:
         """How many windows lie below each other and side by side."""
         rows, columns, _ = require_image(self, shape)
         if self.padding == "same":

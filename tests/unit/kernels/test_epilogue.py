@@ -60,14 +60,14 @@ class Epilogue:
 
     def record(self) -> Array:
         layer, (rows, columns, channels) = self.layer, self.shape
-        window, strides, corner, places = (0, 0), (1, 1), (0, 0), (rows, columns)
+        window, strides, corner, positions = (0, 0), (1, 1), (0, 0), (rows, columns)
         if layer is not None:
             top, _, left, _ = layer.margins(self.shape)
-            window, strides, corner, places = layer.window, layer.strides, (top, left), layer.places(self.shape)
+            window, strides, corner, positions = layer.window, layer.strides, (top, left), layer.positions(self.shape)
         pool = PoolShape.make(
             height=rows, width=columns, channels=channels, window_height=window[0], window_width=window[1],
-            stride_y=strides[0], stride_x=strides[1], top=corner[0], left=corner[1], out_height=places[0],
-            out_width=places[1],
+            stride_y=strides[0], stride_x=strides[1], top=corner[0], left=corner[1], out_height=positions[0],
+            out_width=positions[1],
         )  # fmt: skip
         return EpilogueShape.make(pool=pool[0], activation=KINDS[self.kind], slope=self.slope, argmax_row=window[1])
 
@@ -77,14 +77,14 @@ class Epilogue:
         return int(pool["out_height"]), int(pool["out_width"]), self.shape[2]
 
     def chain(self, y: Array, mean: Array, gain: Array, shift: Array) -> tuple[Array, Array]:
-        """σ of what was pooled, and the places, in float64."""
+        """σ of what was pooled, and the positions, in float64."""
         z, layer = y.astype(np.float64), self.layer
         if self.normalised:
             z = (z - mean) * gain + shift
         place = np.zeros(self.pooled, np.int64)
         if layer is not None:
-            pooled, places = pooling.max_pool(z[None], layer.window, layer.strides, layer.margins(self.shape))
-            z, place = pooled[0], places[0]
+            pooled, positions = pooling.max_pool(z[None], layer.window, layer.strides, layer.margins(self.shape))
+            z, place = pooled[0], positions[0]
         if self.kind == "sigmoid":
             return activations.sigmoid(z), place
         if self.kind == "tanh":
@@ -153,11 +153,11 @@ def test_forward(kernels: Any, guarded: Any, kind: str, case: Epilogue) -> None:
     kernels["glassnet_apply_epilogue"](shape.ctypes.data, y.at, out.at, argmax.at if case.pool else 0, *norm)
     out.check()
     argmax.check()
-    wanted, places = case.chain(y.values, mean.values, gain.values, shift.values)
+    wanted, positions = case.chain(y.values, mean.values, gain.values, shift.values)
     bounds = {"sigmoid": sigmoid_error(wanted), "tanh": tanh_error(wanted)}
     check_within(out.values, wanted, bounds.get(kind, 0.0))  # sums and products of eighths are exact
     if case.pool:
-        np.testing.assert_array_equal(argmax.values.view(np.int32), places)
+        np.testing.assert_array_equal(argmax.values.view(np.int32), positions)
     if not case.pool and not case.normalised:  # where the convolution wrote y
         kernels["glassnet_apply_epilogue"](shape.ctypes.data, y.at, y.at, 0, 0, 0, 0)
         np.testing.assert_array_equal(y.values, out.values)

@@ -26,14 +26,15 @@ def test_average_pool(
     if not same:
         window = min(window[0], shape[0]), min(window[1], shape[1])
     layer = AveragePool2D(window, strides=strides, padding="same" if same else "valid")
-    margins, places = layer.margins(shape), layer.places(shape)
+    margins, positions = layer.margins(shape), layer.positions(shape)
     pool = PoolShape.make(
         height=shape[0], width=shape[1], channels=shape[2], window_height=window[0], window_width=window[1],
-        stride_y=strides[0], stride_x=strides[1], top=margins[0], left=margins[2], out_height=places[0], out_width=places[1],
+        stride_y=strides[0], stride_x=strides[1], top=margins[0], left=margins[2], out_height=positions[0],
+        out_width=positions[1],
     )  # fmt: skip
     rng = np.random.default_rng(seed)
     x = guarded(rng.standard_normal(shape).astype(np.float32), fence=np.nan)
-    out = guarded(np.full((*places, shape[2]), np.nan, np.float32))
+    out = guarded(np.full((*positions, shape[2]), np.nan, np.float32))
     kernels["glassnet_average_windows"](pool.ctypes.data, x.at, out.at, 0)
     out.check()
 

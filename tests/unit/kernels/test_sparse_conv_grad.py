@@ -43,14 +43,14 @@ class Pooled:
         paddings = ["same" if same else "valid" for same in self.same]
         kernel = tuple(min(pair) for pair in zip(self.kernel, self.shape, strict=False))
         conv = Conv2D(self.filters, kernel, padding=paddings[0])
-        places = conv.places(self.shape)
-        window = tuple(min(pair) for pair in zip(self.pool, places, strict=True))
+        positions = conv.positions(self.shape)
+        window = tuple(min(pair) for pair in zip(self.pool, positions, strict=True))
         return conv, MaxPool2D(window, strides=self.strides, padding=paddings[1])
 
     def record(self) -> Array:
         layer, pooling = self.layers
         block, conv = np.zeros(1, ConvBackward.dtype), conv_shape(layer, self.shape)
-        pool = pool_shape(pooling, (*layer.places(self.shape), self.filters))
+        pool = pool_shape(pooling, (*layer.positions(self.shape), self.filters))
         epilogue = {"pool": pool, "activation": kinds.RELU, "argmax_row": conv["padded_width"]}
         for name, value in epilogue.items():
             block["epilogue"][name] = value
@@ -89,9 +89,9 @@ def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
     rng = np.random.default_rng(case.seed)
     shapes = case.shape, (*conv.kernel_size, case.shape[2], case.filters)
     x, weight = (rng.standard_normal(shape).astype(np.float32).astype(float) for shape in shapes)
-    places = (*conv.places(case.shape), case.filters)
-    y = rng.standard_normal(places)  # any: what the pooling chose matters, not how y came about
-    out, place = (found[0] for found in nn_pooling.max_pool(y[None], pool.window, pool.strides, pool.margins(places)))
+    positions = (*conv.positions(case.shape), case.filters)
+    y = rng.standard_normal(positions)  # any: what the pooling chose matters, not how y came about
+    out, place = (found[0] for found in nn_pooling.max_pool(y[None], pool.window, pool.strides, pool.margins(positions)))
     out = np.maximum(out, 0)
     dout = rng.standard_normal(out.shape).astype(np.float32)
     line, across = int(block["epilogue"]["argmax_row"][0]), pool.window[1]
@@ -126,10 +126,10 @@ def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
             return nn_pooling.max_pool_backward(
                 np.where(out > 0, gradient, 0.0)[None],
                 place[None],
-                (1, *places),
+                (1, *positions),
                 pool.window,
                 pool.strides,
-                pool.margins(places),
+                pool.margins(positions),
             )
 
         # Windows that share a pixel may cancel in dy; the lists hold them one by one.
@@ -164,10 +164,10 @@ def test_back(kernels: Any, guarded: Any, case: Pooled) -> None:
 def test_sums_over_lists(kernels: Any, guarded: Any, rows: int, columns: int, sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     begins, matrix = np.cumsum([0, *sizes]), rng.standard_normal((7, rows, columns)).astype(np.float32)
-    places, factors = rng.integers(0, 7, begins[-1]), rng.standard_normal(begins[-1]).astype(np.float32)
+    positions, factors = rng.integers(0, 7, begins[-1]), rng.standard_normal(begins[-1]).astype(np.float32)
     before = rng.standard_normal((len(sizes), rows, columns)).astype(np.float32)
     a, c = guarded(matrix, fence=np.nan), guarded(before.copy())
-    lists_at, places_at = (guarded(values.astype(np.int32).view(np.float32)) for values in (begins, places))
+    lists_at, places_at = (guarded(values.astype(np.int32).view(np.float32)) for values in (begins, positions))
     factors_at = guarded(factors)
     kernels["glassnet_gather_accumulate"](
         len(sizes), lists_at.at, places_at.at, factors_at.at, rows * columns, a.at, columns, rows, columns, c.at,
@@ -176,7 +176,7 @@ def test_sums_over_lists(kernels: Any, guarded: Any, rows: int, columns: int, si
     c.check()
     for number in range(len(sizes)):
         entries = slice(begins[number], begins[number + 1])
-        terms = factors[entries, None, None].astype(float) * matrix[places[entries]]
+        terms = factors[entries, None, None].astype(float) * matrix[positions[entries]]
         wanted, bound = before[number] + terms.sum(axis=0), np.abs(before[number]) + np.abs(terms).sum(axis=0)
         check_sum(c.values[number], wanted, bound, len(terms) + 1)  # the entries, then what was there
 

@@ -1,4 +1,4 @@
-"""The microscope: one image and one weight followed through forward, backward and update, with every number."""
+"""The trace of one image and one weight through forward, backward and update, with every number."""
 
 from glassnet.analysis.trace.tracing import Trace, trace
 

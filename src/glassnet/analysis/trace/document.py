@@ -1,16 +1,15 @@
-"""What a trace is made of: steps, each with an equation, the same with this run's numbers, and the line that computes it."""
+"""The parts of a trace: steps, each with an equation, the same with numbers, and the source line that computes it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from glassnet.analysis.gradient_check import GradientCheck
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import Message, mark, same, tr
 
 Index = tuple[int, ...]
-PLACES = {  # of steps that belong to no layer
+PLACES = {  # of steps that are not a layer's
     "cost": mark("loss"),
     "definition": mark("definition"),
     "penalty": mark("penalty"),
@@ -19,15 +18,10 @@ PLACES = {  # of steps that belong to no layer
     "after": mark("after"),
 }
 
-__all__ = ["Document", "Grid", "ImageView", "Index", "Number", "Parts", "Source", "Step", "Symbol", "fill"]
-
 
 @dataclass(frozen=True)
 class Number:
-    """A number that is shown: `name` says which one it is, as in dense1.weight[3, 4]; `symbol` what it stands for.
-
-    `form` is how many digits are shown, as `format` has it.
-    """
+    """A number that is shown: its `name`, as in dense1.weight[3, 4], its symbol's key, and its format."""
 
     name: str
     value: float
@@ -40,7 +34,7 @@ Parts = list[str | Number]  # a line of numbers between signs
 
 @dataclass(frozen=True)
 class Symbol:
-    """A sign of an equation, as {key} stands for it there; `code`: its names in the line of glassnet."""
+    """A sign of an equation, in which {key} stands for it; `code`: its names in the source line."""
 
     key: str
     sign: str
@@ -50,7 +44,7 @@ class Symbol:
 
 @dataclass(frozen=True)
 class Source:
-    """A line of glassnet: its file (below the package), number and text, and the function it stands in."""
+    """A line of glassnet's source: its file (in the package), number and text, and the function it is in."""
 
     file: str
     line: int
@@ -81,7 +75,7 @@ class ImageView:
 
 @dataclass(frozen=True)
 class Step:
-    """One step on the way: `phase` is forward, cost, backward, check or update; `tag` the tutorials' name, as in BP2."""
+    """One step: `phase` is forward, cost, backward, check or update; `tag` the tutorials' name, as in BP2."""
 
     phase: str
     place: str  # "dense1"
@@ -97,33 +91,29 @@ class Step:
 
     @property
     def shown(self) -> list[Number]:
-        """Every number of the step, in the order in which it is shown."""
+        """All numbers of the step, in the order of the page."""
         in_lines = [part for line in self.numbers for part in line if isinstance(part, Number)]
         return in_lines + [number for grid in self.grids for row in grid.cells for number in row]
 
     @property
     def where(self) -> Message:
-        """The layer's name, or what the step belongs to where it belongs to none."""
+        """The layer's name, or the part of training that the step belongs to."""
         return tr(PLACES[self.place]) if self.place in PLACES else same(self.place)
 
     @property
     def plain_equation(self) -> str:
-        """The equation with its signs in their places."""
-        return fill(self.equation, self.symbols)
-
-
-def fill(equation: str, symbols: Sequence[Symbol]) -> str:
-    """An equation with the sign of each symbol in place of its {key}."""
-    for symbol in symbols:
-        equation = equation.replace("{" + symbol.key + "}", symbol.sign)
-    return equation
+        """The equation with each {key} replaced by its sign."""
+        text = self.equation
+        for symbol in self.symbols:
+            text = text.replace(f"{{{symbol.key}}}", symbol.sign)
+        return text
 
 
 @dataclass(frozen=True)
 class Document:
-    """`steps` in order; of the weight `weight` its `gradient`, that by definition, its value and the cost before and after.
+    """`steps` in order; the gradient of `weight`, also numerically; its value and the loss before and after the update.
 
-    `table`: every gradient beside its definition, of networks of at most 20 parameters.
+    `table`: all gradients and numerical gradients, of networks of at most 20 parameters.
     """
 
     title: Message
@@ -139,4 +129,4 @@ class Document:
     cost_before: float
     cost_after: float
     table: GradientCheck | None = None
-    notes: tuple[Message, ...] = field(default=())
+    notes: tuple[Message, ...] = ()

@@ -2,115 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol
-from glassnet.analysis.trace.notation import at
+from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step
+from glassnet.analysis.trace.notation import Factor, Sign, Values, at, make_step, sum_of_products
 from glassnet.analysis.trace.recorder import Record
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import Message, mark, tr
-
-MEANINGS = {
-    "x": mark("what comes in"),
-    "y": mark("what comes out"),
-    "dy": mark("how the loss changes with the output: what comes back from above"),
-    "dx": mark("how the loss changes with the input: what goes on backwards"),
-    "w": mark("a weight"),
-    "b": mark("the bias"),
-    "dw": mark("how the loss changes with the weight"),
-    "db": mark("how the loss changes with the bias"),
-    "rest": mark("the sum of all terms that are not written"),
-}
+from glassnet.support.i18n import Message
 
 
-def symbol(key: str, sign: str, *code: str, meaning: Message | None = None) -> Symbol:
-    """A symbol, with the usual meaning of its key if none is given; `code`: its names in the source line."""
-    return Symbol(key, sign, meaning or tr(MEANINGS[key]), code)
+class Lens(ABC):
+    """How the trace explains one kind of layer. Indices are those of one image; `signs`: the symbols of its equations."""
 
-
-class Lens:
-    """What the microscope knows of one kind of layer. Indices are those of one image.
-
-    `down(out)`: the input that an output owes most to. `up(inside)`: the output through which an input acts most.
-    `feeds(key, index)`: the output that a parameter acts on most. `strongest(out)`: of the weights that an output has, the
-    one with the largest gradient. `input_of(key, index, out)`: the input that the parameter multiplies for that output.
-    `prepare(…)` is told what the path is, before any step is asked for.
-    """
-
-    parts: tuple[str, ...] = ()  # names of the outputs' axes, for what is said of wrong ones
+    signs: ClassVar[Mapping[str, Sign]] = {}
 
     def __init__(self, record: Record) -> None:
         self.record, self.name = record, record.name
         self.layer: Any = record.layer
 
-    def array(self, what: str) -> Array:
-        return self.record.array(what)
+    @property
+    def kind(self) -> str:
+        return type(self.layer).__name__
 
-    def number(self, what: str, index: Index, key: str = "", form: str = ".6g") -> Number:
-        """The number at `index` of x, y, dy, dx, a parameter, its gradient (d…) or a statistic."""
-        return Number(f"{self.name}.{what}[{at(index)}]", float(self.array(what)[index]), key or what, form)
+    # ---------------------------------------------------------------- the path
 
     def down(self, out: Index) -> Index:
+        """The input with the largest share in an output."""
         return out
 
     def up(self, inside: Index) -> Index:
+        """The output through which an input acts most."""
         return inside
 
     def feeds(self, key: str, index: Index) -> Index:
-        raise TypeError(f"{type(self).__name__} has no weights")
-
-    def belongs(self, key: str, index: Index, out: Index) -> bool:
-        """Whether a parameter acts on an output."""
-        return True
+        """The output on which a parameter acts most."""
+        raise NotImplementedError
 
     def input_of(self, key: str, index: Index, out: Index) -> Index:
+        """The input that a parameter multiplies for an output."""
         return self.down(out)
 
+    def columns(self, key: str, out: Index) -> list[int]:
+        """The positions in the last axis of a parameter array that act on an output."""
+        return [out[-1]]
+
+    @property
+    def keys(self) -> list[str]:
+        """The layer's weights, or, where it has none, its other parameters."""
+        return [key for key in self.layer.parameters if key in self.layer.penalised] or list(self.layer.parameters)
+
     def strongest(self, out: Index) -> tuple[str, Index]:
-        """The weight, or where there are none the other parameter, of `out` with the largest gradient."""
-        keys = [key for key in self.layer.parameters if key in self.layer.penalised] or list(self.layer.parameters)
-        best: tuple[float, str, Index] | None = None
-        for key in keys:
-            for index in self.of_unit(key, out):
-                size = abs(float(self.array(f"d{key}")[index]))
-                if best is None or size > best[0]:
-                    best = (size, key, index)
-        assert best is not None
-        return best[1], best[2]
+        """The weight of an output with the largest gradient."""
+        found = []
+        for key in self.keys:
+            columns = self.columns(key, out)
+            gradient = self.array(f"d{key}")[..., columns]
+            place = largest(gradient)
+            found.append((abs(float(gradient[place])), key, (*place[:-1], columns[place[-1]])))
+        return max(found, key=lambda one: one[0])[1:]
 
-    def of_unit(self, key: str, out: Index) -> list[Index]:
-        """The places of a parameter array that act on an output: by default those of its last axis."""
-        shape = self.layer.parameters[key].shape
-        return [(*index, out[-1]) for index in np.ndindex(*shape[:-1])]
+    # ---------------------------------------------------------------- the steps
 
+    @abstractmethod
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
         """The steps from input to output; `key` and `index`: the traced parameter, if it is this layer's."""
-        raise TypeError(f"{type(self).__name__} must define forward")
 
+    @abstractmethod
     def backward(self, inside: Index, out: Index) -> list[Step]:
-        """The steps from the gradient by the output to that by the input."""
-        raise TypeError(f"{type(self).__name__} must define backward")
+        """The steps from the gradient with respect to the output to that by the input."""
 
     def gradient(self, key: str, index: Index, inside: Index, out: Index) -> list[Step]:
-        """The steps from the gradient by the output to that by a parameter."""
-        raise TypeError(f"{type(self).__name__} has no weights")
+        """The steps from the gradient with respect to the output to that by a parameter."""
+        raise NotImplementedError
 
     def step(
         self,
         phase: str,
         title: Message,
         equation: str,
-        symbols: Sequence[Symbol],
-        numbers: Sequence[Parts],
+        numbers: Values,
         sources: Sequence[Source],
+        template: str = "",
+        signs: Mapping[str, Sign] | None = None,
         **more: Any,
     ) -> Step:
-        return Step(phase, self.name, title, equation, tuple(symbols), tuple(numbers), tuple(sources), **more)
+        return make_step(phase, self.name, title, equation, signs or self.signs, numbers, sources, template, **more)
+
+    # ---------------------------------------------------------------- the numbers
+
+    def array(self, what: str) -> Array:
+        """x, y, dy, dx, a parameter, its gradient (d…) or a statistic."""
+        return self.record.array(what)
+
+    def number(self, what: str, index: Index, key: str = "", form: str = ".6g") -> Number:
+        """One number of an array."""
+        return self.named(what, index, self.array(what)[index], key or what, form)
+
+    def numbers(self, index: Index, *names: str) -> dict[str, Number]:
+        """The numbers of several arrays at the same index."""
+        return {name: self.number(name, index) for name in names}
+
+    def named(self, what: str, index: Index, value: float, key: str, form: str = ".6g") -> Number:
+        """A number that is in no array of the layer."""
+        return Number(self._name(what, index), float(value), key, form)
+
+    def _name(self, what: str, index: Index) -> str:
+        return f"{self.name}.{what}[{at(index)}]" if index else f"{self.name}.{what}"
+
+    def along(self, what: str, where: tuple[int | slice, ...], key: str) -> Factor:
+        """The numbers of an array in a row, as a factor of a sum: np.s_[:, 3] is the column 3."""
+        values = self.array(what)[where]
+
+        def name(k: int) -> str:
+            free = iter(np.unravel_index(k, values.shape))
+            index = tuple(int(next(free)) if isinstance(place, slice) else place for place in where)
+            return self._name(what, index)
+
+        return values.ravel(), name, key
+
+    def total(self, name: str, index: Index, *factors: Factor, must: int | None = None) -> Parts:
+        """A sum of products, written out; `name` and `index` say which."""
+        return sum_of_products(factors, self._name(name, index), must)
 
 
 def largest(values: Array) -> Index:
-    """The place of the largest absolute value, the first of equals."""
+    """The index of the largest absolute value, the first of equals."""
     return tuple(int(i) for i in np.unravel_index(int(np.abs(values).argmax()), values.shape))

@@ -1,16 +1,40 @@
-"""How numbers and sums of many products are written."""
+"""How numbers, sums of many products and whole steps are written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Index, Number, Parts
+from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import Message, mark, tr
 
 ALL_UP_TO, SHOWN = 6, 4  # sums of up to so many terms are written whole; of longer ones, so many terms
+MEANINGS = {  # the usual meaning of a symbol, by its key
+    "x": mark("the input"),
+    "y": mark("the output"),
+    "dy": mark("the gradient with respect to the output, from the layer above"),
+    "dx": mark("the gradient with respect to the input, for the layer below"),
+    "w": mark("a weight"),
+    "b": mark("the bias"),
+    "dw": mark("the gradient with respect to the weight"),
+    "db": mark("the gradient with respect to the bias"),
+}
+
+Values = Mapping[str, Number | str | Parts]  # what stands for each {key} of a template
+Factor = tuple[Array, Callable[[int], str], str]  # of each term of a sum: the values, the name of the i-th, the symbol's key
+
+
+class Sign(NamedTuple):
+    """How a symbol is written, its names in the source code (apart by spaces), and its meaning, where it is not the usual."""
+
+    text: str
+    code: str = ""
+    meaning: str = ""
+
 
 SUBSCRIPTS = str.maketrans("0123456789,", "₀₁₂₃₄₅₆₇₈₉,")
 
@@ -49,9 +73,39 @@ def spoken(parts: Parts) -> list[tuple[str, Number | None]]:
     return found
 
 
-def written(parts: Parts) -> str:
-    """A line as plain text."""
-    return "".join(text for text, _ in spoken(parts))
+def line(template: str, numbers: Values) -> Parts:
+    """A line of numbers: the template, each {key} replaced by the number (or the parts) of that key."""
+    parts: Parts = []
+    for piece in re.split(r"(\{\w+\})", template):
+        found = numbers[piece[1:-1]] if piece.startswith("{") else piece
+        parts += found if isinstance(found, list) else [found] if found else []
+    return parts
+
+
+def joined(sign: str, terms: Sequence[Number | Parts]) -> Parts:
+    """The terms with a sign between them."""
+    return line(sign.join(f"{{{k}}}" for k in range(len(terms))), {str(k): term for k, term in enumerate(terms)})
+
+
+def make_step(
+    phase: str,
+    place: str,
+    title: Message,
+    equation: str,
+    signs: Mapping[str, Sign],
+    numbers: Values,
+    sources: Sequence[Source],
+    template: str = "",
+    **more: Any,
+) -> Step:
+    """A step whose lines of numbers are the equation, or the template, filled with `numbers`; three spaces end a line."""
+    lines = tuple(line(part, numbers) for part in (template or equation).split("   "))
+    symbols = tuple(
+        Symbol(key, sign.text, tr(sign.meaning or MEANINGS[key]), tuple(sign.code.split()))
+        for key, sign in signs.items()
+        if f"{{{key}}}" in equation
+    )
+    return Step(phase, place, title, equation, symbols, lines, tuple(sources), **more)
 
 
 def chosen_terms(products: Array) -> list[int]:
@@ -61,11 +115,13 @@ def chosen_terms(products: Array) -> list[int]:
     return sorted(int(i) for i in np.argsort(-np.abs(products), kind="stable")[:SHOWN])
 
 
-def sum_of_products(factors: Sequence[tuple[Array, Callable[[int], str], str]], rest: str, must: int | None = None) -> Parts:
-    """Σ of products, term by term: of long sums those that weigh most (and the term `must`), and what the others sum to.
+def factor_of(numbers: Sequence[Number], key: str) -> Factor:
+    """Numbers as a factor of a sum."""
+    return np.array([number.value for number in numbers]), lambda k: numbers[k].name, key
 
-    `factors`: for each, its values (n,), the name of its i-th number, and its symbol. `rest` names the sum of the others.
-    """
+
+def sum_of_products(factors: Sequence[Factor], rest: str, must: int | None = None) -> Parts:
+    """Σ of products, term by term; of a long sum, the largest terms (and the term `must`), and the sum of the rest."""
     products = np.prod([values for values, _, _ in factors], axis=0)
     kept = chosen_terms(products)
     if must is not None and must not in kept:
@@ -76,10 +132,13 @@ def sum_of_products(factors: Sequence[tuple[Array, Callable[[int], str], str]], 
         for order, (values, name, symbol) in enumerate(factors):
             parts += ["·"] if order else []
             parts.append(Number(name(place), float(values[place]), symbol))
-    left = products.size - len(kept)
-    if left:
-        without = f"[{', '.join(map(str, kept))}]"
-        others = float(np.delete(products, kept).sum())
-        parts += [" + ", Number(f"{rest}.others{without}", others, "rest"), " ("]
-        parts += [Number(f"{rest}.count{without}", left, "rest", ".0f"), " ", tr("more"), ")"]
+    if products.size > len(kept):
+        parts += others(rest, products, kept, "rest", "rest")
     return parts
+
+
+def others(name: str, terms: Array, kept: list[int], key: str, count_key: str) -> Parts:
+    """The sum of the terms that are not written, and how many they are."""
+    left = Number(f"{name}.others{kept}", float(np.delete(terms, kept).sum()), key)
+    count = Number(f"{name}.count{kept}", terms.size - len(kept), count_key, ".0f")
+    return line(" + {left} ({count} {more})", {"left": left, "count": count, "more": tr("more")})

@@ -1,4 +1,4 @@
-"""Where a run's optimizer stands: its moments, its steps so far, and the rate of the next one."""
+"""The state of a run's optimizer: its moments, its steps so far, and the learning rate of the next one."""
 
 from __future__ import annotations
 
@@ -17,39 +17,37 @@ from glassnet.support.i18n import tr
 from glassnet.training.checkpoint import State
 
 
-def stand_of(run: Run | None, network: Network, wanted: Any) -> tuple[Optimizer, Stand]:
-    """The optimizer, and its moments and rate: from the run's checkpoint where they belong to these weights."""
-    chosen = wanted if wanted is not None else SGD() if run is None else run.recipe.make_optimizer()
+def stand_of(run: Run | None, network: Network, given: Any) -> tuple[Optimizer, Stand]:
+    """The optimizer and its state: from the run's checkpoint, if that belongs to these weights."""
+    chosen = given if given is not None else SGD() if run is None else run.recipe.make_optimizer()
     made = as_optimizer(chosen, "trace(optimizer)")
-    fresh = tr("A first step: nothing is left of earlier ones.")
+    fresh = tr("The optimizer's first step: its moments are 0.")
     if isinstance(made, ScipyMinimize):
         made = SGD()
-        fresh = tr("ScipyMinimize learns from the whole training set at once; shown is a plain step of SGD(0.01) instead.")
+        fresh = tr("ScipyMinimize takes the whole training set at once; a step of SGD(0.01) is shown instead.")
         run = None
     size = network.flat.size
     first, second = (np.zeros(size if made.moments > number else 0) for number in (0, 1))
-    state = _state(run, network) if run is not None and wanted is None else None
+    state = _state(run, network) if run is not None and given is None else None
     steps, total, note = 0, 1, fresh
     if run is not None and state is not None:
         a_epoch = math.ceil(state.settings["pictures"] / state.settings["batch_size"])
         steps, total = state.epoch * a_epoch, max(state.epoch, int(state.settings.get("epochs") or 0)) * a_epoch
         if state.first.size == first.size and state.second.size == second.size:
             first, second = state.first.astype(np.float64), state.second.astype(np.float64)
-        note = tr(
-            "The step that would follow the {steps} steps of the training, with what the optimizer has kept.", steps=steps
-        )
+        note = tr("The next step after the {steps} steps of training, with the optimizer's saved moments.", steps=steps)
     schedule = made.schedule
     rate = schedule.rate(0, 1) if isinstance(schedule, Constant) else schedule.rate(total // 2, total)
     if not isinstance(schedule, Constant):
         note += tr(
-            " The rate follows {schedule}; here it is that of half-way through the training.",
+            " The learning rate follows {schedule}; its value halfway through training is used here.",
             schedule=type(schedule).__name__,
         )
     return made, Stand(first, second, steps, float(rate), note)
 
 
 def _state(run: Run, network: Network) -> State | None:
-    """The run's checkpoint, if the weights that were kept are those it ends in."""
+    """The run's checkpoint, if the run's weights are its last ones, not the best ones."""
     path = run.folder / CHECKPOINT
     if not path.exists():
         return None

@@ -34,13 +34,16 @@ class Hop:
     out: Index
 
 
-def make_chain(layers: Sequence[Layer], prefix: str, records: dict[str, Record]) -> list[Lens]:
+Chain = Sequence[Lens | BranchLens]
+
+
+def make_chain(layers: Sequence[Layer], prefix: str, records: dict[str, Record]) -> Chain:
     """A lens for each layer in a row."""
-    chain: list[Lens] = []
-    shape: tuple[int, ...] | None = None  # of the image that flat values still are
+    chain: list[Lens | BranchLens] = []
+    shape: tuple[int, ...] | None = None  # of the image that was flattened
     for name, layer in zip(name_layers(layers), layers, strict=True):
         record = records[prefix + name]
-        lens: Lens
+        lens: Lens | BranchLens
         if isinstance(layer, Nested):
             branches = [make_chain(b, f"{prefix}{name}.{number}.", records) for number, b in enumerate(layer.branches)]
             lens = BranchLens(record, branches)
@@ -58,26 +61,23 @@ def make_chain(layers: Sequence[Layer], prefix: str, records: dict[str, Record])
     return chain
 
 
-def every(chain: Sequence[Lens]) -> list[Lens]:
-    """All lenses, each before those inside it."""
-    found = []
+def every(chain: Chain) -> list[Lens]:
+    """The lenses of all layers, also of those in branches."""
+    found: list[Lens] = []
     for lens in chain:
-        found.append(lens)
-        if isinstance(lens, BranchLens):
-            for branch in lens.chains:
-                found += every(branch)
+        found += [one for branch in lens.chains for one in every(branch)] if isinstance(lens, BranchLens) else [lens]
     return found
 
 
 @dataclass
 class Route:
-    """Ways up and down; `outs` and `branches` are turns that are settled, by the lens's name."""
+    """Ways up and down; `outs` and `branches`: the outputs and branches that are given, by the lens's name."""
 
     outs: dict[str, Index] = field(default_factory=dict)
     branches: dict[str, int] = field(default_factory=dict)
 
-    def climb(self, chain: Sequence[Lens], inside: Index) -> list[Hop]:
-        """From an input of the chain to one of its outputs, by the ways that matter most."""
+    def climb(self, chain: Chain, inside: Index) -> list[Hop]:
+        """From an input of the chain to the output on which it acts most."""
         hops: list[Hop] = []
         for lens in chain:
             if isinstance(lens, BranchLens):
@@ -90,8 +90,8 @@ class Route:
             inside = hops[-1].out
         return hops
 
-    def descend(self, chain: Sequence[Lens], out: Index) -> list[Hop]:
-        """From an output of the chain back to the input that it owes most to."""
+    def descend(self, chain: Chain, out: Index) -> list[Hop]:
+        """From an output of the chain back to the input with the largest share in it."""
         hops: list[Hop] = []
         for lens in reversed(chain):
             if isinstance(lens, BranchLens):
@@ -103,12 +103,13 @@ class Route:
             out = hops[0].inside
         return hops
 
-    def through(self, chain: Sequence[Lens], hop: Hop) -> list[Hop]:
+    def through(self, chain: Chain, hop: Hop) -> list[Hop]:
         """The whole path that takes `hop`, whose lens is in the chain or in a branch of it."""
         for place, lens in enumerate(chain):
             if lens is hop.lens:
                 middle = [hop]
-            elif isinstance(lens, BranchLens) and (branch := _branch_with(lens, hop.lens)) is not None:
+            elif isinstance(lens, BranchLens) and hop.lens in every([lens]):
+                branch = next(number for number, inner in enumerate(lens.chains) if hop.lens in every(inner))
                 self.branches[lens.name] = branch
                 inner = self.through(lens.chains[branch], hop)
                 middle = self._around(lens, branch, inner, inner[0].inside, inner[-1].out)
@@ -120,15 +121,8 @@ class Route:
 
     @staticmethod
     def _around(lens: BranchLens, branch: int, inner: list[Hop], inside: Index, inner_out: Index) -> list[Hop]:
-        fork, join = Fork(lens, branch), Join(lens, branch)
-        return [Hop(fork, inside, inside), *inner, Hop(join, inner_out, lens.joined(branch, inner_out))]
+        join = Join(lens, branch)
+        return [Hop(Fork(lens), inside, inside), *inner, Hop(join, inner_out, lens.joined(branch, inner_out))]
 
 
-def _branch_with(nest: BranchLens, lens: Lens) -> int | None:
-    for branch, chain in enumerate(nest.chains):
-        if any(lens is one for one in every(chain)):
-            return branch
-    return None
-
-
-__all__ = ["LENSES", "Hop", "Route", "every", "make_chain"]
+__all__ = ["LENSES", "Chain", "Hop", "Route", "every", "make_chain"]

@@ -1,4 +1,4 @@
-"""The image that is traced, what it shows, and what of training is left out."""
+"""The image that is traced, its label, and the differences to training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import Message, same, tr
-from glassnet.support.registry import nearest
+from glassnet.support.registry import did_you_mean, nearest
 
 
 def part_of(run: Run, part: str) -> Dataset:
@@ -23,7 +23,7 @@ def part_of(run: Run, part: str) -> Dataset:
     if part not in ("train", "validation"):
         raise InputError(
             tr("Unknown part of the data."), where="trace(part)", expected="'train' | 'validation'", received=repr(part),
-            hint=tr("the test set stays closed; only glassnet evaluate opens it") if part == 'test' else None,
+            hint=tr("the test set is used only by glassnet evaluate") if part == 'test' else None,
         )  # fmt: skip
     found = run.splits.train if part == "train" else run.splits.validation
     if found is None:
@@ -34,27 +34,11 @@ def part_of(run: Run, part: str) -> Dataset:
 def subject_of(
     network: Network, image: Any, label: Any, data: Dataset | None, part: str, run: Run | None, notes: list[Message]
 ) -> tuple[Array, Array, Message]:
-    """The image, its label as an array of one, and what it is in words."""
+    """The image, its label as an array of one, and its description."""
+    given = None if label is None else _label(network, label)
     if isinstance(image, (int, np.integer)) and not isinstance(image, bool):
-        if data is None:
-            raise InputError(tr("There is no data to take an image from."), where="trace(data)", expected="a Dataset",
-                             received="None", hint=tr("trace(network, image, label=…), or data=…"))  # fmt: skip
-        if not 0 <= image < len(data):
-            raise InputError(
-                tr("There is no such image."),
-                where=f"--image {image}",
-                expected=tr("0 … {last}, of the {part} part", last=len(data) - 1, part=part),
-                received=image,
-                hint=f"--image {min(max(0, int(image)), len(data) - 1)}",
-            )
-        x, target = data.images[int(image)], data.labels[int(image) : int(image) + 1]
-        if label is not None:
-            target = _label(network, label)
-        whose = tr("validation") if part == "validation" else tr("training")
-        if as_image(x) is not None:
-            place = tr("image {number} of the {part} data", number=image, part=whose)
-        else:
-            place = tr("example {number} of the {part} data", number=image, part=whose)
+        x, known, place = _of_data(int(image), data, part)
+        target = known if given is None else given
     else:
         if isinstance(image, (str, Path)):
             fit = "stretch" if run is None else run.recipe.data.fit
@@ -64,27 +48,38 @@ def subject_of(
             if x.size != network.features:
                 raise InputError(tr("The image does not fit the network."), where="trace(image)",
                                  expected=network.input_shape, received=x.shape)  # fmt: skip
-        if label is None and not _classifies(network):
-            raise InputError(tr("The network tells no classes apart: it needs the target."), where="--label",
+        if given is None and not _classifies(network):
+            raise InputError(tr("The network does not classify: give the target."), where="--label",
                              expected=tr("{count} numbers", count=network.outputs), received="None")  # fmt: skip
-        target = network.predict(x[None]) if label is None else _label(network, label)
-        if label is None:
-            notes.append(
-                tr(
-                    "No label was given: what the network says, {answer}, is taken as the target.",
-                    answer=network.classes[int(target[0])],
-                )
-            )
+        target = network.predict(x[None]) if given is None else given
+        if given is None:
+            answer = network.classes[int(target[0])]
+            notes.append(tr("No label was given: the network's prediction, {answer}, is used as the target.", answer=answer))
     if target.dtype.kind == "f":
         shown = ", ".join(f"{value:g}" for value in target.ravel())
         return x, target, tr("{place}, target {shown}", place=place, shown=shown)
-    answer = network.classes[int(network.predict(x[None])[0])]
-    right = network.classes[int(target[0])]
-    return (
-        x,
-        target,
-        tr("{place}, labelled {right}; the network says {answer}", place=place, right=right, answer=answer),
-    )
+    right, answer = (network.classes[int(index)] for index in (target[0], network.predict(x[None])[0]))
+    return x, target, tr("{place}, labelled {right}; predicted {answer}", place=place, right=right, answer=answer)
+
+
+def _of_data(number: int, data: Dataset | None, part: str) -> tuple[Array, Array, Message]:
+    """An image of the data, its label as an array of one, and its description."""
+    if data is None:
+        raise InputError(tr("An image number needs a data set."), where="trace(data)", expected="a Dataset",
+                         received="None", hint=tr("trace(network, image, label=…), or data=…"))  # fmt: skip
+    if not 0 <= number < len(data):
+        raise InputError(
+            tr("There is no such image."),
+            where=f"--image {number}",
+            expected=tr("0 … {last}, of the {part} part", last=len(data) - 1, part=part),
+            received=number,
+            hint=f"--image {min(max(0, number), len(data) - 1)}",
+        )
+    x, of_part = data.images[number], tr("validation") if part == "validation" else tr("training")
+    place = tr("example {number} of the {part} data", number=number, part=of_part)
+    if as_image(x) is not None:
+        place = tr("image {number} of the {part} data", number=number, part=of_part)
+    return x, data.labels[number : number + 1], place
 
 
 def _classifies(network: Network) -> bool:
@@ -99,19 +94,18 @@ def _label(network: Network, label: Any) -> Array:
         return np.asarray(label, dtype=np.float64).reshape(1, -1)
     number = int(label) if isinstance(label, (int, np.integer)) or (isinstance(label, str) and label.isdigit()) else -1
     if not 0 <= number < len(network.classes):
-        close = nearest(str(label), network.classes)
         raise InputError(
             tr("There is no such class."),
             where="--label",
             expected=" | ".join(network.classes),
             received=repr(label),
-            hint=tr("did you mean {close}?", close=repr(close)) if close else None,
+            hint=did_you_mean(nearest(str(label), network.classes)),
         )
     return np.array([number])
 
 
 def as_image(image: Array) -> ImageView | None:
-    """The image to be shown, where it is one."""
+    """The image, if it can be shown as one."""
     if image.ndim != 3 or image.shape[2] not in (1, 3):
         return None
     values = image[..., 0] if image.shape[2] == 1 else image
@@ -119,17 +113,17 @@ def as_image(image: Array) -> ImageView | None:
 
 
 def differences_of(run: Run) -> list[Message]:
-    """What training does that this one step leaves out."""
+    """What training does differently from this one step."""
     training, notes = run.recipe.training, []
     if training.batch_size > 1:
         notes.append(
             tr(
-                "Training averages the gradients of {count} images; here the step is of this one alone.",
+                "Training averages the gradients of {count} images; this step uses only this one.",
                 count=training.batch_size,
             )
         )
     if training.augmentation is not None:
-        notes.append(tr("Training changes its images at random; here the image is as it is."))
+        notes.append(tr("Training augments its images at random; the original image is used here."))
     if training.class_weight is not None:
-        notes.append(tr("Training weighs the classes; here the weight is 1."))
+        notes.append(tr("Training weights the classes; the weight is 1 here."))
     return notes

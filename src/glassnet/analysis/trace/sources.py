@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @lru_cache(maxsize=256)
-def line_of(function: Callable[..., Any], name: str | None = None, place: int = -1) -> Source:
+def line_of(function: Callable[..., Any], name: str | None = None, nth: int = -1) -> Source:
     """Where `function` gives `name` its value (or, without a name, returns): by default the last such line."""
     function = inspect.unwrap(function)
     lines, first = inspect.getsourcelines(function)
@@ -26,7 +26,7 @@ def line_of(function: Callable[..., Any], name: str | None = None, place: int = 
         for node in ast.walk(tree)
         if isinstance(node, ast.stmt) and (isinstance(node, ast.Return) if name is None else name in _assigned(node))
     )
-    number, end = found[place] if found else (1, 1)
+    number, end = found[nth] if found else (1, 1)
     file = Path(inspect.getsourcefile(function) or "").resolve().relative_to(ROOT.resolve()).as_posix()
     text = " ".join(line.strip() for line in lines[number - 1 : end])
     return Source(file, first + number - 1, text, function.__name__)

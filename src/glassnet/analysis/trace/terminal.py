@@ -18,8 +18,8 @@ PHASES = {
     "forward": mark("FORWARD"),
     "cost": mark("THE LOSS"),
     "backward": mark("BACKWARD"),
-    "check": mark("THE DEFINITION"),
-    "update": mark("THE STEP"),
+    "check": mark("NUMERICAL GRADIENT"),
+    "update": mark("UPDATE"),
 }
 WIDEST = 10  # columns of a grid that a terminal shows
 
@@ -39,7 +39,7 @@ def render(trace: Document) -> RenderableType:
             parts += [Line(), Line(tr(PHASES[phase]), style="bold cyan")]
         parts += _step(number, step)
     if trace.table is not None:
-        parts += [Line(), Line(tr("EVERY GRADIENT BESIDE ITS DEFINITION"), style="bold cyan"), Line(table(trace.table))]
+        parts += [Line(), Line(tr("ALL GRADIENTS AND NUMERICAL GRADIENTS"), style="bold cyan"), Line(table(trace.table))]
     parts += [
         Line(),
         Line.assemble(

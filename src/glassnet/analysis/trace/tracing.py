@@ -1,4 +1,4 @@
-"""`trace`: one image and one weight, from the first layer to the new weight."""
+"""`trace`: one image and one weight, from the first layer to the updated weight."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from glassnet.analysis.trace.document import Document, Step
 from glassnet.analysis.trace.loss import cost_steps
 from glassnet.analysis.trace.optimizer_state import stand_of
 from glassnet.analysis.trace.path import Hop, make_chain
-from glassnet.analysis.trace.recorder import record_pass
+from glassnet.analysis.trace.recorder import Pass, record_pass
 from glassnet.analysis.trace.sample import as_image, differences_of, part_of, subject_of
 from glassnet.analysis.trace.update import update_steps
 from glassnet.data import Dataset
-from glassnet.errors import InputError
+from glassnet.errors import InputError, writing
 from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.nn.optimizers import Optimizer
@@ -45,7 +45,7 @@ class Trace(Document):
         return plain(self)
 
     def html(self) -> str:
-        """The whole as one HTML page that needs nothing else."""
+        """One HTML page without external files."""
         from glassnet.analysis.trace.html import page
 
         return page(self)
@@ -53,16 +53,9 @@ class Trace(Document):
     def save(self, path: str | Path) -> Path:
         """Write the page to a file."""
         target = Path(path)
-        try:
+        with writing(target, tr("The page can't be written.")):
             target.parent.mkdir(parents=True, exist_ok=True)
             write_text(target, self.html())
-        except OSError as error:
-            raise InputError(
-                tr("The page can't be written."),
-                where=target,
-                expected=tr("a file in a folder that you may write to"),
-                received=error.strerror or str(error),
-            ) from None
         return target
 
 
@@ -80,15 +73,15 @@ def trace(
     """Follow one image and one weight through forward, backward and update, in float64; the `Trace`.
 
     `what`: a run (or its folder), or a network. `image`: a number in the `part` ("train" or "validation") of the run's data
-    or in `data`; an image file; or an array. `label`: what a file or array shows, a class or its name; by default what the
-    network says. `unit`: "dense1.3", "conv2d1.4.5.0"; `weight`: "dense1.40.3", "lstm1.recurrent_weight.2.5"; by default those
+    or in `data`; an image file; or an array. `label`: the class (or its name) of a file or array; by default the network's
+    prediction. `unit`: "dense1.3", "conv2d1.4.5.0"; `weight`: "dense1.40.3", "lstm1.recurrent_weight.2.5"; by default those
     with the largest gradient. `optimizer`: of the step; by default the run's, going on from its checkpoint, or SGD(0.01).
     """
     run = Run.load(what) if isinstance(what, (str, Path)) else what if isinstance(what, Run) else None
     network = run.network if run is not None else what
     if not isinstance(network, Network):
-        raise InputError(tr("This is no run and no network."), where="trace", expected=tr("a Run, its folder, or a Network"),
-                         received=type(what).__name__)  # fmt: skip
+        what, given = tr("This is neither a run nor a network."), type(what).__name__
+        raise InputError(what, where="trace", expected=tr("a Run, its folder, or a Network"), received=given)
     if run is not None and data is None and isinstance(image, (int, np.integer)):
         data = part_of(run, part)
     notes: list[Message] = []
@@ -96,41 +89,30 @@ def trace(
     if run is not None:
         notes += differences_of(run)
     found = record_pass(network, x, target)
-    chain = make_chain(found_layers(found.records), "", found.records)
+    layers = [record.layer for name, record in found.records.items() if "." not in name]
+    chain = make_chain(layers, "", found.records)
     choice = choose(chain, unit, weight)
     steps = _steps(found, choice)
     chosen, stand = stand_of(run, network, optimizer)
     slot = next(slot for slot in found.network.slots if slot.name == f"{choice.lens.name}.{choice.key}")
     place = slot.offset + int(np.ravel_multi_index(choice.index, slot.shape))
-    update = update_steps(found, choice.name, place, slot.penalised, chosen, stand)
-    table = None
-    if network.flat.size <= TABLE_UP_TO:
-        table = check_gradients(network, x[None], target)
+    update, values = update_steps(found, place, slot.penalised, chosen, stand)
     return Trace(
         title=NOTHING if run is None else run.recipe.heading,
         image=as_image(x),
         subject=subject,
         why=choice.why,
         weight=choice.name,
-        steps=(*steps, *update.steps),
+        steps=(*steps, *update),
         gradient=float(found.gradient[place]),
-        numerical=update.numerical,
-        before=update.before,
-        after=update.after,
-        cost_before=update.cost_before,
-        cost_after=update.cost_after,
-        table=table,
+        table=check_gradients(network, x[None], target) if network.flat.size <= TABLE_UP_TO else None,
         notes=tuple(notes),
+        **values,
     )
 
 
-def found_layers(records: dict[str, Any]) -> list[Any]:
-    """The layers of the network itself, in order."""
-    return [record.layer for name, record in records.items() if "." not in name]
-
-
-def _steps(found: Any, choice: Choice) -> list[Step]:
-    """Forward along the path, the cost, and back to the weight."""
+def _steps(found: Pass, choice: Choice) -> list[Step]:
+    """Forward along the path, the loss, and back to the weight."""
     steps: list[Step] = []
     exact, path = found.network, list(choice.path)
     for hop in path:

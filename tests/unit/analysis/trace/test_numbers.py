@@ -11,7 +11,7 @@ import pytest
 
 import glassnet as gn
 from glassnet.analysis.trace.document import Number, Parts, Step
-from glassnet.analysis.trace.notation import written
+from glassnet.analysis.trace.notation import figure
 from glassnet.nn.initializers import Normal
 
 Array = np.ndarray[Any, Any]
@@ -264,7 +264,7 @@ def check(own: Any, network: gn.Network, trace: gn.Trace, image: int, optimizer:
             for number in line:
                 if not isinstance(number, Number):
                     continue
-                text = written([number])
+                text = figure(number)
                 stated.append((number.name, text))
                 count += 1
                 if number.name == "difference.bound":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 
 import glassnet as gn
 from glassnet.analysis.trace.document import ImageView
-from glassnet.analysis.trace.html import _image
+from glassnet.analysis.trace.html import _pixels
 from glassnet.support.i18n import same
 
 
@@ -29,10 +28,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_numbers_are_red_above_zero_and_blue_below() -> None:
-    data = re.findall(
-        r"data:image/png;base64,([^\"]+)", str(_image(ImageView(same("x"), "x", np.array([[2.0, -2.0, 0.0, 1.0]]))))
-    )
-    pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(data[0]))))
+    url = _pixels(ImageView(same("x"), "x", np.array([[2.0, -2.0, 0.0, 1.0]])))
+    pixels = np.asarray(PIL.Image.open(io.BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,")))))
     assert pixels.tolist() == [[[255, 0, 0], [0, 0, 255], [255, 255, 255], [255, 127, 127]]]
 
 

@@ -116,8 +116,23 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_each_line_of_numbers_is_true(name: str) -> None:
+    check_lines(gn.trace(made(name), 1, data=DATA, optimizer=gn.SGD(0.1, momentum=0.5)))
+
+
+def test_each_line_of_a_softmax_inside_the_network_is_true() -> None:
+    """Its input acts on all outputs: the path may leave by another one."""
+    layers = [gn.Pixels(), gn.Flatten(), gn.Dense(4), gn.Tanh(), gn.Dense(3), gn.Softmax()]
+    network = gn.Network(layers, loss=gn.Quadratic(), input_shape=(8, 8, 1), seed=2)
+    traces = [gn.trace(network, 1, data=DATA, unit=f"dense2.{unit}") for unit in range(3)]
+    for trace in traces:
+        check_lines(trace)
+    notes = [step.note for trace in traces for step in trace.steps if (step.place, step.phase) == ("softmax1", "forward")]
+    assert any(note is not None and "comes from input" in note.en for note in notes)
+
+
+def check_lines(trace: gn.Trace) -> None:
     """What stands to the right of the equals sign, computed, is what stands to its left."""
-    for step in gn.trace(made(name), 1, data=DATA, optimizer=gn.SGD(0.1, momentum=0.5)).steps:
+    for step in trace.steps:
         for line in step.numbers if step.phase in ("forward", "cost", "backward") else ():
             first, *rest = itertools.dropwhile(lambda part: isinstance(part, str), line)
             text = "".join(part if isinstance(part, str) else f"({part.value!r})" for part in rest)
@@ -290,9 +305,9 @@ def test_batch_norm_says_which_statistics_are_used() -> None:
         ({"weight": "dense1.wieght.0.0"}, "dense1 has no such parameter.", "did you mean 'weight'?"),
         ({"weight": "dense1.0.6"}, "There is no such weight.", "dense1.weight.0.5"),
         ({"weight": "dense1.0"}, "There is no such weight.", "dense1.weight.0.0"),
-        ({"weight": "dense1.weight.a.b"}, "This is not a place in a layer.", None),
+        ({"weight": "dense1.weight.a.b"}, "This is not a position in a layer.", None),
         ({"unit": "dense1.6"}, "There is no such unit.", "dense1.5"),
-        ({"unit": "dense1"}, "This is not a place in a layer.", None),
+        ({"unit": "dense1"}, "This is not a position in a layer.", None),
         ({"unit": "flatten1.3"}, "No weight lies before this unit.", "dense1.0"),
         ({"unit": "dense1.2", "weight": "dense1.0.3"}, "The weight is not one of this unit.", "leave out one of the two"),
         ({"unit": "dense2.2", "weight": "dense1.0.3"}, "The weight is not one of this unit.", "leave out one of the two"),
@@ -313,9 +328,9 @@ def test_wrong_input(options: dict[str, Any], what: str, hint: str | None) -> No
 
 
 def test_a_network_alone_has_no_images() -> None:
-    with pytest.raises(InputError, match="no data to take an image from"):
+    with pytest.raises(InputError, match="An image number needs a data set"):
         gn.trace(made("relu"), 0)
-    with pytest.raises(InputError, match="no run and no network"):
+    with pytest.raises(InputError, match="neither a run nor a network"):
         gn.trace(3)  # type: ignore[arg-type]
 
 
@@ -342,13 +357,13 @@ def test_texts_in_the_page_are_escaped() -> None:
 
 
 def test_the_terminal_has_every_number_of_every_line() -> None:
-    from glassnet.analysis.trace.notation import written
+    from glassnet.analysis.trace.notation import spoken
     from glassnet.analysis.trace.terminal import plain
 
     trace = gn.trace(made("pools"), 0, data=DATA)
     text = plain(trace, width=100_000)
     for step in trace.steps:
         for parts in step.numbers:
-            assert written(parts) in text
+            assert "".join(part for part, _ in spoken(parts)) in text
         for source in step.sources:
             assert f"{source.file}:{source.line}" in text

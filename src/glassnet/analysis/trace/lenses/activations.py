@@ -1,262 +1,151 @@
-"""Lenses on what acts value by value: activations, scaling, Flatten, Dropout; and on softmax."""
+"""Lenses on layers that act on each value by itself (activations, scaling, Flatten, Dropout), and on softmax."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 from math import erf, exp, pi, sqrt
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from glassnet import nn as layers
-from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol
-from glassnet.analysis.trace.lens import Lens, largest, symbol
-from glassnet.analysis.trace.notation import at, sum_of_products
+from glassnet.analysis.trace.document import Index, Number, Parts, Step
+from glassnet.analysis.trace.lens import Lens, largest
+from glassnet.analysis.trace.notation import Sign, at
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import activations as nn_activations
 from glassnet.support.i18n import Message, mark, tr
 
-SLOPE = mark("the slope below zero")
-SHARE = mark("the normal distribution's share below x")
-DENSITY = mark("the normal distribution's density at x")
-SIGMA = mark("the sigmoid of x")
+SIGNS = {"y": Sign("y", "y"), "x": Sign("x", "x half"), "dx": Sign("∂C/∂x", "dx"), "dy": Sign("∂C/∂y", "dy")}
 
 
-class Pointwise(Lens, ABC):
-    """y = f(x) of every value by itself; a subclass says how in words and numbers."""
+class Pointwise(Lens):
+    """y = f(x) of every value by itself. `equations`, `written` (the same for numbers, where it differs) and `notes`: forward
+    and backward."""
 
-    forward_equation = backward_equation = ""
-    note = backward_note = ""
+    equations = written = notes = ("", "")
+    more: ClassVar[dict[str, Sign]] = {}  # further symbols of the equations
+    code: ClassVar[tuple[tuple[Any, ...], ...]] = ()  # what `line_of` takes; by default the layer's forward
 
-    def more(self) -> list[Symbol]:
-        """Further symbols of the equations."""
-        return []
+    def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
+        """The numbers of the further symbols."""
+        return {}
 
-    @abstractmethod
-    def value(self, x: Number, index: Index) -> Parts:
-        """The right side of the equation forward."""
-
-    @abstractmethod
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        """The right side of the equation backward."""
-
-    def lines(self) -> tuple[Source, Source]:
-        """The lines that compute forward and backward."""
-        return line_of(type(self.layer).forward), line_of(type(self.layer).forward)
-
-    @staticmethod
-    def _told(note: str) -> Message | None:
-        return tr(note) if note else None
+    def _step(self, way: int, inside: Index, out: Index, phase: str, title: Message, tag: str = "") -> list[Step]:
+        x = self.number("x", inside)
+        numbers = {"y": self.number("y", out), "x": x, **self.values(inside, x.value)}
+        if way:
+            numbers |= {"dy": self.number("dy", out), "dx": self.number("dx", inside)}
+        equation, written, note = self.equations[way], self.written[way], self.notes[way] and tr(self.notes[way])
+        signs, source = SIGNS | self.more, line_of(*self.code[way] if self.code else (type(self.layer).forward,))
+        return [self.step(phase, title, equation, numbers, [source], written, signs, tag=tag, note=note or None)]
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
-        kind = type(self.layer).__name__
-        x, y = self.number("x", inside), self.number("y", out)
-        symbols = [symbol("y", "y", "y"), symbol("x", "x", "x", "half"), *self.more()]
-        title = tr("{kind}: value {unit}", kind=kind, unit=at(out))
-        numbers = [[y, " = ", *self.value(x, inside)]]
-        return [
-            self.step("forward", title, self.forward_equation, symbols, numbers, self.lines()[:1], note=self._told(self.note))
-        ]
+        return self._step(0, inside, out, "forward", tr("{kind}: value {unit}", kind=self.kind, unit=at(out)))
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
-        kind = type(self.layer).__name__
-        x, y = self.number("x", inside), self.number("y", out)
-        dy, dx = self.number("dy", out), self.number("dx", inside)
-        symbols = [symbol("dx", "∂C/∂x", "dx"), symbol("dy", "∂C/∂y", "dy"), symbol("y", "y", "y"), symbol("x", "x", "x")]
-        title = tr("back through {kind}", kind=kind)
-        numbers = [[dx, " = ", *self.slope(dy, x, y, inside)]]
-        used = [s for s in (*symbols, *self.more()) if "{" + s.key + "}" in self.backward_equation]
-        return [
-            self.step(
-                "backward",
-                title,
-                self.backward_equation,
-                used,
-                numbers,
-                self.lines()[1:],
-                tag="BP2",
-                note=self._told(self.backward_note),
-            )
-        ]
+        return self._step(1, inside, out, "backward", tr("back through {kind}", kind=self.kind), "BP2")
 
 
 class SigmoidLens(Pointwise):
-    forward_equation, backward_equation = "{y} = σ({x}) = 1 / (1 + e^(−{x}))", "{dx} = {dy}·{y}·(1 − {y})"
-    note = mark("Computed by tanh, which is the same and cannot overflow.")
-    backward_note = mark("y·(1 − y) is σ′(x): the slope of the sigmoid.")
-
-    def lines(self) -> tuple[Source, Source]:
-        return line_of(nn_activations.sigmoid), line_of(nn_activations.sigmoid_backward)
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return ["1 / (1 + e^(−(", x, ")))"]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        return [dy, "·", y, "·(1 − ", y, ")"]
+    equations = "{y} = σ({x}) = 1 / (1 + e^(−{x}))", "{dx} = {dy}·{y}·(1 − {y})"
+    written = "{y} = 1 / (1 + e^(−({x})))", ""
+    notes = (
+        mark("Computed with tanh, which is equivalent and cannot overflow."),
+        mark("y·(1 − y) is σ′(x): the slope of the sigmoid."),
+    )
+    code = (nn_activations.sigmoid,), (nn_activations.sigmoid_backward,)
 
 
 class TanhLens(Pointwise):
-    forward_equation, backward_equation = "{y} = tanh {x}", "{dx} = {dy}·(1 − {y}²)"
-
-    def lines(self) -> tuple[Source, Source]:
-        return line_of(layers.Tanh.forward, "y"), line_of(nn_activations.tanh_backward)
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return ["tanh(", x, ")"]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        return [dy, "·(1 − (", y, ")²)"]
+    equations = "{y} = tanh {x}", "{dx} = {dy}·(1 − {y}²)"
+    written = "{y} = tanh({x})", "{dx} = {dy}·(1 − ({y})²)"
+    code = (layers.Tanh.forward, "y"), (nn_activations.tanh_backward,)
 
 
 class ReLULens(Pointwise):
-    forward_equation, backward_equation = "{y} = max({x}, 0)", "{dx} = {dy}·[{x} > 0]"
-    backward_note = mark("[x > 0] is 1 if that is so, else 0.")
-
-    def lines(self) -> tuple[Source, Source]:
-        return line_of(nn_activations.leaky_relu), line_of(nn_activations.leaky_relu_backward)
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return ["max(", x, ", 0)"]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        return [dy, "·[", x, " > 0]"]
+    equations = "{y} = max({x}, 0)", "{dx} = {dy}·[{x} > 0]"
+    notes = "", mark("[x > 0] is 1 if x > 0, else 0.")
+    code = (nn_activations.leaky_relu,), (nn_activations.leaky_relu_backward,)
 
 
 class LeakyReLULens(ReLULens):
-    forward_equation = "{y} = {x} ({x} > 0),  {s}·{x} ({x} ≤ 0)"
-    backward_equation = "{dx} = {dy} ({x} > 0),  {s}·{dy} ({x} ≤ 0)"
-    backward_note = ""
+    equations = "{y} = {x} ({x} > 0),  {s}·{x} ({x} ≤ 0)", "{dx} = {dy} ({x} > 0),  {s}·{dy} ({x} ≤ 0)"
+    written = "{y} = {slope}{x}", "{dx} = {slope}{dy}"
+    notes = "", ""
+    more: ClassVar = {"s": Sign("s", "slope", mark("the slope below zero"))}
 
-    def more(self) -> list[Symbol]:
-        return [symbol("s", "s", "slope", meaning=tr(SLOPE))]
-
-    def _slope(self) -> Number:
-        return Number(f"{self.name}.slope", float(self.layer.slope), "s")
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return [x] if x.value > 0 else [self._slope(), "·", x]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        return [dy] if x.value > 0 else [self._slope(), "·", dy]
+    def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
+        return {"slope": [] if x > 0 else [self.named("slope", (), self.layer.slope, "s"), "·"]}
 
 
 class GELULens(Pointwise):
-    forward_equation, backward_equation = "{y} = {x}·{share}", "{dx} = {dy}·({share} + {x}·{density})"
+    equations = "{y} = {x}·{share}", "{dx} = {dy}·({share} + {x}·{density})"
+    more: ClassVar = {
+        "share": Sign("Φ(x)", "share", mark("the standard normal CDF at x")),
+        "density": Sign("φ(x)", "DENSITY exp", mark("the standard normal density at x")),
+    }
+    code = (layers.GELU.forward,), (layers.GELU.forward, "dx")
 
-    def more(self) -> list[Symbol]:
-        return [
-            symbol("share", "Φ(x)", "share", meaning=tr(SHARE)),
-            symbol("density", "φ(x)", "DENSITY", "exp", meaning=tr(DENSITY)),
-        ]
-
-    def lines(self) -> tuple[Source, Source]:
-        return line_of(layers.GELU.forward), line_of(layers.GELU.forward, "dx")
-
-    def _share(self, x: Number, index: Index) -> Number:
-        return Number(f"{self.name}.share[{at(index)}]", 0.5 * (1 + erf(x.value / sqrt(2))), "share")
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return [x, "·", self._share(x, index)]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        near = Number(f"{self.name}.density[{at(index)}]", exp(-0.5 * x.value**2) / sqrt(2 * pi), "density")
-        return [dy, "·(", self._share(x, index), " + ", x, "·", near, ")"]
+    def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
+        share, density = 0.5 * (1 + erf(x / sqrt(2))), exp(-0.5 * x**2) / sqrt(2 * pi)
+        return {
+            "share": self.named("share", index, share, "share"),
+            "density": self.named("density", index, density, "density"),
+        }
 
 
 class SwishLens(Pointwise):
-    forward_equation, backward_equation = "{y} = {x}·{s}", "{dx} = {dy}·{s}·(1 + {x}·(1 − {s}))"
+    equations = "{y} = {x}·{s}", "{dx} = {dy}·{s}·(1 + {x}·(1 − {s}))"
+    more: ClassVar = {"s": Sign("σ(x)", "sigmoid s", mark("the sigmoid of x"))}
+    code = (layers.Swish.forward,), (layers.Swish.forward, "dx")
 
-    def more(self) -> list[Symbol]:
-        return [symbol("s", "σ(x)", "sigmoid", "s", meaning=tr(SIGMA))]
-
-    def lines(self) -> tuple[Source, Source]:
-        return line_of(layers.Swish.forward), line_of(layers.Swish.forward, "dx")
-
-    def _sigma(self, index: Index) -> Number:
-        value = nn_activations.sigmoid(self.array("x")[index])
-        return Number(f"{self.name}.sigma[{at(index)}]", float(value), "s")
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return [x, "·", self._sigma(index)]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        s = self._sigma(index)
-        return [dy, "·", s, "·(1 + ", x, "·(1 − ", s, "))"]
+    def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
+        return {"s": self.named("sigma", index, float(nn_activations.sigmoid(self.array("x")[index])), "s")}
 
 
 class PixelsLens(Pointwise):
     """Of integer images; of floats it is `SameLens`."""
 
-    forward_equation, backward_equation = "{y} = {x} / 255", "{dx} = {dy} / 255"
-    note = mark("Bytes 0…255 become numbers 0…1.")
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return [x, " / 255"]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        return [dy, " / 255"]
-
-    def lines(self) -> tuple[Source, Source]:
-        return (line_of(layers.Pixels.forward, place=0),) * 2
+    equations = "{y} = {x} / 255", "{dx} = {dy} / 255"
+    notes = mark("Scales bytes 0…255 to 0…1."), ""
+    code = ((layers.Pixels.forward, None, 0),) * 2
 
 
 class ScaleLens(Pointwise):
-    forward_equation, backward_equation = "{y} = {f}·{x} + {o}", "{dx} = {dy}·{f}"
+    equations = "{y} = {f}·{x} + {o}", "{dx} = {dy}·{f}"
+    more: ClassVar = {
+        "f": Sign("a", "factor", mark("the layer's factor")),
+        "o": Sign("c", "offset", mark("the layer's offset")),
+    }
 
-    def more(self) -> list[Symbol]:
-        return [
-            symbol("f", "a", "factor", meaning=tr("the layer's factor")),
-            symbol("o", "c", "offset", meaning=tr("what is added")),
-        ]
-
-    def value(self, x: Number, index: Index) -> Parts:
-        factor = Number(f"{self.name}.factor", self.layer.factor, "f")
-        return [factor, "·", x, " + ", Number(f"{self.name}.offset", self.layer.offset, "o")]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        return [dy, "·", Number(f"{self.name}.factor", self.layer.factor, "f")]
+    def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
+        return {key: self.named(name, (), getattr(self.layer, name), key) for key, name in (("f", "factor"), ("o", "offset"))}
 
 
 class StandardizeLens(Pointwise):
-    forward_equation, backward_equation = "{y} = ({x} − {m}) / {s}", "{dx} = {dy} / {s}"
-    note = mark("Mean and deviation of this place over the training images.")
+    equations = "{y} = ({x} − {m}) / {s}", "{dx} = {dy} / {s}"
+    notes = mark("Mean and standard deviation of this position over the training images."), ""
+    more: ClassVar = {"m": Sign("μ", "mean", mark("the mean")), "s": Sign("s", "std", mark("the standard deviation"))}
 
-    def more(self) -> list[Symbol]:
-        return [
-            symbol("m", "μ", "mean", meaning=tr("the mean")),
-            symbol("s", "s", "std", meaning=tr("the standard deviation")),
-        ]
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return ["(", x, " − ", self.number("mean", index, "m"), ") / ", self.number("std", index, "s")]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        return [dy, " / ", self.number("std", index, "s")]
+    def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
+        return {"m": self.number("mean", index, "m"), "s": self.number("std", index, "s")}
 
 
 class SameLens(Pointwise):
-    """What passes values on as they are: Dropout outside training, Pixels of floats, and Flatten."""
+    """The identity: Dropout outside training, Pixels of floats, and Flatten."""
 
-    forward_equation, backward_equation = "{y} = {x}", "{dx} = {dy}"
-
-    def value(self, x: Number, index: Index) -> Parts:
-        return [x]
-
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
-        return [dy]
-
-    def lines(self) -> tuple[Source, Source]:
-        place = 0 if isinstance(self.layer, layers.Dropout) else -1
-        return (line_of(type(self.layer).forward, place=place),) * 2
+    equations = "{y} = {x}", "{dx} = {dy}"
 
 
 class DropoutLens(SameLens):
-    note = mark("Dropout is off here: every value passes.")
+    code = ((layers.Dropout.forward, None, 0),) * 2
+    notes = mark("Dropout is off outside training: values are unchanged."), ""
 
 
 class FlattenLens(SameLens):
-    note = mark("The same number at another place: an image becomes one row.")
+    notes = mark("The same number at another index: the input is flattened into one row."), ""
 
     def down(self, out: Index) -> Index:
         return tuple(int(i) for i in np.unravel_index(out[0], self.array("x").shape))
@@ -268,16 +157,14 @@ class FlattenLens(SameLens):
 class SoftmaxLens(Pointwise):
     """yⱼ = e^xⱼ / Σ eˣ: each output depends on all inputs of its row."""
 
-    forward_equation, backward_equation = "{y} = e^{x} / {total}", "{dx} = {y}·({dy} − {mean})"
-
-    def more(self) -> list[Symbol]:
-        return [
-            symbol("total", "Σ eˣ", "sum", meaning=tr("the sum over all classes")),
-            symbol("mean", "Σ y·∂C/∂y", "dy", "y", meaning=tr("their mean, weighed by y")),
-        ]
-
-    def lines(self) -> tuple[Source, Source]:
-        return line_of(nn_activations.softmax), line_of(nn_activations.softmax_backward)
+    equations = "{y} = e^{x} / {total}", "{dx} = {y}·({dy} − {mean})"
+    written = "{y} = e^({x}) / {total}", "{dx} = {own_y}·({own_dy} − ({mean}))"
+    notes = "", ""
+    more: ClassVar = {
+        "total": Sign("Σ eˣ", "sum", mark("the sum over all classes")),
+        "mean": Sign("Σ y·∂C/∂y", "dy y", mark("the mean of the gradients, weighted by y")),
+    }
+    code = (nn_activations.softmax,), (nn_activations.softmax_backward,)
 
     def up(self, inside: Index) -> Index:
         row, j = inside[:-1], inside[-1]
@@ -287,21 +174,20 @@ class SoftmaxLens(Pointwise):
         through = dy * y * (np.eye(len(y))[j] - y[j])
         return (*row, largest(through)[0])
 
-    def value(self, x: Number, index: Index) -> Parts:
-        total = float(np.exp(self.array("x")[index[:-1]]).sum())
-        return ["e^(", x, ") / ", Number(f"{self.name}.total[{at(index[:-1])}]", total, "total")]
+    def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
+        (step,) = super().forward(out, out, key, index)
+        note = None if inside == out else tr("The path comes from input {input}.", input=at(inside))
+        return [replace(step, note=note)]
 
-    def slope(self, dy: Number, x: Number, y: Number, index: Index) -> Parts:
+    def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
         row = index[:-1]
-        mean = sum_of_products(
-            [
-                (self.array("y")[row], lambda i: f"{self.name}.y[{at((*row, i))}]", "mean"),
-                (self.array("dy")[row], lambda i: f"{self.name}.dy[{at((*row, i))}]", "mean"),
-            ],
-            f"{self.name}.mean[{at(row)}]",
-        )
-        own_y, own_dy = self.number("y", index), self.number("dy", index)
-        return [own_y, "·(", own_dy, " − (", *mean, "))"]
+        total = float(np.exp(self.array("x")[row]).sum())
+        known: dict[str, Number | Parts] = {"total": self.named("total", row, total, "total")}
+        if self.array("dy").size:
+            where: tuple[int | slice, ...] = (*row, slice(None))
+            mean = self.total("mean", row, self.along("y", where, "mean"), self.along("dy", where, "mean"))
+            known |= {"mean": mean, "own_y": self.number("y", index), "own_dy": self.number("dy", index)}
+        return known
 
 
 POINTWISE: dict[str, Callable[[Any], Lens]] = {

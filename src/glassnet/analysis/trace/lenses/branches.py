@@ -3,32 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from glassnet import nn as layers
-from glassnet.analysis.trace.document import Index, Number, Parts, Step
-from glassnet.analysis.trace.lens import Lens, symbol
-from glassnet.analysis.trace.notation import at
+from glassnet.analysis.trace.document import Index, Number, Step
+from glassnet.analysis.trace.lens import Lens
+from glassnet.analysis.trace.notation import Sign, Values, joined
 from glassnet.analysis.trace.recorder import Record
 from glassnet.analysis.trace.sources import line_of
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import mark, tr
 
 
-class BranchLens(Lens):
-    """A layer made of chains of lenses; `joined` and `before` lead from a branch's output to the layer's, and back."""
+class BranchLens:
+    """A layer made of chains of lenses; `joined` and `before` map a branch's output to the layer's, and back."""
 
-    def __init__(self, record: Record, chains: Sequence[Sequence[Lens]]) -> None:
-        super().__init__(record)
-        self.chains = [list(chain) for chain in chains]
+    def __init__(self, record: Record, chains: Sequence[Sequence[Lens | BranchLens]]) -> None:
+        self.record, self.name, self.layer = record, record.name, record.layer
+        self.chains = chains
 
     @property
     def _adds(self) -> bool:
         return isinstance(self.layer, layers.Residual)
 
     def value(self, branch: int) -> Array:
-        """What a branch gives: its input where it has no layers."""
+        """The output of a branch: its input if it has no layers."""
         chain = self.chains[branch]
         return chain[-1].record.y if chain else self.record.x
 
@@ -38,10 +39,10 @@ class BranchLens(Lens):
     def joined(self, branch: int, out: Index) -> Index:
         return (*out[:-1], out[-1] + self._offset(branch))
 
-    def before(self, out: Index, wanted: int | None = None) -> tuple[int, Index]:
-        """The branch that an output comes from, and its place there; of a sum, the `wanted` branch or the first."""
+    def before(self, out: Index, chosen: int | None = None) -> tuple[int, Index]:
+        """The branch that an output comes from, and its index there; of a sum, the `chosen` branch or the first."""
         if self._adds:
-            return wanted or 0, out
+            return chosen or 0, out
         branch = max(b for b in range(len(self.chains)) if self._offset(b) <= out[-1])
         return branch, (*out[:-1], out[-1] - self._offset(branch))
 
@@ -60,25 +61,24 @@ class BranchLens(Lens):
 class Fork(Lens):
     """Where all branches read the same input."""
 
-    def __init__(self, nest: BranchLens, branch: int) -> None:
+    signs: ClassVar = {
+        "dx": Sign("∂C/∂x", "dx found sum"),
+        "d": Sign("∂C/∂xₖ", "found", mark("the gradient of branch k")),
+    }
+
+    def __init__(self, nest: BranchLens) -> None:
         super().__init__(nest.record)
-        self.nest, self.branch = nest, branch
+        self.nest = nest
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
         return []
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
-        line: Parts = [self.number("dx", inside), " = "]
-        for branch in range(len(self.nest.chains)):
-            line.append(" + " if branch else "")
-            line.append(Number(f"{self.name}.{branch}.dx[{at(inside)}]", self.nest.share(branch, inside), "d"))
-        symbols = [
-            symbol("dx", "∂C/∂x", "dx", "found", "sum"),
-            symbol("d", "∂C/∂xₖ", "found", meaning=tr("what branch k sends back")),
-        ]
-        title = tr("where the branches began, what they send back adds up")
-        sources = [line_of(layers.Nested._forward_branches, place=0)]
-        return [self.step("backward", title, "{dx} = Σₖ {d}", symbols, [line], sources, tag="BP2")]
+        shares = [self.named(f"{b}.dx", inside, self.nest.share(b, inside), "d") for b in range(len(self.nest.chains))]
+        numbers: Values = {"dx": self.number("dx", inside), "sum": joined(" + ", shares)}
+        title = tr("the gradients of the branches are summed")
+        sources = [line_of(layers.Nested._forward_branches, nth=0)]
+        return [self.step("backward", title, "{dx} = Σₖ {d}", numbers, sources, "{dx} = {sum}", tag="BP2")]
 
 
 class Join(Lens):
@@ -88,30 +88,27 @@ class Join(Lens):
         super().__init__(nest.record)
         self.nest, self.branch = nest, branch
 
+    def _given(self, branch: int, inside: Index, key: str) -> Number:
+        return self.named(f"{branch}.y", inside, self.nest.value(branch)[inside], key)
+
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
-        kind, b = type(self.layer).__name__, self.branch
-        of = [Number(f"{self.name}.{b}.y[{at(inside)}]", float(self.nest.value(b)[inside]), "f")]
-        symbols = [symbol("y", "y", "block", "concatenate"), symbol("f", "F(x)", "block", "outputs",
-                   meaning=tr("what the branch gives"))]  # fmt: skip
-        line: Parts = [self.number("y", out), " = ", of[0]]
-        equation = "{y} = {f}"
-        note = tr("The path came through branch {branch}.", branch=b)
+        b, equation = self.branch, "{y} = {f}"
+        numbers = {"y": self.number("y", out), "f": self._given(b, inside, "f")}
+        note = tr("The path goes through branch {branch}.", branch=b)
+        signs = {"y": Sign("y", "block concatenate"), "f": Sign("F(x)", "block outputs", mark("the branch's output"))}
         if isinstance(self.layer, layers.Residual):
-            other = 1 - b
-            beside = Number(f"{self.name}.{other}.y[{at(inside)}]", float(self.nest.value(other)[inside]), "p")
-            plain = not self.nest.chains[other]
-            added = tr("the input itself") if plain else tr("the other branch")
-            symbols.append(symbol("p", "P(x)", "beside", meaning=added))
-            line += [" + ", beside]
+            added = mark("the other branch") if self.nest.chains[1 - b] else mark("the input itself")
+            signs["p"] = Sign("P(x)", "beside", added)
+            numbers["p"] = self._given(1 - b, inside, "p")
             equation = "{y} = {f} + {p}"
             note = tr(
-                "The path came through branch {branch} ({which}); {added} is added.",
+                "The path goes through branch {branch} ({which}); {added} is added.",
                 branch=b,
                 which=tr("the block") if b == 0 else tr("the shortcut"),
-                added=added,
+                added=tr(added),
             )
-        title = tr("{kind}: the branches meet", kind=kind)
-        return [self.step("forward", title, equation, symbols, [line], [line_of(type(self.layer).forward)], note=note)]
+        title = tr("{kind}: the branches are joined", kind=self.kind)
+        return [self.step("forward", title, equation, numbers, [line_of(type(self.layer).forward)], signs=signs, note=note)]
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
         return []

@@ -2,183 +2,161 @@
 
 from __future__ import annotations
 
-from glassnet.analysis.trace.document import Number, Parts, Source, Symbol
-from glassnet.analysis.trace.lens import symbol
-from glassnet.analysis.trace.lenses.recurrent import EARLIER, INTO, STATE, RecurrentLens
+from typing import ClassVar
+
+from glassnet.analysis.trace.document import Number
+from glassnet.analysis.trace.lenses.recurrent import BY_STATE, EARLIER, INTO, STATE, Explained, RecurrentLens
+from glassnet.analysis.trace.notation import Sign, Values
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import recurrent
-from glassnet.support.i18n import tr
+from glassnet.support.arrays import Array
+from glassnet.support.i18n import mark
 
-Told = tuple[str, list[Symbol], list[Parts], list[Source]]
-
-
-def _dh() -> Symbol:
-    return symbol("dh", "∂C/∂h", "dh", meaning=tr("how the loss changes with the state"))
+DH = {"dh": Sign("∂C/∂h", "dh", BY_STATE)}
+BY_GATES = mark("the gradient with respect to each gate's input")
 
 
 class SimpleRNNLens(RecurrentLens):
     gates = ("a",)
+    functions = recurrent.simple_rnn, recurrent.simple_rnn_through_time, recurrent.simple_rnn_backward
+    second = "h"
+    signs: ClassVar = {"h": Sign("hₜ", "states h", STATE), "into": Sign("z_a", "gate", INTO)}
+    backward_signs: ClassVar = {
+        "dz": Sign("∂C/∂z", "dgates", mark("the gradient with respect to the gate's input")),
+        **DH,
+        "h": Sign("hₜ", "states", STATE),
+    }
 
-    def unroll(self) -> None:
+    def unroll(self, dstates: Array) -> dict[str, Array]:
         arguments = (self.weight, self.recurrent, self.array("bias"), self.layer.activation)
         h = recurrent.simple_rnn(self.x[None], *arguments)
-        dgates, dh = recurrent.simple_rnn_through_time(self.dstates[None], h, self.recurrent, self.layer.activation)
-        self.h, self.dgates, self.dh = h[0], dgates[:, 0], dh[:, 0]
-        self.dsteps = self.dgates
+        dgates, dh = recurrent.simple_rnn_through_time(dstates[None], h, self.recurrent, self.layer.activation)
+        return {"h": h[0], "dgates": dgates[:, 0], "dsteps": dgates[:, 0], "dh": dh[:, 0]}
 
-    def gate_lines(self, t: int, u: int) -> Told:
-        f = self.layer.activation
-        symbols = [symbol("h", "hₜ", "states", "h", meaning=tr(STATE)), symbol("into", "z_a", "gate", meaning=tr(INTO))]
-        into = self.of("a.into", t, u, self.into[t, u], "into")
-        right: Parts = ["tanh(", into, ")"] if f == "tanh" else ["max(", into, ", 0)"]
-        equation = "{h} = tanh {into}" if f == "tanh" else "{h} = max({into}, 0)"
-        return equation, symbols, [[self.state(t, u), " = ", *right]], [line_of(recurrent.simple_rnn, "states")]
+    def gates_forward(self, t: int, u: int) -> Explained:
+        numbers: Values = {"h": self.number("h", (t, u)), "into": self.number("a.into", (t, u), "into")}
+        tanh = self.layer.activation == "tanh"
+        equation, written = ("{h} = tanh {into}", "{h} = tanh({into})") if tanh else ("{h} = max({into}, 0)",) * 2
+        return Explained(equation, written, numbers, [line_of(self.functions[0], "states")])
 
-    def gate_back(self, t: int, u: int) -> Told:
-        da = self.of("dgates", t, u, self.dgates[t, u], "dz")
-        dh, h = self.of("dh", t, u, self.dh[t, u], "dh"), self.state(t, u)
-        symbols = [
-            symbol("dz", "∂C/∂z", "dgates", meaning=tr("how the loss changes with what goes in")),
-            _dh(),
-            symbol("h", "hₜ", "states", meaning=tr(STATE)),
-        ]
+    def gates_backward(self, t: int, u: int) -> Explained:
+        numbers: Values = {**self.numbers((t, u), "dh", "h"), "dz": self.number("dgates", (t, u), "dz")}
+        equation = written = "{dz} = {dh}·[{h} > 0]"
         if self.layer.activation == "tanh":
-            equation = "{dz} = {dh}·(1 − {h}²)"
-            right: Parts = [dh, "·(1 − (", h, ")²)"]
-        else:
-            equation, right = "{dz} = {dh}·[{h} > 0]", [dh, "·[", h, " > 0]"]
-        return equation, symbols, [[da, " = ", *right]], [line_of(recurrent.simple_rnn_through_time, "dgates")]
+            equation, written = "{dz} = {dh}·(1 − {h}²)", "{dz} = {dh}·(1 − ({h})²)"
+        return Explained(equation, written, numbers, [line_of(self.functions[1], "dgates")])
 
 
 class LSTMLens(RecurrentLens):
     gates = ("i", "f", "g", "o")
+    functions = recurrent.lstm, recurrent.lstm_through_time, recurrent.lstm_backward
+    second = "gate"
+    signs: ClassVar = {
+        "i": Sign("i", "i", mark("input gate")),
+        "f": Sign("f", "f", mark("forget gate")),
+        "g": Sign("g", "g", mark("candidate")),
+        "o": Sign("o", "o", mark("output gate")),
+        "c": Sign("cₜ", "c cells", mark("the cell")),
+        "earlier": Sign("cₜ₋₁", "c earlier", mark("the cell of the previous step")),
+        "h": Sign("hₜ", "h states", STATE),
+    }
+    backward_signs: ClassVar = {
+        "dc": Sign("∂C/∂c", "dc by_cell", mark("the gradient with respect to the cell")),
+        **DH,
+        "dz": Sign("∂C/∂z", "parts dgates", BY_GATES),
+        **signs,
+    }
 
-    def unroll(self) -> None:
+    def unroll(self, dstates: Array) -> dict[str, Array]:
         h, cells, gates = recurrent.lstm(self.x[None], self.weight, self.recurrent, self.array("bias"))
-        dgates, dh, dc = recurrent.lstm_through_time(self.dstates[None], cells, gates, self.recurrent)
-        self.h, self.cells, self.values = h[0], cells[:, 0], gates[:, 0]
-        self.dgates, self.dh, self.dc = dgates[:, 0], dh[:, 0], dc[:, 0]
-        self.dsteps = self.dgates
+        dgates, dh, dc = recurrent.lstm_through_time(dstates[None], cells, gates, self.recurrent)
+        return {
+            "h": h[0], "c": cells[:, 0], **self.by_gate(gates[:, 0]), "dh": dh[:, 0], "dc": dc[:, 0],
+            "dgates": dgates[:, 0], "dsteps": dgates[:, 0],
+        }  # fmt: skip
 
-    def gates_of(self, t: int, u: int) -> list[float]:
-        return [float(self.values[t, self.column(u, gate)]) for gate in range(4)]
-
-    def _gate(self, letter: str, t: int, u: int) -> Number:
-        return self.of(letter, t, u, self.gates_of(t, u)[self.gates.index(letter)], letter)
-
-    def cell(self, t: int, u: int, key: str = "c") -> Number:
-        return self.of("c", t, u, self.cells[t, u] if t >= 0 else 0.0, key)
-
-    def _symbols(self) -> list[Symbol]:
-        names = {"i": tr("input gate"), "f": tr("forget gate"),
-                 "g": tr("candidate"), "o": tr("output gate")}  # fmt: skip
-        return [
-            *(symbol(letter, letter, letter, meaning=meaning) for letter, meaning in names.items()),
-            symbol("c", "cₜ", "c", "cells", meaning=tr("the cell")),
-            symbol("earlier", "cₜ₋₁", "c", "earlier", meaning=tr("the cell one step earlier")),
-            symbol("h", "hₜ", "h", "states", meaning=tr(STATE)),
-        ]
-
-    def gate_lines(self, t: int, u: int) -> Told:
-        lines: list[Parts] = []
-        for number, letter in enumerate(self.gates):
-            into = self.of(f"{letter}.into", t, u, self.into[t, self.column(u, number)], letter)
-            bend: Parts = ["tanh(", into, ")"] if letter == "g" else ["σ(", into, ")"]
-            told: Parts = [f"{letter} = ", self._gate(letter, t, u), " = "]
-            lines.append(told + bend)
-        i, f, g, o = (self._gate(letter, t, u) for letter in self.gates)
-        lines.append(["c = ", self.cell(t, u), " = ", f, "·", self.cell(t - 1, u, "earlier"), " + ", i, "·", g])
-        lines.append(["h = ", self.state(t, u), " = ", o, "·tanh(", self.cell(t, u), ")"])
+    def gates_forward(self, t: int, u: int) -> Explained:
+        numbers: Values = {
+            **self.numbers((t, u), *self.gates, "c", "h"),
+            **{f"into_{letter}": self.number(f"{letter}.into", (t, u), letter) for letter in self.gates},
+            "earlier": self.before("c", t, u, "earlier"),
+        }
         equation = "{i}, {f}, {o} = σ(z)   {g} = tanh z   {c} = {f}·{earlier} + {i}·{g}   {h} = {o}·tanh {c}"
-        sources = [line_of(recurrent.lstm, "i", -1), line_of(recurrent.lstm, "cells"), line_of(recurrent.lstm, "states")]
-        return equation, self._symbols(), lines, sources
+        written = (
+            "i = {i} = σ({into_i})   f = {f} = σ({into_f})   g = {g} = tanh({into_g})   o = {o} = σ({into_o})   "
+            "c = {c} = {f}·{earlier} + {i}·{g}   h = {h} = {o}·tanh({c})"
+        )
+        sources = [line_of(self.functions[0], name) for name in ("i", "cells", "states")]
+        return Explained(equation, written, numbers, sources)
 
-    def gate_back(self, t: int, u: int) -> Told:
-        i, f, g, o = (self._gate(letter, t, u) for letter in self.gates)
-        c, earlier = self.cell(t, u), self.cell(t - 1, u, "earlier")
-        dh, dc = self.of("dh", t, u, self.dh[t, u], "dh"), self.of("dc", t, u, self.dc[t, u], "dc")
-        cell: Parts = ["∂C/∂c = ", dc, " = ", dh, "·", o, "·(1 − tanh²(", c, "))"]
+    def gates_backward(self, t: int, u: int) -> Explained:
+        numbers = {
+            **self.numbers((t, u), *self.gates, "c", "dh", "dc"),
+            **{f"dz_{letter}": self.number("dgates", (t, self.column(u, k)), "dz") for k, letter in enumerate(self.gates)},
+            "earlier": self.before("c", t, u, "earlier"),
+        }
+        cell = "∂C/∂c = {dc} = {dh}·{o}·(1 − tanh²({c}))"
         if t + 1 < len(self.x):
-            cell += [" + ", self.of("dc", t + 1, u, self.dc[t + 1, u], "dc"), "·", self._gate("f", t + 1, u)]
-        dz = [self.of("dgates", t, self.column(u, k), self.dgates[t, self.column(u, k)], "dz") for k in range(4)]
-        lines: list[Parts] = [
-            cell,
-            ["∂C/∂z_i = ", dz[0], " = ", dc, "·", g, "·", i, "·(1 − ", i, ")"],
-            ["∂C/∂z_f = ", dz[1], " = ", dc, "·", earlier, "·", f, "·(1 − ", f, ")"],
-            ["∂C/∂z_g = ", dz[2], " = ", dc, "·", i, "·(1 − (", g, ")²)"],
-            ["∂C/∂z_o = ", dz[3], " = ", dh, "·tanh(", c, ")·", o, "·(1 − ", o, ")"],
-        ]
-        symbols = [
-            symbol("dc", "∂C/∂c", "dc", "by_cell", meaning=tr("by the cell")),
-            _dh(),
-            symbol("dz", "∂C/∂z", "parts", "dgates", meaning=tr("by what goes into each gate")),
-            *self._symbols(),
-        ]
+            later = self.numbers((t + 1, u), "dc", "f")
+            numbers |= {f"{key}_later": number for key, number in later.items()}
+            cell += " + {dc_later}·{f_later}"
+        written = (
+            "   ∂C/∂z_i = {dz_i} = {dc}·{g}·{i}·(1 − {i})   ∂C/∂z_f = {dz_f} = {dc}·{earlier}·{f}·(1 − {f})   "
+            "∂C/∂z_g = {dz_g} = {dc}·{i}·(1 − ({g})²)   ∂C/∂z_o = {dz_o} = {dh}·tanh({c})·{o}·(1 − {o})"
+        )
         equation = (
             "{dc} = {dh}·{o}·(1 − tanh² {c}) + ∂C/∂cₜ₊₁·fₜ₊₁   {dz} = {dc}·{g}·{i}·(1 − {i}), "
             "{dc}·{earlier}·{f}·(1 − {f}), {dc}·{i}·(1 − {g}²), {dh}·tanh {c}·{o}·(1 − {o})"
         )
-        function = recurrent.lstm_through_time
-        sources = [line_of(function, "by_cell"), line_of(function, "parts"), line_of(function, "dgates")]
-        return equation, [s for s in symbols if "{" + s.key + "}" in equation], lines, sources
+        sources = [line_of(self.functions[1], name) for name in ("by_cell", "parts", "dgates")]
+        return Explained(equation, cell + written, numbers, sources)
 
 
 class GRULens(RecurrentLens):
     gates = ("r", "z", "n")
+    functions = recurrent.gru, recurrent.gru_through_time, recurrent.gru_backward
+    second = "step"
+    signs: ClassVar = {
+        "r": Sign("r", "r", mark("reset gate")),
+        "z": Sign("z", "z", mark("update gate")),
+        "n": Sign("n", "n", mark("candidate")),
+        "m": Sign("m", "inner", mark("hₜ₋₁·Uₙ + b′, before the reset gate")),
+        "h": Sign("hₜ", "h states", STATE),
+        "before": Sign("hₜ₋₁", "h earlier", EARLIER),
+    }
+    backward_signs: ClassVar = {**DH, "dz": Sign("∂C/∂z", "dn dr dz", BY_GATES), **signs}
 
-    def unroll(self) -> None:
-        arguments = self.weight, self.recurrent, self.array("bias"), self.array("recurrent_bias")
-        h, gates, inner = recurrent.gru(self.x[None], *arguments)
-        dgates, dsteps, dh = recurrent.gru_through_time(self.dstates[None], h, gates, inner, self.recurrent)
-        self.h, self.values, self.inner = h[0], gates[:, 0], inner[:, 0]
-        self.dgates, self.dsteps, self.dh = dgates[:, 0], dsteps[:, 0], dh[:, 0]
+    def unroll(self, dstates: Array) -> dict[str, Array]:
+        h, gates, inner = recurrent.gru(
+            self.x[None], self.weight, self.recurrent, self.array("bias"), self.array("recurrent_bias")
+        )
+        dgates, dsteps, dh = recurrent.gru_through_time(dstates[None], h, gates, inner, self.recurrent)
+        return {
+            "h": h[0], "m": inner[:, 0], **self.by_gate(gates[:, 0]), "dh": dh[:, 0], "dgates": dgates[:, 0],
+            "dsteps": dsteps[:, 0], "n.into": (self.x @ self.weight + self.array("bias"))[:, self.column(0, 2) :],
+        }  # fmt: skip
 
-    def gates_of(self, t: int, u: int) -> list[float]:
-        return [float(self.values[t, self.column(u, gate)]) for gate in range(3)]
+    def _numbers(self, t: int, u: int) -> dict[str, Number]:
+        return {**self.numbers((t, u), *self.gates, "m", "h"), "before": self.before("h", t, u, "before")}
 
-    def _symbols(self) -> list[Symbol]:
-        return [
-            symbol("r", "r", "r", meaning=tr("reset gate")),
-            symbol("z", "z", "z", meaning=tr("update gate")),
-            symbol("n", "n", "n", meaning=tr("candidate")),
-            symbol("m", "m", "inner", meaning=tr("hₜ₋₁·Uₙ + b′, before the reset gate")),
-            symbol("h", "hₜ", "h", "states", meaning=tr(STATE)),
-            symbol("before", "hₜ₋₁", "h", "earlier", meaning=tr(EARLIER)),
-        ]
-
-    def _numbers(self, t: int, u: int) -> tuple[list[Number], Number, Number, Number]:
-        gates = [self.of(letter, t, u, value, letter) for letter, value in zip(self.gates, self.gates_of(t, u), strict=True)]
-        m = self.of("m", t, u, self.inner[t, u], "m")
-        return gates, m, self.state(t, u), self.state(t - 1, u, "before")
-
-    def gate_lines(self, t: int, u: int) -> Told:
-        (r, z, n), m, h, before = self._numbers(t, u)
-        own = (self.x[t] @ self.weight + self.array("bias"))[self.column(u, 2)]
-        into = [self.of(f"{letter}.into", t, u, self.into[t, self.column(u, k)], letter) for k, letter in enumerate("rz")]
-        lines: list[Parts] = [
-            ["r = ", r, " = σ(", into[0], ")"],
-            ["z = ", z, " = σ(", into[1], ")"],
-            ["n = ", n, " = tanh(", self.of("n.into", t, u, own, "n"), " + ", r, "·", m, ")"],
-            ["h = ", h, " = (1 − ", z, ")·", n, " + ", z, "·", before],
-        ]
+    def gates_forward(self, t: int, u: int) -> Explained:
+        intos = {f"into_{letter}": self.number(f"{letter}.into", (t, u), letter) for letter in self.gates}
         equation = "{r}, {z} = σ(z)   {n} = tanh(zₙ + {r}·{m})   {h} = (1 − {z})·{n} + {z}·{before}"
-        sources = [line_of(recurrent.gru, "r"), line_of(recurrent.gru, "n"), line_of(recurrent.gru, "states")]
-        return equation, self._symbols(), lines, sources
+        written = (
+            "r = {r} = σ({into_r})   z = {z} = σ({into_z})   n = {n} = tanh({into_n} + {r}·{m})   "
+            "h = {h} = (1 − {z})·{n} + {z}·{before}"
+        )
+        sources = [line_of(self.functions[0], name) for name in ("r", "n", "states")]
+        return Explained(equation, written, self._numbers(t, u) | intos, sources)
 
-    def gate_back(self, t: int, u: int) -> Told:
-        (r, z, n), m, _, before = self._numbers(t, u)
-        dh = self.of("dh", t, u, self.dh[t, u], "dh")
-        dr, dz, dn = (self.of("dgates", t, self.column(u, k), self.dgates[t, self.column(u, k)], "dz") for k in range(3))
-        lines: list[Parts] = [
-            ["∂C/∂z_n = ", dn, " = ", dh, "·(1 − ", z, ")·(1 − (", n, ")²)"],
-            ["∂C/∂z_r = ", dr, " = ", dn, "·", m, "·", r, "·(1 − ", r, ")"],
-            ["∂C/∂z_z = ", dz, " = ", dh, "·(", before, " − ", n, ")·", z, "·(1 − ", z, ")"],
-        ]
-        symbols = [_dh(), symbol("dz", "∂C/∂z", "dn", "dr", "dz", meaning=tr("by what goes into each gate"))]
+    def gates_backward(self, t: int, u: int) -> Explained:
+        slopes = {f"dz_{letter}": self.number("dgates", (t, self.column(u, k)), "dz") for k, letter in enumerate(self.gates)}
+        written = (
+            "∂C/∂z_n = {dz_n} = {dh}·(1 − {z})·(1 − ({n})²)   ∂C/∂z_r = {dz_r} = {dz_n}·{m}·{r}·(1 − {r})   "
+            "∂C/∂z_z = {dz_z} = {dh}·({before} − {n})·{z}·(1 − {z})"
+        )
         equation = (
             "∂C/∂zₙ = {dh}·(1 − {z})·(1 − {n}²)   {dz} = ∂C/∂zₙ·{m}·{r}·(1 − {r}),  {dh}·({before} − {n})·{z}·(1 − {z})"
         )
-        function = recurrent.gru_through_time
-        sources = [line_of(function, "dn"), line_of(function, "dr")]
-        symbols += [s for s in self._symbols() if "{" + s.key + "}" in equation]
-        return equation, symbols, lines, sources
+        sources = [line_of(self.functions[1], name) for name in ("dn", "dr")]
+        return Explained(equation, written, self._numbers(t, u) | slopes | {"dh": self.number("dh", (t, u))}, sources)

@@ -1,152 +1,110 @@
-"""Lenses on pooling: which pixel won, or how the mean is made."""
+"""Lenses on pooling: which pixel is the largest, or how the mean is made."""
 
 from __future__ import annotations
+
+from typing import Any, ClassVar
 
 import numpy as np
 
 from glassnet import nn as layers
-from glassnet.analysis.trace.document import Index, Number, Parts, Step
-from glassnet.analysis.trace.lens import Lens, largest, symbol
+from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step
+from glassnet.analysis.trace.lens import Lens, largest
 from glassnet.analysis.trace.lenses.windows import WindowLens
-from glassnet.analysis.trace.notation import at, sum_of_products
+from glassnet.analysis.trace.notation import Sign, Values, at, factor_of, joined
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import pooling as nn_pooling
 from glassnet.support.i18n import mark, tr
 
-WON = mark("Only the pixel that won receives the gradient, from each window that it won.")
+WON = mark("Only the largest pixel of a window receives its gradient.")
 
 
-class MaxPoolLens(WindowLens):
-    def winner(self, out: Index) -> Index:
-        """The pixel that is the largest of its window, the first of equals."""
-        (r, c), (rows, columns), shape = self.corner(out), self.windows.window, self.array("x").shape
-        places = [
-            (i, j, out[2])
-            for i in range(max(r, 0), min(r + rows, shape[0]))
-            for j in range(max(c, 0), min(c + columns, shape[1]))
-        ]
-        return max(places, key=lambda place: float(self.array("x")[place]))
-
-    def down(self, out: Index) -> Index:
-        return self.winner(out)
+class PoolLens(WindowLens):
+    def outputs_of(self, inside: Index) -> list[Index]:
+        """The outputs that a pixel acts on: those of all windows that hold it."""
+        return [(p, q, inside[2]) for p, q, _, _ in self.seen_from(inside)]
 
     def up(self, inside: Index) -> Index:
-        ways = [(p, q, inside[2]) for p, q, _, _ in self.seen_from(inside)]
-        if not ways:  # of a pixel that fills no window, the nearest
+        ways = self.outputs_of(inside) or PoolLens.outputs_of(self, inside)
+        if not ways:  # of a pixel that is in no window, the nearest
             rows, columns, _ = self.array("y").shape
-            down, across = self.windows.strides
+            down, across = self.layer.strides
             return min(inside[0] // down, rows - 1), min(inside[1] // across, columns - 1), inside[2]
-        won = [way for way in ways if self.winner(way) == inside]
         dy = self.array("dy")
-        return max(won or ways, key=lambda way: abs(float(dy[way])) if dy.size else 0.0)
+        return max(ways, key=lambda way: abs(float(dy[way])) if dy.size else 0.0)
+
+    def pooled(self, out: Index, equation: str, numbers: dict[str, Number | Parts], sources: list[Source], written: str,
+               largest_cell: Index | None = None, **more: Any) -> list[Step]:  # fmt: skip
+        """The step forward, with the window as numbers and in the image."""
+        channel = out[2]
+        title = tr("{kind}: window {window}, channel {channel}", kind=self.kind, window=at(out[:2]), channel=channel)
+        grids, images = (self.grid(tr("the window"), out, channel, largest_cell),), (self.input_image(out, channel),)
+        numbers["y"] = self.number("y", out)
+        return [self.step("forward", title, equation, numbers, sources, written, grids=grids, images=images, **more)]
+
+    def spread(self, inside: Index, equation: str, terms: Parts, function: Any, name: str, **more: Any) -> list[Step]:
+        """The step backward."""
+        title = tr("back through {kind} to pixel {place}", kind=self.kind, place=at(inside))
+        numbers: Values = {"dx": self.number("dx", inside), "sum": terms}
+        sources = [line_of(function, name)]
+        return [self.step("backward", title, equation, numbers, sources, "{dx} = {sum}", tag="BP2", **more)]
+
+
+class MaxPoolLens(PoolLens):
+    signs: ClassVar = {
+        "y": Sign("y[p, q]", "take_along_axis"), "x": Sign("x[i, j]", "seen x"),
+        "dx": Sign("∂C/∂x[i, j]", "dpadded"), "dy": Sign("∂C/∂y[p, q]", "dy"),
+    }  # fmt: skip
+
+    def down(self, out: Index) -> Index:
+        """The pixel that is the largest of its window, the first of equals."""
+        return max(self.pixels_of(out), key=lambda place: float(self.array("x")[place]))
+
+    def outputs_of(self, inside: Index) -> list[Index]:
+        return [way for way in super().outputs_of(inside) if self.down(way) == inside]
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
-        won, (r, c), (rows, columns) = self.winner(out), self.corner(out), self.windows.window
-        shape = self.array("x").shape
-        cells = [
-            self.number("x", (i, j, out[2]))
-            for i in range(max(r, 0), min(r + rows, shape[0]))
-            for j in range(max(c, 0), min(c + columns, shape[1]))
-        ]
-        line: Parts = [self.number("y", out), " = max("]
-        for number in cells:
-            line += [", " if len(line) > 2 else "", number]
-        line.append(")")
-        mark = won[0] - r, won[1] - c
-        note = tr("Pixel {pixel} won.", pixel=at(won))
+        won, (r, c) = self.down(out), self.corner(out)
+        note = tr("Pixel {pixel} is the largest of the window.", pixel=at(won))
         if won != inside:
-            note += tr(" The path's own pixel {pixel} did not win.", pixel=at(inside))
-        title = tr("MaxPool2D: window {window}, channel {channel}", window=at(out[:2]), channel=out[2])
-        channel = tr("what comes in, channel {channel}", channel=out[2])
-        return [
-            self.step(
-                "forward",
-                title,
-                "{y} = max {x}",
-                [symbol("y", "y[p, q]", "take_along_axis"), symbol("x", "x[i, j]", "seen", "x")],
-                [line],
-                [line_of(nn_pooling.max_pool, "place"), line_of(nn_pooling.max_pool)],
-                note=note,
-                grids=(self.grid(tr("the window"), out, out[2], mark),),
-                images=(self.map_of("x", channel, out[2], "x", (r, c, rows, columns)),),
-            )
-        ]
+            note += tr(" The path's own pixel {pixel} is not.", pixel=at(inside))
+        numbers: dict[str, Number | Parts] = {"all": joined(", ", [self.number("x", place) for place in self.pixels_of(out)])}
+        sources = [line_of(nn_pooling.max_pool, "place"), line_of(nn_pooling.max_pool)]
+        return self.pooled(out, "{y} = max {x}", numbers, sources, "{y} = max({all})", (won[0] - r, won[1] - c), note=note)
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
-        ways = [(p, q, inside[2]) for p, q, _, _ in self.seen_from(inside)]
-        won = [way for way in ways if self.winner(way) == inside]
-        line: Parts = [self.number("dx", inside), " = "]
-        for way in won:
-            line += [" + " if way != won[0] else "", self.number("dy", way)]
-        line += [] if won else ["0"]
-        symbols = [symbol("dx", "∂C/∂x[i, j]", "dpadded"), symbol("dy", "∂C/∂y[p, q]", "dy")]
-        title = tr("back through MaxPool2D to pixel {place}", place=at(inside))
-        equation = "{dx} = Σ {dy}"
-        sources = [line_of(nn_pooling.max_pool_backward, "tap")]
-        return [self.step("backward", title, equation, symbols, [line], sources, tag="BP2", note=tr(WON))]
+        terms = joined(" + ", [self.number("dy", way) for way in self.outputs_of(inside)]) or ["0"]
+        return self.spread(inside, "{dx} = Σ {dy}", terms, nn_pooling.max_pool_backward, "tap", note=tr(WON))
 
 
-class AveragePoolLens(WindowLens):
-    def _inside(self, out: Index) -> list[Index]:
-        (r, c), (rows, columns), shape = self.corner(out), self.windows.window, self.array("x").shape
-        return [
-            (i, j, out[2])
-            for i in range(max(r, 0), min(r + rows, shape[0]))
-            for j in range(max(c, 0), min(c + columns, shape[1]))
-        ]
+class AveragePoolLens(PoolLens):
+    signs: ClassVar = {
+        "y": Sign("y[p, q]", "total"), "x": Sign("x[i, j]", "x windows"), "dx": Sign("∂C/∂x", "dpadded"),
+        "dy": Sign("∂C/∂y", "dy share"), "n": Sign("n", "_counts", mark("pixels of the window inside the image")),
+    }  # fmt: skip
 
     def down(self, out: Index) -> Index:
-        return max(self._inside(out), key=lambda place: abs(float(self.array("x")[place])))
-
-    def up(self, inside: Index) -> Index:
-        ways = [(p, q, inside[2]) for p, q, _, _ in self.seen_from(inside)]
-        dy = self.array("dy")
-        return max(ways, key=lambda way: abs(float(dy[way])) if dy.size else 0.0) if ways else (0, 0, inside[2])
+        return max(self.pixels_of(out), key=lambda place: abs(float(self.array("x")[place])))
 
     def _count(self, out: Index) -> Number:
-        return Number(f"{self.name}.count[{at(out[:2])}]", len(self._inside(out)), "n", ".0f")
+        return self.named("count", out[:2], len(self.pixels_of(out)), "n", ".0f")
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
-        (r, c), (rows, columns) = self.corner(out), self.windows.window
-        places = self._inside(out)
-        values = np.array([self.array("x")[place] for place in places])
-        total = sum_of_products([(values, lambda k: f"{self.name}.x[{at(places[k])}]", "x")], f"{self.name}.total[{at(out)}]")
-        line: Parts = [self.number("y", out), " = (", *total, ") / ", self._count(out)]
-        symbols = [
-            symbol("y", "y[p, q]", "total"),
-            symbol("x", "x[i, j]", "x", "windows"),
-            symbol("n", "n", "_counts", meaning=tr("pixels of the window inside the image")),
-        ]
-        title = tr("AveragePool2D: window {window}, channel {channel}", window=at(out[:2]), channel=out[2])
-        channel = tr("what comes in, channel {channel}", channel=out[2])
-        box = (r, c, rows, columns)
-        return [
-            self.step(
-                "forward", title, "{y} = Σ {x} / {n}", symbols, [line], [line_of(nn_pooling.average_pool)],
-                grids=(self.grid(tr("the window"), out, out[2], None),),
-                images=(self.map_of("x", channel, out[2], "x", box),),
-            )
-        ]  # fmt: skip
+        total = self.total("total", out, factor_of([self.number("x", pixel) for pixel in self.pixels_of(out)], "x"))
+        numbers: dict[str, Number | Parts] = {"sum": total, "n": self._count(out)}
+        return self.pooled(out, "{y} = Σ {x} / {n}", numbers, [line_of(nn_pooling.average_pool)], "{y} = ({sum}) / {n}")
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
-        line: Parts = [self.number("dx", inside), " = "]
-        for number, (p, q, _, _) in enumerate(self.seen_from(inside)):
-            way = (p, q, inside[2])
-            line += [" + " if number else "", self.number("dy", way), " / ", self._count(way)]
-        symbols = [
-            symbol("dx", "∂C/∂x", "dpadded"),
-            symbol("dy", "∂C/∂y", "dy", "share"),
-            symbol("n", "n", "_counts", meaning=tr("pixels of the window inside the image")),
-        ]
-        title = tr("back through AveragePool2D to pixel {place}", place=at(inside))
-        sources = [line_of(nn_pooling.average_pool_backward, "share")]
-        return [self.step("backward", title, "{dx} = Σ {dy} / {n}", symbols, [line], sources, tag="BP2")]
+        terms = joined(" + ", [[self.number("dy", way), " / ", self._count(way)] for way in self.outputs_of(inside)])
+        return self.spread(inside, "{dx} = Σ {dy} / {n}", terms, nn_pooling.average_pool_backward, "share")
 
 
 class GlobalPoolLens(Lens):
     """GlobalAveragePool2D and GlobalMaxPool2D."""
 
-    parts = ("channel",)
+    signs: ClassVar = {
+        "y": Sign("y", "take_along_axis mean"), "x": Sign("x", "x flat"), "dx": Sign("∂C/∂x", "dx"),
+        "dy": Sign("∂C/∂y", "dy"), "n": Sign("n", "shape", mark("pixels of the channel")),
+    }  # fmt: skip
 
     @property
     def _is_max(self) -> bool:
@@ -160,43 +118,28 @@ class GlobalPoolLens(Lens):
     def up(self, inside: Index) -> Index:
         return (inside[2],)
 
+    def _count(self) -> Number:
+        return self.named("count", (), self.array("x")[..., 0].size, "n", ".0f")
+
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
-        channel = out[0]
-        x = self.array("x")[..., channel]
-        columns = x.shape[1]
-        symbols = [symbol("y", "y", "take_along_axis", "mean"), symbol("x", "x[i, j]", "x", "flat")]
-        note = None
+        y = self.number("y", out)
+        title = tr("{kind}: channel {channel}", kind=self.kind, channel=out[0])
         if self._is_max:
             won = self.down(out)
-            equation, sources = "{y} = max {x}", [line_of(layers.GlobalMaxPool2D.forward, "y")]
-            line: Parts = [self.number("y", out), " = ", self.number("x", won)]
+            maximum, sources = {"y": y, "x": self.number("x", won)}, [line_of(layers.GlobalMaxPool2D.forward, "y")]
             note = tr("Pixel {pixel} is the largest of the channel.", pixel=at(won))
-        else:
-            equation, sources = "{y} = Σ {x} / {n}", [line_of(layers.GlobalAveragePool2D.forward)]
-            symbols.append(symbol("n", "n", meaning=tr("pixels of the channel")))
-            total = sum_of_products(
-                [(x.ravel(), lambda k: f"{self.name}.x[{at((k // columns, k % columns, channel))}]", "x")],
-                f"{self.name}.total[{channel}]",
-            )
-            line = [self.number("y", out), " = (", *total, ") / ", Number(f"{self.name}.count", x.size, "n", ".0f")]
-        kind = type(self.layer).__name__
-        title = tr("{kind}: channel {channel}", kind=kind, channel=channel)
-        return [self.step("forward", title, equation, symbols, [line], sources, note=note)]
+            return [self.step("forward", title, "{y} = max {x}", maximum, sources, "{y} = {x}", note=note)]
+        total = self.total("total", out, self.along("x", np.s_[:, :, out[0]], "x"))
+        numbers: Values = {"y": y, "sum": total, "n": self._count()}
+        sources = [line_of(layers.GlobalAveragePool2D.forward)]
+        return [self.step("forward", title, "{y} = Σ {x} / {n}", numbers, sources, "{y} = ({sum}) / {n}")]
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
-        kind = type(self.layer).__name__
-        title = tr("back through {kind} to pixel {place}", kind=kind, place=at(inside))
-        symbols = [symbol("dx", "∂C/∂x", "dx"), symbol("dy", "∂C/∂y", "dy")]
-        symbols += [symbol("x", "x", "x")] if self._is_max else []
-        dx, dy = self.number("dx", inside), self.number("dy", out)
+        title = tr("back through {kind} to pixel {place}", kind=self.kind, place=at(inside))
+        numbers = {"dx": self.number("dx", inside), "dy": self.number("dy", out), "n": self._count()}
         if self._is_max:
-            won = self.down(out) == inside
-            sources = [line_of(layers.GlobalMaxPool2D.forward, place=0)]
-            equation = "{dx} = {dy}·[{x} = max x]"
-            return [self.step("backward", title, equation, symbols, [[dx, " = ", dy if won else "0"]], sources, tag="BP2",
-                              note=tr(WON))]  # fmt: skip
-        count = Number(f"{self.name}.count", self.array("x").shape[0] * self.array("x").shape[1], "n", ".0f")
-        symbols.append(symbol("n", "n", "shape", meaning=tr("pixels of the channel")))
+            equation, written = "{dx} = {dy}·[{x} = max x]", "{dx} = {dy}" if self.down(out) == inside else "{dx} = 0"
+            sources = [line_of(layers.GlobalMaxPool2D.forward, nth=0)]
+            return [self.step("backward", title, equation, numbers, sources, written, tag="BP2", note=tr(WON))]
         sources = [line_of(layers.GlobalAveragePool2D.forward, "dx")]
-        return [self.step("backward", title, "{dx} = {dy} / {n}", symbols, [[dx, " = ", dy, " / ", count]], sources,
-                          tag="BP2")]  # fmt: skip
+        return [self.step("backward", title, "{dx} = {dy} / {n}", numbers, sources, tag="BP2")]

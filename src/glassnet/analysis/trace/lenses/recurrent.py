@@ -2,57 +2,98 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step, Symbol
-from glassnet.analysis.trace.lens import Lens, largest, symbol
-from glassnet.analysis.trace.notation import at, sub, sum_of_products
+from glassnet.analysis.trace.document import Index, Number, Parts, Source, Step
+from glassnet.analysis.trace.lens import Lens, largest
+from glassnet.analysis.trace.notation import Factor, Sign, Values, at, sub
+from glassnet.analysis.trace.recorder import Record
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import recurrent
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import Message, mark, tr
+from glassnet.support.i18n import mark, tr
 
-INTO = mark("what goes into the gate")
+INTO = mark("the gate's input")
 STATE = mark("the state")
-EARLIER = mark("the state one step earlier")
+EARLIER = mark("the state of the previous step")
+BY_STATE = mark("the gradient with respect to the state")
+SUM = {  # of xₜ·W + hₜ₋₁·U + b
+    "into": Sign("z", "gates gate", INTO),
+    "x": Sign("xₜ", "x"),
+    "w": Sign("W", "weight"),
+    "before": Sign("hₜ₋₁", "h", EARLIER),
+    "u": Sign("U", "recurrent", mark("the weights of the previous state")),
+    "b": Sign("b", "bias"),
+}
+LAST = {"y": Sign("y", "h"), "h": Sign("h", "h", STATE)}
+THROUGH_TIME = {
+    "dh": Sign("∂C/∂hₜ", "dh by_state", BY_STATE),
+    "dy": Sign("∂C/∂yₜ", "dstates"),
+    "u": SUM["u"],
+    "dz": Sign("∂C/∂zₜ₊₁", "dgates dsteps", mark("the gates' gradients of the next step")),
+    "later": Sign("∂C/∂hₜ₊₁·zₜ₊₁", "z", mark("kept by gate z")),
+}
+TO_INPUT = {
+    "dx": Sign("∂C/∂xₜ", "dx"),
+    "w": SUM["w"],
+    "dz": Sign("∂C/∂zₜ", "flat dgates", mark("the gates' gradients")),
+}
+TO_WEIGHT = {
+    "dw": Sign("∂C/∂w", "_product dweight flat"),
+    "dz": Sign("∂C/∂zₜ", "dgates flat dsteps", mark("the gate's gradient at step t")),
+    "x": SUM["x"],
+    "before": Sign("hₜ₋₁", "states earlier", EARLIER),
+}
 
 
-class RecurrentLens(Lens, ABC):
-    """`time`: the step that is shown. Arrays are (T, …): x, h, and by the subclass the gates and their gradients."""
+class Explained(NamedTuple):
+    """The gates of a step: equation, template and numbers, and the lines that compute them."""
 
-    parts = ("unit",)
+    equation: str
+    template: str
+    numbers: Values
+    sources: list[Source]
+
+
+class RecurrentLens(Lens):
+    """`time`: the step that is shown. Arrays are (T, …): the sequence, the states, the gates and their gradients."""
+
     gates: ClassVar[tuple[str, ...]] = ()
+    functions: ClassVar[tuple[Callable[..., Any], ...]]  # forward, back through time, and the parameters' gradients
+    backward_signs: ClassVar[dict[str, Sign]] = {}  # of the gates backward
+    second = ""  # the forward function's name for the sum with the previous state
     time: int | None = None
-    into: Array  # (T, gates·units): what the gates take, where it is one sum
-    dgates: Array  # (T, gates·units): the gradients by xₜ·W + b
-    dsteps: Array  # by hₜ₋₁·U: the same, but for GRU
-    dh: Array  # (T, units)
-    h: Array  # (T, units)
 
-    def look(self) -> None:
-        """Read sequence, states and gates from the record."""
-        x = self.array("x")
+    def __init__(self, record: Record) -> None:
+        super().__init__(record)
+        self.kept: dict[str, Array] = {}
+        x, dy = record.x, record.dy
         self.x = x.reshape(len(x), -1)
         self.weight, self.recurrent = self.array("weight"), self.array("recurrent_weight")
-        dy = self.array("dy")
-        self.dstates = np.zeros((len(x), self.layer.units))
-        if self.layer.return_sequences:
-            self.dstates = dy
-        else:
-            self.dstates[-1] = dy
-        self.unroll()
-        self.into = self.x @ self.weight + self.before(self.h) @ self.recurrent + self.array("bias")
+        dstates = np.zeros((len(x), self.layer.units))
+        dstates[slice(None) if self.layer.return_sequences else -1] = dy
+        found = self.unroll(dstates)
+        self.earlier = np.concatenate([np.zeros_like(found["h"][:1]), found["h"][:-1]])
+        into = self.x @ self.weight + self.earlier @ self.recurrent + self.array("bias")
+        self.kept = {"dstates": dstates, **self.by_gate(into, ".into"), **found}
 
     @abstractmethod
-    def unroll(self) -> None:
-        """Run the layer forward and backward through time, and keep every gate and state."""
+    def unroll(self, dstates: Array) -> dict[str, Array]:
+        """Run the layer forward and backward through time: every gate, state and gradient by its name.
 
-    @staticmethod
-    def before(states: Array) -> Array:
-        return np.concatenate([np.zeros_like(states[:1]), states[:-1]])
+        "h" and "dh" are (T, units); "dgates", by xₜ·W + b, and "dsteps", by hₜ₋₁·U, are (T, gates·units).
+        """
+
+    def by_gate(self, values: Array, suffix: str = "") -> dict[str, Array]:
+        """(T, gates·units) as an array for each gate."""
+        return {letter + suffix: part for letter, part in zip(self.gates, np.split(values, len(self.gates), -1), strict=True)}
+
+    def array(self, what: str) -> Array:
+        return self.kept[what] if what in self.kept else super().array(what)
 
     # ---------------------------------------------------------------- the path
 
@@ -60,247 +101,133 @@ class RecurrentLens(Lens, ABC):
     def t(self) -> int:
         return len(self.x) - 1 if self.time is None else self.time
 
-    def unit(self, out: Index) -> int:
-        return out[-1]
-
     def column(self, u: int, gate: int) -> int:
         return gate * int(self.layer.units) + u
 
     def _out(self, u: int) -> Index:
         return (self.t, u) if self.layer.return_sequences else (u,)
 
-    def _acting(self, key: str, index: Index) -> Array:
-        """For each time step, what it adds to the gradient of a parameter."""
-        if key == "recurrent_bias":
-            return self.dsteps[:, 2 * self.layer.units + index[0]]
-        if key == "bias":
-            return self.dgates[:, index[0]]
+    def _factors(self, key: str, index: Index) -> list[Factor]:
+        """The factors of a parameter's gradient, which is a sum over the time steps."""
+        wide = index[-1] + 2 * self.layer.units if key == "recurrent_bias" else index[-1]
+        factors = [self.along("dsteps" if key.startswith("recurrent") else "dgates", np.s_[:, wide], "dz")]
         if key == "weight":
-            return self.x[:, index[0]] * self.dgates[:, index[1]]
-        return self.before(self.h)[:, index[0]] * self.dsteps[:, index[1]]
+            factors.insert(0, (self.x[:, index[0]], lambda t: f"{self.name}.x[{t}, {index[0]}]", "x"))
+        if key == "recurrent_weight":
+            factors.insert(0, (self.earlier[:, index[0]], lambda t: f"{self.name}.h[{t - 1}, {index[0]}]", "before"))
+        return factors
 
     def feeds(self, key: str, index: Index) -> Index:
-        self.look()
-        self.time = largest(self._acting(key, index))[0]
+        self.time = largest(np.prod([values for values, _, _ in self._factors(key, index)], axis=0))[0]
         return self._out(index[-1] % self.layer.units)
 
-    def belongs(self, key: str, index: Index, out: Index) -> bool:
-        return bool(index[-1] % self.layer.units == self.unit(out))
-
-    def of_unit(self, key: str, out: Index) -> list[Index]:
-        shape = self.array(key).shape
-        columns = [c for c in range(shape[-1]) if c % self.layer.units == self.unit(out)]
-        return [(*index, c) for index in np.ndindex(*shape[:-1]) for c in columns]
+    def columns(self, key: str, out: Index) -> list[int]:
+        return list(range(out[-1], self.array(key).shape[-1], self.layer.units))
 
     def _inside(self, d: int) -> Index:
         """The index of the d-th number of the shown step, in the layer's own input."""
-        shape = self.array("x").shape
-        return (self.t, *(int(i) for i in np.unravel_index(d, shape[1:])))
+        return (self.t, *(int(i) for i in np.unravel_index(d, self.array("x").shape[1:])))
 
     def _d(self, inside: Index) -> int:
         return int(np.ravel_multi_index(inside[1:], self.array("x").shape[1:]))
 
     def down(self, out: Index) -> Index:
-        self.look()
         if self.layer.return_sequences:
             self.time = out[0]
-        columns = [self.column(self.unit(out), gate) for gate in range(len(self.gates))]
-        return self._inside(largest(self.x[self.t][:, None] * self.weight[:, columns])[0])
+        return self._inside(largest(self.x[self.t][:, None] * self.weight[:, self.columns("weight", out)])[0])
 
     def up(self, inside: Index) -> Index:
-        self.look()
         self.time = inside[0]
-        return self._out(largest(self.weight[self._d(inside)] * self.dgates[self.t])[0] % self.layer.units)
+        return self._out(largest(self.weight[self._d(inside)] * self.array("dgates")[self.t])[0] % self.layer.units)
 
     def input_of(self, key: str, index: Index, out: Index) -> Index:
         return self._inside(index[0]) if key == "weight" else self.down(out)
 
-    # ---------------------------------------------------------------- the numbers
+    # ---------------------------------------------------------------- forward
 
-    def of(self, what: str, t: int, u: int, value: float, key: str, form: str = ".6g") -> Number:
-        return Number(f"{self.name}.{what}[{t}, {u}]", float(value), key, form)
-
-    def state(self, t: int, u: int, key: str = "h") -> Number:
-        return self.of("h", t, u, self.h[t, u] if t >= 0 else 0.0, key)
-
-    def sum_into(self, u: int, gate: int, t: int, with_state: bool = True, must: int | None = None) -> Parts:
-        """xₜ·W + hₜ₋₁·U + b of one gate of one unit."""
-        column, earlier = self.column(u, gate), self.before(self.h)[t]
-        name = f"{self.name}.{self.gates[gate]}.into[{t}, {u}]"
-        parts = sum_of_products(
-            [
-                (self.x[t], lambda d: f"{self.name}.x[{t}, {d}]", "x"),
-                (self.weight[:, column], lambda d: f"{self.name}.weight[{d}, {column}]", "w"),
-            ],
-            f"{name}.x",
-            must,
-        )
-        if with_state:
-            parts += [" + "]
-            parts += sum_of_products(
-                [
-                    (earlier, lambda k: f"{self.name}.h[{t - 1}, {k}]", "before"),
-                    (self.recurrent[:, column], lambda k: f"{self.name}.recurrent_weight[{k}, {column}]", "u"),
-                ],
-                f"{name}.h",
-            )
-        return [*parts, " + ", Number(f"{self.name}.bias[{column}]", float(self.array("bias")[column]), "b")]
-
-    def sum_symbols(self, key: str, sign: str) -> list[Symbol]:
-        return [
-            symbol(key, sign, "gates", "gate", meaning=tr(INTO)),
-            symbol("x", "xₜ", "x"),
-            symbol("w", "W", "weight"),
-            symbol("before", "hₜ₋₁", "h", meaning=tr(EARLIER)),
-            symbol("u", "U", "recurrent", meaning=tr("the weights of the earlier state")),
-            symbol("b", "b", "bias"),
-        ]
+    def before(self, what: str, t: int, u: int, key: str) -> Number:
+        """The state, or the cell, one step before t: 0 before the first."""
+        return self.named(what, (t - 1, u), self.array(what)[t - 1, u] if t else 0.0, key)
 
     @abstractmethod
-    def gate_lines(self, t: int, u: int) -> tuple[str, list[Symbol], list[Parts], list[Source]]:
-        """The gates of a step: equation, symbols, lines, and where they are computed."""
+    def gates_forward(self, t: int, u: int) -> Explained:
+        """The gates of a step."""
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
-        self.look()
-        t, u, kind, last = self.t, self.unit(out), type(self.layer).__name__, len(self.x) - 1
-        gate = 0 if index is None else index[-1] // self.layer.units
-        gate = gate if key in ("weight", "recurrent_weight", "bias") else 0
-        letter = self.gates[gate]
-        with_state = not (kind == "GRU" and letter == "n")
-        into = self.into[t, self.column(u, gate)] if with_state else (self.x[t] @ self.weight + self.array("bias"))[
-            self.column(u, gate)
-        ]  # fmt: skip
+        t, u, last = self.t, out[-1], len(self.x) - 1
+        gate = index[-1] // self.layer.units if index and key in ("weight", "recurrent_weight", "bias") else 0
+        letter, column = self.gates[gate], self.column(u, gate)
+        name, sources = f"{letter}.into", [line_of(self.functions[0], "gates", 0)]
+        text = mark("{kind}: unit {unit} at step {step} of 0…{last}; the input of gate {gate}")
+        title = tr(text, kind=self.kind, unit=u, step=t, last=last, gate=letter)
+        inputs: Factor = self.x[t], lambda d: f"{self.name}.x[{t}, {d}]", "x"
         must = self._d(inside) if inside[0] == t else None
-        line = [self.of(f"{letter}.into", t, u, into, "into"), " = ", *self.sum_into(u, gate, t, with_state, must)]
-        equation = "{into} = {x}·{w} + {before}·{u} + {b}" if with_state else "{into} = {x}·{w} + {b}"
-        symbols = self.sum_symbols("into", f"z_{letter}")
-        symbols = [s for s in symbols if "{" + s.key + "}" in equation]
-        title = tr(
-            "{kind}: unit {unit} at step {step} of 0…{last}; what goes into gate {gate}",
-            kind=kind,
-            unit=u,
-            step=t,
-            last=last,
-            gate=letter,
-        )
-        note: Message | None = tr("Step t reads row t of the image.")
-        function = getattr(recurrent, {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[kind])
-        second = {"LSTM": "gate", "GRU": "step", "SimpleRNN": "h"}[kind]
-        sources = [line_of(function, "gates", 0), *([line_of(function, second)] if with_state else [])]
-        steps = [self.step("forward", title, equation, symbols, [line], sources, note=note)]
-        equation, symbols, lines, sources = self.gate_lines(t, u)
-        title = tr("{kind}: the gates of step {step}", kind=kind, step=t)
-        steps.append(self.step("forward", title, equation, symbols, lines, sources))
+        numbers: dict[str, Number | Parts] = {
+            "into": self.number(name, (t, u), "into"),
+            "sum": self.total(f"{name}[{t}, {u}].x", (), inputs, self.along("weight", np.s_[:, column], "w"), must=must),
+            "b": self.number("bias", (column,), "b"),
+        }
+        equation, written = "{into} = {x}·{w} + {b}", "{into} = {sum} + {b}"
+        if letter != "n":  # the candidate of a GRU, which adds the state's part behind its reset gate
+            states: Factor = self.earlier[t], lambda k: f"{self.name}.h[{t - 1}, {k}]", "before"
+            numbers["state_sum"] = self.total(f"{name}[{t}, {u}].h", (), states,
+                                              self.along("recurrent_weight", np.s_[:, column], "u"))  # fmt: skip
+            equation, written = "{into} = {x}·{w} + {before}·{u} + {b}", "{into} = {sum} + {state_sum} + {b}"
+            sources.append(line_of(self.functions[0], self.second))
+        signs, note = SUM | {"into": SUM["into"]._replace(text=f"z_{letter}")}, tr("Step t reads row t of the image.")
+        steps = [self.step("forward", title, equation, numbers, sources, written, signs, note=note)]
+        gates = self.gates_forward(t, u)
+        title = tr("{kind}: the gates of step {step}", kind=self.kind, step=t)
+        steps.append(self.step("forward", title, gates.equation, gates.numbers, gates.sources, gates.template))
         if not self.layer.return_sequences:
-            title = tr("{kind}: the last state is the output", kind=kind)
-            symbols = [symbol("y", "y", "h"), symbol("h", f"h{sub(last)}", "h", meaning=tr(STATE))]
-            lines = [[self.number("y", out), " = ", self.state(last, u)]]
-            sources = [line_of(type(self.layer).output, "y")]
-            note = None if t == last else tr("Steps that follow before the last is done: {left}.", left=last - t)
-            steps.append(self.step("forward", title, "{y} = {h}", symbols, lines, sources, note=note))
+            title = tr("{kind}: the last state is the output", kind=self.kind)
+            state = {"y": self.number("y", out), "h": self.number("h", (last, u))}
+            sources, signs = [line_of(type(self.layer).output, "y")], LAST | {"h": LAST["h"]._replace(text=f"h{sub(last)}")}
+            done = None if t == last else tr("Steps left after this one: {left}.", left=last - t)
+            steps.append(self.step("forward", title, "{y} = {h}", state, sources, signs=signs, note=done))
         return steps
 
-    # ---------------------------------------------------------------- back
-
-    def state_line(self, t: int, u: int) -> Parts:
-        """∂C/∂hₜ: what comes from the output, and from the next step."""
-        parts: Parts = [self.of("dh", t, u, self.dh[t, u], "dh"), " = "]
-        parts.append(self.of("dstates", t, u, self.dstates[t, u], "dy"))
-        if t + 1 < len(self.x):
-            parts += [" + "]
-            parts += sum_of_products(
-                [
-                    (self.recurrent[u], lambda k: f"{self.name}.recurrent_weight[{u}, {k}]", "u"),
-                    (self.dsteps[t + 1], lambda k: f"{self.name}.dsteps[{t + 1}, {k}]", "dz"),
-                ],
-                f"{self.name}.dh[{t}, {u}]",
-            )
-        return parts
+    # ---------------------------------------------------------------- backward
 
     @abstractmethod
-    def gate_back(self, t: int, u: int) -> tuple[str, list[Symbol], list[Parts], list[Source]]:
-        """The gates' gradients of a step: equation, symbols, lines, and where they are computed."""
+    def gates_backward(self, t: int, u: int) -> Explained:
+        """The gates' gradients of a step."""
 
     def _back_steps(self, u: int) -> list[Step]:
-        t, kind = self.t, type(self.layer).__name__
-        function = getattr(recurrent, {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[kind] + "_through_time")
-        symbols = [
-            symbol("dh", "∂C/∂hₜ", "dh", "by_state", meaning=tr("how the loss changes with the state")),
-            symbol("dy", "∂C/∂yₜ", "dstates"),
-            symbol("u", "U", "recurrent", meaning=tr("the weights of the earlier state")),
-            symbol("dz", "∂C/∂zₜ₊₁", "dgates", "dsteps", meaning=tr("those of the gates, a step later")),
-        ]
-        equation = "{dh} = {dy} + {u}·{dz}"
-        lines = [self.state_line(t, u)]
-        if kind == "GRU":
+        """∂C/∂hₜ, from the output and from the next step, and back through the gates."""
+        t, equation, written = self.t, "{dh} = {dy} + {u}·{dz}", "{dh} = {dy}"
+        numbers: dict[str, Number | Parts] = {"dh": self.number("dh", (t, u)), "dy": self.number("dstates", (t, u), "dy")}
+        if self.kind == "GRU":
             equation += " + {later}"
-            symbols.append(symbol("later", "∂C/∂hₜ₊₁·zₜ₊₁", "z", meaning=tr("kept by the gate z")))
-            if t + 1 < len(self.x):
-                z = self.gates_of(t + 1, u)[1]
-                lines[0] += [
-                    " + ",
-                    self.of("dh", t + 1, u, self.dh[t + 1, u], "later"),
-                    "·",
-                    self.of("z", t + 1, u, z, "later"),
-                ]
-        title = tr("back through time to step {step}", step=t)
-        steps = [self.step("backward", title, equation, symbols, lines, [line_of(function, "by_state")], tag="BP2")]
-        equation, symbols, lines, sources = self.gate_back(t, u)
-        title = tr("back through the gates of step {step}", step=t)
-        return [*steps, self.step("backward", title, equation, symbols, lines, sources, tag="BP2")]
-
-    def gates_of(self, t: int, u: int) -> list[float]:
-        """The values of the gates of unit u at step t; a SimpleRNN has none."""
-        return []
+        if t + 1 < len(self.x):
+            weights, slopes = self.along("recurrent_weight", np.s_[u, :], "u"), self.along("dsteps", np.s_[t + 1, :], "dz")
+            numbers["sum"] = self.total("dh", (t, u), weights, slopes)
+            written += " + {sum}"
+            if self.kind == "GRU":
+                numbers |= {"later": self.number("dh", (t + 1, u), "later"), "z": self.number("z", (t + 1, u), "later")}
+                written += " + {later}·{z}"
+        title, sources = tr("back through time to step {step}", step=t), [line_of(self.functions[1], "by_state")]
+        first = self.step("backward", title, equation, numbers, sources, written, THROUGH_TIME, tag="BP2")
+        gates, title = self.gates_backward(t, u), tr("back through the gates of step {step}", step=t)
+        return [first, self.step("backward", title, gates.equation, gates.numbers, gates.sources, gates.template,
+                                 self.backward_signs, tag="BP2")]  # fmt: skip
 
     def backward(self, inside: Index, out: Index) -> list[Step]:
-        self.look()
-        t, d = inside[0], self._d(inside)
-        self.time = t
-        line: Parts = [Number(f"{self.name}.dx[{at(inside)}]", float(self.array("dx")[inside]), "dx"), " = "]
-        line += sum_of_products(
-            [
-                (self.weight[d], lambda k: f"{self.name}.weight[{d}, {k}]", "w"),
-                (self.dgates[t], lambda k: f"{self.name}.dgates[{t}, {k}]", "dz"),
-            ],
-            f"{self.name}.dx[{at(inside)}]",
-        )
-        symbols = [
-            symbol("dx", "∂C/∂xₜ", "dx"),
-            symbol("w", "W", "weight"),
-            symbol("dz", "∂C/∂zₜ", "flat", "dgates", meaning=tr("the gates' gradients")),
-        ]
-        title = tr("back to input {place}", place=at(inside))
-        sources = [line_of(recurrent.inputs_backward, "dx")]
-        step = self.step("backward", title, "{dx} = Σ {w}·{dz}", symbols, [line], sources, tag="BP2")
-        return [*self._back_steps(self.unit(out)), step]
+        self.time = t = inside[0]
+        d = self._d(inside)
+        factors = self.along("weight", np.s_[d, :], "w"), self.along("dgates", np.s_[t, :], "dz")
+        numbers: Values = {"dx": self.number("dx", inside), "sum": self.total("dx", inside, *factors)}
+        title, sources = tr("back to input {place}", place=at(inside)), [line_of(recurrent.inputs_backward, "dx")]
+        step = self.step("backward", title, "{dx} = Σ {w}·{dz}", numbers, sources, "{dx} = {sum}", TO_INPUT, tag="BP2")
+        return [*self._back_steps(out[-1]), step]
 
     def gradient(self, key: str, index: Index, inside: Index, out: Index) -> list[Step]:
-        self.look()
-        column, steps = index[-1], self._back_steps(self.unit(out))
-        dz, what = (self.dsteps, "dsteps") if key.startswith("recurrent") else (self.dgates, "dgates")
-        wide = column + 2 * self.layer.units if key == "recurrent_bias" else column
-        gradients = (dz[:, wide], lambda t: f"{self.name}.{what}[{t}, {wide}]", "dz")
-        line: Parts = [self.number(f"d{key}", index, "dw"), " = "]
-        symbols = [symbol("dw", "∂C/∂w", "_product", "dweight", "flat"), symbol("dz", "∂C/∂zₜ", "dgates", "flat", "dsteps",
-                   meaning=tr("the gate's gradient at step t"))]  # fmt: skip
-        function: Any = recurrent.inputs_backward
-        if key == "weight":
-            factors = [(self.x[:, index[0]], lambda t: f"{self.name}.x[{t}, {index[0]}]", "x"), gradients]
-            symbols.append(symbol("x", "xₜ", "x"))
-            equation = "{dw} = Σₜ {x}·{dz}"
-        elif key == "recurrent_weight":
-            factors = [
-                (self.before(self.h)[:, index[0]], lambda t: f"{self.name}.h[{t - 1}, {index[0]}]", "before"),
-                gradients,
-            ]
-            symbols.append(symbol("before", "hₜ₋₁", "states", "earlier", meaning=tr(EARLIER)))
-            equation = "{dw} = Σₜ {before}·{dz}"
-            kind = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[type(self.layer).__name__]
-            function = getattr(recurrent, f"{kind}_backward")
-        else:
-            factors, equation = [gradients], "{dw} = Σₜ {dz}"
-        line += sum_of_products(factors, f"{self.name}.d{key}[{at(index)}]", must=self.t)
+        factors = self._factors(key, index)
+        terms = self.total(f"d{key}", index, *factors, must=self.t)
+        numbers: Values = {"dw": self.number(f"d{key}", index, "dw"), "sum": terms}
+        equation = "{dw} = Σₜ " + "·".join(f"{{{symbol}}}" for _, _, symbol in factors)
+        sources = [line_of(self.functions[2] if key == "recurrent_weight" else recurrent.inputs_backward)]
         title = tr("the gradient of the weight: a sum over {steps} steps", steps=len(self.x))
         tag = "BP3" if key.endswith("bias") else "BP4"
-        return [*steps, self.step("backward", title, equation, symbols, [line], [line_of(function)], tag=tag)]
+        step = self.step("backward", title, equation, numbers, sources, "{dw} = {sum}", TO_WEIGHT, tag=tag)
+        return [*self._back_steps(out[-1]), step]
