@@ -28,13 +28,7 @@ class GlassnetError(Exception):
     """
 
     def __init__(
-        self,
-        what: str,
-        *,
-        where: object = None,
-        expected: object = None,
-        received: object = None,
-        hint: str | None = None,
+        self, what: str, *, where: object = None, expected: object = None, received: object = None, hint: str | None = None
     ) -> None:
         self.what, self.where, self.expected, self.received, self.hint = what, where, expected, received, hint
         labels = tr("where:"), tr("expected:"), tr("received:"), tr("try:")

@@ -50,8 +50,8 @@ def recipe(text: str) -> str:
     ("setting", "what", "where"),
     [
         ("augmentation={rotaton=9}", "Unknown option of Augmentation.", "recipe digits, training.augmentation"),
-        ("augmentation={shear=90}", "Augmentation can't take this shear.", "recipe digits, Augmentation(shear)"),
-        ("augmentation={flip='up'}", "Augmentation can't take this flip.", "recipe digits, Augmentation(flip)"),
+        ("augmentation={shear=90}", "Invalid shear in Augmentation.", "recipe digits, Augmentation(shear)"),
+        ("augmentation={flip='up'}", "Invalid flip in Augmentation.", "recipe digits, Augmentation(flip)"),
         ("augmentation=much", "A value of the recipe is wrong.", "recipe digits, training.augmentation"),
         ("plain_epochs=-1", "A value of the recipe is wrong.", "recipe digits, training.plain_epochs"),
         ("expand_shifts=8", "These images can't be shifted.", "expand_by_shifts(dataset)"),

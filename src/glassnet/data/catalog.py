@@ -10,14 +10,7 @@ from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions
 from glassnet.data.readers.builtin import make_chain, read_digits
 from glassnet.data.readers.mnist import find_mnist, read_mnist, read_mnist_parts
-from glassnet.data.readers.named_images import (
-    CATS,
-    NUMERALS,
-    find_images,
-    how_to_get,
-    read_cats,
-    read_numerals,
-)
+from glassnet.data.readers.named_images import CATS, NUMERALS, find_images, how_to_get, read_cats, read_numerals
 from glassnet.data.resize import bring
 from glassnet.data.splits import divide
 from glassnet.support.i18n import mark, tr

@@ -15,6 +15,11 @@ def is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite real number; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
+
+
 def whole_number(value: Any, what: str, where: str, expected: str | None = None, least: int = 1) -> int:
     """An int of at least `least`."""
     if not is_whole(value) or value < least:
@@ -24,7 +29,7 @@ def whole_number(value: Any, what: str, where: str, expected: str | None = None,
 
 def positive(value: Any, what: str, where: str) -> float:
     """A finite number above 0; True is none."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not (isfinite(value) and float(value) > 0):
+    if not is_number(value) or value <= 0:
         raise InputError(what, where=where, expected=tr("a number above 0"), received=value)
     return float(value)
 

@@ -60,10 +60,7 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
 
 
 def _splits(
-    images: npt.NDArray[np.uint8],
-    labelled: Sequence[Labelled],
-    classes: tuple[str, ...],
-    files: ImageFiles,
+    images: npt.NDArray[np.uint8], labelled: Sequence[Labelled], classes: tuple[str, ...], files: ImageFiles
 ) -> Splits:
     index = {name: number for number, name in enumerate(classes)}
     labels = np.array([index[image.label] for image in labelled], np.int64)

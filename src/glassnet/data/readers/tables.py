@@ -22,12 +22,7 @@ _PARTS = ("train", "validation", "test")
 
 
 def assemble(
-    arrays: Mapping[Role, Array],
-    others: Sequence[str],
-    where: object,
-    options: ImageOptions,
-    *,
-    matlab: bool = False,
+    arrays: Mapping[Role, Array], others: Sequence[str], where: object, options: ImageOptions, *, matlab: bool = False
 ) -> Splits:
     """The splits in a file, from its arrays by role (`find_roles`), in the requested size and colour.
 
