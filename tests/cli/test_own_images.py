@@ -185,12 +185,12 @@ WRONG: dict[str, tuple[Callable[[], Path], tuple[str, ...], dict[str, str]]] = {
         empty, (), {"what": "There is no data set in this path that can be read.", "received": "a folder without them"}
     ),
     "one class": (
-        one_class, (), {"what": "There is only one class: nothing to tell apart.", "received": "'left' (1 images)"}
+        one_class, (), {"what": "There is only one class.", "received": "'left' (1 images)"}
     ),
     "nothing says what the images show": (
         lambda: halves("{side}{number}.png", 2), (),
         {
-            "what": "Nothing says what the images show: they lie side by side.",
+            "what": "The images have no labels: they are all in one folder.",
             "received": "4 images, such as left0.png, left1.png, right0.png",
         },
     ),
@@ -217,20 +217,20 @@ WRONG: dict[str, tuple[Callable[[], Path], tuple[str, ...], dict[str, str]]] = {
     "two readers": (ambiguous, (), {"what": "Two readers fit this path.", "expected": "one kind of data"}),
     "no groups": (halves, ("split=group",), {"what": "There are no groups to split by.", "received": "no groups"}),
     "a climbing zip": (
-        climbing, (), {"what": "The zip has paths that climb out of it.", "received": "'../../left/1.png'"}
+        climbing, (), {"what": "The zip has paths that lead outside it.", "received": "'../../left/1.png'"}
     ),
     "a truncated zip": (
-        lambda: cut("a.zip"), (), {"what": "The zip can't be read: it is damaged, cut off or none at all."}
+        lambda: cut("a.zip"), (), {"what": "The zip can't be read: it is damaged, cut off or of another format."}
     ),
     "a truncated mat": (
-        lambda: cut("a.mat"), (), {"what": "The .mat can't be read: it is damaged, cut off or none at all."}
+        lambda: cut("a.mat"), (), {"what": "The .mat can't be read: it is damaged, cut off or of another format."}
     ),
     "a truncated npz": (
-        lambda: cut("a.npz"), (), {"what": "The .npz can't be read: it is damaged, cut off or none at all."}
+        lambda: cut("a.npz"), (), {"what": "The .npz can't be read: it is damaged, cut off or of another format."}
     ),
     "objects": (
         objects, (),
-        {"what": "The array holds Python objects, which would have to be unpickled: that can run any program."},
+        {"what": "The array holds Python objects. Loading them would unpickle them, which can run any code."},
     ),
 }  # fmt: skip
 

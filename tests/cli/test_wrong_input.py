@@ -385,8 +385,8 @@ def test_pixels_that_are_no_numbers(cli: CommandLine, trained: Path, value: floa
     images[2, 5, 5, 0] = value
     with pytest.raises(gn.InputError) as caught:
         gn.Dataset(images, labels)
-    assert caught.value.what == "The images hold numbers that are NaN or infinite as float32."
-    assert caught.value.where == "Dataset(images), image 2"
+    assert caught.value.what == "Some values are NaN or infinite as float32."
+    assert caught.value.where == "Dataset(images), item 2"
     network = gn.Network.load(trained / "model.safetensors")
     for use in (network, network.predict, network.predict_proba):
         with pytest.raises(gn.InputError) as caught:
@@ -394,7 +394,7 @@ def test_pixels_that_are_no_numbers(cli: CommandLine, trained: Path, value: floa
         assert (caught.value.what, caught.value.where) == ("An image holds NaN or infinity.", "image 2")
     np.save("image.npy", images[2])
     parts = cli.wrong("predict", trained, "image.npy")
-    assert parts["what"] == "The images hold numbers that are NaN or infinite as float32."
+    assert parts["what"] == "Some values are NaN or infinite as float32."
     assert "image.npy" in parts["where"]
 
 

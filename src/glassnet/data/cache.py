@@ -16,7 +16,7 @@ import numpy.typing as npt
 from glassnet.data.decode_many import Reasons, decode_all
 from glassnet.data.fetch import cache_folder
 from glassnet.data.options import ImageOptions
-from glassnet.data.readers.folder import ImageFiles
+from glassnet.data.readers.image_sources import ImageFiles
 from glassnet.support import cache
 from glassnet.support.atomic import files_named, replacing, sweep
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -14,8 +17,7 @@ import numpy.typing as npt
 
 from glassnet.data.decode import decode, peek, quiet
 from glassnet.data.options import ImageOptions
-from glassnet.data.progress import progress
-from glassnet.data.readers.folder import ImageFiles
+from glassnet.data.readers.image_sources import ImageFiles
 from glassnet.errors import DataError, InputError, MixedSizesError, reason
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
@@ -23,6 +25,7 @@ from glassnet.support.memory import require_memory_for_data
 Result = TypeVar("Result")
 Reasons = dict[int, str]
 _CHUNK = 64
+PATIENCE = 0.7  # seconds of work before a progress bar appears
 
 
 def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -> tuple[npt.NDArray[np.uint8], Reasons]:
@@ -129,3 +132,28 @@ def _check_memory(files: ImageFiles, count: int, shape: tuple[int, ...]) -> None
         files.path,
         tr("bring them to a smaller size: size = 64 under [data] in the recipe, or load_dataset(path, size=64)"),
     )
+
+
+@contextlib.contextmanager
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr, if it is a terminal: a function to call with how many more of `total` are done."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(label), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task, began = bar.add_task("", total=total), time.monotonic()
+
+    def advance(count: int) -> None:
+        bar.advance(task, count)
+        if time.monotonic() - began > PATIENCE:
+            bar.start()
+
+    try:
+        yield advance
+    finally:
+        if bar.live.is_started:
+            bar.stop()

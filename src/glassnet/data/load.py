@@ -11,14 +11,13 @@ from pathlib import Path
 from glassnet.data.catalog import NAMED_DATASETS, read_idx_folder
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions, as_options
-from glassnet.data.readers.folder import holds_images
-from glassnet.data.readers.hdf5 import ENDINGS as HDF5_ENDINGS
-from glassnet.data.readers.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
+from glassnet.data.readers import hdf5
+from glassnet.data.readers.image_files import read_images
+from glassnet.data.readers.image_sources import holds_images
 from glassnet.data.readers.mat import read_mat
 from glassnet.data.readers.mnist import holds_mnist
-from glassnet.data.readers.named_images import read_path
 from glassnet.data.readers.npz import read_npz
-from glassnet.data.splits import DEFAULT_FRACTIONS, divide
+from glassnet.data.splits import divide
 from glassnet.errors import DataError, InputError
 from glassnet.support.i18n import mark, tr
 from glassnet.support.paths import as_path, exists
@@ -35,16 +34,10 @@ class PathReader:
     takes_pattern: bool = False
 
 
-def _is_zip(path: Path) -> bool:
-    return path.suffix.lower() == ".zip" or (path.suffix.lower() != ".npz" and _begins(path, b"PK\x03\x04"))
-
-
-def _is_mat(path: Path) -> bool:
-    return path.suffix.lower() == ".mat" or _begins(path, b"MATLAB 5.0 MAT-file")
-
-
-def _is_hdf5(path: Path) -> bool:
-    return path.suffix.lower() in HDF5_ENDINGS or (path.suffix.lower() != ".mat" and _begins(path, MAGIC))
+def _is_file(path: Path, endings: tuple[str, ...], magic: bytes, other: str = "") -> bool:
+    """Whether a path is a file with one of these endings, or begins with `magic` and does not have the `other` ending."""
+    ending = path.suffix.lower()
+    return path.is_file() and (ending in endings or (ending != other and _begins(path, magic)))
 
 
 def _begins(path: Path, magic: bytes) -> bool:
@@ -55,43 +48,47 @@ def _begins(path: Path, magic: bytes) -> bool:
         return False
 
 
+def _divided(read: Callable[[Path, ReadOptions], Splits]) -> Callable[[Path, ReadOptions], Splits]:
+    return lambda path, options: divide(read(path, options), options)
+
+
 PATH_READERS: list[PathReader] = [
     PathReader(
-        kind=mark("a folder with MNIST's four IDX files"),
+        mark("a folder with MNIST's four IDX files"),
         accepts=lambda path: path.is_dir() and holds_mnist(path),
-        read=lambda path, options: read_idx_folder(path, options),
+        read=read_idx_folder,
     ),
     PathReader(
-        kind=mark("a folder of images, with one folder per class or labels in the file names"),
+        mark("a folder of images, with one folder per class or labels in the file names"),
         accepts=lambda path: path.is_dir() and holds_images(path),
-        read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
+        read=read_images,
         takes_pattern=True,
     ),
     PathReader(
-        kind=mark("a .zip of such images"),
-        accepts=lambda path: path.is_file() and _is_zip(path),
-        read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
+        mark("a .zip of such images"),
+        accepts=lambda path: _is_file(path, (".zip",), b"PK\x03\x04", other=".npz"),
+        read=read_images,
         takes_pattern=True,
     ),
     PathReader(
-        kind=mark("a .npz"),
+        mark("a .npz"),
         accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz",
-        read=lambda path, options: divide(read_npz(path, options), options),
+        read=_divided(read_npz),
     ),
     PathReader(
-        kind=mark("a .mat"),
-        accepts=lambda path: path.is_file() and _is_mat(path),
-        read=lambda path, options: divide(read_mat(path, options), options),
+        mark("a .mat"),
+        accepts=lambda path: _is_file(path, (".mat",), b"MATLAB 5.0 MAT-file"),
+        read=_divided(read_mat),
     ),
     PathReader(
-        kind=mark("a .h5"),
-        accepts=lambda path: path.is_file() and _is_hdf5(path),
-        read=lambda path, options: divide(read_hdf5(path, options), options),
+        mark("a .h5"),
+        accepts=lambda path: _is_file(path, hdf5.ENDINGS, hdf5.MAGIC, other=".mat"),
+        read=_divided(hdf5.read_hdf5),
     ),
     PathReader(
-        kind=mark("a folder with one .h5 per split"),
-        accepts=lambda path: path.is_dir() and bool(hdf5_files(path)),
-        read=lambda path, options: divide(read_hdf5_folder(path, options), options),
+        mark("a folder with one .h5 per split"),
+        accepts=lambda path: path.is_dir() and bool(hdf5.hdf5_files(path)),
+        read=_divided(hdf5.read_hdf5_folder),
     ),
 ]
 

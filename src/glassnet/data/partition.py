@@ -1,4 +1,4 @@
-"""Which image goes to which part: arrays of part numbers, at random, by class and by group."""
+"""The part of each image in a split, as arrays of part numbers: at random, by class or by group."""
 
 from __future__ import annotations
 
@@ -31,15 +31,8 @@ def as_proportions(fractions: Sequence[float], where: str) -> npt.NDArray[np.flo
 
 def random_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
     """Parts `(N,)` at random. Raises `InputError` where there are too few images for one in every part."""
-    counts = _counts(
-        len(dataset),
-        proportions,
-        mark("{count} images"),
-        tr("There are too few images for one in every part."),
-        where="split_random(dataset)",
-        hint=tr("add images, or take fewer or more even parts"),
-    )
-    return _assigned(rng.permutation(len(dataset)), counts)
+    too_few = tr("There are too few images for one in every part.")
+    return _shared_out(len(dataset), proportions, rng, mark("{count} images"), too_few, "split_random(dataset)")
 
 
 def stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
@@ -55,15 +48,9 @@ def stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng
     part_of = np.empty(len(dataset), dtype=np.intp)
     for index, name in enumerate(dataset.classes):
         members = np.flatnonzero(dataset.labels == index)
-        counts = _counts(
-            len(members),
-            proportions,
-            mark("{count} images"),
-            tr("Class {name} has too few images to appear in every part.", name=repr(name)),
-            where=f"split_stratified(dataset), class {index}",
-            hint=tr("add images of this class, leave the class out, or take fewer or more even parts"),
-        )
-        part_of[members] = _assigned(rng.permutation(len(members)), counts)
+        too_few = tr("Class {name} has too few images to appear in every part.", name=repr(name))
+        where = f"split_stratified(dataset), class {index}"
+        part_of[members] = _shared_out(len(members), proportions, rng, mark("{count} images"), too_few, where)
     return part_of
 
 
@@ -83,19 +70,13 @@ def group_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.
             hint=tr("split='stratified', or a pattern with a group named group"),
         )
     names, group_of = np.unique(dataset.groups, return_inverse=True)
-    counts = _counts(
-        len(names),
-        proportions,
-        mark("{count} groups"),
-        tr("There are too few groups for one in every part."),
-        where="split_by_group(dataset)",
-        hint=tr("take fewer or more even parts, or split='stratified'"),
-    )
+    too_few = tr("There are too few groups for one in every part.")
+    at_first = _shared_out(len(names), proportions, rng, mark("{count} groups"), too_few, "split_by_group(dataset)")
     classes = 1 if dataset.classes is None else len(dataset.classes)
     labels = np.zeros(len(dataset), np.intp) if dataset.classes is None else dataset.labels
     table = np.zeros((len(names), classes))  # images of each class in each group
     np.add.at(table, (group_of, labels), 1)
-    part_of_group = _balanced(_assigned(rng.permutation(len(names)), counts), table, proportions, rng)
+    part_of_group = _balanced(at_first, table, proportions, rng)
     lacking = np.flatnonzero((table[part_of_group == 0].sum(axis=0) == 0) & (table.sum(axis=0) > 0))
     if len(lacking) and dataset.classes is not None:
         raise InputError(
@@ -129,16 +110,10 @@ def _balanced(
     return part_of
 
 
-def _assigned(order: npt.NDArray[np.intp], counts: npt.NDArray[np.intp]) -> Parts:
-    part_of = np.empty(len(order), dtype=np.intp)
-    part_of[order] = np.repeat(np.arange(len(counts)), counts)
-    return part_of
-
-
-def _counts(
-    total: int, proportions: npt.NDArray[np.float64], amount: str, what: str, *, where: str, hint: str
-) -> npt.NDArray[np.intp]:
-    """How many of `total` each part gets. Raises `InputError` where a part gets none."""
+def _shared_out(
+    total: int, proportions: npt.NDArray[np.float64], rng: np.random.Generator, amount: str, too_few: str, where: str
+) -> Parts:
+    """Parts `(total,)` at random, of sizes in proportion. Raises `InputError` where a part gets nothing."""
     counts = _largest_remainder(total, proportions)
     if not counts.all():
         certain = int(np.ceil(1 / proportions.min()))
@@ -146,13 +121,15 @@ def _counts(
         enough = next((n for n in tried if _largest_remainder(n, proportions).all()), certain)
         parts = tr("{count} parts of {shares}", count=len(proportions), shares=tuple(round(float(p), 6) for p in proportions))
         raise InputError(
-            what,
+            too_few,
             where=where,
             expected=tr("at least {amount}, for {parts}", amount=tr(amount, count=enough), parts=parts),
             received=tr(amount, count=total),
-            hint=hint,
+            hint=tr("add images, or take fewer or more even parts"),
         )
-    return counts
+    part_of = np.empty(total, dtype=np.intp)
+    part_of[rng.permutation(total)] = np.repeat(np.arange(len(counts)), counts)
+    return part_of
 
 
 def _largest_remainder(total: int, proportions: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:

@@ -47,8 +47,7 @@ def split_random(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTION
     Within a part the images keep their order. The same seed gives the same parts. Raises `InputError` for fractions
     that do not add up to 1 and for too few images.
     """
-    proportions = as_proportions(fractions, "split_random")
-    return _parts(dataset, random_parts(dataset, proportions, np.random.default_rng(seed)))
+    return _split(dataset, "random", as_proportions(fractions, "split_random"), np.random.default_rng(seed))
 
 
 def split_stratified(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
@@ -57,8 +56,7 @@ def split_stratified(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRAC
     Within a part the images keep their order. The same seed gives the same parts. Raises `InputError` for fractions
     that do not add up to 1, for targets without classes, and for a class with too few images; it names the class.
     """
-    proportions = as_proportions(fractions, "split_stratified")
-    return _parts(dataset, stratified_parts(dataset, proportions, np.random.default_rng(seed)))
+    return _split(dataset, "stratified", as_proportions(fractions, "split_stratified"), np.random.default_rng(seed))
 
 
 def split_by_group(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTIONS, seed: Seed = 0) -> tuple[Dataset, ...]:
@@ -68,8 +66,7 @@ def split_by_group(dataset: Dataset, fractions: Sequence[float] = DEFAULT_FRACTI
     Raises `InputError` for fractions that do not add up to 1, without groups, with too few of them, and where a class
     would be missing from the first part.
     """
-    proportions = as_proportions(fractions, "split_by_group")
-    return _parts(dataset, group_parts(dataset, proportions, np.random.default_rng(seed)))
+    return _split(dataset, "group", as_proportions(fractions, "split_by_group"), np.random.default_rng(seed))
 
 
 def split_folds(dataset: Dataset, folds: int = 5, seed: Seed = 0, by: SplitKind = "stratified") -> tuple[Dataset, ...]:
@@ -78,7 +75,7 @@ def split_folds(dataset: Dataset, folds: int = 5, seed: Seed = 0, by: SplitKind 
     Raises `InputError` as the split of that kind does, and for fewer than 2 folds.
     """
     check_fold(0, folds, "split_folds(folds)")
-    return _parts(dataset, _kind(by)(dataset, np.full(folds, 1 / folds), np.random.default_rng(seed)))
+    return _split(dataset, by, np.full(folds, 1 / folds), np.random.default_rng(seed))
 
 
 def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FRACTIONS) -> Splits:
@@ -88,7 +85,7 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
     test set and the rest is divided into training and validation in the proportion of the first two fractions.
     Data with a test part of its own keeps it, and its training part is divided; data with a validation part stays.
     A part with the fraction 0 is None. The same seed gives the same splits.
-    Raises `InputError` for options that the data's own parts leave no room for, and as the splits do.
+    Raises `InputError` for options that contradict the data's own parts, and as the splits do.
     """
     if found.validation is not None:
         if options.given:
@@ -98,45 +95,46 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
     if options.split is None and found.classes is None and kind == "stratified":
         kind = "random"
     rng = np.random.default_rng(options.seed)
+    fractions = options.fractions or default
     if found.test is not None:
         if options.fold is not None:
             raise _divided_already(tr("a test part"), tr("no fold"))
         if options.fractions is not None and options.fractions[2] != 0:
             raise _divided_already(tr("a test part"), tr("fractions whose third is 0"))
-        first = (options.fractions or (default[0], default[1], 0.0))[:2]
-        train, validation = _in_two(found.train, first, kind, rng)
+        train, validation = _in_two(found.train, fractions, kind, rng)
         return replace(found, train=train, validation=validation)
     if options.fold is None:
-        proportions = options.fractions or default
-        used = [proportion for proportion in proportions if proportion > 0]
-        parts = iter(_parts(found.train, _kind(kind)(found.train, np.array(used) / sum(used), rng)))
+        parts = iter(_split(found.train, kind, _normalized([part for part in fractions if part > 0]), rng))
         train = next(parts)
-        validation, test = (next(parts) if proportion > 0 else None for proportion in proportions[1:])
+        validation, test = (next(parts) if fraction > 0 else None for fraction in fractions[1:])
         return replace(found, train=train, validation=validation, test=test)
-    fractions = options.fractions or default
-    if options.fractions is not None and fractions[2] != 0 and abs(fractions[2] - 1 / options.folds) > 1e-6:
+    share = 1 / options.folds
+    if options.fractions is not None and fractions[2] != 0 and abs(fractions[2] - share) > 1e-6:
         raise InputError(
             tr("The test fraction is not that of a fold."),
             where="fractions",
-            expected=tr(
-                "0, or {share:.6g}, as one of {folds} folds is the test set", share=1 / options.folds, folds=options.folds
-            ),
+            expected=tr("0, or {share:.6g}, as one of {folds} folds is the test set", share=share, folds=options.folds),
             received=fractions[2],
             hint=tr("leave fractions out, or say [0.9, 0.1, 0.0]: with fold, the first two divide the rest"),
         )
-    part_of = _kind(kind)(found.train, np.full(options.folds, 1 / options.folds), rng)
+    part_of = _kind(kind)(found.train, np.full(options.folds, share), rng)
     test = found.train[part_of == options.fold]
-    train, validation = _in_two(found.train[part_of != options.fold], fractions[:2], kind, rng)
+    train, validation = _in_two(found.train[part_of != options.fold], fractions, kind, rng)
     return replace(found, train=train, validation=validation, test=test)
 
 
 def _in_two(
-    dataset: Dataset, proportions: tuple[float, ...], kind: SplitKind, rng: np.random.Generator
+    dataset: Dataset, fractions: Fractions, kind: SplitKind, rng: np.random.Generator
 ) -> tuple[Dataset, Dataset | None]:
-    if proportions[1] == 0:
+    """The training and the validation part, in the proportion of the first two fractions."""
+    if fractions[1] == 0:
         return dataset, None
-    first, second = _parts(dataset, _kind(kind)(dataset, np.array(proportions) / sum(proportions), rng))
-    return first, second
+    train, validation = _split(dataset, kind, _normalized(fractions[:2]), rng)
+    return train, validation
+
+
+def _normalized(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
+    return np.array(fractions) / sum(fractions)
 
 
 def _kind(name: str) -> Callable[[Dataset, npt.NDArray[np.float64], np.random.Generator], Parts]:
@@ -145,7 +143,10 @@ def _kind(name: str) -> Callable[[Dataset, npt.NDArray[np.float64], np.random.Ge
     return _KINDS[name]
 
 
-def _parts(dataset: Dataset, part_of: Parts) -> tuple[Dataset, ...]:
+def _split(
+    dataset: Dataset, kind: str, proportions: npt.NDArray[np.float64], rng: np.random.Generator
+) -> tuple[Dataset, ...]:
+    part_of = _kind(kind)(dataset, proportions, rng)
     return tuple(dataset[np.flatnonzero(part_of == part)] for part in range(int(part_of.max()) + 1))
 
 
@@ -154,6 +155,6 @@ def _divided_already(parts: str, expected: str) -> InputError:
         tr("The data comes with {parts} of its own.", parts=parts),
         where="split, fractions, fold",
         expected=expected,
-        received=tr("other parts asked for"),
+        received=tr("other options"),
         hint=tr("leave these options out, or bring all images together first"),
     )

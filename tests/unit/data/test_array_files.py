@@ -253,7 +253,7 @@ def test_rows_are_images_where_a_size_says_so(tmp_path: Path) -> None:
         ({"x": PICTURES, "y": LABELS + 0.5}, "The labels are neither whole numbers nor texts, one for each image."),
         ({"x": PICTURES, "y": np.ones((12, 3))}, "The labels are neither whole numbers nor texts, one for each image."),
         ({"x": PICTURES, "y": LABELS, "classes": ["a", "b"]}, "There is no name for every class."),
-        ({"x": np.full((12, 4), np.nan), "y": LABELS}, "The images hold numbers that are NaN or infinite as float32."),
+        ({"x": np.full((12, 4), np.nan), "y": LABELS}, "Some values are NaN or infinite as float32."),
         ({"x": PICTURES, "y": LABELS, "groups": [1, 2]}, "There are not as many groups as images."),
     ],
 )
@@ -353,7 +353,7 @@ def test_cut_off_anywhere(tmp_path: Path, write: Callable[..., Path], kind: str)
             load_dataset(path)
         assert caught.value.where == path
         if kept > 600:
-            assert f"The {kind} can't be read: it is damaged, cut off or none at all." == caught.value.what
+            assert f"The {kind} can't be read: it is damaged, cut off or of another format." == caught.value.what
             assert caught.value.hint == "get the file again"
             assert "\n" not in str(caught.value.received)
 

@@ -183,20 +183,22 @@ def test_pixels_that_are_not_finite() -> None:
     images[1, 0] = np.nan, np.inf
     images[2, 1, 1] = 1e300  # finite, but not as float32
     refused(
-        "The images hold numbers that are NaN or infinite as float32.",
-        "Dataset(images), image 1",
-        "2 such numbers in that image; images with any: 2 of 3",
+        "Some values are NaN or infinite as float32.",
+        "Dataset(images), item 1",
+        "2 in that item; 2 of 3 items have any",
         "np.nan_to_num",
         images=images,
     )
-    refused("The targets hold numbers that are NaN", "Dataset(labels), target 2", "1 of 3", labels=[[0.0], [1.0], [np.nan]])
+    refused(
+        "Some values are NaN or infinite as float64.", "Dataset(labels), item 2", "1 of 3", labels=[[0.0], [1.0], [np.nan]]
+    )
 
 
 def test_labels_that_are_refused() -> None:
     refused("not as many labels as images.", "3 labels, one for each image", "received: 2 labels", labels=[0, 1])
     parts = (
         "Dataset(labels), item 1",
-        "0 to 1, the indices of 2 classes",
+        "0 to 1",
         "5; labels out of range: 2 of 3",
         "return_inv",
     )

@@ -217,7 +217,7 @@ def test_arrays_that_are_refused(tmp_path: Path) -> None:
     np.save(path, np.full((4, 6), "a"))
     refused(path, "The images are not numbers.", str(path), "dtype <U1")
     np.save(path, np.full((4, 6), np.nan))
-    refused(path, "NaN or infinite", f"{path}, image 0", "24 such numbers")
+    refused(path, "NaN or infinite", f"{path}, item 0", "24 in that item")
 
 
 def test_an_array_with_another_name(tmp_path: Path) -> None:

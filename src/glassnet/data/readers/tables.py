@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glassnet.data.arrays import form
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role
@@ -72,7 +73,7 @@ def _marks(labels: Array, images: Array, where: object) -> Array:
             tr("The labels are neither whole numbers nor texts, one for each image."),
             where=where,
             expected=tr("labels of shape (N,) or (N, 1), or rows of 0 with a single 1"),
-            received=tr("shape {shape}, dtype {dtype}", shape=labels.shape, dtype=labels.dtype),
+            received=form(labels),
         )
     return flat
 
