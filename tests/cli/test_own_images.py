@@ -250,9 +250,9 @@ def test_wrong_data(cli: CommandLine, case: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key", "what"),
     [
-        ("[6, 8]", "[6]", "size", "This is no size of images."),
-        ("[6, 8]", "0", "size", "This is no size of images."),
-        ('fit = "pad"', "pattern = '(?P<label>'", "pattern", "The pattern is no regular expression."),
+        ("[6, 8]", "[6]", "size", "This is not an image size."),
+        ("[6, 8]", "0", "size", "This is not an image size."),
+        ('fit = "pad"', "pattern = '(?P<label>'", "pattern", "The pattern is not a regular expression."),
         ('fit = "pad"', r"pattern = '(\d+)'", "pattern", "The pattern does not say which part of a name is the label."),
         ("[0.5, 0.25, 0.25]", "[0.5, 0.25]", "fractions", "The fractions do not divide the data set."),
         ("[0.5, 0.25, 0.25]", "[0.5, 0.5, 0.5]", "fractions", "The fractions do not divide the data set."),
@@ -261,7 +261,7 @@ def test_wrong_data(cli: CommandLine, case: str) -> None:
         ('fit = "pad"', 'split = "writer"', "split", "A value of the recipe is wrong."),
         ('fit = "pad"', "split_seed = -1", "split_seed", "A value of the recipe is wrong."),
         ('fit = "pad"', "fold = 5", "", "There is no such fold."),
-        ('fit = "pad"', "folds = 3", "", "A number of folds says nothing without the fold that is to be the test set."),
+        ('fit = "pad"', "folds = 3", "", "folds needs fold, the number of the fold that is the test set."),
     ],
 )
 def test_wrong_options_in_a_recipe(cli: CommandLine, old: str, new: str, key: str, what: str) -> None:
@@ -277,7 +277,7 @@ def test_wrong_options_in_a_recipe(cli: CommandLine, old: str, new: str, key: st
     [
         ({"size": 12}, "Only images can be brought to a size or a colour."),
         ({"fold": 0}, "The data comes with a test part of its own."),
-        ({"pattern": "(?P<label>x)"}, "A pattern is for the names of image files, and here are none."),
+        ({"pattern": "(?P<label>x)"}, "A pattern applies only to the names of image files."),
     ],
 )
 def test_options_that_make_no_sense_for_a_data_set(cli: CommandLine, settings: dict[str, Any], what: str) -> None:

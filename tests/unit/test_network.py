@@ -148,7 +148,7 @@ def test_networks_that_cannot_be(action: Any, parts: list[str]) -> None:
         ((X, Y), {"class_weight": {1: -2.0}}, ["Weights are one number of at least 0 for each image."]),
         ((X, Y), {"sample_weight": np.ones(11)}, ["Weights are one number", "(12,)", "(11,)"]),
         ((X, Y), {"sample_weight": np.full(12, np.nan)}, ["Weights are one number"]),
-        ((X, Y), {"checkpoint": 3}, ["This is no path."]),
+        ((X, Y), {"checkpoint": 3}, ["This is not a path."]),
     ],
 )
 def test_training_that_cannot_be(data: Any, options: dict[str, Any], parts: list[str]) -> None:

@@ -34,7 +34,7 @@ class PathReader:
     takes_pattern: bool = False
 
 
-def _is_file(path: Path, endings: tuple[str, ...], magic: bytes, other: str = "") -> bool:
+def _is_file(path: Path, endings: tuple[str, ...], magic: bytes, other: str | None = None) -> bool:
     """Whether a path is a file with one of these endings, or begins with `magic` and does not have the `other` ending."""
     ending = path.suffix.lower()
     return path.is_file() and (ending in endings or (ending != other and _begins(path, magic)))
@@ -128,7 +128,7 @@ def load_dataset(
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
         raise InputError(
-            tr("A data set is given by a name or a path."),
+            tr("A data set is a name or a path."),
             where="load_dataset(name_or_path)",
             expected=" | ".join([*NAMED_DATASETS, tr("a path")]),
             received=repr(name_or_path),
@@ -139,9 +139,16 @@ def load_dataset(
     if isinstance(name_or_path, str) and name_or_path in NAMED_DATASETS:
         _check_pattern(options, name_or_path, takes_pattern=False)
         return NAMED_DATASETS[name_or_path].read(download, options)
-    path = as_path(name_or_path)
-    if not os.fspath(name_or_path) or not exists(path):
-        raise _unknown(os.fspath(name_or_path))
+    path, given = as_path(name_or_path), os.fspath(name_or_path)
+    if not given or not exists(path):
+        near = nearest(given, NAMED_DATASETS)
+        raise DataError(
+            tr("There is no data set of this name, and no such file or folder."),
+            where="load_dataset(name_or_path)",
+            expected=" | ".join([*NAMED_DATASETS, tr("a path that exists")]),
+            received=repr(given),
+            hint=tr('did you mean "{near}"?', near=near) if near else tr("`glassnet datasets` lists them"),
+        )
     reader = _reader(path, options)
     _check_pattern(options, path, takes_pattern=reader.takes_pattern)
     return reader.read(path, options)
@@ -173,20 +180,9 @@ def _reader(path: Path, options: ReadOptions) -> PathReader:
 def _check_pattern(options: ReadOptions, where: object, *, takes_pattern: bool) -> None:
     if options.pattern is not None and not takes_pattern:
         raise InputError(
-            tr("A pattern is for the names of image files, and here are none."),
+            tr("A pattern applies only to the names of image files."),
             where=where,
             expected=tr("no pattern"),
             received=repr(options.pattern.pattern),
-            hint=tr("leave the pattern out, or give the path of a folder or zip of images"),
+            hint=tr("leave the pattern out, or pass the path of a folder or zip of images"),
         )
-
-
-def _unknown(given: str) -> DataError:
-    near = nearest(given, NAMED_DATASETS)
-    return DataError(
-        tr("There is no data set of this name, and no such file or folder."),
-        where="load_dataset(name_or_path)",
-        expected=" | ".join([*NAMED_DATASETS, tr("a path that exists")]),
-        received=repr(given),
-        hint=tr('did you mean "{near}"?', near=near) if near else tr("`glassnet datasets` lists them"),
-    )

@@ -67,7 +67,7 @@ def as_size(size: int | Sequence[int] | None, where: str = "size") -> tuple[int,
         or sides[0] * sides[1] > MOST_PIXELS
     ):
         raise InputError(
-            tr("This is no size of images."),
+            tr("This is not an image size."),
             where=where,
             expected=tr("pixels: one number for a square, or (height, width); at most {most:,} in all", most=MOST_PIXELS),
             received=repr(size),
@@ -83,7 +83,7 @@ def as_pattern(pattern: str | re.Pattern[str] | None, where: str = "pattern") ->
         compiled = None if pattern is None else re.compile(pattern)
     except (re.error, TypeError, RecursionError, OverflowError) as error:
         raise InputError(
-            tr("The pattern is no regular expression."),
+            tr("The pattern is not a regular expression."),
             where=where,
             expected=tr("a regular expression of Python's re"),
             received=f"{pattern!r}: {error}",
@@ -125,17 +125,12 @@ def check_fold(fold: int | None, folds: int, where: str = "fold") -> None:
     """Raise `InputError` unless `fold` is one of 0 to `folds` − 1, and None where `folds` is left at 5."""
     numbers = is_whole(folds) and folds >= 2
     if not numbers or (fold is not None and not (is_whole(fold) and 0 <= fold < folds)):
-        raise InputError(
-            tr("There is no such fold."),
-            where=where,
-            expected=tr("fold from 0 to {last}, of {folds} folds", last=folds - 1, folds=folds)
-            if numbers
-            else tr("at least 2 folds"),
-            received=tr("fold {fold} of {folds}", fold=repr(fold), folds=repr(folds)),
-        )
+        expected = tr("fold from 0 to {last}", last=folds - 1) if numbers else tr("at least 2 folds")
+        received = tr("fold {fold} of {folds}", fold=repr(fold), folds=repr(folds))
+        raise InputError(tr("There is no such fold."), where=where, expected=expected, received=received)
     if fold is None and folds != 5:
         raise InputError(
-            tr("A number of folds says nothing without the fold that is to be the test set."),
+            tr("folds needs fold, the number of the fold that is the test set."),
             where=where,
             expected=tr("fold from 0 to {last}", last=folds - 1),
             received=tr("folds {folds}, and no fold", folds=folds),
@@ -151,7 +146,7 @@ def as_options(**given: Any) -> ReadOptions:
         if value not in get_args(kinds) and (value is not None or name == "fit"):
             raise unknown(name, value, get_args(kinds), where(name))
     check_fold(options.fold, options.folds, where("fold"))
-    whole_number(options.seed, tr("The seed is no whole number from 0 on."), where("seed"), "0, 1, 2, …", least=0)
+    whole_number(options.seed, tr("A seed is a whole number of at least 0."), where("seed"), "0, 1, 2, …", least=0)
     return replace(
         options,
         size=as_size(options.size, where("size")),

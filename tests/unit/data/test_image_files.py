@@ -421,7 +421,7 @@ def test_a_pattern_that_matches_nothing(images: Write) -> None:
 def test_a_pattern_for_what_is_no_image(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((4, 3)), y=[0, 1, 0, 1])
     for given in ("digits", "cats", tmp_path / "a.npz"):
-        with pytest.raises(InputError, match="A pattern is for the names of image files"):
+        with pytest.raises(InputError, match="A pattern applies only to the names of image files"):
             load_dataset(given, pattern="(?P<label>x)")
 
 

@@ -117,9 +117,7 @@ def _find_parts(folder: Path) -> dict[str, Path]:
 def _what_is_missing(folder: Path) -> str:
     found = _find_parts(folder)
     lacking = ", ".join(part for part in PARTS if part not in found)
-    if found:
-        return tr("{folder} lacks {files}", folder=folder, files=lacking)
-    return tr("{folder} has none of them", folder=folder)
+    return tr("{folder} lacks {files}", folder=folder, files=lacking)
 
 
 def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
@@ -134,14 +132,9 @@ def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
             received=tr("{total} labels", total=len(labels)),
             hint=tr("take both files from the same data set"),
         )
-    wrong = np.flatnonzero(labels >= len(CLASSES))
-    if len(wrong):
-        raise DataError(
-            tr("A label is no digit."),
-            where=f"{labels_path}, item {wrong[0]}",
-            expected=tr("0 to 9"),
-            received=labels[wrong[0]],
-        )
+    for item in np.flatnonzero(labels >= len(CLASSES)):
+        where = f"{labels_path}, item {item}"
+        raise DataError(tr("A label is not a digit."), where=where, expected=tr("0 to 9"), received=labels[item])
     return Dataset(images, labels, CLASSES)
 
 
@@ -150,8 +143,6 @@ def _check_kind(array: npt.NDArray[Any], path: Path, noun: str, ndim: int) -> No
         raise DataError(
             tr("The file does not hold {noun}.", noun=noun),
             where=path,
-            expected=tr("bytes in 1 dimension, at least one")
-            if ndim == 1
-            else tr("bytes in {count} dimensions, at least one", count=ndim),
+            expected=tr("uint8, {count} dimensions", count=ndim),
             received=tr("{dtype}, shape {shape}", dtype=array.dtype, shape=array.shape),
         )

@@ -94,11 +94,7 @@ def _classes(marks: Mapping[str, Array], names: Array | None, where: object) -> 
         raise DataError(
             tr("There is no name for every class."),
             where=where,
-            expected=tr(
-                "labels from 0 to {last}, or from 1 to {classes}, as there are {classes} names",
-                last=len(given) - 1,
-                classes=len(given),
-            ),
+            expected=tr("labels from 0 to {last}, or from 1 to {classes}", last=len(given) - 1, classes=len(given)),
             received=tr("labels from {low} to {high}", low=values.min(), high=values.max()),
         )
     return np.arange(first, first + len(given)), given
