@@ -338,7 +338,7 @@ IMAGES = np.zeros((60, 28, 28))
         (1, np.zeros(59), "There are not as many labels as images.", "60 labels", "59 labels"),
         (3, np.zeros(21), "There are not as many labels as images.", "20 labels", "21 labels"),
         (1, np.full(60, 10), "A label is not a digit.", "0 to 9", "10"),
-        (0, np.zeros(60), "The file does not hold images.", "bytes in 3 dimensions", "uint8, shape (60,)"),
+        (0, np.zeros(60), "The file does not hold images.", "uint8, 3 dimensions", "shape (60,), dtype uint8"),
         (2, np.zeros((20, 8, 8)), "The training and the test images differ in their shape.", "(28, 28, 1)", "(8, 8, 1)"),
     ],
 )

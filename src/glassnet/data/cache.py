@@ -60,9 +60,8 @@ def _read(path: Path, count: int) -> tuple[npt.NDArray[np.uint8], Reasons] | Non
         reasons = {int(index): str(text) for index, text in zip(places, messages, strict=True)}
     except Exception:  # damaged: NumPy and zipfile fail in many ways
         return None
-    if images.dtype != np.uint8 or images.ndim != 4 or len(images) + len(reasons) != count:
-        return None
-    if not reasons.keys() <= {*range(count)}:
+    fits = images.dtype == np.uint8 and images.ndim == 4 and len(images) + len(reasons) == count
+    if not fits or not reasons.keys() <= {*range(count)}:
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # used now: the oldest go first

@@ -38,13 +38,9 @@ def random_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np
 def stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
     """Parts `(N,)`, each class shared out alike. Raises `InputError` for a class too small to be in every part."""
     if dataset.classes is None:
-        raise InputError(
-            tr("Only a data set with classes can be split by class."),
-            where="split_stratified(dataset)",
-            expected=tr("labels that are class indices"),
-            received=tr("targets of shape {shape}", shape=dataset.labels.shape),
-            hint="split_in_order",
-        )
+        where, received = "split_stratified(dataset)", tr("targets of shape {shape}", shape=dataset.labels.shape)
+        what, expected = tr("Only a data set with classes can be split by class."), tr("labels that are class indices")
+        raise InputError(what, where=where, expected=expected, received=received, hint="split_in_order")
     part_of = np.empty(len(dataset), dtype=np.intp)
     for index, name in enumerate(dataset.classes):
         members = np.flatnonzero(dataset.labels == index)

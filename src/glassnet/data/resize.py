@@ -72,15 +72,13 @@ def bring(splits: Splits, options: ImageOptions, where: object) -> Splits:
     if (*size, 1 if color == "grey" else 3) == shape:
         return splits
 
-    def brought(part: Dataset | None) -> Dataset | None:
-        if part is None:
-            return None
+    def brought(part: Dataset) -> Dataset:
         pixels = bring_pixels(part.images, size, color, options.fit)
         return Dataset(pixels, part.labels, part.classes, part.groups, part.names)
 
-    train = brought(splits.train)
-    assert train is not None
-    return replace(splits, train=train, validation=brought(splits.validation), test=brought(splits.test))
+    parts = ("train", "validation", "test")
+    made: dict[str, Any] = {name: brought(part) for name in parts if (part := getattr(splits, name)) is not None}
+    return replace(splits, **made)
 
 
 def bring_pixels(images: npt.NDArray[Any], size: tuple[int, int], color: Color, fit: Fit) -> npt.NDArray[Any]:

@@ -32,17 +32,8 @@ class Labelled:
     part: str = "train"
 
 
-@dataclass(frozen=True)
-class Naming:
-    """`images` with labels, in the files' order; `rest`: names without a label, and the `reason` why."""
-
-    images: tuple[Labelled, ...]
-    rest: tuple[str, ...]
-    reason: str
-
-
-def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> Naming:
-    """The labels of image files, by the pattern, the numerals' own pattern, or one folder a class.
+def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> tuple[list[Labelled], dict[str, str]]:
+    """Image files with labels, by the pattern, the numerals' own pattern, or one folder a class; and why others have none.
 
     Leading folders common to all images are ignored. Folders train, validation (val) and test above the rest are explicit
     splits. A pattern is searched for in the file's name or, if it has a "/", in the whole path.
@@ -70,11 +61,13 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
         )
     if numerals:
         pattern = NUMERALS
-    images, rest = [], []
+    images: list[Labelled] = []
+    unlabelled: dict[str, str] = {}
+    reason = tr("names the pattern does not match") if pattern else tr("not in a class folder")
     for name, part, folder in zip(names, parts, folders, strict=True):
         label, group = _label(name, folder, pattern)
         if label is None:
-            rest.append(name)
+            unlabelled[name] = reason
         else:
             images.append(Labelled(name, label, group, part))
     if not images:
@@ -91,8 +84,7 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
         raise DataError(what, where=where, expected=expected, received=received, hint=hint)
     if numerals and all(1 <= int(image.label) <= len(NUMERAL_CLASSES) for image in images):
         images = [replace(image, label=NUMERAL_CLASSES[int(image.label) - 1]) for image in images]
-    reason = tr("names the pattern does not match") if pattern else tr("not in a class folder")
-    return Naming(tuple(images), tuple(rest), reason)
+    return images, unlabelled
 
 
 def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:

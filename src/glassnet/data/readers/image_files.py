@@ -43,24 +43,18 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
             expected=tr("image files, in one folder a class or with a pattern in their names"),
             received=tr("{count} other files", count=files.others) if files.others else tr("nothing"),
         )
-    naming = understand(files.names, pattern, files.path)
-    check_classes([image.label for image in naming.images], files.path)
-    images, reasons = cached_images(files, [image.name for image in naming.images], options)
-    labelled = [image for index, image in enumerate(naming.images) if index not in reasons]
-    unread = {naming.images[index].name: reasons[index] for index in sorted(reasons)}
-    left_out = {**dict.fromkeys(naming.rest, naming.reason), **unread}
+    found, unlabelled = understand(files.names, pattern, files.path)
+    check_classes([image.label for image in found], files.path)
+    images, reasons = cached_images(files, [image.name for image in found], options)
+    labelled = [image for index, image in enumerate(found) if index not in reasons]
+    left_out = unlabelled | {found[index].name: reasons[index] for index in sorted(reasons)}
     if left_out:
         shown = [tr("{name} ({reason})", name=name, reason=reason) for name, reason in list(left_out.items())[:3]]
         if len(left_out) > 3:
             shown.append(tr("and {count} more", count=len(left_out) - 3))
+        counts = {"path": files.path, "count": len(left_out), "total": len(files.names)}
         warnings.warn(
-            tr(
-                "{path}: {count} of {total} images are left out: {shown}",
-                path=files.path,
-                count=len(left_out),
-                total=len(files.names),
-                shown=clauses(shown),
-            ),
+            tr("{path}: {count} of {total} images are left out: {shown}", **counts, shown=clauses(shown)),
             DataWarning,
             stacklevel=5,  # the line that called load_dataset
         )
@@ -79,7 +73,7 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
         )
     explicit = {part: everything[part_of == part] for part in dict.fromkeys(part_of)} if len(set(part_of)) > 1 else {}
     parts = explicit or {"train": everything}
-    return Splits(**parts, left_out=tuple(left_out), reasons=tuple(left_out.values()), unlabelled=naming.rest)
+    return Splits(**parts, left_out=tuple(left_out), reasons=tuple(left_out.values()), unlabelled=tuple(unlabelled))
 
 
 def _groups(images: Sequence[Labelled]) -> npt.NDArray[np.int64] | npt.NDArray[np.str_] | None:

@@ -88,12 +88,8 @@ def _walk(path: Path) -> Iterator[Path]:
     """All files below a folder."""
 
     def refuse(error: OSError) -> None:
-        raise DataError(
-            tr("A folder can't be listed."),
-            where=error.filename,
-            expected=tr("a folder that you may read"),
-            received=reason(error),
-        ) from None
+        what, expected = tr("A folder can't be listed."), tr("a folder that you may read")
+        raise DataError(what, where=error.filename, expected=expected, received=reason(error)) from None
 
     seen = set()
     for folder, below, files in os.walk(path, onerror=refuse, followlinks=True):

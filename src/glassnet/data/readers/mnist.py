@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glassnet.data.arrays import form
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.fetch import Remote, cache_folder, data_folders, fetch_remote
 from glassnet.data.readers.idx import read_idx
@@ -87,19 +88,11 @@ def read_mnist_parts(folder: str | os.PathLike[str] | None = None, *, download: 
         )
     train, test = (_read_pair(paths[images], paths[labels]) for images, labels in (PARTS[:2], PARTS[2:]))
     if len(train) < 2:
-        raise DataError(
-            tr("There are too few images to set some aside for validation."),
-            where=paths[PARTS[0]],
-            expected=tr("at least 2 images"),
-            received=len(train),
-        )
+        what = tr("There are too few images for a validation part.")
+        raise DataError(what, where=paths[PARTS[0]], expected=tr("at least 2 images"), received=len(train))
     if train.shape != test.shape:
-        raise DataError(
-            tr("The training and the test images differ in their shape."),
-            where=paths[PARTS[2]],
-            expected=tr("{shape}, as in {name}", shape=train.shape, name=paths[PARTS[0]].name),
-            received=test.shape,
-        )
+        what, expected = tr("The training and the test images differ in their shape."), train.shape
+        raise DataError(what, where=paths[PARTS[2]], expected=expected, received=test.shape)
     return Splits(train, None, test)
 
 
@@ -140,9 +133,5 @@ def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
 
 def _check_kind(array: npt.NDArray[Any], path: Path, noun: str, ndim: int) -> None:
     if array.dtype != np.uint8 or array.ndim != ndim or not array.size:
-        raise DataError(
-            tr("The file does not hold {noun}.", noun=noun),
-            where=path,
-            expected=tr("uint8, {count} dimensions", count=ndim),
-            received=tr("{dtype}, shape {shape}", dtype=array.dtype, shape=array.shape),
-        )
+        what, expected = tr("The file does not hold {noun}.", noun=noun), tr("uint8, {count} dimensions", count=ndim)
+        raise DataError(what, where=path, expected=expected, received=form(array))

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -40,7 +41,6 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
     python_path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
     environment = {**os.environ, "PYTHONPATH": python_path, "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-P", "-m", "glassnet.data.readers.subprocess", json.dumps([function, str(path), options])]
-    timed_out = threading.Event()
     with (
         tempfile.TemporaryFile() as stderr,
         subprocess.Popen(
@@ -49,18 +49,14 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
     ):
         assert reader.stdout is not None
         seconds = SECONDS + PER_MEGABYTE * path.stat().st_size / 1e6
-
-        def kill() -> None:
-            timed_out.set()
-            reader.kill()
-
-        timer = threading.Timer(seconds, kill)
+        timer, start = threading.Timer(seconds, reader.kill), time.monotonic()
         timer.start()
         try:
             return _received(reader.stdout, path)
         except EOFError:
             late = tr("a reader that was not done after {seconds:.0f} s", seconds=seconds)
-            raise unreadable(path, what, late if timed_out.is_set() else _end(reader, stderr)) from None
+            timed_out = time.monotonic() - start >= seconds
+            raise unreadable(path, what, late if timed_out else _end(reader, stderr)) from None
         finally:
             timer.cancel()
             reader.kill()
@@ -134,9 +130,8 @@ def main() -> None:
         arrays, others = getattr(importlib.import_module(module), attribute)(path, **options)
         for (_, kind), array in arrays.items():
             if array.dtype.kind not in "biufcSU":
-                received, expected = f"dtype {array.dtype}", tr("numbers")
                 what = tr("The array holds neither numbers nor texts.")
-                raise DataError(what, where=f"{path}, {kind}", expected=expected, received=received)
+                raise DataError(what, where=f"{path}, {kind}", received=f"dtype {array.dtype}")
         whole = {role: a if a.flags.f_contiguous else np.ascontiguousarray(a) for role, a in arrays.items()}
         rows = [(*role, a.dtype.str, a.shape, "F" if a.flags.f_contiguous else "C") for role, a in whole.items()]
         head: dict[str, Any] = {"arrays": rows, "others": others}
