@@ -83,23 +83,16 @@ def bring(splits: Splits, options: ImageOptions, where: object) -> Splits:
 
 def bring_pixels(images: npt.NDArray[Any], size: tuple[int, int], color: Color, fit: Fit) -> npt.NDArray[Any]:
     """Images `(N, H, W, 1 or 3)`, `uint8` or `float32`, as `(N, *size, 1 or 3)` of the same kind."""
+    from PIL import Image as Images
+
     if color == "grey" and images.shape[-1] == 3:
-        images = _as_grey(images)
+        grey = images.astype(np.float32) @ np.array([[0.299], [0.587], [0.114]], np.float32)  # as ITU-R 601, and Pillow
+        images = np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey
     if images.shape[1:3] != size:
         resized = np.empty((len(images), *size, images.shape[-1]), images.dtype)
         for index, pixels in enumerate(images):
             for channel in range(images.shape[-1]):
-                resized[index, :, :, channel] = _channel(pixels[..., channel], size, fit)
+                image = Images.fromarray(np.ascontiguousarray(pixels[..., channel]))
+                resized[index, :, :, channel] = np.asarray(fitted(image, size, fit))
         images = resized
     return np.repeat(images, 3, axis=-1) if color == "rgb" and images.shape[-1] == 1 else images
-
-
-def _as_grey(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    grey = images.astype(np.float32) @ np.array([[0.299], [0.587], [0.114]], np.float32)  # as ITU-R 601, and Pillow
-    return np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey
-
-
-def _channel(pixels: npt.NDArray[Any], size: tuple[int, int], fit: Fit) -> npt.NDArray[Any]:
-    from PIL import Image as Images
-
-    return np.asarray(fitted(Images.fromarray(np.ascontiguousarray(pixels)), size, fit))

@@ -15,7 +15,6 @@ from PIL import Image
 
 import glassnet.support.cache
 from glassnet.data import Dataset, load_dataset
-from glassnet.data import cache as keep
 from glassnet.data import decode_many as batch
 from glassnet.errors import DataError, DataWarning, InputError
 
@@ -252,8 +251,8 @@ def batch_files(folder: Path) -> Any:
 
 def test_decoded_once_and_again_when_files_change(images: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    decode_all = keep.decode_all
-    monkeypatch.setattr(keep, "decode_all", lambda *args: calls.append(1) or decode_all(*args))
+    decode_all = batch.decode_all
+    monkeypatch.setattr(batch, "decode_all", lambda *args: calls.append(1) or decode_all(*args))
     folder = images(["a/1.png", "b/1.png"])
     first = load_dataset(folder, **WHOLE)
     again = load_dataset(folder, **WHOLE)
@@ -349,13 +348,13 @@ def test_the_longest_unused_go_first(images: Write, cache: Path, monkeypatch: py
     for path in half:
         path.write_bytes(b"x")
     os.utime(half[0], (1, 1))
-    monkeypatch.setattr(keep, "MOST_BYTES", 3 * first.stat().st_size - 500)
+    monkeypatch.setattr(batch, "MOST_BYTES", 3 * first.stat().st_size - 500)
     load_dataset(folder, size=39, **WHOLE)
     assert first in set(cache.iterdir())
     assert second not in set(cache.iterdir())
     assert len(list(cache.glob("*.npz"))) == 2
     assert [path.exists() for path in half] == [False, True]  # the other may be being written
-    monkeypatch.setattr(keep, "MOST_BYTES", 100)
+    monkeypatch.setattr(batch, "MOST_BYTES", 100)
     load_dataset(folder, size=38, **WHOLE)  # larger than all that may be kept: not kept
     assert len(list(cache.glob("*.npz"))) == 2
 
@@ -374,7 +373,7 @@ def test_files_of_somebody_else_stay(images: Write, cache: Path, monkeypatch: py
         os.utime(cache / name, (1, 1))
     (cache / f"{'b' * 40}.npz").mkdir()
     (cache / f"{'c' * 40}.npz").symlink_to(cache / "mine.npz")
-    monkeypatch.setattr(keep, "MOST_BYTES", 8000)
+    monkeypatch.setattr(batch, "MOST_BYTES", 8000)
     for size in range(30, 36):
         load_dataset(folder, size=size, **WHOLE)
     assert all((cache / name).read_bytes() == bytes(5000) for name in names)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.cache import cached_images
 from glassnet.data.dataset import Dataset, Splits
+from glassnet.data.decode_many import cached_images
 from glassnet.data.options import Fractions, ImageOptions, ReadOptions
 from glassnet.data.readers.filename_labels import Labelled, check_classes, understand
 from glassnet.data.readers.image_sources import Folder, ImageFiles, Zip

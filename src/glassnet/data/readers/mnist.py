@@ -83,7 +83,7 @@ def read_mnist_parts(folder: str | os.PathLike[str] | None = None, *, download: 
             tr("MNIST is not on this machine.") if folder is None else tr("The folder does not hold MNIST's four files."),
             where=", ".join(map(str, places)),
             expected=tr("{files} (gzipped or not)", files=", ".join(PARTS)),
-            received="; ".join(map(_what_is_missing, places)),
+            received="; ".join(tr("{folder} lacks {files}", folder=place, files=_lacking(place)) for place in places),
             hint=tr("`glassnet datasets --fetch mnist` downloads it (11 MB); or set GLASSNET_DATA to its folder"),
         )
     train, test = (_read_pair(paths[images], paths[labels]) for images, labels in (PARTS[:2], PARTS[2:]))
@@ -107,10 +107,9 @@ def _find_parts(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _what_is_missing(folder: Path) -> str:
+def _lacking(folder: Path) -> str:
     found = _find_parts(folder)
-    lacking = ", ".join(part for part in PARTS if part not in found)
-    return tr("{folder} lacks {files}", folder=folder, files=lacking)
+    return ", ".join(part for part in PARTS if part not in found)
 
 
 def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
