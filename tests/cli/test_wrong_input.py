@@ -573,7 +573,7 @@ def test_array_of_another_shape(cli: CommandLine, trained: Path, digit_images: l
     assert parts["where"] == "large.npy"
     assert parts["expected"] == "(8, 8, 1), that is (height, width, channels)"
     assert parts["received"] == "(20, 28, 1)"
-    assert parts["try"] == "bring it to that size first, in the same manner as the training images"
+    assert parts["try"] == "resize it as the training images were resized"
 
 
 def test_image_that_is_missing_or_a_folder(cli: CommandLine, trained: Path) -> None:

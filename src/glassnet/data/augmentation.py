@@ -183,12 +183,8 @@ def as_augmentation(value: Augmentation | dict[str, Any] | None, where: str) -> 
                 raise unknown(tr("option of Augmentation"), option, fields, where)
         value = Augmentation(**{name: option for name, option in value.items() if name != "type"})
     if value is not None and not isinstance(value, Augmentation):
-        raise InputError(
-            tr("This is not an augmentation."),
-            where=where,
-            expected=tr("an Augmentation, or its options such as {options}", options="{'shift': 2}"),
-            received=repr(value),
-        )
+        expected = tr("an Augmentation, or its options such as {options}", options="{'shift': 2}")
+        raise InputError(tr("This is not an augmentation."), where=where, expected=expected, received=repr(value))
     return value if value is not None and value.changes else None
 
 
@@ -218,12 +214,8 @@ def views_of(
     if views is not None:
         whole_number(views, tr("views must be a whole number above 0."), "views", tr("1 or more"))
     if augmentation is None and views is not None and views > 1:
-        raise InputError(
-            tr("Several views need an augmentation."),
-            where="augmentation",
-            expected=tr("for example Augmentation(shift=1, rotation=5)"),
-            received="None",
-        )
+        what, example = tr("Several views need an augmentation."), tr("for example Augmentation(shift=1, rotation=5)")
+        raise InputError(what, where="augmentation", expected=example, received="None")
     yield rows
     if transform is None:
         return

@@ -102,12 +102,8 @@ class Dataset:
             values = getattr(self, name)
             setattr(subset, name, None if values is None else _read_only(values[chosen]))
         if not len(subset):
-            raise InputError(
-                tr("The selection holds no images."),
-                where="Dataset[…]",
-                expected=tr("at least one of {total} images", total=len(self)),
-                received=repr(key),
-            )
+            expected = tr("at least one of {total} images", total=len(self))
+            raise _wrong_selection(tr("The selection holds no images."), expected, repr(key))
         return subset
 
     @property
@@ -159,20 +155,12 @@ class Dataset:
         if chosen.dtype == np.bool_ and chosen.shape == (len(self),):
             return np.flatnonzero(chosen)
         if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size):
-            raise InputError(
-                tr("This does not select images."),
-                where="Dataset[…]",
-                expected=tr("an integer, a slice, integers of shape (n,), or booleans of shape ({total},)", total=len(self)),
-                received=form(chosen),
-            )
+            expected = tr("an integer, a slice, integers of shape (n,), or booleans of shape ({total},)", total=len(self))
+            raise _wrong_selection(tr("This does not select images."), expected, form(chosen))
         outside = np.flatnonzero((chosen < -len(self)) | (chosen >= len(self)))
         if len(outside):
-            raise InputError(
-                tr("There is no such image."),
-                where="Dataset[…]",
-                expected=tr("{first} to {last}", first=-len(self), last=len(self) - 1),
-                received=chosen[outside[0]],
-            )
+            expected = tr("{first} to {last}", first=-len(self), last=len(self) - 1)
+            raise _wrong_selection(tr("There is no such image."), expected, chosen[outside[0]])
         positions = chosen.astype(np.intp)
         return np.where(positions < 0, positions + len(self), positions)
 
@@ -210,6 +198,10 @@ class Splits:
     def classes(self) -> tuple[str, ...] | None:
         """The names of the classes; None for floating targets."""
         return self.train.classes
+
+
+def _wrong_selection(what: str, expected: str, received: object) -> InputError:
+    return InputError(what, where="Dataset[…]", expected=expected, received=received)
 
 
 def _with_channels(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -127,12 +127,8 @@ def load_dataset(
     Raises `DataError` for unknown names, missing or damaged data and other kinds of paths; `InputError` for wrong options.
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
-        raise InputError(
-            tr("A data set is a name or a path."),
-            where="load_dataset(name_or_path)",
-            expected=" | ".join([*NAMED_DATASETS, tr("a path")]),
-            received=repr(name_or_path),
-        )
+        what, expected = tr("A data set is a name or a path."), " | ".join([*NAMED_DATASETS, tr("a path")])
+        raise InputError(what, where="load_dataset(name_or_path)", expected=expected, received=repr(name_or_path))
     options = as_options(
         size=size, color=color, fit=fit, pattern=pattern, split=split, fractions=fractions, fold=fold, folds=folds, seed=seed
     )

@@ -113,12 +113,9 @@ def _checksum(before: memoryview, after: memoryview) -> bytes:
 def fill(arrays: dict[str, Array], tensors: dict[str, Array], path: Path) -> None:
     """Copy each tensor of the file into the array of its name; the names and shapes must agree."""
     for name in sorted(set(arrays) ^ set(tensors)):
-        raise ModelFileError(
-            tr("The arrays in the file are not those of the layers."),
-            where=path,
-            expected=", ".join(sorted(arrays)),
-            received=tr("{name} is missing", name=name) if name in arrays else tr("an additional {name}", name=name),
-        )
+        what, expected = tr("The arrays in the file are not those of the layers."), ", ".join(sorted(arrays))
+        received = tr("{name} is missing", name=name) if name in arrays else tr("an additional {name}", name=name)
+        raise ModelFileError(what, where=path, expected=expected, received=received)
     for name, array in arrays.items():
         found, where = tensors[name], f"{path}, {name}"
         if found.shape != array.shape:

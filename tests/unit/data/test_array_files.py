@@ -247,8 +247,8 @@ def test_rows_are_images_where_a_size_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "what"),
     [
-        ({"x": PICTURES}, "The file has no labels to train on under a name that is known."),
-        ({"pics": PICTURES, "y": LABELS}, "The file has no images to train on under a name that is known."),
+        ({"x": PICTURES}, "The file has no labels for training under a known name."),
+        ({"pics": PICTURES, "y": LABELS}, "The file has no images for training under a known name."),
         ({"x": PICTURES, "y": LABELS[:5]}, "There are not as many labels as images."),
         ({"x": PICTURES, "y": LABELS + 0.5}, "The labels are neither whole numbers nor texts, one for each image."),
         ({"x": PICTURES, "y": np.ones((12, 3))}, "The labels are neither whole numbers nor texts, one for each image."),

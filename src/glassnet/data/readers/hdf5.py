@@ -68,13 +68,8 @@ def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
 def read_hdf5_arrays(path: Path, **options: Any) -> Named:
     """`read_named` in a process of its own, which a damaged file may crash. Raises `DataError` where there is no h5py."""
     if importlib.util.find_spec("h5py") is None:
-        raise DataError(
-            tr("Reading this file needs h5py, which is not installed."),
-            where=path,
-            expected=tr("the package h5py"),
-            received=tr("no such package"),
-            hint="pip install 'glassnet[hdf5]'",
-        )
+        what = tr("Reading this file needs h5py, which is not installed.")
+        raise DataError(what, where=path, expected=tr("the package h5py"), hint="pip install 'glassnet[hdf5]'")
     return read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", **options)
 
 

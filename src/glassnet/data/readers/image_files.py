@@ -65,12 +65,9 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
     part_of = np.array([image.part for image in labelled])
     lacking = np.flatnonzero(np.bincount(labels[part_of == "train"], minlength=len(classes)) == 0)
     if len(lacking):
-        raise DataError(
-            tr("Class {name} has no images in the training part.", name=repr(classes[lacking[0]])),
-            where=files.path,
-            expected=tr("images of every class in the folder train"),
-            received=tr("of {classes} classes, {lacking} are missing there", classes=len(classes), lacking=len(lacking)),
-        )
+        what = tr("Class {name} has no images in the training part.", name=repr(classes[lacking[0]]))
+        received = tr("of {classes} classes, {lacking} are missing there", classes=len(classes), lacking=len(lacking))
+        raise DataError(what, where=files.path, expected=tr("images of every class in the folder train"), received=received)
     explicit = {part: everything[part_of == part] for part in dict.fromkeys(part_of)} if len(set(part_of)) > 1 else {}
     parts = explicit or {"train": everything}
     return Splits(**parts, left_out=tuple(left_out), reasons=tuple(left_out.values()), unlabelled=tuple(unlabelled))
