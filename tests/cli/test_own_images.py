@@ -209,7 +209,7 @@ WRONG: dict[str, tuple[Callable[[], Path], tuple[str, ...], dict[str, str]]] = {
     "mixed sizes": (
         halves, (),
         {
-            "what": "The images have different sizes, and there is no size to bring them to.",
+            "what": "The images have different sizes, and no size is given.",
             "received": "8 × 6 (12 images), 9 × 7 (10 images), 10 × 8 (10 images)",
             "try": "size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)",
         },
@@ -253,7 +253,7 @@ def test_wrong_data(cli: CommandLine, case: str) -> None:
         ("[6, 8]", "[6]", "size", "This is not an image size."),
         ("[6, 8]", "0", "size", "This is not an image size."),
         ('fit = "pad"', "pattern = '(?P<label>'", "pattern", "The pattern is not a regular expression."),
-        ('fit = "pad"', r"pattern = '(\d+)'", "pattern", "The pattern does not say which part of a name is the label."),
+        ('fit = "pad"', r"pattern = '(\d+)'", "pattern", "The pattern has no group named label."),
         ("[0.5, 0.25, 0.25]", "[0.5, 0.25]", "fractions", "The fractions do not divide the data set."),
         ("[0.5, 0.25, 0.25]", "[0.5, 0.5, 0.5]", "fractions", "The fractions do not divide the data set."),
         ('fit = "pad"', 'fit = "squeeze"', "fit", "A value of the recipe is wrong."),
@@ -275,7 +275,7 @@ def test_wrong_options_in_a_recipe(cli: CommandLine, old: str, new: str, key: st
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
-        ({"size": 12}, "Only images can be brought to a size or a colour."),
+        ({"size": 12}, "Only images can be resized or converted to a colour."),
         ({"fold": 0}, "The data comes with a test part of its own."),
         ({"pattern": "(?P<label>x)"}, "A pattern applies only to the names of image files."),
     ],

@@ -484,7 +484,7 @@ def test_model_of_another_version(cli: CommandLine, digits_run: Path, image: str
         "where": str(path),
         "expected": "format 2",
         "received": "format 3",
-        "try": "save it anew with this version of glassnet, or install the version that saved it",
+        "try": "save it again with this version of glassnet, or install the version that saved it",
     }
 
 
@@ -573,7 +573,7 @@ def test_array_of_another_shape(cli: CommandLine, trained: Path, digit_images: l
     assert parts["where"] == "large.npy"
     assert parts["expected"] == "(8, 8, 1), that is (height, width, channels)"
     assert parts["received"] == "(20, 28, 1)"
-    assert parts["try"] == "resize it as the training images were resized"
+    assert parts["try"] == "resize it like the training images"
 
 
 def test_image_that_is_missing_or_a_folder(cli: CommandLine, trained: Path) -> None:
@@ -680,12 +680,12 @@ def test_run_with_a_damaged_history(cli: CommandLine, digits_run: Path) -> None:
     good = path.read_text().splitlines()
     assert '"dense1.weight": ' in good[0]
     for lines, received in (
-        (["{"], "line 1: no whole JSON object"),
+        (["{"], "line 1: not a complete JSON object"),
         ([], "nothing"),
         (["[]"], "line 1: expected a JSON object, received []"),
-        (["[" * 100_000], "line 1: no whole JSON object (maximum recursion depth exceeded"),
-        ([good[0], good[1][:-9], good[2]], "line 2: no whole JSON object"),
-        ([*good, ""], "line 4: no whole JSON object"),
+        (["[" * 100_000], "line 1: not a complete JSON object (maximum recursion depth exceeded"),
+        ([good[0], good[1][:-9], good[2]], "line 2: not a complete JSON object"),
+        ([*good, ""], "line 4: not a complete JSON object"),
         (
             [good[0], good[1].replace("dense1.weight", "dense1.wieght", 1)],
             "line 2: gradient_norms: expected the names of the lines before",
@@ -709,14 +709,14 @@ def test_run_with_a_damaged_history(cli: CommandLine, digits_run: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "received"),
     [
-        (lambda text: text[:-9], "line 2: no whole JSON object"),
+        (lambda text: text[:-9], "line 2: not a complete JSON object"),
         (lambda text: "", "an empty file"),
-        (lambda text: "\n" + text, "line 1: no whole JSON object"),
+        (lambda text: "\n" + text, "line 1: not a complete JSON object"),
         (lambda text: text + "5\n", "line 3: 5"),
         (lambda text: text.replace('"total"', '"totel"', 1), 'line 1: {'),
         (lambda text: text.replace('"correct": ', '"correct": 1', 1), 'line 1: {'),
         (lambda text: text.replace('"loss": ', '"loss": "', 1).replace(', "model', '", "model', 1), 'line 1: {'),
-        (lambda text: text.encode("utf-16").decode("latin-1"), "line 1: no whole JSON object"),
+        (lambda text: text.encode("utf-16").decode("latin-1"), "line 1: not a complete JSON object"),
     ],
 )  # fmt: skip
 def test_a_damaged_ledger_is_neither_read_nor_written(
@@ -827,4 +827,4 @@ def test_checkpoint_that_is_damaged(cli: CommandLine, digits_run: Path) -> None:
         assert name in parts["received"]
     path.write_bytes((digits_run / "model.safetensors").read_bytes())
     parts = cli.wrong("train", "--resume", digits_run)
-    assert (parts["what"], parts["received"]) == ("The file is no checkpoint.", "a model")
+    assert (parts["what"], parts["received"]) == ("The file is not a checkpoint.", "a model")

@@ -105,7 +105,7 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X)
         (lambda: Network([Dense(3)], input_shape=(0,)), ["An image needs pixels."]),
         (lambda: Network(["Desne"], input_shape=(3,)), ["Unknown layer.", "layer 1", "did you mean 'Dense'?"]),
         (lambda: Network([{"type": "Dense", "unit": 3}], input_shape=(3,)), ["Unknown option of Dense.", "'units'?"]),
-        (lambda: Network([{"type": "Dense"}], input_shape=(3,)), ["Dense can't be made so.", "units"]),
+        (lambda: Network([{"type": "Dense"}], input_shape=(3,)), ["Dense can't be created with these options.", "units"]),
         (lambda: Network([3, 2], loss="Quadrtic"), ["Unknown loss.", "did you mean 'Quadratic'?"]),
         (lambda: Network([3, 2], seed=-1), ["A seed is a whole number of at least 0.", "-1"]),
         (lambda: Network([3, 2], seed=1.5), ["A seed is a whole number", "1.5"]),  # type: ignore[arg-type]

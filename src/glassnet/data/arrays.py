@@ -90,7 +90,7 @@ def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], 
     """
     if isinstance(classes, (str, bytes)):
         raise InputError(
-            tr("The classes are one text, not a sequence of names."),
+            tr("The classes are a single string, not a sequence of names."),
             where=f"{where}(classes)",
             expected=tr('a tuple of names, as ("cat", "other")'),
             received=repr(classes),

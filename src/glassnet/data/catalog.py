@@ -123,7 +123,7 @@ _ALL = (
     ),
     NamedDataset(  # source: P. Arbeláez et al., "Berkeley Segmentation Data Set 500", 2011, and Asirra
         DatasetInfo(
-            CATS, mark("photographs with a cat, or with something else; of many sizes, brought to one"), images=1652,
+            CATS, mark("photographs with a cat, or with something else, resized to one size"), images=1652,
             shape=(64, 64, 3), source="Asirra cats and dogs; Berkeley Segmentation Data Set 500",
             licence=mark("for research"), location=_how_to_get(CATS),
         ),

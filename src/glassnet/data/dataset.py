@@ -191,7 +191,7 @@ class Splits:
                         where=f"Splits({name})",
                         expected=tr("{mine}, as in the training part", mine=mine),
                         received=theirs,
-                        hint=tr("give every part the same classes=") if what == "classes" else None,
+                        hint=tr("pass the same classes= for every part") if what == "classes" else None,
                     )
 
     @property

@@ -151,9 +151,9 @@ def _one_size(files: ImageFiles, heads: Sequence[tuple[int, int, bool]]) -> tupl
     if len(sizes) > 1:
         shown = ", ".join(f"{width} × {height} ({count} images)" for (height, width), count in sizes.most_common(3))
         raise MixedSizesError(
-            tr("The images have different sizes, and there is no size to bring them to."),
+            tr("The images have different sizes, and no size is given."),
             where=files.path,
-            expected=tr("images of one size, or a size"),
+            expected=tr("images of one size, or the option size"),
             received=shown + (tr(" and {count} more sizes", count=len(sizes) - 3) if len(sizes) > 3 else ""),
             hint=tr("size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)"),
         )

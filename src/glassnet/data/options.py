@@ -24,7 +24,7 @@ MOST_PIXELS = 64 * 2**20
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """`size` `(H, W)` and `color` to bring images to, None where they stay; `fit`: how another shape fills that size."""
+    """`size` `(H, W)` and `color` to convert images to, None to leave them; `fit`: how other aspect ratios fill that size."""
 
     size: tuple[int, int] | None = None
     color: Color | None = None
@@ -33,7 +33,7 @@ class ImageOptions:
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How to divide; None where the data's own way is taken. `fractions` are of training, validation and test."""
+    """How to divide; None for the default of the data set. `fractions` are of training, validation and test."""
 
     split: SplitKind | None = None
     fractions: Fractions | None = None
@@ -43,13 +43,13 @@ class SplitOptions:
 
     @property
     def given(self) -> bool:
-        """Whether anything but the data's own way is asked for."""
+        """Whether any option of the split is given."""
         return any(choice is not None for choice in (self.split, self.fractions, self.fold))
 
 
 @dataclass(frozen=True)
 class ReadOptions(ImageOptions, SplitOptions):
-    """All options of `load_dataset`. `pattern`: how file names say what an image shows."""
+    """All options of `load_dataset`. `pattern`: how file names give the label."""
 
     pattern: re.Pattern[str] | None = None
 
@@ -91,7 +91,7 @@ def as_pattern(pattern: str | re.Pattern[str] | None, where: str = "pattern") ->
         ) from None
     if compiled is not None and "label" not in compiled.groupindex:
         raise InputError(
-            tr("The pattern does not say which part of a name is the label."),
+            tr("The pattern has no group named label."),
             where=where,
             expected=tr("a group named label, (?P<label>…), and perhaps one named group, (?P<group>…)"),
             received=repr(compiled.pattern),

@@ -52,16 +52,16 @@ def _resized(image: Image, target: tuple[int, int], box: tuple[float, float, flo
 
 
 def bring(splits: Splits, options: ImageOptions, where: object) -> Splits:
-    """Splits whose images all have the size and colour that `options` ask for; the same object where they have them.
+    """Splits whose images all have the size and colour of `options`; the same object where they already have them.
 
-    Raises `DataError` where a size or a colour is asked for and the data are no images of 1 or 3 channels.
+    Raises `DataError` where a size or colour is given and the data are not images of 1 or 3 channels.
     """
     shape = splits.train.shape
     if options.size is None and options.color is None:
         return splits
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(
-            tr("Only images can be brought to a size or a colour."),
+            tr("Only images can be resized or converted to a colour."),
             where=where,
             expected=tr("images (H, W, 1) or (H, W, 3)"),
             received=tr("examples of shape {shape}", shape=shape),

@@ -111,7 +111,7 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
             where="fractions",
             expected=tr("0, or {share:.6g}, as one of {folds} folds is the test set", share=share, folds=options.folds),
             received=fractions[2],
-            hint=tr("leave fractions out, or say [0.9, 0.1, 0.0]: with fold, the first two divide the rest"),
+            hint=tr("leave fractions out, or pass [0.9, 0.1, 0.0]: with fold, the first two divide the rest"),
         )
     part_of = _kind(kind)(found.train, np.full(options.folds, share), rng)
     test = found.train[part_of == options.fold]

@@ -60,7 +60,7 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
             where=path,
             expected=tr("format {version}", version=FORMAT),
             received=tr("format {version}", version=header.get("format")),
-            hint=tr("save it anew with this version of glassnet, or install the version that saved it"),
+            hint=tr("save it again with this version of glassnet, or install the version that saved it"),
         )
     is_old = list(header)[:2] == ["format", "kind"] and header["format"] == PREVIOUS
     if not checked and not is_old:

@@ -202,7 +202,7 @@ def test_hdf5_files_that_do_not_go_together(
 
 def test_a_folder_with_only_the_test_part(tmp_path: Path) -> None:
     h5(tmp_path, "test_catvnoncat.h5", test_set_x=COLOUR, test_set_y=CATS)
-    with pytest.raises(DataError, match="The file has no images to train on"):
+    with pytest.raises(DataError, match="The file has no images for training"):
         load_dataset(tmp_path)
 
 
@@ -240,7 +240,7 @@ def test_rows_are_images_where_a_size_says_so(tmp_path: Path) -> None:
     path = npz(tmp_path, x=PICTURES.reshape(12, 20), y=LABELS)
     assert load_dataset(path, **WHOLE).train.shape == (20,)
     same(load_dataset(path, size=(5, 4), **WHOLE))
-    with pytest.raises(DataError, match=r"(?s)Only images can be brought to a size.*examples of shape \(20,\)"):
+    with pytest.raises(DataError, match=r"(?s)Only images can be resized.*examples of shape \(20,\)"):
         load_dataset(path, size=(6, 6), **WHOLE)
 
 
@@ -335,7 +335,7 @@ def test_matlab_structs(tmp_path: Path) -> None:
 
 
 def test_ng_weights_are_no_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"(?s)no images to train on.*Theta1: \(25, 401\), Theta2: \(10, 26\)"):
+    with pytest.raises(DataError, match=r"(?s)no images for training.*Theta1: \(25, 401\), Theta2: \(10, 26\)"):
         load_dataset(mat(tmp_path, Theta1=np.zeros((25, 401)), Theta2=np.zeros((10, 26))))
 
 
@@ -408,7 +408,7 @@ def test_named_arrays_take_a_size_and_a_colour() -> None:
     means = plain.train.images.reshape(-1, 4, 2, 2, 4).mean(axis=(2, 4))
     assert np.abs(splits.train.images[..., 0] - means).max() < 1  # averages, rounded across and down
     assert load_dataset("digits", size=8).train.images is not None
-    with pytest.raises(DataError, match="Only images can be brought to a size or a colour"):
+    with pytest.raises(DataError, match="Only images can be resized or converted to a colour"):
         load_dataset("chain", size=8)
 
 

@@ -216,7 +216,7 @@ def test_labels_that_are_refused() -> None:
 def test_classes_and_groups_that_are_refused() -> None:
     refused("The class names are not all different.", "Dataset(classes)", "'a', 2 times", classes=("a", "b", "a"))
     refused("There are no class names.", "received: none", classes=())
-    refused("The classes are one text", "'ab'", "classes=('ab',)", classes="ab")
+    refused("The classes are a single string", "'ab'", "classes=('ab',)", classes="ab")
     refused("not as many groups as images.", "Dataset(groups)", "3 groups", "received: 1 groups", groups=[1])
     refused("The groups are neither integers nor texts", "dtype float64", groups=[0.5, 1, 2])
 

@@ -43,7 +43,7 @@ def test_defaults_and_all_given() -> None:
         ({"split": "groups"}, "Unknown split.", "split"),
         ({"pattern": "(?P<label>"}, "The pattern is not a regular expression.", "pattern"),
         ({"pattern": 3}, "The pattern is not a regular expression.", "pattern"),
-        ({"pattern": r"\d+"}, "The pattern does not say which part of a name is the label.", "pattern"),
+        ({"pattern": r"\d+"}, "The pattern has no group named label.", "pattern"),
         *(
             ({"fractions": fractions}, "The fractions do not divide the data set.", "fractions")
             for fractions in ((0.5, 0.5), (0, 0.5, 0.5), (0.5, 0.3, 0.3), (1.1, -0.1, 0), (float("nan"), 0, 1), "abc", 1.0)

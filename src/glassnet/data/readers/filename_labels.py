@@ -53,7 +53,7 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
             where=where,
             expected=tr("labels in the names of the folders, or in those of the files"),
             received=tr(
-                "one folder a class, and files named input_<writer>_<sample>_<label>.jpg, such as {name}", name=names[0]
+                "one folder per class, and files named input_<writer>_<sample>_<label>.jpg, such as {name}", name=names[0]
             ),
             hint=tr(
                 "pattern = 'input_(?P<group>\\d+)_\\d+_(?P<label>\\d+)' by the files, '(?P<label>[^/]+)/[^/]+$' by folders"
@@ -77,7 +77,7 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
             tr('a pattern is searched for in the file\'s name, or in the whole path if it has a "/"'),
         ) if pattern else (
             tr("The images have no labels: they are all in one folder."),
-            tr("one folder a class, or a pattern of the files' names with (?P<label>…)"),
+            tr("one folder per class, or a pattern of the files' names with (?P<label>…)"),
             tr("--set pattern='(?P<label>[a-z]+)\\.\\d+\\.jpg' for cat.17.jpg"),
         )  # fmt: skip
         received = tr("{names} images, such as {some}", names=len(names), some=", ".join(names[:3]))
@@ -96,7 +96,7 @@ def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
             where=where,
             expected=tr("at least two classes"),
             received=tr("{label} ({total} images)", label=repr(labels[0]), total=len(labels)),
-            hint=tr("one folder a class, or a pattern whose (?P<label>…) differs between classes"),
+            hint=tr("one folder per class, or a pattern whose (?P<label>…) differs between classes"),
         )
     return tuple(sorted(counts, key=_order(counts)))
 

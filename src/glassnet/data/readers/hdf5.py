@@ -1,4 +1,4 @@
-"""HDF5 files (`.h5`), by way of h5py, which is an extra; and MATLAB's files of version 7.3, which are HDF5 inside."""
+"""HDF5 files (`.h5`), read with h5py, an optional dependency; and MATLAB's files of version 7.3, which are HDF5 files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_hdf5(path: Path, options: ImageOptions) -> Splits:
 
 
 def hdf5_files(folder: Path) -> list[Path]:
-    """The HDF5 files in a folder, by their names; hidden ones are none."""
+    """The HDF5 files in a folder, sorted by name, without hidden ones."""
     files = (path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
     return sorted(path for path in files if path.is_file())
 
@@ -39,7 +39,7 @@ def hdf5_files(folder: Path) -> list[Path]:
 def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
     """The data set in the HDF5 files of a folder, one for each part, as train_catvnoncat.h5 and test_catvnoncat.h5.
 
-    An array whose name does not say of which part it is belongs to the part that its file's name says.
+    An array whose name contains no part belongs to the part in its file's name.
     Raises `DataError` where two files hold the same, or differ in their class names.
     """
     arrays: dict[Role, npt.NDArray[Any]] = {}

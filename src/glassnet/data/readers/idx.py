@@ -27,7 +27,7 @@ def read_idx(source: str | os.PathLike[str] | bytes) -> npt.NDArray[Any]:
     """Read one IDX file, given by its path or as its bytes, into an array of the shape and kind that its header says.
 
     Gzip is recognised by its first bytes, whatever the name. The numbers come back in the machine's own byte order.
-    Nothing is allocated on the header's word alone. Raises `DataError` for a file that is missing, damaged, too short,
+    No memory is allocated for what only the header claims. Raises `DataError` for a file that is missing, damaged, too short,
     too long, or no IDX file.
     Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", section "File formats".
     """
@@ -95,7 +95,9 @@ def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
         what = tr("There are more bytes in the file than its header says.")
         raise _damaged(what, where, expected, tr("at least one more"))
     if math.prod(size or 1 for size in shape) >= 2**48:  # no numbers, yet dimensions that NumPy can't name
-        raise DataError(tr("The file's dimensions are too large."), where=where, expected=tr("real sizes"), received=shape)
+        raise DataError(
+            tr("The file's dimensions are too large."), where=where, expected=tr("smaller dimensions"), received=shape
+        )
     return np.frombuffer(body, dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 

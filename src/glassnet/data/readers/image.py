@@ -68,9 +68,9 @@ def _read_array(file: Path, shape: tuple[int, ...], magic: bytes) -> npt.NDArray
     if stored.ndim == 2 and len(shape) == 3 and shape[2] == 1:
         stored = stored[..., np.newaxis]
     if stored.shape != tuple(shape):
-        what = tr("The array does not have the model's input shape.")
-        hint = tr("resize it as the training images were resized")
-        raise InputError(what, where=file, expected=tuple(shape), received=stored.shape, hint=hint)
+        what, hint = tr("The array does not have the model's input shape."), tr("resize it like the training images")
+        expected = tr("{shape}, that is (height, width, channels)", shape=shape) if len(shape) == 3 else tuple(shape)
+        raise InputError(what, where=file, expected=expected, received=stored.shape, hint=hint)
     values = as_pixels(stored, str(file))
     check_finite(values[np.newaxis], str(file))
     return np.array(values)  # a copy in memory: the file may go

@@ -40,7 +40,7 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
         raise DataError(
             tr("There are no images here."),
             where=files.path,
-            expected=tr("image files, in one folder a class or with a pattern in their names"),
+            expected=tr("image files in one folder per class, or with labels in their names"),
             received=tr("{count} other files", count=files.others) if files.others else tr("nothing"),
         )
     found, unlabelled = understand(files.names, pattern, files.path)

@@ -1,4 +1,4 @@
-"""MATLAB's `.mat`: classic ones by way of SciPy, those of version 7.3 by way of h5py."""
+"""MATLAB's `.mat`: classic files with SciPy, those of version 7.3 with h5py."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from glassnet.support.i18n import tr
 def read_mat(path: Path, options: ImageOptions) -> Splits:
     """The data set in a `.mat`, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
 
-    MATLAB counts down the columns first: rows of flattened images are turned upright, and images `(H, W, C, N)` are
-    brought in order. Labels from 1 become 0-based; the classes keep the labels of the file as their names (in Andrew
-    Ng's ex3data1 and ex4data1 the label 10 stands for the digit 0). Structs are looked into.
+    MATLAB's arrays are column-major: flattened images are transposed, and images `(H, W, C, N)` become `(N, H, W, C)`.
+    Labels from 1 become 0-based; the classes keep the labels of the file as their names (in Andrew
+    Ng's ex3data1 and ex4data1 the label 10 stands for the digit 0). Structs are searched too.
     SciPy reads it in a process of its own, which a damaged file may crash.
     Raises `DataError` for a file that is damaged, and without h5py for one of version 7.3.
     """
@@ -37,7 +37,7 @@ def read_mat(path: Path, options: ImageOptions) -> Splits:
 
 
 def read_named(path: Path) -> Named:
-    """The arrays of a classic `.mat` by their roles, and what else is in it."""
+    """The arrays of a classic `.mat` by their roles, and descriptions of all others."""
     from scipy.io import loadmat
 
     with reading(path, ".mat", tr("a whole file, as MATLAB's save writes it")), warnings.catch_warnings():

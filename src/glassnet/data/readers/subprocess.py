@@ -54,7 +54,7 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
         try:
             return _received(reader.stdout, path)
         except EOFError:
-            late = tr("a reader that was not done after {seconds:.0f} s", seconds=seconds)
+            late = tr("the reader did not finish within {seconds:.0f} s", seconds=seconds)
             timed_out = time.monotonic() - start >= seconds
             raise unreadable(path, what, late if timed_out else _end(reader, stderr)) from None
         finally:
@@ -114,7 +114,7 @@ def _end(reader: subprocess.Popen[bytes], stderr: IO[bytes]) -> str:
     code = reader.wait()
     stderr.seek(0)
     lines = stderr.read().decode(errors="replace").strip().splitlines()
-    ended = tr("a reader that crashed, exit code {code}", code=code)
+    ended = tr("the reader crashed, exit code {code}", code=code)
     return f"{ended}: {lines[-1]}" if lines else ended
 
 
