@@ -138,7 +138,7 @@ def test_networks_that_cannot_be(action: Any, parts: list[str]) -> None:
         ((X, Y + 1), {}, ["A label lies beyond the network's outputs.", "fit(train), item 2", "0 … 2", "4 units"]),
         ((X, Y[:5]), {}, ["not as many labels as images"]),
         ((X[:, :3], Y), {}, ["The images do not fit the network.", "(N, 4)", "(12, 3)"]),
-        ((NAN, Y), {}, ["NaN", "image 2"]),
+        ((NAN, Y), {}, ["NaN", "item 2"]),
         ((X, np.ones((12, 2))), {}, ["The targets do not fit the network's outputs.", "(N, 3)", "(12, 2)"]),
         (X, {}, ["This is no data set.", "(images, labels)"]),
         ((X, Y), {"validation": (X, Y + 2)}, ["A label lies beyond", "fit(validation)"]),
