@@ -23,7 +23,7 @@ import numpy as np
 
 import glassnet as gn
 from benchmarks.mangling import mangled
-from glassnet.data import cache, read_image
+from glassnet.data import decode_many, read_image
 from glassnet.errors import GlassnetError
 from glassnet.present.report import report
 from glassnet.training.checkpoint import State
@@ -59,7 +59,7 @@ def outcome(kind: Kind, sample: Path, seed: int) -> str:
     content = sample.read_bytes()
     with (
         tempfile.TemporaryDirectory(dir=root.parent) as folder,
-        mock.patch.object(cache, "cache_folder", return_value=Path(folder, "cache")),
+        mock.patch.object(decode_many, "cache_folder", return_value=Path(folder, "cache")),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""The family of errors: each says what is wrong, where, what was expected, what was received, and what to do next."""
+"""The exceptions: each states what is wrong, where, what was expected, what was received, and what to do next."""
 
 from __future__ import annotations
 
@@ -28,13 +28,7 @@ class GlassnetError(Exception):
     """
 
     def __init__(
-        self,
-        what: str,
-        *,
-        where: object = None,
-        expected: object = None,
-        received: object = None,
-        hint: str | None = None,
+        self, what: str, *, where: object = None, expected: object = None, received: object = None, hint: str | None = None
     ) -> None:
         self.what, self.where, self.expected, self.received, self.hint = what, where, expected, received, hint
         labels = tr("where:"), tr("expected:"), tr("received:"), tr("try:")
@@ -47,7 +41,7 @@ class GlassnetError(Exception):
         return kind(self.what, where=where, expected=self.expected, received=self.received, hint=self.hint)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For other processes: a part that can't be pickled, such as a function that was received, goes there as text."""
+        """Pickle for other processes; a part that can't be pickled, such as a function, is converted to text."""
         parts = {name: _portable(getattr(self, name)) for name in ("where", "expected", "received")}
         return type(self), self.args, vars(self) | parts
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from glassnet import training
 from glassnet.data import Dataset
-from glassnet.data.augmentation import Augmentation, as_augmentation
-from glassnet.data.tta import views_of
+from glassnet.data.augmentation import Augmentation, as_augmentation, views_of
 from glassnet.errors import InputError, ModelFileError, ShapeError
 from glassnet.nn import Layer, as_layer
 from glassnet.nn.architectures import shorthand

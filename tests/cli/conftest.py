@@ -97,7 +97,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "here"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("glassnet.data.cache.cache_folder", lambda: tmp_path / "cache")  # of images, not of kernels
+    monkeypatch.setattr("glassnet.data.decode_many.cache_folder", lambda: tmp_path / "cache")  # of images, not of kernels
     run._read_splits.cache_clear()
     yield folder
     run._read_splits.cache_clear()

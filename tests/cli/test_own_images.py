@@ -185,12 +185,12 @@ WRONG: dict[str, tuple[Callable[[], Path], tuple[str, ...], dict[str, str]]] = {
         empty, (), {"what": "There is no data set in this path that can be read.", "received": "a folder without them"}
     ),
     "one class": (
-        one_class, (), {"what": "There is only one class: nothing to tell apart.", "received": "'left' (1 images)"}
+        one_class, (), {"what": "There is only one class.", "received": "'left' (1 images)"}
     ),
     "nothing says what the images show": (
         lambda: halves("{side}{number}.png", 2), (),
         {
-            "what": "Nothing says what the images show: they lie side by side.",
+            "what": "The images have no labels: they are all in one folder.",
             "received": "4 images, such as left0.png, left1.png, right0.png",
         },
     ),
@@ -209,7 +209,7 @@ WRONG: dict[str, tuple[Callable[[], Path], tuple[str, ...], dict[str, str]]] = {
     "mixed sizes": (
         halves, (),
         {
-            "what": "The images have different sizes, and there is no size to bring them to.",
+            "what": "The images have different sizes, and no size is given.",
             "received": "8 × 6 (12 images), 9 × 7 (10 images), 10 × 8 (10 images)",
             "try": "size = 64 under [data] in the recipe, --set size=64, or load_dataset(path, size=64)",
         },
@@ -217,20 +217,20 @@ WRONG: dict[str, tuple[Callable[[], Path], tuple[str, ...], dict[str, str]]] = {
     "two readers": (ambiguous, (), {"what": "Two readers fit this path.", "expected": "one kind of data"}),
     "no groups": (halves, ("split=group",), {"what": "There are no groups to split by.", "received": "no groups"}),
     "a climbing zip": (
-        climbing, (), {"what": "The zip has paths that climb out of it.", "received": "'../../left/1.png'"}
+        climbing, (), {"what": "The zip has paths that lead outside it.", "received": "'../../left/1.png'"}
     ),
     "a truncated zip": (
-        lambda: cut("a.zip"), (), {"what": "The zip can't be read: it is damaged, cut off or none at all."}
+        lambda: cut("a.zip"), (), {"what": "The zip can't be read: it is damaged, cut off or of another format."}
     ),
     "a truncated mat": (
-        lambda: cut("a.mat"), (), {"what": "The .mat can't be read: it is damaged, cut off or none at all."}
+        lambda: cut("a.mat"), (), {"what": "The .mat can't be read: it is damaged, cut off or of another format."}
     ),
     "a truncated npz": (
-        lambda: cut("a.npz"), (), {"what": "The .npz can't be read: it is damaged, cut off or none at all."}
+        lambda: cut("a.npz"), (), {"what": "The .npz can't be read: it is damaged, cut off or of another format."}
     ),
     "objects": (
         objects, (),
-        {"what": "The array holds Python objects, which would have to be unpickled: that can run any program."},
+        {"what": "The array holds Python objects. Loading them would unpickle them, which can run any code."},
     ),
 }  # fmt: skip
 
@@ -250,10 +250,10 @@ def test_wrong_data(cli: CommandLine, case: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "key", "what"),
     [
-        ("[6, 8]", "[6]", "size", "This is no size of images."),
-        ("[6, 8]", "0", "size", "This is no size of images."),
-        ('fit = "pad"', "pattern = '(?P<label>'", "pattern", "The pattern is no regular expression."),
-        ('fit = "pad"', r"pattern = '(\d+)'", "pattern", "The pattern does not say which part of a name is the label."),
+        ("[6, 8]", "[6]", "size", "This is not an image size."),
+        ("[6, 8]", "0", "size", "This is not an image size."),
+        ('fit = "pad"', "pattern = '(?P<label>'", "pattern", "The pattern is not a regular expression."),
+        ('fit = "pad"', r"pattern = '(\d+)'", "pattern", "The pattern has no group named label."),
         ("[0.5, 0.25, 0.25]", "[0.5, 0.25]", "fractions", "The fractions do not divide the data set."),
         ("[0.5, 0.25, 0.25]", "[0.5, 0.5, 0.5]", "fractions", "The fractions do not divide the data set."),
         ('fit = "pad"', 'fit = "squeeze"', "fit", "A value of the recipe is wrong."),
@@ -261,7 +261,7 @@ def test_wrong_data(cli: CommandLine, case: str) -> None:
         ('fit = "pad"', 'split = "writer"', "split", "A value of the recipe is wrong."),
         ('fit = "pad"', "split_seed = -1", "split_seed", "A value of the recipe is wrong."),
         ('fit = "pad"', "fold = 5", "", "There is no such fold."),
-        ('fit = "pad"', "folds = 3", "", "A number of folds says nothing without the fold that is to be the test set."),
+        ('fit = "pad"', "folds = 3", "", "folds needs fold, the number of the fold that is the test set."),
     ],
 )
 def test_wrong_options_in_a_recipe(cli: CommandLine, old: str, new: str, key: str, what: str) -> None:
@@ -275,9 +275,9 @@ def test_wrong_options_in_a_recipe(cli: CommandLine, old: str, new: str, key: st
 @pytest.mark.parametrize(
     ("settings", "what"),
     [
-        ({"size": 12}, "Only images can be brought to a size or a colour."),
+        ({"size": 12}, "Only images can be resized or converted to a colour."),
         ({"fold": 0}, "The data comes with a test part of its own."),
-        ({"pattern": "(?P<label>x)"}, "A pattern is for the names of image files, and here are none."),
+        ({"pattern": "(?P<label>x)"}, "A pattern applies only to the names of image files."),
     ],
 )
 def test_options_that_make_no_sense_for_a_data_set(cli: CommandLine, settings: dict[str, Any], what: str) -> None:

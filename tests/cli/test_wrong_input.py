@@ -50,8 +50,8 @@ def recipe(text: str) -> str:
     ("setting", "what", "where"),
     [
         ("augmentation={rotaton=9}", "Unknown option of Augmentation.", "recipe digits, training.augmentation"),
-        ("augmentation={shear=90}", "Augmentation can't take this shear.", "recipe digits, Augmentation(shear)"),
-        ("augmentation={flip='up'}", "Augmentation can't take this flip.", "recipe digits, Augmentation(flip)"),
+        ("augmentation={shear=90}", "Invalid shear in Augmentation.", "recipe digits, Augmentation(shear)"),
+        ("augmentation={flip='up'}", "Invalid flip in Augmentation.", "recipe digits, Augmentation(flip)"),
         ("augmentation=much", "A value of the recipe is wrong.", "recipe digits, training.augmentation"),
         ("plain_epochs=-1", "A value of the recipe is wrong.", "recipe digits, training.plain_epochs"),
         ("expand_shifts=8", "These images can't be shifted.", "expand_by_shifts(dataset)"),
@@ -331,14 +331,14 @@ IMAGES = np.zeros((60, 28, 28))
         (
             2,
             b"\x89PNG" + bytes(100),
-            "This is no IDX file: its magic number is wrong.",
+            "This is not an IDX file: its magic number is wrong.",
             "00 00, then a kind of number",
             "89 50 4e 47",
         ),
         (1, np.zeros(59), "There are not as many labels as images.", "60 labels", "59 labels"),
         (3, np.zeros(21), "There are not as many labels as images.", "20 labels", "21 labels"),
-        (1, np.full(60, 10), "A label is no digit.", "0 to 9", "10"),
-        (0, np.zeros(60), "The file does not hold images.", "bytes in 3 dimensions", "uint8, shape (60,)"),
+        (1, np.full(60, 10), "A label is not a digit.", "0 to 9", "10"),
+        (0, np.zeros(60), "The file does not hold images.", "uint8, 3 dimensions", "shape (60,), dtype uint8"),
         (2, np.zeros((20, 8, 8)), "The training and the test images differ in their shape.", "(28, 28, 1)", "(8, 8, 1)"),
     ],
 )
@@ -385,8 +385,8 @@ def test_pixels_that_are_no_numbers(cli: CommandLine, trained: Path, value: floa
     images[2, 5, 5, 0] = value
     with pytest.raises(gn.InputError) as caught:
         gn.Dataset(images, labels)
-    assert caught.value.what == "The images hold numbers that are NaN or infinite as float32."
-    assert caught.value.where == "Dataset(images), image 2"
+    assert caught.value.what == "Some values are NaN or infinite as float32."
+    assert caught.value.where == "Dataset(images), item 2"
     network = gn.Network.load(trained / "model.safetensors")
     for use in (network, network.predict, network.predict_proba):
         with pytest.raises(gn.InputError) as caught:
@@ -394,7 +394,7 @@ def test_pixels_that_are_no_numbers(cli: CommandLine, trained: Path, value: floa
         assert (caught.value.what, caught.value.where) == ("An image holds NaN or infinity.", "image 2")
     np.save("image.npy", images[2])
     parts = cli.wrong("predict", trained, "image.npy")
-    assert parts["what"] == "The images hold numbers that are NaN or infinite as float32."
+    assert parts["what"] == "Some values are NaN or infinite as float32."
     assert "image.npy" in parts["where"]
 
 
@@ -462,7 +462,7 @@ def test_truncated_model(cli: CommandLine, digits_run: Path, image: str, kept: f
     path.write_bytes(content[: int(kept * len(content)) if isinstance(kept, float) else kept])
     for command in (("predict", digits_run, image), ("predict", path, image), ("evaluate", digits_run)):
         parts = cli.wrong(*command)
-        assert parts["what"] == "The file can't be read: it is damaged, cut short, or no safetensors file."
+        assert parts["what"] == "The file can't be read: it is damaged, cut off or not a safetensors file."
         assert parts["where"] == str(path)
         assert parts["expected"] == "a model saved by glassnet"
         assert parts["received"]
@@ -472,7 +472,7 @@ def test_truncated_model(cli: CommandLine, digits_run: Path, image: str, kept: f
 def test_model_that_is_no_safetensors_file(cli: CommandLine, digits_run: Path, image: str, content: bytes) -> None:
     (digits_run / "model.safetensors").write_bytes(content)
     parts = cli.wrong("predict", digits_run, image)
-    assert parts["what"] == "The file can't be read: it is damaged, cut short, or no safetensors file."
+    assert parts["what"] == "The file can't be read: it is damaged, cut off or not a safetensors file."
 
 
 def test_model_of_another_version(cli: CommandLine, digits_run: Path, image: str) -> None:
@@ -484,7 +484,7 @@ def test_model_of_another_version(cli: CommandLine, digits_run: Path, image: str
         "where": str(path),
         "expected": "format 2",
         "received": "format 3",
-        "try": "save it anew with this version of glassnet, or install the version that saved it",
+        "try": "save it again with this version of glassnet, or install the version that saved it",
     }
 
 
@@ -493,20 +493,20 @@ def test_model_with_wrong_arrays(cli: CommandLine, digits_run: Path, image: str)
     tensors, header = read_model(path)
     rewrite(path, {**tensors, "dense2.weight": tensors["dense2.weight"][:, :-1].copy()}, header)
     assert cli.wrong("predict", digits_run, image) == {
-        "what": "An array of the file has the wrong shape.",
+        "what": "An array in the file has the wrong shape.",
         "where": f"{path}, dense2.weight",
         "expected": "(128, 128)",
         "received": "(128, 127)",
     }
     rewrite(path, {name: array for name, array in tensors.items() if name != "dense3.bias"}, header)
     parts = cli.wrong("check", digits_run)
-    assert parts["what"] == "The file's arrays are not those of its layers."
+    assert parts["what"] == "The arrays in the file are not those of the layers."
     assert parts["received"] == "dense3.bias is missing"
     rewrite(path, {**tensors, "dense9.bias": tensors["dense3.bias"]}, header)
-    assert cli.wrong("evaluate", digits_run)["received"] == "dense9.bias is too many"
+    assert cli.wrong("evaluate", digits_run)["received"] == "an additional dense9.bias"
     rewrite(path, {**tensors, "dense3.bias": tensors["dense3.bias"] * np.nan}, header)
     parts = cli.wrong("evaluate", digits_run)
-    assert (parts["what"], parts["where"]) == ("An array of the file holds NaN or infinity.", f"{path}, dense3.bias")
+    assert (parts["what"], parts["where"]) == ("An array in the file holds NaN or infinity.", f"{path}, dense3.bias")
 
 
 def test_model_with_a_wrong_header(cli: CommandLine, digits_run: Path, image: str) -> None:
@@ -523,7 +523,7 @@ def test_model_with_a_wrong_header(cli: CommandLine, digits_run: Path, image: st
         assert cli.wrong("predict", path, image)["what"] == "The file's header does not describe a network."
     path.write_bytes((digits_run / "checkpoint.safetensors").read_bytes())
     parts = cli.wrong("predict", path, image)
-    assert (parts["what"], parts["received"]) == ("The file is no model.", "a checkpoint")
+    assert (parts["what"], parts["received"]) == ("The file is not a model.", "a checkpoint")
 
 
 # ------------------------------------------------------------------ images
@@ -569,11 +569,11 @@ def test_array_of_another_shape(cli: CommandLine, trained: Path, digit_images: l
     np.save("large.npy", np.zeros((20, 28), np.uint8))
     good = digit_images[0][0]
     parts = cli.wrong("predict", trained, good, "large.npy")  # one wrong array among good images: nothing is said of these
-    assert parts["what"] == "The array has another shape than the model takes."
+    assert parts["what"] == "The array does not have the model's input shape."
     assert parts["where"] == "large.npy"
     assert parts["expected"] == "(8, 8, 1), that is (height, width, channels)"
     assert parts["received"] == "(20, 28, 1)"
-    assert parts["try"] == "bring it to that size first, in the same manner as the training images"
+    assert parts["try"] == "resize it like the training images"
 
 
 def test_image_that_is_missing_or_a_folder(cli: CommandLine, trained: Path) -> None:
@@ -680,12 +680,12 @@ def test_run_with_a_damaged_history(cli: CommandLine, digits_run: Path) -> None:
     good = path.read_text().splitlines()
     assert '"dense1.weight": ' in good[0]
     for lines, received in (
-        (["{"], "line 1: no whole JSON object"),
+        (["{"], "line 1: not a complete JSON object"),
         ([], "nothing"),
         (["[]"], "line 1: expected a JSON object, received []"),
-        (["[" * 100_000], "line 1: no whole JSON object (maximum recursion depth exceeded"),
-        ([good[0], good[1][:-9], good[2]], "line 2: no whole JSON object"),
-        ([*good, ""], "line 4: no whole JSON object"),
+        (["[" * 100_000], "line 1: not a complete JSON object (maximum recursion depth exceeded"),
+        ([good[0], good[1][:-9], good[2]], "line 2: not a complete JSON object"),
+        ([*good, ""], "line 4: not a complete JSON object"),
         (
             [good[0], good[1].replace("dense1.weight", "dense1.wieght", 1)],
             "line 2: gradient_norms: expected the names of the lines before",
@@ -709,14 +709,14 @@ def test_run_with_a_damaged_history(cli: CommandLine, digits_run: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "received"),
     [
-        (lambda text: text[:-9], "line 2: no whole JSON object"),
+        (lambda text: text[:-9], "line 2: not a complete JSON object"),
         (lambda text: "", "an empty file"),
-        (lambda text: "\n" + text, "line 1: no whole JSON object"),
+        (lambda text: "\n" + text, "line 1: not a complete JSON object"),
         (lambda text: text + "5\n", "line 3: 5"),
         (lambda text: text.replace('"total"', '"totel"', 1), 'line 1: {'),
         (lambda text: text.replace('"correct": ', '"correct": 1', 1), 'line 1: {'),
         (lambda text: text.replace('"loss": ', '"loss": "', 1).replace(', "model', '", "model', 1), 'line 1: {'),
-        (lambda text: text.encode("utf-16").decode("latin-1"), "line 1: no whole JSON object"),
+        (lambda text: text.encode("utf-16").decode("latin-1"), "line 1: not a complete JSON object"),
     ],
 )  # fmt: skip
 def test_a_damaged_ledger_is_neither_read_nor_written(
@@ -765,7 +765,7 @@ def test_files_without_checksums_are_read_with_a_remark(
         tensors, header = read_model(path)
         header = {"format": 1, **{name: value for name, value in header.items() if name not in ("format", "sha256")}}
         path.write_bytes(save(tensors, {"glassnet": json.dumps(header)}))
-    said = "saved by an earlier version, without a checksum: damage to it can't be noticed. Save it anew."
+    said = "saved by an earlier version without a checksum. Damage can't be detected: save it again."
     for command in (("predict", digits_run, digit_images[0][0]), ("evaluate", digits_run)):
         outcome = cli(*command)
         assert (outcome.code, outcome.err) == (0, f"glassnet: {digits_run / 'model.safetensors'}: {said}\n")
@@ -810,7 +810,7 @@ def test_checkpoint_that_is_damaged(cli: CommandLine, digits_run: Path) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 2])
     parts = cli.wrong("train", "--resume", digits_run)
-    assert parts["what"] == "The file can't be read: it is damaged, cut short, or no safetensors file."
+    assert parts["what"] == "The file can't be read: it is damaged, cut off or not a safetensors file."
     assert parts["expected"] == "a checkpoint saved by glassnet"
     path.write_bytes(content)
     tensors, header = read_model(path)
@@ -827,4 +827,4 @@ def test_checkpoint_that_is_damaged(cli: CommandLine, digits_run: Path) -> None:
         assert name in parts["received"]
     path.write_bytes((digits_run / "model.safetensors").read_bytes())
     parts = cli.wrong("train", "--resume", digits_run)
-    assert (parts["what"], parts["received"]) == ("The file is no checkpoint.", "a model")
+    assert (parts["what"], parts["received"]) == ("The file is not a checkpoint.", "a model")

@@ -210,7 +210,7 @@ def test_plain_epochs_are_the_last_of_a_training_that_becomes_longer(
 def test_rows_of_numbers_can_not_be_augmented(images: gn.Dataset) -> None:
     flat = gn.Dataset(images.flat, images.labels)
     network = gn.Network([120, 4], seed=1)
-    with pytest.raises(ShapeError, match="needs to know how the pixels lie") as caught:
+    with pytest.raises(ShapeError, match="needs the height and width") as caught:
         network.fit(flat, 1, augmentation={"shift": 1})
     assert (caught.value.where, caught.value.received) == ("fit(augmentation)", "rows of 120 numbers")
     shaped = gn.Network([gn.Flatten(), gn.Pixels(), gn.Dense(4)], input_shape=(12, 10, 1), seed=1)
@@ -253,7 +253,7 @@ def test_recipe_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "what", "where"),
     [
-        ("rotation = 10", "rotation = 'much'", "Augmentation can't take this rotation.", "Augmentation(rotation)"),
+        ("rotation = 10", "rotation = 'much'", "Invalid rotation in Augmentation.", "Augmentation(rotation)"),
         ("rotation = 10", "rotaton = 10", "Unknown option of Augmentation.", "training.augmentation"),
         ("plain_epochs = 10", "plain_epochs = -1", "A value of the recipe is wrong.", "training.plain_epochs"),
         ("plain_epochs = 10", "expand_shifts = 0.5", "A value of the recipe is wrong.", "training.expand_shifts"),

@@ -105,7 +105,7 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X)
         (lambda: Network([Dense(3)], input_shape=(0,)), ["An image needs pixels."]),
         (lambda: Network(["Desne"], input_shape=(3,)), ["Unknown layer.", "layer 1", "did you mean 'Dense'?"]),
         (lambda: Network([{"type": "Dense", "unit": 3}], input_shape=(3,)), ["Unknown option of Dense.", "'units'?"]),
-        (lambda: Network([{"type": "Dense"}], input_shape=(3,)), ["Dense can't be made so.", "units"]),
+        (lambda: Network([{"type": "Dense"}], input_shape=(3,)), ["Dense can't be created with these options.", "units"]),
         (lambda: Network([3, 2], loss="Quadrtic"), ["Unknown loss.", "did you mean 'Quadratic'?"]),
         (lambda: Network([3, 2], seed=-1), ["A seed is a whole number of at least 0.", "-1"]),
         (lambda: Network([3, 2], seed=1.5), ["A seed is a whole number", "1.5"]),  # type: ignore[arg-type]
@@ -138,7 +138,7 @@ def test_networks_that_cannot_be(action: Any, parts: list[str]) -> None:
         ((X, Y + 1), {}, ["A label lies beyond the network's outputs.", "fit(train), item 2", "0 … 2", "4 units"]),
         ((X, Y[:5]), {}, ["not as many labels as images"]),
         ((X[:, :3], Y), {}, ["The images do not fit the network.", "(N, 4)", "(12, 3)"]),
-        ((NAN, Y), {}, ["NaN", "image 2"]),
+        ((NAN, Y), {}, ["NaN", "item 2"]),
         ((X, np.ones((12, 2))), {}, ["The targets do not fit the network's outputs.", "(N, 3)", "(12, 2)"]),
         (X, {}, ["This is no data set.", "(images, labels)"]),
         ((X, Y), {"validation": (X, Y + 2)}, ["A label lies beyond", "fit(validation)"]),
@@ -148,7 +148,7 @@ def test_networks_that_cannot_be(action: Any, parts: list[str]) -> None:
         ((X, Y), {"class_weight": {1: -2.0}}, ["Weights are one number of at least 0 for each image."]),
         ((X, Y), {"sample_weight": np.ones(11)}, ["Weights are one number", "(12,)", "(11,)"]),
         ((X, Y), {"sample_weight": np.full(12, np.nan)}, ["Weights are one number"]),
-        ((X, Y), {"checkpoint": 3}, ["This is no path."]),
+        ((X, Y), {"checkpoint": 3}, ["This is not a path."]),
     ],
 )
 def test_training_that_cannot_be(data: Any, options: dict[str, Any], parts: list[str]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from glassnet.data.augmentation import expand_by_shifts
 from glassnet.data.catalog import DatasetInfo, list_datasets
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.expand import expand_by_shifts
 from glassnet.data.fetch import Remote, cache_folder, fetch_remote
 from glassnet.data.load import load_dataset
 from glassnet.data.readers.builtin import make_chain, read_digits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.errors import InputError
-from glassnet.support.i18n import mark, tr
+from glassnet.support.i18n import tr
 
 MOST_UNNAMED_CLASSES = 65_536
-"""Integers above this are taken for something else than class indices, unless the classes are named."""
+"""Higher labels are refused unless the classes are named: they are probably no class indices."""
 
 
 def as_pixels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
@@ -42,28 +43,19 @@ def as_pixels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
-NOUNS = {mark("image"): mark("images"), mark("target"): mark("targets")}
-
-
-def check_finite(values: npt.NDArray[Any], where: str, noun: str = "image") -> None:
+def check_finite(values: npt.NDArray[Any], where: str) -> None:
     """Raise `InputError` where floats `(N, …)` hold NaN or infinity; it names the first item and counts."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return
     bad = ~np.isfinite(values).reshape(len(values), -1)
-    items, nouns = np.flatnonzero(bad.any(axis=1)), tr(NOUNS[noun])
+    items = np.flatnonzero(bad.any(axis=1))
+    count = bad[items[0]].sum()
     raise InputError(
-        tr("The {nouns} hold numbers that are NaN or infinite as {dtype}.", nouns=nouns, dtype=values.dtype),
-        where=f"{where}, {noun} {items[0]}",
+        tr("Some values are NaN or infinite as {dtype}.", dtype=values.dtype),
+        where=f"{where}, item {items[0]}",
         expected=tr("finite numbers"),
-        received=tr(
-            "{bad} such numbers in that {noun}; {nouns} with any: {items} of {total}",
-            bad=bad[items[0]].sum(),
-            noun=tr(noun),
-            nouns=nouns,
-            items=len(items),
-            total=len(values),
-        ),
-        hint=tr("leave these {nouns} out, or replace the numbers (np.nan_to_num)", nouns=nouns),
+        received=tr("{bad} in that item; {items} of {total} items have any", bad=count, items=len(items), total=len(values)),
+        hint=tr("leave these items out, or replace the numbers (np.nan_to_num)"),
     )
 
 
@@ -75,7 +67,7 @@ def as_labels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     array = _as_array(values, where)
     if array.ndim == 2 and array.dtype.kind == "f":
         targets = np.ascontiguousarray(array, dtype=np.float64)
-        check_finite(targets, where, "target")
+        check_finite(targets, where)
         return targets
     hint = None
     if array.dtype.kind in "USO":
@@ -84,14 +76,8 @@ def as_labels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
         hint = "labels.ravel()" if array.shape[1] == 1 else tr("labels.argmax(axis=1), if each row marks one class")
     elif array.dtype.kind == "f":
         hint = tr("labels.astype(int) for classes, or labels.reshape(-1, 1) for targets to fit")
-    if array.ndim != 1 or array.dtype.kind not in "iub":
-        raise InputError(
-            tr("The labels are not integers, one for each image."),
-            where=where,
-            expected=tr("integers of shape (N,), or floating targets of shape (N, outputs)"),
-            received=tr("shape {shape}, dtype {dtype}", shape=array.shape, dtype=array.dtype),
-            hint=hint,
-        )
+    expected = tr("integers of shape (N,), or floating targets of shape (N, outputs)")
+    _check_vector(array, "iub", where, tr("The labels are not integers, one for each image."), expected, hint)
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
         array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of any range, and stays so in int64
     return np.ascontiguousarray(array, dtype=np.int64)
@@ -104,38 +90,31 @@ def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], 
     """
     if isinstance(classes, (str, bytes)):
         raise InputError(
-            tr("The classes are one text, not a sequence of names."),
+            tr("The classes are a single string, not a sequence of names."),
             where=f"{where}(classes)",
             expected=tr('a tuple of names, as ("cat", "other")'),
             received=repr(classes),
             hint=f"classes=({classes!r},)",
         )
     names = None if classes is None else tuple(str(name) for name in classes)
-    if names is not None and (not names or len(set(names)) < len(names)):
-        repeated = next((name for name in names if names.count(name) > 1), None)
+    counts = Counter(names or ())
+    if names is not None and (not names or len(counts) < len(names)):
+        repeated, times = counts.most_common(1)[0] if names else ("", 0)
         raise InputError(
             tr("The class names are not all different.") if names else tr("There are no class names."),
             where=f"{where}(classes)",
             expected=tr("one name for each class, each only once"),
-            received=tr("none")
-            if repeated is None
-            else tr("{repeated}, {times} times", repeated=repr(repeated), times=names.count(repeated)),
+            received=tr("{repeated}, {times} times", repeated=repr(repeated), times=times) if names else tr("none"),
         )
     limit = MOST_UNNAMED_CLASSES if names is None else len(names)
     wrong = np.flatnonzero((labels < 0) | (labels >= limit))
     if len(wrong):
+        label, total = labels[wrong[0]], len(labels)
         raise InputError(
             tr("A label is out of range."),
             where=f"{where}(labels), item {wrong[0]}",
-            expected=f"0 to {limit - 1}"
-            if names is None
-            else tr("0 to {last}, the indices of {count} classes", last=limit - 1, count=len(names)),
-            received=tr(
-                "{label}; labels out of range: {wrong} of {total}",
-                label=labels[wrong[0]],
-                wrong=len(wrong),
-                total=len(labels),
-            ),
+            expected=f"0 to {limit - 1}",
+            received=tr("{label}; labels out of range: {wrong} of {total}", label=label, wrong=len(wrong), total=total),
             hint=tr("classes, labels = np.unique(labels, return_inverse=True) counts them from 0"),
         )
     return tuple(str(index) for index in range(int(labels.max()) + 1)) if names is None else names
@@ -146,37 +125,35 @@ def as_groups(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     array = _as_array(values, where)
     if array.dtype.kind == "O" and all(isinstance(value, str) for value in array.flat):
         array = array.astype(np.str_)
-    if array.ndim != 1 or array.dtype.kind not in "iuU":
-        raise InputError(
-            tr("The groups are neither integers nor texts, one for each image."),
-            where=where,
-            expected=tr("integers or texts of shape (N,)"),
-            received=tr("shape {shape}, dtype {dtype}", shape=array.shape, dtype=array.dtype),
-        )
+    what, expected = (
+        tr("The groups are neither integers nor texts, one for each image."),
+        tr("integers or texts of shape (N,)"),
+    )
+    _check_vector(array, "iuU", where, what, expected)
     return np.ascontiguousarray(array, dtype=np.str_ if array.dtype.kind == "U" else np.int64)
 
 
 def as_names(values: Sequence[str] | npt.NDArray[np.str_], where: str) -> npt.NDArray[np.str_]:
     """Bring the names of the images' files to an array of texts, shape `(N,)`."""
     array = _as_array(values, where)
-    if array.dtype.kind != "U" or array.ndim != 1:
-        raise InputError(
-            tr("The names are not texts, one for each image."),
-            where=where,
-            expected=tr("texts of shape (N,)"),
-            received=tr("shape {shape}, dtype {dtype}", shape=array.shape, dtype=array.dtype),
-        )
+    _check_vector(array, "U", where, tr("The names are not texts, one for each image."), tr("texts of shape (N,)"))
     return np.ascontiguousarray(array)
+
+
+def form(array: npt.NDArray[Any]) -> str:
+    """The shape and type of an array, for messages."""
+    return tr("shape {shape}, dtype {dtype}", shape=array.shape, dtype=array.dtype)
+
+
+def _check_vector(array: npt.NDArray[Any], kinds: str, where: str, what: str, expected: str, hint: str | None = None) -> None:
+    if array.ndim != 1 or array.dtype.kind not in kinds:
+        raise InputError(what, where=where, expected=expected, received=form(array), hint=hint)
 
 
 def _as_array(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     try:
         return np.asarray(values)
     except (ValueError, TypeError) as error:
-        raise InputError(
-            tr("This can't be made into one array."),
-            where=where,
-            expected=tr("items that all have the same shape"),
-            received=str(error),
-            hint=tr("bring all images to one size first"),
-        ) from error
+        what, expected = tr("This can't be made into one array."), tr("items that all have the same shape")
+        hint = tr("bring all images to one size first")
+        raise InputError(what, where=where, expected=expected, received=str(error), hint=hint) from error

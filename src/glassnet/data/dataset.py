@@ -1,4 +1,4 @@
-"""Images and what they show: `Dataset`, and `Splits` into training, validation and test."""
+"""Labelled images: `Dataset`, and its `Splits` into training, validation and test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite
+from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite, form
 from glassnet.errors import DataError, InputError
 from glassnet.support.checks import is_whole
 from glassnet.support.i18n import mark, tr
@@ -25,7 +25,7 @@ class Dataset:
                Kept as `uint8` or `float32`, other numbers become one of the two. Not copied where it need not be.
     `labels`   `(N,)` class indices, kept as `int64`; or floating targets `(N, outputs)`, kept as `float64`.
     `classes`  the names of the classes, "0" to the highest label if not given; None for targets.
-    `groups`   `(N,)` integers or texts: images that belong together, such as those of one writer; or None.
+    `groups`   `(N,)` integers or texts: images with the same value belong together, such as those of one writer; or None.
     `names`    `(N,)` texts: the file of each image; or None.
 
     Raises `InputError` for anything that does not fit, with the item that does not.
@@ -49,13 +49,10 @@ class Dataset:
     ) -> None:
         pixels = _with_channels(as_pixels(images, "Dataset(images)"))
         marks = as_labels(labels, "Dataset(labels)")
-        parts = {"labels": marks}
-        if groups is not None:
-            parts["groups"] = as_groups(groups, "Dataset(groups)")
-        if names is not None:
-            parts["names"] = as_names(names, "Dataset(names)")
-        for name, part in parts.items():
-            if len(part) != len(pixels):
+        group_of = None if groups is None else as_groups(groups, "Dataset(groups)")
+        name_of = None if names is None else as_names(names, "Dataset(names)")
+        for name, part in (("labels", marks), ("groups", group_of), ("names", name_of)):
+            if part is not None and len(part) != len(pixels):
                 raise InputError(
                     tr("There are not as many {name} as images.", name=name),
                     where=f"Dataset({name})",
@@ -72,8 +69,8 @@ class Dataset:
         check_finite(pixels, "Dataset(images)")
         self.classes = None if marks.ndim == 2 else as_classes(classes, marks, "Dataset")
         self.images, self.labels = _read_only(pixels), _read_only(marks)
-        self.groups = _read_only(parts["groups"]) if groups is not None else None
-        self.names = _read_only(parts["names"]) if names is not None else None
+        self.groups = None if group_of is None else _read_only(group_of)
+        self.names = None if name_of is None else _read_only(name_of)
 
     def __setstate__(self, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
         for name, value in {**(state[0] or {}), **state[1]}.items():  # copied and pickled arrays come back writable
@@ -100,17 +97,13 @@ class Dataset:
             return self.images[index], int(label) if self.is_classification else label
         chosen = key if isinstance(key, slice) else self._positions(np.asarray(key))
         subset = object.__new__(Dataset)  # what was checked once need not be checked again
-        subset.images, subset.labels = _read_only(self.images[chosen]), _read_only(self.labels[chosen])
         subset.classes = self.classes
-        subset.groups = None if self.groups is None else _read_only(self.groups[chosen])
-        subset.names = None if self.names is None else _read_only(self.names[chosen])
+        for name in ("images", "labels", "groups", "names"):
+            values = getattr(self, name)
+            setattr(subset, name, None if values is None else _read_only(values[chosen]))
         if not len(subset):
-            raise InputError(
-                tr("The selection holds no images."),
-                where="Dataset[…]",
-                expected=tr("at least one of {total} images", total=len(self)),
-                received=repr(key),
-            )
+            expected = tr("at least one of {total} images", total=len(self))
+            raise _wrong_selection(tr("The selection holds no images."), expected, repr(key))
         return subset
 
     @property
@@ -162,27 +155,19 @@ class Dataset:
         if chosen.dtype == np.bool_ and chosen.shape == (len(self),):
             return np.flatnonzero(chosen)
         if chosen.ndim != 1 or (chosen.dtype.kind not in "iu" and chosen.size):
-            raise InputError(
-                tr("This does not select images."),
-                where="Dataset[…]",
-                expected=tr("an integer, a slice, integers of shape (n,), or booleans of shape ({total},)", total=len(self)),
-                received=tr("shape {shape}, dtype {dtype}", shape=chosen.shape, dtype=chosen.dtype),
-            )
+            expected = tr("an integer, a slice, integers of shape (n,), or booleans of shape ({total},)", total=len(self))
+            raise _wrong_selection(tr("This does not select images."), expected, form(chosen))
         outside = np.flatnonzero((chosen < -len(self)) | (chosen >= len(self)))
         if len(outside):
-            raise InputError(
-                tr("There is no such image."),
-                where="Dataset[…]",
-                expected=tr("{first} to {last}", first=-len(self), last=len(self) - 1),
-                received=chosen[outside[0]],
-            )
+            expected = tr("{first} to {last}", first=-len(self), last=len(self) - 1)
+            raise _wrong_selection(tr("There is no such image."), expected, chosen[outside[0]])
         positions = chosen.astype(np.intp)
         return np.where(positions < 0, positions + len(self), positions)
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The parts of a data set: one to train on, one to choose by, and one for the last word.
+    """The training, validation and test parts of a data set.
 
     All parts have images of one shape, and the same classes. Raises `DataError` where they do not.
     `left_out` names the image files that belong to none of them: those that can't be read, or have no label;
@@ -206,13 +191,17 @@ class Splits:
                         where=f"Splits({name})",
                         expected=tr("{mine}, as in the training part", mine=mine),
                         received=theirs,
-                        hint=tr("give every part the same classes=") if what == "classes" else None,
+                        hint=tr("pass the same classes= for every part") if what == "classes" else None,
                     )
 
     @property
     def classes(self) -> tuple[str, ...] | None:
         """The names of the classes; None for floating targets."""
         return self.train.classes
+
+
+def _wrong_selection(what: str, expected: str, received: object) -> InputError:
+    return InputError(what, where="Dataset[…]", expected=expected, received=received)
 
 
 def _with_channels(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -78,12 +78,8 @@ def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
     except UnidentifiedImageError:
         raise refused(where, tr("The file is not an image."), " | ".join([*FORMATS, ".npy"]), tr("other bytes")) from None
     except Exception as error:  # Pillow's decoders raise nearly anything on damaged files
-        raise refused(
-            where,
-            tr("The image can't be decoded: it is damaged, cut off or of a rare kind."),
-            tr("a whole image file"),
-            reason(error),
-        ) from error
+        what = tr("The image can't be decoded: it is damaged, cut off or of a rare kind.")
+        raise refused(where, what, tr("a whole image file"), reason(error)) from error
 
 
 def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool) -> Image:

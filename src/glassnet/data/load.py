@@ -11,14 +11,13 @@ from pathlib import Path
 from glassnet.data.catalog import NAMED_DATASETS, read_idx_folder
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions, as_options
-from glassnet.data.readers.folder import holds_images
-from glassnet.data.readers.hdf5 import ENDINGS as HDF5_ENDINGS
-from glassnet.data.readers.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
+from glassnet.data.readers import hdf5
+from glassnet.data.readers.image_files import read_images
+from glassnet.data.readers.image_sources import holds_images
 from glassnet.data.readers.mat import read_mat
 from glassnet.data.readers.mnist import holds_mnist
-from glassnet.data.readers.named_images import read_path
 from glassnet.data.readers.npz import read_npz
-from glassnet.data.splits import DEFAULT_FRACTIONS, divide
+from glassnet.data.splits import divide
 from glassnet.errors import DataError, InputError
 from glassnet.support.i18n import mark, tr
 from glassnet.support.paths import as_path, exists
@@ -35,16 +34,10 @@ class PathReader:
     takes_pattern: bool = False
 
 
-def _is_zip(path: Path) -> bool:
-    return path.suffix.lower() == ".zip" or (path.suffix.lower() != ".npz" and _begins(path, b"PK\x03\x04"))
-
-
-def _is_mat(path: Path) -> bool:
-    return path.suffix.lower() == ".mat" or _begins(path, b"MATLAB 5.0 MAT-file")
-
-
-def _is_hdf5(path: Path) -> bool:
-    return path.suffix.lower() in HDF5_ENDINGS or (path.suffix.lower() != ".mat" and _begins(path, MAGIC))
+def _is_file(path: Path, endings: tuple[str, ...], magic: bytes, other: str | None = None) -> bool:
+    """Whether a path is a file with one of these endings, or begins with `magic` and does not have the `other` ending."""
+    ending = path.suffix.lower()
+    return path.is_file() and (ending in endings or (ending != other and _begins(path, magic)))
 
 
 def _begins(path: Path, magic: bytes) -> bool:
@@ -55,43 +48,47 @@ def _begins(path: Path, magic: bytes) -> bool:
         return False
 
 
+def _divided(read: Callable[[Path, ReadOptions], Splits]) -> Callable[[Path, ReadOptions], Splits]:
+    return lambda path, options: divide(read(path, options), options)
+
+
 PATH_READERS: list[PathReader] = [
     PathReader(
-        kind=mark("a folder with MNIST's four IDX files"),
+        mark("a folder with MNIST's four IDX files"),
         accepts=lambda path: path.is_dir() and holds_mnist(path),
-        read=lambda path, options: read_idx_folder(path, options),
+        read=read_idx_folder,
     ),
     PathReader(
-        kind=mark("a folder of images, with one folder per class or labels in the file names"),
+        mark("a folder of images, with one folder per class or labels in the file names"),
         accepts=lambda path: path.is_dir() and holds_images(path),
-        read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
+        read=read_images,
         takes_pattern=True,
     ),
     PathReader(
-        kind=mark("a .zip of such images"),
-        accepts=lambda path: path.is_file() and _is_zip(path),
-        read=lambda path, options: read_path(path, options, DEFAULT_FRACTIONS),
+        mark("a .zip of such images"),
+        accepts=lambda path: _is_file(path, (".zip",), b"PK\x03\x04", other=".npz"),
+        read=read_images,
         takes_pattern=True,
     ),
     PathReader(
-        kind=mark("a .npz"),
+        mark("a .npz"),
         accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz",
-        read=lambda path, options: divide(read_npz(path, options), options),
+        read=_divided(read_npz),
     ),
     PathReader(
-        kind=mark("a .mat"),
-        accepts=lambda path: path.is_file() and _is_mat(path),
-        read=lambda path, options: divide(read_mat(path, options), options),
+        mark("a .mat"),
+        accepts=lambda path: _is_file(path, (".mat",), b"MATLAB 5.0 MAT-file"),
+        read=_divided(read_mat),
     ),
     PathReader(
-        kind=mark("a .h5"),
-        accepts=lambda path: path.is_file() and _is_hdf5(path),
-        read=lambda path, options: divide(read_hdf5(path, options), options),
+        mark("a .h5"),
+        accepts=lambda path: _is_file(path, hdf5.ENDINGS, hdf5.MAGIC, other=".mat"),
+        read=_divided(hdf5.read_hdf5),
     ),
     PathReader(
-        kind=mark("a folder with one .h5 per split"),
-        accepts=lambda path: path.is_dir() and bool(hdf5_files(path)),
-        read=lambda path, options: divide(read_hdf5_folder(path, options), options),
+        mark("a folder with one .h5 per split"),
+        accepts=lambda path: path.is_dir() and bool(hdf5.hdf5_files(path)),
+        read=_divided(hdf5.read_hdf5_folder),
     ),
 ]
 
@@ -130,21 +127,24 @@ def load_dataset(
     Raises `DataError` for unknown names, missing or damaged data and other kinds of paths; `InputError` for wrong options.
     """
     if not isinstance(name_or_path, (str, os.PathLike)):
-        raise InputError(
-            tr("A data set is given by a name or a path."),
-            where="load_dataset(name_or_path)",
-            expected=" | ".join([*NAMED_DATASETS, tr("a path")]),
-            received=repr(name_or_path),
-        )
+        what, expected = tr("A data set is a name or a path."), " | ".join([*NAMED_DATASETS, tr("a path")])
+        raise InputError(what, where="load_dataset(name_or_path)", expected=expected, received=repr(name_or_path))
     options = as_options(
         size=size, color=color, fit=fit, pattern=pattern, split=split, fractions=fractions, fold=fold, folds=folds, seed=seed
     )
     if isinstance(name_or_path, str) and name_or_path in NAMED_DATASETS:
         _check_pattern(options, name_or_path, takes_pattern=False)
         return NAMED_DATASETS[name_or_path].read(download, options)
-    path = as_path(name_or_path)
-    if not os.fspath(name_or_path) or not exists(path):
-        raise _unknown(os.fspath(name_or_path))
+    path, given = as_path(name_or_path), os.fspath(name_or_path)
+    if not given or not exists(path):
+        near = nearest(given, NAMED_DATASETS)
+        raise DataError(
+            tr("There is no data set of this name, and no such file or folder."),
+            where="load_dataset(name_or_path)",
+            expected=" | ".join([*NAMED_DATASETS, tr("a path that exists")]),
+            received=repr(given),
+            hint=tr('did you mean "{near}"?', near=near) if near else tr("`glassnet datasets` lists them"),
+        )
     reader = _reader(path, options)
     _check_pattern(options, path, takes_pattern=reader.takes_pattern)
     return reader.read(path, options)
@@ -176,20 +176,9 @@ def _reader(path: Path, options: ReadOptions) -> PathReader:
 def _check_pattern(options: ReadOptions, where: object, *, takes_pattern: bool) -> None:
     if options.pattern is not None and not takes_pattern:
         raise InputError(
-            tr("A pattern is for the names of image files, and here are none."),
+            tr("A pattern applies only to the names of image files."),
             where=where,
             expected=tr("no pattern"),
             received=repr(options.pattern.pattern),
-            hint=tr("leave the pattern out, or give the path of a folder or zip of images"),
+            hint=tr("leave the pattern out, or pass the path of a folder or zip of images"),
         )
-
-
-def _unknown(given: str) -> DataError:
-    near = nearest(given, NAMED_DATASETS)
-    return DataError(
-        tr("There is no data set of this name, and no such file or folder."),
-        where="load_dataset(name_or_path)",
-        expected=" | ".join([*NAMED_DATASETS, tr("a path that exists")]),
-        received=repr(given),
-        hint=tr('did you mean "{near}"?', near=near) if near else tr("`glassnet datasets` lists them"),
-    )

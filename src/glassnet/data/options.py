@@ -24,7 +24,7 @@ MOST_PIXELS = 64 * 2**20
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """`size` `(H, W)` and `color` to bring images to, None where they stay; `fit`: how another shape fills that size."""
+    """`size` `(H, W)` and `color` to convert images to, None to leave them; `fit`: how other aspect ratios fill that size."""
 
     size: tuple[int, int] | None = None
     color: Color | None = None
@@ -33,7 +33,7 @@ class ImageOptions:
 
 @dataclass(frozen=True)
 class SplitOptions:
-    """How to divide; None where the data's own way is taken. `fractions` are of training, validation and test."""
+    """How to divide; None for the default of the data set. `fractions` are of training, validation and test."""
 
     split: SplitKind | None = None
     fractions: Fractions | None = None
@@ -43,13 +43,13 @@ class SplitOptions:
 
     @property
     def given(self) -> bool:
-        """Whether anything but the data's own way is asked for."""
+        """Whether any option of the split is given."""
         return any(choice is not None for choice in (self.split, self.fractions, self.fold))
 
 
 @dataclass(frozen=True)
 class ReadOptions(ImageOptions, SplitOptions):
-    """All options of `load_dataset`. `pattern`: how file names say what an image shows."""
+    """All options of `load_dataset`. `pattern`: how file names give the label."""
 
     pattern: re.Pattern[str] | None = None
 
@@ -67,7 +67,7 @@ def as_size(size: int | Sequence[int] | None, where: str = "size") -> tuple[int,
         or sides[0] * sides[1] > MOST_PIXELS
     ):
         raise InputError(
-            tr("This is no size of images."),
+            tr("This is not an image size."),
             where=where,
             expected=tr("pixels: one number for a square, or (height, width); at most {most:,} in all", most=MOST_PIXELS),
             received=repr(size),
@@ -83,7 +83,7 @@ def as_pattern(pattern: str | re.Pattern[str] | None, where: str = "pattern") ->
         compiled = None if pattern is None else re.compile(pattern)
     except (re.error, TypeError, RecursionError, OverflowError) as error:
         raise InputError(
-            tr("The pattern is no regular expression."),
+            tr("The pattern is not a regular expression."),
             where=where,
             expected=tr("a regular expression of Python's re"),
             received=f"{pattern!r}: {error}",
@@ -91,7 +91,7 @@ def as_pattern(pattern: str | re.Pattern[str] | None, where: str = "pattern") ->
         ) from None
     if compiled is not None and "label" not in compiled.groupindex:
         raise InputError(
-            tr("The pattern does not say which part of a name is the label."),
+            tr("The pattern has no group named label."),
             where=where,
             expected=tr("a group named label, (?P<label>…), and perhaps one named group, (?P<group>…)"),
             received=repr(compiled.pattern),
@@ -125,17 +125,12 @@ def check_fold(fold: int | None, folds: int, where: str = "fold") -> None:
     """Raise `InputError` unless `fold` is one of 0 to `folds` − 1, and None where `folds` is left at 5."""
     numbers = is_whole(folds) and folds >= 2
     if not numbers or (fold is not None and not (is_whole(fold) and 0 <= fold < folds)):
-        raise InputError(
-            tr("There is no such fold."),
-            where=where,
-            expected=tr("fold from 0 to {last}, of {folds} folds", last=folds - 1, folds=folds)
-            if numbers
-            else tr("at least 2 folds"),
-            received=tr("fold {fold} of {folds}", fold=repr(fold), folds=repr(folds)),
-        )
+        expected = tr("fold from 0 to {last}", last=folds - 1) if numbers else tr("at least 2 folds")
+        received = tr("fold {fold} of {folds}", fold=repr(fold), folds=repr(folds))
+        raise InputError(tr("There is no such fold."), where=where, expected=expected, received=received)
     if fold is None and folds != 5:
         raise InputError(
-            tr("A number of folds says nothing without the fold that is to be the test set."),
+            tr("folds needs fold, the number of the fold that is the test set."),
             where=where,
             expected=tr("fold from 0 to {last}", last=folds - 1),
             received=tr("folds {folds}, and no fold", folds=folds),
@@ -151,7 +146,7 @@ def as_options(**given: Any) -> ReadOptions:
         if value not in get_args(kinds) and (value is not None or name == "fit"):
             raise unknown(name, value, get_args(kinds), where(name))
     check_fold(options.fold, options.folds, where("fold"))
-    whole_number(options.seed, tr("The seed is no whole number from 0 on."), where("seed"), "0, 1, 2, …", least=0)
+    whole_number(options.seed, tr("A seed is a whole number of at least 0."), where("seed"), "0, 1, 2, …", least=0)
     return replace(
         options,
         size=as_size(options.size, where("size")),

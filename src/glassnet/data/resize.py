@@ -52,16 +52,16 @@ def _resized(image: Image, target: tuple[int, int], box: tuple[float, float, flo
 
 
 def bring(splits: Splits, options: ImageOptions, where: object) -> Splits:
-    """Splits whose images all have the size and colour that `options` ask for; the same object where they have them.
+    """Splits whose images all have the size and colour of `options`; the same object where they already have them.
 
-    Raises `DataError` where a size or a colour is asked for and the data are no images of 1 or 3 channels.
+    Raises `DataError` where a size or colour is given and the data are not images of 1 or 3 channels.
     """
     shape = splits.train.shape
     if options.size is None and options.color is None:
         return splits
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise DataError(
-            tr("Only images can be brought to a size or a colour."),
+            tr("Only images can be resized or converted to a colour."),
             where=where,
             expected=tr("images (H, W, 1) or (H, W, 3)"),
             received=tr("examples of shape {shape}", shape=shape),
@@ -72,36 +72,27 @@ def bring(splits: Splits, options: ImageOptions, where: object) -> Splits:
     if (*size, 1 if color == "grey" else 3) == shape:
         return splits
 
-    def brought(part: Dataset | None) -> Dataset | None:
-        if part is None:
-            return None
+    def brought(part: Dataset) -> Dataset:
         pixels = bring_pixels(part.images, size, color, options.fit)
         return Dataset(pixels, part.labels, part.classes, part.groups, part.names)
 
-    train = brought(splits.train)
-    assert train is not None
-    return replace(splits, train=train, validation=brought(splits.validation), test=brought(splits.test))
+    parts = ("train", "validation", "test")
+    made: dict[str, Any] = {name: brought(part) for name in parts if (part := getattr(splits, name)) is not None}
+    return replace(splits, **made)
 
 
 def bring_pixels(images: npt.NDArray[Any], size: tuple[int, int], color: Color, fit: Fit) -> npt.NDArray[Any]:
     """Images `(N, H, W, 1 or 3)`, `uint8` or `float32`, as `(N, *size, 1 or 3)` of the same kind."""
+    from PIL import Image as Images
+
     if color == "grey" and images.shape[-1] == 3:
-        images = _as_grey(images)
+        grey = images.astype(np.float32) @ np.array([[0.299], [0.587], [0.114]], np.float32)  # as ITU-R 601, and Pillow
+        images = np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey
     if images.shape[1:3] != size:
         resized = np.empty((len(images), *size, images.shape[-1]), images.dtype)
         for index, pixels in enumerate(images):
             for channel in range(images.shape[-1]):
-                resized[index, :, :, channel] = _channel(pixels[..., channel], size, fit)
+                image = Images.fromarray(np.ascontiguousarray(pixels[..., channel]))
+                resized[index, :, :, channel] = np.asarray(fitted(image, size, fit))
         images = resized
     return np.repeat(images, 3, axis=-1) if color == "rgb" and images.shape[-1] == 1 else images
-
-
-def _as_grey(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    grey = images.astype(np.float32) @ np.array([[0.299], [0.587], [0.114]], np.float32)  # as ITU-R 601, and Pillow
-    return np.rint(grey).astype(np.uint8) if images.dtype == np.uint8 else grey
-
-
-def _channel(pixels: npt.NDArray[Any], size: tuple[int, int], fit: Fit) -> npt.NDArray[Any]:
-    from PIL import Image as Images
-
-    return np.asarray(fitted(Images.fromarray(np.ascontiguousarray(pixels)), size, fit))

@@ -1,7 +1,7 @@
 """Random transforms of images on their way into a network: one affine map and elastic field, resampled once, then shading.
 
 Every number that an image draws follows from the step's key and the image's place in the mini-batch alone, so that neither
-the order of work nor the number of threads matters. `augment` of data/augmentation.py is the definition.
+the order of work nor the number of threads matters. `augment` of data/augment.py is the definition.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.compiler import assemble, knows_optimizer, optimizer_kind, optimizer_options, param_group_records
-from glassnet.data.augmentation import Augmentation, augment
+from glassnet.data.augment import augment
+from glassnet.data.augmentation import Augmentation
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
 from glassnet.nn.optimizers import Optimizer, average
 from glassnet.nn.stack import Stack
@@ -192,7 +193,7 @@ class ReferenceTrainer:
             return rows
         key = self._changes.integers(0, 2**64, dtype=np.uint64)
         images = rows.reshape(-1, *self._plan.image_shape)
-        found = augment(images, augmentation, key, self._stack.dtype).reshape(rows.shape)
+        found = augment(images, augmentation.record, key, self._stack.dtype).reshape(rows.shape)
         return found / found.dtype.type(255) if rows.dtype == np.uint8 and self._stack.takes_pixels else found
 
     def _update(self, rate: float, scale: float, number: int) -> None:

@@ -11,8 +11,13 @@ from glassnet.support.i18n import tr
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Whether a value is an integer, of Python or NumPy; True and False are none."""
+    """Whether a value is an integer of Python or NumPy, and not a boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a finite real number, and not a boolean."""
+    return isinstance(value, Real) and not isinstance(value, bool) and isfinite(value)
 
 
 def whole_number(value: Any, what: str, where: str, expected: str | None = None, least: int = 1) -> int:
@@ -23,8 +28,8 @@ def whole_number(value: Any, what: str, where: str, expected: str | None = None,
 
 
 def positive(value: Any, what: str, where: str) -> float:
-    """A finite number above 0; True is none."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not (isfinite(value) and float(value) > 0):
+    """A finite number above 0, not a boolean."""
+    if not is_number(value) or value <= 0:
         raise InputError(what, where=where, expected=tr("a number above 0"), received=value)
     return float(value)
 

@@ -81,7 +81,7 @@ def tr(message: str, /, **figures: object) -> Message:
 
 
 def mark(message: str) -> str:
-    """The English text itself: it goes into the catalogue here, and through `tr` where it is used."""
+    """The English text itself, marked for the catalogue; `tr` translates it where it is used."""
     return message
 
 

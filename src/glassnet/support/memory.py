@@ -34,8 +34,8 @@ def available() -> float:
     return min(free, *(float(limit) if limit.isdigit() else inf for limit in (_read(path).strip() for path in LIMITS)))
 
 
-def _require(size: int, most: float, error: type[GlassnetError], what: str, where: object, hint: str | None) -> None:
-    if size > most:
+def _require(size: int, share: float, error: type[GlassnetError], what: str, where: object, hint: str | None) -> None:
+    if size > SMALL and size > (most := share * available()):
         raise error(
             tr("This needs more memory than there is."),
             where=where,
@@ -47,17 +47,15 @@ def _require(size: int, most: float, error: type[GlassnetError], what: str, wher
 
 def require_memory(size: int, what: str, where: object, hint: str) -> None:
     """Raise `InputError` if `size` bytes for `what` are more than there are."""
-    if size > SMALL:
-        _require(size, available(), InputError, what, where, hint)
+    _require(size, 1, InputError, what, where, hint)
 
 
 def require_activations(size: int, images: int) -> None:
     """Raise `InputError` if `size` bytes, for the outputs of all layers for so many images at once, are too many."""
     what = tr("the outputs of all layers for {images:,} images at once", images=images)
-    require_memory(size, what, tr("the network at work"), tr("a smaller batch_size, smaller images, or fewer filters"))
+    require_memory(size, what, tr("the network"), tr("a smaller batch_size, smaller images, or fewer filters"))
 
 
 def require_memory_for_data(size: int, what: str, where: object, hint: str | None = None) -> None:
     """Raise `DataError` if `size` bytes for `what` are more than a data set may take."""
-    if size > SMALL:
-        _require(size, DATA_FRACTION * available(), DataError, what, where, hint)
+    _require(size, DATA_FRACTION, DataError, what, where, hint)

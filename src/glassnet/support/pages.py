@@ -1,4 +1,4 @@
-"""HTML pages in both languages: each message is there in each of them, and a switch on the page shows one."""
+"""HTML pages in both languages: each message is in the page twice, and a switch shows one language."""
 
 from __future__ import annotations
 

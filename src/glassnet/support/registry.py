@@ -81,7 +81,9 @@ def make_named(
     try:
         return names[name](**{**(defaults or {}), **options})
     except TypeError as error:
-        raise InputError(tr("{name} can't be made so.", name=name), where=where, received=options, hint=str(error)) from None
+        raise InputError(
+            tr("{name} can't be created with these options.", name=name), where=where, received=options, hint=str(error)
+        ) from None
 
 
 def describe(thing: object) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,71 +46,49 @@ def read_tensors(path: Path, kind: str) -> tuple[dict[str, Array], dict[str, Any
 
     Files of format 1 have no checksum: they are read with a `ModelFileWarning`.
     """
-    expected = tr("a {kind} saved by glassnet", kind=tr(kind))
-    tensors, metadata, checked = _load(path, expected)
+    refused = partial(ModelFileError, where=path, expected=tr("a {kind} saved by glassnet", kind=tr(kind)))
+    tensors, metadata, checked = _load(path, refused)
     try:
         header = json.loads(metadata["glassnet"])
         if not isinstance(header, dict):
             raise ValueError("no JSON object")
     except (KeyError, ValueError, RecursionError):
-        raise ModelFileError(
-            tr("The file was not saved by glassnet."), where=path, expected=expected, received=tr("no glassnet header")
-        ) from None
+        raise refused(tr("The file was not saved by glassnet."), received=tr("no glassnet header")) from None
     if header.get("format") not in (FORMAT, PREVIOUS):
         raise ModelFileError(
             tr("The file has another version."),
             where=path,
             expected=tr("format {version}", version=FORMAT),
             received=tr("format {version}", version=header.get("format")),
-            hint=tr("save it anew with this version of glassnet, or install the version that saved it"),
+            hint=tr("save it again with this version of glassnet, or install the version that saved it"),
         )
     is_old = list(header)[:2] == ["format", "kind"] and header["format"] == PREVIOUS
     if not checked and not is_old:
-        raise ModelFileError(
-            tr("The file has been damaged or changed since it was saved: its checksum does not fit."),
-            where=path,
-            expected=expected,
-            received=tr("other bytes"),
-            hint=tr("take an undamaged copy"),
-        )
+        what = tr("The checksum of the file does not match: it is damaged or was changed after it was saved.")
+        raise refused(what, received=tr("other bytes"), hint=tr("use an undamaged copy"))
     if header.get("kind") != kind:
-        raise ModelFileError(
-            tr("The file is no {kind}.", kind=tr(kind)),
-            where=path,
-            expected=expected,
-            received=tr("a {kind}", kind=header.get("kind")),
-        )
+        raise refused(tr("The file is not a {kind}.", kind=tr(kind)), received=tr("a {kind}", kind=header.get("kind")))
     if is_old:
-        warnings.warn(
-            tr(
-                "{path}: saved by an earlier version, without a checksum: damage to it can't be noticed. Save it anew.",
-                path=path,
-            ),
-            ModelFileWarning,
-            stacklevel=3,  # the line that called Network.load
-        )
+        what = tr("saved by an earlier version without a checksum. Damage can't be detected: save it again.")
+        warnings.warn(f"{path}: {what}", ModelFileWarning, stacklevel=3)  # the line that called Network.load
     return tensors, header
 
 
-def _load(path: Path, expected: str) -> tuple[dict[str, Array], dict[str, str], bool]:
+def _load(path: Path, refused: Callable[..., ModelFileError]) -> tuple[dict[str, Array], dict[str, str], bool]:
     """The arrays, the metadata, and whether there is a checksum that fits; all of one reading: a file may be replaced."""
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     if not path.is_file():
-        raise ModelFileError(tr("There is no such file."), where=path, expected=expected)
+        raise refused(tr("There is no such file."))
     try:
         content = path.read_bytes()
         tensors = load(content)
         length = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + length]).get("__metadata__") or {}
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError, MemoryError) as error:
-        raise ModelFileError(
-            tr("The file can't be read: it is damaged, cut short, or no safetensors file."),
-            where=path,
-            expected=expected,
-            received=reason(error),
-        ) from None
+        what = tr("The file can't be read: it is damaged, cut off or not a safetensors file.")
+        raise refused(what, received=reason(error)) from None
     found = _around_checksum(content)
     is_whole = found is not None and content[len(found[0]) : len(content) - len(found[1])] == _checksum(*found)
     return tensors, metadata, is_whole
@@ -133,29 +113,22 @@ def _checksum(before: memoryview, after: memoryview) -> bytes:
 def fill(arrays: dict[str, Array], tensors: dict[str, Array], path: Path) -> None:
     """Copy each tensor of the file into the array of its name; the names and shapes must agree."""
     for name in sorted(set(arrays) ^ set(tensors)):
-        raise ModelFileError(
-            tr("The file's arrays are not those of its layers."),
-            where=path,
-            expected=", ".join(sorted(arrays)),
-            received=tr("{name} is missing", name=name) if name in arrays else tr("{name} is too many", name=name),
-        )
+        what, expected = tr("The arrays in the file are not those of the layers."), ", ".join(sorted(arrays))
+        received = tr("{name} is missing", name=name) if name in arrays else tr("an additional {name}", name=name)
+        raise ModelFileError(what, where=path, expected=expected, received=received)
     for name, array in arrays.items():
-        if tensors[name].shape != array.shape:
-            raise ModelFileError(
-                tr("An array of the file has the wrong shape."),
-                where=f"{path}, {name}",
-                expected=array.shape,
-                received=tensors[name].shape,
-            )
-        if not np.isfinite(tensors[name]).all():
-            raise ModelFileError(
-                tr("An array of the file holds NaN or infinity."), where=f"{path}, {name}", expected=tr("finite numbers")
-            )
-        array[...] = tensors[name]
+        found, where = tensors[name], f"{path}, {name}"
+        if found.shape != array.shape:
+            what = tr("An array in the file has the wrong shape.")
+            raise ModelFileError(what, where=where, expected=array.shape, received=found.shape)
+        if not np.isfinite(found).all():
+            what = tr("An array in the file holds NaN or infinity.")
+            raise ModelFileError(what, where=where, expected=tr("finite numbers"))
+        array[...] = found
 
 
 def as_path(value: str | Path) -> Path:
     """A path from a text or a path."""
     if not isinstance(value, (str, Path)) or not str(value):
-        raise InputError(tr("This is no path."), expected=tr("a file name"), received=repr(value))
+        raise InputError(tr("This is not a path."), expected=tr("a file name"), received=repr(value))
     return Path(value)

@@ -41,5 +41,5 @@ def lines(text: str) -> list[Any]:
         try:
             rows.append(numbers(json.loads(row)))
         except (ValueError, RecursionError) as error:
-            raise ValueError(tr("line {number}: no whole JSON object ({error})", number=number, error=error)) from None
+            raise ValueError(tr("line {number}: not a complete JSON object ({error})", number=number, error=error)) from None
     return rows

@@ -96,7 +96,7 @@ def test_names(images: str, labels: str, part: str) -> None:
 
 
 def test_two_names_for_the_same() -> None:
-    with pytest.raises(DataError, match=r"(?s)Two arrays have the same meaning.*images of the train part.*x and images"):
+    with pytest.raises(DataError, match=r"(?s)Two arrays have the same meaning.*the train images.*x and images"):
         find_roles(["x", "images"], "file")
 
 
@@ -202,7 +202,7 @@ def test_hdf5_files_that_do_not_go_together(
 
 def test_a_folder_with_only_the_test_part(tmp_path: Path) -> None:
     h5(tmp_path, "test_catvnoncat.h5", test_set_x=COLOUR, test_set_y=CATS)
-    with pytest.raises(DataError, match="The file has no images to train on"):
+    with pytest.raises(DataError, match="The file has no images for training"):
         load_dataset(tmp_path)
 
 
@@ -240,20 +240,20 @@ def test_rows_are_images_where_a_size_says_so(tmp_path: Path) -> None:
     path = npz(tmp_path, x=PICTURES.reshape(12, 20), y=LABELS)
     assert load_dataset(path, **WHOLE).train.shape == (20,)
     same(load_dataset(path, size=(5, 4), **WHOLE))
-    with pytest.raises(DataError, match=r"(?s)Only images can be brought to a size.*examples of shape \(20,\)"):
+    with pytest.raises(DataError, match=r"(?s)Only images can be resized.*examples of shape \(20,\)"):
         load_dataset(path, size=(6, 6), **WHOLE)
 
 
 @pytest.mark.parametrize(
     ("arrays", "what"),
     [
-        ({"x": PICTURES}, "The file has no labels to train on under a name that is known."),
-        ({"pics": PICTURES, "y": LABELS}, "The file has no images to train on under a name that is known."),
+        ({"x": PICTURES}, "The file has no labels for training under a known name."),
+        ({"pics": PICTURES, "y": LABELS}, "The file has no images for training under a known name."),
         ({"x": PICTURES, "y": LABELS[:5]}, "There are not as many labels as images."),
         ({"x": PICTURES, "y": LABELS + 0.5}, "The labels are neither whole numbers nor texts, one for each image."),
         ({"x": PICTURES, "y": np.ones((12, 3))}, "The labels are neither whole numbers nor texts, one for each image."),
         ({"x": PICTURES, "y": LABELS, "classes": ["a", "b"]}, "There is no name for every class."),
-        ({"x": np.full((12, 4), np.nan), "y": LABELS}, "The images hold numbers that are NaN or infinite as float32."),
+        ({"x": np.full((12, 4), np.nan), "y": LABELS}, "Some values are NaN or infinite as float32."),
         ({"x": PICTURES, "y": LABELS, "groups": [1, 2]}, "There are not as many groups as images."),
     ],
 )
@@ -267,7 +267,7 @@ def test_arrays_that_do_not_fit(tmp_path: Path, arrays: dict[str, Any], what: st
 
 def test_python_objects_are_not_unpickled(tmp_path: Path) -> None:
     path = npz(tmp_path, x=PICTURES, y=np.array(["a", 1, None] * 4, dtype=object))
-    with pytest.raises(DataError, match=r"(?s)holds Python objects.*unpickled.*data.npz, y.*dtype object"):
+    with pytest.raises(DataError, match=r"(?s)holds Python objects.*unpickle.*data.npz, y.*dtype object"):
         load_dataset(path)
     same(load_dataset(npz(tmp_path, x=PICTURES, y=LABELS, notes=np.array([{}], dtype=object)), **WHOLE))  # not needed
 
@@ -335,7 +335,7 @@ def test_matlab_structs(tmp_path: Path) -> None:
 
 
 def test_ng_weights_are_no_data(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"(?s)no images to train on.*Theta1: \(25, 401\), Theta2: \(10, 26\)"):
+    with pytest.raises(DataError, match=r"(?s)no images for training.*Theta1: \(25, 401\), Theta2: \(10, 26\)"):
         load_dataset(mat(tmp_path, Theta1=np.zeros((25, 401)), Theta2=np.zeros((10, 26))))
 
 
@@ -353,7 +353,7 @@ def test_cut_off_anywhere(tmp_path: Path, write: Callable[..., Path], kind: str)
             load_dataset(path)
         assert caught.value.where == path
         if kept > 600:
-            assert f"The {kind} can't be read: it is damaged, cut off or none at all." == caught.value.what
+            assert f"The {kind} can't be read: it is damaged, cut off or of another format." == caught.value.what
             assert caught.value.hint == "get the file again"
             assert "\n" not in str(caught.value.received)
 
@@ -408,7 +408,7 @@ def test_named_arrays_take_a_size_and_a_colour() -> None:
     means = plain.train.images.reshape(-1, 4, 2, 2, 4).mean(axis=(2, 4))
     assert np.abs(splits.train.images[..., 0] - means).max() < 1  # averages, rounded across and down
     assert load_dataset("digits", size=8).train.images is not None
-    with pytest.raises(DataError, match="Only images can be brought to a size or a colour"):
+    with pytest.raises(DataError, match="Only images can be resized or converted to a colour"):
         load_dataset("chain", size=8)
 
 

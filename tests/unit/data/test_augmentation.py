@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.data import augmentation as definition
+from glassnet.data import augment as definition
 from glassnet.data.augmentation import Augmentation, as_augmentation, image_shape
 from glassnet.errors import InputError, ShapeError
 from glassnet.present.figures import augmentation_figure
@@ -25,7 +25,7 @@ def most(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def change(image: Array, **options: Any) -> Array:
         images = image.reshape(1, *image.shape, 1)
-        return definition.augment(images, Augmentation(**options), np.uint64(9), np.float64)[0, ..., 0]
+        return definition.augment(images, Augmentation(**options).record, np.uint64(9), np.float64)[0, ..., 0]
 
     return change
 
@@ -235,7 +235,7 @@ def test_options_out_of_range(option: str, value: Any) -> None:
     with pytest.raises(InputError) as caught:
         Augmentation(**{option: value})
     error = caught.value
-    assert error.what == f"Augmentation can't take this {option}."
+    assert error.what == f"Invalid {option} in Augmentation."
     assert (error.where, error.received) == (f"Augmentation({option})", repr(value))
     assert error.expected
 
@@ -249,7 +249,7 @@ def test_unknown_options_name_the_nearest() -> None:
 
 @pytest.mark.parametrize("value", ["rotation", 3, [1]])
 def test_what_is_no_augmentation(value: Any) -> None:
-    with pytest.raises(InputError, match="This is no augmentation"):
+    with pytest.raises(InputError, match="This is not an augmentation"):
         as_augmentation(value, "here")
 
 
@@ -277,7 +277,7 @@ def test_shape_of_images() -> None:
     assert image_shape([(28, 28, 1), (784,)], "here") == (28, 28, 1)
     assert image_shape([(784,), (28, 14, 2)], "here") == (28, 14, 2)
     assert image_shape([(784,), (28, 28)], "here") == (28, 28, 1)
-    with pytest.raises(ShapeError, match="Augmentation needs to know how the pixels lie") as caught:
+    with pytest.raises(ShapeError, match="Augmentation needs the height and width") as caught:
         image_shape([(784,), (784,)], "fit(augmentation)")
     assert caught.value.received == "rows of 784 numbers"
 

@@ -183,20 +183,22 @@ def test_pixels_that_are_not_finite() -> None:
     images[1, 0] = np.nan, np.inf
     images[2, 1, 1] = 1e300  # finite, but not as float32
     refused(
-        "The images hold numbers that are NaN or infinite as float32.",
-        "Dataset(images), image 1",
-        "2 such numbers in that image; images with any: 2 of 3",
+        "Some values are NaN or infinite as float32.",
+        "Dataset(images), item 1",
+        "2 in that item; 2 of 3 items have any",
         "np.nan_to_num",
         images=images,
     )
-    refused("The targets hold numbers that are NaN", "Dataset(labels), target 2", "1 of 3", labels=[[0.0], [1.0], [np.nan]])
+    refused(
+        "Some values are NaN or infinite as float64.", "Dataset(labels), item 2", "1 of 3", labels=[[0.0], [1.0], [np.nan]]
+    )
 
 
 def test_labels_that_are_refused() -> None:
     refused("not as many labels as images.", "3 labels, one for each image", "received: 2 labels", labels=[0, 1])
     parts = (
         "Dataset(labels), item 1",
-        "0 to 1, the indices of 2 classes",
+        "0 to 1",
         "5; labels out of range: 2 of 3",
         "return_inv",
     )
@@ -214,7 +216,7 @@ def test_labels_that_are_refused() -> None:
 def test_classes_and_groups_that_are_refused() -> None:
     refused("The class names are not all different.", "Dataset(classes)", "'a', 2 times", classes=("a", "b", "a"))
     refused("There are no class names.", "received: none", classes=())
-    refused("The classes are one text", "'ab'", "classes=('ab',)", classes="ab")
+    refused("The classes are a single string", "'ab'", "classes=('ab',)", classes="ab")
     refused("not as many groups as images.", "Dataset(groups)", "3 groups", "received: 1 groups", groups=[1])
     refused("The groups are neither integers nor texts", "dtype float64", groups=[0.5, 1, 2])
 

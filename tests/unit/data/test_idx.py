@@ -117,7 +117,7 @@ def test_trailing_bytes() -> None:
 
 @pytest.mark.parametrize("magic", [b"PK\x03\x04", b"\0\0\x07\x01", b"\0\0\x08\0", b"\0\0\x08\x21", b"\x01\0\x08\x01"])
 def test_wrong_magic_number(magic: bytes) -> None:
-    words = "This is no IDX file: its magic number is wrong."
+    words = "This is not an IDX file: its magic number is wrong."
     refused(magic + bytes(20), words, "read_idx(bytes)", "00 00, then a kind", f"received: {magic.hex(' ')}")
 
 
@@ -142,7 +142,7 @@ def test_absurd_dimensions_allocate_nothing(sizes: tuple[int, ...]) -> None:
 
 def test_absurd_dimensions_of_nothing() -> None:
     sizes = (0, *(2**32 - 1,) * 3)
-    refused(header(*sizes), "The file's dimensions are absurd.", f"received: {sizes}")
+    refused(header(*sizes), "The file's dimensions are too large.", f"received: {sizes}")
 
 
 def test_missing_file_and_folder(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from PIL import Image
 
 import glassnet.support.cache
 from glassnet.data import Dataset, load_dataset
-from glassnet.data import cache as keep
 from glassnet.data import decode_many as batch
 from glassnet.errors import DataError, DataWarning, InputError
 
@@ -242,7 +241,7 @@ def test_more_than_memory_holds(images: Write) -> None:
 
 
 def batch_files(folder: Path) -> Any:
-    from glassnet.data.readers.folder import Folder
+    from glassnet.data.readers.image_sources import Folder
 
     return Folder(folder)
 
@@ -252,8 +251,8 @@ def batch_files(folder: Path) -> Any:
 
 def test_decoded_once_and_again_when_files_change(images: Write, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[int] = []
-    decode_all = keep.decode_all
-    monkeypatch.setattr(keep, "decode_all", lambda *args: calls.append(1) or decode_all(*args))
+    decode_all = batch.decode_all
+    monkeypatch.setattr(batch, "decode_all", lambda *args: calls.append(1) or decode_all(*args))
     folder = images(["a/1.png", "b/1.png"])
     first = load_dataset(folder, **WHOLE)
     again = load_dataset(folder, **WHOLE)
@@ -349,13 +348,13 @@ def test_the_longest_unused_go_first(images: Write, cache: Path, monkeypatch: py
     for path in half:
         path.write_bytes(b"x")
     os.utime(half[0], (1, 1))
-    monkeypatch.setattr(keep, "MOST_BYTES", 3 * first.stat().st_size - 500)
+    monkeypatch.setattr(batch, "MOST_BYTES", 3 * first.stat().st_size - 500)
     load_dataset(folder, size=39, **WHOLE)
     assert first in set(cache.iterdir())
     assert second not in set(cache.iterdir())
     assert len(list(cache.glob("*.npz"))) == 2
     assert [path.exists() for path in half] == [False, True]  # the other may be being written
-    monkeypatch.setattr(keep, "MOST_BYTES", 100)
+    monkeypatch.setattr(batch, "MOST_BYTES", 100)
     load_dataset(folder, size=38, **WHOLE)  # larger than all that may be kept: not kept
     assert len(list(cache.glob("*.npz"))) == 2
 
@@ -374,7 +373,7 @@ def test_files_of_somebody_else_stay(images: Write, cache: Path, monkeypatch: py
         os.utime(cache / name, (1, 1))
     (cache / f"{'b' * 40}.npz").mkdir()
     (cache / f"{'c' * 40}.npz").symlink_to(cache / "mine.npz")
-    monkeypatch.setattr(keep, "MOST_BYTES", 8000)
+    monkeypatch.setattr(batch, "MOST_BYTES", 8000)
     for size in range(30, 36):
         load_dataset(folder, size=size, **WHOLE)
     assert all((cache / name).read_bytes() == bytes(5000) for name in names)
@@ -403,7 +402,7 @@ def test_nothing_is_kept_where_nothing_can_be_written(
 def test_no_images_and_no_classes(images: Write, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"(?s)only one class.*'cat' \(2 images\)"):
         load_dataset(images(["cat/1.png", "cat/2.png"], at="one"))
-    with pytest.raises(DataError, match=r"(?s)lie side by side.*3 images, such as 1.png, 2.png, 3.png"):
+    with pytest.raises(DataError, match=r"(?s)they are all in one folder.*3 images, such as 1.png, 2.png, 3.png"):
         load_dataset(images(["1.png", "2.png", "3.png"], at="flat"))
     with zipfile.ZipFile(tmp_path / "words.zip", "w") as target:
         target.writestr("words.txt", "x")
@@ -421,7 +420,7 @@ def test_a_pattern_that_matches_nothing(images: Write) -> None:
 def test_a_pattern_for_what_is_no_image(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.zeros((4, 3)), y=[0, 1, 0, 1])
     for given in ("digits", "cats", tmp_path / "a.npz"):
-        with pytest.raises(InputError, match="A pattern is for the names of image files"):
+        with pytest.raises(InputError, match="A pattern applies only to the names of image files"):
             load_dataset(given, pattern="(?P<label>x)")
 
 
@@ -442,7 +441,7 @@ def test_zips_that_are_refused(images: Write, tmp_path: Path) -> None:
         path = tmp_path / f"{name}.zip"
         path.write_bytes(damaged)
         with pytest.raises(
-            DataError, match=r"(?s)The zip can't be read: it is damaged, cut off or none at all.*get the file again"
+            DataError, match=r"(?s)The zip can't be read: it is damaged, cut off or of another format.*get the file again"
         ):
             load_dataset(path)
     for name in ("../cat/1.png", "/etc/cat/1.png", "cat/../../1.png", "C:\\cat\\1.png", "..\\1.png"):
@@ -451,12 +450,12 @@ def test_zips_that_are_refused(images: Write, tmp_path: Path) -> None:
             info = zipfile.ZipInfo("x")
             info.filename = name
             target.writestr(info, b"x")
-        with pytest.raises(DataError, match=r"The zip has paths that climb out of it"):
+        with pytest.raises(DataError, match=r"The zip has paths that lead outside it"):
             load_dataset(tmp_path / "climbing.zip")
     content = bytearray(whole.read_bytes())
     content[content.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "locked.zip").write_bytes(content)
-    with pytest.raises(DataError, match="locked by a password"):
+    with pytest.raises(DataError, match="The zip is encrypted"):
         load_dataset(tmp_path / "locked.zip")
 
 
@@ -486,7 +485,7 @@ def test_bombs(tmp_path: Path, images: Write, monkeypatch: pytest.MonkeyPatch) -
     Image.fromarray(np.zeros((11, 10), np.uint8)).save(folder / "a" / "large.png")
     with pytest.warns(DataWarning, match=r"a/large.png \(The image is too large to be opened safely"):
         assert len(load_dataset(folder, **WHOLE).train) == 2
-    monkeypatch.setattr("glassnet.data.readers.zip_file._MOST_BYTES", 10)
+    monkeypatch.setattr("glassnet.data.readers.image_sources.MOST_BYTES", 10)
     path = images(["a/1.png", "b/1.png"], at="some.zip")
     with pytest.raises(DataError, match="bytes unpacked, of at most 10"):
         load_dataset(path)

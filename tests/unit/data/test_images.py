@@ -109,7 +109,13 @@ def test_brought_to_the_size_of_the_model(tmp_path: Path) -> None:
 def test_shapes_that_no_image_has(tmp_path: Path) -> None:
     path = save(tmp_path / "image.png", grey())
     for shape in ((24,), (4, 6, 2)):
-        refused(path, "can't be brought to the shape", f".npy array of shape {shape}", f"a model for {shape}", shape=shape)
+        refused(
+            path,
+            "can't be converted",
+            f".npy array of shape {shape}",
+            f"a model for {shape}",
+            shape=shape,
+        )
 
 
 def test_what_is_no_image(tmp_path: Path) -> None:
@@ -203,7 +209,7 @@ def test_arrays(tmp_path: Path) -> None:
 def test_arrays_that_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "array.npy"
     np.save(path, grey())
-    refused(path, "The array has another shape than the model takes", "expected: (24,)", "received: (4, 6)", shape=(24,))
+    refused(path, "The array does not have the model's input shape", "expected: (24,)", "received: (4, 6)", shape=(24,))
     whole = path.read_bytes()
     claim = whole.replace(b"(4, 6), }" + b" " * 10, b"(4000000000, 6), }" + b" ")
     for content in (whole[:-1], whole[:50], whole[:9], b"rubbish", b"PK\x03\x04" + bytes(20), claim):
@@ -217,7 +223,7 @@ def test_arrays_that_are_refused(tmp_path: Path) -> None:
     np.save(path, np.full((4, 6), "a"))
     refused(path, "The images are not numbers.", str(path), "dtype <U1")
     np.save(path, np.full((4, 6), np.nan))
-    refused(path, "NaN or infinite", f"{path}, image 0", "24 such numbers")
+    refused(path, "NaN or infinite", f"{path}, item 0", "24 in that item")
 
 
 def test_an_array_with_another_name(tmp_path: Path) -> None:

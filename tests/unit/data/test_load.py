@@ -83,7 +83,7 @@ def test_other_kinds_of_paths(tmp_path: Path) -> None:
 
 
 def test_neither_a_name_nor_a_path() -> None:
-    with pytest.raises(InputError, match=r"given by a name or a path\.\n.*\n  expected: digits .*\n  received: 3"):
+    with pytest.raises(InputError, match=r"A data set is a name or a path\.\n.*\n  expected: digits .*\n  received: 3"):
         load_dataset(3)  # type: ignore[arg-type]
 
 

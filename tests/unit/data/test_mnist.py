@@ -84,7 +84,7 @@ def test_few_images(tmp_path: Path) -> None:
     splits = read_mnist(write(tmp_path, four(2, 1)))
     assert splits.validation is not None
     assert len(splits.train) == len(splits.validation) == 1
-    refused(write(tmp_path, four(1, 1)), "too few images to set some aside", "at least 2 images", "received: 1")
+    refused(write(tmp_path, four(1, 1)), "too few images for a validation part", "at least 2 images", "received: 1")
 
 
 def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +113,7 @@ def test_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     message = str(caught.value)
     assert message.startswith("MNIST is not on this machine.")
     assert f"{tmp_path / 'given'} lacks train-labels-idx1-ubyte, t10k-labels-idx1-ubyte" in message
-    assert f"{tmp_path / 'cache' / 'data' / 'mnist'} has none of them" in message
+    assert f"{tmp_path / 'cache' / 'data' / 'mnist'} lacks {PARTS[0]}, {PARTS[1]}, {PARTS[2]}, {PARTS[3]}" in message
     assert "`glassnet datasets --fetch mnist` downloads it" in message
     assert "GLASSNET_DATA" in message
     info = next(info for info in list_datasets() if info.name == "mnist")
@@ -136,11 +136,11 @@ def test_files_that_do_not_belong_together(tmp_path: Path) -> None:
     where = str(tmp_path / labels)
     refused_with({labels: good[labels][:9]}, "not as many labels as images", where, "received: 9 labels",
                  "12 labels, as there are images in train-images-idx3-ubyte")  # fmt: skip
-    refused_with({labels: wrong_label}, "A label is no digit.", f"{where}, item 3", "0 to 9", "received: 10")
-    refused_with({labels: good[images]}, "The file does not hold labels.", where, "bytes in 1 dimension, at least one",
-                 "uint8, shape (12, 5, 4)")  # fmt: skip
-    refused_with({images: good[labels]}, "The file does not hold images.", "bytes in 3 dimensions")
-    refused_with({test_images: good[test_images][:, 1:]}, "differ in their shape", "(5, 4, 1), as in train-images",
+    refused_with({labels: wrong_label}, "A label is not a digit.", f"{where}, item 3", "0 to 9", "received: 10")
+    refused_with({labels: good[images]}, "The file does not hold labels.", where, "uint8, 1 dimensions",
+                 "shape (12, 5, 4), dtype uint8")  # fmt: skip
+    refused_with({images: good[labels]}, "The file does not hold images.", "uint8, 3 dimensions")
+    refused_with({test_images: good[test_images][:, 1:]}, "differ in their shape", "expected: (5, 4, 1)",
                  "received: (4, 4, 1)")  # fmt: skip
 
 

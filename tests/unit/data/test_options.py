@@ -34,16 +34,16 @@ def test_defaults_and_all_given() -> None:
     ("given", "what", "where"),
     [
         *(
-            ({"size": size}, "This is no size of images.", "size")
+            ({"size": size}, "This is not an image size.", "size")
             for size in (0, -3, (4,), (4, 0), (4.0, 4), "64", 10**6, True)
         ),
         ({"color": "gray"}, "Unknown color.", "color"),
         ({"fit": "squeeze"}, "Unknown fit.", "fit"),
         ({"fit": None}, "Unknown fit.", "fit"),
         ({"split": "groups"}, "Unknown split.", "split"),
-        ({"pattern": "(?P<label>"}, "The pattern is no regular expression.", "pattern"),
-        ({"pattern": 3}, "The pattern is no regular expression.", "pattern"),
-        ({"pattern": r"\d+"}, "The pattern does not say which part of a name is the label.", "pattern"),
+        ({"pattern": "(?P<label>"}, "The pattern is not a regular expression.", "pattern"),
+        ({"pattern": 3}, "The pattern is not a regular expression.", "pattern"),
+        ({"pattern": r"\d+"}, "The pattern has no group named label.", "pattern"),
         *(
             ({"fractions": fractions}, "The fractions do not divide the data set.", "fractions")
             for fractions in ((0.5, 0.5), (0, 0.5, 0.5), (0.5, 0.3, 0.3), (1.1, -0.1, 0), (float("nan"), 0, 1), "abc", 1.0)
@@ -52,9 +52,9 @@ def test_defaults_and_all_given() -> None:
         ({"fold": -1}, "There is no such fold.", "fold"),
         ({"fold": 0, "folds": 1}, "There is no such fold.", "fold"),
         ({"fold": "first"}, "There is no such fold.", "fold"),
-        ({"folds": 3}, "A number of folds says nothing without the fold that is to be the test set.", "fold"),
-        ({"seed": -1}, "The seed is no whole number from 0 on.", "seed"),
-        ({"seed": 1.5}, "The seed is no whole number from 0 on.", "seed"),
+        ({"folds": 3}, "folds needs fold, the number of the fold that is the test set.", "fold"),
+        ({"seed": -1}, "A seed is a whole number of at least 0.", "seed"),
+        ({"seed": 1.5}, "A seed is a whole number of at least 0.", "seed"),
     ],
 )  # fmt: skip
 def test_refused(given: dict[str, Any], what: str, where: str) -> None:

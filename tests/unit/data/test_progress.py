@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from glassnet.data import progress as module
+from glassnet.data import decode_many as module
 
 
 class Terminal(io.StringIO):

@@ -100,7 +100,7 @@ def test_a_crash_is_an_error(path: Path, capfd: pytest.CaptureFixture[str]) -> N
 
 def test_what_never_ends_is_ended(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apart, "SECONDS", 0.2)
-    with pytest.raises(DataError, match="a reader that was not done after 0 s"):
+    with pytest.raises(DataError, match="the reader did not finish within 0 s"):
         call("sleep", path)
 
 

@@ -122,7 +122,7 @@ def test_each_is_named_by_itself_with_the_classes_of_the_data() -> None:
         ("lenett", "Unknown architecture.", ("mlp", "did you mean 'lenet'?", "network.architecture")),
         ({"units": [3]}, "Unknown architecture.", ("None",)),
         ({"type": "vgg", "block": []}, "Unknown option of vgg.", ("did you mean 'blocks'?",)),
-        ({"type": "vgg", "blocks": 3}, "vgg can't be made so.", ("{'blocks': 3}", "not iterable")),
+        ({"type": "vgg", "blocks": 3}, "vgg can't be created with these options.", ("{'blocks': 3}", "not iterable")),
         ({"type": "mlp", "units": [0]}, "A dense layer needs at least one unit.", ("received: 0",)),
         ({"type": "mlp", "activation": "Relu"}, "Unknown layer.", ("mlp(activation)", "did you mean 'ReLU'?")),
     ):

@@ -86,7 +86,7 @@ def test_it_is_said_once_that_nothing_can_be_kept(capsys: pytest.CaptureFixture[
 REMOVING = {"unlink", "rmdir", "rmtree", "removedirs", "os.remove"}
 KNOWN = {
     ("src/glassnet/support/atomic.py", "unlink"),  # its own temporary file; `sweep`: test_atomic.py
-    ("src/glassnet/data/cache.py", "unlink"),  # data/test_image_files.py
+    ("src/glassnet/data/decode_many.py", "unlink"),  # data/test_image_files.py
     ("src/glassnet/kernels/codegen/objects.py", "unlink"),  # kernels/test_objects.py
     ("src/glassnet/kernels/codegen/objects.py", "rmdir"),
     ("src/glassnet/experiment/run_folder.py", "rmdir"),  # cli/test_wrong_input.py

@@ -131,5 +131,5 @@ def test_lines_name_the_one_that_is_wrong() -> None:
         ("1\n" + "[" * 10**5, 2),
         ("9" * 5000, 1),
     ):
-        with pytest.raises(ValueError, match=f"^line {number}: no whole JSON object"):
+        with pytest.raises(ValueError, match=f"^line {number}: not a complete JSON object"):
             lines(text)

@@ -41,9 +41,7 @@ def find_roles(names: Iterable[str], where: object, part: str = "train") -> dict
             raise DataError(
                 tr("Two arrays have the same meaning."),
                 where=where,
-                expected=tr("one array for the {role} of the {part} part", role=role[1], part=role[0])
-                if role[0]
-                else tr("one array for the {role}", role=role[1]),
+                expected=tr("one array for the {role}", role=" ".join(filter(None, role))),
                 received=tr("{first} and {name}", first=found[role], name=name),
                 hint=tr("leave one of them out of the file"),
             )

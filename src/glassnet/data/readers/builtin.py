@@ -45,13 +45,8 @@ def _rows() -> npt.NDArray[np.float64]:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise DataError(
-            tr("The digits come with scikit-learn, which is not installed."),
-            where="digits",
-            expected=tr("the package scikit-learn"),
-            received=str(error),
-            hint="pip install scikit-learn",
-        ) from error
+        what = tr("The digits come with scikit-learn, which is not installed.")
+        raise DataError(what, where="digits", received=str(error), hint="pip install scikit-learn") from error
     bundled: Any = load_digits()
     return np.column_stack([bundled.data, bundled.target])
 

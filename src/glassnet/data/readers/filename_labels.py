@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glassnet.errors import DataError
@@ -32,17 +32,8 @@ class Labelled:
     part: str = "train"
 
 
-@dataclass(frozen=True)
-class Naming:
-    """`images` with labels, in the files' order; `rest`: names without a label, and the `reason` why."""
-
-    images: tuple[Labelled, ...]
-    rest: tuple[str, ...]
-    reason: str
-
-
-def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> Naming:
-    """The labels of image files, by the pattern, the numerals' own pattern, or one folder a class.
+def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> tuple[list[Labelled], dict[str, str]]:
+    """Image files with labels, by the pattern, the numerals' own pattern, or one folder a class; and why others have none.
 
     Leading folders common to all images are ignored. Folders train, validation (val) and test above the rest are explicit
     splits. A pattern is searched for in the file's name or, if it has a "/", in the whole path.
@@ -62,20 +53,38 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
             where=where,
             expected=tr("labels in the names of the folders, or in those of the files"),
             received=tr(
-                "one folder a class, and files named input_<writer>_<sample>_<label>.jpg, such as {name}", name=names[0]
+                "one folder per class, and files named input_<writer>_<sample>_<label>.jpg, such as {name}", name=names[0]
             ),
             hint=tr(
                 "pattern = 'input_(?P<group>\\d+)_\\d+_(?P<label>\\d+)' by the files, '(?P<label>[^/]+)/[^/]+$' by folders"
             ),
         )
-    if numerals or pattern is not None:
-        images, reason = _by_pattern(names, parts, pattern or NUMERALS, where), tr("names the pattern does not match")
-        if numerals:
-            images = _in_characters(images)
-    else:
-        images, reason = _by_folder(names, parts, folders, where), tr("not in a class folder")
-    found = {image.name for image in images}
-    return Naming(tuple(images), tuple(name for name in names if name not in found), reason)
+    if numerals:
+        pattern = NUMERALS
+    images: list[Labelled] = []
+    unlabelled: dict[str, str] = {}
+    reason = tr("names the pattern does not match") if pattern else tr("not in a class folder")
+    for name, part, folder in zip(names, parts, folders, strict=True):
+        label, group = _label(name, folder, pattern)
+        if label is None:
+            unlabelled[name] = reason
+        else:
+            images.append(Labelled(name, label, group, part))
+    if not images:
+        what, expected, hint = (
+            tr("The pattern matches no image's name."),
+            tr("names like {pattern}", pattern=pattern.pattern),
+            tr('a pattern is searched for in the file\'s name, or in the whole path if it has a "/"'),
+        ) if pattern else (
+            tr("The images have no labels: they are all in one folder."),
+            tr("one folder per class, or a pattern of the files' names with (?P<label>…)"),
+            tr("--set pattern='(?P<label>[a-z]+)\\.\\d+\\.jpg' for cat.17.jpg"),
+        )  # fmt: skip
+        received = tr("{names} images, such as {some}", names=len(names), some=", ".join(names[:3]))
+        raise DataError(what, where=where, expected=expected, received=received, hint=hint)
+    if numerals and all(1 <= int(image.label) <= len(NUMERAL_CLASSES) for image in images):
+        images = [replace(image, label=NUMERAL_CLASSES[int(image.label) - 1]) for image in images]
+    return images, unlabelled
 
 
 def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
@@ -83,11 +92,11 @@ def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
     counts = Counter(labels)
     if len(counts) < 2:
         raise DataError(
-            tr("There is only one class: nothing to tell apart."),
+            tr("There is only one class."),
             where=where,
             expected=tr("at least two classes"),
             received=tr("{label} ({total} images)", label=repr(labels[0]), total=len(labels)),
-            hint=tr("one folder a class, or a pattern whose (?P<label>…) differs between classes"),
+            hint=tr("one folder per class, or a pattern whose (?P<label>…) differs between classes"),
         )
     return tuple(sorted(counts, key=_order(counts)))
 
@@ -109,43 +118,11 @@ def _below(folders: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
         folders = [folder[1:] for folder in folders]
 
 
-def _by_folder(names: Sequence[str], parts: Sequence[str], folders: Sequence[tuple[str, ...]], where: Path) -> list[Labelled]:
-    found = [Labelled(name, folder[0], part=part) for name, part, folder in zip(names, parts, folders, strict=True) if folder]
-    if not found:
-        raise DataError(
-            tr("Nothing says what the images show: they lie side by side."),
-            where=where,
-            expected=tr("one folder a class, or a pattern of the files' names with (?P<label>…)"),
-            received=tr("{names} images, such as {some}", names=len(names), some=_some(names)),
-            hint=tr("--set pattern='(?P<label>[a-z]+)\\.\\d+\\.jpg' for cat.17.jpg"),
-        )
-    return found
-
-
-def _by_pattern(names: Sequence[str], parts: Sequence[str], pattern: re.Pattern[str], where: Path) -> list[Labelled]:
-    found = []
-    for name, part in zip(names, parts, strict=True):
-        match = pattern.search(name if "/" in pattern.pattern else name.rpartition("/")[2])
-        if match and match["label"]:
-            group = (match["group"] or "") if "group" in pattern.groupindex else None
-            found.append(Labelled(name, match["label"], group, part))
-    if not found:
-        raise DataError(
-            tr("The pattern matches no image's name."),
-            where=where,
-            expected=tr("names like {pattern}", pattern=pattern.pattern),
-            received=tr("{names} images, such as {some}", names=len(names), some=_some(names)),
-            hint=tr('a pattern is searched for in the file\'s name, or in the whole path if it has a "/"'),
-        )
-    return found
-
-
-def _in_characters(images: list[Labelled]) -> list[Labelled]:
-    """The numerals' labels 1 to 15 as the characters that they stand for; other labels stay."""
-    if not all(1 <= int(image.label) <= len(NUMERAL_CLASSES) for image in images):
-        return images
-    return [Labelled(image.name, NUMERAL_CLASSES[int(image.label) - 1], image.group, image.part) for image in images]
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3])
+def _label(name: str, folder: tuple[str, ...], pattern: re.Pattern[str] | None) -> tuple[str | None, str | None]:
+    """The label and the group of an image; None where it has none."""
+    if pattern is None:
+        return (folder[0] if folder else None), None
+    match = pattern.search(name if "/" in pattern.pattern else name.rpartition("/")[2])
+    if match and match["label"]:
+        return match["label"], (match["group"] or "") if "group" in pattern.groupindex else None
+    return None, None

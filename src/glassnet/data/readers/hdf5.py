@@ -1,4 +1,4 @@
-"""HDF5 files (`.h5`), by way of h5py, which is an extra; and MATLAB's files of version 7.3, which are HDF5 inside."""
+"""HDF5 files (`.h5`), read with h5py, an optional dependency; and MATLAB's files of version 7.3, which are HDF5 files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy.typing as npt
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role, find_roles, part_of
-from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
+from glassnet.data.readers.subprocess import Named, read_in_subprocess, reading
 from glassnet.data.readers.tables import assemble
-from glassnet.errors import DataError, reason
+from glassnet.errors import DataError
 from glassnet.support.i18n import tr
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -25,14 +25,13 @@ ENDINGS = (".h5", ".hdf5", ".hdf")
 def read_hdf5(path: Path, options: ImageOptions) -> Splits:
     """The data set in an HDF5 file, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
 
-    h5py reads it in a process of its own, which a damaged file may crash.
     Raises `DataError` for a file that is damaged, and without h5py.
     """
-    return assemble(*_read_in_subprocess(path), path, options)
+    return assemble(*read_hdf5_arrays(path), path, options)
 
 
 def hdf5_files(folder: Path) -> list[Path]:
-    """The HDF5 files in a folder, by their names; hidden ones are none."""
+    """The HDF5 files in a folder, sorted by name, without hidden ones."""
     files = (path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith("."))
     return sorted(path for path in files if path.is_file())
 
@@ -40,25 +39,25 @@ def hdf5_files(folder: Path) -> list[Path]:
 def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
     """The data set in the HDF5 files of a folder, one for each part, as train_catvnoncat.h5 and test_catvnoncat.h5.
 
-    An array whose name does not say of which part it is belongs to the part that its file's name says.
+    An array whose name contains no part belongs to the part in its file's name.
     Raises `DataError` where two files hold the same, or differ in their class names.
     """
     arrays: dict[Role, npt.NDArray[Any]] = {}
     others: list[str] = []
     homes: dict[Role, Path] = {}
     for path in hdf5_files(folder):
-        found, rest = _read_in_subprocess(path, part_of(path.stem))
+        found, rest = read_hdf5_arrays(path, part=part_of(path.stem))
         others += rest
         for role, array in found.items():
             if role in homes and not (role[1] == "classes" and np.array_equal(array, arrays[role])):
+                what = tr("Two files hold the same part.")
+                expected = tr("the {part} {role} in one file", part=role[0], role=role[1])
+                if role[1] == "classes":
+                    what, expected = tr("Two files differ in their class names."), tr("the same classes in both")
                 raise DataError(
-                    tr("Two files differ in their class names.")
-                    if role[1] == "classes"
-                    else tr("Two files hold the same part."),
+                    what,
                     where=folder,
-                    expected=tr("the same classes in both")
-                    if role[1] == "classes"
-                    else tr("the {part} {role} in one file", part=role[0], role=role[1]),
+                    expected=expected,
                     received=tr("{first} and {second}", first=homes[role].name, second=path.name),
                     hint=tr("give the path of one file, or say train and test in their names or in their arrays' names"),
                 )
@@ -66,9 +65,12 @@ def read_hdf5_folder(folder: Path, options: ImageOptions) -> Splits:
     return assemble(arrays, others, folder, options)
 
 
-def _read_in_subprocess(path: Path, part: str = "train") -> Named:
-    require_h5py(path)
-    return read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", part=part)
+def read_hdf5_arrays(path: Path, **options: Any) -> Named:
+    """`read_named` in a process of its own, which a damaged file may crash. Raises `DataError` where there is no h5py."""
+    if importlib.util.find_spec("h5py") is None:
+        what = tr("Reading this file needs h5py, which is not installed.")
+        raise DataError(what, where=path, expected=tr("the package h5py"), hint="pip install 'glassnet[hdf5]'")
+    return read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", **options)
 
 
 def read_named(path: Path, *, matlab: bool = False, part: str = "train") -> Named:
@@ -78,17 +80,11 @@ def read_named(path: Path, *, matlab: bool = False, part: str = "train") -> Name
     """
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            found: dict[str, Any] = dict(_datasets(h5py, file))
-            roles = find_roles(found, path, part)
-            arrays = {role: _values(h5py, file, found[name], matlab=matlab) for role, name in roles.items()}
-            others = [f"{name}: {dataset.shape}" for name, dataset in found.items() if name not in roles.values()]
-    except DataError:
-        raise
-    except Exception as error:  # HDF5's own library fails in many ways on damaged files
-        raise unreadable(path, "HDF5 file", reason(error)) from None
-    return arrays, others
+    with reading(path, "HDF5 file"), h5py.File(path, "r") as file:
+        found: dict[str, Any] = dict(_datasets(h5py, file))
+        roles = find_roles(found, path, part)
+        arrays = {role: _values(h5py, file, found[name], matlab=matlab) for role, name in roles.items()}
+        return arrays, [f"{name}: {dataset.shape}" for name, dataset in found.items() if name not in roles.values()]
 
 
 def _datasets(h5py: Any, group: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -119,15 +115,3 @@ def _values(h5py: Any, file: Any, dataset: Any, *, matlab: bool) -> npt.NDArray[
 
 def _text(codes: npt.NDArray[Any]) -> str:
     return "".join(chr(int(code)) for code in np.ravel(codes.T))
-
-
-def require_h5py(path: Path) -> None:
-    """Raise `DataError` where there is no h5py."""
-    if importlib.util.find_spec("h5py") is None:
-        raise DataError(
-            tr("Reading this file needs h5py, which is not installed."),
-            where=path,
-            expected=tr("the package h5py"),
-            received=tr("no such package"),
-            hint="pip install 'glassnet[hdf5]'",
-        )

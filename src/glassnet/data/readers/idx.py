@@ -27,7 +27,7 @@ def read_idx(source: str | os.PathLike[str] | bytes) -> npt.NDArray[Any]:
     """Read one IDX file, given by its path or as its bytes, into an array of the shape and kind that its header says.
 
     Gzip is recognised by its first bytes, whatever the name. The numbers come back in the machine's own byte order.
-    Nothing is allocated on the header's word alone. Raises `DataError` for a file that is missing, damaged, too short,
+    No memory is allocated for what only the header claims. Raises `DataError` for a file that is missing, damaged, too short,
     too long, or no IDX file.
     Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database", section "File formats".
     """
@@ -43,13 +43,8 @@ def read_idx(source: str | os.PathLike[str] | bytes) -> npt.NDArray[Any]:
     except FileNotFoundError:
         raise DataError(tr("There is no such file."), where=where, expected=tr("an IDX file, gzipped or not")) from None
     except (zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(
-            tr("The gzip file is damaged."),
-            where=where,
-            expected=tr("a whole gzip file, and nothing after it"),
-            received=str(error),
-            hint=tr("get the file again"),
-        ) from error
+        expected = tr("a whole gzip file, and nothing after it")
+        raise _damaged(tr("The gzip file is damaged."), where, expected, str(error)) from error
     except OSError as error:
         received = reason(error)
         raise DataError(tr("The file can't be read."), where=where, expected=tr("a file"), received=received) from error
@@ -72,7 +67,7 @@ def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
     if magic[:2] != b"\0\0" or kind not in IDX_DTYPES or not 1 <= ndim <= _MOST_DIMENSIONS:
         kinds = ", ".join(f"{code:02x}" for code in IDX_DTYPES)
         raise DataError(
-            tr("This is no IDX file: its magic number is wrong."),
+            tr("This is not an IDX file: its magic number is wrong."),
             where=where,
             expected=tr(
                 "00 00, then a kind of number ({kinds}), then 01 to {most:02x} dimensions", kinds=kinds, most=_MOST_DIMENSIONS
@@ -87,29 +82,22 @@ def _read(stream: io.BufferedIOBase, where: str) -> npt.NDArray[Any]:
     dtype = np.dtype(IDX_DTYPES[kind])
     length = dtype.itemsize * math.prod(shape)
     body = _take(stream, length, where)
-    named = tr(
-        "{count} bytes, for {shape} numbers of {size} bytes",
-        count=length + header,
-        shape="×".join(map(str, shape)),
-        size=dtype.itemsize,
-    )
+    sizes_of = {"count": length + header, "shape": "×".join(map(str, shape)), "size": dtype.itemsize}
+    expected = tr("{count} bytes, for {shape} numbers of {size} bytes", **sizes_of)
     if len(body) < length:
-        raise _too_short(where, named, header + len(body))
+        raise _too_short(where, expected, header + len(body))
     try:
-        more = stream.read(1)  # at the end of a gzip file this compares its checksum, too
+        more = stream.read(1)  # at the end of a gzip file this also checks its checksum
     except EOFError:
         note = tr("the gzip file's own last bytes are missing")
         raise _too_short(where, tr("a whole gzip file"), header + len(body), note) from None
     if more:
-        raise DataError(
-            tr("There are more bytes in the file than its header says."),
-            where=where,
-            expected=named,
-            received=tr("at least one more"),
-            hint=tr("get the file again"),
-        )
+        what = tr("There are more bytes in the file than its header says.")
+        raise _damaged(what, where, expected, tr("at least one more"))
     if math.prod(size or 1 for size in shape) >= 2**48:  # no numbers, yet dimensions that NumPy can't name
-        raise DataError(tr("The file's dimensions are absurd."), where=where, expected=tr("real sizes"), received=shape)
+        raise DataError(
+            tr("The file's dimensions are too large."), where=where, expected=tr("smaller dimensions"), received=shape
+        )
     return np.frombuffer(body, dtype=dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
@@ -125,11 +113,11 @@ def _take(stream: io.BufferedIOBase, length: int, where: str) -> bytearray:
     return taken
 
 
-def _too_short(where: str, expected: str, received: int, note: str = "") -> DataError:
-    return DataError(
-        tr("The file is too short: it was cut off, or its header is wrong."),
-        where=where,
-        expected=expected,
-        received=tr("{count} bytes; {note}", count=received, note=note) if note else tr("{count} bytes", count=received),
-        hint=tr("get the file again"),
-    )
+def _too_short(where: str, expected: str, count: int, note: str = "") -> DataError:
+    what = tr("The file is too short: it was cut off, or its header is wrong.")
+    received = tr("{count} bytes; {note}", count=count, note=note) if note else tr("{count} bytes", count=count)
+    return _damaged(what, where, expected, received)
+
+
+def _damaged(what: str, where: str, expected: str, received: str) -> DataError:
+    return DataError(what, where=where, expected=expected, received=received, hint=tr("get the file again"))

@@ -33,7 +33,7 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = 
         return _read_array(file, shape, magic)
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise InputError(
-            tr("An image file can't be brought to the shape that the model takes."),
+            tr("An image file can't be converted to the model's input shape."),
             where=file,
             expected=tr("a model for images (H, W, 1) or (H, W, 3), or a .npy array of shape {shape}", shape=shape),
             received=tr("a model for {shape}", shape=shape),
@@ -51,8 +51,7 @@ def _first_bytes(file: Path) -> bytes:
     except InputError:
         raise
     except (OSError, ValueError) as error:
-        received = reason(error)
-        raise refused(file, tr("The image can't be read."), tr("an image file"), received) from None
+        raise refused(file, tr("The image can't be read."), tr("an image file"), reason(error)) from None
     if not first:
         raise refused(file, tr("The image file is empty."), tr("an image file"), "0 bytes")
     return first
@@ -65,20 +64,13 @@ def _read_array(file: Path, shape: tuple[int, ...], magic: bytes) -> npt.NDArray
         # mapped, so that nothing is allocated on the header's word alone
         stored = np.load(file, mmap_mode="r", allow_pickle=False)
     except Exception as error:  # NumPy parses the header as Python, and fails in as many ways
-        received = reason(error)
-        raise refused(file, tr("The array is damaged."), tr("a .npy file of numbers"), received) from error
+        raise refused(file, tr("The array is damaged."), tr("a .npy file of numbers"), reason(error)) from error
     if stored.ndim == 2 and len(shape) == 3 and shape[2] == 1:
         stored = stored[..., np.newaxis]
     if stored.shape != tuple(shape):
-        raise InputError(
-            tr("The array has another shape than the model takes."),
-            where=file,
-            expected=tr("{shape}, that is (height, width, channels)", shape=tuple(shape))
-            if len(shape) == 3
-            else tuple(shape),
-            received=stored.shape,
-            hint=tr("bring it to that size first, in the same manner as the training images"),
-        )
+        what, hint = tr("The array does not have the model's input shape."), tr("resize it like the training images")
+        expected = tr("{shape}, that is (height, width, channels)", shape=shape) if len(shape) == 3 else tuple(shape)
+        raise InputError(what, where=file, expected=expected, received=stored.shape, hint=hint)
     values = as_pixels(stored, str(file))
     check_finite(values[np.newaxis], str(file))
     return np.array(values)  # a copy in memory: the file may go

@@ -2,87 +2,75 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.cache import cached_images
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.options import ImageOptions
+from glassnet.data.decode_many import cached_images
+from glassnet.data.options import Fractions, ImageOptions, ReadOptions
 from glassnet.data.readers.filename_labels import Labelled, check_classes, understand
-from glassnet.data.readers.folder import ImageFiles
+from glassnet.data.readers.image_sources import Folder, ImageFiles, Zip
+from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, DataWarning
 from glassnet.support.i18n import clauses, tr
+
+
+def read_images(path: Path, options: ReadOptions, default: Fractions = DEFAULT_FRACTIONS) -> Splits:
+    """The images in a folder or a zip, in splits (`divide`)."""
+    if path.is_dir():
+        return divide(read_image_files(Folder(path), options, options.pattern), options, default)
+    with contextlib.closing(Zip(path)) as files:
+        return divide(read_image_files(files, options, options.pattern), options, default)
 
 
 def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Pattern[str] | None = None) -> Splits:
     """The images with the labels, groups and parts that their names give (`understand`), as `uint8`.
 
-    All images are in `train` where there are no folders for parts. Images that can't be read, and those whose names
-    say nothing, are left out with a `DataWarning` and named in `left_out`.
+    All images are in `train` where there are no folders for parts. Images that can't be read, and those without a
+    label, are left out with a `DataWarning` and named in `left_out`.
     Raises `DataError` where there are no images, and as `understand` and `decode_all` do.
     """
     if not files.names:
         raise DataError(
             tr("There are no images here."),
             where=files.path,
-            expected=tr("image files, in one folder a class or with a pattern in their names"),
+            expected=tr("image files in one folder per class, or with labels in their names"),
             received=tr("{count} other files", count=files.others) if files.others else tr("nothing"),
         )
-    naming = understand(files.names, pattern, files.path)
-    check_classes([image.label for image in naming.images], files.path)
-    images, reasons = cached_images(files, [image.name for image in naming.images], options)
-    labelled = [image for index, image in enumerate(naming.images) if index not in reasons]
-    unread = {naming.images[index].name: reasons[index] for index in sorted(reasons)}
-    left_out = {**dict.fromkeys(naming.rest, naming.reason), **unread}
+    found, unlabelled = understand(files.names, pattern, files.path)
+    check_classes([image.label for image in found], files.path)
+    images, reasons = cached_images(files, [image.name for image in found], options)
+    labelled = [image for index, image in enumerate(found) if index not in reasons]
+    left_out = unlabelled | {found[index].name: reasons[index] for index in sorted(reasons)}
     if left_out:
         shown = [tr("{name} ({reason})", name=name, reason=reason) for name, reason in list(left_out.items())[:3]]
         if len(left_out) > 3:
             shown.append(tr("and {count} more", count=len(left_out) - 3))
+        counts = {"path": files.path, "count": len(left_out), "total": len(files.names)}
         warnings.warn(
-            tr(
-                "{path}: {count} of {total} images are left out: {shown}",
-                path=files.path,
-                count=len(left_out),
-                total=len(files.names),
-                shown=clauses(shown),
-            ),
+            tr("{path}: {count} of {total} images are left out: {shown}", **counts, shown=clauses(shown)),
             DataWarning,
             stacklevel=5,  # the line that called load_dataset
         )
     classes = check_classes([image.label for image in labelled], files.path)
-    found = _splits(images, labelled, classes, files)
-    return replace(found, left_out=tuple(left_out), reasons=tuple(left_out.values()), unlabelled=naming.rest)
-
-
-def _splits(
-    images: npt.NDArray[np.uint8],
-    labelled: Sequence[Labelled],
-    classes: tuple[str, ...],
-    files: ImageFiles,
-) -> Splits:
     index = {name: number for number, name in enumerate(classes)}
     labels = np.array([index[image.label] for image in labelled], np.int64)
     everything = Dataset(images, labels, classes, _groups(labelled), [image.name for image in labelled])
     part_of = np.array([image.part for image in labelled])
-    train = np.flatnonzero(part_of == "train")
-    lacking = np.flatnonzero(np.bincount(labels[train], minlength=len(classes)) == 0)
+    lacking = np.flatnonzero(np.bincount(labels[part_of == "train"], minlength=len(classes)) == 0)
     if len(lacking):
-        raise DataError(
-            tr("Class {name} has no images in the training part.", name=repr(classes[lacking[0]])),
-            where=files.path,
-            expected=tr("images of every class in the folder train"),
-            received=tr("of {classes} classes, {lacking} are missing there", classes=len(classes), lacking=len(lacking)),
-        )
-    if len(train) == len(labelled):
-        return Splits(everything)
-    others = [np.flatnonzero(part_of == part) for part in ("validation", "test")]
-    validation, test = (everything[places] if len(places) else None for places in others)
-    return Splits(everything[train], validation, test)
+        what = tr("Class {name} has no images in the training part.", name=repr(classes[lacking[0]]))
+        received = tr("of {classes} classes, {lacking} are missing there", classes=len(classes), lacking=len(lacking))
+        raise DataError(what, where=files.path, expected=tr("images of every class in the folder train"), received=received)
+    explicit = {part: everything[part_of == part] for part in dict.fromkeys(part_of)} if len(set(part_of)) > 1 else {}
+    parts = explicit or {"train": everything}
+    return Splits(**parts, left_out=tuple(left_out), reasons=tuple(left_out.values()), unlabelled=tuple(unlabelled))
 
 
 def _groups(images: Sequence[Labelled]) -> npt.NDArray[np.int64] | npt.NDArray[np.str_] | None:

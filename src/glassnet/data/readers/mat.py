@@ -1,4 +1,4 @@
-"""MATLAB's `.mat`: classic ones by way of SciPy, those of version 7.3 by way of h5py."""
+"""MATLAB's `.mat`: classic files with SciPy, those of version 7.3 with h5py."""
 
 from __future__ import annotations
 
@@ -12,49 +12,40 @@ import numpy as np
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import find_roles
-from glassnet.data.readers.hdf5 import MAGIC, require_h5py
-from glassnet.data.readers.subprocess import Named, read_in_subprocess, unreadable
+from glassnet.data.readers.hdf5 import MAGIC, read_hdf5_arrays
+from glassnet.data.readers.subprocess import Named, read_in_subprocess, reading
 from glassnet.data.readers.tables import assemble
-from glassnet.errors import reason
 from glassnet.support.i18n import tr
 
 
 def read_mat(path: Path, options: ImageOptions) -> Splits:
     """The data set in a `.mat`, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
 
-    MATLAB counts down the columns first: rows of flattened images are turned upright, and images `(H, W, C, N)` are
-    brought in order. Labels from 1 become 0-based; the classes keep the labels of the file as their names (in Andrew
-    Ng's ex3data1 and ex4data1 the label 10 stands for the digit 0). Structs are looked into.
+    MATLAB's arrays are column-major: flattened images are transposed, and images `(H, W, C, N)` become `(N, H, W, C)`.
+    Labels from 1 become 0-based; the classes keep the labels of the file as their names (in Andrew
+    Ng's ex3data1 and ex4data1 the label 10 stands for the digit 0). Structs are searched too.
     SciPy reads it in a process of its own, which a damaged file may crash.
     Raises `DataError` for a file that is damaged, and without h5py for one of version 7.3.
     """
-    if _is_hdf5(path):
-        require_h5py(path)
-        arrays, others = read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", matlab=True)
+    with path.open("rb") as file:
+        head = file.read(520)
+    if head.startswith(MAGIC) or head[512:] == MAGIC:
+        found = read_hdf5_arrays(path, matlab=True)
     else:
-        arrays, others = read_in_subprocess("glassnet.data.readers.mat:read_named", path, ".mat")
-    return assemble(arrays, others, path, options, matlab=True)
+        found = read_in_subprocess("glassnet.data.readers.mat:read_named", path, ".mat")
+    return assemble(*found, path, options, matlab=True)
 
 
 def read_named(path: Path) -> Named:
-    """The arrays of a classic `.mat` by their roles, and what else is in it."""
+    """The arrays of a classic `.mat` by their roles, and descriptions of all others."""
     from scipy.io import loadmat
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # SciPy warns of names that occur twice, and of what it can't read
-            found = dict(_flat(loadmat(path, simplify_cells=True)))
-    except Exception as error:  # SciPy fails in many ways on damaged files
-        raise unreadable(path, ".mat", reason(error), tr("a whole file, as MATLAB's save writes it")) from None
+    with reading(path, ".mat", tr("a whole file, as MATLAB's save writes it")), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy warns of names that occur twice, and of what it can't read
+        found = dict(_flat(loadmat(path, simplify_cells=True)))
     roles = find_roles(found, path)
     others = [f"{name}: {array.shape}" for name, array in found.items() if name not in roles.values()]
     return {role: found[name] for role, name in roles.items()}, others
-
-
-def _is_hdf5(path: Path) -> bool:
-    with path.open("rb") as file:
-        head = file.read(520)
-    return head.startswith(MAGIC) or head[512:] == MAGIC
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray[Any, Any]]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glassnet.data.arrays import form
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.fetch import Remote, cache_folder, data_folders, fetch_remote
 from glassnet.data.readers.idx import read_idx
@@ -82,24 +83,16 @@ def read_mnist_parts(folder: str | os.PathLike[str] | None = None, *, download: 
             tr("MNIST is not on this machine.") if folder is None else tr("The folder does not hold MNIST's four files."),
             where=", ".join(map(str, places)),
             expected=tr("{files} (gzipped or not)", files=", ".join(PARTS)),
-            received="; ".join(map(_what_is_missing, places)),
+            received="; ".join(tr("{folder} lacks {files}", folder=place, files=_lacking(place)) for place in places),
             hint=tr("`glassnet datasets --fetch mnist` downloads it (11 MB); or set GLASSNET_DATA to its folder"),
         )
     train, test = (_read_pair(paths[images], paths[labels]) for images, labels in (PARTS[:2], PARTS[2:]))
     if len(train) < 2:
-        raise DataError(
-            tr("There are too few images to set some aside for validation."),
-            where=paths[PARTS[0]],
-            expected=tr("at least 2 images"),
-            received=len(train),
-        )
+        what = tr("There are too few images for a validation part.")
+        raise DataError(what, where=paths[PARTS[0]], expected=tr("at least 2 images"), received=len(train))
     if train.shape != test.shape:
-        raise DataError(
-            tr("The training and the test images differ in their shape."),
-            where=paths[PARTS[2]],
-            expected=tr("{shape}, as in {name}", shape=train.shape, name=paths[PARTS[0]].name),
-            received=test.shape,
-        )
+        what, expected = tr("The training and the test images differ in their shape."), train.shape
+        raise DataError(what, where=paths[PARTS[2]], expected=expected, received=test.shape)
     return Splits(train, None, test)
 
 
@@ -114,12 +107,9 @@ def _find_parts(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _what_is_missing(folder: Path) -> str:
+def _lacking(folder: Path) -> str:
     found = _find_parts(folder)
-    lacking = ", ".join(part for part in PARTS if part not in found)
-    if found:
-        return tr("{folder} lacks {files}", folder=folder, files=lacking)
-    return tr("{folder} has none of them", folder=folder)
+    return ", ".join(part for part in PARTS if part not in found)
 
 
 def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
@@ -134,24 +124,13 @@ def _read_pair(images_path: Path, labels_path: Path) -> Dataset:
             received=tr("{total} labels", total=len(labels)),
             hint=tr("take both files from the same data set"),
         )
-    wrong = np.flatnonzero(labels >= len(CLASSES))
-    if len(wrong):
-        raise DataError(
-            tr("A label is no digit."),
-            where=f"{labels_path}, item {wrong[0]}",
-            expected=tr("0 to 9"),
-            received=labels[wrong[0]],
-        )
+    for item in np.flatnonzero(labels >= len(CLASSES)):
+        where = f"{labels_path}, item {item}"
+        raise DataError(tr("A label is not a digit."), where=where, expected=tr("0 to 9"), received=labels[item])
     return Dataset(images, labels, CLASSES)
 
 
 def _check_kind(array: npt.NDArray[Any], path: Path, noun: str, ndim: int) -> None:
     if array.dtype != np.uint8 or array.ndim != ndim or not array.size:
-        raise DataError(
-            tr("The file does not hold {noun}.", noun=noun),
-            where=path,
-            expected=tr("bytes in 1 dimension, at least one")
-            if ndim == 1
-            else tr("bytes in {count} dimensions, at least one", count=ndim),
-            received=tr("{dtype}, shape {shape}", dtype=array.dtype, shape=array.shape),
-        )
+        what, expected = tr("The file does not hold {noun}.", noun=noun), tr("uint8, {count} dimensions", count=ndim)
+        raise DataError(what, where=path, expected=expected, received=form(array))

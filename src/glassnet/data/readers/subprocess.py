@@ -1,4 +1,4 @@
-"""Reading files by libraries in C that a damaged file can crash or hang: in a process of its own, which hands back arrays."""
+"""Reading files by C libraries, which a damaged file can crash or hang, in a process of its own that returns arrays."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,15 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.readers.array_names import Role
-from glassnet.errors import DataError
+from glassnet.errors import DataError, reason
 from glassnet.support.i18n import tr
 from glassnet.support.memory import DATA_FRACTION, available
 
 Named = tuple[dict[Role, npt.NDArray[Any]], list[str]]
-"""Arrays by their roles, and what else there is, in words."""
+"""Arrays by their roles, and descriptions of all others."""
 
-SECONDS, PER_MEGABYTE = 60.0, 1.0  # beyond which a reader hangs
-PIPE = 2**20  # bytes on their way at once, where the system allows it
+SECONDS, PER_MEGABYTE = 60.0, 1.0  # timeout of a reader
+PIPE = 2**20  # bytes of the pipe's buffer, where the system allows it
 HEADROOM = 2 * 2**30  # bytes that reading may take
 EXPANSION = 1100  # more bytes for each byte of the file: deflate's limit is 1032
 
@@ -36,14 +38,9 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
     `what`: the kind of file, for messages. Raises the `DataError` that the function raised, and one where its process
     crashed or timed out.
     """
-    source = Path(__file__).parents[2]
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(source), *filter(None, sys.path)]),
-        "OPENBLAS_NUM_THREADS": "1",
-    }
+    python_path = os.pathsep.join([str(Path(__file__).parents[2]), *filter(None, sys.path)])
+    environment = {**os.environ, "PYTHONPATH": python_path, "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-P", "-m", "glassnet.data.readers.subprocess", json.dumps([function, str(path), options])]
-    timed_out = threading.Event()
     with (
         tempfile.TemporaryFile() as stderr,
         subprocess.Popen(
@@ -52,19 +49,14 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
     ):
         assert reader.stdout is not None
         seconds = SECONDS + PER_MEGABYTE * path.stat().st_size / 1e6
-
-        def kill() -> None:
-            timed_out.set()
-            reader.kill()
-
-        timer = threading.Timer(seconds, kill)
+        timer, start = threading.Timer(seconds, reader.kill), time.monotonic()
         timer.start()
         try:
             return _received(reader.stdout, path)
         except EOFError:
-            late = tr("a reader that was not done after {seconds:.0f} s", seconds=seconds)
-            received = late if timed_out.is_set() else _end(reader, stderr)
-            raise unreadable(path, what, received) from None
+            late = tr("the reader did not finish within {seconds:.0f} s", seconds=seconds)
+            timed_out = time.monotonic() - start >= seconds
+            raise unreadable(path, what, late if timed_out else _end(reader, stderr)) from None
         finally:
             timer.cancel()
             reader.kill()
@@ -73,12 +65,23 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
 def unreadable(path: Path, what: str, received: str, expected: str | None = None) -> DataError:
     """The error for a file that its library can't read."""
     return DataError(
-        tr("The {what} can't be read: it is damaged, cut off or none at all.", what=what),
+        tr("The {what} can't be read: it is damaged, cut off or of another format.", what=what),
         where=path,
         expected=expected or tr("a whole file"),
         received=received,
         hint=tr("get the file again"),
     )
+
+
+@contextlib.contextmanager
+def reading(path: Path, what: str, expected: str | None = None) -> Iterator[None]:
+    """Raise `unreadable` for whatever a library raises on a damaged file."""
+    try:
+        yield
+    except DataError:
+        raise
+    except Exception as error:
+        raise unreadable(path, what, reason(error), expected) from None
 
 
 def _received(stream: IO[bytes], path: Path) -> Named:
@@ -88,25 +91,17 @@ def _received(stream: IO[bytes], path: Path) -> Named:
     head = json.loads(line)
     if "error" in head:
         error = head["error"]
-        raise DataError(**{**error, "where": path if error["where"] == str(path) else error["where"]})
+        raise DataError(**error | {"where": path if error["where"] == str(path) else error["where"]})
     arrays: dict[Role, npt.NDArray[Any]] = {}
     for part, kind, dtype, shape, order in head["arrays"]:
         try:
             array = np.empty(shape, dtype, order)
         except MemoryError as error:
             raise DataError(tr("The array does not fit into memory."), where=path, received=str(error)) from None
-        _fill(stream, array)
+        if array.nbytes and stream.readinto(_bytes(array)) < array.nbytes:  # type: ignore[attr-defined]  # a pipe is a BufferedReader
+            raise EOFError
         arrays[part, kind] = array
     return arrays, head["others"]
-
-
-def _fill(stream: IO[bytes], array: npt.NDArray[Any]) -> None:
-    rest = _bytes(array)
-    while len(rest):
-        count = stream.readinto(rest)  # type: ignore[attr-defined]  # a pipe is a BufferedReader
-        if not count:
-            raise EOFError
-        rest = rest[count:]
 
 
 def _bytes(array: npt.NDArray[Any]) -> memoryview:
@@ -115,50 +110,39 @@ def _bytes(array: npt.NDArray[Any]) -> memoryview:
 
 
 def _end(reader: subprocess.Popen[bytes], stderr: IO[bytes]) -> str:
-    """How the process came to its end."""
+    """The exit code and the last line of what the process printed."""
     code = reader.wait()
     stderr.seek(0)
     lines = stderr.read().decode(errors="replace").strip().splitlines()
-    ended = tr("a reader that crashed, exit code {code}", code=code)
+    ended = tr("the reader crashed, exit code {code}", code=code)
     return f"{ended}: {lines[-1]}" if lines else ended
 
 
 def main() -> None:
-    """In the new process: call the function, and write what it gave to the standard output."""
+    """In the new process: call the function, and write its results to the standard output."""
     results = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no result
+    os.dup2(2, 1)  # what a library prints goes to the standard error
     function, name, options = json.loads(sys.argv[1])
     path = Path(name)
     _limit(path)
     module, _, attribute = function.partition(":")
     try:
         arrays, others = getattr(importlib.import_module(module), attribute)(path, **options)
-        contiguous = {role: _plain(array, f"{path}, {role[1]}") for role, array in arrays.items()}
-        rows = [
-            (*role, array.dtype.str, array.shape, "F" if array.flags.f_contiguous else "C")
-            for role, array in contiguous.items()
-        ]
+        for (_, kind), array in arrays.items():
+            if array.dtype.kind not in "biufcSU":
+                what = tr("The array holds neither numbers nor texts.")
+                raise DataError(what, where=f"{path}, {kind}", received=f"dtype {array.dtype}")
+        whole = {role: a if a.flags.f_contiguous else np.ascontiguousarray(a) for role, a in arrays.items()}
+        rows = [(*role, a.dtype.str, a.shape, "F" if a.flags.f_contiguous else "C") for role, a in whole.items()]
         head: dict[str, Any] = {"arrays": rows, "others": others}
     except DataError as error:
-        contiguous = {}
+        whole = {}
         parts = {"where": str(error.where), "expected": error.expected, "received": error.received, "hint": error.hint}
         head = {"error": {"what": error.what, **{name: value and str(value) for name, value in parts.items()}}}
     with results:
         results.write(json.dumps(head).encode() + b"\n")
-        for array in contiguous.values():
+        for array in whole.values():
             results.write(_bytes(array))
-
-
-def _plain(array: npt.NDArray[Any], where: str) -> npt.NDArray[Any]:
-    """The array, in one piece."""
-    if array.dtype.kind not in "biufcSU":
-        raise DataError(
-            tr("The array holds neither numbers nor texts."),
-            where=where,
-            expected=tr("numbers"),
-            received=f"dtype {array.dtype}",
-        )
-    return array if array.flags.f_contiguous else np.ascontiguousarray(array)
 
 
 def _limit(path: Path) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from glassnet.data.arrays import form
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role
 from glassnet.data.resize import bring
 from glassnet.errors import DataError, InputError
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import mark, tr
 
 Array = npt.NDArray[Any]
 _CHANNELS = (1, 3)
@@ -22,12 +23,7 @@ _PARTS = ("train", "validation", "test")
 
 
 def assemble(
-    arrays: Mapping[Role, Array],
-    others: Sequence[str],
-    where: object,
-    options: ImageOptions,
-    *,
-    matlab: bool = False,
+    arrays: Mapping[Role, Array], others: Sequence[str], where: object, options: ImageOptions, *, matlab: bool = False
 ) -> Splits:
     """The splits in a file, from its arrays by role (`find_roles`), in the requested size and colour.
 
@@ -36,11 +32,11 @@ def assemble(
     become square images, flattened column by column.
     Raises `DataError` for arrays that are missing or do not fit each other.
     """
-    if ("train", "images") not in arrays or ("train", "labels") not in arrays:
-        missing = tr("images") if ("train", "images") not in arrays else tr("labels")
+    missing = next((kind for kind in (mark("images"), mark("labels")) if ("train", kind) not in arrays), None)
+    if missing:
         known = [f"{role[1]}: {array.shape}" for role, array in arrays.items()]
         raise DataError(
-            tr("The file has no {missing} to train on under a name that is known.", missing=missing),
+            tr("The file has no {missing} for training under a known name.", missing=tr(missing)),
             where=where,
             expected=tr("x_train and y_train, images and labels, x and y, train_set_x and train_set_y, or the like"),
             received=", ".join([*others, *known][:8]) or tr("no arrays"),
@@ -49,7 +45,7 @@ def assemble(
     present = [part for part in _PARTS if (part, "images") in arrays and (part, "labels") in arrays]
     marks = {part: _marks(arrays[part, "labels"], arrays[part, "images"], where) for part in present}
     values, names = _classes(marks, arrays.get(("", "classes")), where)
-    made: dict[str, Dataset] = {}
+    made: dict[str, Any] = {}
     for part in present:
         images = _images(arrays[part, "images"], len(marks[part]), options, where, matlab=matlab)
         groups = arrays.get((part, "groups"))
@@ -58,7 +54,7 @@ def assemble(
             made[part] = Dataset(images, labels, names, None if groups is None else np.ravel(groups))
         except InputError as error:
             raise error.at(f"{where}, {part}: {error.where}", DataError) from None
-    return bring(Splits(made["train"], made.get("validation"), made.get("test")), options, where)
+    return bring(Splits(**made), options, where)
 
 
 def _marks(labels: Array, images: Array, where: object) -> Array:
@@ -73,12 +69,9 @@ def _marks(labels: Array, images: Array, where: object) -> Array:
     if flat is not None and flat.dtype.kind == "f" and np.isfinite(flat).all() and (flat == np.rint(flat)).all():
         flat = flat.astype(np.int64)
     if flat is None or flat.dtype.kind not in "iubU" or not flat.size:
-        raise DataError(
-            tr("The labels are neither whole numbers nor texts, one for each image."),
-            where=where,
-            expected=tr("labels of shape (N,) or (N, 1), or rows of 0 with a single 1"),
-            received=tr("shape {shape}, dtype {dtype}", shape=labels.shape, dtype=labels.dtype),
-        )
+        what = tr("The labels are neither whole numbers nor texts, one for each image.")
+        expected = tr("labels of shape (N,) or (N, 1), or rows of 0 with a single 1")
+        raise DataError(what, where=where, expected=expected, received=form(labels))
     return flat
 
 
@@ -98,11 +91,7 @@ def _classes(marks: Mapping[str, Array], names: Array | None, where: object) -> 
         raise DataError(
             tr("There is no name for every class."),
             where=where,
-            expected=tr(
-                "labels from 0 to {last}, or from 1 to {classes}, as there are {classes} names",
-                last=len(given) - 1,
-                classes=len(given),
-            ),
+            expected=tr("labels from 0 to {last}, or from 1 to {classes}", last=len(given) - 1, classes=len(given)),
             received=tr("labels from {low} to {high}", low=values.min(), high=values.max()),
         )
     return np.arange(first, first + len(given)), given

@@ -17,7 +17,7 @@ Array = np.ndarray[Any, Any]
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("glassnet.data.cache.cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr("glassnet.data.decode_many.cache_folder", lambda: tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")
