@@ -24,8 +24,7 @@ from numpy.typing import NDArray
 
 from benchmarks.random_networks import Case, draw_case, retake
 from glassnet.network import Network
-from glassnet.nn import Layer, activations, norm, walk
-from glassnet.nn import recurrent as recurrence
+from glassnet.nn import Layer, activations, norm, recurrent as recurrence, walk
 from glassnet.nn.layer import Backward
 from glassnet.nn.losses import Loss
 from glassnet.runtime import CompiledTrainer, Predictor, ReferenceTrainer, StepPlan

@@ -40,8 +40,7 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help=mark("Threads; by default as many as pay."))] = None,
 ) -> None:
     from glassnet.errors import InputError
-    from glassnet.experiment import run
-    from glassnet.experiment import sweep as runs
+    from glassnet.experiment import run, sweep as runs
     from glassnet.experiment.run_folder import RECIPE, require_run
     from glassnet.training import TrainingWarning
     from glassnet.training.display import SeedLine

@@ -6,8 +6,7 @@ from math import prod
 
 from glassnet.compiler.lower import lower
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
-from glassnet.kernels import kinds
-from glassnet.kernels import opcodes as op
+from glassnet.kernels import kinds, opcodes as op
 from glassnet.nn import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Swish, Tanh
 
 

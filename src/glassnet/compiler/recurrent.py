@@ -5,8 +5,7 @@ from __future__ import annotations
 from glassnet.compiler.lower import lower
 from glassnet.compiler.partition import recurrent_partitions
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
-from glassnet.kernels import kinds
-from glassnet.kernels import opcodes as op
+from glassnet.kernels import kinds, opcodes as op
 from glassnet.nn import GRU, LSTM, SimpleRNN
 from glassnet.nn.recurrent import Recurrent
 

@@ -12,8 +12,7 @@ from glassnet.data.catalog import NAMED_DATASETS, read_idx_folder
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions, as_options
 from glassnet.data.readers.folder import holds_images
-from glassnet.data.readers.hdf5 import ENDINGS as HDF5_ENDINGS
-from glassnet.data.readers.hdf5 import MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
+from glassnet.data.readers.hdf5 import ENDINGS as HDF5_ENDINGS, MAGIC, hdf5_files, read_hdf5, read_hdf5_folder
 from glassnet.data.readers.mat import read_mat
 from glassnet.data.readers.mnist import holds_mnist
 from glassnet.data.readers.named_images import read_path

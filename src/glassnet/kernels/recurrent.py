@@ -11,8 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import int64, void
 
-from glassnet.kernels import kinds, records
-from glassnet.kernels import opcodes as op
+from glassnet.kernels import kinds, opcodes as op, records
 from glassnet.kernels.activations import sigmoid, tanh
 from glassnet.kernels.codegen.addresses import floats_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined

@@ -16,34 +16,9 @@ from glassnet.nn.recurrent import GRU, LSTM, SimpleRNN
 from glassnet.nn.registry import LAYERS, as_layer
 
 LAYERS.update(
-    (kind.__name__, kind)
-    for kind in (
-        Pixels,
-        Scale,
-        Standardize,
-        Flatten,
-        Dense,
-        Conv2D,
-        MaxPool2D,
-        AveragePool2D,
-        GlobalAveragePool2D,
-        GlobalMaxPool2D,
-        BatchNorm,
-        LayerNorm,
-        Residual,
-        Concatenate,
-        SimpleRNN,
-        GRU,
-        LSTM,
-        Sigmoid,
-        Tanh,
-        ReLU,
-        LeakyReLU,
-        GELU,
-        Swish,
-        Softmax,
-        Dropout,
-    )
+    (name, kind)
+    for name, kind in list(globals().items())
+    if isinstance(kind, type) and issubclass(kind, Layer) and kind not in (Layer, Nested)
 )
 
 __all__ = [

@@ -70,8 +70,7 @@ class LiveBar(Callback):
         self._start = 0.0
 
     def on_train_begin(self, progress: Progress) -> None:
-        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
+        from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
         self._bar = Bar(
             TextColumn(tr("epoch") + " {task.fields[epoch]}/{task.fields[epochs]}"),

@@ -14,9 +14,7 @@ import pytest
 from PIL import Image
 
 import glassnet.support.cache
-from glassnet.data import Dataset, load_dataset
-from glassnet.data import cache as keep
-from glassnet.data import decode_many as batch
+from glassnet.data import Dataset, cache as keep, decode_many as batch, load_dataset
 from glassnet.errors import DataError, DataWarning, InputError
 
 Write = Callable[..., Path]

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from glassnet.kernels.conv.direct import BAND
 from glassnet.kernels.matmul.tile import ADD, SET

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from glassnet.compiler.algorithms import prefers_sparse, sparse_rows
 from glassnet.compiler.geometry import conv_shape, pool_shape
@@ -17,9 +16,7 @@ from glassnet.kernels import kinds
 from glassnet.kernels.matmul.gather_accumulate import CHAINS, WIDEST
 from glassnet.kernels.records import ConvBackward
 from glassnet.kernels.sizes import LANES, SHORT
-from glassnet.nn import Conv2D, MaxPool2D
-from glassnet.nn import conv as nn_conv
-from glassnet.nn import pooling as nn_pooling
+from glassnet.nn import Conv2D, MaxPool2D, conv as nn_conv, pooling as nn_pooling
 from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]

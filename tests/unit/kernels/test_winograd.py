@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from glassnet.compiler.algorithms import prefers_winograd
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import LANES, PRODUCTS, winograd_floats
-from glassnet.nn import Conv2D
-from glassnet.nn import conv as nn_conv
+from glassnet.nn import Conv2D, conv as nn_conv
 from glassnet.nn.windows import windows
 from tests.rounding import check_sum
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from numba import int64, void
 
-from glassnet.kernels import opcodes as op
-from glassnet.kernels import records
+from glassnet.kernels import opcodes as op, records
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.direct import convolve, rotate_weights
