@@ -1,4 +1,4 @@
-"""Which algorithm a convolution takes: direct, Winograd's, scattered or sparse, by counts of register operations."""
+"""Choices: the algorithm of a convolution (direct, Winograd's, scattered or sparse), and how sums over images are split."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from glassnet.kernels.codegen.host import UNIT
 from glassnet.kernels.sizes import LIST_ENTRIES, PRODUCTS, SHORT
 from glassnet.nn import Conv2D
 from glassnet.nn.layer import Shape
+
+PARTITIONS, FEW_PARTITIONS = 8, 4
+MANY_WEIGHTS = 1 << 16
+ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
+WITHOUT_SUMS = 64
 
 
 def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:
@@ -47,3 +52,14 @@ def prefers_sparse(conv: Any, pool: Any) -> bool:
 def sparse_rows(pool: Any) -> int:
     """Rows of windows that are listed together: so many that the lists stay in the cache."""
     return int(max(1, min(pool["out_height"], LIST_ENTRIES // (pool["out_width"] * pool["channels"]))))
+
+
+def partitions_of(images: int, weights: int) -> int:
+    """Whatever the threads, so that results do not depend on them; fewer where the sums are long."""
+    return min(images, FEW_PARTITIONS if weights > MANY_WEIGHTS else PARTITIONS)
+
+
+def recurrent_partitions(images: int, weights: int, training: bool) -> int:
+    """The same of recurrent layers, whose products take a partition's images together; many where there are no sums."""
+    most = max(1, images // ENOUGH_IMAGES)
+    return min(most, partitions_of(images, weights) if training else WITHOUT_SUMS)

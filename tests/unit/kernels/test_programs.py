@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from glassnet.compiler import assemble, can_lower
-from glassnet.compiler.partition import partitions_of
+from glassnet.compiler.algorithms import partitions_of
 from glassnet.kernels.sizes import COLUMNS, LANES, ROWS
 from glassnet.network import Network
 from glassnet.nn import (
