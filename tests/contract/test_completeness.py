@@ -70,7 +70,7 @@ def defined(base: type, method: str) -> set[str]:
         for module in modules(glassnet.nn)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, base) and kind is not base and not kind.__name__.startswith("_")
-        if getattr(kind, method) is not getattr(base, method)
+        if not inspect.isabstract(kind) and getattr(kind, method) is not getattr(base, method)
     }
 
 

@@ -47,7 +47,7 @@ def assemble(
     offsets: list[ParamOffsets] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
         offsets[slot.layer][slot.key] = slot.offset
-    layers = stack.layers if purpose == "outputs" else stack.layers[: stack.raw]
+    layers = stack.layers if purpose == "outputs" else stack.layers[: stack.layers_before_loss]
     images = Value(INPUT, stack.input_shape, raw=is_bytes)
     if augmentation is not None:
         images = _augmented(images, augmentation, image_shape, out)

@@ -10,12 +10,7 @@ from glassnet.kernels import kinds
 from glassnet.kernels.context import OptimizerOptions
 from glassnet.nn.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 
-OPTIMIZER_KINDS: dict[type[Optimizer], int] = {
-    SGD: kinds.SGD,
-    RMSprop: kinds.RMSPROP,
-    Adam: kinds.ADAM,
-    AdamW: kinds.ADAM,
-}
+OPTIMIZER_KINDS: dict[type[Optimizer], int] = {SGD: kinds.SGD, RMSprop: kinds.RMSPROP, Adam: kinds.ADAM, AdamW: kinds.ADAM}
 
 
 def optimizer_options(optimizer: Optimizer) -> NDArray[Any]:

@@ -9,11 +9,10 @@ from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
 from glassnet.nn.dropout import Dropout
 from glassnet.nn.inputs import Flatten, Pixels, Scale, Standardize
-from glassnet.nn.layer import Layer, walk
+from glassnet.nn.layer import LAYERS, Layer, as_layer, walk
 from glassnet.nn.norm import BatchNorm, LayerNorm
 from glassnet.nn.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from glassnet.nn.recurrent import GRU, LSTM, SimpleRNN
-from glassnet.nn.registry import LAYERS, as_layer
 
 LAYERS.update(
     (name, kind)

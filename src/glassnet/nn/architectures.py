@@ -19,10 +19,9 @@ from glassnet.nn.dense import Dense
 from glassnet.nn.dropout import Dropout
 from glassnet.nn.initializers import Normal
 from glassnet.nn.inputs import Flatten, Pixels
-from glassnet.nn.layer import Layer, Shape
+from glassnet.nn.layer import Layer, Shape, as_layer
 from glassnet.nn.norm import BatchNorm
 from glassnet.nn.pooling import GlobalAveragePool2D, MaxPool2D
-from glassnet.nn.registry import as_layer
 from glassnet.support.i18n import tr
 from glassnet.support.registry import make_named, unknown
 
@@ -141,13 +140,7 @@ def resnet(
     return [*layers, GlobalAveragePool2D(), *_dropout(dropout), Dense(classes)]
 
 
-def row_rnn(
-    classes: int = 10,
-    units: Sequence[int] = (128,),
-    *,
-    cell: str = "LSTM",
-    dropout: float = 0.0,
-) -> list[Layer]:
+def row_rnn(classes: int = 10, units: Sequence[int] = (128,), *, cell: str = "LSTM", dropout: float = 0.0) -> list[Layer]:
     """Images read row by row by recurrent layers of `units`; the last state; a Dense layer.
 
     `cell`: "SimpleRNN", "GRU" or "LSTM". `dropout` acts after each of them.

@@ -13,8 +13,7 @@ from glassnet.errors import InputError, ShapeError
 from glassnet.nn.chain import Place, adapt_chain, build_chain, forward_chain, name_layers
 from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
-from glassnet.nn.layer import Backward, Gradients, Layer, Shape
-from glassnet.nn.registry import as_layer
+from glassnet.nn.layer import Backward, Gradients, Layer, Shape, as_layer
 from glassnet.nn.windows import Pair, Windows
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import listing, tr

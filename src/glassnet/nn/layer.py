@@ -13,7 +13,7 @@ from glassnet.errors import ShapeError
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
-from glassnet.support.registry import describe
+from glassnet.support.registry import describe, make_named
 
 Shape = tuple[int, ...]
 Gradients = dict[str, Array]
@@ -103,3 +103,11 @@ def require_flat(layer: Layer, shape: Shape) -> int:
             hint=tr("put a Flatten() before it"),
         )
     return shape[0]
+
+
+LAYERS: dict[str, type[Layer]] = {}  # by name; nn/__init__.py fills it
+
+
+def as_layer(value: Layer | str | dict[str, Any], where: str) -> Layer:
+    """A layer from itself, its name, or {"type": name, option: value}."""
+    return value if isinstance(value, Layer) else make_named(value, LAYERS, tr("layer"), where)

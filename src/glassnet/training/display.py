@@ -83,11 +83,7 @@ class LiveBar(Callback):
         )
         self._start = time.perf_counter()
         self._task = self._bar.add_task(
-            "",
-            total=progress.epochs * progress.steps_per_epoch,
-            epoch=progress.epoch,
-            epochs=progress.epochs,
-            numbers="",
+            "", total=progress.epochs * progress.steps_per_epoch, epoch=progress.epoch, epochs=progress.epochs, numbers=""
         )
         with contextlib.suppress(OSError):
             self._bar.start()

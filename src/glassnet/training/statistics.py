@@ -88,7 +88,7 @@ class Watch:
             if isinstance(layer, Dropout):
                 continue
             x = forward_chain([layer], x, stack.dtype)[0]
-            if number < stack.raw:
+            if number < stack.layers_before_loss:
                 z = x
             if not isinstance(layer, Flatten):
                 found[stack.names[number]] = describe_outputs(layer, x)

@@ -92,9 +92,9 @@ def check(net: Network, x: Array, batch: int, threads: int, optimizer: SGD) -> N
     def raw(net: Network, stop: int) -> Array:
         return net.forward(net.rows(x), stop=stop)[0]
 
-    before, last = raw(exact, exact.raw - 1), exact.layers[exact.raw - 1].parameters
-    wanted, terms = raw(exact, exact.raw), np.abs(before) @ np.abs(last["weight"]) + np.abs(last["bias"])
-    off = max(U * terms.max(), *(np.abs(raw(peer, peer.raw) - wanted).max() for peer in peers))
+    before, last = raw(exact, exact.layers_before_loss - 1), exact.layers[exact.layers_before_loss - 1].parameters
+    wanted, terms = raw(exact, exact.layers_before_loss), np.abs(before) @ np.abs(last["weight"]) + np.abs(last["bias"])
+    off = max(U * terms.max(), *(np.abs(raw(peer, peer.layers_before_loss) - wanted).max() for peer in peers))
     check_within(Predictor(net, threads).outputs(net.rows(x), "raw")[0], wanted, 16 * off)
 
     costs = train(CompiledTrainer, net, x, batch, **options)

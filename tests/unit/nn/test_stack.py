@@ -133,7 +133,7 @@ def test_layers_that_do_not_fit_say_what_to_do() -> None:
 def test_a_loss_computes_its_own_activation(loss: Any, end: Any, fused: bool, threshold: float) -> None:
     net = Network([Dense(2), end], input_shape=(3,), loss=loss, seed=1)
     assert net.fuses_activation == fused
-    assert net.raw == 2 - fused
+    assert net.layers_before_loss == 2 - fused
     assert net.threshold == threshold
 
 
