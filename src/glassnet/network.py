@@ -289,15 +289,8 @@ class Network(Stack):
         path = as_path(path)
         tensors, header = read_tensors(path, "model")
         try:
-            network = cls(
-                header["layers"],
-                loss=header["loss"],
-                input_shape=header["input_shape"],
-                regularizer=header["regularizer"],
-                classes=header["classes"],
-                dtype=header["dtype"],
-                seed=header["seed"],
-            )
+            names = ("loss", "input_shape", "regularizer", "classes", "dtype", "seed")
+            network = cls(header["layers"], **{name: header[name] for name in names})
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 tr("The file's header does not describe a network."), where=path, received=str(error)
@@ -332,6 +325,3 @@ class Network(Stack):
     def __repr__(self) -> str:
         inside = ", ".join(map(repr, self.layers))
         return f"Network([{inside}], loss={self.loss!r}, input_shape={self.input_shape})"
-
-
-__all__ = ["Network", "as_dataset", "check_seed"]

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.errors import InputError
-from glassnet.network import Network, as_dataset
+from glassnet.network import Network
 from glassnet.nn.stack import Slot
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
-from glassnet.training.arguments import check_labels
+from glassnet.training.arguments import as_dataset, check_labels
 
 CHECK_ALL_UP_TO = 2000  # parameters
 SAMPLES = 40  # parameters of each array in larger networks

@@ -289,6 +289,3 @@ class Stack:
         """A table of layers, output shapes, parameters, operations and bytes, and the loss."""
         penalty = f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else ""
         return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\nloss: {self.loss!r}{penalty}"
-
-
-__all__ = ["Slot", "Stack"]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glassnet.data.augmentation import image_shape
 from glassnet.nn.stack import Stack
@@ -128,7 +127,7 @@ class Training:
         epoch = Epoch(
             epoch=number,
             train_cost=float(self.trainer.losses.mean()),
-            train_accuracy=self._accuracy(self.trainer.classes, plan.train.labels[order]),
+            train_accuracy=self._accuracy(plan.train.labels[order]),
             learning_rate=float(rates[-1]),
             seconds=time.perf_counter() - start,
             **validated,
@@ -200,8 +199,8 @@ class Training:
         progress.stop(reason)
         warnings.warn(str(reason), TrainingWarning, stacklevel=6)
 
-    def _accuracy(self, found: NDArray[np.int64], labels: Array) -> float | None:
-        return float((found == labels).mean()) if labels.ndim == 1 else None
+    def _accuracy(self, labels: Array) -> float | None:
+        return float((self.trainer.classes == labels).mean()) if labels.ndim == 1 else None
 
     def _settings(self) -> dict[str, Any]:
         plan = self.plan

@@ -12,11 +12,11 @@ from glassnet.analysis.diagnosis.finding import Diagnosis
 from glassnet.analysis.diagnosis.rules import apply_rules, still_learning
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
-from glassnet.network import Network, as_dataset
+from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.training import History
-from glassnet.training.arguments import check_labels
+from glassnet.training.arguments import as_dataset, check_labels
 
 Data: TypeAlias = Splits | Dataset | tuple[Dataset | Array, Dataset | Array]
 
