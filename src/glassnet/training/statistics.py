@@ -58,9 +58,7 @@ def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
     change = np.subtract(stack.state, before, out=before)
     return {
         "gradient_norms": {slot.name: length(slot.part(gradient)) for slot in stack.slots},
-        "update_norms": {
-            slot.name: length(slot.part(change)) / (size or 1) for slot, size in zip(stack.slots, sizes, strict=True)
-        },
+        "update_norms": {slot.name: length(slot.part(change)) / sizes[slot.name] for slot in stack.slots},
     }
 
 
