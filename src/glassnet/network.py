@@ -68,14 +68,16 @@ class Network(Stack):
             made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]  # as_layer refuses numbers
             if input_shape is None:
                 raise InputError(
-                    tr("The shape of the images is needed."),
+                    tr("The shape of the images is missing."),
                     where="Network(input_shape)",
                     expected=tr("for example (28, 28, 1)"),
                     received="None",
                 )
             shape = tuple(int(size) for size in input_shape)
             if not shape or min(shape) < 1:
-                raise ShapeError(tr("An image needs pixels."), where="Network(input_shape)", received=shape)
+                raise ShapeError(
+                    tr("Every axis of an image must be at least 1."), where="Network(input_shape)", received=shape
+                )
         self.seed = secrets.randbits(32) if seed is None else check_seed(seed)
         super().__init__(
             made,
@@ -99,14 +101,14 @@ class Network(Stack):
         names, wanted = tuple(map(str, classes)), len(self._numbered())
         if len(names) != wanted:
             raise InputError(
-                tr("There are not as many class names as outputs."),
+                tr("The number of class names does not fit the network's outputs."),
                 where="Network(classes)",
-                expected=tr("{count} names, as a single output tells two classes apart", count=wanted)
+                expected=tr("{count} names, as a single output distinguishes two classes", count=wanted)
                 if self.outputs == 1
                 else tr("{count} names", count=wanted),
                 received=f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}",
                 hint=tr(
-                    "give the last Dense layer {names} units, or take an architecture: it fits itself to the classes",
+                    "give the last Dense layer {names} units, or use an architecture, which adapts to the number of classes",
                     names=len(names),
                 )
                 if len(names) > 1
@@ -115,7 +117,7 @@ class Network(Stack):
         return names
 
     def _numbered(self) -> tuple[str, ...]:
-        hint = tr("end the network in a Dense layer that has a unit for each class")
+        hint = tr("end the network with a Dense layer with one unit per class")
         require_memory(
             64 * self.outputs, tr("the names of {outputs:,} classes", outputs=self.outputs), repr(self.layers[-1]), hint
         )
@@ -254,7 +256,7 @@ class Network(Stack):
         if not data.is_classification:
             if self.outputs != 1:
                 raise InputError(
-                    tr("Only classes and signs can be counted."),
+                    tr("Accuracy is defined only for classes, and for the sign of a single target."),
                     where="evaluate(data)",
                     expected=tr("labels (N,) of classes, or targets (N, 1)"),
                     received=tr("targets {shape}", shape=labels.shape),

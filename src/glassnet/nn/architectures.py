@@ -33,7 +33,7 @@ def shorthand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
     """The layers of the tutorial's shorthand [784, 30, 10], and the shape of its images."""
     if len(sizes) < 2 or any(isinstance(size, bool) or size < 1 for size in sizes):
         raise InputError(
-            tr("A list of sizes needs inputs and outputs, all above 0."),
+            tr("A list of sizes needs at least two numbers, all above 0."),
             where="Network(sizes)",
             expected=tr("for example [784, 30, 10]"),
             received=list(sizes),
@@ -124,7 +124,7 @@ def resnet(
     """
     if len(filters) != len(blocks):
         raise InputError(
-            tr("Every stage has its filters and its number of blocks."),
+            tr("filters and blocks must have the same length."),
             where="resnet(filters, blocks)",
             expected=tr("{count} numbers of blocks", count=len(filters)),
             received=list(blocks),
@@ -149,7 +149,7 @@ def row_rnn(classes: int = 10, units: Sequence[int] = (128,), *, cell: str = "LS
         raise unknown(tr("cell"), cell, CELLS, "row_rnn(cell)")
     if not units:
         raise InputError(
-            tr("A recurrent network needs a recurrent layer."), where="row_rnn(units)", expected=tr("for example [128]")
+            tr("row_rnn needs at least one recurrent layer."), where="row_rnn(units)", expected=tr("for example [128]")
         )
     layers: list[Layer] = [Pixels()]
     for number, width in enumerate(units, 1):

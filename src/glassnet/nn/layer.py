@@ -81,7 +81,7 @@ def require_room(layer: Layer, *shapes: Shape) -> None:
     """Refuse parameters or statistics of these shapes where they do not fit into memory: float64, twice while drawn."""
     numbers = sum(map(prod, shapes))
     hint = tr("fewer units or filters, or smaller images before the layer")
-    require_memory(16 * numbers, tr("{numbers:,} numbers that it keeps", numbers=numbers), repr(layer), hint)
+    require_memory(16 * numbers, tr("its {numbers:,} parameters and statistics", numbers=numbers), repr(layer), hint)
 
 
 def walk(layers: Iterable[Layer]) -> Iterator[Layer]:

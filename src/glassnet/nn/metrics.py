@@ -135,7 +135,7 @@ def evaluate_probabilities(
     """Accuracy, confusion and the mean −ln p of the true class, from probabilities (N, classes) and labels (N,)."""
     if labels.ndim != 1:
         raise InputError(
-            tr("Probabilities tell classes apart."),
+            tr("Probabilities are defined only for classes."),
             where="evaluate(data)",
             expected=tr("labels (N,) of classes"),
             received=tr("targets {shape}", shape=labels.shape),
@@ -162,6 +162,12 @@ class Calibration:
         gaps = np.abs(self.accuracy - self.confidence)
         return float(np.where(self.counts > 0, gaps * self.counts, 0).sum() / self.counts.sum())
 
+    @property
+    def overconfidence(self) -> float:
+        """Mean confidence minus accuracy, over all images; positive for an overconfident network."""
+        gaps = self.confidence - self.accuracy
+        return float(np.where(self.counts > 0, gaps * self.counts, 0).sum() / self.counts.sum())
+
 
 def calibrate(probabilities: NDArray[np.float64], labels: NDArray[np.int64], bins: int = 10) -> Calibration:
     """Calibration of probabilities (N, classes) for labels (N,), over `bins` of equal width.
@@ -170,7 +176,7 @@ def calibrate(probabilities: NDArray[np.float64], labels: NDArray[np.int64], bin
     """
     if bins < 1 or len(probabilities) != len(labels) or not len(labels):
         raise InputError(
-            tr("These can't be compared."),
+            tr("Labels and probabilities do not fit together."),
             where="calibrate",
             expected=tr("as many labels as rows of probabilities, and at least one bin"),
             received=tr("{rows} rows, {total} labels, {bins} bins", rows=len(probabilities), total=len(labels), bins=bins),

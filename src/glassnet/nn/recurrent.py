@@ -167,7 +167,7 @@ class Recurrent(Layer, ABC):
             raise ShapeError(
                 tr("{layer} takes sequences.", layer=type(self).__name__),
                 where=type(self).__name__,
-                expected=tr("(steps, numbers), or an image (rows, columns, channels), which it reads row by row"),
+                expected=tr("(steps, features), or an image (rows, columns, channels), which is read row by row"),
                 received=tr("images of shape {shape}", shape=shape),
                 hint=tr("put it before any Flatten()") if len(shape) == 1 else None,
             )

@@ -134,7 +134,7 @@ class Stack:
         values = np.asarray(values)
         if values.shape != self.flat.shape:
             raise ShapeError(
-                tr("The parameter vector has another length."),
+                tr("The parameter vector has the wrong length."),
                 where="parameters",
                 expected=self.flat.shape,
                 received=values.shape,

@@ -54,7 +54,7 @@ def as_pair(value: Any, where: str) -> Pair:
         and all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in numbers)
     ):
         raise InputError(
-            tr("A size of windows is one whole number, or two."),
+            tr("A window size is one whole number or two."),
             where=where,
             expected=tr("for example 3, or (3, 3)"),
             received=repr(value),

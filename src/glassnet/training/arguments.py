@@ -24,7 +24,10 @@ def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
     if isinstance(value, tuple) and len(value) == 2:
         return Dataset(*value)
     raise InputError(
-        tr("This is no data set."), where=where, expected=tr("a Dataset, or (images, labels)"), received=type(value).__name__
+        tr("This is not a data set."),
+        where=where,
+        expected=tr("a Dataset, or (images, labels)"),
+        received=type(value).__name__,
     )
 
 
@@ -57,7 +60,7 @@ def check_fit(
         raise InputError(tr("Unknown choice."), where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
     if average is not None and not (isinstance(average, float) and 0 < average < 1):
         raise InputError(
-            tr("The moving average needs a share of the past."),
+            tr("The decay of the moving average must lie between 0 and 1."),
             where="fit(average)",
             expected=tr("a number between 0 and 1, such as 0.999"),
             received=average,
@@ -65,7 +68,7 @@ def check_fit(
     if isinstance(optimizer, ScipyMinimize):
         if average is not None:
             raise InputError(
-                tr("ScipyMinimize takes no small steps to average over."),
+                tr("ScipyMinimize has no mini-batch steps to average over."),
                 where="fit(average)",
                 expected=tr("None, or another optimizer"),
                 received=average,
@@ -134,7 +137,7 @@ def image_weights(
         weights = weights * table[data.labels]
     if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
         raise InputError(
-            tr("Weights are one number of at least 0 for each image."),
+            tr("sample_weight must hold one non-negative number for each image."),
             where="fit(sample_weight)",
             expected=tr("({count},), finite, none negative", count=len(data)),
             received=f"shape {weights.shape}",

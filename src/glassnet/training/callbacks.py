@@ -63,7 +63,7 @@ class EarlyStopping(Callback):
     def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:
         if patience < 1 or min_delta < 0:
             raise InputError(
-                tr("Early stopping needs patience."),
+                tr("Invalid options for early stopping."),
                 where="EarlyStopping",
                 expected=tr("patience of at least 1, min_delta of at least 0"),
                 received=f"{patience=}, {min_delta=}",

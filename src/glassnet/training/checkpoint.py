@@ -74,7 +74,7 @@ class State:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
-                tr("The checkpoint does not hold what it should."),
+                tr("The checkpoint is incomplete or damaged."),
                 where=path,
                 received=tr("missing or wrong: {error}", error=error),
             ) from None
@@ -88,7 +88,7 @@ class State:
                     where=f"{path}, {name}",
                     expected=value,
                     received=self.settings.get(name),
-                    hint=tr("go on with the same settings, or start anew in another folder"),
+                    hint=tr("resume with the same settings, or start a new run in another folder"),
                 )
         for name, size in sizes.items():
             array: Array = getattr(self, name)

@@ -46,18 +46,21 @@ def check_length(plan: Plan, before: int | None, done: int, where: str) -> None:
         return
     if plan.optimizer.schedule.stretches:
         raise ModelFileError(
-            tr("The learning rate follows a schedule over the whole training, which can't become longer or shorter midway."),
+            tr("The learning rate follows a schedule over the whole training, so the number of epochs can't change."),
             where=where,
             expected=before,
             received=epochs,
-            hint=tr("train anew with {epochs} epochs; only a constant learning rate can go on for longer", epochs=epochs),
+            hint=tr(
+                "start a new training with {epochs} epochs; with a constant learning rate, a training can be extended",
+                epochs=epochs,
+            ),
         )
     plain = 0 if plan.augmentation is None else plan.plain_epochs
     if plain and before is not None and done > min(before, epochs) - plain:
         raise ModelFileError(
-            tr("The last epochs, without augmentation, have begun: the training can't become longer or shorter any more."),
+            tr("The last epochs, without augmentation, have begun, so the number of epochs can't change any more."),
             where=where,
             expected=before,
             received=epochs,
-            hint=tr("train anew with {epochs} epochs", epochs=epochs),
+            hint=tr("start a new training with {epochs} epochs", epochs=epochs),
         )

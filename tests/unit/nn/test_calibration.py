@@ -17,6 +17,7 @@ def test_by_hand() -> None:
     np.testing.assert_allclose(found.confidence, [0.4, (0.8 + 0.6 + 1.0) / 3])
     np.testing.assert_allclose(found.accuracy, [1.0, 2 / 3])
     assert found.error == pytest.approx((1 * 0.6 + 3 * abs(0.8 - 2 / 3)) / 4)
+    assert found.overconfidence == pytest.approx((0.8 + 0.6 + 0.4 + 1.0) / 4 - 3 / 4)
 
 
 def test_an_empty_bin_is_no_number_and_counts_nothing() -> None:
@@ -28,6 +29,6 @@ def test_an_empty_bin_is_no_number_and_counts_nothing() -> None:
 
 @pytest.mark.parametrize(("rows", "labels", "bins"), [(2, 3, 10), (0, 0, 10), (2, 2, 0)])
 def test_wrong_input_is_told(rows: int, labels: int, bins: int) -> None:
-    with pytest.raises(InputError, match="can't be compared") as error:
+    with pytest.raises(InputError, match="do not fit together") as error:
         calibrate(np.full((rows, 2), 0.5), np.zeros(labels, dtype=np.int64), bins)
     assert error.value.received == f"{rows} rows, {labels} labels, {bins} bins"
