@@ -28,11 +28,10 @@ from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
 from glassnet.support.storage import as_path, fill, read_tensors, write_tensors
-from glassnet.training.arguments import as_dataset, check_fit, check_labels, check_seed, image_weights
+from glassnet.training.arguments import Plan, as_dataset, check_fit, check_labels, check_seed, image_weights
 from glassnet.training.callbacks import Callback
 from glassnet.training.display import default_display
 from glassnet.training.loop import Training
-from glassnet.training.plan import Plan
 from glassnet.training.scipy import minimize
 
 

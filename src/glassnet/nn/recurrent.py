@@ -191,6 +191,7 @@ class Recurrent(Layer, ABC):
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         steps = x.reshape(len(x), *self.sequence(x.shape[1:]))
         h, through_time = self.run(steps)
+        y = h if self.return_sequences else h[:, -1]
 
         def backward(dy: Array) -> tuple[Array, Gradients]:
             dh = dy
@@ -205,7 +206,7 @@ class Recurrent(Layer, ABC):
                 gradients["recurrent_bias"] = dsteps[..., 2 * self.units :].sum(axis=(0, 1))
             return dx.reshape(x.shape), gradients
 
-        return h if self.return_sequences else h[:, -1], backward
+        return y, backward
 
     def operations(self, shape: Shape) -> int:
         steps, width = self.sequence(shape)

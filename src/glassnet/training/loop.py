@@ -17,10 +17,10 @@ from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor, Trainer, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.registry import describe
+from glassnet.training.arguments import AUGMENTATION, DROPOUT, ORDER, Plan, check_length, epoch_generator
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
-from glassnet.training.plan import AUGMENTATION, DROPOUT, ORDER, Plan, check_length, epoch_generator
 from glassnet.training.statistics import Statistics, Watch, all_finite, norms, validate
 from glassnet.training.stop import Stop, StopReason
 
@@ -141,7 +141,7 @@ class Training:
         self._last_epoch, self._previous_epoch = self._previous_epoch, self._last_epoch
         if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
             self.best[...] = self.kept
-        self._keep_state(number)  # before the callbacks, during which Ctrl-C may come
+        self._keep_state()  # before the callbacks, during which Ctrl-C may come
         self._with_kept(lambda: self._call_back(epoch))
         if time.monotonic() - self._saved > CHECKPOINT_EVERY:
             self._save_state()
@@ -231,13 +231,12 @@ class Training:
             "average": self.trainer.average,
         }
 
-    def _keep_state(self, number: int) -> None:
+    def _keep_state(self) -> None:
         """Copy the state after an epoch, to be written later."""
         if self.plan.checkpoint is None:
             return
         self._state = State(
-            epoch=number,
-            **{name: array.copy() for name, array in self._arrays().items()},
+            arrays={name: array.copy() for name, array in self._arrays().items()},
             statistics={
                 f"{self.stack.names[i]}.{name}": array
                 for i, layer in enumerate(self.stack.layers)
@@ -257,8 +256,8 @@ class Training:
     def _restore(self, state: State, path: Path) -> None:
         arrays = self._arrays()
         state.check(self._settings(), {name: array.size for name, array in arrays.items()}, path)
-        check_length(self.plan, state.settings.get("epochs"), state.epoch, f"{path}, epochs")
+        check_length(self.plan, state.settings.get("epochs"), len(state.history), f"{path}, epochs")
         for name, array in arrays.items():
-            array[...] = getattr(state, name)
+            array[...] = state.arrays[name]
         self._last_epoch[...] = self.kept
         self.progress.history.epochs.extend(state.history.epochs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -195,7 +195,7 @@ class RecurrentLens(Lens, ABC):
             title = tr("{kind}: the last state is the output", kind=kind)
             symbols = [symbol("y", "y", "h"), symbol("h", f"h{sub(last)}", "h", meaning=tr(STATE))]
             lines = [[self.number("y", out), " = ", self.state(last, u)]]
-            sources = [line_of(type(self.layer).output, "y")]
+            sources = [line_of(type(self.layer).forward, "y")]
             note = None if t == last else tr("Steps that follow before the last is done: {left}.", left=last - t)
             steps.append(self.step("forward", title, "{y} = {h}", symbols, lines, sources, note=note))
         return steps
@@ -284,7 +284,7 @@ class RecurrentLens(Lens, ABC):
         line: Parts = [self.number(f"d{key}", index, "dw"), " = "]
         symbols = [symbol("dw", "∂C/∂w", "_product", "dweight", "flat"), symbol("dz", "∂C/∂zₜ", "dgates", "flat", "dsteps",
                    meaning=tr("the gate's gradient at step t"))]  # fmt: skip
-        function: Any = recurrent.inputs_backward
+        source = line_of(recurrent.inputs_backward)
         if key == "weight":
             factors = [(self.x[:, index[0]], lambda t: f"{self.name}.x[{t}, {index[0]}]", "x"), gradients]
             symbols.append(symbol("x", "xₜ", "x"))
@@ -294,13 +294,12 @@ class RecurrentLens(Lens, ABC):
                 (self.before(self.h)[:, index[0]], lambda t: f"{self.name}.h[{t - 1}, {index[0]}]", "before"),
                 gradients,
             ]
-            symbols.append(symbol("before", "hₜ₋₁", "states", "earlier", meaning=tr(EARLIER)))
+            symbols.append(symbol("before", "hₜ₋₁", "h", meaning=tr(EARLIER)))
             equation = "{dw} = Σₜ {before}·{dz}"
-            kind = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}[type(self.layer).__name__]
-            function = getattr(recurrent, f"{kind}_backward")
+            source = line_of(type(self.layer).forward, "drecurrent")
         else:
             factors, equation = [gradients], "{dw} = Σₜ {dz}"
         line += sum_of_products(factors, f"{self.name}.d{key}[{at(index)}]", must=self.t)
         title = tr("the gradient of the weight: a sum over {steps} steps", steps=len(self.x))
         tag = "BP3" if key.endswith("bias") else "BP4"
-        return [*steps, self.step("backward", title, equation, symbols, [line], [line_of(function)], tag=tag)]
+        return [*steps, self.step("backward", title, equation, symbols, [line], [source], tag=tag)]
