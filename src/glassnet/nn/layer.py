@@ -92,16 +92,22 @@ def walk(layers: Iterable[Layer]) -> Iterator[Layer]:
             yield from walk(branch)
 
 
+def require_axes(layer: Layer, shape: Shape, axes: tuple[int, ...], what: str, expected: str) -> None:
+    """Refuse images whose number of axes is not among `axes`."""
+    if len(shape) not in axes:
+        flat = tr("put it before any Flatten()") if len(shape) == 1 else None
+        raise ShapeError(
+            what,
+            where=type(layer).__name__,
+            expected=expected,
+            received=tr("images of shape {shape}", shape=shape),
+            hint=tr("put a Flatten() before it") if axes == (1,) else flat,
+        )
+
+
 def require_flat(layer: Layer, shape: Shape) -> int:
     """The one axis of `shape`, or the error that says what to put before the layer."""
-    if len(shape) != 1:
-        raise ShapeError(
-            tr("{layer} takes flat images.", layer=type(layer).__name__),
-            where=type(layer).__name__,
-            expected=tr("one axis"),
-            received=tr("images of shape {shape}", shape=shape),
-            hint=tr("put a Flatten() before it"),
-        )
+    require_axes(layer, shape, (1,), tr("{layer} takes flat images.", layer=type(layer).__name__), tr("one axis"))
     return shape[0]
 
 

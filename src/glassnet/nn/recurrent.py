@@ -9,10 +9,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from glassnet.errors import InputError, ShapeError
+from glassnet.errors import InputError
 from glassnet.nn.activations import leaky_relu, leaky_relu_backward, sigmoid, sigmoid_backward, tanh_backward
 from glassnet.nn.initializers import GlorotUniform, Orthogonal
-from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_room
+from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_axes, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
@@ -163,14 +163,8 @@ class Recurrent(Layer, ABC):
 
     def sequence(self, shape: Shape) -> tuple[int, int]:
         """(steps, numbers a step) of an input of `shape`: (T, D), or an image read row by row."""
-        if len(shape) not in (2, 3):
-            raise ShapeError(
-                tr("{layer} takes sequences.", layer=type(self).__name__),
-                where=type(self).__name__,
-                expected=tr("(steps, features), or an image (rows, columns, channels), which is read row by row"),
-                received=tr("images of shape {shape}", shape=shape),
-                hint=tr("put it before any Flatten()") if len(shape) == 1 else None,
-            )
+        expected = tr("(steps, features), or an image (rows, columns, channels), which is read row by row")
+        require_axes(self, shape, (2, 3), tr("{layer} takes sequences.", layer=type(self).__name__), expected)
         return shape[0], prod(shape[1:])
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from glassnet.errors import InputError, ShapeError
-from glassnet.nn.layer import Layer, Shape
+from glassnet.nn.layer import Layer, Shape, require_axes
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -70,14 +70,8 @@ def as_padding(value: str, where: str) -> str:
 
 def require_image(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     """(rows, columns, channels) of `shape`, or the error that says what the layer takes."""
-    if len(shape) != 3:
-        raise ShapeError(
-            tr("{layer} takes images with channels.", layer=type(layer).__name__),
-            where=type(layer).__name__,
-            expected="(rows, columns, channels)",
-            received=tr("images of shape {shape}", shape=shape),
-            hint=tr("put it before any Flatten()") if len(shape) == 1 else None,
-        )
+    what = tr("{layer} takes images with channels.", layer=type(layer).__name__)
+    require_axes(layer, shape, (3,), what, "(rows, columns, channels)")
     return shape[0], shape[1], shape[2]
 
 

@@ -95,20 +95,13 @@ def check_fit(
             received=average,
         )
     if isinstance(optimizer, ScipyMinimize):
+        expected = tr("None, or another optimizer")
         if average is not None:
-            raise InputError(
-                tr("ScipyMinimize has no mini-batch steps to average over."),
-                where="fit(average)",
-                expected=tr("None, or another optimizer"),
-                received=average,
-            )
+            what = tr("ScipyMinimize has no mini-batch steps to average over.")
+            raise InputError(what, where="fit(average)", expected=expected, received=average)
         if augmentation is not None:
-            raise InputError(
-                tr("ScipyMinimize needs the same images in every step."),
-                where="fit(augmentation)",
-                expected=tr("no augmentation, or another optimizer"),
-                received=augmentation,
-            )
+            what = tr("ScipyMinimize needs the same images in every step.")
+            raise InputError(what, where="fit(augmentation)", expected=expected, received=augmentation)
 
 
 def check_labels(stack: Stack, data: Dataset, where: str) -> None:

@@ -71,13 +71,10 @@ class EarlyStopping(Callback):
         self.patience, self.min_delta = patience, min_delta
 
     def on_train_begin(self, progress: Progress) -> None:
-        if progress.history.epochs:  # of a training that goes on: it may have ended here already
-            self._look(progress)
+        if progress.history.epochs:  # of a training that is resumed: it may have ended here already
+            self.on_epoch_end(progress, progress.history.epochs[-1])
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        self._look(progress)
-
-    def _look(self, progress: Progress) -> None:
         scores = progress.history.scores()
         best, since = scores[0], 0
         for score in scores[1:]:

@@ -38,17 +38,14 @@ class PlainLines(Callback):
     def __init__(self, file: TextIO | None = None, every: int = 1) -> None:
         self._file, self._every, self._silent = file, every, False
 
-    def _print(self, epoch: Epoch) -> None:
-        print_line(plain_line(epoch), self._file)
-
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         self._silent = epoch.epoch % self._every != 0 and len(progress.history) > 1
         if not self._silent:
-            self._print(epoch)
+            print_line(plain_line(epoch), self._file)
 
     def on_train_end(self, progress: Progress) -> None:
         if self._silent:
-            self._print(progress.history.epochs[-1])
+            print_line(plain_line(progress.history.epochs[-1]), self._file)
 
 
 class SeedLine(Callback):
@@ -88,22 +85,16 @@ class LiveBar(Callback):
         with contextlib.suppress(OSError):
             self._bar.start()
 
-    def _numbers(self, progress: Progress) -> str:
-        last = progress.history.epochs[-1] if progress.history.epochs else None
-        found = tr("loss {cost:.4f}", cost=progress.cost)
-        if last is not None and last.validation_accuracy is not None:
-            found += tr("  validation {accuracy:.2f} %", accuracy=100 * last.validation_accuracy)
-        return found
-
-    def _show(self, progress: Progress) -> None:
-        done = max(0, progress.epoch - 1) * progress.steps_per_epoch + progress.step
-        self._bar.update(self._task, completed=done, epoch=progress.epoch, numbers=self._numbers(progress))
-
     def on_step_end(self, progress: Progress) -> None:
-        self._show(progress)
+        done = max(0, progress.epoch - 1) * progress.steps_per_epoch + progress.step
+        numbers = str(tr("loss {cost:.4f}", cost=progress.cost))
+        accuracies = progress.history.validation_accuracy
+        if accuracies and accuracies[-1] is not None:
+            numbers += tr("  validation {accuracy:.2f} %", accuracy=100 * accuracies[-1])
+        self._bar.update(self._task, completed=done, epoch=progress.epoch, numbers=numbers)
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        self._show(progress)
+        self.on_step_end(progress)
         if (score := progress.history.scores()[-1]) > self._best:
             self._best = score
             self._print(plain_line(epoch))
