@@ -36,7 +36,7 @@ from glassnet.training.scipy import minimize
 
 
 class Network(Stack):
-    """Layers in a row that learn to tell images apart.
+    """An image classifier: layers in a row, with a loss.
 
         Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic loss, N(0,1)
         Network([Flatten(), Pixels(), Dense(10)], input_shape=(28, 28, 1), loss=SoftmaxCrossEntropy(), seed=1)
@@ -97,14 +97,14 @@ class Network(Stack):
             self.input_shape = self.shapes[0] = shape
 
     def _named(self, classes: Sequence[str]) -> tuple[str, ...]:
-        names, wanted = tuple(map(str, classes)), len(self._numbered())
-        if len(names) != wanted:
+        names, count = tuple(map(str, classes)), len(self._numbered())
+        if len(names) != count:
             raise InputError(
                 tr("The number of class names does not fit the network's outputs."),
                 where="Network(classes)",
-                expected=tr("{count} names, as a single output distinguishes two classes", count=wanted)
+                expected=tr("{count} names, as a single output distinguishes two classes", count=count)
                 if self.outputs == 1
-                else tr("{count} names", count=wanted),
+                else tr("{count} names", count=count),
                 received=f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}",
                 hint=tr(
                     "give the last Dense layer {names} units, or use an architecture, which adapts to the number of classes",
@@ -163,8 +163,8 @@ class Network(Stack):
         validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
-        `threads`: as many as pay, by default; the result never depends on it. `statistics`: whether the history tells what
-        the layers give for a few training images, which `diagnose` reads; the weights do not depend on it.
+        `threads`: by default as many as make it faster; the result never depends on it. `statistics`: whether the history
+        has statistics of the layers' outputs for a few training images, which `diagnose` reads; they do not change the weights.
         `progress`: True shows it, False does not, None does on a terminal.
         """
         data = as_dataset(train, "fit(train)")

@@ -24,7 +24,7 @@ def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:
 
 
 def prefers_winograd(conv: Conv2D, given: Shape, made: Shape) -> bool:
-    """Whether Winograd's way from images of shape `given` to `made` is less work than the products of all taps.
+    """Whether Winograd's algorithm from images of shape `given` to `made` is less work than direct convolution.
 
     Registers of products are counted, and those of the transforms. Of an odd number of rows it would read one behind x.
     """
@@ -50,7 +50,7 @@ def prefers_sparse(conv: Any, pool: Any) -> bool:
 
 
 def sparse_rows(pool: Any) -> int:
-    """Rows of windows that are listed together: so many that the lists stay in the cache."""
+    """Rows of windows whose lists are made together; few enough for the lists to stay in the cache."""
     return int(max(1, min(pool["out_height"], LIST_ENTRIES // (pool["out_width"] * pool["channels"]))))
 
 

@@ -27,7 +27,7 @@ from glassnet.kernels.sizes import PRODUCTS
 from glassnet.nn import Conv2D, GlobalMaxPool2D
 from glassnet.nn.layer import Shape
 
-ENOUGH_PIXELS = 49  # of an image, for the weights' gradient by Winograd's way: sums of few squares would wait for the memory
+ENOUGH_PIXELS = 49  # of an image, for the weights' gradient by Winograd's algorithm: with fewer, its sums are bound by memory
 
 
 def lower_block(block: Block, x: Value, out: ProgramBuilder) -> tuple[Value, Back]:

@@ -54,7 +54,7 @@ def padded_dy(conv: Any) -> dict[str, int]:
 
 
 def padded_x_floats(conv: Any) -> int:
-    """x with its zeros, and a row behind that Winograd's way may read."""
+    """x with its padding, and one row more, which Winograd's algorithm may read."""
     behind = (conv["padded_width"] + 2) * conv["channels"]
     return int(conv["padded_height"] * conv["padded_width"] * conv["channels"] + behind)
 
@@ -76,7 +76,7 @@ def taps_floats(conv: Any) -> int:
 
 
 def list_floats(conv: Any, pool: Any, argmax_row: int, rows: int) -> int:
-    """Lists of the argmax pixels of so many rows of windows: gradients, twice entries of two numbers, beginnings."""
+    """Lists of the argmax pixels of `rows` rows of windows: gradients, twice entries of two numbers, offsets."""
     height = min(conv["out_height"], (rows - 1) * pool["stride_y"] + pool["window_height"])
     entries = rows * pool["out_width"] * conv["filters"]
     return int(5 * entries + conv["filters"] + 1 + height * argmax_row + 2)

@@ -82,7 +82,7 @@ class ProgramBuilder:
         self._records: list[NDArray[np.uint8]] = []
 
     def reserve(self, floats: int) -> int:
-        """The offset of so many floats of the workspace, on a cache line's boundary, with padding that may be read."""
+        """Reserve floats of the workspace, aligned to a cache line and padded; their offset."""
         at = self._workspace
         self._workspace += -(-(floats + PADDING) // 16) * 16
         return at

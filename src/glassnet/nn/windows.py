@@ -18,7 +18,7 @@ Margins = tuple[int, int, int, int]  # top, bottom, left, right
 
 
 def pad(x: Array, margins: Margins, value: float = 0.0) -> Array:
-    """x (N, H, W, C) with so many rows and columns of `value` around each image."""
+    """x (N, H, W, C) with rows and columns of `value` added around each image."""
     top, bottom, left, right = margins
     if not any(margins):
         return x

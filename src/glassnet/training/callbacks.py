@@ -57,7 +57,7 @@ class Callback:
 class EarlyStopping(Callback):
     """End training when the score has not risen by more than `min_delta` for `patience` epochs.
 
-    The score is the validation accuracy; without one, minus the cost.
+    The score is the validation accuracy; without one, minus the loss.
     """
 
     def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:

@@ -13,7 +13,7 @@ from glassnet.training.history import Epoch
 
 
 def plain_line(epoch: Epoch) -> str:
-    """`Epoch 3: 9302 / 10000`, as in the tutorials; without validation, the cost."""
+    """`Epoch 3: 9302 / 10000`, as in the tutorials; without validation, the loss."""
     if epoch.validation_correct is not None:
         return tr(
             "Epoch {epoch}: {correct} / {total}",
@@ -56,7 +56,7 @@ class SeedLine(Callback):
 
 
 class LiveBar(Callback):
-    """A bar over all epochs with cost, accuracy and time left; it leaves a line for each epoch that was the best so far."""
+    """A bar over all epochs with loss, accuracy and time left; it leaves a line for each epoch that was the best so far."""
 
     every_steps = None
 
@@ -115,7 +115,7 @@ class LiveBar(Callback):
 
 
 def default_display(progress: bool | None, every: int = 1) -> list[Callback]:
-    """True: a bar, or a line `every` so many epochs; None: a bar on a terminal, else nothing; False: nothing."""
+    """True: a bar, or a line each `every` epochs; None: a bar on a terminal, else nothing; False: nothing."""
     if progress is False or (progress is None and not sys.stdout.isatty()):
         return []
     return [LiveBar() if sys.stdout.isatty() else PlainLines(every=every)]

@@ -25,12 +25,12 @@ from glassnet.training.statistics import Statistics, Watch, all_finite, norms, v
 from glassnet.training.stop import Stop, StopReason
 
 Result = TypeVar("Result")
-STRETCH = 0.1  # seconds of compiled steps between two checks of the clock, the keyboard and the cost
+STRETCH = 0.1  # seconds of compiled steps between two checks of the clock, the keyboard and the loss
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at the least
 
 
 class TrainingWarning(UserWarning):
-    """Training ended early, because the cost was no longer finite."""
+    """Training ended early, because the loss was no longer finite."""
 
 
 class Training:
@@ -119,7 +119,7 @@ class Training:
         self._steps(progress.step, steps - 1, past)
         self._before_last_step[...] = self.stack.state
         self._steps(max(steps - 1, progress.step), steps, past, keep_gradient=True)
-        if progress.step == steps and not (all_finite(self.stack.state) and all_finite(self.kept)):  # after the last cost
+        if progress.step == steps and not (all_finite(self.stack.state) and all_finite(self.kept)):  # after the last loss
             self._give_up(steps + 1)
         if progress.step < steps:
             return
@@ -166,7 +166,7 @@ class Training:
         return {"cost": cost, "activations": activations, **norms(self.stack, self.trainer.gradient, self._before_last_step)}
 
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
-        """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing cost take effect soon."""
+        """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing loss take effect soon."""
         progress, trainer, batch = self.progress, self.trainer, self.plan.batch_size
         while first < last and progress.reason is None:
             until = min([last, first + self._stretch, *(
@@ -191,7 +191,7 @@ class Training:
                         callback.on_step_end(progress)
 
     def _give_up(self, step: int) -> None:
-        """Stop because the cost of `step` was not finite, with weights that do not depend on the timing of steps."""
+        """Stop because the loss of `step` was not finite, with weights that do not depend on the timing of steps."""
         self.kept[...] = self._previous_epoch if step == 1 else self._last_epoch
         progress = self.progress
         reason = Stop(StopReason.NOT_FINITE, progress.epoch, min(step, progress.steps_per_epoch))

@@ -75,7 +75,7 @@ class Watch:
         self._inputs = forward_chain(stack.layers[: self._first], x, stack.dtype)[0]
 
     def look(self) -> tuple[Statistics, float]:
-        """Statistics of each layer's output by its name, and the mean cost of the images, without penalty and dropout."""
+        """Statistics of each layer's output by its name, and the mean loss of the images, without penalty and dropout."""
         stack, x, found = self._stack, self._inputs, {}
         z = x
         with _libraries().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
