@@ -164,7 +164,7 @@ class Network(Stack):
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
         `threads`: by default as many as make it faster; the result never depends on it. `statistics`: whether the history
-        has statistics of the layers' outputs for a few training images, which `diagnose` reads; they do not change the weights.
+        has statistics of the layers' outputs for a few training images, which `diagnose` reads; weights do not depend on it.
         `progress`: True shows it, False does not, None does on a terminal.
         """
         data = as_dataset(train, "fit(train)")
