@@ -174,7 +174,7 @@ def in_numpy(case: Case, seed: int | None = None) -> Found:
 
 def _answers_in_numpy(net: Network, images: Array) -> Found:
     rows = net.rows(images)
-    found = {"raw": net.forward(rows, stop=net.raw)[0], "outputs": net.forward(rows)[0]}
+    found = {"raw": net.forward(rows, stop=net.layers_before_loss)[0], "outputs": net.forward(rows)[0]}
     return {name: y.reshape(len(rows), -1).astype(np.float64) for name, y in found.items()}
 
 

@@ -145,7 +145,7 @@ def _read_model(path: Path) -> object:
 def _read_checkpoint(path: Path) -> object:
     state, network = State.load(path), _network()
     network.fit((IMAGES, LABELS), 3, seed=1, checkpoint=path, resume=True, validation=(IMAGES, LABELS), progress=False)
-    return state.epoch, state.parameters, state.history.rows(), network.parameters
+    return len(state.history), state.arrays["parameters"], state.history.rows(), network.parameters
 
 
 def _write_run(name: str) -> Callable[[Path], Path]:

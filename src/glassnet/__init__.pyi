@@ -1,8 +1,6 @@
 # The public names. Each is imported at its first use, so that `import glassnet` costs next to nothing.
 
-from .analysis import (
-    explain as explain,
-)
+from .analysis import explain as explain
 from .analysis.diagnosis import (
     Diagnosis as Diagnosis,
     Difference as Difference,
@@ -10,16 +8,9 @@ from .analysis.diagnosis import (
     diagnose as diagnose,
     diagnose_difference as diagnose_difference,
 )
-from .analysis.gradient_check import (
-    check_gradients as check_gradients,
-)
-from .analysis.inspection import (
-    inspect as inspect,
-)
-from .analysis.trace import (
-    Trace as Trace,
-    trace as trace,
-)
+from .analysis.gradient_check import check_gradients as check_gradients
+from .analysis.inspection import inspect as inspect
+from .analysis.trace import Trace as Trace, trace as trace
 from .data import (
     Dataset as Dataset,
     Splits as Splits,
@@ -27,9 +18,7 @@ from .data import (
     list_datasets as list_datasets,
     load_dataset as load_dataset,
 )
-from .data.augmentation import (
-    Augmentation as Augmentation,
-)
+from .data.augmentation import Augmentation as Augmentation
 from .errors import (
     DataError as DataError,
     DataWarning as DataWarning,
@@ -41,54 +30,25 @@ from .errors import (
     RunError as RunError,
     ShapeError as ShapeError,
 )
-from .experiment.ensemble import (
-    Ensemble as Ensemble,
-)
-from .experiment.lr_finder import (
-    RateTest as RateTest,
-    find_learning_rate as find_learning_rate,
-)
-from .experiment.recipe import (
-    Recipe as Recipe,
-    list_recipes as list_recipes,
-    load_recipe as load_recipe,
-)
-from .experiment.run import (
-    Run as Run,
-    train as train,
-)
-from .network import (
-    Network as Network,
-)
-from .nn import (
+from .experiment.ensemble import Ensemble as Ensemble
+from .experiment.lr_finder import RateTest as RateTest, find_learning_rate as find_learning_rate
+from .experiment.recipe import Recipe as Recipe, list_recipes as list_recipes, load_recipe as load_recipe
+from .experiment.run import Run as Run, train as train
+from .network import Network as Network
+from .nn import architectures as architectures
+from .nn.activations import (
     GELU as GELU,
-    GRU as GRU,
-    LSTM as LSTM,
-    AveragePool2D as AveragePool2D,
-    BatchNorm as BatchNorm,
-    Concatenate as Concatenate,
-    Conv2D as Conv2D,
-    Dense as Dense,
-    Dropout as Dropout,
-    Flatten as Flatten,
-    GlobalAveragePool2D as GlobalAveragePool2D,
-    GlobalMaxPool2D as GlobalMaxPool2D,
-    Layer as Layer,
-    LayerNorm as LayerNorm,
     LeakyReLU as LeakyReLU,
-    MaxPool2D as MaxPool2D,
-    Pixels as Pixels,
     ReLU as ReLU,
-    Residual as Residual,
-    Scale as Scale,
     Sigmoid as Sigmoid,
-    SimpleRNN as SimpleRNN,
     Softmax as Softmax,
-    Standardize as Standardize,
     Swish as Swish,
     Tanh as Tanh,
-    architectures as architectures,
 )
+from .nn.branches import Concatenate as Concatenate, Residual as Residual
+from .nn.conv import Conv2D as Conv2D
+from .nn.dense import Dense as Dense
+from .nn.dropout import Dropout as Dropout
 from .nn.initializers import (
     GlorotNormal as GlorotNormal,
     GlorotUniform as GlorotUniform,
@@ -100,26 +60,24 @@ from .nn.initializers import (
     Uniform as Uniform,
     Zeros as Zeros,
 )
+from .nn.inputs import Flatten as Flatten, Pixels as Pixels, Scale as Scale, Standardize as Standardize
+from .nn.layer import Layer as Layer
 from .nn.losses import (
     BinaryCrossEntropy as BinaryCrossEntropy,
     Quadratic as Quadratic,
     SoftmaxCrossEntropy as SoftmaxCrossEntropy,
 )
-from .nn.metrics import (
-    Evaluation as Evaluation,
+from .nn.metrics import Evaluation as Evaluation
+from .nn.norm import BatchNorm as BatchNorm, LayerNorm as LayerNorm
+from .nn.optimizers import SGD as SGD, Adam as Adam, AdamW as AdamW, RMSprop as RMSprop, ScipyMinimize as ScipyMinimize
+from .nn.penalties import L1 as L1, L1L2 as L1L2, L2 as L2
+from .nn.pooling import (
+    AveragePool2D as AveragePool2D,
+    GlobalAveragePool2D as GlobalAveragePool2D,
+    GlobalMaxPool2D as GlobalMaxPool2D,
+    MaxPool2D as MaxPool2D,
 )
-from .nn.optimizers import (
-    SGD as SGD,
-    Adam as Adam,
-    AdamW as AdamW,
-    RMSprop as RMSprop,
-    ScipyMinimize as ScipyMinimize,
-)
-from .nn.penalties import (
-    L1 as L1,
-    L1L2 as L1L2,
-    L2 as L2,
-)
+from .nn.recurrent import GRU as GRU, LSTM as LSTM, SimpleRNN as SimpleRNN
 from .nn.schedules import (
     Constant as Constant,
     CosineDecay as CosineDecay,
@@ -127,12 +85,8 @@ from .nn.schedules import (
     StepDecay as StepDecay,
     WarmUp as WarmUp,
 )
-from .present import (
-    figures as figures,
-)
-from .present.report import (
-    report as report,
-)
+from .present import figures as figures
+from .present.report import report as report
 from .training import (
     Callback as Callback,
     EarlyStopping as EarlyStopping,

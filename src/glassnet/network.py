@@ -27,16 +27,15 @@ from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
 from glassnet.support.storage import as_path, fill, read_tensors, write_tensors
-from glassnet.training.arguments import as_dataset, check_fit, check_labels, check_seed, image_weights
+from glassnet.training.arguments import Plan, as_dataset, check_fit, check_labels, check_seed, image_weights
 from glassnet.training.callbacks import Callback
 from glassnet.training.display import default_display
 from glassnet.training.loop import Training
-from glassnet.training.plan import Plan
 from glassnet.training.scipy import minimize
 
 
 class Network(Stack):
-    """Layers in a row that learn to tell images apart.
+    """An image classifier: layers in a row, with a loss.
 
         Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic loss, N(0,1)
         Network([Flatten(), Pixels(), Dense(10)], input_shape=(28, 28, 1), loss=SoftmaxCrossEntropy(), seed=1)
@@ -67,14 +66,16 @@ class Network(Stack):
             made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]  # as_layer refuses numbers
             if input_shape is None:
                 raise InputError(
-                    tr("The shape of the images is needed."),
+                    tr("The shape of the images is missing."),
                     where="Network(input_shape)",
                     expected=tr("for example (28, 28, 1)"),
                     received="None",
                 )
             shape = tuple(int(size) for size in input_shape)
             if not shape or min(shape) < 1:
-                raise ShapeError(tr("An image needs pixels."), where="Network(input_shape)", received=shape)
+                raise ShapeError(
+                    tr("Every axis of an image must be at least 1."), where="Network(input_shape)", received=shape
+                )
         self.seed = secrets.randbits(32) if seed is None else check_seed(seed)
         super().__init__(
             made,
@@ -95,17 +96,17 @@ class Network(Stack):
             self.input_shape = self.shapes[0] = shape
 
     def _named(self, classes: Sequence[str]) -> tuple[str, ...]:
-        names, wanted = tuple(map(str, classes)), len(self._numbered())
-        if len(names) != wanted:
+        names, count = tuple(map(str, classes)), len(self._numbered())
+        if len(names) != count:
             raise InputError(
-                tr("There are not as many class names as outputs."),
+                tr("The number of class names does not fit the network's outputs."),
                 where="Network(classes)",
-                expected=tr("{count} names, as a single output tells two classes apart", count=wanted)
+                expected=tr("{count} names, as a single output distinguishes two classes", count=count)
                 if self.outputs == 1
-                else tr("{count} names", count=wanted),
+                else tr("{count} names", count=count),
                 received=f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}",
                 hint=tr(
-                    "give the last Dense layer {names} units, or take an architecture: it fits itself to the classes",
+                    "give the last Dense layer {names} units, or use an architecture, which adapts to the number of classes",
                     names=len(names),
                 )
                 if len(names) > 1
@@ -114,7 +115,7 @@ class Network(Stack):
         return names
 
     def _numbered(self) -> tuple[str, ...]:
-        hint = tr("end the network in a Dense layer that has a unit for each class")
+        hint = tr("end the network with a Dense layer with one unit per class")
         require_memory(
             64 * self.outputs, tr("the names of {outputs:,} classes", outputs=self.outputs), repr(self.layers[-1]), hint
         )
@@ -161,8 +162,8 @@ class Network(Stack):
         validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
-        `threads`: as many as pay, by default; the result never depends on it. `statistics`: whether the history tells what
-        the layers give for a few training images, which `diagnose` reads; the weights do not depend on it.
+        `threads`: by default as many as make it faster; the result never depends on it. `statistics`: whether the history
+        has statistics of the layers' outputs for a few training images, which `diagnose` reads; weights do not depend on it.
         `progress`: True shows it, False does not, None does on a terminal.
         """
         data = as_dataset(train, "fit(train)")
@@ -253,7 +254,7 @@ class Network(Stack):
         if not data.is_classification:
             if self.outputs != 1:
                 raise InputError(
-                    tr("Only classes and signs can be counted."),
+                    tr("Accuracy is defined only for classes, and for the sign of a single target."),
                     where="evaluate(data)",
                     expected=tr("labels (N,) of classes, or targets (N, 1)"),
                     received=tr("targets {shape}", shape=labels.shape),
@@ -288,15 +289,8 @@ class Network(Stack):
         path = as_path(path)
         tensors, header = read_tensors(path, "model")
         try:
-            network = cls(
-                header["layers"],
-                loss=header["loss"],
-                input_shape=header["input_shape"],
-                regularizer=header["regularizer"],
-                classes=header["classes"],
-                dtype=header["dtype"],
-                seed=header["seed"],
-            )
+            names = ("loss", "input_shape", "regularizer", "classes", "dtype", "seed")
+            network = cls(header["layers"], **{name: header[name] for name in names})
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 tr("The file's header does not describe a network."), where=path, received=str(error)
@@ -331,6 +325,3 @@ class Network(Stack):
     def __repr__(self) -> str:
         inside = ", ".join(map(repr, self.layers))
         return f"Network([{inside}], loss={self.loss!r}, input_shape={self.input_shape})"
-
-
-__all__ = ["Network", "as_dataset", "check_seed"]

@@ -245,7 +245,7 @@ def test_a_schedule_does_not_become_longer_midway(cli: CommandLine, digits_run: 
         assert "follows a schedule over the whole training" in parts["what"]
         assert parts["where"] == f"{digits_run / 'checkpoint.safetensors'}, epochs"
         assert (parts["expected"], parts["received"]) == ("3", str(epochs))
-        assert "train anew" in parts["try"]
+        assert "start a new training" in parts["try"]
 
 
 @pytest.mark.parametrize("average", ["0", "1", "-1", "nan", "much"])
@@ -369,9 +369,9 @@ def test_idx_file_that_is_missing(cli: CommandLine, idx: Callable[..., Path]) ->
 
 def test_data_that_does_not_fit_the_network(cli: CommandLine, idx: Callable[..., Path]) -> None:
     parts = cli.wrong("train", "digits", "--set", "layers=[64,30,5]", "--set", "loss=Quadratic", "--out", "a")
-    assert parts["what"] == "There are not as many class names as outputs."
+    assert parts["what"] == "The number of class names does not fit the network's outputs."
     assert (parts["expected"], parts["received"]) == ("5 names", "10: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9")
-    assert parts["try"] == "give the last Dense layer 10 units, or take an architecture: it fits itself to the classes"
+    assert parts["try"] == "give the last Dense layer 10 units, or use an architecture, which adapts to the number of classes"
     parts = cli.wrong("train", "digits", "--set", "layers=[63,30,10]", "--set", "loss=Quadratic", "--out", "a")
     assert parts["what"] == "The images do not fit the network."
     parts = cli.wrong("train", recipe(GOOD), "--data", idx(), "--out", "a")
@@ -793,7 +793,7 @@ def test_checkpoint_of_another_training(
     assert parts["where"] == f"{digits_run / 'checkpoint.safetensors'}, {where}"
     assert expected in parts["expected"]
     assert received in parts["received"]
-    assert parts["try"] == "go on with the same settings, or start anew in another folder"
+    assert parts["try"] == "resume with the same settings, or start a new run in another folder"
 
 
 def test_checkpoint_of_the_same_shapes_but_other_layers(cli: CommandLine, digits_run: Path) -> None:
@@ -823,7 +823,7 @@ def test_checkpoint_that_is_damaged(cli: CommandLine, digits_run: Path) -> None:
     for name in ("parameters", "second"):
         rewrite(path, {key: array for key, array in tensors.items() if key != name}, header)
         parts = cli.wrong("train", "--resume", digits_run)
-        assert parts["what"] == "The checkpoint does not hold what it should."
+        assert parts["what"] == "The checkpoint is incomplete or damaged."
         assert name in parts["received"]
     path.write_bytes((digits_run / "model.safetensors").read_bytes())
     parts = cli.wrong("train", "--resume", digits_run)

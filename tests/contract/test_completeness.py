@@ -28,7 +28,7 @@ from glassnet.analysis.diagnosis.rules import RULES, SYMPTOMS
 from glassnet.analysis.trace.path import LENSES
 from glassnet.cli.main import app
 from glassnet.compiler import can_lower
-from glassnet.compiler.losses import LOSS_KINDS
+from glassnet.compiler.assemble import LOSS_KINDS
 from glassnet.compiler.optimizers import OPTIMIZER_KINDS
 from glassnet.data.load import PATH_READERS
 from glassnet.nn import LAYERS, Flatten, Layer, Nested, Pixels
@@ -71,7 +71,7 @@ def defined(base: type, method: str) -> set[str]:
         for module in modules(glassnet.nn)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, base) and kind is not base and not kind.__name__.startswith("_")
-        if getattr(kind, method) is not getattr(base, method)
+        if not inspect.isabstract(kind) and getattr(kind, method) is not getattr(base, method)
     }
 
 
@@ -127,7 +127,7 @@ def test_what_a_network_is_trained_with(kind: type, method: str, registry: dict[
         if name not in registry:
             lacks.append(f"the registry in {kind.__module__}")
         elif name not in NUMPY_ONLY and kind in KINDS_OF_KERNELS and registry[name] not in KINDS_OF_KERNELS[kind]:
-            lacks.append("a kernel (compiler/losses.py, compiler/optimizers.py), or NUMPY_ONLY in this test")
+            lacks.append("a kernel (LOSS_KINDS in compiler/assemble.py, compiler/optimizers.py), or NUMPY_ONLY in this test")
         if name not in gn.__all__:
             lacks.append("glassnet/__init__.pyi")
         lacks += mentions(name, *places, "README.md", "README.zh-CN.md")

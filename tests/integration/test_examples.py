@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.training.plan import ORDER, epoch_generator
+from glassnet.training.arguments import ORDER, epoch_generator
 
 FROM_SCRATCH = Path(__file__).parents[2] / "examples" / "from_scratch.py"
 EPOCHS, BATCH, RATE, SEED = 3, 7, 3.0, 5

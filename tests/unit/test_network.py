@@ -98,11 +98,11 @@ NAN = np.where(np.arange(48).reshape(12, 4) == 9, np.nan, X)
     ("action", "parts"),
     [
         (lambda: Network([]), ["A network needs layers."]),
-        (lambda: Network([784]), ["A list of sizes needs inputs and outputs", "[784]"]),
+        (lambda: Network([784]), ["A list of sizes needs at least two numbers", "[784]"]),
         (lambda: Network([784, 0]), ["all above 0", "[784, 0]"]),
-        (lambda: Network([Dense(3)]), ["The shape of the images is needed.", "Network(input_shape)"]),
-        (lambda: Network([Dense(3)], input_shape=()), ["An image needs pixels."]),
-        (lambda: Network([Dense(3)], input_shape=(0,)), ["An image needs pixels."]),
+        (lambda: Network([Dense(3)]), ["The shape of the images is missing.", "Network(input_shape)"]),
+        (lambda: Network([Dense(3)], input_shape=()), ["Every axis of an image must be at least 1."]),
+        (lambda: Network([Dense(3)], input_shape=(0,)), ["Every axis of an image must be at least 1."]),
         (lambda: Network(["Desne"], input_shape=(3,)), ["Unknown layer.", "layer 1", "did you mean 'Dense'?"]),
         (lambda: Network([{"type": "Dense", "unit": 3}], input_shape=(3,)), ["Unknown option of Dense.", "'units'?"]),
         (lambda: Network([{"type": "Dense"}], input_shape=(3,)), ["Dense can't be created with these options.", "units"]),
@@ -140,14 +140,14 @@ def test_networks_that_cannot_be(action: Any, parts: list[str]) -> None:
         ((X[:, :3], Y), {}, ["The images do not fit the network.", "(N, 4)", "(12, 3)"]),
         ((NAN, Y), {}, ["NaN", "item 2"]),
         ((X, np.ones((12, 2))), {}, ["The targets do not fit the network's outputs.", "(N, 3)", "(12, 2)"]),
-        (X, {}, ["This is no data set.", "(images, labels)"]),
+        (X, {}, ["This is not a data set.", "(images, labels)"]),
         ((X, Y), {"validation": (X, Y + 2)}, ["A label lies beyond", "fit(validation)"]),
         ((X, Y), {"validation": (X[:, :3], Y)}, ["The images do not fit the network."]),
         ((X, Y), {"class_weight": "even"}, ["Unknown class weights.", "'balanced'"]),
         ((X, Y), {"class_weight": {7: 2.0}}, ["There is no such class.", "0 … 2"]),
-        ((X, Y), {"class_weight": {1: -2.0}}, ["Weights are one number of at least 0 for each image."]),
-        ((X, Y), {"sample_weight": np.ones(11)}, ["Weights are one number", "(12,)", "(11,)"]),
-        ((X, Y), {"sample_weight": np.full(12, np.nan)}, ["Weights are one number"]),
+        ((X, Y), {"class_weight": {1: -2.0}}, ["sample_weight must hold one non-negative number for each image."]),
+        ((X, Y), {"sample_weight": np.ones(11)}, ["one non-negative number for each image", "(12,)", "(11,)"]),
+        ((X, Y), {"sample_weight": np.full(12, np.nan)}, ["one non-negative number for each image"]),
         ((X, Y), {"checkpoint": 3}, ["This is not a path."]),
     ],
 )
@@ -173,7 +173,7 @@ def test_evaluation_that_cannot_be() -> None:
         net.evaluate((X, Y + 1))
     with pytest.raises(ShapeError, match="do not fit the network"):
         net.evaluate((X[:, :2], Y))
-    with pytest.raises(InputError, match="can be counted"):
+    with pytest.raises(InputError, match="defined only for classes"):
         net.evaluate((X, np.ones((12, 3))))
     with pytest.raises(InputError, match="A label lies beyond"):
         net.loss_and_gradient(X, Y + 1)
@@ -189,7 +189,7 @@ def test_evaluation_that_cannot_be() -> None:
     ],
 )
 def test_class_names_are_as_many_as_classes(outputs: int, names: list[str], expected: str) -> None:
-    with pytest.raises(InputError, match="not as many class names as outputs") as caught:
+    with pytest.raises(InputError, match="number of class names does not fit") as caught:
         Network([4, outputs], classes=names)
     assert caught.value.where == "Network(classes)"
     assert str(caught.value.expected).startswith(expected)

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.errors import InputError
-from glassnet.network import Network, as_dataset
+from glassnet.network import Network
 from glassnet.nn.stack import Slot
 from glassnet.support import terminal
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
 from glassnet.training import Callback, Epoch
-from glassnet.training.arguments import check_labels
+from glassnet.training.arguments import as_dataset, check_labels
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import print_line
 
@@ -121,7 +121,7 @@ def check_gradients(
     gradient = gradient + exact.penalty_and_gradient()[1]
 
     def loss() -> float:
-        z, _ = exact.forward(x, training=training, rng=np.random.default_rng(SEED), stop=exact.raw)
+        z, _ = exact.forward(x, training=training, rng=np.random.default_rng(SEED), stop=exact.layers_before_loss)
         z = z.reshape(len(z), -1)
         losses, _ = exact.loss.value_and_gradient(z, exact.loss.targets(data.labels, z.shape[1], np.float64))
         return float(losses.mean()) + exact.penalty_and_gradient()[0]

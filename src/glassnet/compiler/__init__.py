@@ -1,15 +1,7 @@
 """Networks lowered to programs for the compiled interpreter."""
 
 from glassnet.compiler.assemble import assemble, can_lower
-from glassnet.compiler.optimizers import knows_optimizer, optimizer_kind, optimizer_options, param_group_records
+from glassnet.compiler.optimizers import OPTIMIZER_KINDS, optimizer_options
 from glassnet.compiler.program_builder import Program
 
-__all__ = [
-    "Program",
-    "assemble",
-    "can_lower",
-    "knows_optimizer",
-    "optimizer_kind",
-    "optimizer_options",
-    "param_group_records",
-]
+__all__ = ["OPTIMIZER_KINDS", "Program", "assemble", "can_lower", "optimizer_options"]

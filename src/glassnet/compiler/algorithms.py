@@ -1,4 +1,4 @@
-"""Which algorithm a convolution takes: direct, Winograd's, scattered or sparse, by counts of register operations."""
+"""Choices: the algorithm of a convolution (direct, Winograd's, scattered or sparse), and how sums over images are split."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from glassnet.kernels.sizes import LIST_ENTRIES, PRODUCTS, SHORT
 from glassnet.nn import Conv2D
 from glassnet.nn.layer import Shape
 
+PARTITIONS, FEW_PARTITIONS = 8, 4
+MANY_WEIGHTS = 1 << 16
+ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
+WITHOUT_SUMS = 64
+
 
 def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:
     """Whether scattering dy · Wᵀ is less work than convolving dy within its zeros: products, and a tenth for adding."""
@@ -19,7 +24,7 @@ def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:
 
 
 def prefers_winograd(conv: Conv2D, given: Shape, made: Shape) -> bool:
-    """Whether Winograd's way from images of shape `given` to `made` is less work than the products of all taps.
+    """Whether Winograd's algorithm from images of shape `given` to `made` is less work than direct convolution.
 
     Registers of products are counted, and those of the transforms. Of an odd number of rows it would read one behind x.
     """
@@ -45,5 +50,16 @@ def prefers_sparse(conv: Any, pool: Any) -> bool:
 
 
 def sparse_rows(pool: Any) -> int:
-    """Rows of windows that are listed together: so many that the lists stay in the cache."""
+    """Rows of windows whose lists are made together; few enough for the lists to stay in the cache."""
     return int(max(1, min(pool["out_height"], LIST_ENTRIES // (pool["out_width"] * pool["channels"]))))
+
+
+def partitions_of(images: int, weights: int) -> int:
+    """Whatever the threads, so that results do not depend on them; fewer where the sums are long."""
+    return min(images, FEW_PARTITIONS if weights > MANY_WEIGHTS else PARTITIONS)
+
+
+def recurrent_partitions(images: int, weights: int, training: bool) -> int:
+    """The same of recurrent layers, whose products take a partition's images together; many where there are no sums."""
+    most = max(1, images // ENOUGH_IMAGES)
+    return min(most, partitions_of(images, weights) if training else WITHOUT_SUMS)

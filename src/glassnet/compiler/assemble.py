@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 import glassnet.compiler.activations
@@ -12,15 +14,20 @@ import glassnet.compiler.inputs
 import glassnet.compiler.norm
 import glassnet.compiler.pooling
 import glassnet.compiler.recurrent  # noqa: F401  each module registers its lowerings
-from glassnet.compiler.augmentation import augmented
 from glassnet.compiler.chain import is_known, lower_chain
-from glassnet.compiler.losses import LOSS_KINDS, loss_kind
 from glassnet.compiler.program_builder import ParamOffsets, Program, ProgramBuilder, Value
 from glassnet.data.augmentation import Augmentation
-from glassnet.kernels import opcodes as op
+from glassnet.kernels import kinds, opcodes as op
 from glassnet.kernels.records import INPUT
 from glassnet.nn import walk
+from glassnet.nn.losses import BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
 from glassnet.nn.stack import Stack
+
+LOSS_KINDS: dict[type[Loss], int] = {
+    Quadratic: kinds.QUADRATIC,
+    BinaryCrossEntropy: kinds.BINARY_CROSS_ENTROPY,
+    SoftmaxCrossEntropy: kinds.SOFTMAX_CROSS_ENTROPY,
+}
 
 
 def assemble(
@@ -40,23 +47,35 @@ def assemble(
     offsets: list[ParamOffsets] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
         offsets[slot.layer][slot.key] = slot.offset
-    layers = stack.layers if purpose == "outputs" else stack.layers[: stack.raw]
+    layers = stack.layers if purpose == "outputs" else stack.layers[: stack.layers_before_loss]
     images = Value(INPUT, stack.input_shape, raw=is_bytes)
     if augmentation is not None:
-        images = augmented(images, augmentation, image_shape, out)
-    chain = lower_chain(layers, offsets, images, out)
-    z = out.loaded(chain.y)
+        images = _augmented(images, augmentation, image_shape, out)
+    y, back = lower_chain(layers, offsets, images, out)
+    z = out.loaded(y)
     if purpose in ("raw", "outputs"):
         out.emit(op.OUTPUT, z=z.at, outputs=z.width, threshold=stack.threshold)
         return out.program()
     dz, targets = out.rows(z.width), out.rows(z.width)
     out.emit(
-        op.LOSS, z=z.at, dz=dz, targets=targets, outputs=z.width, kind=loss_kind(stack.loss),
+        op.LOSS, z=z.at, dz=dz, targets=targets, outputs=z.width, kind=LOSS_KINDS[type(stack.loss)],
         smoothing=stack.loss.smoothing, threshold=stack.threshold,
     )  # fmt: skip
     if purpose == "train":
-        chain.back(dz, False)
+        back(dz, False)
     return out.program()
+
+
+def _augmented(images: Value, augmentation: Augmentation, shape: tuple[int, int, int], out: ProgramBuilder) -> Value:
+    """The images (H, W, C), each under a random transform, still in their own range."""
+    height, width, channels = shape
+    y, out.augmented = out.rows(images.width), True
+    out.scratch_bytes = max(out.scratch_bytes, augmentation.scratch(shape))
+    out.emit(
+        op.AUGMENT, options=augmentation.record[0], x=images.at, y=y, height=height, width=width, channels=channels,
+        key=out.random_key(),
+    )  # fmt: skip
+    return replace(images, at=y, augmented=True)
 
 
 def can_lower(stack: Stack) -> bool:

@@ -5,27 +5,29 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from glassnet.compiler.algorithms import prefers_scatter, prefers_sparse, prefers_winograd, sparse_rows
+from glassnet.compiler.algorithms import partitions_of, prefers_scatter, prefers_sparse, prefers_winograd, sparse_rows
 from glassnet.compiler.fusion import Block
-from glassnet.compiler.geometry import as_image, conv_shape, padded_dy, pool_shape
-from glassnet.compiler.norm import Normalisation
-from glassnet.compiler.partition import partitions_of
-from glassnet.compiler.program_builder import Back, ProgramBuilder, Value
-from glassnet.compiler.scratch import (
+from glassnet.compiler.geometry import (
+    as_image,
+    conv_shape,
     list_floats,
+    padded_dy,
     padded_x_floats,
+    pool_shape,
     row_floats,
     taps_floats,
     winograd_scratch_floats,
     y_floats,
 )
+from glassnet.compiler.norm import Normalisation
+from glassnet.compiler.program_builder import Back, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.records import EpilogueShape
 from glassnet.kernels.sizes import PRODUCTS
 from glassnet.nn import Conv2D, GlobalMaxPool2D
 from glassnet.nn.layer import Shape
 
-ENOUGH_PIXELS = 49  # of an image, for the weights' gradient by Winograd's way: sums of few squares would wait for the memory
+ENOUGH_PIXELS = 49  # of an image, for the weights' gradient by Winograd's algorithm: with fewer, its sums are bound by memory
 
 
 def lower_block(block: Block, x: Value, out: ProgramBuilder) -> tuple[Value, Back]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from glassnet.compiler.lower import lower
-from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.sizes import DOT_OUTPUTS, SKINNY_INPUTS, SKINNY_WIDTH, dot_row
 from glassnet.nn import Dense

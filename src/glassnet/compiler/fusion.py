@@ -8,16 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from glassnet.compiler.activations import ACTIVATION_KINDS
 from glassnet.compiler.program_builder import ParamOffsets
 from glassnet.kernels import kinds
 from glassnet.nn import BatchNorm, Conv2D, GlobalMaxPool2D, Layer, LeakyReLU, MaxPool2D, ReLU, Sigmoid, Tanh
 
-ACTIVATIONS: dict[type[Layer], int] = {
-    ReLU: kinds.RELU,
-    LeakyReLU: kinds.LEAKY_RELU,
-    Sigmoid: kinds.SIGMOID,
-    Tanh: kinds.TANH,
-}
+ACTIVATIONS = (ReLU, LeakyReLU, Sigmoid, Tanh)
 Pool = MaxPool2D | GlobalMaxPool2D
 BLOCK_LAYERS = (Conv2D, BatchNorm, MaxPool2D, GlobalMaxPool2D)  # themselves, not subclasses, which may do something else
 
@@ -39,7 +35,7 @@ class Block:
         """The kind of the activation, and its slope."""
         if self.activation is None:
             return {"activation": kinds.NO_ACTIVATION, "slope": 0.0}
-        return {"activation": ACTIVATIONS[type(self.activation)], "slope": getattr(self.activation, "slope", 0.0)}
+        return {"activation": ACTIVATION_KINDS[type(self.activation)], "slope": getattr(self.activation, "slope", 0.0)}
 
 
 def starts_block(layer: Layer) -> bool:

@@ -1,4 +1,4 @@
-"""The shapes of convolutions and of pooling, as the kernels take them."""
+"""The shapes of convolutions and of pooling as the kernels take them, and the sizes of the scratch arrays, in floats."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from math import prod
 from typing import Any
 
 from glassnet.kernels.records import ConvShape, PoolShape
+from glassnet.kernels.sizes import COLUMNS, TAP_FLOATS, winograd_floats
 from glassnet.nn import AveragePool2D, Conv2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from glassnet.nn.layer import Shape
 
@@ -50,3 +51,38 @@ def padded_dy(conv: Any) -> dict[str, int]:
         "dy_height": conv["height"] + conv["kernel_height"] - 1,
         "dy_width": conv["width"] + conv["kernel_width"] - 1,
     }
+
+
+def padded_x_floats(conv: Any) -> int:
+    """x with its padding, and one row more, which Winograd's algorithm may read."""
+    behind = (conv["padded_width"] + 2) * conv["channels"]
+    return int(conv["padded_height"] * conv["padded_width"] * conv["channels"] + behind)
+
+
+def y_floats(conv: Any) -> int:
+    """One image of y, or of dy without zeros around it."""
+    return int(conv["out_height"] * conv["out_width"] * conv["filters"])
+
+
+def row_floats(pool: Any) -> int:
+    """One row of y, or of what was pooled."""
+    return int(max(pool["width"], pool["out_width"]) * pool["channels"])
+
+
+def taps_floats(conv: Any) -> int:
+    """Zeros, and what some rows of dy give to all taps."""
+    taps = conv["kernel_height"] * conv["kernel_width"] * conv["channels"]
+    return int(taps + COLUMNS + max(TAP_FLOATS, conv["out_width"] * taps))
+
+
+def list_floats(conv: Any, pool: Any, argmax_row: int, rows: int) -> int:
+    """Lists of the argmax pixels of `rows` rows of windows: gradients, twice entries of two numbers, offsets."""
+    height = min(conv["out_height"], (rows - 1) * pool["stride_y"] + pool["window_height"])
+    entries = rows * pool["out_width"] * conv["filters"]
+    return int(5 * entries + conv["filters"] + 1 + height * argmax_row + 2)
+
+
+def winograd_scratch_floats(conv: Any) -> int:
+    """The transforms and products of a strip of squares, in either direction."""
+    widths = (int(conv["out_width"]), int(conv["width"]))
+    return max(winograd_floats(width, int(conv["channels"]), int(conv["filters"])) for width in widths)

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from glassnet.compiler.lower import lower
-from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import opcodes as op
 from glassnet.nn import Flatten, Pixels, Scale, Standardize
 from glassnet.support.arrays import Array
@@ -30,15 +29,8 @@ def _affine(x: Value, mean: Array, scale: Array, shift: Array, out: ProgramBuild
     x, y = out.loaded(x), out.rows(x.width)
     factor = out.constant(scale)
     out.emit(op.AFFINE, x=x.at, y=y, width=x.width, mean=out.constant(mean), scale=factor, shift=out.constant(shift))
-
-    def back(dy: int, needs_dx: bool) -> int:
-        if not needs_dx:
-            return dy
-        dx = out.rows(x.width)
-        out.emit(op.AFFINE, x=dy, y=dx, width=x.width, mean=0, scale=factor, shift=0)  # the constants begin with zeros
-        return dx
-
-    return Value(y, x.shape), back
+    # The constants begin with zeros.
+    return Value(y, x.shape), out.back(op.AFFINE, x.width, ("x", "y"), width=x.width, mean=0, scale=factor, shift=0)
 
 
 @lower.register

@@ -7,8 +7,7 @@ from math import prod
 from typing import Any
 
 from glassnet.compiler.fusion import Block
-from glassnet.compiler.lower import lower
-from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import opcodes as op
 from glassnet.nn import BatchNorm, LayerNorm
 from glassnet.nn.layer import Shape

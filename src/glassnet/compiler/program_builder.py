@@ -1,9 +1,10 @@
-"""What lowering writes to: instructions with their operands, constants, offsets of the workspace and the scratch memory."""
+"""`lower`, where each layer's lowering is registered, and `ProgramBuilder`, which collects the instructions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import singledispatch
 from math import prod
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.records import INPUT, RECORDS
 from glassnet.kernels.sizes import PADDING, SCRATCH_BYTES, aligned_zeros
-from glassnet.nn import Nested, walk
+from glassnet.nn import Layer, Nested, walk
 from glassnet.nn.layer import Shape
 from glassnet.nn.stack import Stack
 from glassnet.support.arrays import Array
@@ -81,7 +82,7 @@ class ProgramBuilder:
         self._records: list[NDArray[np.uint8]] = []
 
     def reserve(self, floats: int) -> int:
-        """The offset of so many floats of the workspace, on a cache line's boundary, with padding that may be read."""
+        """Reserve floats of the workspace, aligned to a cache line and padded; their offset."""
         at = self._workspace
         self._workspace += -(-(floats + PADDING) // 16) * 16
         return at
@@ -136,6 +137,24 @@ class ProgramBuilder:
             capacity=self.capacity,
             augmented=self.augmented,
         )
+
+    def back(self, opcode: int, width: int, fields: tuple[str, str] = ("dy", "dx"), /, **operands: Any) -> Back:
+        """The backward function of a layer without parameters: one instruction, with dy and dx in these fields."""
+
+        def back(dy: int, needs_dx: bool) -> int:
+            if not needs_dx:
+                return dy
+            dx = self.rows(width)
+            self.emit(opcode, **operands, **dict(zip(fields, (dy, dx), strict=True)))
+            return dx
+
+        return back
+
+
+@singledispatch
+def lower(layer: Layer, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    """Emit the layer forward; its output, and a function that emits it backward."""
+    raise LookupError(f"The kernels do not know {type(layer).__name__}.")
 
 
 def _aligned(values: Array, dtype: type[np.generic]) -> NDArray[Any]:

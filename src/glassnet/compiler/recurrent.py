@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from glassnet.compiler.lower import lower
-from glassnet.compiler.partition import recurrent_partitions
-from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value
+from glassnet.compiler.algorithms import recurrent_partitions
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import kinds, opcodes as op
 from glassnet.nn import GRU, LSTM, SimpleRNN
-from glassnet.nn.recurrent import Recurrent
+
+RNN_KINDS = {"tanh": kinds.RNN_TANH, "relu": kinds.RNN_RELU}
 
 
-def _recurrent(kind: int, layer: Recurrent, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+@lower.register
+def _(layer: SimpleRNN | LSTM | GRU, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
+    kind = kinds.LSTM if isinstance(layer, LSTM) else kinds.GRU if isinstance(layer, GRU) else RNN_KINDS[layer.activation]
     steps, features = layer.sequence(x.shape)
     units, wide = layer.units, layer.gates * layer.units
     rows, is_gru = steps * out.capacity, kind == kinds.GRU
@@ -60,18 +62,3 @@ def _transposed(inputs: int, outputs: int, weight: int, out: ProgramBuilder) -> 
     weight_t = out.reserve(inputs * outputs)
     out.emit(op.DENSE_TRANSPOSE, inputs=inputs, outputs=outputs, weight=weight, weight_t=weight_t, weight_t_row=inputs)
     return weight_t
-
-
-@lower.register
-def _(layer: SimpleRNN, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _recurrent(kinds.RNN_RELU if layer.activation == "relu" else kinds.RNN_TANH, layer, x, offsets, out)
-
-
-@lower.register
-def _(layer: LSTM, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _recurrent(kinds.LSTM, layer, x, offsets, out)
-
-
-@lower.register
-def _(layer: GRU, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return _recurrent(kinds.GRU, layer, x, offsets, out)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
-from glassnet.network import Network, as_dataset
+from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
-from glassnet.training.arguments import check_labels
+from glassnet.training.arguments import as_dataset, check_labels
 
 
 class Ensemble:

@@ -16,8 +16,7 @@ from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.runtime import StepPlan, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
-from glassnet.training.arguments import as_dataset, check_labels, check_seed, check_whole
-from glassnet.training.plan import DROPOUT, ORDER, epoch_generator
+from glassnet.training.arguments import DROPOUT, ORDER, as_dataset, check_labels, check_seed, check_whole, epoch_generator
 
 EXPLODED = 4.0  # the test ends at this multiple of the lowest cost so far
 FALLEN = 0.9  # a rate is suggested if the lowest cost is below this fraction of the first

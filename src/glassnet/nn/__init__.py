@@ -2,80 +2,33 @@
 
 from __future__ import annotations
 
-from glassnet.nn import architectures
-from glassnet.nn.activations import GELU, LeakyReLU, ReLU, Sigmoid, Softmax, Swish, Tanh
-from glassnet.nn.branches import Concatenate, Nested, Residual
-from glassnet.nn.conv import Conv2D
-from glassnet.nn.dense import Dense
-from glassnet.nn.dropout import Dropout
-from glassnet.nn.inputs import Flatten, Pixels, Scale, Standardize
-from glassnet.nn.layer import Layer, walk
-from glassnet.nn.norm import BatchNorm, LayerNorm
-from glassnet.nn.pooling import AveragePool2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
-from glassnet.nn.recurrent import GRU, LSTM, SimpleRNN
-from glassnet.nn.registry import LAYERS, as_layer
+from glassnet.nn import architectures as architectures
+from glassnet.nn.activations import (
+    GELU as GELU,
+    LeakyReLU as LeakyReLU,
+    ReLU as ReLU,
+    Sigmoid as Sigmoid,
+    Softmax as Softmax,
+    Swish as Swish,
+    Tanh as Tanh,
+)
+from glassnet.nn.branches import Concatenate as Concatenate, Nested as Nested, Residual as Residual
+from glassnet.nn.conv import Conv2D as Conv2D
+from glassnet.nn.dense import Dense as Dense
+from glassnet.nn.dropout import Dropout as Dropout
+from glassnet.nn.inputs import Flatten as Flatten, Pixels as Pixels, Scale as Scale, Standardize as Standardize
+from glassnet.nn.layer import LAYERS as LAYERS, Layer as Layer, as_layer as as_layer, walk as walk
+from glassnet.nn.norm import BatchNorm as BatchNorm, LayerNorm as LayerNorm
+from glassnet.nn.pooling import (
+    AveragePool2D as AveragePool2D,
+    GlobalAveragePool2D as GlobalAveragePool2D,
+    GlobalMaxPool2D as GlobalMaxPool2D,
+    MaxPool2D as MaxPool2D,
+)
+from glassnet.nn.recurrent import GRU as GRU, LSTM as LSTM, SimpleRNN as SimpleRNN
 
 LAYERS.update(
-    (kind.__name__, kind)
-    for kind in (
-        Pixels,
-        Scale,
-        Standardize,
-        Flatten,
-        Dense,
-        Conv2D,
-        MaxPool2D,
-        AveragePool2D,
-        GlobalAveragePool2D,
-        GlobalMaxPool2D,
-        BatchNorm,
-        LayerNorm,
-        Residual,
-        Concatenate,
-        SimpleRNN,
-        GRU,
-        LSTM,
-        Sigmoid,
-        Tanh,
-        ReLU,
-        LeakyReLU,
-        GELU,
-        Swish,
-        Softmax,
-        Dropout,
-    )
+    (name, kind)
+    for name, kind in list(globals().items())
+    if isinstance(kind, type) and issubclass(kind, Layer) and kind not in (Layer, Nested)
 )
-
-__all__ = [
-    "GELU",
-    "GRU",
-    "LAYERS",
-    "LSTM",
-    "AveragePool2D",
-    "BatchNorm",
-    "Concatenate",
-    "Conv2D",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GlobalAveragePool2D",
-    "GlobalMaxPool2D",
-    "Layer",
-    "LayerNorm",
-    "LeakyReLU",
-    "MaxPool2D",
-    "Nested",
-    "Pixels",
-    "ReLU",
-    "Residual",
-    "Scale",
-    "Sigmoid",
-    "SimpleRNN",
-    "Softmax",
-    "Standardize",
-    "Swish",
-    "Tanh",
-    "architectures",
-    "as_layer",
-    "walk",
-]

@@ -19,10 +19,9 @@ from glassnet.nn.dense import Dense
 from glassnet.nn.dropout import Dropout
 from glassnet.nn.initializers import Normal
 from glassnet.nn.inputs import Flatten, Pixels
-from glassnet.nn.layer import Layer, Shape
+from glassnet.nn.layer import Layer, Shape, as_layer
 from glassnet.nn.norm import BatchNorm
 from glassnet.nn.pooling import GlobalAveragePool2D, MaxPool2D
-from glassnet.nn.registry import as_layer
 from glassnet.support.i18n import tr
 from glassnet.support.registry import make_named, unknown
 
@@ -34,7 +33,7 @@ def shorthand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
     """The layers of the tutorial's shorthand [784, 30, 10], and the shape of its images."""
     if len(sizes) < 2 or any(isinstance(size, bool) or size < 1 for size in sizes):
         raise InputError(
-            tr("A list of sizes needs inputs and outputs, all above 0."),
+            tr("A list of sizes needs at least two numbers, all above 0."),
             where="Network(sizes)",
             expected=tr("for example [784, 30, 10]"),
             received=list(sizes),
@@ -125,7 +124,7 @@ def resnet(
     """
     if len(filters) != len(blocks):
         raise InputError(
-            tr("Every stage has its filters and its number of blocks."),
+            tr("filters and blocks must have the same length."),
             where="resnet(filters, blocks)",
             expected=tr("{count} numbers of blocks", count=len(filters)),
             received=list(blocks),
@@ -141,13 +140,7 @@ def resnet(
     return [*layers, GlobalAveragePool2D(), *_dropout(dropout), Dense(classes)]
 
 
-def row_rnn(
-    classes: int = 10,
-    units: Sequence[int] = (128,),
-    *,
-    cell: str = "LSTM",
-    dropout: float = 0.0,
-) -> list[Layer]:
+def row_rnn(classes: int = 10, units: Sequence[int] = (128,), *, cell: str = "LSTM", dropout: float = 0.0) -> list[Layer]:
     """Images read row by row by recurrent layers of `units`; the last state; a Dense layer.
 
     `cell`: "SimpleRNN", "GRU" or "LSTM". `dropout` acts after each of them.
@@ -156,7 +149,7 @@ def row_rnn(
         raise unknown(tr("cell"), cell, CELLS, "row_rnn(cell)")
     if not units:
         raise InputError(
-            tr("A recurrent network needs a recurrent layer."), where="row_rnn(units)", expected=tr("for example [128]")
+            tr("row_rnn needs at least one recurrent layer."), where="row_rnn(units)", expected=tr("for example [128]")
         )
     layers: list[Layer] = [Pixels()]
     for number, width in enumerate(units, 1):

@@ -13,8 +13,7 @@ from glassnet.errors import InputError, ShapeError
 from glassnet.nn.chain import Place, adapt_chain, build_chain, forward_chain, name_layers
 from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
-from glassnet.nn.layer import Backward, Gradients, Layer, Shape
-from glassnet.nn.registry import as_layer
+from glassnet.nn.layer import Backward, Gradients, Layer, Shape, as_layer
 from glassnet.nn.windows import Pair, Windows
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import listing, tr
@@ -145,9 +144,9 @@ class Residual(Nested):
 
     def _apart(self, out: Shape, beside: Shape) -> ShapeError:
         return ShapeError(
-            tr("The block's output and what it is added to have different shapes."),
+            tr("The output of the residual block and its shortcut have different shapes."),
             where="Residual",
-            expected=tr("{out}, as {layer} gives it", out=out, layer=repr(self.layers[-1])),
+            expected=tr("{out}, the output of {layer}", out=out, layer=repr(self.layers[-1])),
             received=tr("{shape} from {layer}", shape=beside, layer=repr(self.branches[1][-1]))
             if self.branches[1]
             else tr("{shape}, its input", shape=beside),
@@ -172,7 +171,7 @@ class Concatenate(Nested):
         super().__init__()
         if not isinstance(branches, (list, tuple)) or len(branches) < 2:
             raise InputError(
-                tr("There is nothing to put side by side."),
+                tr("Concatenate needs at least two branches."),
                 where="Concatenate(branches)",
                 expected=tr("two or more lists of layers"),
                 received=repr(branches),
@@ -186,7 +185,7 @@ class Concatenate(Nested):
         if len({out[:-1] for out in outs}) > 1:
             last = [repr(branch[-1]) if branch else tr("the input") for branch in self.branches]
             raise ShapeError(
-                tr("The branches' outputs do not fit side by side."),
+                tr("The outputs of the branches can't be concatenated."),
                 where="Concatenate",
                 expected=tr("shapes that agree in all axes but the last"),
                 received=listing(
@@ -214,5 +213,7 @@ def _strides(layers: Sequence[Layer]) -> Pair:
 
 def _as_layers(layers: Layers, where: str) -> list[Layer]:
     if not isinstance(layers, (list, tuple)):
-        raise InputError(tr("Layers stand in a list."), where=where, expected=tr("a list of layers"), received=repr(layers))
+        raise InputError(
+            tr("Layers must be given as a list."), where=where, expected=tr("a list of layers"), received=repr(layers)
+        )
     return [as_layer(layer, f"{where}, layer {number}") for number, layer in enumerate(layers, 1)]

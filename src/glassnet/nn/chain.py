@@ -42,9 +42,9 @@ def check_distinct(layers: Sequence[Layer]) -> None:
     found = list(walk(layers))
     if len({id(layer) for layer in found}) < len(found):
         raise InputError(
-            tr("The same layer object stands twice in the network."),
+            tr("The same layer object appears twice in the network."),
             where="layers",
-            hint=tr("make a layer of its own for each place"),
+            hint=tr("create a separate layer for each place"),
         )
 
 

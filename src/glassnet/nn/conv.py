@@ -27,9 +27,8 @@ def conv2d_backward(dy: Array, x: Array, weight: Array, strides: Pair, margins: 
     padded = pad(x, margins)
     dweight = np.tensordot(windows(padded, (kh, kw), strides), dy, axes=((0, 1, 2), (0, 1, 2))).transpose(1, 2, 0, 3)
     dpadded = np.zeros(padded.shape, dtype=dy.dtype)
-    for i in range(kh):
-        for j in range(kw):
-            tap(dpadded, i, j, dy.shape[1], dy.shape[2], strides)[...] += dy @ weight[i, j].T
+    for i, j in np.ndindex(kh, kw):
+        tap(dpadded, i, j, dy.shape[1], dy.shape[2], strides)[...] += dy @ weight[i, j].T
     return crop(dpadded, margins), np.ascontiguousarray(dweight), dy.sum(axis=(0, 1, 2))
 
 

@@ -129,20 +129,7 @@ class Orthogonal(Initializer):
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
 
 
-INITIALIZERS: dict[str, type[Initializer]] = {
-    kind.__name__: kind
-    for kind in (
-        Zeros,
-        Normal,
-        Uniform,
-        LecunNormal,
-        GlorotUniform,
-        GlorotNormal,
-        HeNormal,
-        HeUniform,
-        Orthogonal,
-    )
-}
+INITIALIZERS: dict[str, type[Initializer]] = {kind.__name__: kind for kind in Initializer.__subclasses__()}
 
 
 def as_initializer(value: Initializer | str | dict[str, Any], where: str) -> Initializer:

@@ -13,7 +13,7 @@ from glassnet.errors import ShapeError
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
-from glassnet.support.registry import describe
+from glassnet.support.registry import describe, make_named
 
 Shape = tuple[int, ...]
 Gradients = dict[str, Array]
@@ -81,7 +81,7 @@ def require_room(layer: Layer, *shapes: Shape) -> None:
     """Refuse parameters or statistics of these shapes where they do not fit into memory: float64, twice while drawn."""
     numbers = sum(map(prod, shapes))
     hint = tr("fewer units or filters, or smaller images before the layer")
-    require_memory(16 * numbers, tr("{numbers:,} numbers that it keeps", numbers=numbers), repr(layer), hint)
+    require_memory(16 * numbers, tr("its {numbers:,} parameters and statistics", numbers=numbers), repr(layer), hint)
 
 
 def walk(layers: Iterable[Layer]) -> Iterator[Layer]:
@@ -92,14 +92,28 @@ def walk(layers: Iterable[Layer]) -> Iterator[Layer]:
             yield from walk(branch)
 
 
+def require_axes(layer: Layer, shape: Shape, axes: tuple[int, ...], what: str, expected: str) -> None:
+    """Refuse images whose number of axes is not among `axes`."""
+    if len(shape) not in axes:
+        flat = tr("put it before any Flatten()") if len(shape) == 1 else None
+        raise ShapeError(
+            what,
+            where=type(layer).__name__,
+            expected=expected,
+            received=tr("images of shape {shape}", shape=shape),
+            hint=tr("put a Flatten() before it") if axes == (1,) else flat,
+        )
+
+
 def require_flat(layer: Layer, shape: Shape) -> int:
     """The one axis of `shape`, or the error that says what to put before the layer."""
-    if len(shape) != 1:
-        raise ShapeError(
-            tr("{layer} takes flat images.", layer=type(layer).__name__),
-            where=type(layer).__name__,
-            expected=tr("one axis"),
-            received=tr("images of shape {shape}", shape=shape),
-            hint=tr("put a Flatten() before it"),
-        )
+    require_axes(layer, shape, (1,), tr("{layer} takes flat images.", layer=type(layer).__name__), tr("one axis"))
     return shape[0]
+
+
+LAYERS: dict[str, type[Layer]] = {}  # by name; nn/__init__.py fills it
+
+
+def as_layer(value: Layer | str | dict[str, Any], where: str) -> Layer:
+    """A layer from itself, its name, or {"type": name, option: value}."""
+    return value if isinstance(value, Layer) else make_named(value, LAYERS, tr("layer"), where)

@@ -11,30 +11,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from glassnet.errors import InputError
 from glassnet.nn.activations import sigmoid, softmax
 from glassnet.support.arrays import Array
+from glassnet.support.checks import below_one
 from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
-
-
-def quadratic(z: Array, target: Array) -> tuple[Array, Array]:
-    """½‖z − t‖² of each image (N,), and its gradient z − t."""
-    error = z - target
-    return 0.5 * (error * error).sum(axis=-1), error
-
-
-def binary_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
-    """−Σ t·ln σ(z) + (1−t)·ln(1 − σ(z)) = Σ softplus(z) − t·z of each image, and its gradient σ(z) − t."""
-    softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
-    return (softplus - target * z).sum(axis=-1), sigmoid(z) - target
-
-
-def softmax_cross_entropy(z: Array, target: Array) -> tuple[Array, Array]:
-    """−Σ t·ln softmax(z) = Σ t·(ln Σ e^(z − max z) − (z − max z)) of each image, and softmax(z) − t; Σ t = 1."""
-    below = z - z.max(axis=-1, keepdims=True)
-    log_total = np.log(np.exp(below).sum(axis=-1, keepdims=True))
-    return (target * (log_total - below)).sum(axis=-1), softmax(z) - target
 
 
 @dataclass(frozen=True)
@@ -63,45 +44,50 @@ class Loss:
 
 @dataclass(frozen=True)
 class Quadratic(Loss):
-    """C = ½‖a − t‖², the tutorial's loss; averaged over the batch."""
+    """C = ½‖z − t‖², the tutorial's loss; its gradient is z − t."""
 
     def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
-        return quadratic(z, target)
+        error = z - target
+        return 0.5 * (error * error).sum(axis=-1), error
 
 
 @dataclass(frozen=True)
 class BinaryCrossEntropy(Loss):
-    """C = −Σⱼ tⱼ·ln aⱼ + (1−tⱼ)·ln(1−aⱼ), a = σ(z), summed over the outputs: one (cat or not) or several (numerals)."""
+    """C = −Σⱼ tⱼ·ln aⱼ + (1−tⱼ)·ln(1−aⱼ) = Σⱼ softplus(zⱼ) − tⱼ·zⱼ, a = σ(z); its gradient is a − t.
+
+    Summed over the outputs: one (cat or not) or several (numerals).
+    """
 
     link = "Sigmoid"
 
     def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
-        return binary_cross_entropy(z, target)
+        softplus = np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+        return (softplus - target * z).sum(axis=-1), sigmoid(z) - target
 
 
 @dataclass(frozen=True)
 class SoftmaxCrossEntropy(Loss):
-    """C = −Σⱼ tⱼ·ln aⱼ, a = softmax(z); with label smoothing ε, t = (1−ε)·one-hot + ε/outputs (Szegedy et al., 2016)."""
+    """C = −Σⱼ tⱼ·ln aⱼ = Σⱼ tⱼ·(ln Σ e^(z − max z) − (zⱼ − max z)), a = softmax(z); its gradient is a − t, as Σ t = 1.
+
+    With label smoothing ε, t = (1−ε)·one-hot + ε/outputs (Szegedy et al., 2016).
+    """
 
     label_smoothing: float = 0.0
 
     link = "Softmax"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.label_smoothing < 1:
-            raise InputError(
-                tr("The label smoothing must lie in [0, 1)."),
-                where="SoftmaxCrossEntropy(label_smoothing)",
-                expected="0 ≤ ε < 1",
-                received=self.label_smoothing,
-            )
+        where = "SoftmaxCrossEntropy(label_smoothing)"
+        below_one(self.label_smoothing, tr("The label smoothing must lie in [0, 1)."), where, "ε")
 
     @property
     def smoothing(self) -> float:
         return self.label_smoothing
 
     def value_and_gradient(self, z: Array, target: Array) -> tuple[Array, Array]:
-        return softmax_cross_entropy(z, target)
+        below = z - z.max(axis=-1, keepdims=True)
+        log_total = np.log(np.exp(below).sum(axis=-1, keepdims=True))
+        return (target * (log_total - below)).sum(axis=-1), softmax(z) - target
 
 
 LOSSES: dict[str, type[Loss]] = {kind.__name__: kind for kind in (Quadratic, BinaryCrossEntropy, SoftmaxCrossEntropy)}

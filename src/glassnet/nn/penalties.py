@@ -12,7 +12,7 @@ from glassnet.support.registry import find_named
 
 @dataclass(frozen=True)
 class Regularizer:
-    """Σ over all weights of l1·|w| + ½·l2·w², added to the mean cost of a batch."""
+    """Σ over all weights of l1·|w| + ½·l2·w², added to the mean loss of a mini-batch."""
 
     def __post_init__(self) -> None:
         for rate in self.rates:

@@ -23,9 +23,8 @@ def max_pool_backward(
 ) -> Array:
     """dx of shape `shape`: each dy at the place that was the largest."""
     dpadded = np.zeros(_padded(shape, margins), dtype=dy.dtype)
-    for i in range(size[0]):
-        for j in range(size[1]):
-            tap(dpadded, i, j, dy.shape[1], dy.shape[2], strides)[...] += np.where(place == i * size[1] + j, dy, 0)
+    for i, j in np.ndindex(*size):
+        tap(dpadded, i, j, dy.shape[1], dy.shape[2], strides)[...] += np.where(place == i * size[1] + j, dy, 0)
     return crop(dpadded, margins)
 
 
@@ -39,9 +38,8 @@ def average_pool_backward(dy: Array, shape: tuple[int, ...], size: Pair, strides
     """dx of shape `shape`: each dy, divided by the count of its window, at all places of the window."""
     share = dy / _counts(shape, size, strides, margins).astype(dy.dtype)
     dpadded = np.zeros(_padded(shape, margins), dtype=dy.dtype)
-    for i in range(size[0]):
-        for j in range(size[1]):
-            tap(dpadded, i, j, dy.shape[1], dy.shape[2], strides)[...] += share
+    for i, j in np.ndindex(*size):
+        tap(dpadded, i, j, dy.shape[1], dy.shape[2], strides)[...] += share
     return crop(dpadded, margins)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from math import prod
 from typing import ClassVar
 
 import numpy as np
 
-from glassnet.errors import InputError, ShapeError
+from glassnet.errors import InputError
 from glassnet.nn.activations import leaky_relu, leaky_relu_backward, sigmoid, sigmoid_backward, tanh_backward
 from glassnet.nn.initializers import GlorotUniform, Orthogonal
-from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_room
+from glassnet.nn.layer import Backward, Gradients, Layer, Shape, require_axes, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
@@ -70,14 +71,6 @@ def simple_rnn_through_time(dy: Array, h: Array, recurrent: Array, activation: s
     return dgates, by_state
 
 
-def simple_rnn_backward(dy: Array, x: Array, h: Array, weight: Array, recurrent: Array, activation: str) -> tuple[Array, ...]:
-    """(dx, dW, dU, db) from dy (N, T, units), the gradient by every state."""
-    states = h.transpose(1, 0, 2)
-    dgates, _ = simple_rnn_through_time(dy, h, recurrent, activation)
-    dx, dweight, dbias = inputs_backward(dgates, x, weight)
-    return dx, dweight, _product(_before(states), dgates), dbias
-
-
 def lstm(x: Array, weight: Array, recurrent: Array, bias: Array) -> tuple[Array, Array, Array]:
     """States h (N, T, units); with them the cells c and the gates i, f, g, o, as (T, N, …), which backward needs.
 
@@ -119,16 +112,6 @@ def lstm_through_time(dy: Array, cells: Array, gates: Array, recurrent: Array) -
     return dgates, by_state, by_cell
 
 
-def lstm_backward(
-    dy: Array, x: Array, h: Array, cells: Array, gates: Array, weight: Array, recurrent: Array
-) -> tuple[Array, ...]:
-    """(dx, dW, dU, db) from dy (N, T, units), the gradient by every state."""
-    states = h.transpose(1, 0, 2)
-    dgates, _, _ = lstm_through_time(dy, cells, gates, recurrent)
-    dx, dweight, dbias = inputs_backward(dgates, x, weight)
-    return dx, dweight, _product(_before(states), dgates), dbias
-
-
 def gru(x: Array, weight: Array, recurrent: Array, bias: Array, recurrent_bias: Array) -> tuple[Array, Array, Array]:
     """States h (N, T, units); with them the gates r, z, n and the inner product m, as (T, N, …), which backward needs.
 
@@ -165,18 +148,7 @@ def gru_through_time(dy: Array, h: Array, gates: Array, inner: Array, recurrent:
     return dgates, dsteps, by_state
 
 
-def gru_backward(
-    dy: Array, x: Array, h: Array, gates: Array, inner: Array, weight: Array, recurrent: Array
-) -> tuple[Array, ...]:
-    """(dx, dW, dU, db, db′) from dy (N, T, units), the gradient by every state."""
-    earlier = _before(h.transpose(1, 0, 2))
-    dgates, dsteps, _ = gru_through_time(dy, h, gates, inner, recurrent)
-    dx, dweight, dbias = inputs_backward(dgates, x, weight)
-    units = recurrent.shape[0]
-    return dx, dweight, _product(earlier, dsteps), dbias, dsteps[..., 2 * units :].sum(axis=(0, 1))
-
-
-class Recurrent(Layer):
+class Recurrent(Layer, ABC):
     """Base class: input sequences; `gates` blocks of `units` side by side in every weight; output the last or all states."""
 
     options: ClassVar[tuple[str, ...]] = ("units", "return_sequences")
@@ -191,14 +163,8 @@ class Recurrent(Layer):
 
     def sequence(self, shape: Shape) -> tuple[int, int]:
         """(steps, numbers a step) of an input of `shape`: (T, D), or an image read row by row."""
-        if len(shape) not in (2, 3):
-            raise ShapeError(
-                tr("{layer} takes sequences.", layer=type(self).__name__),
-                where=type(self).__name__,
-                expected=tr("(steps, numbers), or an image (rows, columns, channels), which it reads row by row"),
-                received=tr("images of shape {shape}", shape=shape),
-                hint=tr("put it before any Flatten()") if len(shape) == 1 else None,
-            )
+        expected = tr("(steps, features), or an image (rows, columns, channels), which is read row by row")
+        require_axes(self, shape, (2, 3), tr("{layer} takes sequences.", layer=type(self).__name__), expected)
         return shape[0], prod(shape[1:])
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
@@ -212,11 +178,13 @@ class Recurrent(Layer):
         }
         return (steps, self.units) if self.return_sequences else (self.units,)
 
-    def _steps(self, x: Array) -> Array:
-        return x.reshape(len(x), *self.sequence(x.shape[1:]))
+    @abstractmethod
+    def run(self, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
+        """All states h (N, T, units) of x (N, T, D), and the function from dh to the gradients by xₜ·W + b and by hₜ₋₁·U."""
 
-    def output(self, x: Array, h: Array, through_time: Callable[[Array], tuple[Array, ...]]) -> tuple[Array, Backward]:
-        """The last or all of the states h (N, T, units), and `backward`; `through_time(dh)` is (dx, *gradients)."""
+    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+        steps = x.reshape(len(x), *self.sequence(x.shape[1:]))
+        h, through_time = self.run(steps)
         y = h if self.return_sequences else h[:, -1]
 
         def backward(dy: Array) -> tuple[Array, Gradients]:
@@ -224,8 +192,13 @@ class Recurrent(Layer):
             if not self.return_sequences:
                 dh = np.zeros(h.shape, dtype=dy.dtype)
                 dh[:, -1] = dy
-            dx, *gradients = through_time(dh)
-            return dx.reshape(x.shape), dict(zip(self.parameters, gradients, strict=True))
+            dgates, dsteps = through_time(dh)
+            dx, dweight, dbias = inputs_backward(dgates, steps, self.parameters["weight"])
+            drecurrent = _product(_before(h.transpose(1, 0, 2)), dsteps)
+            gradients = {"weight": dweight, "recurrent_weight": drecurrent, "bias": dbias}
+            if "recurrent_bias" in self.parameters:
+                gradients["recurrent_bias"] = dsteps[..., 2 * self.units :].sum(axis=(0, 1))
+            return dx.reshape(x.shape), gradients
 
         return y, backward
 
@@ -254,11 +227,10 @@ class SimpleRNN(Recurrent):
             )
         self.activation = activation
 
-    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+    def run(self, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
         weight, recurrent, bias = self.parameters.values()
-        steps, activation = self._steps(x), self.activation
-        h = simple_rnn(steps, weight, recurrent, bias, activation)
-        return self.output(x, h, lambda dh: simple_rnn_backward(dh, steps, h, weight, recurrent, activation))
+        h = simple_rnn(x, weight, recurrent, bias, self.activation)
+        return h, lambda dh: (simple_rnn_through_time(dh, h, recurrent, self.activation)[0],) * 2
 
 
 class LSTM(Recurrent):
@@ -276,11 +248,10 @@ class LSTM(Recurrent):
         self.parameters["bias"][self.units : 2 * self.units] = 1
         return built
 
-    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+    def run(self, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
         weight, recurrent, bias = self.parameters.values()
-        steps = self._steps(x)
-        h, cells, gates = lstm(steps, weight, recurrent, bias)
-        return self.output(x, h, lambda dh: lstm_backward(dh, steps, h, cells, gates, weight, recurrent))
+        h, cells, gates = lstm(x, weight, recurrent, bias)
+        return h, lambda dh: (lstm_through_time(dh, cells, gates, recurrent)[0],) * 2
 
 
 class GRU(Recurrent):
@@ -298,8 +269,7 @@ class GRU(Recurrent):
         self.parameters["recurrent_bias"] = np.zeros(self.units)
         return built
 
-    def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
+    def run(self, x: Array) -> tuple[Array, Callable[[Array], tuple[Array, Array]]]:
         weight, recurrent, bias, inner_bias = self.parameters.values()
-        steps = self._steps(x)
-        h, gates, inner = gru(steps, weight, recurrent, bias, inner_bias)
-        return self.output(x, h, lambda dh: gru_backward(dh, steps, h, gates, inner, weight, recurrent))
+        h, gates, inner = gru(x, weight, recurrent, bias, inner_bias)
+        return h, lambda dh: gru_through_time(dh, h, gates, inner, recurrent)[:2]

@@ -15,7 +15,7 @@ from glassnet.support.registry import find_named
 
 LEARNING_RATE = mark("The learning rate must be positive.")
 NUMBER = mark("The number must be positive.")
-WARM_UP = mark("The warm-up is a share of the training.")
+WARM_UP = mark("The warm-up must be a fraction of the training.")
 
 
 @dataclass(frozen=True)

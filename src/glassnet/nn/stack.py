@@ -53,15 +53,16 @@ class Slot:
 _OWNERS: WeakKeyDictionary[Layer, ReferenceType[Stack]] = WeakKeyDictionary()
 
 
-def _is_taken(layer: Layer) -> bool:
-    return any(inner in _OWNERS and _OWNERS[inner]() is not None for inner in walk([layer]))
-
-
 class Stack:
     """Layers in a row, their loss and penalty; parameters are views into one flat vector of `dtype`.
 
     A layer that is part of another network is copied: its parameters can't lie in two vectors.
     """
+
+    flat: Array  # the flat parameter vector itself: writing to it changes the network
+    state: (
+        Array  # all that training changes, as one vector: the parameters (`flat` is a view of them), then running statistics
+    )
 
     def __init__(
         self,
@@ -78,40 +79,36 @@ class Stack:
                 tr("A network computes in float32 or float64."), where="dtype", expected="float32 | float64", received=dtype
             )
         check_distinct(layers)
-        self.layers = tuple(copy.deepcopy(layer) if _is_taken(layer) else layer for layer in layers)
+        taken = [any(inner in _OWNERS and _OWNERS[inner]() is not None for inner in walk([layer])) for layer in layers]
+        self.layers = tuple(copy.deepcopy(layer) if other else layer for layer, other in zip(layers, taken, strict=True))
         self.loss, self.regularizer, self.dtype = loss, regularizer, np.dtype(dtype)
         self.input_shape = tuple(input_shape)
         self.shapes = build_chain(self.layers, self.input_shape, rng)  # of one image, before each layer and after the last
         self.names = name_layers(self.layers)
         self.slots: list[Slot] = []  # of the parameters
         self.running_slots: list[Slot] = []  # of the running statistics, behind them
+        offset = 0
         for slots, running in ((self.slots, False), (self.running_slots, True)):
-            self._lay_out(slots, running)
+            for number, layer in enumerate(self.layers):
+                arrays = {key: layer.statistics[key] for key in layer.running} if running else layer.parameters
+                for key, array in arrays.items():
+                    name, penalised = f"{self.names[number]}.{key}", not running and key in layer.penalised
+                    slots.append(Slot(name, number, key, array.shape, offset, penalised))
+                    offset += array.size
         self._adopt()
-
-    def _lay_out(self, slots: list[Slot], running: bool) -> None:
-        """A slot for each parameter, or each running statistic, one behind the other."""
-        before = [*self.slots, *self.running_slots]
-        offset = before[-1].offset + before[-1].size if before else 0
-        for number, layer in enumerate(self.layers):
-            arrays = {key: layer.statistics[key] for key in layer.running} if running else layer.parameters
-            for key, array in arrays.items():
-                name = f"{self.names[number]}.{key}"
-                slots.append(Slot(name, number, key, array.shape, offset, not running and key in layer.penalised))
-                offset += array.size
 
     def _adopt(self) -> None:
         """Move the layers' parameters and running statistics into one vector; they become views of it."""
         parameters, running = (sum(slot.size for slot in slots) for slots in (self.slots, self.running_slots))
-        self._state: Array = aligned_zeros(parameters + running, self.dtype)
-        self._flat: Array = self._state[:parameters]
+        self.state = aligned_zeros(parameters + running, self.dtype)
+        self.flat = self.state[:parameters]
         for slot in (*self.slots, *self.running_slots):
-            self.layers[slot.layer].adopt(slot.key, slot.part(self._state).reshape(slot.shape))
+            self.layers[slot.layer].adopt(slot.key, slot.part(self.state).reshape(slot.shape))
         _OWNERS.update((layer, ref(self)) for layer in walk(self.layers))
 
     def __getstate__(self) -> dict[str, Any]:
         """What copies and pickles hold: all but the flat vector, as the layers have its values."""
-        return {name: value for name, value in vars(self).items() if name not in ("_state", "_flat")}
+        return {name: value for name, value in vars(self).items() if name not in ("state", "flat")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -128,31 +125,21 @@ class Stack:
         return twin
 
     @property
-    def flat(self) -> Array:
-        """The flat parameter vector itself: writing to it changes the network."""
-        return self._flat
-
-    @property
-    def state(self) -> Array:
-        """All that training changes, as one vector: the parameters (`flat` is a view of them), then running statistics."""
-        return self._state
-
-    @property
     def parameters(self) -> Array:
         """All parameters as one vector: a copy; assign to set them."""
-        return self._flat.copy()
+        return self.flat.copy()
 
     @parameters.setter
     def parameters(self, values: Array) -> None:
         values = np.asarray(values)
-        if values.shape != self._flat.shape:
+        if values.shape != self.flat.shape:
             raise ShapeError(
-                tr("The parameter vector has another length."),
+                tr("The parameter vector has the wrong length."),
                 where="parameters",
-                expected=self._flat.shape,
+                expected=self.flat.shape,
                 received=values.shape,
             )
-        self._flat[...] = values
+        self.flat[...] = values
 
     @property
     def features(self) -> int:
@@ -178,6 +165,11 @@ class Stack:
     def fuses_activation(self) -> bool:
         """Whether the network ends in the activation that its loss computes itself."""
         return self.loss.link is not None and type(self.layers[-1]).__name__ == self.loss.link
+
+    @property
+    def layers_before_loss(self) -> int:
+        """How many layers give the input of the loss: all, or all but an activation that the loss computes itself."""
+        return len(self.layers) - int(self.fuses_activation)
 
     @property
     def threshold(self) -> float:
@@ -206,15 +198,13 @@ class Stack:
         return np.ascontiguousarray(rows)
 
     def _convert(self, images: Array) -> Array:
-        if images.dtype.kind == "b":
-            return images.astype(np.uint8)
-        if images.dtype.kind in "ui":
-            if images.size and images.min() >= 0 and images.max() <= 255:
-                return images.astype(np.uint8)
-            return images.astype(self.dtype)
-        if images.dtype.kind == "f":
-            return images.astype(self.dtype)
-        raise InputError(tr("Images are arrays of numbers."), where="images", expected=tr("numbers"), received=images.dtype)
+        kind = images.dtype.kind
+        if kind not in "buif":
+            raise InputError(
+                tr("Images are arrays of numbers."), where="images", expected=tr("numbers"), received=images.dtype
+            )
+        is_bytes = kind == "b" or (kind in "ui" and images.size > 0 and images.min() >= 0 and images.max() <= 255)
+        return images.astype(np.uint8 if is_bytes else self.dtype)
 
     def forward(
         self, rows: Array, *, training: bool = False, rng: np.random.Generator | None = None, stop: int | None = None
@@ -229,11 +219,6 @@ class Stack:
             rows = self.rows(images)
             adapt_chain(self.layers, rows.reshape(len(rows), *self.input_shape), self.dtype)
 
-    @property
-    def raw(self) -> int:
-        """How many layers lie before the loss."""
-        return len(self.layers) - int(self.fuses_activation)
-
     def losses_and_gradient(
         self,
         rows: Array,
@@ -244,26 +229,26 @@ class Stack:
         rng: np.random.Generator | None = None,
     ) -> tuple[Array, Array, Array]:
         """Weighted losses (N,), raw outputs (N, outputs), and the gradient of their mean as a flat vector; no penalty."""
-        z, backward = self.forward(rows, training=training, rng=rng, stop=self.raw)
+        z, backward = self.forward(rows, training=training, rng=rng, stop=self.layers_before_loss)
         flat = z.reshape(len(z), -1)
         losses, dz = self.loss.value_and_gradient(flat, self.loss.targets(labels, flat.shape[1], self.dtype.type))
         factor = np.full(len(rows), 1 / len(rows)) if weights is None else weights / len(rows)
         _, gradients = backward((dz * factor[:, None]).astype(self.dtype).reshape(z.shape))
-        gradient = np.zeros(self._flat.size, dtype=self.dtype)
+        gradient = np.zeros(self.flat.size, dtype=self.dtype)
         for slot in self.slots:
             if slot.layer < len(gradients):
-                gradient[slot.offset : slot.offset + slot.size] = gradients[slot.layer][slot.key].ravel()
+                slot.part(gradient)[...] = gradients[slot.layer][slot.key].ravel()
         return losses if weights is None else losses * weights, flat, gradient
 
     def penalty_and_gradient(self) -> tuple[float, Array]:
         """The penalty on the weights and its gradient as a flat vector."""
         l1, l2 = self.regularizer.rates
-        value, gradient = 0.0, np.zeros(self._flat.size, dtype=self.dtype)
+        value, gradient = 0.0, np.zeros(self.flat.size, dtype=self.dtype)
         for slot in self.slots:
             if slot.penalised and (l1 or l2):
-                w = self._flat[slot.offset : slot.offset + slot.size]
+                w = slot.part(self.flat)
                 value += l1 * float(np.abs(w).sum(dtype=np.float64)) + 0.5 * l2 * float(np.square(w, dtype=float).sum())
-                gradient[slot.offset : slot.offset + slot.size] = l1 * np.sign(w) + l2 * w
+                slot.part(gradient)[...] = l1 * np.sign(w) + l2 * w
         return value, gradient
 
     def param_groups(self, decay: float = 0.0) -> list[tuple[int, int, float, float, float]]:
@@ -304,6 +289,3 @@ class Stack:
         """A table of layers, output shapes, parameters, operations and bytes, and the loss."""
         penalty = f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else ""
         return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\nloss: {self.loss!r}{penalty}"
-
-
-__all__ = ["Slot", "Stack"]

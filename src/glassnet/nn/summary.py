@@ -9,13 +9,7 @@ from glassnet.nn.layer import Shape
 from glassnet.support import terminal
 from glassnet.support.i18n import mark, tr
 
-COLUMNS = (
-    mark("layer"),
-    mark("output"),
-    mark("parameters"),
-    mark("operations"),
-    mark("bytes"),
-)
+COLUMNS = (mark("layer"), mark("output"), mark("parameters"), mark("operations"), mark("bytes"))
 
 
 def rows(layers: Sequence[Layer], shapes: Sequence[Shape], item: int) -> list[tuple[str, ...]]:

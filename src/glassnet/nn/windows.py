@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from glassnet.errors import InputError, ShapeError
-from glassnet.nn.layer import Layer, Shape
+from glassnet.nn.layer import Layer, Shape, require_axes
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -18,7 +18,7 @@ Margins = tuple[int, int, int, int]  # top, bottom, left, right
 
 
 def pad(x: Array, margins: Margins, value: float = 0.0) -> Array:
-    """x (N, H, W, C) with so many rows and columns of `value` around each image."""
+    """x (N, H, W, C) with rows and columns of `value` added around each image."""
     top, bottom, left, right = margins
     if not any(margins):
         return x
@@ -54,7 +54,7 @@ def as_pair(value: Any, where: str) -> Pair:
         and all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0 for n in numbers)
     ):
         raise InputError(
-            tr("A size of windows is one whole number, or two."),
+            tr("A window size is one whole number or two."),
             where=where,
             expected=tr("for example 3, or (3, 3)"),
             received=repr(value),
@@ -70,14 +70,8 @@ def as_padding(value: str, where: str) -> str:
 
 def require_image(layer: Layer, shape: Shape) -> tuple[int, int, int]:
     """(rows, columns, channels) of `shape`, or the error that says what the layer takes."""
-    if len(shape) != 3:
-        raise ShapeError(
-            tr("{layer} takes images with channels.", layer=type(layer).__name__),
-            where=type(layer).__name__,
-            expected="(rows, columns, channels)",
-            received=tr("images of shape {shape}", shape=shape),
-            hint=tr("put it before any Flatten()") if len(shape) == 1 else None,
-        )
+    what = tr("{layer} takes images with channels.", layer=type(layer).__name__)
+    require_axes(layer, shape, (3,), what, "(rows, columns, channels)")
     return shape[0], shape[1], shape[2]
 
 

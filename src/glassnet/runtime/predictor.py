@@ -59,7 +59,7 @@ class Predictor:
         if not self._kernels:
             count = min(self._capacity, len(rows))
             require_activations(count * self._stack.bytes_per_image, count)
-            stop = self._stack.raw if purpose == "raw" else None
+            stop = self._stack.layers_before_loss if purpose == "raw" else None
             blocks = [
                 self._stack.forward(rows[i : i + self._capacity], stop=stop)[0].reshape(-1, self._stack.outputs)
                 for i in range(0, max(1, len(rows)), self._capacity)

@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.compiler import assemble, knows_optimizer, optimizer_kind, optimizer_options, param_group_records
+from glassnet.compiler import OPTIMIZER_KINDS, assemble, optimizer_options
 from glassnet.data.augment import augment
 from glassnet.data.augmentation import Augmentation
+from glassnet.kernels.context import ParamGroup
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
 from glassnet.nn.optimizers import Optimizer, average
 from glassnet.nn.stack import Stack
@@ -81,7 +82,7 @@ class CompiledTrainer:
             image_shape=plan.image_shape,
         )
         executor = Executor(stack, program, thread_count(plan.threads, 3 * batch * sum(stack.operations())))
-        groups = param_group_records(stack.param_groups(optimizer.decay))
+        groups = np.array(stack.param_groups(optimizer.decay), dtype=ParamGroup.dtype)
         self.losses, self.classes = np.zeros(n), np.zeros(n, dtype=np.int64)
         self.gradient: Array = aligned_zeros(stack.flat.size)
         self.moments = _zero_moments(stack, optimizer)
@@ -108,7 +109,7 @@ class CompiledTrainer:
             images_in_order=n,
             batch_size=batch,
             param_group_count=len(groups),
-            optimizer=optimizer_kind(optimizer),
+            optimizer=OPTIMIZER_KINDS[type(optimizer)],
             training=1,
             averaged=len(self.average),
             clip_norm=optimizer.clip_norm,
@@ -213,7 +214,7 @@ def make_trainer(stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> Tr
         "fit",
         "fewer units or filters, or an optimizer without moments",
     )
-    if use_kernels(stack) and knows_optimizer(plan.optimizer):
+    if use_kernels(stack) and type(plan.optimizer) in OPTIMIZER_KINDS:
         return CompiledTrainer(stack, rows, labels, plan)
     batch = min(plan.batch_size, len(rows))
     require_activations(batch * stack.bytes_per_image, batch)

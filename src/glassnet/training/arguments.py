@@ -1,20 +1,49 @@
-"""Arguments of `fit` and its like, checked before anything begins."""
+"""Arguments of `fit` and its like, checked before anything begins, and the random generators of an epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation
-from glassnet.errors import InputError
+from glassnet.errors import InputError, ModelFileError
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize
 from glassnet.nn.stack import Stack
+from glassnet.runtime import StepPlan
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
+
+ORDER, DROPOUT, AUGMENTATION = 0, 1, 2  # streams of random numbers of an epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(StepPlan):
+    """The arguments of `fit`, checked."""
+
+    train: Dataset
+    epochs: int
+    validation: Dataset | None = None
+    seed: int = 0
+    keep_best: bool = False
+    checkpoint: Path | None = None
+    resume: bool = False
+    plain_epochs: int = 0  # the last ones, without augmentation
+    statistics: bool = True  # of the layers' outputs, after each epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.train) // self.batch_size)
+
+
+def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
+    """The random numbers of one epoch, from the seed alone, so that training can resume at any epoch."""
+    return np.random.default_rng([seed, epoch, stream])
 
 
 def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
@@ -24,7 +53,10 @@ def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
     if isinstance(value, tuple) and len(value) == 2:
         return Dataset(*value)
     raise InputError(
-        tr("This is no data set."), where=where, expected=tr("a Dataset, or (images, labels)"), received=type(value).__name__
+        tr("This is not a data set."),
+        where=where,
+        expected=tr("a Dataset, or (images, labels)"),
+        received=type(value).__name__,
     )
 
 
@@ -57,26 +89,19 @@ def check_fit(
         raise InputError(tr("Unknown choice."), where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
     if average is not None and not (isinstance(average, float) and 0 < average < 1):
         raise InputError(
-            tr("The moving average needs a share of the past."),
+            tr("The decay of the moving average must lie between 0 and 1."),
             where="fit(average)",
             expected=tr("a number between 0 and 1, such as 0.999"),
             received=average,
         )
     if isinstance(optimizer, ScipyMinimize):
+        expected = tr("None, or another optimizer")
         if average is not None:
-            raise InputError(
-                tr("ScipyMinimize takes no small steps to average over."),
-                where="fit(average)",
-                expected=tr("None, or another optimizer"),
-                received=average,
-            )
+            what = tr("ScipyMinimize has no mini-batch steps to average over.")
+            raise InputError(what, where="fit(average)", expected=expected, received=average)
         if augmentation is not None:
-            raise InputError(
-                tr("ScipyMinimize needs the same images in every step."),
-                where="fit(augmentation)",
-                expected=tr("no augmentation, or another optimizer"),
-                received=augmentation,
-            )
+            what = tr("ScipyMinimize needs the same images in every step.")
+            raise InputError(what, where="fit(augmentation)", expected=expected, received=augmentation)
 
 
 def check_labels(stack: Stack, data: Dataset, where: str) -> None:
@@ -134,9 +159,36 @@ def image_weights(
         weights = weights * table[data.labels]
     if weights.shape != (len(data),) or not np.isfinite(weights).all() or weights.min() < 0:
         raise InputError(
-            tr("Weights are one number of at least 0 for each image."),
+            tr("sample_weight must hold one non-negative number for each image."),
             where="fit(sample_weight)",
             expected=tr("({count},), finite, none negative", count=len(data)),
             received=f"shape {weights.shape}",
         )
     return weights
+
+
+def check_length(plan: Plan, before: int | None, done: int, where: str) -> None:
+    """Refuse to go on, after `done` epochs, for another number of epochs than `before`, where what was done depends on it."""
+    epochs = plan.epochs
+    if before == epochs:
+        return
+    if plan.optimizer.schedule.stretches:
+        raise ModelFileError(
+            tr("The learning rate follows a schedule over the whole training, so the number of epochs can't change."),
+            where=where,
+            expected=before,
+            received=epochs,
+            hint=tr(
+                "start a new training with {epochs} epochs; with a constant learning rate, a training can be extended",
+                epochs=epochs,
+            ),
+        )
+    plain = 0 if plan.augmentation is None else plan.plain_epochs
+    if plain and before is not None and done > min(before, epochs) - plain:
+        raise ModelFileError(
+            tr("The last epochs, without augmentation, have begun, so the number of epochs can't change any more."),
+            where=where,
+            expected=before,
+            received=epochs,
+            hint=tr("start a new training with {epochs} epochs", epochs=epochs),
+        )

@@ -57,13 +57,13 @@ class Callback:
 class EarlyStopping(Callback):
     """End training when the score has not risen by more than `min_delta` for `patience` epochs.
 
-    The score is the validation accuracy; without one, minus the cost.
+    The score is the validation accuracy; without one, minus the loss.
     """
 
     def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:
         if patience < 1 or min_delta < 0:
             raise InputError(
-                tr("Early stopping needs patience."),
+                tr("Invalid options for early stopping."),
                 where="EarlyStopping",
                 expected=tr("patience of at least 1, min_delta of at least 0"),
                 received=f"{patience=}, {min_delta=}",
@@ -71,13 +71,10 @@ class EarlyStopping(Callback):
         self.patience, self.min_delta = patience, min_delta
 
     def on_train_begin(self, progress: Progress) -> None:
-        if progress.history.epochs:  # of a training that goes on: it may have ended here already
-            self._look(progress)
+        if progress.history.epochs:  # of a training that is resumed: it may have ended here already
+            self.on_epoch_end(progress, progress.history.epochs[-1])
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        self._look(progress)
-
-    def _look(self, progress: Progress) -> None:
         scores = progress.history.scores()
         best, since = scores[0], 0
         for score in scores[1:]:

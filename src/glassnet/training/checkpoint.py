@@ -21,19 +21,13 @@ STATISTICS = "statistics."
 
 @dataclass
 class State:
-    """After `epoch` epochs: parameters, moments, best and average so far, history. Random numbers follow from the seed.
+    """After an epoch: parameters, moments, best and average so far, history. Random numbers follow from the seed.
 
-    `previous` is the result an epoch earlier. All vectors but the moments end in the network's running statistics, if it has
-    any; `statistics` are those that training does not change.
+    `arrays`: those of ARRAYS; `previous` is the result an epoch earlier, `average` is empty where there is none. All but the
+    moments end in the network's running statistics, if it has any; `statistics` are those that training does not change.
     """
 
-    epoch: int
-    parameters: Array
-    first: Array
-    second: Array
-    best: Array
-    previous: Array
-    average: Array  # empty where there is none
+    arrays: dict[str, Array]
     statistics: dict[str, Array]
     history: History
     settings: dict[str, Any]  # what must agree for the bits to agree
@@ -41,12 +35,12 @@ class State:
     def save(self, path: Path) -> None:
         """Write the state to `path` in one step, and wait until the disk has it."""
         tensors = {
-            **{name: getattr(self, name) for name in ARRAYS},
+            **self.arrays,
             **{STATISTICS + name: array for name, array in self.statistics.items()},
         }
         header = {
             "kind": "checkpoint",
-            "epoch": self.epoch,
+            "epoch": len(self.history),
             "seed": self.history.seed,
             "settings": self.settings,
             "history": plain(self.history.rows()),
@@ -66,15 +60,14 @@ class State:
             ):
                 raise ValueError("epoch, seed or settings")
             return cls(
-                epoch=len(history),
-                **{name: tensors[name] for name in ARRAYS},
+                arrays={name: tensors[name] for name in ARRAYS},
                 statistics={name[len(STATISTICS) :]: array for name, array in tensors.items() if name.startswith(STATISTICS)},
                 history=history,
                 settings=header["settings"],
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
-                tr("The checkpoint does not hold what it should."),
+                tr("The checkpoint is incomplete or damaged."),
                 where=path,
                 received=tr("missing or wrong: {error}", error=error),
             ) from None
@@ -88,10 +81,10 @@ class State:
                     where=f"{path}, {name}",
                     expected=value,
                     received=self.settings.get(name),
-                    hint=tr("go on with the same settings, or start anew in another folder"),
+                    hint=tr("resume with the same settings, or start a new run in another folder"),
                 )
         for name, size in sizes.items():
-            array: Array = getattr(self, name)
+            array = self.arrays[name]
             if array.shape != (size,) or not np.isfinite(array).all():
                 raise ModelFileError(
                     tr("An array of the checkpoint does not fit the network."),

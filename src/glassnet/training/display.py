@@ -13,7 +13,7 @@ from glassnet.training.history import Epoch
 
 
 def plain_line(epoch: Epoch) -> str:
-    """`Epoch 3: 9302 / 10000`, as in the tutorials; without validation, the cost."""
+    """`Epoch 3: 9302 / 10000`, as in the tutorials; without validation, the loss."""
     if epoch.validation_correct is not None:
         return tr(
             "Epoch {epoch}: {correct} / {total}",
@@ -38,17 +38,14 @@ class PlainLines(Callback):
     def __init__(self, file: TextIO | None = None, every: int = 1) -> None:
         self._file, self._every, self._silent = file, every, False
 
-    def _print(self, epoch: Epoch) -> None:
-        print_line(plain_line(epoch), self._file)
-
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         self._silent = epoch.epoch % self._every != 0 and len(progress.history) > 1
         if not self._silent:
-            self._print(epoch)
+            print_line(plain_line(epoch), self._file)
 
     def on_train_end(self, progress: Progress) -> None:
         if self._silent:
-            self._print(progress.history.epochs[-1])
+            print_line(plain_line(progress.history.epochs[-1]), self._file)
 
 
 class SeedLine(Callback):
@@ -59,7 +56,7 @@ class SeedLine(Callback):
 
 
 class LiveBar(Callback):
-    """A bar over all epochs with cost, accuracy and time left; it leaves a line for each epoch that was the best so far."""
+    """A bar over all epochs with loss, accuracy and time left; it leaves a line for each epoch that was the best so far."""
 
     every_steps = None
 
@@ -83,31 +80,21 @@ class LiveBar(Callback):
         )
         self._start = time.perf_counter()
         self._task = self._bar.add_task(
-            "",
-            total=progress.epochs * progress.steps_per_epoch,
-            epoch=progress.epoch,
-            epochs=progress.epochs,
-            numbers="",
+            "", total=progress.epochs * progress.steps_per_epoch, epoch=progress.epoch, epochs=progress.epochs, numbers=""
         )
         with contextlib.suppress(OSError):
             self._bar.start()
 
-    def _numbers(self, progress: Progress) -> str:
-        last = progress.history.epochs[-1] if progress.history.epochs else None
-        found = tr("loss {cost:.4f}", cost=progress.cost)
-        if last is not None and last.validation_accuracy is not None:
-            found += tr("  validation {accuracy:.2f} %", accuracy=100 * last.validation_accuracy)
-        return found
-
-    def _show(self, progress: Progress) -> None:
-        done = max(0, progress.epoch - 1) * progress.steps_per_epoch + progress.step
-        self._bar.update(self._task, completed=done, epoch=progress.epoch, numbers=self._numbers(progress))
-
     def on_step_end(self, progress: Progress) -> None:
-        self._show(progress)
+        done = max(0, progress.epoch - 1) * progress.steps_per_epoch + progress.step
+        numbers = str(tr("loss {cost:.4f}", cost=progress.cost))
+        accuracies = progress.history.validation_accuracy
+        if accuracies and accuracies[-1] is not None:
+            numbers += tr("  validation {accuracy:.2f} %", accuracy=100 * accuracies[-1])
+        self._bar.update(self._task, completed=done, epoch=progress.epoch, numbers=numbers)
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        self._show(progress)
+        self.on_step_end(progress)
         if (score := progress.history.scores()[-1]) > self._best:
             self._best = score
             self._print(plain_line(epoch))
@@ -128,7 +115,7 @@ class LiveBar(Callback):
 
 
 def default_display(progress: bool | None, every: int = 1) -> list[Callback]:
-    """True: a bar, or a line `every` so many epochs; None: a bar on a terminal, else nothing; False: nothing."""
+    """True: a bar, or a line each `every` epochs; None: a bar on a terminal, else nothing; False: nothing."""
     if progress is False or (progress is None and not sys.stdout.isatty()):
         return []
     return [LiveBar() if sys.stdout.isatty() else PlainLines(every=every)]

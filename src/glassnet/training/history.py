@@ -17,8 +17,8 @@ class Epoch:
 
     Norms are of the last step of the epoch: the length of each parameter array's gradient, and of its change relative to
     the array itself. `activations` are statistics of each layer's output for a few training images, always the same, after
-    the epoch. `first_step`, of the first epoch alone, are such norms of the very first step, and what activations and cost of
-    those images were before it.
+    the epoch. `first_step`, of the first epoch alone, has the norms of the very first step, and the activations and the loss
+    of those images before it.
     """
 
     epoch: int
@@ -42,7 +42,7 @@ class History:
 
     `stopped` is why training ended before its last epoch, a reason with its figures, or None.
     `best_epoch` (from 1) is the one with the highest validation accuracy, the earliest of several, or, where there is no
-    accuracy, the lowest cost.
+    accuracy, the lowest loss.
     """
 
     def __init__(self, epochs: Sequence[Epoch] = (), *, seed: int = 0, stopped: Stop | None = None) -> None:
@@ -108,7 +108,7 @@ class History:
         return tables if all(tables) else []
 
     def scores(self) -> list[float]:
-        """One number an epoch, higher is better: validation accuracy, else minus the cost (validation's, if there is one)."""
+        """One number an epoch, higher is better: validation accuracy, else minus the loss (validation, else training)."""
         for name in ("validation_accuracy", "validation_cost", "train_cost"):
             column = self._column(name)
             if column and None not in column:
@@ -124,7 +124,7 @@ class History:
 
     @property
     def not_finite(self) -> bool:
-        """Whether the cost became infinite or NaN."""
+        """Whether the loss became infinite or NaN."""
         stopped = self.stopped is not None and self.stopped.reason is StopReason.NOT_FINITE
         return stopped or not all(map(isfinite, self.train_cost))
 

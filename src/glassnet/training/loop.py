@@ -11,27 +11,26 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from glassnet.data.augmentation import image_shape
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor, Trainer, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.registry import describe
+from glassnet.training.arguments import AUGMENTATION, DROPOUT, ORDER, Plan, check_length, epoch_generator
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
-from glassnet.training.plan import AUGMENTATION, DROPOUT, ORDER, Plan, check_length, epoch_generator
 from glassnet.training.statistics import Statistics, Watch, all_finite, norms, validate
 from glassnet.training.stop import Stop, StopReason
 
 Result = TypeVar("Result")
-STRETCH = 0.1  # seconds of compiled steps between two checks of the clock, the keyboard and the cost
+STRETCH = 0.1  # seconds of compiled steps between two checks of the clock, the keyboard and the loss
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at the least
 
 
 class TrainingWarning(UserWarning):
-    """Training ended early, because the cost was no longer finite."""
+    """Training ended early, because the loss was no longer finite."""
 
 
 class Training:
@@ -43,12 +42,7 @@ class Training:
         self.rows = stack.rows(plan.train.images)
         augmented = plan.augmentation is not None
         shape = image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
-        self.trainer: Trainer = make_trainer(
-            stack,
-            self.rows,
-            plan.train.labels,
-            replace(plan, image_shape=shape),
-        )
+        self.trainer: Trainer = make_trainer(stack, self.rows, plan.train.labels, replace(plan, image_shape=shape))
         self.predictor = Predictor(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.watch = Watch(stack, plan.train) if plan.statistics else None
@@ -125,7 +119,7 @@ class Training:
         self._steps(progress.step, steps - 1, past)
         self._before_last_step[...] = self.stack.state
         self._steps(max(steps - 1, progress.step), steps, past, keep_gradient=True)
-        if progress.step == steps and not (all_finite(self.stack.state) and all_finite(self.kept)):  # after the last cost
+        if progress.step == steps and not (all_finite(self.stack.state) and all_finite(self.kept)):  # after the last loss
             self._give_up(steps + 1)
         if progress.step < steps:
             return
@@ -133,7 +127,7 @@ class Training:
         epoch = Epoch(
             epoch=number,
             train_cost=float(self.trainer.losses.mean()),
-            train_accuracy=self._accuracy(self.trainer.classes, plan.train.labels[order]),
+            train_accuracy=self._accuracy(plan.train.labels[order]),
             learning_rate=float(rates[-1]),
             seconds=time.perf_counter() - start,
             **validated,
@@ -147,7 +141,7 @@ class Training:
         self._last_epoch, self._previous_epoch = self._previous_epoch, self._last_epoch
         if (plan.keep_best or plan.checkpoint) and progress.history.best_epoch == number:
             self.best[...] = self.kept
-        self._keep_state(number)  # before the callbacks, during which Ctrl-C may come
+        self._keep_state()  # before the callbacks, during which Ctrl-C may come
         self._with_kept(lambda: self._call_back(epoch))
         if time.monotonic() - self._saved > CHECKPOINT_EVERY:
             self._save_state()
@@ -172,7 +166,7 @@ class Training:
         return {"cost": cost, "activations": activations, **norms(self.stack, self.trainer.gradient, self._before_last_step)}
 
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
-        """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing cost take effect soon."""
+        """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing loss take effect soon."""
         progress, trainer, batch = self.progress, self.trainer, self.plan.batch_size
         while first < last and progress.reason is None:
             until = min([last, first + self._stretch, *(
@@ -197,7 +191,7 @@ class Training:
                         callback.on_step_end(progress)
 
     def _give_up(self, step: int) -> None:
-        """Stop because the cost of `step` was not finite, with weights that do not depend on the timing of steps."""
+        """Stop because the loss of `step` was not finite, with weights that do not depend on the timing of steps."""
         self.kept[...] = self._previous_epoch if step == 1 else self._last_epoch
         progress = self.progress
         reason = Stop(StopReason.NOT_FINITE, progress.epoch, min(step, progress.steps_per_epoch))
@@ -205,8 +199,8 @@ class Training:
         progress.stop(reason)
         warnings.warn(str(reason), TrainingWarning, stacklevel=6)
 
-    def _accuracy(self, found: NDArray[np.int64], labels: Array) -> float | None:
-        return float((found == labels).mean()) if labels.ndim == 1 else None
+    def _accuracy(self, labels: Array) -> float | None:
+        return float((self.trainer.classes == labels).mean()) if labels.ndim == 1 else None
 
     def _settings(self) -> dict[str, Any]:
         plan = self.plan
@@ -237,13 +231,12 @@ class Training:
             "average": self.trainer.average,
         }
 
-    def _keep_state(self, number: int) -> None:
+    def _keep_state(self) -> None:
         """Copy the state after an epoch, to be written later."""
         if self.plan.checkpoint is None:
             return
         self._state = State(
-            epoch=number,
-            **{name: array.copy() for name, array in self._arrays().items()},
+            arrays={name: array.copy() for name, array in self._arrays().items()},
             statistics={
                 f"{self.stack.names[i]}.{name}": array
                 for i, layer in enumerate(self.stack.layers)
@@ -263,8 +256,8 @@ class Training:
     def _restore(self, state: State, path: Path) -> None:
         arrays = self._arrays()
         state.check(self._settings(), {name: array.size for name, array in arrays.items()}, path)
-        check_length(self.plan, state.settings.get("epochs"), state.epoch, f"{path}, epochs")
+        check_length(self.plan, state.settings.get("epochs"), len(state.history), f"{path}, epochs")
         for name, array in arrays.items():
-            array[...] = getattr(state, name)
+            array[...] = state.arrays[name]
         self._last_epoch[...] = self.kept
         self.progress.history.epochs.extend(state.history.epochs)

@@ -54,14 +54,12 @@ def validate(predictor: Predictor, rows: Array | None, data: Dataset | None) -> 
 
 def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
     """‖g‖ of each parameter array, and ‖Δw‖ / ‖w‖ since the state `before`, which is overwritten."""
-    gradients, updates = {}, {}
-    sizes = {slot.name: length(slot.part(before)) for slot in stack.slots}
-    change_of_all = np.subtract(stack.state, before, out=before)
-    for slot in stack.slots:
-        gradients[slot.name] = length(slot.part(gradient))
-        size, change = sizes[slot.name], length(slot.part(change_of_all))
-        updates[slot.name] = change / size if size else change
-    return {"gradient_norms": gradients, "update_norms": updates}
+    sizes = {slot.name: length(slot.part(before)) or 1.0 for slot in stack.slots}
+    change = np.subtract(stack.state, before, out=before)
+    return {
+        "gradient_norms": {slot.name: length(slot.part(gradient)) for slot in stack.slots},
+        "update_norms": {slot.name: length(slot.part(change)) / sizes[slot.name] for slot in stack.slots},
+    }
 
 
 class Watch:
@@ -77,24 +75,21 @@ class Watch:
         self._inputs = forward_chain(stack.layers[: self._first], x, stack.dtype)[0]
 
     def look(self) -> tuple[Statistics, float]:
-        """Statistics of each layer's output by its name, and the mean cost of the images, without penalty and dropout."""
-        with _libraries().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
-            return self._look()
-
-    def _look(self) -> tuple[Statistics, float]:
+        """Statistics of each layer's output by its name, and the mean loss of the images, without penalty and dropout."""
         stack, x, found = self._stack, self._inputs, {}
         z = x
-        for number, layer in enumerate(stack.layers[self._first :], self._first):
-            if isinstance(layer, Dropout):
-                continue
-            x = forward_chain([layer], x, stack.dtype)[0]
-            if number < stack.raw:
-                z = x
-            if not isinstance(layer, Flatten):
-                found[stack.names[number]] = describe_outputs(layer, x)
-        raw = z.reshape(len(z), -1)
-        targets = stack.loss.targets(self._labels, raw.shape[1], stack.dtype.type)
-        return found, float(stack.loss.value_and_gradient(raw, targets)[0].mean())
+        with _libraries().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
+            for number, layer in enumerate(stack.layers[self._first :], self._first):
+                if isinstance(layer, Dropout):
+                    continue
+                x = forward_chain([layer], x, stack.dtype)[0]
+                if number < stack.layers_before_loss:
+                    z = x
+                if not isinstance(layer, Flatten):
+                    found[stack.names[number]] = describe_outputs(layer, x)
+            raw = z.reshape(len(z), -1)
+            targets = stack.loss.targets(self._labels, raw.shape[1], stack.dtype.type)
+            return found, float(stack.loss.value_and_gradient(raw, targets)[0].mean())
 
 
 @functools.cache

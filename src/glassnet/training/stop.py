@@ -20,7 +20,7 @@ NO_BETTER = mark("no better for {since} epochs (early stopping, patience {patien
 class StopReason(Enum):
     """Why a training ended early; the values are those of history.jsonl."""
 
-    NOT_FINITE = "not-finite"  # the cost became infinite or NaN
+    NOT_FINITE = "not-finite"  # the loss became infinite or NaN
     NO_IMPROVEMENT = "no-improvement"  # early stopping
     CALLBACK = "callback"  # ended by a callback, with its own text
     SOLVER = "solver"  # SciPy's method converged or failed, with its own text

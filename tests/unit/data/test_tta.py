@@ -105,5 +105,5 @@ def test_views_without_an_augmentation(net: Network, digits: Splits) -> None:
     with pytest.raises(InputError, match="A seed is a whole number"):
         net.predict_proba(images, augmentation=SHIFT, seed=-1)
     signs = Network([Flatten(), Dense(1)], input_shape=(8, 8, 1), loss=BinaryCrossEntropy(), seed=1)
-    with pytest.raises(InputError, match="tell classes apart"):
+    with pytest.raises(InputError, match="are defined only for classes"):
         signs.evaluate((images, np.ones((5, 1))), augmentation=SHIFT)

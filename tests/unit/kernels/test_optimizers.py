@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from glassnet.compiler import optimizer_kind, optimizer_options
+from glassnet.compiler import OPTIMIZER_KINDS, optimizer_options
 from glassnet.nn.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
 from tests.rounding import check_within, gamma
 
@@ -45,7 +45,7 @@ def test_steps(
     kept = size if optimizer.moments else 0
     first, second = guarded(np.zeros(kept, np.float32)), guarded(np.zeros(size if optimizer.moments > 1 else 0, np.float32))
     exact, m, v = w.values.astype(np.float64), np.zeros(kept), np.zeros(size)
-    kind, options = optimizer_kind(optimizer), optimizer_options(optimizer)
+    kind, options = OPTIMIZER_KINDS[type(optimizer)], optimizer_options(optimizer)
     moved, sizes_of_m, same_v, start = np.zeros(size), np.zeros(kept), np.zeros(size), np.abs(exact)
     for number in range(1, STEPS + 1):
         gradient = (size_of_g * rng.standard_normal(size)).astype(np.float32)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from glassnet.compiler import assemble, can_lower
-from glassnet.compiler.partition import partitions_of
+from glassnet.compiler.algorithms import partitions_of
 from glassnet.kernels.sizes import COLUMNS, LANES, ROWS
 from glassnet.network import Network
 from glassnet.nn import (
@@ -92,9 +92,9 @@ def check(net: Network, x: Array, batch: int, threads: int, optimizer: SGD) -> N
     def raw(net: Network, stop: int) -> Array:
         return net.forward(net.rows(x), stop=stop)[0]
 
-    before, last = raw(exact, exact.raw - 1), exact.layers[exact.raw - 1].parameters
-    wanted, terms = raw(exact, exact.raw), np.abs(before) @ np.abs(last["weight"]) + np.abs(last["bias"])
-    off = max(U * terms.max(), *(np.abs(raw(peer, peer.raw) - wanted).max() for peer in peers))
+    before, last = raw(exact, exact.layers_before_loss - 1), exact.layers[exact.layers_before_loss - 1].parameters
+    wanted, terms = raw(exact, exact.layers_before_loss), np.abs(before) @ np.abs(last["weight"]) + np.abs(last["bias"])
+    off = max(U * terms.max(), *(np.abs(raw(peer, peer.layers_before_loss) - wanted).max() for peer in peers))
     check_within(Predictor(net, threads).outputs(net.rows(x), "raw")[0], wanted, 16 * off)
 
     costs = train(CompiledTrainer, net, x, batch, **options)

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from glassnet.compiler.algorithms import prefers_sparse, sparse_rows
-from glassnet.compiler.geometry import conv_shape, pool_shape
-from glassnet.compiler.scratch import list_floats
+from glassnet.compiler.geometry import conv_shape, list_floats, pool_shape
 from glassnet.kernels import kinds
 from glassnet.kernels.matmul.gather_accumulate import CHAINS, WIDEST
 from glassnet.kernels.records import ConvBackward

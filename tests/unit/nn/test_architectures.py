@@ -67,7 +67,7 @@ def test_resnet_halves_the_image_at_each_stage_but_the_first() -> None:
     assert [block.branch_shapes[0][-1] for block in blocks] == [(9, 8, 4), (9, 8, 4), (5, 4, 8)]
     assert [kinds(block.branches[1]) for block in blocks] == [[], [], ["Conv2D"]]
     assert kinds(blocks[0].branches[0]) == ["Conv2D", "BatchNorm", "ReLU", "Conv2D", "BatchNorm"]
-    with pytest.raises(gn.InputError, match="Every stage has its filters") as caught:
+    with pytest.raises(gn.InputError, match="filters and blocks must have the same length") as caught:
         resnet(10, (4, 8), (2,))
     assert "2 numbers of blocks" in str(caught.value)
 
@@ -79,7 +79,7 @@ def test_row_rnn_gives_the_last_state_of_the_last_layer() -> None:
     assert kinds(row_rnn()) == ["Pixels", "LSTM", "Dense"]
     with pytest.raises(gn.InputError, match=r"Unknown cell\."):
         row_rnn(cell="LSTN")
-    with pytest.raises(gn.InputError, match="needs a recurrent layer"):
+    with pytest.raises(gn.InputError, match="needs at least one recurrent layer"):
         row_rnn(units=[])
 
 

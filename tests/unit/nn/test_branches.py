@@ -214,13 +214,13 @@ def test_the_layers_that_do_not_chain_are_named_inside_branches_too() -> None:
     assert str(caught.value.where) == "layer 2, Residual, branch 0, layer 1, Dense(units=3, use_bias=True), after ReLU()"
 
 
-APART = "The block's output and what it is added to have different shapes."
+APART = "The output of the residual block and its shortcut have different shapes."
 
 
 @pytest.mark.parametrize(("layer", "shape", "what", "parts"), [
     (
         lambda: gn.Residual([gn.Conv2D(2, 3)]), (5, 5, 2), APART,
-        ("(3, 3, 2), as Conv2D(filters=2", "(5, 5, 2), its input", "padding='same'"),
+        ("(3, 3, 2), the output of Conv2D(filters=2", "(5, 5, 2), its input", "padding='same'"),
     ),
     (
         lambda: gn.Residual([gn.Conv2D(2, 3)], [gn.Conv2D(3, 3)]), (5, 5, 2),
@@ -229,14 +229,14 @@ APART = "The block's output and what it is added to have different shapes."
     ),
     (
         lambda: gn.Residual([gn.GRU(3)]), (4, 2), APART,
-        ("(3,), as GRU(units=3", "(4, 2), its input"),
+        ("(3,), the output of GRU(units=3", "(4, 2), its input"),
     ),
     (
         lambda: gn.Residual([gn.Dense(3)], []), (2,), APART,
         ("(2,), its input",),
     ),
     (
-        lambda: gn.Concatenate([[gn.Conv2D(2, 3)], []]), (5, 5, 2), "The branches' outputs do not fit side by side.",
+        lambda: gn.Concatenate([[gn.Conv2D(2, 3)], []]), (5, 5, 2), "The outputs of the branches can't be concatenated.",
         ("(3, 3, 2) from Conv2D(", "(5, 5, 2) from the input", "all axes but the last"),
     ),
 ])  # fmt: skip
@@ -250,10 +250,10 @@ def test_branches_that_do_not_join(layer: Any, shape: tuple[int, ...], what: str
 
 @pytest.mark.parametrize(("make", "what", "parts"), [
     (lambda: gn.Residual([]), "A residual block needs layers.", ("Residual(layers)",)),
-    (lambda: gn.Residual(gn.ReLU()), "Layers stand in a list.", ("Residual(layers)", "received: ReLU()")),
+    (lambda: gn.Residual(gn.ReLU()), "Layers must be given as a list.", ("Residual(layers)", "received: ReLU()")),
     (lambda: gn.Residual(["Relu"]), "Unknown layer.", ("Residual(layers), layer 1", "did you mean 'ReLU'?")),
-    (lambda: gn.Concatenate([[gn.ReLU()]]), "There is nothing to put side by side.", ("two or more lists of layers",)),
-    (lambda: gn.Concatenate([gn.ReLU(), gn.ReLU()]), "Layers stand in a list.", ("Concatenate(branches), branch 0",)),
+    (lambda: gn.Concatenate([[gn.ReLU()]]), "Concatenate needs at least two branches.", ("two or more lists of layers",)),
+    (lambda: gn.Concatenate([gn.ReLU(), gn.ReLU()]), "Layers must be given as a list.", ("Concatenate(branches), branch 0",)),
     (lambda: gn.Concatenate([[], [{"type": "Dense", "unit": 3}]]), "Unknown option of Dense.", ("branch 1, layer 1",)),
 ])  # fmt: skip
 def test_wrong_branches(make: Any, what: str, parts: tuple[str, ...]) -> None:
@@ -267,5 +267,5 @@ def test_wrong_branches(make: Any, what: str, parts: tuple[str, ...]) -> None:
 def test_the_same_layer_in_two_branches_is_refused() -> None:
     twice: Layer = gn.Dense(2)
     for layers in ([gn.Concatenate([[twice], [twice]])], [twice, gn.Residual([twice])]):
-        with pytest.raises(gn.InputError, match="stands twice"):
+        with pytest.raises(gn.InputError, match="appears twice"):
             gn.Network(layers, input_shape=(2,))

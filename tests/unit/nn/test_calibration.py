@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from glassnet.errors import InputError
-from glassnet.nn.calibration import calibrate
+from glassnet.nn.metrics import calibrate
 
 
 def test_by_hand() -> None:
@@ -29,6 +29,6 @@ def test_an_empty_bin_is_no_number_and_counts_nothing() -> None:
 
 @pytest.mark.parametrize(("rows", "labels", "bins"), [(2, 3, 10), (0, 0, 10), (2, 2, 0)])
 def test_wrong_input_is_told(rows: int, labels: int, bins: int) -> None:
-    with pytest.raises(InputError, match="can't be compared") as error:
+    with pytest.raises(InputError, match="do not fit together") as error:
         calibrate(np.full((rows, 2), 0.5), np.zeros(labels, dtype=np.int64), bins)
     assert error.value.received == f"{rows} rows, {labels} labels, {bins} bins"

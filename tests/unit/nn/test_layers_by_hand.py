@@ -241,12 +241,12 @@ def test_swish() -> None:
 @pytest.mark.parametrize(("make", "what", "parts"), [
     (lambda: Conv2D(0, 3), "A convolution needs at least one filter.", ("Conv2D(filters)", "received: 0")),
     (lambda: Conv2D(True, 3), "A convolution needs at least one filter.", ("received: True",)),
-    (lambda: Conv2D(3, 0), "A size of windows is one whole number, or two.", ("Conv2D(kernel_size)", "received: 0")),
-    (lambda: Conv2D(3, 2.5), "A size of windows is one whole number, or two.", ("received: 2.5",)),
-    (lambda: Conv2D(3, (2, 2, 2)), "A size of windows is one whole number, or two.", ("for example 3, or (3, 3)",)),
-    (lambda: Conv2D(3, 3, strides=(1, -1)), "A size of windows is one whole number, or two.", ("Conv2D(strides)",)),
+    (lambda: Conv2D(3, 0), "A window size is one whole number or two.", ("Conv2D(kernel_size)", "received: 0")),
+    (lambda: Conv2D(3, 2.5), "A window size is one whole number or two.", ("received: 2.5",)),
+    (lambda: Conv2D(3, (2, 2, 2)), "A window size is one whole number or two.", ("for example 3, or (3, 3)",)),
+    (lambda: Conv2D(3, 3, strides=(1, -1)), "A window size is one whole number or two.", ("Conv2D(strides)",)),
     (lambda: Conv2D(3, 3, padding="full"), "Unknown padding.", ("'valid' | 'same'", "Conv2D(padding)", "'full'")),
-    (lambda: MaxPool2D("2"), "A size of windows is one whole number, or two.", ("MaxPool2D(pool_size)",)),
+    (lambda: MaxPool2D("2"), "A window size is one whole number or two.", ("MaxPool2D(pool_size)",)),
     (lambda: AveragePool2D(2, padding="Same"), "Unknown padding.", ("AveragePool2D(padding)",)),
     (lambda: BatchNorm(momentum=1.0), "The momentum of running statistics must lie in [0, 1).", ("received: 1.0",)),
     (lambda: BatchNorm(epsilon=0), "epsilon must be positive.", ("BatchNorm(epsilon)",)),
@@ -270,7 +270,7 @@ def test_wrong_options(make: Any, what: str, parts: tuple[str, ...]) -> None:
     (Conv2D(2, 3), (16,), "Conv2D takes images with channels.", ("(rows, columns, channels)", "before any Flatten()")),
     (AveragePool2D(2), (4, 4), "AveragePool2D takes images with channels.", ("images of shape (4, 4)",)),
     (GlobalMaxPool2D(), (16,), "GlobalMaxPool2D takes images with channels.", ("shape (16,)",)),
-    (GRU(2), (16,), "GRU takes sequences.", ("(steps, numbers)", "before any Flatten()")),
+    (GRU(2), (16,), "GRU takes sequences.", ("(steps, features)", "before any Flatten()")),
 ])  # fmt: skip
 def test_wrong_shapes(layer: Layer, shape: tuple[int, ...], what: str, parts: tuple[str, ...]) -> None:
     with pytest.raises(ShapeError) as caught:

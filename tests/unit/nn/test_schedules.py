@@ -81,10 +81,10 @@ def test_rates_must_be_positive(rate: float) -> None:
 
 
 def test_wrong_options_are_refused() -> None:
-    with pytest.raises(InputError, match="share of the training") as caught:
+    with pytest.raises(InputError, match="fraction of the training") as caught:
         WarmUp(share=1.5)
     assert "0 < share < 1" in str(caught.value)
-    with pytest.raises(InputError, match="share of the training"):
+    with pytest.raises(InputError, match="fraction of the training"):
         OneCycle(warm_up=0.0)
     with pytest.raises(InputError, match="The number must be positive"):
         StepDecay(factor=0.0)

@@ -47,7 +47,7 @@ def test_parameters_are_one_flat_vector_of_views() -> None:
     np.testing.assert_array_equal(net.layers[2].parameters["bias"], [20, 21, 22, 23])
     net.parameters[0] = 99  # a copy
     assert net.flat[0] == 0
-    with pytest.raises(ShapeError, match="another length") as caught:
+    with pytest.raises(ShapeError, match="wrong length") as caught:
         net.parameters = np.zeros(38)
     assert "(39,)" in str(caught.value)
     assert "(38,)" in str(caught.value)
@@ -114,7 +114,7 @@ def test_layers_that_do_not_fit_say_what_to_do() -> None:
     with pytest.raises(ShapeError, match="do not fit the images"):
         Network([Standardize(mean=[1, 2], std=[1, 1])], input_shape=(3,))
     layer = Dense(3)
-    with pytest.raises(InputError, match="stands twice"):
+    with pytest.raises(InputError, match="appears twice"):
         Network([layer, layer], input_shape=(3,))
     with pytest.raises(InputError, match="float32 or float64"):
         Network([3, 2], dtype="float16")
@@ -133,7 +133,7 @@ def test_layers_that_do_not_fit_say_what_to_do() -> None:
 def test_a_loss_computes_its_own_activation(loss: Any, end: Any, fused: bool, threshold: float) -> None:
     net = Network([Dense(2), end], input_shape=(3,), loss=loss, seed=1)
     assert net.fuses_activation == fused
-    assert net.raw == 2 - fused
+    assert net.layers_before_loss == 2 - fused
     assert net.threshold == threshold
 
 

@@ -13,9 +13,8 @@ from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn import Conv2D, Dense, Flatten, Pixels, ReLU
-from glassnet.nn.calibration import calibrate
 from glassnet.nn.losses import SoftmaxCrossEntropy
-from glassnet.nn.metrics import Evaluation, wilson
+from glassnet.nn.metrics import Evaluation, calibrate, wilson
 from glassnet.present import figures
 from glassnet.present.figures.base import power
 from glassnet.present.figures.images import as_colours, heat, signed_colours

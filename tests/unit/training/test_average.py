@@ -163,11 +163,11 @@ def test_a_cost_that_overflows_keeps_the_last_good_average(dtype: str) -> None:
 
 @pytest.mark.parametrize("average", [0.0, 1.0, -0.5, 1.5, float("nan"), True, "0.9", 1])
 def test_an_average_that_is_none(average: Any, blobs: Data) -> None:
-    with pytest.raises(InputError, match="share of the past") as caught:
+    with pytest.raises(InputError, match="must lie between 0 and 1") as caught:
         network().fit(blobs, 1, average=average)
     assert caught.value.where == "fit(average)"
 
 
 def test_no_average_over_the_iterations_of_scipy(blobs: Data) -> None:
-    with pytest.raises(InputError, match="no small steps"):
+    with pytest.raises(InputError, match="no mini-batch steps"):
         network().fit(blobs, 1, optimizer=ScipyMinimize(), average=0.9)

@@ -11,11 +11,11 @@ from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Diagnosis, Finding
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
-from glassnet.network import Network, as_dataset
+from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.training import History
-from glassnet.training.arguments import check_labels
+from glassnet.training.arguments import as_dataset, check_labels
 
 Data: TypeAlias = Splits | Dataset | tuple[Dataset | Array, Dataset | Array]
 Rule: TypeAlias = Callable[[Facts], Finding | None]

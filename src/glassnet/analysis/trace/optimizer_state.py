@@ -32,9 +32,9 @@ def stand_of(run: Run | None, network: Network, given: Any) -> tuple[Optimizer, 
     steps, total, note = 0, 1, fresh
     if run is not None and state is not None:
         a_epoch = math.ceil(state.settings["pictures"] / state.settings["batch_size"])
-        steps, total = state.epoch * a_epoch, max(state.epoch, int(state.settings.get("epochs") or 0)) * a_epoch
-        if state.first.size == first.size and state.second.size == second.size:
-            first, second = state.first.astype(np.float64), state.second.astype(np.float64)
+        steps, total = len(state.history) * a_epoch, max(len(state.history), int(state.settings.get("epochs") or 0)) * a_epoch
+        if state.arrays["first"].size == first.size and state.arrays["second"].size == second.size:
+            first, second = state.arrays["first"].astype(np.float64), state.arrays["second"].astype(np.float64)
         note = tr("The next step after the {steps} steps of training, with the optimizer's saved moments.", steps=steps)
     schedule = made.schedule
     rate = schedule.rate(0, 1) if isinstance(schedule, Constant) else schedule.rate(total // 2, total)
@@ -53,5 +53,5 @@ def _state(run: Run, network: Network) -> State | None:
         return None
     state = State.load(path)
     size = network.flat.size
-    same = state.parameters.size >= size and np.array_equal(state.parameters[:size], network.flat)
+    same = state.arrays["parameters"].size >= size and np.array_equal(state.arrays["parameters"][:size], network.flat)
     return state if same else None

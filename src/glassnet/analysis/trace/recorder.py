@@ -59,7 +59,7 @@ def record_pass(network: Network, image: Array, label: Array) -> Pass:
     records: dict[str, Record] = {}
     _record(exact.layers, "", records)
     rows = exact.rows(image[None])
-    z, back = exact.forward(rows, stop=exact.raw)
+    z, back = exact.forward(rows, stop=exact.layers_before_loss)
     flat = z.reshape(1, -1)
     target = exact.loss.targets(label, flat.shape[1], np.float64)
     costs, dz = exact.loss.value_and_gradient(flat, target)
@@ -75,7 +75,7 @@ def record_pass(network: Network, image: Array, label: Array) -> Pass:
 
 def cost_of(exact: Network, row: Array, label: Array) -> float:
     """The loss of one image, without penalty."""
-    z, _ = exact.forward(row, stop=exact.raw)
+    z, _ = exact.forward(row, stop=exact.layers_before_loss)
     flat = z.reshape(1, -1)
     return float(exact.loss.value_and_gradient(flat, exact.loss.targets(label, flat.shape[1], np.float64))[0][0])
 

@@ -120,7 +120,7 @@ def _steps(found: Pass, choice: Choice) -> list[Step]:
         steps += hop.lens.forward(hop.inside, hop.out, choice.key if mine else None, choice.index if mine else None)
     before_cost: list[Hop] = path[:-1] if exact.fuses_activation else path
     end = before_cost[-1].out
-    shape = exact.shapes[exact.raw]
+    shape = exact.shapes[exact.layers_before_loss]
     steps += cost_steps(found, int(np.ravel_multi_index(end, shape)) if shape else 0)
     for hop in reversed(before_cost):
         if hop.lens is choice.lens:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from glassnet.nn.calibration import Calibration
-from glassnet.nn.metrics import Evaluation, wilson
+from glassnet.nn.metrics import Calibration, Evaluation, wilson
 from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, new_figure, plain
 from glassnet.support.i18n import tr
 

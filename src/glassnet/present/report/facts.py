@@ -13,8 +13,7 @@ from glassnet.errors import InputError
 from glassnet.experiment.run import Run
 from glassnet.experiment.run_files import read_ledger
 from glassnet.experiment.run_folder import LEDGER
-from glassnet.nn.calibration import Calibration, calibrate
-from glassnet.nn.metrics import Evaluation
+from glassnet.nn.metrics import Calibration, Evaluation, calibrate
 from glassnet.present.figures.images import drawable
 from glassnet.support.arrays import Array
 

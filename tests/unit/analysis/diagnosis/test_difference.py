@@ -132,5 +132,5 @@ def test_wrong_input() -> None:
         compare([[net], [net, net]], DATA, ["a", "b"])
     with pytest.raises(InputError, match="do not match"):
         diagnose([history([0.5])], [net, net], DATA)
-    with pytest.raises(InputError, match="no data set"):
+    with pytest.raises(InputError, match="not a data set"):
         diagnose(history([0.5]), net, Splits)  # type: ignore[arg-type]

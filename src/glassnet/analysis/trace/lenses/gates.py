@@ -18,7 +18,7 @@ BY_GATES = mark("the gradient with respect to each gate's input")
 
 class SimpleRNNLens(RecurrentLens):
     gates = ("a",)
-    functions = recurrent.simple_rnn, recurrent.simple_rnn_through_time, recurrent.simple_rnn_backward
+    functions = recurrent.simple_rnn, recurrent.simple_rnn_through_time
     second = "h"
     signs: ClassVar = {"h": Sign("hₜ", "states h", STATE), "into": Sign("z_a", "gate", INTO)}
     backward_signs: ClassVar = {
@@ -49,7 +49,7 @@ class SimpleRNNLens(RecurrentLens):
 
 class LSTMLens(RecurrentLens):
     gates = ("i", "f", "g", "o")
-    functions = recurrent.lstm, recurrent.lstm_through_time, recurrent.lstm_backward
+    functions = recurrent.lstm, recurrent.lstm_through_time
     second = "gate"
     signs: ClassVar = {
         "i": Sign("i", "i", mark("input gate")),
@@ -114,7 +114,7 @@ class LSTMLens(RecurrentLens):
 
 class GRULens(RecurrentLens):
     gates = ("r", "z", "n")
-    functions = recurrent.gru, recurrent.gru_through_time, recurrent.gru_backward
+    functions = recurrent.gru, recurrent.gru_through_time
     second = "step"
     signs: ClassVar = {
         "r": Sign("r", "r", mark("reset gate")),

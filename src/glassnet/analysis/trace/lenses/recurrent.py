@@ -63,7 +63,7 @@ class RecurrentLens(Lens):
     """`time`: the step that is shown. Arrays are (T, …): the sequence, the states, the gates and their gradients."""
 
     gates: ClassVar[tuple[str, ...]] = ()
-    functions: ClassVar[tuple[Callable[..., Any], ...]]  # forward, back through time, and the parameters' gradients
+    functions: ClassVar[tuple[Callable[..., Any], ...]]  # forward, and back through time
     backward_signs: ClassVar[dict[str, Sign]] = {}  # of the gates backward
     second = ""  # the forward function's name for the sum with the previous state
     time: int | None = None
@@ -182,7 +182,7 @@ class RecurrentLens(Lens):
         if not self.layer.return_sequences:
             title = tr("{kind}: the last state is the output", kind=self.kind)
             state = {"y": self.number("y", out), "h": self.number("h", (last, u))}
-            sources, signs = [line_of(type(self.layer).output, "y")], LAST | {"h": LAST["h"]._replace(text=f"h{sub(last)}")}
+            sources, signs = [line_of(type(self.layer).forward, "y")], LAST | {"h": LAST["h"]._replace(text=f"h{sub(last)}")}
             done = None if t == last else tr("Steps left after this one: {left}.", left=last - t)
             steps.append(self.step("forward", title, "{y} = {h}", state, sources, signs=signs, note=done))
         return steps
@@ -226,7 +226,8 @@ class RecurrentLens(Lens):
         terms = self.total(f"d{key}", index, *factors, must=self.t)
         numbers: Values = {"dw": self.number(f"d{key}", index, "dw"), "sum": terms}
         equation = "{dw} = Σₜ " + "·".join(f"{{{symbol}}}" for _, _, symbol in factors)
-        sources = [line_of(self.functions[2] if key == "recurrent_weight" else recurrent.inputs_backward)]
+        of_state = key == "recurrent_weight"
+        sources = [line_of(type(self.layer).forward, "drecurrent") if of_state else line_of(recurrent.inputs_backward)]
         title = tr("the gradient of the weight: a sum over {steps} steps", steps=len(self.x))
         tag = "BP3" if key.endswith("bias") else "BP4"
         step = self.step("backward", title, equation, numbers, sources, "{dw} = {sum}", TO_WEIGHT, tag=tag)
