@@ -22,7 +22,7 @@ def _(layer: AveragePool2D | GlobalAveragePool2D, x: Value, offsets: ParamOffset
         if not needs_dx:
             return dy
         dx = out.rows(x.width)
-        out.emit(op.AVERAGE_POOL_BACKWARD, pool=pool, dx=dx, dy=dy)
+        out.emit(op.AVERAGE_POOL_BACKWARD, pool=pool, x=dx, y=dy)
         return dx
 
     return y, back

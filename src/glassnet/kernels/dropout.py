@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import keys_at
+from glassnet.kernels.codegen.addresses import keys_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.operands import rows_of
 
 _WEYL, _MIX1, _MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)

@@ -14,9 +14,8 @@ from numba import int64, void
 from glassnet.kernels import kinds, records
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.activations import sigmoid, tanh
-from glassnet.kernels.codegen.addresses import floats_at, integers_at
+from glassnet.kernels.codegen.addresses import clear, copy, floats_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.operands import context_at, share_of
@@ -78,10 +77,9 @@ def _forward_steps(ctx, layer, low, high):
     units, gates, rows = layer.units, layer.gates, high - low
     wide, base, begin, begin_states = gates * units, ctx.workspace, layer.steps * low, (layer.steps + 1) * low
     recurrent = ctx.parameters + 4 * layer.recurrent_weight
-    for k in range(rows * units):
-        floats_at(base + 4 * (layer.h + begin_states * units), rows * units)[k] = _0
-        if layer.kind == kinds.LSTM:
-            floats_at(base + 4 * (layer.c + begin_states * units), rows * units)[k] = _0
+    clear(base + 4 * (layer.h + begin_states * units), rows * units)
+    if layer.kind == kinds.LSTM:
+        clear(base + 4 * (layer.c + begin_states * units), rows * units)
     for t in range(layer.steps):
         z = base + 4 * (layer.z + (begin + t * rows) * wide)
         h_before = base + 4 * (layer.h + (begin_states + t * rows) * units)
@@ -113,10 +111,8 @@ def _forward_steps(ctx, layer, low, high):
     for n in range(rows):
         for t in range(0 if layer.all_states else layer.steps - 1, layer.steps):
             place = (low + n) * layer.steps + t if layer.all_states else low + n
-            out = floats_at(base + 4 * (layer.out + place * units), units)
-            state = floats_at(base + 4 * (layer.h + (begin_states + (t + 1) * rows + n) * units), units)
-            for k in range(units):
-                out[k] = state[k]
+            state = base + 4 * (layer.h + (begin_states + (t + 1) * rows + n) * units)
+            copy(state, base + 4 * (layer.out + place * units), units)
 
 
 @compiled
@@ -150,10 +146,9 @@ def _backward_steps(ctx, layer, low, high):
     wide, base, steps = layer.gates * units, ctx.workspace, layer.steps
     begin, begin_states = steps * low, (steps + 1) * low
     dstate, dcell = base + 4 * (layer.dh + low * units), base + 4 * (layer.dc + low * units)
-    for k in range(rows * units):
-        floats_at(dstate, rows * units)[k] = _0
-        if layer.kind == kinds.LSTM:
-            floats_at(dcell, rows * units)[k] = _0
+    clear(dstate, rows * units)
+    if layer.kind == kinds.LSTM:
+        clear(dcell, rows * units)
     for back in range(steps):
         t = steps - 1 - back
         z = base + 4 * (layer.z + (begin + t * rows) * wide)
@@ -200,17 +195,14 @@ def _input_gradients(ctx, layer, low, high):
     )  # fmt: skip
     for n in range(rows):
         for t in range(layer.steps):
-            here = floats_at(base + 4 * (layer.dx_steps + (begin + t * rows + n) * layer.features), layer.features)
-            there = floats_at(base + 4 * (layer.dx + ((low + n) * layer.steps + t) * layer.features), layer.features)
-            for k in range(layer.features):
-                there[k] = here[k]
+            here = base + 4 * (layer.dx_steps + (begin + t * rows + n) * layer.features)
+            copy(here, base + 4 * (layer.dx + ((low + n) * layer.steps + t) * layer.features), layer.features)
 
 
 @compiled
 def _column_sums(values, stride, rows, width, total_at):
     total = floats_at(total_at, width)
-    for k in range(width):
-        total[k] = _0
+    clear(total_at, width)
     for r in range(rows):
         row = floats_at(values + 4 * r * stride, width)
         for k in range(width):
@@ -231,7 +223,7 @@ def _gradients(ctx, layer, low, high, partial):
     begin, count = layer.steps * low, layer.steps * (high - low)
     weights, recurrent, biases, inner = _sizes(layer)
     if count == 0:
-        _column_sums(partial, 0, 0, weights + recurrent + biases + inner, partial)
+        clear(partial, weights + recurrent + biases + inner)
         return
     z = base + 4 * (layer.z + begin * wide)
     dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == kinds.GRU else z
