@@ -33,6 +33,12 @@ def share_of(ctx, count):
 
 
 @compiled
+def images_of(ctx, partitions, part):
+    """The images of a partition of the mini-batch: the first, and the end."""
+    return ctx.images_in_batch * part // partitions, ctx.images_in_batch * (part + 1) // partitions
+
+
+@compiled
 def bias_at(ctx, bias):
     """The address of a bias; of zeros where there is none."""
     return ctx.parameters + 4 * bias if bias >= 0 else ctx.constants

@@ -18,8 +18,7 @@ from glassnet.kernels.codegen.addresses import clear, copy, floats_at, integers_
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import context_at, share_of
-from glassnet.kernels.records import INPUT
+from glassnet.kernels.operands import context_at, images_of, share_of, source
 from glassnet.kernels.reduce import join_gradient
 
 F = np.float32
@@ -33,15 +32,12 @@ def _input_products(ctx, layer, low, high):
     """z = x·W + b of all steps of the images low … high; which row of x each step of each image reads."""
     wide, begin, count = layer.gates * layer.units, layer.steps * low, layer.steps * (high - low)
     table = integers_at(ctx.workspace + 4 * layer.row_index, layer.steps * high)
+    address, is_bytes, order, first = source(ctx, layer.x)
     row = begin
     for t in range(layer.steps):
         for n in range(low, high):
-            image = integers_at(ctx.order + 8 * (ctx.first + n), 1)[0] if layer.x == INPUT else n
-            table[row] = image * layer.steps + t
+            table[row] = integers_at(order + 8 * (first + n), 1)[0] * layer.steps + t
             row += 1
-    address, is_bytes = ctx.workspace + 4 * layer.x, int64(0)
-    if layer.x == INPUT:
-        address, is_bytes = ctx.images, ctx.is_bytes
     z = ctx.workspace + 4 * (layer.z + begin * wide)
     multiply_rows(
         address, is_bytes, layer.features, F(layer.scale), ctx.workspace + 4 * layer.row_index, begin, count, layer.features,
@@ -227,9 +223,7 @@ def _gradients(ctx, layer, low, high, partial):
         return
     z = base + 4 * (layer.z + begin * wide)
     dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == kinds.GRU else z
-    address, is_bytes = base + 4 * layer.x, int64(0)
-    if layer.x == INPUT:
-        address, is_bytes = ctx.images, ctx.is_bytes
+    address, is_bytes, _, _ = source(ctx, layer.x)
     multiply_columns(
         address, is_bytes, layer.features, F(layer.scale), base + 4 * layer.row_index, begin, count, layer.features, z, wide,
         ctx.constants, partial, SET, F(1), ctx.scratch, int64(0), int64(1),
@@ -260,18 +254,11 @@ def _join(ctx, at):
 
 
 @compiled
-def _images_of(ctx, layer, part):
-    """The images of a partition: the first, and the end."""
-    images = ctx.images_in_batch
-    return images * part // layer.partitions, images * (part + 1) // layer.partitions
-
-
-@compiled
 def _forward(ctx, at):
     layer = _forward_at(at)
     first, last = share_of(ctx, layer.partitions)
     for part in range(first, last):
-        low, high = _images_of(ctx, layer, part)
+        low, high = images_of(ctx, layer.partitions, part)
         _input_products(ctx, layer, low, high)
         _forward_steps(ctx, layer, low, high)
 
@@ -283,7 +270,7 @@ def _backward(ctx, at):
     weights, recurrent, biases, inner = _sizes(layer)
     size = weights + recurrent + biases + inner
     for part in range(first, last):
-        low, high = _images_of(ctx, layer, part)
+        low, high = images_of(ctx, layer.partitions, part)
         _backward_steps(ctx, layer, low, high)
         if layer.dx >= 0:
             _input_gradients(ctx, layer, low, high)

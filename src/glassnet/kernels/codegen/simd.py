@@ -15,7 +15,6 @@ from glassnet.kernels.sizes import LANES
 FLOAT, I1, I8, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
 BYTES = ir.VectorType(I8, LANES)
-MASK = ir.VectorType(I1, LANES)
 ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
 
 

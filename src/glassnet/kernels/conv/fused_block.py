@@ -19,7 +19,7 @@ from glassnet.kernels.conv.sparse_conv_grad import sparse_conv_grad
 from glassnet.kernels.conv.winograd import gather_taps, winograd, winograd_gradient, winograd_weights
 from glassnet.kernels.inputs import copy_scaled
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import bias_at, context_at, image_at, share_of, source
+from glassnet.kernels.operands import bias_at, context_at, image_at, images_of, share_of, source
 from glassnet.kernels.pooling import average_pool
 from glassnet.kernels.records import INPUT
 from glassnet.kernels.reduce import join_gradient, put_gradient, put_gradient_value, sum_parts
@@ -174,8 +174,7 @@ def _conv_backward(ctx, at):
     first, last = share_of(ctx, block.partitions)
     for part in range(first, last):
         partial = ctx.workspace + 4 * (block.partial + part * (size + filters))
-        low = ctx.images_in_batch * part // block.partitions
-        high = ctx.images_in_batch * (part + 1) // block.partitions
+        low, high = images_of(ctx, block.partitions, part)
         if block.sparse_rows or low == high:
             clear(partial, size + filters)
         for image in range(low, high):

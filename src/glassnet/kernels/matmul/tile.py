@@ -119,7 +119,7 @@ def strided_tile(
     def in_bytes(floats):
         return builder.mul(floats, I64(4))
 
-    def emit_case(narrow, vectors, height):  # distances in bytes here: kept over the switch they would leave their registers
+    def emit_case(sized, vectors, height):  # distances become bytes in each case: before the switch they would be spilled
         offsets = [builder.mul(a_row, I64(4 * r)) for r in range(height)]
         a_bytes, b_bytes = in_bytes(a_step), in_bytes(b_row)
 
@@ -132,7 +132,7 @@ def strided_tile(
                     step(builder.add(b_base, builder.mul(inner.index, b_bytes)), lambda r: builder.add(a_k, offsets[r]))
 
         length = builder.mul(groups, count)
-        _emit_tile(narrow, height, vectors, walk, length, ahead, bias, c, c_row, columns, alpha, mode)
+        _emit_tile(sized, height, vectors, walk, length, ahead, bias, c, c_row, columns, alpha, mode)
 
     def emit_shape(vectors, lanes):
         _switch(builder, rows, partial(emit_case, Emitter(builder, lanes), vectors))
