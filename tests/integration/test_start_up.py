@@ -95,7 +95,7 @@ def test_kernels_compile_once_on_a_new_machine_with_a_word_about_it(tmp_path: Pa
     assert first.returncode == 0, first.stderr
     before, after = first.stderr.splitlines()
     what = "dense layers and training"  # those of convolution wait until they are asked for
-    assert before == f"glassnet compiles its kernels of {what} for this processor: once, some seconds …"
+    assert before == f"Compiling the kernels for {what} on this processor (once, a few seconds) …"
     assert after.startswith("… compiled in ")
     assert f"kept in {cache / 'kernels'}" in after
     second = python(TRAIN, GLASSNET_CACHE=str(cache))

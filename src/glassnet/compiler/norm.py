@@ -82,18 +82,14 @@ class Normalisation:
 def _(layer: LayerNorm, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
     x = out.loaded(x)
     y, rows = out.rows(x.width), prod(x.shape[:-1])
-    normal, inverse, size = out.rows(x.width), out.rows(rows), {"rows": rows, "width": x.shape[-1]}
-    gamma, beta = offsets["gamma"], offsets["beta"]
-    out.emit(
-        op.LAYER_NORM, x=x.at, y=y, **size, normal=normal, inverse=inverse, gamma=gamma, beta=beta, epsilon=layer.epsilon
-    )
+    common = {"rows": rows, "width": x.shape[-1], "normal": out.rows(x.width), "inverse": out.rows(rows), **offsets}
+    out.emit(op.LAYER_NORM, x=x.at, y=y, **common, epsilon=layer.epsilon)
 
     def back(dy: int, needs_dx: bool) -> int:
-        dx = dy
+        dx = out.rows(x.width) if needs_dx else dy
         if needs_dx:  # before γ changes
-            dx = out.rows(x.width)
-            out.emit(op.LAYER_NORM_DX, dy=dy, dx=dx, **size, normal=normal, inverse=inverse, gamma=gamma)
-        out.emit(op.LAYER_NORM_GRADIENTS, dy=dy, **size, normal=normal, gamma=gamma, beta=beta)
+            out.emit(op.LAYER_NORM_DX, dy=dy, dx=dx, **common)
+        out.emit(op.LAYER_NORM_GRADIENTS, dy=dy, dx=dx, **common)
         return dx
 
     return Value(y, x.shape), back

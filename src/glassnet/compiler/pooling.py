@@ -15,4 +15,4 @@ def _(layer: AveragePool2D | GlobalAveragePool2D, x: Value, offsets: ParamOffset
     shape = (*places, x.shape[2])
     y = Value(out.rows(pool["out_height"] * pool["out_width"] * x.shape[2]), shape)
     out.emit(op.AVERAGE_POOL, pool=pool, x=x.at, y=y.at)
-    return y, out.back(op.AVERAGE_POOL_BACKWARD, x.width, pool=pool)
+    return y, out.back(op.AVERAGE_POOL_BACKWARD, x.width, ("y", "x"), pool=pool)

@@ -1,6 +1,6 @@
 """Activations and their derivatives over contiguous float32 arrays, in plain loops that LLVM turns into vectors.
 
-`exp` and `erf` are polynomials of our own: the library's are called element by element. Errors stay within two units in the
+`exp` and `erf` are polynomials: those of the C library are called element by element. Errors stay within two units in the
 last place for exp, 2e-7 absolute for the others.
 """
 
@@ -12,9 +12,8 @@ import numpy as np
 from numba import float32, int64, void
 
 from glassnet.kernels import kinds, records
-from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.addresses import floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled, inlined, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.operands import rows_of
 
 F = np.float32
@@ -124,7 +123,7 @@ def activate_backward(kind, size, x_at, y_at, dy_at, dx_at, slope):
     elif kind == kinds.GELU:
         for i in range(x.size):
             below = _HALF * (_1 + F(erf(x[i] * _ROOT_HALF)))
-            near = min(max(x[i], -_FAR), _FAR)  # beyond, the density is nothing
+            near = min(max(x[i], -_FAR), _FAR)  # beyond, the density is 0 in float32
             dx[i] = dy[i] * (below + near * _DENSITY * exp(-_HALF * near * near))
     elif kind == kinds.SWISH:
         for i in range(x.size):

@@ -12,9 +12,8 @@ import numpy as np
 from numba import int64, void
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import floats_at, int32_at, integers_at
+from glassnet.kernels.codegen.addresses import floats_at, int32_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import called_at, compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.dropout import key_of, split_mix
 from glassnet.kernels.inputs import copy_scaled, load_rows
 from glassnet.kernels.operands import source
@@ -138,7 +137,7 @@ def _mean(padded_at, height, width, channels):
     s0, s1, s2, s3, inside = 0.0, 0.0, 0.0, 0.0, width * channels
     for i in range(height):
         row = floats_at(padded_at + 4 * ((i + 1) * (width + 3) * channels + channels), inside)
-        for j in range(0, inside - 3, 4):  # sums that need not wait for each other
+        for j in range(0, inside - 3, 4):  # independent sums
             s0, s1, s2, s3 = s0 + row[j], s1 + row[j + 1], s2 + row[j + 2], s3 + row[j + 3]
         for j in range(inside // 4 * 4, inside):
             s0 += row[j]

@@ -3,51 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Any
 
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import types
 
 from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.jit import compiled
+from glassnet.kernels.codegen.simd import I32, I64, emitted
 from glassnet.kernels.context import DECISIONS, STOP
 
 SPINS = 4000  # reads of the counter before the processor is yielded to others (tens of microseconds)
 
 
-@intrinsic
-def _fetch_add(_typing: Any, address: Any) -> Any:
+@emitted(types.int64(types.int64))
+def _fetch_add(emit, address):
     """counter += 1; the value before."""
-
-    def codegen(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        counter = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
-        return builder.atomic_rmw("add", counter, ir.IntType(64)(1), "seq_cst")
-
-    return types.int64(types.int64), codegen
+    return emit.builder.atomic_rmw("add", emit.pointer(address, I64), I64(1), "seq_cst")
 
 
-@intrinsic
-def _atomic_load(_typing: Any, address: Any) -> Any:
-    def codegen(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        counter = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
-        return builder.load_atomic(counter, "seq_cst", 8)
-
-    return types.int64(types.int64), codegen
+@emitted(types.int64(types.int64))
+def _atomic_load(emit, address):
+    return emit.builder.load_atomic(emit.pointer(address, I64), "seq_cst", 8)
 
 
-@intrinsic
-def _yield_processor(_typing: Any) -> Any:
+@emitted()
+def _yield_processor(emit):
     """Yield the processor to other threads, where the system has POSIX's call for it."""
-
-    def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, _args: Sequence[ir.Value]) -> ir.Value:
-        if os.name == "posix":
-            function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.IntType(32), []), "sched_yield")
-            builder.call(function, [])
-        return context.get_dummy_value()
-
-    return types.void(), codegen
+    if os.name == "posix":
+        emit.builder.call(emit.declare("sched_yield", I32, []), [])
 
 
 @compiled

@@ -1,11 +1,10 @@
-"""The joints of branches: sums, and channels side by side."""
+"""Where branches join: sums, and concatenated channels."""
 
 from __future__ import annotations
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.addresses import copy, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.operands import rows_of
 
 _add_at, _copy_at = record_at(records.Add), record_at(records.CopyChannels)
@@ -25,9 +24,6 @@ def add(ctx, at):
 def copy_channels(ctx, at):
     """y[…, : channels] = x[…, : channels]"""
     op = _copy_at(at)
-    x_at, y_at, channels = ctx.workspace + 4 * op.x, ctx.workspace + 4 * op.y, op.channels
-    x_channels, y_channels = op.x_channels, op.y_channels
+    x_at, y_at = ctx.workspace + 4 * op.x, ctx.workspace + 4 * op.y
     for pixel in range(ctx.low * op.pixels, ctx.high * op.pixels):
-        x, y = floats_at(x_at + 4 * pixel * x_channels, channels), floats_at(y_at + 4 * pixel * y_channels, channels)
-        for k in range(channels):
-            y[k] = x[k]
+        copy(x_at + 4 * pixel * op.x_channels, y_at + 4 * pixel * op.y_channels, op.channels)

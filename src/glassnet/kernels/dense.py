@@ -6,9 +6,8 @@ import numpy as np
 from numba import int64
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.addresses import clear, floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
 from glassnet.kernels.matmul.skinny_gemm import dot_rows, outer_columns
 from glassnet.kernels.matmul.tile import SET
@@ -65,25 +64,21 @@ def dense_dx(ctx, at):
 
 
 @compiled
-def dense_dw(ctx, at):
+def dense_dw(ctx, at, skinny):
     op = _dw_at(at)
     x, is_bytes, order, first = source(ctx, op.x)
     base, mode, factor = gradient_target(ctx)
-    multiply_columns(
-        x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, op.inputs, ctx.workspace + 4 * op.dy,
-        op.outputs, ctx.constants, base + 4 * op.weight, mode, factor, ctx.scratch, ctx.thread, ctx.threads,
-    )  # fmt: skip
-
-
-@compiled
-def dense_dw_skinny(ctx, at):
-    op = _dw_at(at)
-    x, is_bytes, order, first = source(ctx, op.x)
-    base, mode, factor = gradient_target(ctx)
-    outer_columns(
-        x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, ctx.workspace + 4 * op.dy, op.outputs,
-        ctx.constants, base + 4 * op.weight, factor, mode, ctx.scratch, ctx.thread, ctx.threads,
-    )  # fmt: skip
+    dy, target = ctx.workspace + 4 * op.dy, base + 4 * op.weight
+    if skinny:
+        outer_columns(
+            x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, dy, op.outputs, ctx.constants, target,
+            factor, mode, ctx.scratch, ctx.thread, ctx.threads,
+        )  # fmt: skip
+    else:
+        multiply_columns(
+            x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, op.inputs, dy, op.outputs, ctx.constants,
+            target, mode, factor, ctx.scratch, ctx.thread, ctx.threads,
+        )  # fmt: skip
 
 
 @compiled
@@ -93,8 +88,7 @@ def dense_db(ctx, at):
     low, high = share_of(ctx, op.outputs)
     total, outputs = floats_at(ctx.workspace + 4 * (op.sums + low), high - low), op.outputs
     dy_at, images = ctx.workspace + 4 * (op.dy + low), ctx.images_in_batch
-    for j in range(high - low):
-        total[j] = F(0)
+    clear(ctx.workspace + 4 * (op.sums + low), high - low)
     for r in range(images):
         dy = floats_at(dy_at + 4 * r * outputs, high - low)
         for j in range(high - low):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import keys_at
+from glassnet.kernels.codegen.addresses import keys_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.operands import rows_of
 
 _WEYL, _MIX1, _MIX2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -31,15 +30,11 @@ def key_of(ctx, column):
 
 
 @compiled
-def drop(x, y, key, first, rate):
-    """y = x / (1 − rate), or 0 with probability `rate`: element `first` + i depends on SplitMix64(key + i) alone."""
-    scale, threshold = np.float32(1.0 / (1.0 - rate)), np.uint64(rate * 16777216.0)
-    for i in range(x.size):
-        y[i] = x[i] * scale if (split_mix(key, first + i) >> _S40) >= threshold else np.float32(0)
-
-
-@compiled
 def dropout(ctx, at):
+    """y = x / (1 − rate), or 0 with probability `rate`: element i of the mini-batch depends on SplitMix64(key + i) alone."""
     op = _dropout_at(at)
     x, y = rows_of(ctx, op.x, op.width, ctx.low, ctx.high), rows_of(ctx, op.y, op.width, ctx.low, ctx.high)
-    drop(x, y, key_of(ctx, op.key), ctx.low * op.width, op.rate)
+    key, first = key_of(ctx, op.key), ctx.low * op.width
+    scale, threshold = np.float32(1.0 / (1.0 - op.rate)), np.uint64(op.rate * 16777216.0)
+    for i in range(x.size):
+        y[i] = x[i] * scale if (split_mix(key, first + i) >> _S40) >= threshold else np.float32(0)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import bytes_at, floats_at, integers_at
+from glassnet.kernels.codegen.addresses import bytes_at, floats_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.operands import rows_of, source
 
 F = np.float32

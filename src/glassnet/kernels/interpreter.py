@@ -21,7 +21,7 @@ from glassnet.kernels.codegen.addresses import doubles_at, integers_at
 from glassnet.kernels.codegen.denormals import ignore_denormals, restore
 from glassnet.kernels.codegen.jit import called_at, outlined
 from glassnet.kernels.conv.fused_block import fused_block
-from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dw_skinny, dense_dx, dense_skinny, dense_transpose
+from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dx, dense_skinny, dense_transpose
 from glassnet.kernels.dropout import dropout
 from glassnet.kernels.inputs import affine, load
 from glassnet.kernels.losses import losses, output
@@ -55,9 +55,9 @@ def execute(ctx_at, i):
     elif opcode == op.DENSE_DX:
         dense_dx(ctx, at)
     elif opcode == op.DENSE_DW:
-        dense_dw(ctx, at)
+        dense_dw(ctx, at, False)
     elif opcode == op.DENSE_DW_SKINNY:
-        dense_dw_skinny(ctx, at)
+        dense_dw(ctx, at, True)
     elif opcode == op.DENSE_DB:
         dense_db(ctx, at)
     elif opcode == op.ACTIVATION:

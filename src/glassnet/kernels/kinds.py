@@ -1,4 +1,4 @@
-"""The numbers by which compiled code knows activations, recurrent layers, losses and optimizers."""
+"""Integer codes of activations, recurrent layers, losses and optimizers in compiled code."""
 
 from __future__ import annotations
 

@@ -33,41 +33,26 @@ from glassnet.support.i18n import mark, tr
 GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     mark("dense layers and training"): (
         (
-            "glassnet_tile_row",
-            "glassnet_multiply_rows",
-            "glassnet_multiply_columns",
-            "glassnet_dot_rows",
-            "glassnet_outer_columns",
-            "glassnet_activate",
-            "glassnet_activate_backward",
-            "glassnet_losses",
-            "glassnet_update",
+            "glassnet_tile_row", "glassnet_multiply_rows", "glassnet_multiply_columns", "glassnet_dot_rows",
+            "glassnet_outer_columns", "glassnet_activate", "glassnet_activate_backward", "glassnet_losses", "glassnet_update",
         ),
         ("glassnet_execute", "glassnet_run"),
     ),
     mark("convolution"): (
         (
-            "glassnet_convolve",
-            "glassnet_convolve_weights",
-            "glassnet_scatter_taps",
-            "glassnet_winograd",
-            "glassnet_winograd_gradient",
-            "glassnet_average_windows",
+            "glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_taps", "glassnet_winograd",
+            "glassnet_winograd_gradient", "glassnet_average_windows",
         ),
         (
-            "glassnet_apply_epilogue",
-            "glassnet_undo_epilogue",
-            "glassnet_gradient_sums",
-            "glassnet_gather_accumulate",
-            "glassnet_sparse_conv_grad",
-            "glassnet_fused_block",
+            "glassnet_apply_epilogue", "glassnet_undo_epilogue", "glassnet_gradient_sums", "glassnet_gather_accumulate",
+            "glassnet_sparse_conv_grad", "glassnet_fused_block",
         ),
     ),
     "recurrence": (("glassnet_recurrent",),),
     "augmentation": (("glassnet_augment",),),
-}
+}  # fmt: skip
 FIRST = next(iter(GROUPS))
-# What Numba's error paths would call. Kernels raise nothing; without Numba these names must still lead somewhere.
+# What Numba's error paths would call. Kernels raise nothing; without Numba these symbols must still be defined.
 UNREACHED = (
     "numba_gil_ensure", "numba_gil_release", "numba_do_raise", "numba_unpickle", "numba_runtime_build_excinfo_struct",
     "NRT_Free", "NRT_MemInfo_call_dtor",
@@ -163,10 +148,10 @@ class Library:
                 self._load_new(group, folder)
 
     def _load_new(self, group: str, folder: Path) -> None:
-        """Compile a group and keep it for the next process, with a word about it where somebody may read it."""
+        """Compile a group and keep it for the next process; say so on a terminal, and elsewhere unless in CI."""
         said = sys.stderr.isatty() or os.environ.get("CI") is None
         if said:
-            what = tr("glassnet compiles its kernels of {group} for this processor: once, some seconds …", group=tr(group))
+            what = tr("Compiling the kernels for {group} on this processor (once, a few seconds) …", group=tr(group))
             print(what, file=sys.stderr, flush=True)
         start = time.perf_counter()
         units = _compile(group)
@@ -196,7 +181,7 @@ class Library:
             if address == 0:
                 return False
             llvm.add_symbol(unit.symbol, address)
-            engines.append(engine)  # the code goes when its engine goes
+            engines.append(engine)  # which owns the code
             addresses[unit.symbol] = address
         self._engines += engines
         self._addresses |= addresses

@@ -9,9 +9,8 @@ from numba import int64, void
 
 from glassnet.kernels import kinds, records
 from glassnet.kernels.activations import sigmoid, softmax_row
-from glassnet.kernels.codegen.addresses import doubles_at, floats_at, integers_at
+from glassnet.kernels.codegen.addresses import copy, doubles_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.operands import context_at, rows_of
 
 F = np.float32
@@ -77,9 +76,7 @@ def losses(ctx_at, at):
         image = order[ctx.first + r]
         z, target = rows_of(ctx, op.z, width, r, r + 1), rows_of(ctx, op.targets, width, r, r + 1)
         if ctx.targets:
-            given = floats_at(ctx.targets + 4 * image * width, width)
-            for j in range(width):
-                target[j] = given[j]
+            copy(ctx.targets + 4 * image * width, ctx.workspace + 4 * (op.targets + r * width), width)
         else:
             _set_target(target, integers_at(ctx.labels + 8 * image, 1)[0], op.smoothing)
         weight = doubles_at(ctx.weights + 8 * image, 1)[0] if ctx.weights else 1.0
@@ -94,9 +91,6 @@ def output(ctx, at):
     op = _output_at(at)
     classes, width = integers_at(ctx.classes, ctx.images_in_order), op.outputs
     for r in range(ctx.low, ctx.high):
-        z = rows_of(ctx, op.z, width, r, r + 1)
-        classes[ctx.first + r] = _decide(z, op.threshold)
+        classes[ctx.first + r] = _decide(rows_of(ctx, op.z, width, r, r + 1), op.threshold)
         if ctx.outputs:
-            row = floats_at(ctx.outputs + 4 * (ctx.first + r) * width, width)
-            for j in range(width):
-                row[j] = z[j]
+            copy(ctx.workspace + 4 * (op.z + r * width), ctx.outputs + 4 * (ctx.first + r) * width, width)

@@ -3,9 +3,8 @@
     ŷ = (y − mean) / √(variance + ε),   out = γ·ŷ + β = (y − mean)·gain + shift
     dγ = Σ g·ŷ,   dβ = Σ g,   dy = gain·(g − dβ/n − ŷ·dγ/n) = a·(g − ḡ) + b·(y − mean) + c      n: pixels of the mini-batch
 
-Differences come first, products then: 1/√(variance + ε) of a channel of one value may be 300 and more, and what rounding
-leaves where products should cancel would count as much as a signal. `mean` and `ḡ` are float32; what they lack of the mean
-goes into shift and c.
+Differences are taken before products: in a constant channel 1/√(variance + ε) may exceed 300, and would amplify the rounding
+errors of products that should cancel. `mean` and `ḡ` are float32; their rounding errors go into shift and c.
 
 Each image's mean, and the sums of deviations and of their squares about it, are found while it is in the cache (the
 corrected two-pass algorithm), then joined without cancellation (Chan, Golub, LeVeque, "Algorithms for computing the sample
@@ -17,29 +16,25 @@ from __future__ import annotations
 import numpy as np
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import doubles_at, floats_at
+from glassnet.kernels.codegen.addresses import clear, doubles_at, floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import channel_sum, deviations
 from glassnet.kernels.operands import share_of
 from glassnet.kernels.reduce import add_to_tree, put_gradient_value, tree_sum
 
 F = np.float32
-_0 = F(0)
 NODES = 64  # of a tree over images
 _statistics_at, _running_at = record_at(records.BatchNormStatistics), record_at(records.BatchNormRunning)
 _gradients_at, _images_at = record_at(records.BatchNormGradients), record_at(records.ImageStatistics)
-_layer_at, _layer_dx_at = record_at(records.LayerNorm), record_at(records.LayerNormDx)
-_layer_gradients_at = record_at(records.LayerNormGradients)
+_layer_at, _layer_backward_at = record_at(records.LayerNorm), record_at(records.LayerNormBackward)
 
 
 @compiled
 def statistics_of(y_at, pixels, channels, found_at):
     """The mean of each channel of one image, rounded, and the sums of deviations and of their squares about it."""
-    mean, found = floats_at(found_at, channels), floats_at(found_at, 3 * channels)
-    for k in range(3 * channels):
-        found[k] = _0
-    channel_sum(pixels, channels, channels, y_at, y_at, y_at, found_at)
+    mean = floats_at(found_at, channels)
+    clear(found_at, 3 * channels)
+    channel_sum(pixels, channels, channels, y_at, found_at)
     for f in range(channels):
         mean[f] *= F(1.0 / pixels)
     deviations(pixels, channels, y_at, found_at, found_at + 4 * channels, found_at + 8 * channels)
@@ -140,7 +135,7 @@ def batch_norm_gradients(ctx, at):
 def layer_norm(ctx, at):
     """x̂ and 1/√(variance + ε) of each row, and y = γ·x̂ + β.
 
-    Differences are float64 in both directions: 1/√ε times what rounding leaves of a row of one value is no small thing.
+    Differences are float64 in both directions: in a constant row 1/√ε would amplify float32 rounding errors.
     """
     op, base = _layer_at(at), ctx.workspace
     width = op.width
@@ -164,7 +159,7 @@ def layer_norm(ctx, at):
 @compiled
 def layer_norm_dx(ctx, at):
     """dx = r·(γ·dy − mean(γ·dy) − x̂·mean(γ·dy·x̂))"""
-    op, base = _layer_dx_at(at), ctx.workspace
+    op, base = _layer_backward_at(at), ctx.workspace
     width = op.width
     gamma, inverse = floats_at(ctx.parameters + 4 * op.gamma, width), floats_at(base + 4 * op.inverse, ctx.high * op.rows)
     for r in range(ctx.low * op.rows, ctx.high * op.rows):
@@ -182,7 +177,7 @@ def layer_norm_dx(ctx, at):
 @compiled
 def layer_norm_gradients(ctx, at):
     """dγ = Σ dy·x̂ and dβ = Σ dy of this thread's columns."""
-    op, base = _layer_gradients_at(at), ctx.workspace
+    op, base = _layer_backward_at(at), ctx.workspace
     low, high = share_of(ctx, op.width)
     for k in range(low, high):
         along, plain = 0.0, 0.0

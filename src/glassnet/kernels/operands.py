@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from numba import int64
 
-from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.addresses import floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.context import Context
 from glassnet.kernels.records import INPUT
 
@@ -34,6 +33,18 @@ def share_of(ctx, count):
 
 
 @compiled
+def images_of(ctx, partitions, part):
+    """The images of a partition of the mini-batch: the first, and the end."""
+    return ctx.images_in_batch * part // partitions, ctx.images_in_batch * (part + 1) // partitions
+
+
+@compiled
 def bias_at(ctx, bias):
     """The address of a bias; of zeros where there is none."""
     return ctx.parameters + 4 * bias if bias >= 0 else ctx.constants
+
+
+@compiled
+def image_at(ctx, place, size, image):
+    """The address of an image's `size` floats in the workspace; 0 if they are not there."""
+    return ctx.workspace + 4 * (place + image * size) if place >= 0 else int64(0)

@@ -9,9 +9,8 @@ from numba import carray, float32, float64, from_dtype, int64, void
 
 from glassnet.kernels import kinds
 from glassnet.kernels.barrier import barrier_wait
-from glassnet.kernels.codegen.addresses import doubles_at, floats_at, make_pointer
+from glassnet.kernels.codegen.addresses import doubles_at, floats_at, make_pointer, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.context import OptimizerOptions, ParamGroup
 from glassnet.kernels.sizes import UPDATE_BLOCK
 

@@ -8,6 +8,7 @@ sizes are those of one image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, get_type_hints
 
 import numpy as np
@@ -16,14 +17,19 @@ from numpy.typing import NDArray
 from glassnet.kernels import opcodes as op
 
 INPUT = -1  # as a place: the images of the mini-batch, bytes or floats, where they lie in the data set
+RECORDS: dict[int, type[Record]] = {}  # of each operation
 
 
 class Record:
-    """A structure whose fields are its annotations: int64, float64, float32, or another record in place."""
+    """A structure whose fields are its annotations: int64, float64, float32, or another record in place.
+
+    `operations`: the opcodes of those whose operands it holds.
+    """
 
     dtype: ClassVar[np.dtype[np.void]]
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, operations: Sequence[int] = ()) -> None:
+        RECORDS.update(dict.fromkeys(operations, cls))
         kinds = {name: kind for name, kind in get_type_hints(cls).items() if name != "dtype"}
         cls.dtype = np.dtype(
             [(name, kind.dtype if issubclass(kind, Record) else kind) for name, kind in kinds.items()], align=True
@@ -42,7 +48,7 @@ class Record:
         return record
 
 
-class Load(Record):
+class Load(Record, operations=[op.LOAD]):
     x: int  # input, or INPUT
     y: int  # output
     width: int
@@ -70,7 +76,7 @@ class AugmentOptions(Record):
     edge: int  # 1: beyond an image its edge is repeated; 0: zeros
 
 
-class Augment(Record):
+class Augment(Record, operations=[op.AUGMENT]):
     options: AugmentOptions
     x: int  # images: input, or INPUT
     y: int  # output
@@ -80,7 +86,7 @@ class Augment(Record):
     key: int  # which of a step's random keys
 
 
-class Affine(Record):
+class Affine(Record, operations=[op.AFFINE]):
     x: int
     y: int
     width: int
@@ -89,7 +95,7 @@ class Affine(Record):
     shift: int
 
 
-class Dense(Record):
+class Dense(Record, operations=[op.DENSE]):
     x: int  # (inputs), or INPUT
     y: int  # (outputs)
     inputs: int
@@ -99,7 +105,7 @@ class Dense(Record):
     scale: float  # factor of x
 
 
-class DenseSkinny(Record):
+class DenseSkinny(Record, operations=[op.DENSE_SKINNY]):
     x: int
     y: int
     inputs: int
@@ -110,7 +116,7 @@ class DenseSkinny(Record):
     scale: float
 
 
-class DenseTranspose(Record):
+class DenseTranspose(Record, operations=[op.DENSE_TRANSPOSE]):
     inputs: int
     outputs: int
     weight: int  # (inputs, outputs)
@@ -118,7 +124,7 @@ class DenseTranspose(Record):
     weight_t_row: int  # floats from one row of Wᵀ to the next
 
 
-class DenseDx(Record):
+class DenseDx(Record, operations=[op.DENSE_DX]):
     dy: int
     dx: int
     inputs: int
@@ -126,7 +132,7 @@ class DenseDx(Record):
     weight_t: int
 
 
-class DenseDw(Record):
+class DenseDw(Record, operations=[op.DENSE_DW, op.DENSE_DW_SKINNY]):
     x: int
     dy: int
     inputs: int
@@ -135,14 +141,14 @@ class DenseDw(Record):
     scale: float
 
 
-class DenseDb(Record):
+class DenseDb(Record, operations=[op.DENSE_DB]):
     dy: int
     outputs: int
     bias: int
     sums: int  # room for one row
 
 
-class Activation(Record):
+class Activation(Record, operations=[op.ACTIVATION]):
     x: int
     y: int
     width: int
@@ -150,24 +156,19 @@ class Activation(Record):
     slope: float  # of LeakyReLU
 
 
-class ActivationBackward(Record):
-    x: int
-    y: int
+class ActivationBackward(Activation, operations=[op.ACTIVATION_BACKWARD]):
     dy: int
     dx: int
-    width: int
-    kind: int
-    slope: float
 
 
-class Softmax(Record):
+class Softmax(Record, operations=[op.SOFTMAX]):
     x: int  # (rows, width)
     y: int
     rows: int
     width: int
 
 
-class SoftmaxBackward(Record):
+class SoftmaxBackward(Record, operations=[op.SOFTMAX_BACKWARD]):
     y: int
     dy: int
     dx: int
@@ -175,7 +176,7 @@ class SoftmaxBackward(Record):
     width: int
 
 
-class Dropout(Record):
+class Dropout(Record, operations=[op.DROPOUT]):
     x: int
     y: int
     width: int
@@ -183,7 +184,7 @@ class Dropout(Record):
     rate: float
 
 
-class LayerNorm(Record):
+class LayerNorm(Record, operations=[op.LAYER_NORM]):
     x: int  # (rows, width)
     y: int
     rows: int
@@ -195,7 +196,7 @@ class LayerNorm(Record):
     epsilon: float
 
 
-class LayerNormDx(Record):
+class LayerNormBackward(Record, operations=[op.LAYER_NORM_DX, op.LAYER_NORM_GRADIENTS]):
     dy: int
     dx: int
     rows: int
@@ -203,25 +204,17 @@ class LayerNormDx(Record):
     normal: int
     inverse: int
     gamma: int
-
-
-class LayerNormGradients(Record):
-    dy: int
-    rows: int
-    width: int
-    normal: int
-    gamma: int
     beta: int
 
 
-class Add(Record):
+class Add(Record, operations=[op.ADD]):
     a: int
     b: int
     y: int
     width: int
 
 
-class CopyChannels(Record):
+class CopyChannels(Record, operations=[op.COPY_CHANNELS]):
     x: int  # the first channel to copy
     y: int  # where it goes
     pixels: int
@@ -230,7 +223,7 @@ class CopyChannels(Record):
     y_channels: int
 
 
-class Loss(Record):
+class Loss(Record, operations=[op.LOSS]):
     z: int  # raw outputs
     dz: int
     targets: int  # room for one row an image
@@ -240,7 +233,7 @@ class Loss(Record):
     threshold: float  # above it a single output means class 1
 
 
-class Output(Record):
+class Output(Record, operations=[op.OUTPUT]):
     z: int
     outputs: int
     threshold: float
@@ -271,14 +264,18 @@ class EpilogueShape(Record):
     argmax_row: int  # pixels are counted from the first of a window; so many from one of its rows to the next
 
 
-class ConvShape(Record):
+class KernelShape(Record):
+    kernel_height: int
+    kernel_width: int
+    channels: int
+    filters: int
+
+
+class ConvShape(KernelShape):
     """A convolution: x (height, width, channels) → y (out_height, out_width, filters)."""
 
     height: int
     width: int
-    channels: int
-    kernel_height: int
-    kernel_width: int
     stride_y: int
     stride_x: int
     top: int  # rows of zeros above x
@@ -287,7 +284,6 @@ class ConvShape(Record):
     padded_width: int
     out_height: int
     out_width: int
-    filters: int
 
 
 class Block(Record):
@@ -297,7 +293,7 @@ class Block(Record):
     conv: ConvShape
 
 
-class Conv(Block):
+class Conv(Block, operations=[op.CONV]):
     x: int
     scale: float
     weight: int
@@ -315,7 +311,7 @@ class Conv(Block):
     winograd_scratch: int
 
 
-class ConvBackward(Block):
+class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     x: int
     scale: float
     y: int
@@ -344,11 +340,7 @@ class ConvBackward(Block):
     winograd_scratch: int
 
 
-class ConvGradients(Record):
-    kernel_height: int
-    kernel_width: int
-    channels: int
-    filters: int
+class ConvGradients(KernelShape, operations=[op.CONV_GRADIENTS]):
     weight: int
     bias: int
     winograd_gradient: int
@@ -357,68 +349,46 @@ class ConvGradients(Record):
     partitions: int
 
 
-class RotateWeights(Record):
-    kernel_height: int
-    kernel_width: int
-    channels: int
-    filters: int
+class RotateWeights(KernelShape, operations=[op.ROTATE_WEIGHTS]):
     weight: int
     rotated: int  # (kernel_height, kernel_width, filters, channels)
 
 
-class WinogradWeights(Record):
+class WinogradWeights(Record, operations=[op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED]):
     weight: int  # (3, 3, channels, filters): in the state, or in the workspace where it was rotated
     channels: int
     filters: int
     transformed: int
 
 
-class Epilogue(Record):
+class EpilogueOutput(Record):
     epilogue: EpilogueShape
     y: int
+    out: int
+    argmax: int
+
+
+class Epilogue(EpilogueOutput, operations=[op.EPILOGUE]):
     mean: int  # −1: not normalised
     gain: int
     shift: int
-    out: int
-    argmax: int
 
 
-class EpilogueBackward(Record):
-    epilogue: EpilogueShape
-    y: int
-    out: int
-    argmax: int
+class EpilogueBackward(EpilogueOutput, operations=[op.EPILOGUE_BACKWARD]):
     dout: int
     coefficients: int
     dy: int
     row_scratch: int
 
 
-class ImageStatistics(Record):
+class ImageStatistics(Record, operations=[op.IMAGE_STATISTICS]):
     y: int
     pixels: int
     channels: int
     statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
 
 
-class BatchNormStatistics(Record):
-    pixels: int
-    channels: int
-    statistics: int
-    gamma: int
-    beta: int
-    running_mean: int
-    running_variance: int
-    mean: int  # of the mini-batch, rounded
-    mean_error: int  # what it lacks of the mean
-    inverse: int  # 1/√(variance + ε)
-    gain: int
-    shift: int
-    momentum: float
-    epsilon: float
-
-
-class BatchNormRunning(Record):
+class BatchNormRunning(Record, operations=[op.BATCH_NORM_RUNNING]):
     channels: int
     gamma: int
     beta: int
@@ -430,11 +400,17 @@ class BatchNormRunning(Record):
     epsilon: float
 
 
-class BatchNormSums(Record):
-    epilogue: EpilogueShape
-    y: int
-    out: int
-    argmax: int
+class BatchNormStatistics(BatchNormRunning, operations=[op.BATCH_NORM_STATISTICS]):
+    """`mean` is that of the mini-batch, rounded."""
+
+    pixels: int
+    statistics: int
+    mean_error: int  # the rounding error of `mean`
+    inverse: int  # 1/√(variance + ε)
+    momentum: float
+
+
+class BatchNormSums(EpilogueOutput, operations=[op.BATCH_NORM_SUMS]):
     dout: int
     mean: int
     inverse: int
@@ -442,7 +418,7 @@ class BatchNormSums(Record):
     row_scratch: int
 
 
-class BatchNormGradients(Record):
+class BatchNormGradients(Record, operations=[op.BATCH_NORM_GRADIENTS]):
     pixels: int
     channels: int
     pooled: int  # 1: g is zero but for few pixels
@@ -456,16 +432,10 @@ class BatchNormGradients(Record):
     coefficients: int
 
 
-class AveragePool(Record):
+class AveragePool(Record, operations=[op.AVERAGE_POOL, op.AVERAGE_POOL_BACKWARD]):
     pool: PoolShape
-    x: int
-    y: int
-
-
-class AveragePoolBackward(Record):
-    pool: PoolShape
-    dx: int
-    dy: int
+    x: int  # backward: dx
+    y: int  # dy
 
 
 class RecurrentShape(Record):
@@ -480,30 +450,26 @@ class RecurrentShape(Record):
     partitions: int  # of the mini-batch; a thread takes each through all steps
 
 
-class Recurrent(RecurrentShape):
+class RecurrentStates(RecurrentShape):
     x: int
     scale: float
     row_index: int  # the row of x that each row of z is made of, as int64
+    z: int  # gates; backward, they become their gradients
+    h: int  # states, from step 0 on
+    c: int  # cells of LSTM, from step 0 on
+    inner: int  # hₜ₋₁·Uₙ + bias, of GRU
+
+
+class Recurrent(RecurrentStates, operations=[op.RECURRENT]):
     weight: int
     recurrent_weight: int
     bias: int
     recurrent_bias: int  # of GRU
-    z: int  # gates
-    h: int  # states, from step 0 on
-    c: int  # cells of LSTM, from step 0 on
     product: int  # hₜ₋₁·U of one step, of GRU
-    inner: int  # hₜ₋₁·Uₙ + bias, of GRU
     out: int
 
 
-class RecurrentBackward(RecurrentShape):
-    x: int
-    scale: float
-    row_index: int
-    z: int  # gates; becomes their gradients
-    h: int
-    c: int
-    inner: int
+class RecurrentBackward(RecurrentStates, operations=[op.RECURRENT_BACKWARD]):
     dout: int
     dproduct: int
     dh: int
@@ -515,53 +481,9 @@ class RecurrentBackward(RecurrentShape):
     partial: int  # partial sums of dW, dU, db and the GRU's other bias, for each partition
 
 
-class RecurrentGradients(RecurrentShape):
+class RecurrentGradients(RecurrentShape, operations=[op.RECURRENT_GRADIENTS]):
     weight: int
     recurrent_weight: int
     bias: int
     recurrent_bias: int
     partial: int
-
-
-RECORDS: dict[int, type[Record]] = {
-    op.LOAD: Load,
-    op.AUGMENT: Augment,
-    op.AFFINE: Affine,
-    op.DENSE: Dense,
-    op.DENSE_SKINNY: DenseSkinny,
-    op.DENSE_TRANSPOSE: DenseTranspose,
-    op.DENSE_DX: DenseDx,
-    op.DENSE_DW: DenseDw,
-    op.DENSE_DW_SKINNY: DenseDw,
-    op.DENSE_DB: DenseDb,
-    op.ACTIVATION: Activation,
-    op.ACTIVATION_BACKWARD: ActivationBackward,
-    op.SOFTMAX: Softmax,
-    op.SOFTMAX_BACKWARD: SoftmaxBackward,
-    op.DROPOUT: Dropout,
-    op.LAYER_NORM: LayerNorm,
-    op.LAYER_NORM_DX: LayerNormDx,
-    op.LAYER_NORM_GRADIENTS: LayerNormGradients,
-    op.ADD: Add,
-    op.COPY_CHANNELS: CopyChannels,
-    op.LOSS: Loss,
-    op.OUTPUT: Output,
-    op.CONV: Conv,
-    op.CONV_BACKWARD: ConvBackward,
-    op.CONV_GRADIENTS: ConvGradients,
-    op.ROTATE_WEIGHTS: RotateWeights,
-    op.WINOGRAD_WEIGHTS: WinogradWeights,
-    op.WINOGRAD_ROTATED: WinogradWeights,
-    op.EPILOGUE: Epilogue,
-    op.EPILOGUE_BACKWARD: EpilogueBackward,
-    op.IMAGE_STATISTICS: ImageStatistics,
-    op.BATCH_NORM_STATISTICS: BatchNormStatistics,
-    op.BATCH_NORM_RUNNING: BatchNormRunning,
-    op.BATCH_NORM_SUMS: BatchNormSums,
-    op.BATCH_NORM_GRADIENTS: BatchNormGradients,
-    op.AVERAGE_POOL: AveragePool,
-    op.AVERAGE_POOL_BACKWARD: AveragePoolBackward,
-    op.RECURRENT: Recurrent,
-    op.RECURRENT_BACKWARD: RecurrentBackward,
-    op.RECURRENT_GRADIENTS: RecurrentGradients,
-}

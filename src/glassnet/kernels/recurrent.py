@@ -13,13 +13,11 @@ from numba import int64, void
 
 from glassnet.kernels import kinds, opcodes as op, records
 from glassnet.kernels.activations import sigmoid, tanh
-from glassnet.kernels.codegen.addresses import floats_at, integers_at
+from glassnet.kernels.codegen.addresses import clear, copy, floats_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import context_at, share_of
-from glassnet.kernels.records import INPUT
+from glassnet.kernels.operands import context_at, images_of, share_of, source
 from glassnet.kernels.reduce import join_gradient
 
 F = np.float32
@@ -33,15 +31,12 @@ def _input_products(ctx, layer, low, high):
     """z = x·W + b of all steps of the images low … high; which row of x each step of each image reads."""
     wide, begin, count = layer.gates * layer.units, layer.steps * low, layer.steps * (high - low)
     table = integers_at(ctx.workspace + 4 * layer.row_index, layer.steps * high)
+    address, is_bytes, order, first = source(ctx, layer.x)
     row = begin
     for t in range(layer.steps):
         for n in range(low, high):
-            image = integers_at(ctx.order + 8 * (ctx.first + n), 1)[0] if layer.x == INPUT else n
-            table[row] = image * layer.steps + t
+            table[row] = integers_at(order + 8 * (first + n), 1)[0] * layer.steps + t
             row += 1
-    address, is_bytes = ctx.workspace + 4 * layer.x, int64(0)
-    if layer.x == INPUT:
-        address, is_bytes = ctx.images, ctx.is_bytes
     z = ctx.workspace + 4 * (layer.z + begin * wide)
     multiply_rows(
         address, is_bytes, layer.features, F(layer.scale), ctx.workspace + 4 * layer.row_index, begin, count, layer.features,
@@ -77,10 +72,9 @@ def _forward_steps(ctx, layer, low, high):
     units, gates, rows = layer.units, layer.gates, high - low
     wide, base, begin, begin_states = gates * units, ctx.workspace, layer.steps * low, (layer.steps + 1) * low
     recurrent = ctx.parameters + 4 * layer.recurrent_weight
-    for k in range(rows * units):
-        floats_at(base + 4 * (layer.h + begin_states * units), rows * units)[k] = _0
-        if layer.kind == kinds.LSTM:
-            floats_at(base + 4 * (layer.c + begin_states * units), rows * units)[k] = _0
+    clear(base + 4 * (layer.h + begin_states * units), rows * units)
+    if layer.kind == kinds.LSTM:
+        clear(base + 4 * (layer.c + begin_states * units), rows * units)
     for t in range(layer.steps):
         z = base + 4 * (layer.z + (begin + t * rows) * wide)
         h_before = base + 4 * (layer.h + (begin_states + t * rows) * units)
@@ -112,10 +106,8 @@ def _forward_steps(ctx, layer, low, high):
     for n in range(rows):
         for t in range(0 if layer.all_states else layer.steps - 1, layer.steps):
             place = (low + n) * layer.steps + t if layer.all_states else low + n
-            out = floats_at(base + 4 * (layer.out + place * units), units)
-            state = floats_at(base + 4 * (layer.h + (begin_states + (t + 1) * rows + n) * units), units)
-            for k in range(units):
-                out[k] = state[k]
+            state = base + 4 * (layer.h + (begin_states + (t + 1) * rows + n) * units)
+            copy(state, base + 4 * (layer.out + place * units), units)
 
 
 @compiled
@@ -149,10 +141,9 @@ def _backward_steps(ctx, layer, low, high):
     wide, base, steps = layer.gates * units, ctx.workspace, layer.steps
     begin, begin_states = steps * low, (steps + 1) * low
     dstate, dcell = base + 4 * (layer.dh + low * units), base + 4 * (layer.dc + low * units)
-    for k in range(rows * units):
-        floats_at(dstate, rows * units)[k] = _0
-        if layer.kind == kinds.LSTM:
-            floats_at(dcell, rows * units)[k] = _0
+    clear(dstate, rows * units)
+    if layer.kind == kinds.LSTM:
+        clear(dcell, rows * units)
     for back in range(steps):
         t = steps - 1 - back
         z = base + 4 * (layer.z + (begin + t * rows) * wide)
@@ -199,17 +190,14 @@ def _input_gradients(ctx, layer, low, high):
     )  # fmt: skip
     for n in range(rows):
         for t in range(layer.steps):
-            here = floats_at(base + 4 * (layer.dx_steps + (begin + t * rows + n) * layer.features), layer.features)
-            there = floats_at(base + 4 * (layer.dx + ((low + n) * layer.steps + t) * layer.features), layer.features)
-            for k in range(layer.features):
-                there[k] = here[k]
+            here = base + 4 * (layer.dx_steps + (begin + t * rows + n) * layer.features)
+            copy(here, base + 4 * (layer.dx + ((low + n) * layer.steps + t) * layer.features), layer.features)
 
 
 @compiled
 def _column_sums(values, stride, rows, width, total_at):
     total = floats_at(total_at, width)
-    for k in range(width):
-        total[k] = _0
+    clear(total_at, width)
     for r in range(rows):
         row = floats_at(values + 4 * r * stride, width)
         for k in range(width):
@@ -230,13 +218,11 @@ def _gradients(ctx, layer, low, high, partial):
     begin, count = layer.steps * low, layer.steps * (high - low)
     weights, recurrent, biases, inner = _sizes(layer)
     if count == 0:
-        _column_sums(partial, 0, 0, weights + recurrent + biases + inner, partial)
+        clear(partial, weights + recurrent + biases + inner)
         return
     z = base + 4 * (layer.z + begin * wide)
     dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == kinds.GRU else z
-    address, is_bytes = base + 4 * layer.x, int64(0)
-    if layer.x == INPUT:
-        address, is_bytes = ctx.images, ctx.is_bytes
+    address, is_bytes, _, _ = source(ctx, layer.x)
     multiply_columns(
         address, is_bytes, layer.features, F(layer.scale), base + 4 * layer.row_index, begin, count, layer.features, z, wide,
         ctx.constants, partial, SET, F(1), ctx.scratch, int64(0), int64(1),
@@ -267,18 +253,11 @@ def _join(ctx, at):
 
 
 @compiled
-def _images_of(ctx, layer, part):
-    """The images of a partition: the first, and the end."""
-    images = ctx.images_in_batch
-    return images * part // layer.partitions, images * (part + 1) // layer.partitions
-
-
-@compiled
 def _forward(ctx, at):
     layer = _forward_at(at)
     first, last = share_of(ctx, layer.partitions)
     for part in range(first, last):
-        low, high = _images_of(ctx, layer, part)
+        low, high = images_of(ctx, layer.partitions, part)
         _input_products(ctx, layer, low, high)
         _forward_steps(ctx, layer, low, high)
 
@@ -290,7 +269,7 @@ def _backward(ctx, at):
     weights, recurrent, biases, inner = _sizes(layer)
     size = weights + recurrent + biases + inner
     for part in range(first, last):
-        low, high = _images_of(ctx, layer, part)
+        low, high = images_of(ctx, layer.partitions, part)
         _backward_steps(ctx, layer, low, high)
         if layer.dx >= 0:
             _input_gradients(ctx, layer, low, high)

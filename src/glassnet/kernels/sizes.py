@@ -28,7 +28,6 @@ COUNTS_AT = TABLE_AT + 8 * SPAN
 
 # Products of wide images with few outputs (matmul/skinny_gemm.py).
 DOT_OUTPUTS = UNIT.dot_outputs  # outputs of two images whose partial sums fill the registers
-DOT_BLOCK = 32  # images taken together
 DOT_STRETCH = 256  # inputs taken together
 SKINNY_WIDTH = 24  # up to so many outputs …
 SKINNY_INPUTS = 4096  # … of at least so many inputs

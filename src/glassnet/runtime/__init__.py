@@ -1,6 +1,6 @@
-"""Networks at work: training steps, losses and outputs over many images; on the kernels where they can, else in NumPy.
+"""Training steps, losses and outputs over many images: on the kernels where possible, else in NumPy.
 
-Both forms have the same interface, so that neither training nor prediction asks which one it has.
+Both forms have the same interface.
 """
 
 from glassnet.runtime.executor import Executor, thread_count, use_kernels

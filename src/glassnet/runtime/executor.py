@@ -16,7 +16,7 @@ from glassnet.nn.stack import Stack
 from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
 
-WORTH_A_THREAD = 4_000_000  # multiplications with additions a step and thread, below which threads wait more than they work
+WORTH_A_THREAD = 4_000_000  # multiplications with additions a step and thread, below which threads would mostly wait
 
 
 def use_kernels(stack: Stack) -> bool:
@@ -25,13 +25,22 @@ def use_kernels(stack: Stack) -> bool:
 
 
 def thread_count(threads: int | None, work: float) -> int:
-    """Threads for steps of `work` multiplications: as given, else as many as pay (GLASSNET_THREADS or all cores at most)."""
+    """Threads for steps of `work` multiplications: as given, else by the work, at most GLASSNET_THREADS or all cores."""
     if threads is not None:
         return max(1, threads)
     limit = os.environ.get("GLASSNET_THREADS", "")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     most = int(limit) if limit.isdigit() and int(limit) > 0 else cores
     return max(1, min(most, int(work // WORTH_A_THREAD)))
+
+
+def label_arrays(labels: Array) -> dict[str, Array | None]:
+    """What to bind for labels: class indices, or rows of floats as targets."""
+    floating = labels.dtype.kind == "f"
+    return {
+        "labels": None if floating else np.ascontiguousarray(labels, dtype=np.int64),
+        "targets": np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
+    }
 
 
 def _address(array: Array) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from glassnet.compiler import assemble
 from glassnet.nn.stack import Stack
-from glassnet.runtime.executor import Executor, thread_count, use_kernels
+from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
@@ -82,7 +82,7 @@ class Predictor:
                 executor.run(0, -(-len(rows) // self._capacity))
                 executor.bind(**dict.fromkeys(arrays))
                 return self._classes[: len(rows)].copy()
-            except BaseException:  # an interrupt may have left a executor half configured
+            except BaseException:  # an interrupt may have left an executor half configured
                 self._executors.clear()
                 raise
 
@@ -93,12 +93,4 @@ class Predictor:
             target = self._stack.loss.targets(labels, raw.shape[1], raw.dtype.type)
             return self._stack.loss.value_and_gradient(raw, target)[0].astype(np.float64), classes
         losses = np.empty(len(rows))
-        floating = labels.dtype.kind == "f"
-        classes = self._run(
-            rows,
-            "losses",
-            labels=None if floating else np.ascontiguousarray(labels, dtype=np.int64),
-            targets=np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
-            losses=losses,
-        )
-        return losses, classes
+        return losses, self._run(rows, "losses", losses=losses, **label_arrays(labels))

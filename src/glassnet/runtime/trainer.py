@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
 
 from glassnet.compiler import OPTIMIZER_KINDS, assemble, optimizer_options
@@ -15,7 +16,7 @@ from glassnet.kernels.context import ParamGroup
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
 from glassnet.nn.optimizers import Optimizer, average
 from glassnet.nn.stack import Stack
-from glassnet.runtime.executor import Executor, thread_count, use_kernels
+from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations, require_memory
 
@@ -35,64 +36,48 @@ class StepPlan:
     image_shape: tuple[int, int, int] = (0, 0, 0)  # (H, W, C), for the augmentation
 
 
-class Trainer(Protocol):
-    """Runs training steps over a data set. `losses[i]` and `classes[i]` belong to image `order[i]` of the current epoch.
+class Trainer(ABC):
+    """Runs training steps over a data set. `losses[i]` and `classes[i]` belong to image `order[i]` of the current epoch."""
 
-    `changes` is the random generator that augments the images of the epoch; without it they are not augmented. When
-    `run` raises (KeyboardInterrupt, for instance), parameters and moments may be those of an unfinished step. `close` ends
-    the threads.
-    """
+    def __init__(self, stack: Stack, rows: Array, plan: StepPlan) -> None:
+        self.losses: NDArray[np.float64] = np.zeros(len(rows))
+        self.classes: NDArray[np.int64] = np.zeros(len(rows), dtype=np.int64)
+        self.gradient: Array = aligned_zeros(stack.flat.size, stack.dtype)
+        # The optimizer's moments m and v, and the moving average of the state: empty where there are none.
+        sizes = (stack.flat.size if plan.optimizer.moments > number else 0 for number in range(2))
+        self.moments: list[Array] = [aligned_zeros(size, stack.dtype) for size in sizes]
+        self.average: Array = aligned_zeros(0 if plan.averaging is None else stack.state.size, stack.dtype)
+        self.average[...] = stack.state[: len(self.average)]
 
-    losses: NDArray[np.float64]
-    classes: NDArray[np.int64]
-    gradient: Array
-    moments: tuple[Array, Array]
-    average: Array  # the moving average of the state; empty where there is none
-
+    @abstractmethod
     def begin_epoch(
-        self,
-        order: NDArray[np.int64],
-        rates: NDArray[np.float64],
-        rng: np.random.Generator,
-        changes: np.random.Generator | None = None,
-    ) -> None: ...
+        self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: Generator, changes: Generator | None = None
+    ) -> None:
+        """`changes` is the random generator that augments the images of the epoch; without it they are not augmented."""
 
-    def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None: ...
+    @abstractmethod
+    def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
+        """Run the steps. When it raises (KeyboardInterrupt, for instance), a step may be unfinished."""
 
-    def close(self) -> None: ...
-
-
-def _zero_moments(stack: Stack, optimizer: Optimizer) -> tuple[Array, Array]:
-    """The optimizer's moments m and v, empty where it has none."""
-    m, v = (aligned_zeros(stack.flat.size if optimizer.moments > number else 0, stack.dtype) for number in (0, 1))
-    return m, v
+    @abstractmethod
+    def close(self) -> None:
+        """End the threads."""
 
 
-class CompiledTrainer:
+class CompiledTrainer(Trainer):
     """Training steps on the kernels."""
 
     def __init__(self, stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> None:
+        super().__init__(stack, rows, plan)
         batch, is_bytes, optimizer, n = min(plan.batch_size, len(rows)), rows.dtype == np.uint8, plan.optimizer, len(rows)
         program = assemble(
-            stack,
-            batch,
-            is_bytes=is_bytes,
-            purpose="train",
-            augmentation=plan.augmentation,
-            image_shape=plan.image_shape,
+            stack, batch, is_bytes=is_bytes, purpose="train", augmentation=plan.augmentation, image_shape=plan.image_shape
         )
         executor = Executor(stack, program, thread_count(plan.threads, 3 * batch * sum(stack.operations())))
         groups = np.array(stack.param_groups(optimizer.decay), dtype=ParamGroup.dtype)
-        self.losses, self.classes = np.zeros(n), np.zeros(n, dtype=np.int64)
-        self.gradient: Array = aligned_zeros(stack.flat.size)
-        self.moments = _zero_moments(stack, optimizer)
-        self.average: Array = aligned_zeros(0 if plan.averaging is None else stack.state.size)
-        self.average[...] = stack.state[: len(self.average)]
-        floating = labels.dtype.kind == "f"
         executor.bind(
             images=rows,
-            labels=None if floating else np.ascontiguousarray(labels, dtype=np.int64),
-            targets=np.ascontiguousarray(labels, dtype=np.float32) if floating else None,
+            **label_arrays(labels),
             weights=plan.weights,
             gradient=self.gradient,
             m=self.moments[0],
@@ -118,11 +103,7 @@ class CompiledTrainer:
         self._executor = executor
 
     def begin_epoch(
-        self,
-        order: NDArray[np.int64],
-        rates: NDArray[np.float64],
-        rng: np.random.Generator,
-        changes: np.random.Generator | None = None,
+        self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: Generator, changes: Generator | None = None
     ) -> None:
         program, steps = self._executor.program, len(rates)
         keys = np.zeros((steps, max(1, program.keys)), dtype=np.uint64)
@@ -142,23 +123,16 @@ class CompiledTrainer:
         self._executor.close()
 
 
-class ReferenceTrainer:
+class ReferenceTrainer(Trainer):
     """Training steps in NumPy, layer by layer."""
 
     def __init__(self, stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> None:
+        super().__init__(stack, rows, plan)
         self._stack, self._rows, self._labels, self._plan = stack, rows, labels, plan
         self._batch = min(plan.batch_size, len(rows))
-        self.losses, self.classes = np.zeros(len(rows)), np.zeros(len(rows), dtype=np.int64)
-        self.gradient = np.zeros_like(stack.flat)
-        self.moments = _zero_moments(stack, plan.optimizer)
-        self.average = stack.state[: 0 if plan.averaging is None else None].copy()
 
     def begin_epoch(
-        self,
-        order: NDArray[np.int64],
-        rates: NDArray[np.float64],
-        rng: np.random.Generator,
-        changes: np.random.Generator | None = None,
+        self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: Generator, changes: Generator | None = None
     ) -> None:
         self._order, self._rates, self._rng, self._changes = order, rates, rng, changes
 

@@ -58,8 +58,9 @@ NETWORKS: list[tuple[list[Layer], tuple[int, ...], dict[str, Any]]] = [
 def test_every_operation_has_a_number_and_a_record_of_its_own() -> None:
     assert sorted(OPCODES.values()) == sorted(set(OPCODES.values())) == sorted(records.RECORDS)
     kinds = {kind for kind in vars(records).values() if isinstance(kind, type) and issubclass(kind, records.Record)}
-    groups = {records.Record, records.AugmentOptions, records.PoolShape, records.ConvShape, records.EpilogueShape,
-              records.Block, records.RecurrentShape}  # fmt: skip
+    groups = {records.Record, records.AugmentOptions, records.PoolShape, records.KernelShape, records.ConvShape,
+              records.EpilogueShape, records.EpilogueOutput, records.Block, records.RecurrentShape,
+              records.RecurrentStates}  # fmt: skip
     assert kinds - groups == set(records.RECORDS.values())
 
 

@@ -6,51 +6,36 @@ Saturated sigmoids make millions. x86 has two bits for it in each thread's contr
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
-from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import types
 
-from glassnet.kernels.codegen.simd import I8, I32
+from glassnet.kernels.codegen.simd import I8, I32, emitted
 
 FLUSH_AND_IGNORE = 0x8040  # flush-to-zero and denormals-are-zero of MXCSR
 IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 
 
-def _call(builder: ir.IRBuilder, name: str, slot: ir.Value) -> None:
-    kind = ir.FunctionType(ir.VoidType(), [I8.as_pointer()])
-    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{name}")
-    builder.call(function, [builder.bitcast(slot, I8.as_pointer())])
+def _call(emit, name, slot):
+    emit.builder.call(emit.declare(f"llvm.x86.sse.{name}", ir.VoidType(), [I8.as_pointer()]), [slot])
 
 
-@intrinsic
-def ignore_denormals(_typing: Any) -> Any:
+@emitted(types.int32())
+def ignore_denormals(emit):
     """Set the two bits of this thread; the register as it was, for `restore`."""
-
-    def codegen(_context: Any, builder: ir.IRBuilder, _signature: Any, _args: Sequence[ir.Value]) -> ir.Value:
-        if not IS_X86:
-            return I32(0)
-        slot = cgutils.alloca_once(builder, I32)
-        _call(builder, "stmxcsr", slot)
-        before = builder.load(slot)
-        builder.store(builder.or_(before, I32(FLUSH_AND_IGNORE)), slot)
-        _call(builder, "ldmxcsr", slot)
-        return before
-
-    return types.int32(), codegen
+    if not IS_X86:
+        return I32(0)
+    builder, slot = emit.builder, emit.variable(I32(0))
+    address = builder.bitcast(slot, I8.as_pointer())
+    _call(emit, "stmxcsr", address)
+    before = builder.load(slot)
+    builder.store(builder.or_(before, I32(FLUSH_AND_IGNORE)), slot)
+    _call(emit, "ldmxcsr", address)
+    return before
 
 
-@intrinsic
-def restore(_typing: Any, before: Any) -> Any:
+@emitted(types.void(types.int32))
+def restore(emit, before):
     """Set this thread's control register to what it was."""
-
-    def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        if IS_X86:
-            slot = cgutils.alloca_once(builder, I32)
-            builder.store(args[0], slot)
-            _call(builder, "ldmxcsr", slot)
-        return context.get_dummy_value()
-
-    return types.void(types.int32), codegen
+    if IS_X86:
+        _call(emit, "ldmxcsr", emit.builder.bitcast(emit.variable(before), I8.as_pointer()))

@@ -56,7 +56,7 @@ def called_at(signature: Any) -> Any:
 
 
 def named_parameters(count: int) -> inspect.Signature:
-    """The signature of a function of so many positional arguments: Numba wants to see them one by one."""
+    """The signature of a function of so many positional arguments: Numba needs them one by one."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Signature([inspect.Parameter(f"argument{number}", kind) for number in range(count)])
 

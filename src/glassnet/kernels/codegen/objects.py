@@ -25,7 +25,7 @@ from glassnet.support.atomic import PART, files_named, sweep, write_bytes
 KINDS: dict[str, Any] = {"int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
 DIGEST = re.compile(r"[0-9a-f]{16}")
 FILE = re.compile(rf"glassnet_[a-z0-9_]+\.(o|json)|{PART.pattern}")
-MOST_BYTES = 2**26  # of a file: what is larger is none of ours, and is not read
+MOST_BYTES = 2**26  # of a file; larger ones are not ours and are not read
 KEPT_FOLDERS = 4
 
 
@@ -39,7 +39,7 @@ class Compiled:
     code: bytes
 
     def note(self) -> bytes:
-        """What stands beside the object file, with a checksum of both."""
+        """The content of the JSON file beside the object file, with a checksum of both."""
         fields = {"symbol": self.symbol, "entry": self.entry, "arguments": list(self.arguments)}
         digest = hashlib.sha256(json.dumps(fields).encode() + self.code).hexdigest()
         return json.dumps({**fields, "sha256": digest}).encode()
@@ -51,7 +51,7 @@ def serialize(units: Iterable[Compiled]) -> str:
 
 
 def deserialize(output: bytes) -> list[Compiled]:
-    """The units in the last line of a process's output: compilers talk when they are asked to."""
+    """The units in the last line of a process's output; a compiler may print something before."""
     return [
         Compiled(symbol, entry, tuple(arguments), base64.b64decode(code))
         for symbol, entry, arguments, code in json.loads(output.splitlines()[-1])
@@ -67,7 +67,7 @@ def load(folder: Path, symbols: Iterable[str]) -> list[Compiled] | None:
             return None
         found.append(unit)
     with contextlib.suppress(OSError):
-        os.utime(folder)  # used now: the longest unused go first
+        os.utime(folder)  # the least recently used folders are removed first
     return found
 
 
@@ -83,19 +83,19 @@ def _read(folder: Path, symbol: str) -> Compiled | None:
 
 def _content(path: Path) -> bytes:
     status = path.stat()
-    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:  # a pipe would be waited for
-        raise OSError(f"{path} is no file of ours")
+    if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:  # reading a pipe would block
+        raise OSError(f"{path} is not a kernel file")
     return path.read_bytes()
 
 
 def store(folder: Path, units: Sequence[Compiled]) -> None:
-    """Write units into their folder, and remove what was longest not used from the one around it. Raises OSError."""
+    """Write units into their folder, and remove the least recently used folders beside it. Raises OSError."""
     cache.make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     for unit in units:
         for path, content in ((folder / f"{unit.symbol}.o", unit.code), (folder / f"{unit.symbol}.json", unit.note())):
             if path.is_dir() and not path.is_symlink() and cache.is_ours(folder.parent):
-                path.rmdir()  # it is in the way; only an empty one goes
+                path.rmdir()  # only if it is empty
             write_bytes(path, content)
     with contextlib.suppress(OSError):
         if cache.is_ours(folder.parent):

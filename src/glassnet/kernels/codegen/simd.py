@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 from glassnet.kernels.sizes import LANES
 
 FLOAT, I1, I8, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
 BYTES = ir.VectorType(I8, LANES)
-MASK = ir.VectorType(I1, LANES)
 ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
 
 
@@ -24,7 +26,7 @@ class Emitter:
         self.vector, self.mask = ir.VectorType(FLOAT, lanes), ir.VectorType(I1, lanes)
         self.zeros = ir.Constant(self.vector, [0.0] * lanes)
 
-    def _declare(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> ir.Function:
+    def declare(self, name: str, result: ir.Type, arguments: Sequence[ir.Type]) -> ir.Function:
         return cgutils.get_or_insert_function(self.builder.module, ir.FunctionType(result, arguments), name)
 
     def pointer(self, address: ir.Value, kind: ir.Type | None = None) -> ir.Value:
@@ -49,28 +51,42 @@ class Emitter:
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a·b + c, fused where the machine can."""
-        function = self._declare(f"llvm.fmuladd.v{self.lanes}f32", self.vector, [self.vector] * 3)
+        function = self.declare(f"llvm.fmuladd.v{self.lanes}f32", self.vector, [self.vector] * 3)
         return self.builder.call(function, [a, b, c])
 
     def load_masked(self, address: ir.Value, mask: ir.Value) -> ir.Value:
         arguments = [self.vector.as_pointer(), I32, self.mask, self.vector]
-        function = self._declare(f"llvm.masked.load.v{self.lanes}f32.p0", self.vector, arguments)
+        function = self.declare(f"llvm.masked.load.v{self.lanes}f32.p0", self.vector, arguments)
         return self.builder.call(function, [self.pointer(address), I32(4), mask, self.zeros])
 
     def store_masked(self, value: ir.Value, address: ir.Value, mask: ir.Value) -> None:
         arguments = [self.vector, self.vector.as_pointer(), I32, self.mask]
-        function = self._declare(f"llvm.masked.store.v{self.lanes}f32.p0", ir.VoidType(), arguments)
+        function = self.declare(f"llvm.masked.store.v{self.lanes}f32.p0", ir.VoidType(), arguments)
         self.builder.call(function, [value, self.pointer(address), I32(4), mask])
 
     def prefetch(self, address: ir.Value, *, to_write: bool = False) -> None:
         """Ask for a cache line; an address outside every buffer does no harm."""
-        function = self._declare("llvm.prefetch.p0", ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
+        function = self.declare("llvm.prefetch.p0", ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
         self.builder.call(function, [self.pointer(address, I8), I32(int(to_write)), I32(3), I32(1)])
 
     def lanes_before(self, limit: ir.Value, first: int) -> ir.Value:
         """The mask of the lanes whose number, counted from `first`, lies before `limit`."""
         lanes = ir.VectorType(I64, self.lanes)
         return self.builder.icmp_signed("<", ir.Constant(lanes, list(range(first, first + self.lanes))), self.splat(limit))
+
+    def either(self, number: ir.Value, body: Callable[[bool], None]) -> None:
+        """Emit body(True) for a number that is not 0, body(False) for 0, and the branch between them."""
+        with self.builder.if_else(self.builder.icmp_signed("!=", number, number.type(0))) as (nonzero, zero):
+            with nonzero:
+                body(True)
+            with zero:
+                body(False)
+
+    def variable(self, value: ir.Value) -> ir.Value:
+        """The address of a variable on the stack that holds `value` first."""
+        place = cgutils.alloca_once(self.builder, value.type)
+        self.builder.store(value, place)
+        return place
 
     def any(self, mask: ir.Value) -> ir.Value:
         """Whether a lane of the mask is set."""
@@ -94,3 +110,23 @@ class Emitter:
 
     def _shuffle(self, a: ir.Value, b: ir.Value, lanes: Sequence[int]) -> ir.Value:
         return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, LANES), list(lanes)))
+
+
+def emitted(signature: Any = None) -> Any:
+    """Decorate `body(emit, *values)`, which emits LLVM code: a function for compiled code.
+
+    Without a signature its arguments are 64-bit integers (numbers, addresses, distances), and it returns nothing.
+    """
+
+    def decorate(body: Callable[..., ir.Value | None]) -> Any:
+        def call(_typing: Any, *arguments: Any) -> Any:
+            def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, values: Sequence[ir.Value]) -> ir.Value:
+                result = body(Emitter(builder), *values)
+                return context.get_dummy_value() if result is None else result
+
+            return types.void(*[types.int64] * len(arguments)) if signature is None else signature, codegen
+
+        call.__signature__ = inspect.signature(body)  # type: ignore[attr-defined]  # Numba reads the parameters from it
+        return intrinsic(call)
+
+    return decorate

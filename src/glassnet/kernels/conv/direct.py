@@ -11,28 +11,16 @@ rows hold what each pixel of dy gives to all taps, added to dx where these lie.
 
 from __future__ import annotations
 
-import numpy as np
 from numba import float32, int64, void
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.addresses import clear, floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import channel_sum
-from glassnet.kernels.matmul.tile import (
-    ADD,
-    SET,
-    adjacent_tile,
-    half_adjacent_tile,
-    half_strided_tile,
-    slim_adjacent_tile,
-    slim_strided_tile,
-    strided_tile,
-)
+from glassnet.kernels.matmul.tile import ADD, SET, strided_tile
 from glassnet.kernels.operands import share_of
 from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, TAP_FLOATS
 
-F = np.float32
 _block_at, _rotate_at = record_at(records.Block), record_at(records.RotateWeights)
 BAND = 65536  # floats of x and dy that the sums of the weights' gradients pass over again and again
 
@@ -54,21 +42,10 @@ def convolve(a, a_line, a_row, stride_y, kernel_height, count, w, filters, bias,
             for t in range(tiles):
                 x0, x1 = out_width * t // tiles, out_width * (t + 1) // tiles
                 x, target = row + 4 * x0 * a_row, y + 4 * (i * y_line + x0 * filters + j)
-                if columns > LANES:
-                    strided_tile(
-                        x1 - x0, x, a_line, a_row, 1, kernel_height, count, w + 4 * j, count * filters, filters, bias + 4 * j,
-                        target, filters, columns, float32(1), SET, 0,
-                    )  # fmt: skip
-                elif columns > HALF:
-                    slim_strided_tile(
-                        x1 - x0, x, a_line, a_row, 1, kernel_height, count, w + 4 * j, count * filters, filters, bias + 4 * j,
-                        target, filters, columns, float32(1), SET, 0,
-                    )  # fmt: skip
-                else:
-                    half_strided_tile(
-                        x1 - x0, x, a_line, a_row, 1, kernel_height, count, w + 4 * j, count * filters, filters, bias + 4 * j,
-                        target, filters, columns, float32(1), SET, 0,
-                    )  # fmt: skip
+                strided_tile(
+                    x1 - x0, x, a_line, a_row, 1, kernel_height, count, w + 4 * j, count * filters, filters, bias + 4 * j,
+                    target, filters, columns, float32(1), SET, 0,
+                )  # fmt: skip
             j += columns
 
 
@@ -89,21 +66,10 @@ def convolve_weights(
                 for t in range(tiles):
                     r0, r1 = count * t // tiles, count * (t + 1) // tiles
                     target = dw + 4 * ((ky * count + r0) * filters + j)
-                    if columns > LANES:
-                        adjacent_tile(
-                            r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row, zeros,
-                            target, filters, columns, float32(1), here, 0,
-                        )  # fmt: skip
-                    elif columns > HALF:
-                        slim_adjacent_tile(
-                            r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row, zeros,
-                            target, filters, columns, float32(1), here, 0,
-                        )  # fmt: skip
-                    else:
-                        half_adjacent_tile(
-                            r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row, zeros,
-                            target, filters, columns, float32(1), here, 0,
-                        )  # fmt: skip
+                    strided_tile(
+                        r1 - r0, line + 4 * r0, stride_y * x_line, 1, x_row, rows, out_width, b, dy_line, dy_row, zeros,
+                        target, filters, columns, float32(1), here, 0,
+                    )  # fmt: skip
                 j += columns
 
 
@@ -116,9 +82,7 @@ def scatter_taps(block_at, dy, wt, dx, taps_at):
     conv = _block_at(block_at).conv
     channels, across, filters = conv.channels, conv.kernel_width, conv.filters
     taps, line, out_width = conv.kernel_height * across * channels, conv.width * channels, conv.out_width
-    total = floats_at(dx, conv.height * line)
-    for i in range(conv.height * line):
-        total[i] = F(0)
+    clear(dx, conv.height * line)
     zeros = taps_at
     taps_at += 4 * (taps + COLUMNS)
     step = max(1, TAP_FLOATS // (out_width * taps))
@@ -158,9 +122,7 @@ def rotate_weights(ctx, at):
 @compiled
 def pixel_sums(dy, dy_line, dy_row, height, width, filters, total_at, fresh):
     """total ⊕ Σ dy over the pixels of one image; `fresh`: from 0."""
-    total = floats_at(total_at, filters)
     if fresh:
-        for f in range(filters):
-            total[f] = F(0)
+        clear(total_at, filters)
     for i in range(height):
-        channel_sum(width, dy_row, filters, dy + 4 * i * dy_line, dy, dy, total_at)
+        channel_sum(width, dy_row, filters, dy + 4 * i * dy_line, total_at)

@@ -15,23 +15,13 @@ from numba import int64, void
 
 from glassnet.kernels import records
 from glassnet.kernels.activations import activate, activate_backward
-from glassnet.kernels.codegen.addresses import floats_at
+from glassnet.kernels.codegen.addresses import clear, copy, floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import blend, channel_sum, products_about, scale_shift
-from glassnet.kernels.conv.frames import image_at
-from glassnet.kernels.pooling import (
-    argmax_product,
-    largest,
-    largest_normalised,
-    unpool,
-    unpool_scaled,
-    window_columns,
-    window_rows,
-)
+from glassnet.kernels.operands import image_at
+from glassnet.kernels.pooling import argmax_product, largest, unpool, window_columns, window_rows
 
 F = np.float32
-_0 = F(0)
 _shape_at, _forward_at = record_at(records.EpilogueShape), record_at(records.Epilogue)
 _backward_at, _sums_at = record_at(records.EpilogueBackward), record_at(records.BatchNormSums)
 
@@ -53,10 +43,7 @@ def _pool_row(shape, py, y_at, out_at, argmax_at, mean_at, gain_at, shift_at):
         x0, x1, beside = window_columns(pool, px)
         y, place, at = y_at + 4 * (y0 * line + x0 * channels), above * across + beside, 4 * px * channels
         out, argmax = out_at + at, argmax_at + at
-        if gain_at:
-            largest_normalised(y, line, y1 - y0, x1 - x0, across, place, channels, mean_at, gain_at, shift_at, out, argmax)
-        else:
-            largest(y, line, y1 - y0, x1 - x0, across, place, channels, mean_at, gain_at, shift_at, out, argmax)
+        largest(y, line, y1 - y0, x1 - x0, across, place, channels, mean_at, gain_at, shift_at, out, argmax)
 
 
 @outlined(void(*[int64] * 7))
@@ -74,11 +61,9 @@ def apply_epilogue(shape_at, y_at, out_at, argmax_at, mean_at, gain_at, shift_at
     for i in range(pool.height):
         y, row = y_at + 4 * i * line, out_at + 4 * i * line
         if gain_at:
-            scale_shift(pool.width, channels, y, mean_at, gain_at, shift_at, row, channels, y, y, y)
+            scale_shift(pool.width, channels, y, mean_at, gain_at, shift_at, row, channels)
         elif y_at != out_at:
-            source, target = floats_at(y, line), floats_at(row, line)
-            for j in range(line):
-                target[j] = source[j]
+            copy(y, row, line)
         activate(kind, line, row, row, slope)
 
 
@@ -92,10 +77,7 @@ def _unpool_row(shape, py, g_at, argmax_at, dy_at, dy_line, dy_pixel, fresh, a_a
         x0, x1, beside = window_columns(pool, px)
         dy, place, at = dy_at + 4 * (y0 * dy_line + x0 * dy_pixel), above * across + beside, 4 * px * channels
         g, argmax, rows, columns = g_at + at, argmax_at + at, y1 - y0, x1 - x0
-        if a_at:
-            unpool_scaled(g, argmax, dy, dy_line, dy_pixel, rows, columns, across, place, channels, fresh, a_at)
-        else:
-            unpool(g, argmax, dy, dy_line, dy_pixel, rows, columns, across, place, channels, fresh, g)
+        unpool(g, argmax, dy, dy_line, dy_pixel, rows, columns, across, place, channels, fresh, a_at)
 
 
 @compiled
@@ -123,12 +105,10 @@ def undo_epilogue(shape_at, dout_at, out_at, argmax_at, y_at, coefficients_at, g
         for i in range(0 if fresh else pool.height):
             y, dy = y_at + 4 * i * width * channels, dy_at + 4 * i * dy_line
             if coefficients_at:
-                scale_shift(width, channels, y, mean, b, c, dy, dy_pixel, y, y, y)
+                scale_shift(width, channels, y, mean, b, c, dy, dy_pixel)
             else:
                 for j in range(width):
-                    pixel = floats_at(dy + 4 * j * dy_pixel, channels)
-                    for f in range(channels):
-                        pixel[f] = _0
+                    clear(dy + 4 * j * dy_pixel, channels)
         line = pool.out_width * channels
         for py in range(pool.out_height):
             at = 4 * py * line
@@ -146,9 +126,7 @@ def undo_epilogue(shape_at, dout_at, out_at, argmax_at, y_at, coefficients_at, g
             blend(width, channels, y_at + at, mean, b, c, dy, dy_pixel, g_at, g_mean, a)
             continue
         for j in range(width):
-            pixel, g = floats_at(dy + 4 * j * dy_pixel, channels), floats_at(g_at + 4 * j * channels, channels)
-            for f in range(channels):
-                pixel[f] = g[f]
+            copy(g_at + 4 * j * channels, dy + 4 * j * dy_pixel, channels)
 
 
 @outlined(void(*[int64] * 9))
@@ -157,18 +135,16 @@ def gradient_sums(shape_at, dout_at, out_at, argmax_at, y_at, mean_at, inverse_a
     shape = _shape_at(shape_at)
     pool, slope = shape.pool, F(shape.slope)
     channels, width = pool.channels, pool.width
-    plain_at, along_at = sums_at, sums_at + 4 * channels
-    plain, along, inverse = floats_at(plain_at, channels), floats_at(along_at, channels), floats_at(inverse_at, channels)
-    for f in range(channels):
-        plain[f] = _0
-        along[f] = _0
+    along_at = sums_at + 4 * channels
+    along, inverse = floats_at(along_at, channels), floats_at(inverse_at, channels)
+    clear(sums_at, 2 * channels)
     line = pool.out_width * channels
     for i in range(pool.out_height):
         at = 4 * i * line
         activate_backward(shape.activation, line, out_at + at, out_at + at, dout_at + at, g_at, slope)
-        channel_sum(pool.out_width, channels, channels, g_at, g_at, g_at, plain_at)
+        channel_sum(pool.out_width, channels, channels, g_at, sums_at)
         if not pool.window_height:
-            products_about(width, channels, channels, y_at + at, mean_at, g_at, along_at)
+            products_about(width, channels, y_at + at, mean_at, g_at, along_at)
             continue
         y0, y1, above = window_rows(pool, i)
         for j in range(pool.out_width):

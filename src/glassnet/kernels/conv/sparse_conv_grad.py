@@ -14,9 +14,8 @@ from numba import int64, void
 
 from glassnet.kernels import records
 from glassnet.kernels.activations import activate_backward
-from glassnet.kernels.codegen.addresses import floats_at, int32_at
+from glassnet.kernels.codegen.addresses import clear, copy, floats_at, int32_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
 from glassnet.kernels.conv.channels import channel_sum
 from glassnet.kernels.matmul.gather_accumulate import gather_accumulate
 
@@ -68,17 +67,6 @@ def _sort(filters, begins_at, places_at, factors_at, base, pixels, sorted_at, ch
             begins_here[behind] = here + 1
 
 
-@compiled
-def _copy_inside(conv, padded_at, dx):
-    """dx without the zeros' place around it."""
-    padded_row, row = conv.padded_width * conv.channels, conv.width * conv.channels
-    for i in range(conv.height):
-        source = floats_at(padded_at + 4 * ((conv.top + i) * padded_row + conv.left * conv.channels), row)
-        target = floats_at(dx + 4 * i * row, row)
-        for j in range(row):
-            target[j] = source[j]
-
-
 @outlined(void(*[int64] * 10))
 def sparse_conv_grad(block_at, dout_at, out_at, argmax_at, x, wt, dx, padded_at, total_at, lists_at):
     """Of one image: the gradient of Wᵀ (filters, taps), and behind it that of the biases, added to `total_at`; dx, unless 0.
@@ -98,15 +86,13 @@ def sparse_conv_grad(block_at, dout_at, out_at, argmax_at, x, wt, dx, padded_at,
     if conv.padded_height * line == conv.height * conv.width:
         padded_at = dx
     if dx:
-        target = floats_at(padded_at, conv.padded_height * line * channels)
-        for i in range(conv.padded_height * line * channels):
-            target[i] = F(0)
+        clear(padded_at, conv.padded_height * line * channels)
     for row in range(0, pool.out_height, block.sparse_rows):
         rows, at = min(block.sparse_rows, pool.out_height - row), 4 * row * wide * filters
         count = rows * wide * filters
         activate_backward(shape.activation, count, out_at + at, out_at + at, dout_at + at, g, F(shape.slope))
         if block.has_bias:
-            channel_sum(rows * wide, filters, filters, g, g, g, total_at + 4 * filters * taps)
+            channel_sum(rows * wide, filters, filters, g, total_at + 4 * filters * taps)
         _list_argmax(shape, row, rows, g, argmax_at + at, begins, pixels, factors)
         gather_accumulate(
             filters, begins, pixels, factors, channels, x, line * channels, conv.kernel_height, across, total_at, taps,
@@ -122,4 +108,6 @@ def sparse_conv_grad(block_at, dout_at, out_at, argmax_at, x, wt, dx, padded_at,
                 padded_at + 4 * top * line * channels, channels, line * channels,
             )  # fmt: skip
     if dx and padded_at != dx:
-        _copy_inside(conv, padded_at, dx)
+        for i in range(conv.height):
+            inside = padded_at + 4 * ((conv.top + i) * line + conv.left) * channels
+            copy(inside, dx + 4 * i * conv.width * channels, conv.width * channels)

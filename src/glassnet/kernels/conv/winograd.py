@@ -17,26 +17,24 @@ Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arX
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
 
-from llvmlite import ir
 from numba import int64, void
 
 from glassnet.kernels import records
+from glassnet.kernels.codegen.addresses import record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.record_at import record_at
-from glassnet.kernels.codegen.simd import I64, Emitter
-from glassnet.kernels.conv.channels import each_register, intrinsic_of
+from glassnet.kernels.codegen.simd import I64, emitted
+from glassnet.kernels.conv.channels import each_register
 from glassnet.kernels.conv.direct import convolve, convolve_weights
 from glassnet.kernels.matmul.tile import ADD
 from glassnet.kernels.operands import share_of
 from glassnet.kernels.sizes import PADDING, PRODUCTS, ROWS, WEIGHT_SQUARES
 
-Four = Sequence[ir.Value]
 _weights_at = record_at(records.WinogradWeights)
 
 
-def _filter(emit: Emitter, g: Sequence[ir.Value]) -> list[ir.Value]:
+def _filter(emit, g):
     """G·g."""
     builder, half = emit.builder, emit.constant(0.5)
     ends = builder.fmul(builder.fadd(g[0], g[2]), half)
@@ -44,140 +42,102 @@ def _filter(emit: Emitter, g: Sequence[ir.Value]) -> list[ir.Value]:
     return [g[0], builder.fadd(ends, middle), builder.fsub(ends, middle), g[2]]
 
 
-def _square(emit: Emitter, d: Four) -> list[ir.Value]:
+def _square(emit, d):
     """Bᵀ·d."""
     builder = emit.builder
     return [builder.fsub(d[0], d[2]), builder.fadd(d[1], d[2]), builder.fsub(d[2], d[1]), builder.fsub(d[1], d[3])]
 
 
-def _outputs(emit: Emitter, m: Four) -> list[ir.Value]:
+def _outputs(emit, m):
     """Aᵀ·m."""
     builder = emit.builder
     return [builder.fadd(builder.fadd(m[0], m[1]), m[2]), builder.fsub(builder.fsub(m[1], m[2]), m[3])]
 
 
-def _spread(emit: Emitter, d: Sequence[ir.Value]) -> list[ir.Value]:
+def _spread(emit, d):
     """A·d."""
     builder = emit.builder
     return [d[0], builder.fadd(d[0], d[1]), builder.fsub(d[0], d[1]), builder.fsub(emit.zeros, d[1])]
 
 
-def _taps(emit: Emitter, m: Four) -> list[ir.Value]:
+def _taps(emit, m):
     """Gᵀ·m."""
     builder, half = emit.builder, emit.constant(0.5)
     both, apart = (builder.fmul(operation(m[1], m[2]), half) for operation in (builder.fadd, builder.fsub))
     return [builder.fadd(m[0], both), apart, builder.fadd(both, m[3])]
 
 
-def _at(emit: Emitter, address: ir.Value, distances: Sequence[tuple[ir.Value, int]]) -> ir.Value:
-    """The address so many of these distances, in floats, further on."""
-    for distance, times in distances:
+def _at(emit, address, distances, i, j):
+    """The address of element i, j of a matrix; `distances` in floats: from row to row, and from column to column."""
+    for distance, times in zip(distances, (i, j), strict=True):
         address = emit.builder.add(address, emit.builder.mul(distance, I64(4 * times)))
     return address
 
 
-def _emit_weights(emit: Emitter, w: ir.Value, tap: ir.Value, filters: ir.Value, u: ir.Value, apart: ir.Value) -> None:
-    def register(offset: ir.Value, mask: ir.Value) -> None:
-        start = emit.builder.add(w, offset)
-        rows = [[emit.load(_at(emit, start, [(tap, 3 * ky + kx)])) for ky in range(3)] for kx in range(3)]
-        columns = [_filter(emit, row) for row in rows]  # [kx][i]
-        for i in range(4):
-            for j, value in enumerate(_filter(emit, [columns[kx][i] for kx in range(3)])):
-                emit.store_masked(value, _at(emit, emit.builder.add(u, offset), [(apart, 4 * i + j)]), mask)
+def _emit_transform(
+    emit, transform, size, channels, source, distances, target, target_distances, *, there=None, written=None, bias=None
+):  # fmt: skip
+    """T·X·Tᵀ + bias of the `size` × `size` matrices X of all channels, where `transform` multiplies by T.
 
-    each_register(emit, filters, register)
+    `there`: the numbers of rows and columns of X that are there, the others count as 0; `written`: of the result.
+    """
+    builder = emit.builder
 
+    def is_inside(sizes, *place):
+        return builder.and_(*(builder.icmp_signed(">", most, I64(k)) for most, k in zip(sizes, place, strict=True)))
 
-def _emit_squares(emit: Emitter, x: ir.Value, line: ir.Value, channels: ir.Value, v: ir.Value, apart: ir.Value) -> None:
-    def register(offset: ir.Value, mask: ir.Value) -> None:
-        start = emit.builder.add(x, offset)
-        columns = [
-            _square(emit, [emit.load(_at(emit, start, [(line, i), (channels, j)])) for i in range(4)]) for j in range(4)
-        ]
-        for i in range(4):
-            for j, value in enumerate(_square(emit, [columns[k][i] for k in range(4)])):
-                emit.store_masked(value, _at(emit, emit.builder.add(v, offset), [(apart, 4 * i + j)]), mask)
+    def register(offset, mask):
+        start, end = builder.add(source, offset), builder.add(target, offset)
+        added = None if bias is None else emit.load(builder.add(bias, offset))
+
+        def element(i, j):
+            value = emit.load(_at(emit, start, distances, i, j))
+            return value if there is None else builder.select(is_inside(there, i, j), value, emit.zeros)
+
+        columns = [transform(emit, [element(i, j) for i in range(size)]) for j in range(size)]
+        for i in range(len(columns[0])):
+            for j, value in enumerate(transform(emit, [column[i] for column in columns])):
+                result = value if added is None else builder.fadd(value, added)
+                with contextlib.nullcontext() if written is None else builder.if_then(is_inside(written, i, j)):
+                    emit.store_masked(result, _at(emit, end, target_distances, i, j), mask)
 
     each_register(emit, channels, register)
 
 
-def _emit_outputs(
-    emit: Emitter,
-    m: ir.Value,
-    apart: ir.Value,
-    filters: ir.Value,
-    bias: ir.Value,
-    y: ir.Value,
-    line: ir.Value,
-    rows: ir.Value,
-    columns: ir.Value,
-) -> None:
-    builder = emit.builder
-
-    def register(offset: ir.Value, mask: ir.Value) -> None:
-        start, target = builder.add(m, offset), builder.add(y, offset)
-        sums = [_outputs(emit, [emit.load(_at(emit, start, [(apart, 4 * i + j)])) for i in range(4)]) for j in range(4)]
-        added = emit.load(builder.add(bias, offset))
-        for i in range(2):
-            for j, value in enumerate(_outputs(emit, [sums[k][i] for k in range(4)])):
-                inside = builder.and_(builder.icmp_signed(">", rows, I64(i)), builder.icmp_signed(">", columns, I64(j)))
-                with builder.if_then(inside):
-                    emit.store_masked(builder.fadd(value, added), _at(emit, target, [(line, i), (filters, j)]), mask)
-
-    each_register(emit, filters, register)
+def _grid(emit, width, apart):
+    """The distances in a matrix of `width` columns whose elements lie one behind the other, `apart` from each other."""
+    return emit.builder.mul(apart, I64(width)), apart
 
 
-def _emit_spread(
-    emit: Emitter,
-    dy: ir.Value,
-    line: ir.Value,
-    filters: ir.Value,
-    rows: ir.Value,
-    columns: ir.Value,
-    d: ir.Value,
-    apart: ir.Value,
-) -> None:
-    builder = emit.builder
-    there = [[builder.icmp_signed(">", size, I64(i)) for i in range(2)] for size in (rows, columns)]
-
-    def register(offset: ir.Value, mask: ir.Value) -> None:
-        start = builder.add(dy, offset)
-
-        def pixel(i: int, j: int) -> ir.Value:
-            value = emit.load(_at(emit, start, [(line, i), (filters, j)]))
-            return builder.select(builder.and_(there[0][i], there[1][j]), value, emit.zeros)
-
-        columns_of = [_spread(emit, [pixel(i, j) for i in range(2)]) for j in range(2)]
-        for i in range(4):
-            for j, value in enumerate(_spread(emit, [columns_of[k][i] for k in range(2)])):
-                emit.store_masked(value, _at(emit, builder.add(d, offset), [(apart, 4 * i + j)]), mask)
-
-    each_register(emit, filters, register)
+@emitted()
+def _transform_filters(emit, w, tap, filters, u, apart):
+    """u = G·w·Gᵀ of one channel; `tap`, `apart`: from tap to tap, and from product to product."""
+    _emit_transform(emit, _filter, 3, filters, w, _grid(emit, 3, tap), u, _grid(emit, 4, apart))
 
 
-def _emit_taps(emit: Emitter, m: ir.Value, apart: ir.Value, filters: ir.Value, w: ir.Value, tap: ir.Value) -> None:
-    builder = emit.builder
-
-    def register(offset: ir.Value, mask: ir.Value) -> None:
-        start = builder.add(m, offset)
-        columns = [_taps(emit, [emit.load(_at(emit, start, [(apart, 4 * i + j)])) for i in range(4)]) for j in range(4)]
-        for i in range(3):
-            for j, value in enumerate(_taps(emit, [columns[k][i] for k in range(4)])):
-                emit.store_masked(value, _at(emit, builder.add(w, offset), [(tap, 3 * i + j)]), mask)
-
-    each_register(emit, filters, register)
+@emitted()
+def _transform_square(emit, x, line, channels, v, apart):
+    """v = Bᵀ·d·B of one square d of x."""
+    _emit_transform(emit, _square, 4, channels, x, (line, channels), v, _grid(emit, 4, apart))
 
 
-# u = G·w·Gᵀ of one channel: (w, from tap to tap, filters, u, from product to product).
-transform_filters = intrinsic_of(_emit_weights)
-# v = Bᵀ·d·B of one square: (d, from row to row, channels, v, from product to product).
-_transform_square = intrinsic_of(_emit_squares)
-# y = bias + Aᵀ·m·A of one square, those of its rows and columns that are there: (m, from product to product, filters, …).
-_finish_square = intrinsic_of(_emit_outputs)
-# A·dy·Aᵀ of one square, whose rows and columns that are not there are 0: (dy, from row to row, filters, rows, columns, …).
-_spread_square = intrinsic_of(_emit_spread)
-# dw = Gᵀ·m·G of one channel: (m, from product to product, filters, dw, from tap to tap).
-gather_taps = intrinsic_of(_emit_taps)
+@emitted()
+def _finish_square(emit, m, apart, filters, bias, y, line, rows, columns):
+    """y = bias + Aᵀ·m·A of one square, those of its rows and columns that are there."""
+    there = (rows, columns)
+    _emit_transform(emit, _outputs, 4, filters, m, _grid(emit, 4, apart), y, (line, filters), written=there, bias=bias)
+
+
+@emitted()
+def _spread_square(emit, dy, line, filters, rows, columns, d, apart):
+    """d = A·dy·Aᵀ of one square, whose rows and columns that are not there are 0."""
+    _emit_transform(emit, _spread, 2, filters, dy, (line, filters), d, _grid(emit, 4, apart), there=(rows, columns))
+
+
+@emitted()
+def gather_taps(emit, m, apart, filters, w, tap):
+    """dw = Gᵀ·m·G of one channel."""
+    _emit_transform(emit, _taps, 4, filters, m, _grid(emit, 4, apart), w, _grid(emit, 3, tap))
 
 
 @compiled
@@ -193,23 +153,15 @@ def _transform_rows(x, line, channels, rows, across, squares, v):
 def transform_weights(w, channels, filters, u, low, high):
     """U (16, channels, filters) of the weights (3, 3, channels, filters), for the channels low … high."""
     for c in range(low, high):
-        transform_filters(w + 4 * c * filters, channels * filters, filters, u + 4 * c * filters, channels * filters)
+        _transform_filters(w + 4 * c * filters, channels * filters, filters, u + 4 * c * filters, channels * filters)
 
 
 @compiled
-def winograd_weights(ctx, at):
-    """Of a layer's weights: this thread's share of the channels."""
+def winograd_weights(ctx, at, base):
+    """Of a layer's weights, or of rotated weights in the workspace: this thread's share of the channels."""
     op = _weights_at(at)
     low, high = share_of(ctx, op.channels)
-    transform_weights(ctx.parameters + 4 * op.weight, op.channels, op.filters, ctx.workspace + 4 * op.transformed, low, high)
-
-
-@compiled
-def winograd_rotated(ctx, at):
-    """Of rotated weights in the workspace."""
-    op = _weights_at(at)
-    low, high = share_of(ctx, op.channels)
-    transform_weights(ctx.workspace + 4 * op.weight, op.channels, op.filters, ctx.workspace + 4 * op.transformed, low, high)
+    transform_weights(base + 4 * op.weight, op.channels, op.filters, ctx.workspace + 4 * op.transformed, low, high)
 
 
 @outlined(void(*[int64] * 12))

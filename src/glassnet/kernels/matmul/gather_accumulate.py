@@ -8,32 +8,23 @@ of the cache's lines, so registers of at most eight floats are used, which cross
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from llvmlite import ir
 from numba import int64, void
-from numba.core import cgutils, types
-from numba.extending import intrinsic
+from numba.core import cgutils
 
 from glassnet.kernels.codegen.jit import outlined
-from glassnet.kernels.codegen.simd import FLOAT, I32, I64, Emitter
+from glassnet.kernels.codegen.simd import FLOAT, I32, I64, Emitter, emitted
 from glassnet.kernels.sizes import ROWS, SHORT, VECTORS
 
 WIDEST = min(14, ROWS * VECTORS)  # registers of one row
 CHAINS = min(6, WIDEST)  # registers over several rows where one row has fewer: sums that need not wait for one another
 
 
-def _emit_list(
-    emit: Emitter, rows: int, width: int, begin: ir.Value, end: ir.Value, c: ir.Value, args: Sequence[ir.Value]
-) -> None:
+def _emit_list(emit, rows, width, begin, end, c, args):
     """C's part of one list, whose entries are begin … end."""
     builder = emit.builder
     places, factors, step, a, a_line, columns, c_line = args
     grid, register = [(r, v) for r in range(rows) for v in range(width)], 4 * SHORT
-    sums = {place: cgutils.alloca_once(builder, emit.vector) for place in grid}
-    for total in sums.values():
-        builder.store(emit.zeros, total)
+    sums = {place: emit.variable(emit.zeros) for place in grid}
     lines = [builder.mul(a_line, I64(4 * r)) for r in range(rows)]
     with cgutils.for_range_slice(builder, begin, end, I64(1), intp=I64) as (entry, _):
         beside = builder.mul(entry, I64(4))
@@ -52,47 +43,26 @@ def _emit_list(
             emit.store_masked(builder.fadd(emit.load_masked(address, mask), builder.load(sums[r, v])), address, mask)
 
 
-@intrinsic
-def _gather_tile(
-    _typing: Any,
-    rows: Any,
-    width: Any,
-    lists: Any,
-    begins: Any,
-    places: Any,
-    factors: Any,
-    step: Any,
-    a: Any,
-    a_line: Any,
-    columns: Any,
-    c: Any,
-    c_step: Any,
-    c_line: Any,
-) -> Any:
+@emitted()
+def _gather_tile(emit, rows, width, lists, begins, places, factors, step, a, a_line, columns, c, c_step, c_line):
     """Addresses and lengths as integers, distances in floats; see `gather_accumulate`."""
-
-    def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        rows, width, lists, begins, places, factors, step, a, a_line, columns, c, c_step, c_line = args
-        end = builder.append_basic_block("gather.end")
-        switch = builder.switch(builder.add(builder.mul(rows, I64(WIDEST + 1)), width), end)
-        for high, wide in ((r, v) for v in range(1, WIDEST + 1) for r in range(1, max(1, CHAINS // v) + 1)):
-            block = builder.append_basic_block(f"gather.{high}.{wide}")
-            switch.add_case(I64(high * (WIDEST + 1) + wide), block)
-            builder.position_at_end(block)
-            emit = Emitter(builder, SHORT)
-            with cgutils.for_range(builder, lists, intp=I64) as loop:
-                here = builder.add(begins, builder.mul(loop.index, I64(4)))
-                first, last = (
-                    builder.sext(builder.load(emit.pointer(builder.add(here, I64(offset)), I32)), I64) for offset in (0, 4)
-                )
-                with builder.if_then(builder.icmp_signed("<", first, last)):
-                    target = builder.add(c, builder.mul(builder.mul(loop.index, c_step), I64(4)))
-                    _emit_list(emit, high, wide, first, last, target, (places, factors, step, a, a_line, columns, c_line))
-            builder.branch(end)
-        builder.position_at_end(end)
-        return context.get_dummy_value()
-
-    return types.void(*[types.int64] * 13), codegen
+    builder, short = emit.builder, Emitter(emit.builder, SHORT)
+    end = builder.append_basic_block("gather.end")
+    switch = builder.switch(builder.add(builder.mul(rows, I64(WIDEST + 1)), width), end)
+    for high, wide in ((r, v) for v in range(1, WIDEST + 1) for r in range(1, max(1, CHAINS // v) + 1)):
+        block = builder.append_basic_block(f"gather.{high}.{wide}")
+        switch.add_case(I64(high * (WIDEST + 1) + wide), block)
+        builder.position_at_end(block)
+        with cgutils.for_range(builder, lists, intp=I64) as loop:
+            here = builder.add(begins, builder.mul(loop.index, I64(4)))
+            first, last = (
+                builder.sext(builder.load(emit.pointer(builder.add(here, I64(offset)), I32)), I64) for offset in (0, 4)
+            )
+            with builder.if_then(builder.icmp_signed("<", first, last)):
+                target = builder.add(c, builder.mul(builder.mul(loop.index, c_step), I64(4)))
+                _emit_list(short, high, wide, first, last, target, (places, factors, step, a, a_line, columns, c_line))
+        builder.branch(end)
+    builder.position_at_end(end)
 
 
 @outlined(void(*[int64] * 12))

@@ -24,7 +24,6 @@ from glassnet.kernels.sizes import (
     DEPTH,
     INDEXES_AT,
     ROWS,
-    TABLE_AT,
     TILES,
 )
 
@@ -66,20 +65,7 @@ def multiply_rows(
         mode = start if k0 == 0 else ADD
         for t in range(my_tiles, last_tile):
             row, end = m * t // tiles, m * (t + 1) // tiles
-            kept = pack_rows(
-                source,
-                is_bytes,
-                stride,
-                order,
-                first + row,
-                end - row,
-                k0,
-                k1,
-                scale,
-                scratch + TABLE_AT,
-                scratch,
-                index,
-            )
+            kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
             if kept > 0 or mode == SET:
                 ahead = 4 * step * width if t == last_tile - 1 else 0  # the last tile brings in the next block of B
                 tile_row(

@@ -1,30 +1,26 @@
 """Panels: slices of a matrix laid out as the packed tile reads them, [k][rows], columns that are all zero left out.
 
-Four fifths of MNIST's pixels are blank paper. A panel holds a few images (or, in the gradient of the weights, a few pixels)
-and keeps only those k at which one of them has ink; `index` says which. Leaving out an exact zero changes no bit of a sum of
+Four fifths of MNIST's pixels are zero. A panel holds a few images (or, in the gradient of the weights, a few pixels) and
+keeps only those k at which one of them is not zero; `index` says which. Leaving out an exact zero changes no bit of a sum of
 finite numbers; 0·∞ and 0·NaN are left out, too.
 Bytes become floats here, and are scaled, so that images stay bytes in memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from llvmlite import ir
 from numba.core import types
-from numba.extending import intrinsic
 
 from glassnet.kernels.codegen.addresses import bytes_at, floats_at, int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, VECTOR, ZEROS, Emitter
-from glassnet.kernels.sizes import COLUMN_INDEX, COLUMN_PANEL, GROUPS, LANES, ROWS, SPAN, TILES
+from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, VECTOR, ZEROS, emitted
+from glassnet.kernels.sizes import COLUMN_INDEX, COLUMN_PANEL, GROUPS, INDEXES_AT, LANES, ROWS, SPAN, TABLE_AT, TILES
 
 AHEAD = 6  # rows that are fetched into the cache before they are packed
 
 
-def load_scaled(emit: Emitter, address: ir.Value, scale: ir.Value, is_bytes: bool) -> tuple[ir.Value, ir.Value]:
+def load_scaled(emit, address, scale, is_bytes):
     """One register of the source as scaled floats, and the mask of its lanes that are not zero."""
     builder = emit.builder
     if is_bytes:
@@ -37,100 +33,76 @@ def load_scaled(emit: Emitter, address: ir.Value, scale: ir.Value, is_bytes: boo
     return builder.fmul(value, scale), ink
 
 
-def _make_pack_block(is_bytes: bool) -> Any:
-    @intrinsic
-    def pack_block(
-        _typing: Any, addresses: Any, offset: Any, scale: Any, panel: Any, index: Any, first: Any, height: Any
-    ) -> Any:
-        """Transpose LANES columns of SPAN rows into the panel; the number of columns kept.
+@emitted(types.int64(*[types.int64] * 3, types.float32, *[types.int64] * 4))
+def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, height):
+    """Transpose LANES columns of SPAN rows, from `column` on, into the panel; the number of columns kept.
 
-        `addresses` points to SPAN row addresses, `offset` is in bytes; column `first` + i is numbered so in `index`.
-        """
-        signature = types.int64(types.int64, types.int64, types.float32, *[types.int64] * 4)
+    `addresses` points to SPAN row addresses; column `first` + i is numbered so in `index`.
+    """
+    builder = emit.builder
+    factor, found = emit.splat(scale), emit.variable(I64(0))
 
-        def codegen(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-            addresses, offset, scale, panel, index, first, height = args
-            emit = Emitter(builder)
-            factor = emit.splat(scale)
-            groups, ink = [], None
-            for group in range(GROUPS):
-                rows = []
-                for r in range(LANES):
-                    slot = builder.add(addresses, I64(8 * (group * LANES + r)))
-                    row = builder.add(builder.load(emit.pointer(slot, I64)), offset)
-                    value, marks = load_scaled(emit, row, factor, is_bytes)
-                    rows.append(value)
-                    ink = marks if ink is None else builder.or_(ink, marks)
-                groups.append(rows)
-            before = builder.block
-            some = emit.any(ink)
-            with builder.if_then(some):
-                columns = [emit.transpose(rows) for rows in groups]
-                kept: ir.Value = I64(0)
-                for lane in range(LANES):  # each column is written; the next one overwrites it unless it is kept
-                    target = builder.add(panel, builder.mul(builder.mul(kept, height), I64(4)))
-                    for group in range(GROUPS):
-                        emit.store(columns[group][lane], builder.add(target, I64(4 * LANES * group)))
-                    number = builder.trunc(builder.add(first, I64(lane)), I32)
-                    builder.store(number, emit.pointer(builder.add(index, builder.mul(kept, I64(4))), I32))
-                    kept = builder.add(kept, builder.zext(builder.extract_element(ink, I32(lane)), I64))
-                inked = builder.block
-            result = builder.phi(I64)
-            result.add_incoming(I64(0), before)
-            result.add_incoming(kept, inked)
-            return result
-
-        return signature, codegen
-
-    return pack_block
-
-
-def _make_pack_column(is_bytes: bool) -> Any:
-    @intrinsic
-    def pack_column(
-        _typing: Any, address: Any, ahead: Any, scale: Any, panels: Any, indexes: Any, number: Any, kept: Any
-    ) -> Any:
-        """Append, to each of TILES panels, ROWS neighbours from `address` on as one column, where any is not zero.
-
-        `kept` points to the columns that each panel holds so far; they are counted up. `ahead` is read soon.
-        """
-        signature = types.void(*[types.int64] * 2, types.float32, *[types.int64] * 4)
-
-        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-            address, ahead, scale, panels, indexes, number, kept = args
-            emit = Emitter(builder)
-            factor = emit.splat(scale)
-            size = 1 if is_bytes else 4
-            for line in range(0, TILES * ROWS * size + 63, 64):  # the same pixels of a row that comes soon
-                emit.prefetch(builder.add(ahead, I64(line)))
-            number = builder.trunc(number, I32)
-            for tile in range(TILES):
-                counter = emit.pointer(builder.add(kept, I64(8 * tile)), I64)
-                count = builder.load(counter)
-                target = builder.add(panels, I64(4 * COLUMN_PANEL * tile))
-                target = builder.add(target, builder.mul(count, I64(4 * ROWS)))
-                some: ir.Value = I1(0)
+    def emit_form(of_bytes):
+        offset = column if of_bytes else builder.mul(column, I64(4))
+        groups, ink = [], None
+        for group in range(GROUPS):
+            rows = []
+            for r in range(LANES):
+                slot = builder.add(addresses, I64(8 * (group * LANES + r)))
+                row = builder.add(builder.load(emit.pointer(slot, I64)), offset)
+                value, marks = load_scaled(emit, row, factor, of_bytes)
+                rows.append(value)
+                ink = marks if ink is None else builder.or_(ink, marks)
+            groups.append(rows)
+        with builder.if_then(emit.any(ink)):
+            columns = [emit.transpose(rows) for rows in groups]
+            kept = I64(0)
+            for lane in range(LANES):  # each column is written; the next one overwrites it unless it is kept
+                target = builder.add(panel, builder.mul(builder.mul(kept, height), I64(4)))
                 for group in range(GROUPS):
-                    source = builder.add(address, I64(size * (ROWS * tile + LANES * group)))
-                    value, ink = load_scaled(emit, source, factor, is_bytes)
-                    emit.store(value, builder.add(target, I64(4 * LANES * group)))
-                    some = builder.or_(some, emit.any(ink))
-                place = builder.add(builder.add(indexes, I64(4 * COLUMN_INDEX * tile)), builder.mul(count, I64(4)))
-                builder.store(number, emit.pointer(place, I32))
-                builder.store(builder.add(count, builder.zext(some, I64)), counter)
-            return context.get_dummy_value()
+                    emit.store(columns[group][lane], builder.add(target, I64(4 * LANES * group)))
+                number = builder.trunc(builder.add(first, I64(lane)), I32)
+                builder.store(number, emit.pointer(builder.add(index, builder.mul(kept, I64(4))), I32))
+                kept = builder.add(kept, builder.zext(builder.extract_element(ink, I32(lane)), I64))
+            builder.store(kept, found)
 
-        return signature, codegen
-
-    return pack_column
+    emit.either(is_bytes, emit_form)
+    return builder.load(found)
 
 
-_pack_block_bytes, _pack_block_floats = _make_pack_block(True), _make_pack_block(False)
-_pack_column_bytes, _pack_column_floats = _make_pack_column(True), _make_pack_column(False)
+@emitted(types.void(*[types.int64] * 3, types.float32, *[types.int64] * 4))
+def _pack_column(emit, is_bytes, address, ahead, scale, panels, indexes, number, kept):
+    """Append, to each of TILES panels, ROWS neighbours from `address` on as one column, where any is not zero.
+
+    `kept` points to the columns that each panel holds so far; they are counted up. `ahead` is read soon.
+    """
+    builder = emit.builder
+    factor, short = emit.splat(scale), builder.trunc(number, I32)
+
+    def emit_form(of_bytes):
+        size = 1 if of_bytes else 4
+        for line in range(0, TILES * ROWS * size + 63, 64):  # the same pixels of a row that is packed soon
+            emit.prefetch(builder.add(ahead, I64(line)))
+        for tile in range(TILES):
+            counter = emit.pointer(builder.add(kept, I64(8 * tile)), I64)
+            count = builder.load(counter)
+            target = builder.add(panels, I64(4 * COLUMN_PANEL * tile))
+            target = builder.add(target, builder.mul(count, I64(4 * ROWS)))
+            some = I1(0)
+            for group in range(GROUPS):
+                source = builder.add(address, I64(size * (ROWS * tile + LANES * group)))
+                value, ink = load_scaled(emit, source, factor, of_bytes)
+                emit.store(value, builder.add(target, I64(4 * LANES * group)))
+                some = builder.or_(some, emit.any(ink))
+            place = builder.add(builder.add(indexes, I64(4 * COLUMN_INDEX * tile)), builder.mul(count, I64(4)))
+            builder.store(short, emit.pointer(place, I32))
+            builder.store(builder.add(count, builder.zext(some, I64)), counter)
+
+    emit.either(is_bytes, emit_form)
 
 
 @compiled
-def _value(address, is_bytes):
+def value_at(address, is_bytes):
     """The one byte or float at an address, as a float."""
     if is_bytes:
         return np.float32(bytes_at(address, 1)[0])
@@ -138,25 +110,23 @@ def _value(address, is_bytes):
 
 
 @compiled
-def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, table, panel, index):
-    """A[r, k] = scale · source[order[first + r], k] for k0 ≤ k < k1; the number of k kept."""
+def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, scratch):
+    """A[r, k] = scale · source[order[first + r], k] for k0 ≤ k < k1, in the first panel; the number of k kept."""
     size = 1 if is_bytes else 4
+    panel, index, table = scratch, scratch + INDEXES_AT, scratch + TABLE_AT
     rows, addresses = integers_at(order + 8 * first, height), integers_at(table, SPAN)
     for r in range(SPAN):  # rows beyond the panel's height repeat its first: they are overwritten, or never read
         addresses[r] = source + size * stride * rows[r if r < height else 0]
     kept, k = 0, k0
     while k + LANES <= k1:
         target, numbers = panel + 4 * kept * height, index + 4 * kept
-        if is_bytes:
-            kept += _pack_block_bytes(table, k, scale, target, numbers, k, height)
-        else:
-            kept += _pack_block_floats(table, 4 * k, scale, target, numbers, k, height)
+        kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, height)
         k += LANES
     for tail in range(k, k1):
         some = False
         target = floats_at(panel + 4 * kept * height, height)
         for r in range(height):
-            value = _value(addresses[r] + size * tail, is_bytes)
+            value = value_at(addresses[r] + size * tail, is_bytes)
             some |= value != 0
             target[r] = value * scale
         int32_at(index, kept + 1)[kept] = tail
@@ -174,19 +144,16 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
     whole = tiles == TILES and column + ROWS * (TILES - 1) + SPAN <= stride
     for k in range(k0, k1):
         address = source + size * (stride * rows[k] + column)
-        if whole and is_bytes:
+        if whole:
             ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
-            _pack_column_bytes(address, ahead, scale, panels, indexes, k, kept)
-        elif whole:
-            ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
-            _pack_column_floats(address, ahead, scale, panels, indexes, k, kept)
+            _pack_column(is_bytes, address, ahead, scale, panels, indexes, k, kept)
         else:  # the last pixels of an image: reading whole registers would leave it
             for t in range(tiles):
                 some = False
                 height = min(ROWS, width - column - ROWS * t)
                 target = floats_at(panels + 4 * (t * COLUMN_PANEL + counts[t] * height), height)
                 for r in range(height):
-                    value = _value(address + size * (ROWS * t + r), is_bytes)
+                    value = value_at(address + size * (ROWS * t + r), is_bytes)
                     some |= value != 0
                     target[r] = value * scale
                 int32_at(indexes + 4 * t * COLUMN_INDEX, counts[t] + 1)[counts[t]] = k

@@ -9,105 +9,65 @@ stays in the cache; sums have one fixed order, whatever the number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-from llvmlite import ir
 from numba import float32, int64, void
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from glassnet.kernels.codegen.addresses import bytes_at, floats_at, integers_at
+from glassnet.kernels.codegen.addresses import clear, floats_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.simd import I64, Emitter
-from glassnet.kernels.matmul.pack import load_scaled
-from glassnet.kernels.matmul.tile import ADD, SET, adjacent_tile
-from glassnet.kernels.sizes import (
-    COLUMNS,
-    DOT_BLOCK,
-    DOT_OUTPUTS,
-    DOT_STRETCH,
-    LANES,
-    ROWS,
-    SKINNY_DEPTH,
-    SKINNY_GROUPS,
-    SKINNY_X_AT,
-)
+from glassnet.kernels.codegen.simd import I64, emitted
+from glassnet.kernels.matmul.pack import load_scaled, value_at
+from glassnet.kernels.matmul.tile import ADD, SET, strided_tile
+from glassnet.kernels.sizes import COLUMNS, DOT_OUTPUTS, DOT_STRETCH, LANES, ROWS, SKINNY_DEPTH, SKINNY_GROUPS, SKINNY_X_AT
 
+DOT_BLOCK = 32  # images taken together
 PAIR = 2  # images that share each load of a weight
 AHEAD = 16  # images that are fetched into the cache before they are widened
 
 
-def _make_dot(is_bytes: bool) -> Any:
-    @intrinsic
-    def dot(_typing: Any, x0: Any, x1: Any, scale: Any, w: Any, w_row: Any, sums: Any, sums_row: Any, count: Any) -> Any:
-        """For two images and DOT_OUTPUTS rows of Wᵀ: add `count` products to each register-wide partial sum in memory.
+@emitted(types.void(*[types.int64] * 3, types.float32, *[types.int64] * 5))
+def _dot(emit, is_bytes, x0, x1, scale, w, w_row, sums, sums_row, count):
+    """For two images and DOT_OUTPUTS rows of Wᵀ: add `count` products to each register-wide partial sum in memory.
 
-        `count` is a multiple of LANES; `w_row` and `sums_row` are in floats; the next stretch of x is fetched ahead.
-        """
-        signature = types.void(*[types.int64] * 2, types.float32, *[types.int64] * 5)
+    `count` is a multiple of LANES; `w_row` and `sums_row` are in floats; the next stretch of x is fetched ahead.
+    """
+    builder, factor = emit.builder, emit.splat(scale)
+    grid = [(p, j) for p in range(PAIR) for j in range(DOT_OUTPUTS)]
 
-        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-            x0, x1, scale, w, w_row, sums, sums_row, count = args
-            emit = Emitter(builder)
-            factor, size = emit.splat(scale), 1 if is_bytes else 4
-            places = [
-                [
-                    builder.add(sums, builder.add(builder.mul(sums_row, I64(4 * p)), I64(4 * LANES * j)))
-                    for j in range(DOT_OUTPUTS)
-                ]
-                for p in range(PAIR)
-            ]
-            registers = [[cgutils.alloca_once(builder, emit.load(place).type) for place in row] for row in places]
-            for p in range(PAIR):
-                for j in range(DOT_OUTPUTS):
-                    builder.store(emit.load(places[p][j]), registers[p][j])
-            w_rows = [builder.add(w, builder.mul(w_row, I64(4 * j))) for j in range(DOT_OUTPUTS)]
-            with cgutils.for_range(builder, builder.udiv(count, I64(LANES)), intp=I64) as loop:
-                at = builder.mul(loop.index, I64(LANES * size))
-                values = [load_scaled(emit, builder.add(x, at), factor, is_bytes)[0] for x in (x0, x1)]
-                for x in (x0, x1):
-                    emit.prefetch(builder.add(builder.add(x, at), I64(size * DOT_STRETCH)))
-                offset = builder.mul(loop.index, I64(4 * LANES))
-                for j in range(DOT_OUTPUTS):
-                    weight = emit.load(builder.add(w_rows[j], offset))
-                    for p in range(PAIR):
-                        builder.store(emit.multiply_add(values[p], weight, builder.load(registers[p][j])), registers[p][j])
-            for p in range(PAIR):
-                for j in range(DOT_OUTPUTS):
-                    emit.store(builder.load(registers[p][j]), places[p][j])
-            return context.get_dummy_value()
+    def emit_form(of_bytes):
+        size = 1 if of_bytes else 4
+        places = {
+            (p, j): builder.add(sums, builder.add(builder.mul(sums_row, I64(4 * p)), I64(4 * LANES * j))) for p, j in grid
+        }
+        registers = {place: emit.variable(emit.load(address)) for place, address in places.items()}
+        w_rows = [builder.add(w, builder.mul(w_row, I64(4 * j))) for j in range(DOT_OUTPUTS)]
+        with cgutils.for_range(builder, builder.udiv(count, I64(LANES)), intp=I64) as loop:
+            at = builder.mul(loop.index, I64(LANES * size))
+            values = [load_scaled(emit, builder.add(x, at), factor, of_bytes)[0] for x in (x0, x1)]
+            for x in (x0, x1):
+                emit.prefetch(builder.add(builder.add(x, at), I64(size * DOT_STRETCH)))
+            offset = builder.mul(loop.index, I64(4 * LANES))
+            for j in range(DOT_OUTPUTS):
+                weight = emit.load(builder.add(w_rows[j], offset))
+                for p in range(PAIR):
+                    builder.store(emit.multiply_add(values[p], weight, builder.load(registers[p, j])), registers[p, j])
+        for place, address in places.items():
+            emit.store(builder.load(registers[place]), address)
 
-        return signature, codegen
-
-    return dot
+    emit.either(is_bytes, emit_form)
 
 
-_dot_bytes, _dot_floats = _make_dot(True), _make_dot(False)
+@emitted(types.void(*[types.int64] * 2, types.float32, *[types.int64] * 2))
+def _widen(emit, is_bytes, source, scale, target, ahead):
+    """COLUMNS numbers of an image as scaled floats; `ahead` is read soon."""
+    builder, factor = emit.builder, emit.splat(scale)
+    emit.prefetch(ahead)
 
+    def emit_form(of_bytes):
+        for first in range(0, COLUMNS, LANES):
+            at = builder.add(source, I64(first if of_bytes else 4 * first))
+            emit.store(load_scaled(emit, at, factor, of_bytes)[0], builder.add(target, I64(4 * first)))
 
-def _make_widen(is_bytes: bool) -> Any:
-    @intrinsic
-    def widen(_typing: Any, source: Any, scale: Any, target: Any, ahead: Any) -> Any:
-        """COLUMNS numbers of an image as scaled floats; `ahead` is read soon."""
-        signature = types.void(types.int64, types.float32, *[types.int64] * 2)
-
-        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-            source, scale, target, ahead = args
-            emit = Emitter(builder)
-            factor, size = emit.splat(scale), 1 if is_bytes else 4
-            emit.prefetch(ahead)
-            for first in range(0, COLUMNS, LANES):
-                value, _ = load_scaled(emit, builder.add(source, I64(size * first)), factor, is_bytes)
-                emit.store(value, builder.add(target, I64(4 * first)))
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return widen
-
-
-_widen_bytes, _widen_floats = _make_widen(True), _make_widen(False)
+    emit.either(is_bytes, emit_form)
 
 
 @compiled
@@ -115,8 +75,7 @@ def _add_tail(source, is_bytes, scale, w, sums, k0, k1):
     """The last k of an image that fill no register, for one output; into the first lane."""
     total = floats_at(sums, 1)
     for k in range(k0, k1):
-        x = float32(bytes_at(source + k, 1)[0]) if is_bytes else floats_at(source + 4 * k, 1)[0]
-        total[0] += x * scale * floats_at(w + 4 * k, 1)[0]
+        total[0] += value_at(source + (k if is_bytes else 4 * k), is_bytes) * scale * floats_at(w + 4 * k, 1)[0]
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 11))
@@ -131,9 +90,7 @@ def dot_rows(source, is_bytes, stride, scale, order, first, m, wt, apart, width,
     places = integers_at(order + 8 * first, m)
     for r0 in range(low, high, DOT_BLOCK):
         r1 = min(high, r0 + DOT_BLOCK)
-        partial = floats_at(sums, DOT_BLOCK * row)
-        for i in range(DOT_BLOCK * row):
-            partial[i] = float32(0)
+        clear(sums, DOT_BLOCK * row)
         for k0 in range(0, whole, DOT_STRETCH):
             count = min(DOT_STRETCH, whole - k0)
             for r in range(r0, r1, PAIR):
@@ -142,10 +99,7 @@ def dot_rows(source, is_bytes, stride, scale, order, first, m, wt, apart, width,
                 for g in range(groups):
                     weights = wt + 4 * (g * DOT_OUTPUTS * apart + k0)
                     here = sums + 4 * ((r - r0) * row + g * DOT_OUTPUTS * LANES)
-                    if is_bytes:
-                        _dot_bytes(x0, x1, scale, weights, apart, here, row, count)
-                    else:
-                        _dot_floats(x0, x1, scale, weights, apart, here, row, count)
+                    _dot(is_bytes, x0, x1, scale, weights, apart, here, row, count)
         for r in range(r0, r1):
             out, offset = floats_at(c + 4 * r * width, width), floats_at(bias, width)
             for j in range(width):
@@ -178,22 +132,17 @@ def outer_columns(
                 ahead = source + size * stride * places[min(r + AHEAD, r1 - 1)]
                 for s in range(s0, s1):
                     k, target = COLUMNS * s, xs + 4 * COLUMNS * ((s - s0) * SKINNY_DEPTH + r - r0)
-                    if k + COLUMNS <= stride and is_bytes:
-                        _widen_bytes(address + k, scale, target, ahead + k)
-                    elif k + COLUMNS <= stride:
-                        _widen_floats(address + 4 * k, scale, target, ahead + 4 * k)
+                    if k + COLUMNS <= stride:
+                        _widen(is_bytes, address + size * k, scale, target, ahead + size * k)
                     else:
                         line = floats_at(target, COLUMNS)
                         for i in range(COLUMNS):
-                            line[i] = float32(0)
-                            if k + i < stride and is_bytes:
-                                line[i] = scale * float32(bytes_at(address + k + i, 1)[0])
-                            elif k + i < stride:
-                                line[i] = scale * floats_at(address + 4 * (k + i), 1)[0]
+                            inside = k + i < stride
+                            line[i] = scale * value_at(address + size * (k + i), is_bytes) if inside else float32(0)
             for s in range(s0, s1):
                 for t in range(tiles):
                     j0, j1 = width * t // tiles, width * (t + 1) // tiles
-                    adjacent_tile(
+                    strided_tile(
                         j1 - j0, dy + 4 * (r0 * width + j0), 0, 1, width, 1, r1 - r0,
                         xs + 4 * COLUMNS * (s - s0) * SKINNY_DEPTH, 0, COLUMNS, zeros,
                         sums + 4 * COLUMNS * ((s - s0) * width + j0), COLUMNS, COLUMNS, float32(1),

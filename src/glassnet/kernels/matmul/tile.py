@@ -1,4 +1,4 @@
-"""THE inner loop: one batch-reduce register tile, as LLVM vector code.
+"""The inner loop of all products: one batch-reduce register tile, as LLVM vector code.
 
     C[r, j] ⊕ sum over g, k of A[g·a_group + r·a_row + k·a_step] · B[g·b_group + k·b_row + j]       r < rows, j < columns
 
@@ -6,11 +6,11 @@
 generator below:
 
 - `packed_tile`: A is a panel [k][rows] and B's row is `index[k]`, so that columns of A which are zero for all rows of the
-  panel can be left out (ink is sparse). Dense layers use it.
+  panel can be left out. Dense layers use it.
 - `strided_tile`: A is read where it lies; `a_row` is the distance of two rows and `g` the batch-reduce index. For a
   convolution in NHWC the groups are the kernel's rows, count = kernel width · channels, a_row = channels; for the gradient of
-  its weights the groups are rows of pixels and neighbouring rows of the tile lie side by side (`adjacent_tile`: a_row = 1).
-  `slim_…` are one register wide and `half_…` half a register, for the last few columns.
+  its weights the groups are rows of pixels and neighbouring rows of the tile lie side by side (a_row = 1). For the last few
+  columns it is one register wide, or half a register.
 
 ⊕ is `SET` (C = bias + sum) or `ADD` (C = C + alpha · sum). Whole vectors of B and bias are read, also past `columns`: the
 buffers carry `PADDING` spare floats at their end. C is written under a mask. Every element of C is one chain of fused
@@ -21,36 +21,18 @@ Source: Georganas et al., "High-Performance Deep Learning via a Single Building 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
-from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
 
-from glassnet.kernels.codegen.simd import FLOAT, I32, I64, Emitter
+from glassnet.kernels.codegen.simd import FLOAT, I32, I64, Emitter, emitted
 from glassnet.kernels.sizes import HALF, LANES, ROWS, VECTORS
 
 SET, ADD = 0, 1
 LONG = 32  # inner dimensions beyond this give the memory time to bring C in the meantime
 
-Locate = Callable[[ir.Value], ir.Value]
 
-
-def _emit_tile(
-    emit: Emitter,
-    rows: int,
-    vectors: int,
-    walk: Callable[[Callable[[ir.Value, Locate], None]], None],
-    length: ir.Value,
-    ahead: ir.Value,
-    bias: ir.Value,
-    c: ir.Value,
-    c_row: ir.Value,
-    columns: ir.Value,
-    alpha: ir.Value,
-    mode: ir.Value,
-) -> None:
+def _emit_tile(emit, rows, vectors, walk, length, ahead, bias, c, c_row, columns, alpha, mode):
     """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(address of B's row, r → address of A)`.
 
     `length` is the inner dimension, `ahead` the distance in bytes at which B's next rows are fetched into the cache.
@@ -59,19 +41,17 @@ def _emit_tile(
     grid = [(r, v) for r in range(rows) for v in range(vectors)]
     lanes = emit.lanes
     vector_bytes = 4 * lanes
-    sums = {place: cgutils.alloca_once(builder, emit.vector) for place in grid}
+    sums = {place: emit.variable(emit.zeros) for place in grid}
     c_rows = [builder.add(c, builder.mul(c_row, I64(4 * r))) for r in range(rows)]
 
-    def c_address(r: int, v: int) -> ir.Value:
+    def c_address(r, v):
         return builder.add(c_rows[r], I64(vector_bytes * v))
 
-    for r, v in grid:
-        builder.store(emit.zeros, sums[r, v])
     with builder.if_then(builder.icmp_signed(">", length, I64(LONG))):
         for r, v in grid:
             emit.prefetch(c_address(r, v), to_write=True)
 
-    def step(b_row: ir.Value, a_address: Locate) -> None:
+    def step(b_row, a_address):
         values = [emit.load(builder.add(b_row, I64(vector_bytes * v))) for v in range(vectors)]
         for v in range(vectors):
             emit.prefetch(builder.add(builder.add(b_row, ahead), I64(vector_bytes * v)))
@@ -97,7 +77,7 @@ def _emit_tile(
                 emit.store_masked(value, c_address(r, v), masks[v])
 
 
-def _switch(builder: ir.IRBuilder, rows: ir.Value, emit_case: Callable[[int], None]) -> None:
+def _switch(builder, rows, emit_case):
     """Emit the tile for each number of rows up to `ROWS`, and the jump to the right one."""
     end = builder.append_basic_block("tile.end")
     switch = builder.switch(rows, end)
@@ -110,108 +90,58 @@ def _switch(builder: ir.IRBuilder, rows: ir.Value, emit_case: Callable[[int], No
     builder.position_at_end(end)
 
 
-@intrinsic
-def packed_tile(
-    _typing: Any,
-    rows: Any,
-    panel: Any,
-    index: Any,
-    count: Any,
-    b: Any,
-    b_row: Any,
-    bias: Any,
-    c: Any,
-    c_row: Any,
-    columns: Any,
-    alpha: Any,
-    mode: Any,
-    ahead: Any,
-) -> Any:
+@emitted(types.void(*[types.int64] * 10, types.float32, *[types.int64] * 2))
+def packed_tile(emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead):
     """Addresses and lengths as integers, `alpha` float32; `index` holds int32 row numbers of B; see the module."""
-    signature = types.void(*[types.int64] * 10, types.float32, *[types.int64] * 2)
+    builder = emit.builder
 
-    def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-        rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead = args
-        emit = Emitter(builder)
+    def emit_case(height):
+        def walk(step):
+            with cgutils.for_range(builder, count, intp=I64) as loop:
+                k = loop.index
+                row = builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32))
+                offset = builder.mul(builder.mul(builder.sext(row, I64), b_row), I64(4))
+                a = builder.add(panel, builder.mul(k, I64(4 * height)))
+                step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)))
 
-        def emit_case(height: int) -> None:
-            def walk(step: Callable[[ir.Value, Locate], None]) -> None:
-                with cgutils.for_range(builder, count, intp=I64) as loop:
-                    k = loop.index
-                    row = builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32))
-                    offset = builder.mul(builder.mul(builder.sext(row, I64), b_row), I64(4))
-                    a = builder.add(panel, builder.mul(k, I64(4 * height)))
-                    step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)))
+        _emit_tile(emit, height, VECTORS, walk, count, ahead, bias, c, c_row, columns, alpha, mode)
 
-            _emit_tile(emit, height, VECTORS, walk, count, ahead, bias, c, c_row, columns, alpha, mode)
-
-        _switch(builder, rows, emit_case)
-        return context.get_dummy_value()
-
-    return signature, codegen
+    _switch(builder, rows, emit_case)
 
 
-def _make_strided_tile(vectors: int, *, adjacent: bool, lanes: int = LANES) -> Any:
-    """The strided form for tiles of `vectors` registers of `lanes` a row; `adjacent`: a_row is 1, whatever is given."""
+@emitted(types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2))
+def strided_tile(
+    emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead
+):  # fmt: skip
+    """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
+    builder = emit.builder
 
-    @intrinsic
-    def tile(
-        _typing: Any,
-        rows: Any,
-        a: Any,
-        a_group: Any,
-        a_row: Any,
-        a_step: Any,
-        groups: Any,
-        count: Any,
-        b: Any,
-        b_group: Any,
-        b_row: Any,
-        bias: Any,
-        c: Any,
-        c_row: Any,
-        columns: Any,
-        alpha: Any,
-        mode: Any,
-        ahead: Any,
-    ) -> Any:
-        """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
-        signature = types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2)
+    def in_bytes(floats):
+        return builder.mul(floats, I64(4))
 
-        def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-            rows, a, a_group, a_row, a_step, groups, count, *rest = args
-            b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead = rest
-            emit = Emitter(builder, lanes)
+    def emit_case(sized, vectors, height):  # distances become bytes in each case: before the switch they would be spilled
+        offsets = [builder.mul(a_row, I64(4 * r)) for r in range(height)]
+        a_bytes, b_bytes = in_bytes(a_step), in_bytes(b_row)
 
-            def in_bytes(floats: ir.Value) -> ir.Value:
-                return builder.mul(floats, I64(4))
+        def walk(step):
+            with cgutils.for_range(builder, groups, intp=I64) as outer:
+                a_base = builder.add(a, builder.mul(in_bytes(a_group), outer.index))
+                b_base = builder.add(b, builder.mul(in_bytes(b_group), outer.index))
+                with cgutils.for_range(builder, count, intp=I64) as inner:
+                    a_k = builder.add(a_base, builder.mul(inner.index, a_bytes))
+                    step(builder.add(b_base, builder.mul(inner.index, b_bytes)), lambda r: builder.add(a_k, offsets[r]))
 
-            def emit_case(height: int) -> None:
-                offsets = [I64(4 * r) if adjacent else builder.mul(a_row, I64(4 * r)) for r in range(height)]
-                a_bytes, b_bytes = in_bytes(a_step), in_bytes(b_row)
+        length = builder.mul(groups, count)
+        _emit_tile(sized, height, vectors, walk, length, ahead, bias, c, c_row, columns, alpha, mode)
 
-                def walk(step: Callable[[ir.Value, Locate], None]) -> None:
-                    with cgutils.for_range(builder, groups, intp=I64) as outer:
-                        a_base = builder.add(a, builder.mul(in_bytes(a_group), outer.index))
-                        b_base = builder.add(b, builder.mul(in_bytes(b_group), outer.index))
-                        with cgutils.for_range(builder, count, intp=I64) as inner:
-                            a_k = builder.add(a_base, builder.mul(inner.index, a_bytes))
-                            step(
-                                builder.add(b_base, builder.mul(inner.index, b_bytes)), lambda r: builder.add(a_k, offsets[r])
-                            )
+    def emit_shape(vectors, lanes):
+        _switch(builder, rows, partial(emit_case, Emitter(builder, lanes), vectors))
 
-                _emit_tile(
-                    emit, height, vectors, walk, builder.mul(groups, count), ahead, bias, c, c_row, columns, alpha, mode
-                )
-
-            _switch(builder, rows, emit_case)
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return tile
-
-
-strided_tile, adjacent_tile = (_make_strided_tile(VECTORS, adjacent=adjacent) for adjacent in (False, True))
-slim_strided_tile, slim_adjacent_tile = (_make_strided_tile(1, adjacent=adjacent) for adjacent in (False, True))
-half_strided_tile, half_adjacent_tile = (_make_strided_tile(1, adjacent=adjacent, lanes=HALF) for adjacent in (False, True))
+    with builder.if_else(builder.icmp_signed(">", columns, I64(LANES))) as (wide, narrow):
+        with wide:
+            emit_shape(VECTORS, LANES)
+        with narrow, builder.if_else(builder.icmp_signed(">", columns, I64(HALF))) as (slim, half):
+            with slim:
+                emit_shape(1, LANES)
+            with half:
+                emit_shape(1, HALF)
