@@ -105,7 +105,7 @@ def test_one_epoch_is_not_compared_with_itself(cli: CommandLine) -> None:
 @pytest.mark.usefixtures("plain_figure")
 def test_the_best_weights_are_kept_where_the_recipe_says_so(cli: CommandLine) -> None:
     outcome = cli.good("train", "digits", "--epochs", 4, "--set", "keep=best", "--out", "a")
-    assert "Kept: the best." in outcome.out
+    assert "Saved: the best." in outcome.out
     run = gn.Run.load("a")
     assert run.splits.validation is not None
     result = run.network.evaluate(run.splits.validation)

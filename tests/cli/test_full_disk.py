@@ -337,7 +337,7 @@ def test_a_look_that_cannot_be_noted_is_not_told(cli: Any, digits_run: Path, dis
     cli.good("evaluate", digits_run)
     disk.fail("ledger.jsonl")
     parts = cli.wrong("evaluate", digits_run)
-    assert "so its result is not told" in parts["what"]
+    assert "so its result is not shown" in parts["what"]
     assert parts["where"] == f"{digits_run}/ledger.jsonl"
     assert parts["try"] == "make room on the disk"
     assert len(gn.Run.load(digits_run).looks) == 1
@@ -394,7 +394,7 @@ def test_a_disk_that_is_really_full(here: Path, size: str, code: int, made: bool
         assert parts["received"] == os.strerror(NO_ROOM)
         assert "make room" in parts["try"]
         assert (small / "a" / "model.safetensors").exists() == made
-        assert ("its model is safe" in parts["what"]) == made
+        assert ("the model is saved" in parts["what"]) == made
         assert not list((small / "a").glob(".*"))
     finally:
         subprocess.run(["umount", small], check=True)

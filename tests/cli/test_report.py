@@ -161,17 +161,17 @@ def test_the_worst_mistakes_are_the_surest(digits_run: Path) -> None:
 
 def test_with_test_the_test_set_is_opened_and_the_look_noted(cli: CommandLine, digits_run: Path) -> None:
     said = cli.good("report", digits_run, "--test", "--out", "test.html").out
-    assert "this was look 1" in said
+    assert "This is evaluation 1 on the test set" in said
     run = gn.Run.load(digits_run)
     (look,) = run.looks
     text, _ = read(Path("test.html"))
-    assert "All images below come from the test set" in text
+    assert "All images below are from the test set" in text
     assert f"{look['correct']} / {look['total']}" in text
     assert f"<b>{100 * look['correct'] / look['total']:.2f} %</b>" in text
     assert "← shown above" in text
     cli.good("report", digits_run)
     text, _ = read(digits_run / "report.html")
-    assert "All images below come from the validation set" in text
+    assert "All images below are from the validation set" in text
     assert f"{look['correct']} / {look['total']}" in text  # the ledger tells of the look, and opens nothing
     assert len(run.looks) == 1
 

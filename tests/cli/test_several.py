@@ -98,7 +98,7 @@ def test_evaluate_of_several_seeds_is_one_look_at_each(cli: CommandLine, several
         assert [look["correct"] for look in ledger(several / f"seed-{seed}")] == [found.correct]
         shares.append(100 * found.accuracy)
     assert f"Test accuracy of 3 runs: {np.mean(shares):.2f} ± {np.std(shares, ddof=1):.2f} %" in outcome.out
-    assert "This was the first look at the test set" in outcome.out
+    assert "This is the first evaluation on the test set" in outcome.out
     assert "This is evaluation 2 on the test set." in cli.good("evaluate", several).out
 
 
@@ -110,7 +110,7 @@ def test_seeds_that_are_none(cli: CommandLine, several: Path) -> None:
     assert cli.wrong("train", "digits", "--seeds", 2, "--out", several)["what"] == "The folder for the run is not empty."
     for wrong in (["--epochs", 0], ["--data", "nowhere"], ["--set", "layers=[64,30,5]"], ["--seed", -1]):
         cli.wrong("train", "digits", "--seeds", 2, "--out", "a", *wrong)
-    with pytest.raises(gn.InputError, match="must be seeds to train"):
+    with pytest.raises(gn.InputError, match="number of seeds must be positive"):
         runs.train_seeds("digits", 0, out="a")
 
 
@@ -262,7 +262,7 @@ def test_predict_over_views(cli: CommandLine, several: Path, digit_images: list[
     assert cli.wrong("predict", model, *files, "--views", 4) == {
         "what": "A model file has no augmentation for views.",
         "where": str(model),
-        "expected": "a run folder, whose recipe has an augmentation",
+        "expected": "a run folder whose recipe has an augmentation",
         "received": "a file, and --views 4",
         "try": "use the run folder, or leave out --views",
     }

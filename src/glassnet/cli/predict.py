@@ -92,7 +92,7 @@ def _views_of(path: Path, run: Run | None, requested: int | None) -> dict[str, A
         raise InputError(
             tr("A model file has no augmentation for views."),
             where=path,
-            expected=tr("a run folder, whose recipe has an augmentation"),
+            expected=tr("a run folder whose recipe has an augmentation"),
             received=tr("a file, and --views {requested}", requested=requested),
             hint=tr("use the run folder, or leave out --views"),
         )

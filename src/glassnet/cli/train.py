@@ -196,7 +196,7 @@ def _sum_up(run: Run) -> None:
 
 
 def _draw(run: Run, files: Artefacts) -> list[str]:
-    """Draw the figures; a line on each."""
+    """Draw the figures; a line about each."""
     from glassnet.present.figures import augmentation_figure, save_figure, training_figure
     from glassnet.present.figures.images import drawable
 
@@ -218,7 +218,7 @@ def _draw(run: Run, files: Artefacts) -> list[str]:
 
 
 def _make_report(run: Run, files: Artefacts) -> tuple[list[str], Diagnosis | None]:
-    """Write the report; a line on it, and the diagnosis, as far as there is one."""
+    """Write the report; the line about it, and the diagnosis."""
     from glassnet.analysis.diagnosis.runs import diagnose_run
     from glassnet.experiment.run_folder import REPORT
     from glassnet.present.report import report

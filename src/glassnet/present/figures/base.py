@@ -93,7 +93,7 @@ def percent(probability: float) -> str:
 
 
 def evenly(names: Sequence[str], most: int) -> list[str]:
-    """At most so many of the names, evenly spaced, with the first and the last."""
+    """At most `most` of the names, evenly spaced, with the first and the last."""
     places = np.unique(np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int))
     return [names[place] for place in places]
 

@@ -44,7 +44,8 @@ def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure
     members = [(part, place) for part in parts for place in np.flatnonzero(part.labels == index)]
     rng = np.random.default_rng(seed)
     chosen = [members[at] for at in np.sort(rng.permutation(len(members))[: _COLUMNS * _ROWS])]
-    tiles = [_tile(part.images[place], _limits(splits.train)) for part, place in chosen]
+    limits = _limits(splits.train)
+    tiles = [_tile(part.images[place], limits) for part, place in chosen]
     text = mark("{shown} of {count:,}, at random") if len(tiles) < len(members) else mark("all {count:,}")
     shown = tr(text, shown=len(tiles), count=len(members))
     figure, axes = _canvas(max(len(tiles), 1), _COLUMNS, 0.0, _INCH)
@@ -80,10 +81,15 @@ def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figur
     if shown < count:
         title = tr("{title} ({shown} of {count:,} shown)", title=title, shown=shown, count=count)
     _title(axes, title)
-    _draw(
-        axes, [None if cell is None else _tile(_pixels(splits, cell), limits) for cell in cells], columns, _LARGE_INCH, below
-    )
-    _write_captions(axes, captions, columns, below)
+    tiles = [None if cell is None else _tile(getattr(splits, cell.part).images[cell.index], limits) for cell in cells]
+    _draw(axes, tiles, columns, _LARGE_INCH, below)
+    for number, caption in enumerate(captions):
+        if caption is not None:
+            row, column = divmod(number, columns)
+            axes.text(
+                column + 0.03, row * (1 + below) + 1, caption, fontsize=6.5, va="top", color=GREY, linespacing=1.15,
+                family=families(), parse_math=False,
+            )  # fmt: skip
     if wide > 1:
         _frames(axes, groups, wide, across, below)
     return figure
@@ -144,11 +150,6 @@ def _tile(pixels: npt.NDArray[Any], limits: tuple[float, float]) -> Pixels:
     return np.broadcast_to(larger, (*larger.shape[:2], 3))
 
 
-def _pixels(splits: Splits, image: ImageReference) -> npt.NDArray[Any]:
-    part: Dataset = getattr(splits, image.part)
-    return np.asarray(part.images[image.index])
-
-
 def _canvas(count: int, columns: int, below: float, inch: float) -> tuple[Figure, Axes]:
     """A figure whose axes count in tiles of an `inch`, with space `below` each, in tiles, for a caption."""
     from matplotlib.figure import Figure
@@ -181,16 +182,6 @@ def _draw(axes: Axes, tiles: Sequence[Pixels | None], columns: int, inch: float,
     axes.imshow(sheet, extent=(0, columns, rows * (1 + below), 0), aspect="auto")
     axes.set_xlim(0, max(columns, 4.2 / inch))
     axes.set_ylim(rows * (1 + below), 0)
-
-
-def _write_captions(axes: Axes, captions: Sequence[str | None], columns: int, below: float) -> None:
-    for number, caption in enumerate(captions):
-        if caption is not None:
-            row, column = divmod(number, columns)
-            axes.text(
-                column + 0.03, row * (1 + below) + 1, caption, fontsize=6.5, va="top", color=GREY, linespacing=1.15,
-                family=families(), parse_math=False,
-            )  # fmt: skip
 
 
 def _frames(axes: Axes, groups: Sequence[Sequence[ImageReference]], wide: int, across: int, below: float) -> None:

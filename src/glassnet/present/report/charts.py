@@ -1,4 +1,4 @@
-"""The report's charts: which there are, and as SVG whose text is in both languages and whose colours follow the theme."""
+"""The charts of the report, and their SVG with text in both languages and the colours of the theme."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ABOUT = {  # the label of each chart
     "cost": mark("loss"),
     "accuracy": mark("accuracy, %"),
     "classes": mark("accuracy of each class, %"),
-    "calibration": mark("perfectly calibrated"),
+    "calibration": mark("Calibration of the probabilities"),
     "gradients": mark("gradient norm"),
     "updates": mark("norm of the last update / norm of the weights"),
     **{ACTIVITY + statistic: text for statistic, text in STATISTICS.items()},
