@@ -125,7 +125,7 @@ def test_evaluate_of_several_runs_is_their_ensemble(cli: CommandLine, several: P
     networks = [gn.Run.load(folder).network for folder in folders]
     found = gn.Ensemble(networks).evaluate(test)
     assert outcome.lines[0] == f"Test set: {found}"
-    assert "of 3 runs" in outcome.out
+    assert "over 3 runs" in outcome.out
     row = re.compile(r"  (\d) +(\d+) +(\d+) +([\d.]+) % +([\d.]+) %")
     assert sum(int(match[3]) for line in outcome.lines if (match := row.fullmatch(line))) == found.correct
     for folder in folders:
@@ -186,7 +186,7 @@ def test_an_ensemble_needs_one_test_set(cli: CommandLine, idx: Callable[..., Pat
     assert parts["where"] == "b"
     assert "the same data" in parts["try"]
     (copy / "t10k-images-idx3-ubyte").write_bytes((first / "t10k-images-idx3-ubyte").read_bytes())
-    assert "of 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same images
+    assert "over 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same images
     assert "of 2 runs" in cli.good("evaluate", "a", "c").out
 
 

@@ -62,7 +62,7 @@ def find_learning_rate(
     It ends early if the loss explodes. The `optimizer`'s own rate and schedule are ignored; the network is not changed.
     Raises `InputError` for an invalid range. Smith, Cyclical Learning Rates for Training Neural Networks, 2015.
     """
-    data, chosen = as_dataset(train, "find_learning_rate(train)"), optimizer or SGD()
+    data, chosen = as_dataset(train, "find_learning_rate(train)"), SGD() if optimizer is None else optimizer
     _check(chosen, batch_size, low, high, steps)
     check_labels(network, data, "find_learning_rate(train)")
     twin = network.astype(str(network.dtype))

@@ -67,7 +67,7 @@ def report(
         charts = drawings(facts)
         if figures is not None:
             files = {Path(figures) / f"{name}.svg": render(figure, "svg", dpi=130) for name, figure in charts.items()}
-        files[target] = page(facts, charts, diagnosis or diagnose_run(chosen)).encode()
+        files[target] = page(facts, charts, diagnose_run(chosen) if diagnosis is None else diagnosis).encode()
     for file, content in files.items():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
