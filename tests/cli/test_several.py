@@ -187,7 +187,7 @@ def test_an_ensemble_needs_one_test_set(cli: CommandLine, idx: Callable[..., Pat
     assert "the same data" in parts["try"]
     (copy / "t10k-images-idx3-ubyte").write_bytes((first / "t10k-images-idx3-ubyte").read_bytes())
     assert "over 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same images
-    assert "of 2 runs" in cli.good("evaluate", "a", "c").out
+    assert "over 2 runs" in cli.good("evaluate", "a", "c").out
 
 
 # ------------------------------------------------------------------ views
