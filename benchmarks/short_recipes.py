@@ -13,7 +13,7 @@ import numpy as np
 
 import glassnet as gn
 from glassnet.data import Dataset, Splits
-from glassnet.experiment.data_section import DataSection
+from glassnet.experiment.recipe import DataSection
 from glassnet.experiment.run import read_splits
 
 

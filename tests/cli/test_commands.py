@@ -98,14 +98,14 @@ def test_the_runs_recipe_gives_the_same_weights_again(cli: CommandLine) -> None:
 @pytest.mark.usefixtures("plain_figure")
 def test_one_epoch_is_not_compared_with_itself(cli: CommandLine) -> None:
     told = cli.good("train", "digits", "--epochs", 1, "--out", "a").out
-    assert "% after epoch 1. That is what was kept." in told
+    assert "% after epoch 1, which was saved." in told
     assert "the best" not in told
 
 
 @pytest.mark.usefixtures("plain_figure")
 def test_the_best_weights_are_kept_where_the_recipe_says_so(cli: CommandLine) -> None:
     outcome = cli.good("train", "digits", "--epochs", 4, "--set", "keep=best", "--out", "a")
-    assert "Kept: the best." in outcome.out
+    assert "Saved: the best." in outcome.out
     run = gn.Run.load("a")
     assert run.splits.validation is not None
     result = run.network.evaluate(run.splits.validation)
@@ -252,9 +252,9 @@ def test_evaluate_notes_each_look_and_says_how_many(cli: CommandLine, digits_run
         cli.good(*command)
     assert not ledger.exists()
     first = cli.good("evaluate", digits_run)
-    assert "This was the first look at the test set: the figure is an honest one." in first.out
+    assert "This is the first evaluation on the test set; its result is unbiased." in first.out
     second = cli.good("evaluate", digits_run)
-    assert "This was look 2 at the test set." in second.out
+    assert "This is evaluation 2 on the test set." in second.out
     looks = [json.loads(line) for line in ledger.read_text().splitlines()]
     assert len(looks) == 2
     test = read_digits().test
@@ -417,11 +417,11 @@ def test_datasets_lists_what_there_is(cli: CommandLine, here: Path, monkeypatch:
     lines = cli.good("datasets").lines
     for name in ("digits", "mnist", "chinese-numerals", "cats", "chain"):
         assert any(line.startswith(f"{name}: ") for line in lines)
-    assert any("not here: glassnet datasets --fetch mnist" in line for line in lines)
-    assert any("not here: set GLASSNET_DATA to a folder that has cats.zip" in line for line in lines)
+    assert any("not on this machine: glassnet datasets --fetch mnist" in line for line in lines)
+    assert any("not on this machine: set GLASSNET_DATA to a folder that has cats.zip" in line for line in lines)
     assert "1,797" in "\n".join(lines)
     outcome = cli.good("datasets", "--fetch", "digits")  # nothing to download
-    assert outcome.out.startswith("digits is there: ")
+    assert outcome.out.startswith("digits is available: ")
 
 
 def test_version(cli: CommandLine) -> None:

@@ -89,12 +89,12 @@ def test_folders_of_seeds(cli: Any) -> None:
 
 
 def test_wrong_input(cli: Any, digits_run: Path) -> None:
-    assert cli.wrong("diagnose", "nowhere")["what"] == "This is not a run."
-    assert cli.wrong("diagnose", digits_run, digits_run)["what"] == "The same run is given twice."
+    assert cli.wrong("diagnose", "nowhere")["what"] == "This is not a run folder."
+    assert cli.wrong("diagnose", digits_run, digits_run)["what"] == "A run is listed twice."
     folder = Path("images.npz")
     rng = np.random.default_rng(0)
     np.savez(folder, images=rng.integers(0, 256, (60, 8, 8), dtype=np.uint8), labels=np.arange(60) % 10)
     cli("train", "digits", "--epochs", 1, "--data", folder, "--out", "elsewhere")
     parts = cli.wrong("diagnose", digits_run, "elsewhere")
-    assert parts["what"] == "The runs do not have the same validation images."
+    assert parts["what"] == "The runs do not have the same validation data."
     assert parts["where"] == "elsewhere"

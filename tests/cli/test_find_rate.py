@@ -44,13 +44,13 @@ def test_the_figure_lies_where_it_was_asked_for(cli: CommandLine) -> None:
 def test_no_suggestion_ends_with_1(cli: CommandLine) -> None:
     outcome = cli("find-rate", "digits", "--low", "1e-9", "--high", "1e-8")
     assert (outcome.code, outcome.err) == (1, "")
-    assert outcome.lines[0].startswith("No learning rate to suggest: the loss did not fall clearly")
+    assert outcome.lines[0].startswith("No learning rate can be suggested: the loss did not fall clearly")
 
 
 def test_find_rate_of_what_it_can_not(cli: CommandLine) -> None:
     assert cli.wrong("find-rate", "digts")["try"] == "did you mean 'digits'?"
     parts = cli.wrong("find-rate", "digits", "--low", 1, "--high", 0.5)
-    assert (parts["what"], parts["received"]) == ("The rates must rise.", "1.0, 0.5")
+    assert (parts["what"], parts["received"]) == ("The lowest rate must be below the highest.", "1.0, 0.5")
     assert cli.wrong("find-rate", "digits", "--steps", 5)["expected"] == "10 or more"
     parts = cli.wrong("find-rate", "digits", "--set", "optimizer=ScipyMinimize")
     assert parts["what"] == "This optimizer has no learning rate."

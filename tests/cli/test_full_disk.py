@@ -95,7 +95,7 @@ def test_what_cannot_be_written_after_training(cli: Any, here: Path, disk: Disk,
     outcome = cli("train", *SHORT, "--set", "augmentation={ shift = 1 }", "--out", "a")
     assert outcome.code == 1
     parts = parts_of(outcome.err)
-    assert "its model is safe in a/model.safetensors" in parts["what"]
+    assert "the model is saved in a/model.safetensors" in parts["what"]
     assert parts["where"] == ", ".join(f"a/{name}" for name in lost)
     assert parts["received"] == os.strerror(code)
     assert ("glassnet report a" in parts["try"]) == ("report.html" in lost)
@@ -131,7 +131,7 @@ def test_what_was_lost_is_made_later(cli: Any, here: Path, disk: Disk) -> None:
         ),
         ("glassnet.present.report.report", "a/report.html", KeyError("x")),
         ("glassnet.present.report.write.page", "a/report.html", RuntimeError("In FT2Font: Can not load face")),
-        ("glassnet.analysis.diagnosis.diagnose", "a/report.html", MemoryError()),
+        ("glassnet.analysis.diagnosis.rules.diagnose", "a/report.html", MemoryError()),
     ],
 )
 def test_a_fault_in_what_comes_after(
@@ -144,7 +144,7 @@ def test_a_fault_in_what_comes_after(
     outcome = cli("train", *SHORT, "--out", "a")
     parts = parts_of(outcome.err)
     assert outcome.code == 1
-    assert "its model is safe in a/model.safetensors" in parts["what"]
+    assert "the model is saved in a/model.safetensors" in parts["what"]
     assert parts["where"] == lost
     assert parts["received"].startswith(type(error).__name__)
     assert "Next:" in outcome.out
@@ -156,7 +156,7 @@ def test_one_of_several_seeds(cli: Any, disk: Disk) -> None:
     outcome = cli("train", *SHORT, "--seeds", 3, "--out", "a")
     parts = parts_of(outcome.err)
     assert outcome.code == 1
-    assert "its model is safe in a" in parts["what"]
+    assert "the model is saved in a" in parts["what"]
     assert parts["where"] == "a/seed-1/report.html, a/seed-2/report.html"
     assert parts["try"] == "make room on the disk; then glassnet report a/seed-1"
     assert Path("a/seed-0/report.html").exists()
@@ -167,7 +167,7 @@ def test_seeds_that_were_done_are_told(cli: Any, disk: Disk) -> None:
     disk.fail("recipe.toml", first=3)
     outcome = cli("train", *SHORT, "--seeds", 4, "--out", "a")
     assert outcome.code == 2
-    assert outcome.err.splitlines()[-1] == "Of 4 seeds 2 were done: see a"
+    assert outcome.err.splitlines()[-1] == "2 of 4 seeds finished: see a"
     assert sorted(path.name for path in Path("a").iterdir()) == ["seed-0", "seed-1"]
 
 
@@ -176,7 +176,7 @@ def test_the_end_of_the_history(cli: Any, disk: Disk, here: Path) -> None:
     outcome = cli("train", *SHORT, "--out", "a")
     parts = parts_of(outcome.err)
     assert outcome.code == 1
-    assert "its model is safe in a/model.safetensors" in parts["what"]
+    assert "the model is saved in a/model.safetensors" in parts["what"]
     assert parts["where"] == "a/history.jsonl"
     assert "glassnet train --resume a" in parts["try"]
     with pytest.raises(UnfinishedError):
@@ -193,7 +193,7 @@ def test_interrupted_while_the_report_is_made(cli: Any, monkeypatch: pytest.Monk
     monkeypatch.setattr("glassnet.present.report.report", interrupt)
     outcome = cli("train", *SHORT, "--out", "a")
     assert outcome.code == 130
-    assert "its model is safe in a/model.safetensors" in outcome.err
+    assert "the model is saved in a/model.safetensors" in outcome.err
     assert "glassnet report a" in outcome.err
 
 
@@ -218,10 +218,10 @@ def test_a_full_disk_in_the_midst(cli: Any, here: Path, disk: Disk, name: str) -
     outcome = cli("train", "digits", "--epochs", 6, "--out", "a")
     parts = parts_of(outcome.err)
     assert outcome.code == 2
-    assert "The last whole epoch that could be written is kept." in parts["what"]
+    assert "The last epoch that could be written is kept." in parts["what"]
     assert parts["where"] == f"a/{name}"
     assert parts["received"] == os.strerror(NO_ROOM)
-    assert parts["try"] == "make room on the disk; then go on with glassnet train --resume a"
+    assert parts["try"] == "make room on the disk; then continue with glassnet train --resume a"
     kept = len(State.load(Path("a/checkpoint.safetensors")).history)
     assert kept == (3 if name == "checkpoint.safetensors" else 4)
     assert not Path("a/model.safetensors").exists()
@@ -297,7 +297,7 @@ def test_an_output_on_a_full_disk_does_not_end_a_training(here: Path) -> None:
         error = process.communicate()[1]
     parts = parts_of(error)
     assert process.returncode == 1
-    assert "its model is safe in a/model.safetensors" in parts["what"]
+    assert "the model is saved in a/model.safetensors" in parts["what"]
     assert (parts["where"], parts["received"]) == ("standard output", os.strerror(NO_ROOM))
     assert {path.name for path in Path("a").iterdir()} == FILES
     assert len(gn.Run.load("a").history) == 4
@@ -337,7 +337,7 @@ def test_a_look_that_cannot_be_noted_is_not_told(cli: Any, digits_run: Path, dis
     cli.good("evaluate", digits_run)
     disk.fail("ledger.jsonl")
     parts = cli.wrong("evaluate", digits_run)
-    assert "so its result is not told" in parts["what"]
+    assert "so its result is not shown" in parts["what"]
     assert parts["where"] == f"{digits_run}/ledger.jsonl"
     assert parts["try"] == "make room on the disk"
     assert len(gn.Run.load(digits_run).looks) == 1
@@ -394,7 +394,7 @@ def test_a_disk_that_is_really_full(here: Path, size: str, code: int, made: bool
         assert parts["received"] == os.strerror(NO_ROOM)
         assert "make room" in parts["try"]
         assert (small / "a" / "model.safetensors").exists() == made
-        assert ("its model is safe" in parts["what"]) == made
+        assert ("the model is saved" in parts["what"]) == made
         assert not list((small / "a").glob(".*"))
     finally:
         subprocess.run(["umount", small], check=True)

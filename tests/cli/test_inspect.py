@@ -62,7 +62,7 @@ def test_options_of_reading(cli: CommandLine) -> None:
 
 def test_what_it_refuses(cli: CommandLine, faulty: str) -> None:
     assert cli.wrong("inspect", "digts")["try"] == 'did you mean "digits"?'
-    assert cli.wrong("inspect", "digits", "--size", "big")["what"] == "These are no numbers."
+    assert cli.wrong("inspect", "digits", "--size", "big")["what"] == "Numbers are expected."
     assert cli.wrong("inspect", "digits", "--size", "0")["what"] == "This is not an image size."
     assert cli.wrong("inspect", "digits", "--color", "red")["what"] == "Unknown color."
     assert cli.wrong("inspect", "digits", "--split", "group")["what"] == "There are no groups to split by."

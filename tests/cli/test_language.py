@@ -64,7 +64,7 @@ def test_wrong_usage(cli: CommandLine, chinese: None, arguments: tuple[str, ...]
 def test_a_training(cli: CommandLine) -> None:
     told = cli.good("train", "digits", "--epochs", 1, "--out", "a")
     assert re.search(r"^第 1 轮：\d+ / 270$", told.out, re.MULTILINE)
-    assert re.search(r"^第 1 轮后验证准确率 \d+\.\d\d%，保留的就是它。$", told.out, re.MULTILINE)
+    assert re.search(r"^第 1 轮后验证准确率 \d+\.\d\d%，保存的就是它。$", told.out, re.MULTILINE)
     assert "下一步：" in told.lines
     assert english_in(told.out) == []
     assert english_in(cli.good("evaluate", "a").out) == []

@@ -120,7 +120,7 @@ def test_an_ensemble_of_different_manners_is_refused(cli: CommandLine) -> None:
     large = image("large.png", (60, 90, 3), 1)
     cli.good("predict", "a", large, "--with", "c")
     parts = cli.wrong("predict", "a", large, "--with", "b")
-    assert parts["what"] == "The networks were trained on images brought to their size in different manners."
+    assert parts["what"] == "The networks were trained on images resized in different ways."
     assert parts["received"] == "a: pad, b: crop"
 
 

@@ -21,9 +21,9 @@ import glassnet as gn
 from glassnet.analysis.diagnosis import Diagnosis, rules
 from glassnet.experiment import run as runs
 from glassnet.present.figures.base import percent
-from glassnet.present.report.cells import EACH, choose
 from glassnet.present.report.facts import gather
 from glassnet.present.report.overview import brief
+from glassnet.present.report.showing import EACH, choose
 from glassnet.present.report.sprites import Sheet
 from glassnet.support.i18n import Message
 
@@ -151,8 +151,8 @@ def test_a_budget_is_shared_by_all_cells(digits_run: Path) -> None:
 
 def test_the_worst_mistakes_are_the_surest(digits_run: Path) -> None:
     facts = gather(gn.Run.load(digits_run))
-    assert facts.sureness is not None
-    sure = facts.sureness[facts.mistakes]
+    assert facts.confidence is not None
+    sure = facts.confidence[facts.mistakes]
     assert len(sure) > 3
     np.testing.assert_array_equal(sure, np.sort(sure)[::-1])
     assert (percent(1.0), percent(0.9999), percent(0.985), percent(0.4)) == ("100 %", "> 99 %", "98 %", "40 %")
@@ -160,17 +160,17 @@ def test_the_worst_mistakes_are_the_surest(digits_run: Path) -> None:
 
 def test_with_test_the_test_set_is_opened_and_the_look_noted(cli: CommandLine, digits_run: Path) -> None:
     said = cli.good("report", digits_run, "--test", "--out", "test.html").out
-    assert "this was look 1" in said
+    assert "This is evaluation 1 on the test set" in said
     run = gn.Run.load(digits_run)
     (look,) = run.looks
     text, _ = read(Path("test.html"))
-    assert "All images below come from the test set" in text
+    assert "All images below are from the test set" in text
     assert f"{look['correct']} / {look['total']}" in text
     assert f"<b>{100 * look['correct'] / look['total']:.2f} %</b>" in text
     assert "← shown above" in text
     cli.good("report", digits_run)
     text, _ = read(digits_run / "report.html")
-    assert "All images below come from the validation set" in text
+    assert "All images below are from the validation set" in text
     assert f"{look['correct']} / {look['total']}" in text  # the ledger tells of the look, and opens nothing
     assert len(run.looks) == 1
 
@@ -231,7 +231,7 @@ def test_figures_as_files(cli: CommandLine, digits_run: Path) -> None:
 
 
 def test_wrong_input_is_told(cli: CommandLine, digits_run: Path) -> None:
-    assert cli.wrong("report", "nothing")["what"] == "This is not a run."
+    assert cli.wrong("report", "nothing")["what"] == "This is not a run folder."
     assert cli.wrong("report", digits_run, "--out", "no/such/r.html")["what"] == "There is no such folder for the report."
     assert cli.wrong("report", digits_run, "--out", digits_run)["what"] == "The report can't be written."
 

@@ -82,8 +82,8 @@ def test_seeds_interrupted_say_what_is_done(here: Path) -> None:
     with pytest.raises(KeyboardInterrupt) as caught:
         runs.train_seeds("digits", 3, out="a", epochs=2, callbacks=[Interrupt()])
     assert caught.value.__notes__ == [
-        f"The last whole epoch is kept. Go on with: glassnet train --resume {Path('a', 'seed-1')}",
-        "Of 3 seeds 1 were done.",
+        f"The last whole epoch is kept. Continue with: glassnet train --resume {Path('a', 'seed-1')}",
+        "1 of 3 seeds finished.",
     ]
 
 
@@ -98,19 +98,19 @@ def test_evaluate_of_several_seeds_is_one_look_at_each(cli: CommandLine, several
         assert [look["correct"] for look in ledger(several / f"seed-{seed}")] == [found.correct]
         shares.append(100 * found.accuracy)
     assert f"Test accuracy of 3 runs: {np.mean(shares):.2f} ± {np.std(shares, ddof=1):.2f} %" in outcome.out
-    assert "This was the first look at the test set" in outcome.out
-    assert "This was look 2 at the test set." in cli.good("evaluate", several).out
+    assert "This is the first evaluation on the test set" in outcome.out
+    assert "This is evaluation 2 on the test set." in cli.good("evaluate", several).out
 
 
 def test_seeds_that_are_none(cli: CommandLine, several: Path) -> None:
     for count in ("1", "0", "-2", "many"):
         assert "Invalid value for '--seeds'" in cli.misused("train", "digits", "--seeds", count)
     parts = cli.wrong("train", "--resume", several / "seed-5", "--seeds", 2)
-    assert (parts["what"], parts["received"]) == ("Only one run goes on at a time.", "--seeds 2")
+    assert (parts["what"], parts["received"]) == ("--resume continues one run in its own folder.", "--seeds 2")
     assert cli.wrong("train", "digits", "--seeds", 2, "--out", several)["what"] == "The folder for the run is not empty."
     for wrong in (["--epochs", 0], ["--data", "nowhere"], ["--set", "layers=[64,30,5]"], ["--seed", -1]):
         cli.wrong("train", "digits", "--seeds", 2, "--out", "a", *wrong)
-    with pytest.raises(gn.InputError, match="must be seeds to train"):
+    with pytest.raises(gn.InputError, match="number of seeds must be positive"):
         runs.train_seeds("digits", 0, out="a")
 
 
@@ -125,7 +125,7 @@ def test_evaluate_of_several_runs_is_their_ensemble(cli: CommandLine, several: P
     networks = [gn.Run.load(folder).network for folder in folders]
     found = gn.Ensemble(networks).evaluate(test)
     assert outcome.lines[0] == f"Test set: {found}"
-    assert "of 3 runs" in outcome.out
+    assert "over 3 runs" in outcome.out
     row = re.compile(r"  (\d) +(\d+) +(\d+) +([\d.]+) % +([\d.]+) %")
     assert sum(int(match[3]) for line in outcome.lines if (match := row.fullmatch(line))) == found.correct
     for folder in folders:
@@ -142,7 +142,7 @@ def test_each_member_is_a_look_of_its_own(cli: CommandLine, several: Path) -> No
     assert "Test accuracy of 2 runs:" in outcome.out
     for folder in folders:
         assert ["ensemble" in look for look in ledger(folder)] == [True, False]
-    assert "This was look 2 at the test set." in outcome.out
+    assert "This is evaluation 2 on the test set." in outcome.out
 
 
 def test_predict_with_others_tells_the_mean(cli: CommandLine, several: Path, digit_images: list[tuple[Path, int]]) -> None:
@@ -157,16 +157,16 @@ def test_predict_with_others_tells_the_mean(cli: CommandLine, several: Path, dig
 
 def test_ensembles_that_are_none(cli: CommandLine, several: Path, idx: Callable[..., Path], here: Path) -> None:
     five, six = several / "seed-5", several / "seed-6"
-    assert cli.wrong("evaluate", five, "nowhere")["what"] == "This is not a run."
-    assert cli.wrong("evaluate", several, five)["what"] == "This is not a run."
+    assert cli.wrong("evaluate", five, "nowhere")["what"] == "This is not a run folder."
+    assert cli.wrong("evaluate", several, five)["what"] == "This is not a run folder."
     parts = cli.wrong("evaluate", five, six, five)
-    assert (parts["what"], parts["where"]) == ("A run stands twice in the ensemble.", str(here / five))
+    assert (parts["what"], parts["where"]) == ("A run is listed twice.", str(here / five))
     gn.train("nielsen-30", data=idx(), epochs=1, out="other")
     shapes = cli.wrong("evaluate", five, "other")
-    assert shapes["what"] == "The networks of an ensemble differ in their shape of images."
+    assert shapes["what"] == "The networks of an ensemble differ in their input shape."
     np.save("image.npy", np.zeros((8, 8), np.uint8))
     assert cli.wrong("predict", five, "image.npy", "--with", "other")["what"] == shapes["what"]
-    assert cli.wrong("predict", five, "image.npy", "--with", "nowhere")["what"] == "This is not a run."
+    assert cli.wrong("predict", five, "image.npy", "--with", "nowhere")["what"] == "This is not a run folder."
 
 
 def test_an_ensemble_needs_one_test_set(cli: CommandLine, idx: Callable[..., Path], here: Path) -> None:
@@ -182,12 +182,12 @@ def test_an_ensemble_needs_one_test_set(cli: CommandLine, idx: Callable[..., Pat
     gn.train("nielsen-30", data=copy, epochs=1, out="b")
     Path("idx-2").rename(first)
     parts = cli.wrong("evaluate", "a", "b")
-    assert parts["what"] == "The runs do not have the same test set."
+    assert parts["what"] == "The runs do not have the same test data."
     assert parts["where"] == "b"
     assert "the same data" in parts["try"]
     (copy / "t10k-images-idx3-ubyte").write_bytes((first / "t10k-images-idx3-ubyte").read_bytes())
-    assert "of 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same images
-    assert "of 2 runs" in cli.good("evaluate", "a", "c").out
+    assert "over 2 runs" in cli.good("evaluate", "a", "b").out  # another folder with the same images
+    assert "over 2 runs" in cli.good("evaluate", "a", "c").out
 
 
 # ------------------------------------------------------------------ views
@@ -203,7 +203,7 @@ def test_evaluate_over_views(cli: CommandLine, several: Path) -> None:
     shift = gn.Augmentation(shift=1)
     found = run.network.evaluate(run.splits.test, augmentation=shift, views=8, seed=5)
     outcome = cli.good("evaluate", folder, "--views", 8)
-    assert outcome.lines[:2] == [f"Test set: {found}", "By the mean of the probabilities of 8 views of each image."]
+    assert outcome.lines[:2] == [f"Test set: {found}", "Probabilities are averaged over 8 views of each image."]
     assert [(look["correct"], look["views"]) for look in ledger(folder)] == [(found.correct, 8)]
     # as many as the recipe says, by the changes it has for them; one, where that is asked for
     views = "\n[evaluation]\nviews = 3\nview_augmentation = { rotation = 4 }\n"
@@ -260,11 +260,11 @@ def test_predict_over_views(cli: CommandLine, several: Path, digit_images: list[
     model = folders[0] / "model.safetensors"
     np.testing.assert_allclose(asked(model, *files, "--views", 1), plain, atol=1e-6)
     assert cli.wrong("predict", model, *files, "--views", 4) == {
-        "what": "A model file does not say how views of an image differ.",
+        "what": "A model file has no augmentation for views.",
         "where": str(model),
-        "expected": "a run folder, whose recipe has an augmentation",
+        "expected": "a run folder whose recipe has an augmentation",
         "received": "a file, and --views 4",
-        "try": "ask the run, or leave --views out",
+        "try": "use the run folder, or leave out --views",
     }
 
 
@@ -272,7 +272,7 @@ def test_views_that_are_none(cli: CommandLine, several: Path) -> None:
     assert "Invalid value for '--views'" in cli.misused("evaluate", several / "seed-5", "--views", 0)
     for runs_of in ([several / "seed-5"], [several], [several / "seed-5", several / "seed-6"]):
         parts = cli.wrong("evaluate", *runs_of, "--views", 4)
-        assert parts["what"] == "The recipe has no augmentation by which views could differ."
+        assert parts["what"] == "The recipe has no augmentation for views."
         assert parts["where"] == str(several / "seed-5" / "recipe.toml")
         assert "view_augmentation" in parts["expected"]
     np.save("image.npy", np.zeros((8, 8), dtype=np.uint8))

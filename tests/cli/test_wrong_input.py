@@ -81,7 +81,7 @@ def test_unknown_recipe_and_none_is_near(cli: CommandLine) -> None:
 def test_check_of_what_is_neither_recipe_nor_run(cli: CommandLine) -> None:
     for name, hint in (("runs/nowhere", {}), ("Chain", {"try": "did you mean 'chain'?"})):
         assert cli.wrong("check", name) == {
-            "what": "There is no recipe of this name, and no run folder.",
+            "what": "There is no recipe or run folder of this name.",
             "expected": f"a run folder, a .toml file, or one of {SHIPPED}",
             "received": repr(name),
             **hint,
@@ -93,7 +93,7 @@ def test_recipe_file_that_is_not_there(cli: CommandLine) -> None:
     assert cli.wrong("train", "nowhere.toml") == {
         "what": "There is no such recipe file.",
         "where": "nowhere.toml",
-        "try": "glassnet recipes lists those shipped",
+        "try": "glassnet recipes lists the shipped ones",
     }
 
 
@@ -203,7 +203,7 @@ def test_learning_rate_that_is_not_positive(cli: CommandLine, rate: str) -> None
 def test_settings_that_are_none(cli: CommandLine) -> None:
     parts = cli.wrong("train", "digits", "--set", "epochs")
     assert parts == {
-        "what": "A setting is KEY=VALUE.",
+        "what": "A setting must be KEY=VALUE.",
         "where": "--set",
         "expected": "training.epochs=5",
         "received": "'epochs'",
@@ -259,13 +259,13 @@ def test_neither_recipe_nor_run_and_both(cli: CommandLine, digits_run: Path) -> 
     assert (parts["expected"], parts["received"]) == ("RECIPE, or --resume RUN", "neither")
     assert parts["try"] == "glassnet train digits"
     parts = cli.wrong("train", "digits", "--resume", digits_run)
-    assert parts["what"] == "Give a recipe to train, or a run to go on with."
+    assert parts["what"] == "Give either a recipe to train or a run to resume."
     assert parts["received"] == "both"
 
 
 def test_resume_takes_no_other_folder(cli: CommandLine, digits_run: Path) -> None:
     parts = cli.wrong("train", "--resume", digits_run, "--out", "elsewhere")
-    assert parts["what"] == "A run goes on in its own folder."
+    assert parts["what"] == "--resume continues one run in its own folder."
     assert parts["received"] == "--out elsewhere"
 
 
@@ -605,7 +605,7 @@ def test_output_folder_that_is_in_use(cli: CommandLine, digits_run: Path) -> Non
         "what": "The folder for the run is not empty.",
         "where": str(digits_run),
         "expected": "a new or empty folder",
-        "try": f"choose another, or go on with it: glassnet train --resume {digits_run}",
+        "try": f"choose another, or resume it: glassnet train --resume {digits_run}",
     }
     Path("photos").mkdir()
     Path("photos", "cat.jpg").write_text("x")
@@ -657,21 +657,21 @@ def test_runs_that_are_none(cli: CommandLine, image: str) -> None:
     for command in commands:
         extra = [image] if command == ["predict"] else []
         parts = cli.wrong(*command, "empty", *extra)
-        assert parts["what"] == "This is not a run."
+        assert parts["what"] == "This is not a run folder."
         assert parts["where"] == "empty"
-        assert parts["expected"] == "a folder with a recipe.toml, as glassnet train leaves it"
+        assert parts["expected"] == "a folder with a recipe.toml, written by glassnet train"
         assert parts["received"] == "no recipe.toml in it"
     for command in commands[:3]:
         extra = [image] if command == ["predict"] else []
         parts = cli.wrong(*command, "nowhere", *extra)
-        assert (parts["what"], parts["received"]) == ("This is not a run.", "no such folder")
+        assert (parts["what"], parts["received"]) == ("This is not a run folder.", "no such folder")
 
 
 def test_run_without_a_model_says_how_to_go_on(cli: CommandLine, digits_run: Path, image: str) -> None:
     (digits_run / "model.safetensors").unlink()
     for command in (["evaluate", digits_run], ["check", digits_run], ["predict", digits_run, image]):
         parts = cli.wrong(*command)
-        assert parts["what"] == "The run has no model yet: its training was cut off."
+        assert parts["what"] == "The run has no model yet: its training was interrupted."
         assert parts["try"] == f"glassnet train --resume {digits_run}"
 
 
@@ -734,10 +734,10 @@ def test_a_damaged_ledger_is_neither_read_nor_written(
         ("report", digits_run, "--figures", "charts"),
     ):
         parts = cli.wrong(*command)  # which compares all files with those before
-        assert parts["what"] == "The run's ledger is damaged; nothing is added to it."
+        assert parts["what"] == "The run's ledger is damaged."
         assert parts["where"] in (str(path), "other/ledger.jsonl")
         assert received in parts["received"]
-        assert parts["try"] == "mend that line, or put an undamaged copy of the file in its place"
+        assert parts["try"] == "correct that line, or restore an undamaged copy of the file"
 
 
 def test_a_look_is_added_and_the_others_stay_as_they_are(cli: CommandLine, digits_run: Path) -> None:

@@ -209,7 +209,7 @@ def test_commands() -> None:
     for module in modules(glassnet.cli):
         if not hasattr(module, "command"):
             continue
-        name = getattr(module, "NAME", module.__name__.rpartition(".")[2])
+        name = module.__name__.rpartition(".")[2].replace("_", "-")
         lacks = found[name] = []
         if name not in registered:
             lacks.append("cli/main.py")

@@ -181,7 +181,7 @@ def test_control_c_keeps_a_checkpoint_and_says_how_to_go_on(tmp_path: Path, unbr
     assert child.err.split("\n") == [
         "",
         "glassnet: interrupted",
-        f"The last whole epoch is kept. Go on with: glassnet train --resume {folder}",
+        f"The last whole epoch is kept. Continue with: glassnet train --resume {folder}",
         "",
     ]
     state = State.load(folder / "checkpoint.safetensors")
@@ -224,8 +224,8 @@ def test_interrupted_anywhere_in_an_epoch(tmp_path: Path, short: Path, where: st
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt) as caught:
         gn.train("digits", epochs=4, seed=11, out=folder, callbacks=[Interrupt(where, epoch)])
-    said = "The last whole epoch is kept." if kept else "No epoch was whole yet."
-    assert caught.value.__notes__ == [f"{said} Go on with: glassnet train --resume {folder}"]
+    said = "The last whole epoch is kept." if kept else "No epoch was completed."
+    assert caught.value.__notes__ == [f"{said} Continue with: glassnet train --resume {folder}"]
     checkpoint = folder / "checkpoint.safetensors"
     assert checkpoint.exists() == (kept > 0)
     if kept:

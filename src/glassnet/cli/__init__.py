@@ -1,1 +1,1 @@
-"""The command line: one file a command; what a command needs is imported when it runs."""
+"""The command line: one file for each command; a command imports what it needs when it runs."""

@@ -1,4 +1,4 @@
-"""`glassnet check RECIPE|RUN`: hold the gradients of a network against their definition."""
+"""`glassnet check RECIPE|RUN`: compare gradients with finite differences."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from glassnet.support.i18n import mark, tr
 if TYPE_CHECKING:
     from glassnet.experiment.run import Run
 
-NAME = "check"
-HELP = mark("Hold every gradient of a network against its definition, on a few training images.")
+HELP = mark("Compare every gradient with finite differences, on a few training images.")
 IMAGES = 10
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help=mark("A recipe, or a run folder."), show_default=False)],
+    what: Annotated[str, typer.Argument(metavar="RECIPE|RUN", help=mark("A recipe or a run folder."), show_default=False)],
 ) -> None:
     from glassnet.analysis.gradient_check import check_gradients, table
 
@@ -33,7 +32,7 @@ def command(
 
 
 def run_or_recipe(what: str) -> Run:
-    """The run in a folder, or the untrained network of a recipe as if it were a run."""
+    """The run in a folder, or a run with the untrained network of a recipe."""
     from glassnet.errors import RecipeError
     from glassnet.experiment.recipe import load_recipe
     from glassnet.experiment.run import Run, read_splits
@@ -47,7 +46,7 @@ def run_or_recipe(what: str) -> Run:
         if Path(what).exists() or what.endswith(".toml"):
             raise
         raise RecipeError(
-            tr("There is no recipe of this name, and no run folder."),
+            tr("There is no recipe or run folder of this name."),
             expected=tr("a run folder, a .toml file, or one of {expected}", expected=error.expected),
             received=error.received,
             hint=error.hint,

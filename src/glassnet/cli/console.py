@@ -11,11 +11,12 @@ from typing import Any, NoReturn
 from glassnet.support.i18n import tr
 
 
-def say(text: str = "") -> None:
+def say(*lines: str) -> None:
+    """Print the lines, or an empty one."""
     from glassnet.errors import WriteError
 
     try:
-        print(text, flush=True)
+        print(*lines, sep="\n", flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -27,13 +28,13 @@ def complain(text: str) -> None:
 
 
 def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> int:
-    """Run a Typer app; its exit code. Wrong input is one message on stderr and 2, Ctrl-C is 130; 1 is the command's own."""
+    """Run a Typer app; its exit code. 2 for wrong input, with one message on stderr; 130 for Ctrl-C."""
     import typer
 
     from glassnet.cli.help import show, translated
     from glassnet.errors import GlassnetError, UnfinishedError
 
-    # Typer brings a copy of Click since 0.26, and used Click itself before: its errors are known by their family only.
+    # Typer has its own copy of Click since 0.26 and used Click before: errors are recognised by the name of their class.
     usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
         with _plain_warnings(), translated():
@@ -65,13 +66,13 @@ def _plain_warnings() -> Iterator[None]:
         for category in ours:
             warnings.simplefilter("always", category)
         show = warnings.showwarning
-        said = set()
+        shown = set()
 
         def plain(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
             if not issubclass(category, ours):
                 show(message, category, *place, **more)
-            elif str(message) not in said:
-                said.add(str(message))
+            elif str(message) not in shown:
+                shown.add(str(message))
                 complain(f"glassnet: {message}")
 
         warnings.showwarning = plain

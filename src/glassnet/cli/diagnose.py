@@ -1,23 +1,17 @@
-"""`glassnet diagnose RUN…`: why a training failed; of several, whether the best is really better."""
+"""`glassnet diagnose RUN…`: why a training failed; of several runs, whether the best is really better."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from glassnet.cli.console import fail, say
 from glassnet.support.i18n import mark
 
-if TYPE_CHECKING:
-    from glassnet.analysis.diagnosis import Diagnosis
-
-NAME = "diagnose"
-HELP = mark(
-    "Say why a training failed: what is seen, why, and what to try; of several runs, whether the best is really better."
-)
+HELP = mark("Explain why a training failed and what to try; of several runs, whether the best is significantly better.")
 
 
 def command(
@@ -29,35 +23,26 @@ def command(
             show_default=False,
         ),
     ],
-    as_json: Annotated[bool, typer.Option("--json", help=mark("As one JSON object."))] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=mark("Print one JSON object."))] = False,
     strict: Annotated[bool, typer.Option("--strict", help=mark("Exit with 1 if anything is found."))] = False,
 ) -> None:
-    from glassnet.analysis.diagnosis import diagnose
     from glassnet.analysis.diagnosis.difference import diagnose_runs
-    from glassnet.experiment.run import Run
-    from glassnet.experiment.sweep import is_of_seeds, load_seeds
+    from glassnet.analysis.diagnosis.rules import diagnose_run
+    from glassnet.experiment.sweep import load_runs
 
-    diagnoses: list[tuple[str, Diagnosis]] = []
     if len(runs) > 1:
-        diagnoses.append((", ".join(map(str, runs)), diagnose_runs(runs)))
+        diagnoses = {", ".join(map(str, runs)): diagnose_runs(runs)}
     else:
-        several = load_seeds(runs[0]) if is_of_seeds(runs[0]) else [Run.load(runs[0])]
-        for run in several:
-            found = diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
-            diagnoses.append((str(run.folder), found))
+        diagnoses = {str(run.folder): diagnose_run(run) for run in load_runs(runs[0])}
     if as_json:
-        say(json.dumps({name: _plain(diagnosis) for name, diagnosis in diagnoses}, ensure_ascii=False, indent=1))
+        parts = ("name", "evidence", "cause", "try_next")
+        found = {
+            name: [{part: getattr(finding, part) for part in parts} for finding in diagnosis.findings]
+            for name, diagnosis in diagnoses.items()
+        }
+        say(json.dumps(found, ensure_ascii=False, indent=1))
     else:
-        for name, diagnosis in diagnoses:
-            say(f"{name}:\n")
-            say(str(diagnosis))
-            say()
-    if strict and not all(diagnosis.healthy for _, diagnosis in diagnoses):
+        for name, diagnosis in diagnoses.items():
+            say(f"{name}:\n", str(diagnosis), "")
+    if strict and not all(diagnosis.healthy for diagnosis in diagnoses.values()):
         fail(1)
-
-
-def _plain(diagnosis: Diagnosis) -> list[dict[str, object]]:
-    return [
-        {"name": one.name, "evidence": one.evidence, "cause": one.cause, "try_next": list(one.try_next)}
-        for one in diagnosis.findings
-    ]

@@ -1,4 +1,4 @@
-"""`glassnet evaluate RUN…`: open the test set, and note that it was opened."""
+"""`glassnet evaluate RUN…`: evaluate on the test set, and record it in the ledger."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from glassnet.experiment.run import Run
     from glassnet.nn.metrics import Evaluation
 
-NAME = "evaluate"
-HELP = mark("Open the test set, which stays closed during training; each look is noted in the run's ledger.")
+HELP = mark("Evaluate on the test set, which training does not use; each evaluation is recorded in the run's ledger.")
 
 
 def command(
@@ -24,66 +23,60 @@ def command(
         list[Path],
         typer.Argument(
             metavar="RUN…",
-            help=mark("A run folder; several are one ensemble; or a folder of several seeds."),
+            help=mark("A run folder; several form an ensemble; or a folder of several seeds."),
             show_default=False,
         ),
     ],
     each: Annotated[
-        bool, typer.Option("--each", help=mark("Also each run of an ensemble alone: a look at the test set of its own."))
+        bool, typer.Option("--each", help=mark("Also evaluate each run of an ensemble alone, recorded separately."))
     ] = False,
     views: Views = None,
 ) -> None:
     from glassnet.experiment.run import Run
-    from glassnet.experiment.sweep import evaluate_together, is_of_seeds, load_seeds
+    from glassnet.experiment.sweep import evaluate_together, is_of_seeds, load_runs
 
     if len(runs) == 1 and is_of_seeds(runs[0]):
-        _several(load_seeds(runs[0]), views)
+        _one_by_one(load_runs(runs[0]), views)
         return
     loaded = [Run.load(folder) for folder in runs]
     result = loaded[0].evaluate(views) if len(loaded) == 1 else evaluate_together(loaded, views)
     say(tr("Test set: {result}", result=result))
     if options := loaded[0].views(views):
-        say(tr("By the mean of the probabilities of {count} views of each image.", count=options["views"]))
+        say(tr("Probabilities are averaged over {count} views of each image.", count=options["views"]))
     if len(loaded) > 1:
-        say(
-            tr(
-                "By the mean of the probabilities of {count} runs; the look is noted in the ledger of each.",
-                count=len(loaded),
-            )
-        )
-    elif loaded[0].recipe.expect:
-        say(tr("Expected: {expect}", expect=loaded[0].recipe.message("expect")))
+        say(tr("Probabilities are averaged over {count} runs; each run's ledger records this.", count=len(loaded)))
+    else:
+        _say_expected(loaded[0])
     say()
-    _classes(result)
+    _say_classes(result)
     say()
     if each and len(loaded) > 1:
-        _several(loaded, views)
+        _one_by_one(loaded, views)
     else:
-        _looks(loaded)
+        _say_looks(loaded)
 
 
-def _several(runs: list[Run], views: int | None) -> None:
+def _one_by_one(runs: list[Run], views: int | None) -> None:
     """The runs one by one, and their mean."""
     from glassnet.nn.metrics import Spread
 
-    results = []
+    accuracies = []
     for run in runs:
-        results.append(run.evaluate(views))
-        say(f"{run.folder}: {results[-1]}")
-    say(
-        tr(
-            "Test accuracy of {count} runs: {spread}",
-            count=len(runs),
-            spread=Spread(tuple(result.accuracy for result in results)).percent(),
-        )
-    )
-    if runs[0].recipe.expect:
-        say(tr("Expected: {expect}", expect=runs[0].recipe.message("expect")))
+        result = run.evaluate(views)
+        accuracies.append(result.accuracy)
+        say(f"{run.folder}: {result}")
+    say(tr("Test accuracy of {count} runs: {spread}", count=len(runs), spread=Spread(tuple(accuracies)).percent()))
+    _say_expected(runs[0])
     say()
-    _looks(runs)
+    _say_looks(runs)
 
 
-def _classes(result: Evaluation) -> None:
+def _say_expected(run: Run) -> None:
+    if run.recipe.expect:
+        say(tr("Expected: {expect}", expect=run.recipe.message("expect")))
+
+
+def _say_classes(result: Evaluation) -> None:
     from glassnet.support.terminal import columns, pad
 
     width = max(5, *(columns(report.name) for report in result.per_class))
@@ -95,12 +88,9 @@ def _classes(result: Evaluation) -> None:
         )
 
 
-def _looks(runs: list[Run]) -> None:
+def _say_looks(runs: list[Run]) -> None:
     count = max(len(run.looks) for run in runs)
-    say(
-        tr("This was the first look at the test set: the figure is an honest one.")
-        if count == 1
-        else tr(
-            "This was look {count} at the test set. What is chosen by looking at it, it can't judge any more.", count=count
-        )
-    )
+    if count == 1:
+        say(tr("This is the first evaluation on the test set; its result is unbiased."))
+    else:
+        say(tr("This is evaluation {count} on the test set. It can't judge choices made after the first.", count=count))

@@ -1,4 +1,4 @@
-"""`glassnet find-rate RECIPE`: which learning rates teach the network something."""
+"""`glassnet find-rate RECIPE`: the learning-rate range test."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from typing import Annotated
 import typer
 
 from glassnet.cli.console import fail, say
-from glassnet.cli.settings import changes_of
+from glassnet.cli.settings import Data, Seed, Settings, Threads, changes_of
 from glassnet.support.i18n import mark, tr
 
-NAME = "find-rate"
-HELP = mark("Take a few steps at ever higher learning rates; suggest one, and draw the losses.")
+HELP = mark("Learning-rate range test: take some steps at rising learning rates, suggest one and plot the losses.")
 
 
 def command(
     recipe: Annotated[
         str, typer.Argument(help=mark("A shipped recipe (see glassnet recipes) or a TOML file."), show_default=False)
     ],
-    low: Annotated[float, typer.Option(help=mark("The first rate."))] = 1e-5,
-    high: Annotated[float, typer.Option(help=mark("The last rate."))] = 10.0,
-    steps: Annotated[int, typer.Option(help=mark("Steps from the first to the last."))] = 100,
-    data: Annotated[Path | None, typer.Option(help=mark("A folder or file to take the data from."))] = None,
-    seed: Annotated[int | None, typer.Option(help=mark("Seed of all chance."))] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=mark("Another value for a key of the recipe."))
-    ] = None,
+    low: Annotated[float, typer.Option(help=mark("The lowest rate."))] = 1e-5,
+    high: Annotated[float, typer.Option(help=mark("The highest rate."))] = 10.0,
+    steps: Annotated[int, typer.Option(help=mark("Number of steps from the lowest to the highest."))] = 100,
+    data: Data = None,
+    seed: Seed = None,
+    settings: Settings = None,
     out: Annotated[Path | None, typer.Option(help=mark("The figure; by default RECIPE-rates.png."))] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help=mark("Threads; by default as many as pay."))] = None,
+    threads: Threads = None,
 ) -> None:
     from glassnet.errors import RunError, writing
     from glassnet.experiment.lr_finder import find_learning_rate
@@ -56,6 +53,4 @@ def command(
     say(tr("  {path}   the losses over the rates", path=path))
     if result.suggested is None:
         fail(1)
-    say()
-    say(tr("Next:"))
-    say(f"  glassnet train {recipe} --set learning_rate={result.suggested:.2g}")
+    say("", tr("Next:"), f"  glassnet train {recipe} --set learning_rate={result.suggested:.2g}")

@@ -1,4 +1,4 @@
-"""Help texts and usage errors in the user's language, those that Typer writes itself among them."""
+"""Help texts and usage errors in the user's language, including those of Typer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from glassnet.support.i18n import LOCALE, language, mark, tr
 
-TYPERS = (  # what Typer looks up with gettext
+TYPERS = (  # messages that Typer looks up with gettext
     mark("Arguments"),
     mark("Options"),
     mark("Commands"),
@@ -24,7 +24,7 @@ TYPERS = (  # what Typer looks up with gettext
 
 
 class _Translated:
-    """A command whose help, and that of its parameters, is translated when it is put together."""
+    """A command whose help, and that of its parameters, is translated when it is created."""
 
     help: Any
 
@@ -43,7 +43,7 @@ class _Translated:
     def get_short_help_str(self, limit: int = 45) -> str:
         if language() == "en":
             return str(super().get_short_help_str(limit))  # type: ignore[misc]  # a mix-in of commands
-        return str(self.help).split("。")[0]  # Chinese has no spaces at which it could be cut
+        return str(self.help).split("。")[0]  # Chinese has no spaces to cut at
 
     def format_usage(self, ctx: Any, formatter: Any) -> None:
         pieces = self.collect_usage_pieces(ctx)  # type: ignore[attr-defined]  # a mix-in of commands
@@ -60,7 +60,7 @@ class Group(_Translated, TyperGroup):
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """What Typer looks up with gettext comes from our catalogue."""
+    """Typer uses the catalogue of glassnet within."""
     domain, chosen = gettext.textdomain(), os.environ.get("LANGUAGE")
     gettext.bindtextdomain("glassnet", LOCALE)
     gettext.textdomain("glassnet")
@@ -76,7 +76,7 @@ def translated() -> Iterator[None]:
 
 
 def show(error: Any) -> None:
-    """Print a `ClickException`: how the command is called, where its help is, and what is wrong."""
+    """Print a `ClickException`: usage, a hint at the help, and the error."""
     if language() == "en" or type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return
@@ -87,7 +87,7 @@ def show(error: Any) -> None:
 
 
 def _reason(error: Any) -> str:
-    """Our words for the errors that Typer has classes for, Typer's own for the others."""
+    """Our messages for the errors that Typer has classes for, Typer's own for the others."""
     kind, parameter = type(error).__name__, getattr(error, "param", None)
     if kind == "NoSuchOption":
         return tr("No such option: {name}", name=error.option_name)

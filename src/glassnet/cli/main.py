@@ -1,4 +1,4 @@
-"""`glassnet`: the commands, put together."""
+"""`glassnet`: all commands."""
 
 from __future__ import annotations
 
@@ -7,19 +7,7 @@ from typing import Annotated
 
 import typer
 
-from glassnet.cli import (
-    check,
-    datasets,
-    diagnose,
-    evaluate,
-    find_rate,
-    inspect,
-    predict,
-    recipes,
-    report,
-    trace,
-    train,
-)
+from glassnet.cli import check, datasets, diagnose, evaluate, find_rate, inspect, predict, recipes, report, trace, train
 from glassnet.cli.console import run_app, say
 from glassnet.cli.help import Command, Group
 from glassnet.support.i18n import mark
@@ -36,7 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for module in (train, evaluate, report, predict, check, diagnose, trace, find_rate, inspect, recipes, datasets):
-    app.command(module.NAME, cls=Command, help=module.HELP)(module.command)
+    name = module.__name__.rpartition(".")[2].replace("_", "-")
+    app.command(name, cls=Command, help=module.HELP)(module.command)
 
 
 def _version(requested: bool) -> None:

@@ -1,4 +1,4 @@
-"""`glassnet recipes`: what can be trained as it is."""
+"""`glassnet recipes`: list the shipped recipes, or print one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import typer
 from glassnet.cli.console import say
 from glassnet.support.i18n import mark, tr
 
-NAME = "recipes"
-HELP = mark("List the shipped recipes, or show one, to copy and change.")
+HELP = mark("List the shipped recipes, or print one, to copy and edit.")
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(help=mark("Show this one's TOML text."), show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help=mark("Print the TOML text of this recipe."), show_default=False)] = None,
 ) -> None:
     from glassnet.experiment.recipe import list_recipes, load_recipe
 
@@ -26,5 +25,4 @@ def command(
     for recipe in recipes:
         say(f"{recipe.name:<{width}}  {recipe.heading}")
         say(" " * width + tr("  data: {data}; expect: {expect}", data=recipe.data.dataset, expect=recipe.message("expect")))
-    say()
-    say(tr("glassnet train NAME trains one, glassnet recipes NAME shows its text."))
+    say("", tr("glassnet train NAME trains one, glassnet recipes NAME prints its text."))

@@ -1,4 +1,4 @@
-"""`glassnet report RUN`: all of a run on one page that opens from disk."""
+"""`glassnet report RUN`: write the report of a run, one HTML file."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import typer
 from glassnet.cli.console import say
 from glassnet.support.i18n import mark, tr
 
-NAME = "report"
-HELP = mark("Write the report of a run: one HTML file, in English and Chinese, that needs no network.")
+HELP = mark("Write the report of a run: one HTML file, in English and Chinese, that works offline.")
 
 
 def command(
@@ -20,10 +19,10 @@ def command(
         Path | None, typer.Option(help=mark("The file to write; by default report.html in the run folder."))
     ] = None,
     test: Annotated[
-        bool, typer.Option("--test", help=mark("About the test set: opens it, and notes the look in the run's ledger."))
+        bool, typer.Option("--test", help=mark("Report on the test set, and record this evaluation in the run's ledger."))
     ] = False,
     figures: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help=mark("Also write the charts as SVG files into this folder."))
+        Path | None, typer.Option(metavar="FOLDER", help=mark("Also write the figures as SVG files into this folder."))
     ] = None,
 ) -> None:
     from glassnet.experiment.run import Run
@@ -33,7 +32,6 @@ def command(
     path = report(loaded, out, test=test, figures=figures)
     say(tr("{path}   {size:.1f} MB, opens in any browser", path=path, size=path.stat().st_size / 1e6))
     if figures is not None:
-        say(tr("{folder}   its charts, one file each", folder=figures))
+        say(tr("{folder}   its figures, one file each", folder=figures))
     if test:
-        count = len(loaded.looks)
-        say(tr("The test set was opened; this was look {count}, and it is noted in the ledger.", count=count))
+        say(tr("This is evaluation {count} on the test set; it is recorded in the ledger.", count=len(loaded.looks)))

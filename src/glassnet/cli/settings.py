@@ -1,35 +1,41 @@
-"""Options that several commands take: `--set KEY=VALUE`, `--views N`."""
+"""Options that several commands take."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from glassnet.support.i18n import mark, tr
 
+Data = Annotated[Path | None, typer.Option(help=mark("Read the data from this folder or file."))]
+Seed = Annotated[int | None, typer.Option(help=mark("Random seed, instead of the recipe's."))]
+Threads = Annotated[int | None, typer.Option(min=1, help=mark("Number of threads; chosen automatically by default."))]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help=mark("Override a key of the recipe; repeatable."))
+]
 Views = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help=mark("Views of each image, one as it is and others augmented, whose probabilities are averaged.")
-    ),
+    int | None, typer.Option(min=1, help=mark("Test-time augmentation: average over this many views of each image."))
 ]
 
 
 def changes_of(settings: Sequence[str] | None) -> dict[str, Any]:
-    """Keys and values, which are TOML, or else plain text."""
-    return dict(_setting(text) for text in settings or [])
-
-
-def _setting(text: str) -> tuple[str, Any]:
+    """The keys and values of `--set`; a value is TOML, or else plain text."""
     from glassnet.errors import RecipeError
 
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise RecipeError(tr("A setting is KEY=VALUE."), where="--set", expected="training.epochs=5", received=repr(text))
-    try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value
+    changes: dict[str, Any] = {}
+    for text in settings or []:
+        key, sign, value = text.partition("=")
+        key = key.strip()
+        if not sign or not key:
+            raise RecipeError(
+                tr("A setting must be KEY=VALUE."), where="--set", expected="training.epochs=5", received=repr(text)
+            )
+        try:
+            changes[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            changes[key] = value
+    return changes

@@ -19,10 +19,10 @@ from glassnet.training.arguments import as_dataset, check_labels
 
 
 class Ensemble:
-    """The mean of the networks' probabilities, (p₁ + … + pₙ)/n: it is right more often than its members are on average.
+    """The mean of the networks' probabilities, (p₁ + … + pₙ)/n, which is on average more accurate than its members.
 
-    `networks`: at least one; all take images of one shape and know the same classes in the same order.
-    Raises `InputError` where they do not. Hansen and Salamon, IEEE Transactions on Pattern Analysis 1990.
+    All must have the same input shape and the same classes in the same order, else `InputError` is raised.
+    Hansen and Salamon, IEEE Transactions on Pattern Analysis 1990.
     """
 
     def __init__(self, networks: Sequence[Network]) -> None:
@@ -33,10 +33,8 @@ class Ensemble:
             )
         first = self.networks[0]
         for number, network in enumerate(self.networks[1:], 2):
-            for what, mine, theirs in (
-                (mark("classes"), first.classes, network.classes),
-                (mark("shape of images"), first.input_shape, network.input_shape),
-            ):
+            for what, attribute in ((mark("classes"), "classes"), (mark("input shape"), "input_shape")):
+                mine, theirs = getattr(first, attribute), getattr(network, attribute)
                 if mine != theirs:
                     raise InputError(
                         tr("The networks of an ensemble differ in their {what}.", what=tr(what)),
@@ -84,7 +82,7 @@ class Ensemble:
         views: int | None = None,
         seed: int = 0,
     ) -> Evaluation:
-        """Accuracy and confusion on images with class labels; the cost is the mean −ln p of the right class."""
+        """Accuracy and confusion on images with class labels; the loss is the mean −ln p of the right class."""
         data = as_dataset(data, "evaluate(data)")
         check_labels(self.networks[0], data, "evaluate(data)")
         probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)

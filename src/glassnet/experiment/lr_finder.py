@@ -1,4 +1,4 @@
-"""The learning-rate range test: the cost over steps at exponentially rising rates."""
+"""The learning-rate range test: the loss over steps at exponentially rising rates."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from glassnet.network import Network
 from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.runtime import StepPlan, make_trainer
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import mark, tr
 from glassnet.training.arguments import DROPOUT, ORDER, as_dataset, check_labels, check_seed, check_whole, epoch_generator
 
-EXPLODED = 4.0  # the test ends at this multiple of the lowest cost so far
-FALLEN = 0.9  # a rate is suggested if the lowest cost is below this fraction of the first
-WIDTH = 0.03  # standard deviation of the Gaussian that smooths the costs, as a fraction of the steps
+EXPLODED = 4.0  # the test ends at this multiple of the lowest loss so far
+FALLEN = 0.9  # a rate is suggested if the lowest loss is below this fraction of the first
+WIDTH = 0.03  # standard deviation of the Gaussian that smooths the losses, as a fraction of the steps
 LEAST = 10  # steps
-MARGIN = 3  # the suggested rate is a third of that with the lowest cost, beyond which the cost rises
+MARGIN = 3  # the suggested rate is a third of the one with the lowest loss
 
 
 @dataclass(frozen=True)
 class RateTest:
-    """`costs` are those of the mini-batches at each of the `rates`, smoothed; `raw` as they were. Arrays of one length.
+    """`costs`: the loss of the mini-batch at each of the `rates`, smoothed; `raw`: unsmoothed.
 
-    `suggested` is a third of the rate at which the cost was lowest, or None where the cost did not fall; `reason` says why.
+    `suggested`: a third of the rate with the lowest loss, or None if the loss did not fall; `reason` says why.
     """
 
     rates: NDArray[np.float64]
@@ -40,7 +40,7 @@ class RateTest:
 
     def __str__(self) -> str:
         if self.suggested is None:
-            return tr("No learning rate to suggest: {reason}", reason=self.reason)
+            return tr("No learning rate can be suggested: {reason}", reason=self.reason)
         return tr("Suggested learning rate: {rate:.2g}: {reason}", rate=self.suggested, reason=self.reason)
 
 
@@ -58,8 +58,8 @@ def find_learning_rate(
 ) -> RateTest:
     """Train a copy of the network for `steps` steps at rates from `low` up to `high`, each a constant factor above the last.
 
-    It ends early where the cost explodes. The `optimizer`'s own rate and schedule do not count; the network stays as it is.
-    Raises `InputError` for a range that is none. Smith, Cyclical Learning Rates for Training Neural Networks, 2015.
+    It ends early if the loss explodes. The `optimizer`'s own rate and schedule are ignored; the network is not changed.
+    Raises `InputError` for an invalid range. Smith, Cyclical Learning Rates for Training Neural Networks, 2015.
     """
     data, chosen = as_dataset(train, "find_learning_rate(train)"), SGD() if optimizer is None else optimizer
     _check(chosen, batch_size, low, high, steps)
@@ -67,47 +67,40 @@ def find_learning_rate(
     twin = network.astype(str(network.dtype))
     twin.adapt(data.images)
     rates = np.geomspace(low, high, steps)
-    raw = _costs(twin, data, chosen, rates, min(batch_size, len(data)), check_seed(seed), threads)
+    plan = StepPlan(batch_size=min(batch_size, len(data)), optimizer=chosen, threads=threads)
+    raw = _losses(twin, data, plan, rates, check_seed(seed))
     if not len(raw):
         raise InputError(
             tr("The loss is not finite even at the lowest rate."),
             where="find_learning_rate(low)",
-            expected=tr("a rate at which the network can take a step"),
+            expected=tr("a rate at which the loss stays finite"),
             received=low,
-            hint=tr("scale the images, for example by Pixels or Standardize, or choose a lower one"),
+            hint=tr("scale the images, for example by Pixels or Standardize, or choose a lower rate"),
         )
-    costs = _smooth(np.minimum(raw, EXPLODED * np.median(raw)), WIDTH * steps)
+    reach = np.arange(len(raw))
+    weights = np.exp(-0.5 * ((reach[:, None] - reach) / (WIDTH * steps)) ** 2)  # truncated and renormalized at the ends
+    costs = np.asarray(weights @ np.minimum(raw, EXPLODED * np.median(raw)) / weights.sum(axis=1))
     return RateTest(rates[: len(raw)], costs, raw, *_suggestion(rates, costs))
 
 
-def _costs(
-    network: Network,
-    data: Dataset,
-    optimizer: Optimizer,
-    rates: NDArray[np.float64],
-    batch: int,
-    seed: int,
-    threads: int | None,
-) -> NDArray[np.float64]:
-    """The mean cost of each mini-batch before its step, until it is not finite or explodes."""
-    rows, steps = network.rows(data.images), -(-len(data) // batch)
-    trainer = make_trainer(
-        network, rows, data.labels, StepPlan(batch_size=batch, optimizer=optimizer, threads=threads)
-    )  # fmt: skip
+def _losses(network: Network, data: Dataset, plan: StepPlan, rates: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+    """The mean loss of each mini-batch before its step, until it is not finite or explodes."""
+    batch = plan.batch_size
+    steps = -(-len(data) // batch)
     found: list[float] = []
     running, lowest = 0.0, float("inf")
-    with closing(trainer):
+    with closing(make_trainer(network, network.rows(data.images), data.labels, plan)) as trainer:
         for number, rate in enumerate(rates):
             epoch, step = divmod(number, steps)
             if step == 0:
                 order = epoch_generator(seed, epoch + 1, ORDER).permutation(len(data))
                 trainer.begin_epoch(order, rates[number : number + steps], epoch_generator(seed, epoch + 1, DROPOUT))
             trainer.run(step, step + 1, number - step)
-            cost = float(trainer.losses[step * batch : (step + 1) * batch].mean())
-            if not isfinite(cost) or not isfinite(rate):
+            loss = float(trainer.losses[step * batch : (step + 1) * batch].mean())
+            if not isfinite(loss) or not isfinite(rate):
                 break
-            found.append(cost)
-            running = 0.9 * running + 0.1 * cost
+            found.append(loss)
+            running = 0.9 * running + 0.1 * loss
             mean = running / (1 - 0.9 ** len(found))
             lowest = min(lowest, mean)
             if len(found) > LEAST and mean > EXPLODED * lowest:
@@ -115,26 +108,15 @@ def _costs(
     return np.array(found)
 
 
-def _smooth(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Means with Gaussian weights of standard deviation `width`, truncated and renormalized at the ends."""
-    reach = np.arange(len(values))
-    weights = np.exp(-0.5 * ((reach[:, None] - reach) / width) ** 2)
-    return np.asarray(weights @ values / weights.sum(axis=1))
-
-
 def _suggestion(rates: NDArray[np.float64], costs: NDArray[np.float64]) -> tuple[float | None, str]:
     best = int(costs.argmin())
     if costs[best] > FALLEN * costs[0]:
         low, high = rates[0], rates[len(costs) - 1]
         return None, tr("the loss did not fall clearly between the rates {low:.2g} and {high:.2g}.", low=low, high=high)
-    reason = tr(
-        "a third of {rate:.2g}, where the loss was lowest ({first:.3g} at first, {lowest:.3g} there).",
-        rate=rates[best],
-        first=costs[0],
-        lowest=costs[best],
-    )
+    text = mark("a third of {rate:.2g}, where the loss was lowest ({first:.3g} at first, {lowest:.3g} there).")
+    reason = tr(text, rate=rates[best], first=costs[0], lowest=costs[best])
     if best == len(rates) - 1:
-        reason += tr(" It was still falling at the highest rate; higher ones may do.")
+        reason += tr(" It was still falling at the highest rate; a higher one may work.")
     return float(rates[best]) / MARGIN, reason
 
 
@@ -150,7 +132,7 @@ def _check(optimizer: object, batch_size: int, low: float, high: float, steps: i
         check_whole(value, name, least, "find_learning_rate")
     if not (isfinite(low) and isfinite(high) and 0 < low < high):
         raise InputError(
-            tr("The rates must rise."),
+            tr("The lowest rate must be below the highest."),
             where="find_learning_rate(low, high)",
             expected=tr("0 < low < high, finite"),
             received=f"{low}, {high}",

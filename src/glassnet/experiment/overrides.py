@@ -1,4 +1,4 @@
-"""Other values for some keys of a recipe, as `--set` gives them."""
+"""Overrides of the keys of a recipe, as in `--set`."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from glassnet.nn.optimizers import OPTIMIZERS
 from glassnet.support.i18n import tr
 from glassnet.support.registry import did_you_mean, nearest, plain
 
-NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # what an option of a key that is not there adds to
+NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # the default of a key that an option is added to
 EITHER = {"layers", "architecture"}
 WORDS = ("title", "about", "expect")
 OUTSIDE = ("name", *WORDS, *(f"{word}_zh" for word in WORDS))  # keys in no section
-RATE = "learning_rate"  # alone it is the optimizer's rate, whatever schedule that follows
+RATE = "learning_rate"  # alone it is the rate of the optimizer, with any schedule
 
 
 def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], settings: dict[str, Any]) -> dict[str, Any]:
-    """The values of a recipe with some replaced: dotted keys ("training.epochs") or, if unambiguous, "epochs".
+    """The values of a recipe with some replaced, by dotted keys ("training.epochs") or, if unambiguous, "epochs".
 
-    Keys reach into descriptions ("optimizer.momentum"); a new "type" replaces a description. "learning_rate" alone keeps the
-    schedule and changes its rate; "optimizer.learning_rate" replaces the schedule by a constant rate.
+    Keys reach into descriptions ("optimizer.momentum"); a new "type" replaces a description. "learning_rate" alone changes
+    the rate of a schedule; "optimizer.learning_rate" replaces the schedule by a constant rate.
     """
     values = dict(values)
     changes = [(_path_to(key, sections), value) for key, value in settings.items() if key != RATE]
-    changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options at last
+    changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options last
     whole = [["network", "layers"], ["network", "architecture"], ["network", "architecture", "type"]]
     replaced = {path[1] for path, _ in changes if path in whole}
-    if len(replaced) == 1:  # one takes the other's place
+    if len(replaced) == 1:  # one replaces the other
         values["network"] = {key: value for key, value in values["network"].items() if key not in EITHER - replaced}
-    for word in set(WORDS) & settings.keys():  # what was said of it in Chinese is not what is said now
+    for word in set(WORDS) & settings.keys():  # the Chinese text is that of the old value
         values.pop(f"{word}_zh", None)
     for (*path, name), value in changes:
         section = values
@@ -74,12 +74,12 @@ def no_such_key(where: str, key: str, names: Iterable[str], close: str | None) -
 
 
 def _description(value: Any) -> dict[str, Any]:
-    """A copy of a section or description, to be changed; a name alone becomes {"type": name}."""
+    """A copy of a section or description; a name alone becomes {"type": name}."""
     return {"type": value} if isinstance(value, str) else dict(value) if isinstance(value, dict) else {}
 
 
 def _with_rate(value: Any, rate: Any) -> Any:
-    """The description of an optimizer or of a schedule, with another rate: of a schedule, its highest."""
+    """The description of an optimizer or of a schedule with another rate, for a schedule its highest."""
     if not isinstance(value, (str, dict)):
         return rate
     found = _description(value)

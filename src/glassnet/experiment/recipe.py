@@ -1,35 +1,71 @@
-"""Recipes: everything that a training needs, as a small TOML file that can be read, shared and run again."""
+"""Recipes: everything that a training needs, as a TOML file."""
 
 from __future__ import annotations
 
 import contextlib
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from glassnet.data import Splits
+from glassnet.data import Splits, load_dataset
 from glassnet.data.augmentation import Augmentation, as_augmentation
+from glassnet.data.options import Color, Fit, SplitKind, as_fractions, as_pattern, as_size, check_fold
 from glassnet.errors import GlassnetError, InputError, RecipeError
-from glassnet.experiment.data_section import DataSection, Section
 from glassnet.experiment.overrides import changed, no_such_key
 from glassnet.network import Network
-from glassnet.nn import Layer
 from glassnet.nn.architectures import as_layers
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.support.i18n import Message, same, tr
 from glassnet.support.registry import nearest, unknown
 
 Description = str | dict[str, Any]
+CHECKS: dict[str, Callable[[Any], object]] = {"size": as_size, "pattern": as_pattern, "fractions": as_fractions}
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class DataSection(Section):
+    """`dataset`: a name of `glassnet datasets`; `path`: a folder or file instead; the rest: options of `load_dataset`."""
+
+    dataset: str = "digits"
+    path: str | None = None
+    size: int | list[int] | None = None
+    color: Color | None = None
+    fit: Fit = "stretch"
+    pattern: str | None = None
+    split: SplitKind | None = None
+    fractions: list[float] | None = None
+    fold: int | None = None
+    folds: int = 5
+    split_seed: int = Field(default=0, ge=0)
+
+    @field_validator("size", "pattern", "fractions", mode="after")
+    @classmethod
+    def _check(cls, value: Any, field: ValidationInfo) -> Any:
+        CHECKS[str(field.field_name)](value)
+        return value
+
+    @model_validator(mode="after")
+    def _check_fold(self) -> DataSection:
+        check_fold(self.fold, self.folds)
+        return self
+
+    def read(self) -> Splits:
+        """The splits of the data."""
+        options = self.model_dump(exclude={"dataset", "path", "split_seed"})
+        return load_dataset(self.path or self.dataset, **options, seed=self.split_seed)
 
 
 class NetworkSection(Section):
-    """`layers`: sizes as in [784, 30, 10], or names and tables; or instead an `architecture`: its name, or a table.
+    """Either `layers`, sizes as in [784, 30, 10] or names and tables, or an `architecture`, a name or a table.
 
-    `start`: the parameters to start from, instead of chance.
+    `start`: the initial parameters, instead of random ones.
     """
 
     layers: list[int] | list[str | dict[str, Any]] | None = Field(default=None, min_length=1)
@@ -43,8 +79,8 @@ class NetworkSection(Section):
     def _one_of_both(self) -> NetworkSection:
         if (self.layers is None) == (self.architecture is None):
             raise InputError(
-                tr("A network is either layers or an architecture."),
-                expected=tr("one of both keys"),
+                tr("A network needs either layers or an architecture."),
+                expected=tr("one of the two keys"),
                 received=tr("neither") if self.layers is None else tr("both"),
             )
         return self
@@ -53,9 +89,9 @@ class NetworkSection(Section):
 class TrainingSection(Section):
     """`keep`: the weights of the last epoch, or of the best on validation data; `average`: β of their moving average.
 
-    `patience`: of early stopping, in epochs. `show_every`: a line on a plain terminal every so many epochs.
+    `patience`: of early stopping, in epochs. `show_every`: epochs between two lines of progress on a plain terminal.
     `expand_shifts`: pixels by which copies of the training images are shifted (0: no copies). `augmentation`: options of
-    Augmentation; `plain_epochs`: how many epochs, the last ones, do without it.
+    Augmentation; `plain_epochs`: the number of last epochs without it.
     """
 
     epochs: int = Field(gt=0)
@@ -74,7 +110,7 @@ class TrainingSection(Section):
 
 
 class EvaluationSection(Section):
-    """`views`: of each image, their probabilities averaged; `view_augmentation`: how they differ, else as in training."""
+    """`views` of each image to average over; `view_augmentation`: by default that of the training."""
 
     views: int = Field(default=1, gt=0)
     view_augmentation: dict[str, Any] | None = None
@@ -86,10 +122,7 @@ SECTIONS: dict[str, type[Section]] = {
 
 
 class Recipe(Section):
-    """One experiment. `make_network(splits)` and `training` say how; `title`, `about` and `expect` say what and why.
-
-    `title_zh`, `about_zh`, `expect_zh`: the same in Chinese, for pages that are in both languages.
-    """
+    """One experiment; `title`, `about` and `expect` describe it, `title_zh`, `about_zh` and `expect_zh` in Chinese."""
 
     name: str = Field(min_length=1)
     title: str = ""
@@ -104,17 +137,17 @@ class Recipe(Section):
     evaluation: EvaluationSection = EvaluationSection()
 
     def message(self, key: Literal["title", "about", "expect"]) -> Message:
-        """The text in both languages; English in both if there is no Chinese."""
+        """The text in both languages; English if there is no Chinese."""
         english = getattr(self, key).strip()
         return Message(english, chinese=(getattr(self, f"{key}_zh") or english).strip())
 
     @property
     def heading(self) -> Message:
-        """The title, or the name where there is none."""
+        """The title, or the name if there is none."""
         return self.message("title") if self.title else same(self.name)
 
     def to_toml(self) -> str:
-        """The recipe as TOML text, complete."""
+        """The complete recipe as TOML text."""
         import tomli_w
 
         return tomli_w.dumps(self.model_dump(exclude_none=True))
@@ -124,10 +157,14 @@ class Recipe(Section):
         return _checked(changed(self.model_dump(exclude_none=True), SECTIONS, settings), f"recipe {self.name}")
 
     def make_network(self, splits: Splits) -> Network:
-        """The network, before training, for the images of `splits`."""
+        """The untrained network for the images of `splits`."""
         with self._named_in_errors():
+            layers: Any = self.network.layers
+            if self.network.architecture is not None:
+                outputs = len(splits.classes) if splits.classes else splits.train.labels.shape[1]
+                layers = as_layers(self.network.architecture, outputs, "network.architecture")
             network = Network(
-                self._layers(splits),
+                layers,
                 loss=self.network.loss,
                 regularizer=self.network.regularizer,
                 dtype=self.network.dtype,
@@ -139,12 +176,6 @@ class Recipe(Section):
                 network.parameters = self.network.start  # type: ignore[assignment]  # the setter takes any sequence
             return network
 
-    def _layers(self, splits: Splits) -> Sequence[int] | Sequence[Layer | str | dict[str, Any]]:
-        if self.network.architecture is None:
-            return self.network.layers or []
-        outputs = len(splits.classes) if splits.classes else splits.train.labels.shape[1]
-        return as_layers(self.network.architecture, outputs, "network.architecture")
-
     def make_optimizer(self) -> Optimizer | ScipyMinimize:
         with self._named_in_errors():
             return as_optimizer(self.training.optimizer, "training.optimizer")
@@ -153,7 +184,7 @@ class Recipe(Section):
         return self._augmentation(self.training.augmentation, "training.augmentation")
 
     def make_view_augmentation(self) -> Augmentation | None:
-        """The changes by which the views of an image differ; None where there is only one."""
+        """The augmentation for test-time augmentation; None if there is none."""
         options = self.evaluation.view_augmentation
         if options is None:
             return self.make_augmentation()
@@ -195,7 +226,7 @@ def load_recipe(name_or_path: str | Path) -> Recipe:
     if not path.is_file():
         if path.suffix == ".toml":
             raise RecipeError(
-                tr("There is no such recipe file."), where=path, hint=tr("glassnet recipes lists those shipped")
+                tr("There is no such recipe file."), where=path, hint=tr("glassnet recipes lists the shipped ones")
             )
         raise unknown(tr("recipe"), str(name_or_path), texts).at(None, RecipeError)
     try:
@@ -214,7 +245,7 @@ def _parse(text: str, where: str) -> Recipe:
 
 
 def _checked(values: dict[str, Any], where: str) -> Recipe:
-    """The recipe of these values, or an error about the first key that is wrong."""
+    """The recipe of these values; `RecipeError` for the first wrong key."""
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as problems:

@@ -1,25 +1,23 @@
-"""Several runs at once: one recipe with several seeds, or runs that answer together as an ensemble."""
+"""Several runs: of one recipe with several seeds, or evaluated as an ensemble."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from glassnet.data import Dataset
 from glassnet.errors import GlassnetError, InputError, RunError
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import Recipe, load_recipe
 from glassnet.experiment.run import Run, train
-from glassnet.experiment.run_files import read_ledger
-from glassnet.experiment.run_folder import LEDGER, RECIPE, new_folder, remove_empty
+from glassnet.experiment.run_folder import LEDGER, RECIPE, new_folder, read_ledger
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
-from glassnet.support.i18n import tr
-from glassnet.support.paths import exists
+from glassnet.support.i18n import mark, tr
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
+PARTS = {"validation": mark("validation"), "test": mark("test")}
 
 
 def train_seeds(
@@ -30,74 +28,79 @@ def train_seeds(
     out: str | Path | None = None,
     **options: Any,
 ) -> list[Run]:
-    """Train a recipe with `count` seeds, from its own or `seed` on, into out/seed-N each; the runs.
-
-    `out` and `options` are as in `train`.
-    """
+    """Train a recipe with `count` seeds, from `seed` or its own on, into out/seed-N; other options as in `train`."""
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     if count < 1:
         raise InputError(
-            tr("There must be seeds to train."), where="train_seeds(count)", expected=tr("1 or more"), received=count
+            tr("The number of seeds must be positive."), where="train_seeds(count)", expected=tr("1 or more"), received=count
         )
     first = chosen.training.seed if seed is None else seed
-    was_there = out is not None and exists(Path(out))
-    folder = new_folder(out, chosen.name)
     runs: list[Run] = []
-    try:
-        for number in range(first, first + count):
-            runs += [train(chosen, seed=number, out=folder / f"{SEED}{number}", **options)]
-    except GlassnetError as error:
-        if not was_there:
-            remove_empty(folder)
-        if runs:
-            error.add_note(tr("Of {count} seeds {done} were done: see {folder}", count=count, done=len(runs), folder=folder))
-        raise
-    except KeyboardInterrupt as interrupt:
-        interrupt.add_note(tr("Of {count} seeds {done} were done.", count=count, done=len(runs)))
-        raise
+    with new_folder(out, chosen.name) as folder:
+        try:
+            for number in range(first, first + count):
+                runs += [train(chosen, seed=number, out=folder / f"{SEED}{number}", **options)]
+        except GlassnetError as error:
+            if runs:
+                error.add_note(
+                    tr("{done} of {count} seeds finished: see {folder}", done=len(runs), count=count, folder=folder)
+                )
+            raise
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(tr("{done} of {count} seeds finished.", done=len(runs), count=count))
+            raise
     return runs
 
 
 def is_of_seeds(folder: Path) -> bool:
-    """Whether a folder is not a run, but holds runs as `train_seeds` leaves them."""
+    """Whether a folder is not a run but was written by `train_seeds`."""
     return not (folder / RECIPE).exists() and any(folder.glob(f"{SEED}*/{RECIPE}"))
 
 
-def load_seeds(folder: Path) -> list[Run]:
-    """The runs of `train_seeds` in a folder, in the order of their seeds."""
+def load_runs(folder: Path) -> list[Run]:
+    """The run in a folder, or those of `train_seeds` in the order of their seeds."""
+    if not is_of_seeds(folder):
+        return [Run.load(folder)]
     runs = [Run.load(path.parent) for path in folder.glob(f"{SEED}*/{RECIPE}")]
     return sorted(runs, key=lambda run: run.recipe.training.seed)
 
 
-def evaluate_together(runs: Sequence[Run], views: int | None = None) -> Evaluation:
-    """Open the test set for the runs as one ensemble; the look is noted in the ledger of each. `views`: as in `Run.evaluate`.
+def check_distinct(folders: Sequence[Path]) -> None:
+    """Raise `InputError` if a run is listed twice."""
+    resolved = [folder.resolve() for folder in folders]
+    for folder in resolved:
+        if resolved.count(folder) > 1:
+            raise InputError(tr("A run is listed twice."), where=folder, expected=tr("each run once"))
 
-    Raises `RunError` where the runs were not trained on the same data, so that one's test set is another's lesson.
-    """
-    folders = [run.folder.resolve() for run in runs]
-    if len(set(folders)) < len(folders):
-        twice = next(folder for folder in folders if folders.count(folder) > 1)
-        raise InputError(tr("A run stands twice in the ensemble."), where=twice, expected=tr("each run once"))
+
+def check_same_data(runs: Sequence[Run], part: Literal["validation", "test"]) -> None:
+    """Raise `RunError` unless all runs have the same data in a split."""
+    first, *others = (getattr(run.splits, part) for run in runs)
+    for run, other in zip(runs[1:], others, strict=True):
+        if other is first or (
+            other is not None and np.array_equal(first.labels, other.labels) and np.array_equal(first.images, other.images)
+        ):
+            continue
+        raise RunError(
+            tr("The runs do not have the same {part} data.", part=tr(PARTS[part])),
+            where=run.folder,
+            expected=tr("{data}, as {folder}", data=repr(first), folder=runs[0].folder),
+            received=other if other is None else tr("{data}, with other images", data=repr(other)),
+            hint=tr("train the runs on the same data with the same split"),
+        )
+
+
+def evaluate_together(runs: Sequence[Run], views: int | None = None) -> Evaluation:
+    """Evaluate the runs as one ensemble on the test set, and record it in the ledger of each."""
+    check_distinct([run.folder for run in runs])
     ensemble = Ensemble([run.network for run in runs])
     test = runs[0].test
-    for run in runs[1:]:
-        if not same_data(test, run.test):
-            raise RunError(
-                tr("The runs do not have the same test set."),
-                where=run.folder,
-                expected=tr("{test}, as {folder}", test=repr(test), folder=runs[0].folder),
-                received=tr("{test}, of other images", test=repr(run.test)),
-                hint=tr("train the runs of an ensemble on the same data with the same split"),
-            )
+    check_same_data(runs, "test")
     options = [run.views(views) for run in runs]
     for run in runs:
-        read_ledger(run.folder / LEDGER)  # a look that can't be noted in all of them is not taken
+        read_ledger(run.folder / LEDGER)  # raises before the evaluation if it can't be recorded
     result = evaluate_probabilities(ensemble.mean_proba(test.images, options), test.labels, ensemble.classes)
     members = [run.fingerprint for run in runs]
     for run, each in zip(runs, options, strict=True):
         run.note(result, ensemble=members, **({"views": each["views"]} if each else {}))
     return result
-
-
-def same_data(a: Dataset, b: Dataset) -> bool:
-    return a is b or (np.array_equal(a.labels, b.labels) and np.array_equal(a.images, b.images))

@@ -75,7 +75,7 @@ def test_what_must_agree(blobs: Data) -> None:
         )
     assert caught.value.where == "Ensemble(networks), network 3"
     assert (caught.value.expected, caught.value.received) == ("a, b, c, as the first network", "a, c, b")
-    with pytest.raises(InputError, match="differ in their shape of images") as caught:
+    with pytest.raises(InputError, match="differ in their input shape") as caught:
         Ensemble([network(1), network(1, input_shape=(7,))])
     assert (caught.value.expected, caught.value.received) == ("6, as the first network", "7")
     with pytest.raises(InputError, match="are not probabilities"):

@@ -86,7 +86,7 @@ def test_a_cost_that_explodes_ends_the_test(dtype: str, high: float) -> None:
 def test_no_suggestion_where_the_cost_does_not_fall(blobs: Data) -> None:
     result = find_learning_rate(network(), blobs, low=1e-9, high=1e-8)
     assert result.suggested is None
-    assert str(result) == f"No learning rate to suggest: {result.reason}"
+    assert str(result) == f"No learning rate can be suggested: {result.reason}"
     assert "did not fall clearly" in result.reason
 
 
@@ -97,10 +97,10 @@ def test_a_range_longer_than_an_epoch_and_a_batch_larger_than_the_data(blobs: Da
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        ({"low": 1.0, "high": 0.1}, "The rates must rise."),
-        ({"low": 0.0}, "The rates must rise."),
-        ({"high": float("inf")}, "The rates must rise."),
-        ({"low": float("nan")}, "The rates must rise."),
+        ({"low": 1.0, "high": 0.1}, "The lowest rate must be below the highest."),
+        ({"low": 0.0}, "The lowest rate must be below the highest."),
+        ({"high": float("inf")}, "The lowest rate must be below the highest."),
+        ({"low": float("nan")}, "The lowest rate must be below the highest."),
         ({"steps": 9}, "steps must be a whole number of at least 10."),
         ({"steps": 50.0}, "steps must be a whole number of at least 10."),
         ({"batch_size": 0}, "batch_size must be a whole number above 0."),

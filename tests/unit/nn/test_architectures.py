@@ -163,7 +163,7 @@ def test_a_run_by_architecture_can_be_run_again(tmp_path: Any) -> None:
 
 @pytest.mark.parametrize(("text", "received"), [("", "neither"), ('architecture = "vgg"\nlayers = [64, 10]', "both")])
 def test_either_layers_or_an_architecture(tmp_path: Any, text: str, received: str) -> None:
-    with pytest.raises(gn.RecipeError, match=r"A network is either layers or an architecture\.") as caught:
+    with pytest.raises(gn.RecipeError, match=r"A network needs either layers or an architecture\.") as caught:
         recipe(tmp_path, text)
     assert f"received: {received}" in str(caught.value)
     assert "mine.toml, network" in str(caught.value)
@@ -178,7 +178,7 @@ def test_one_takes_the_others_place(tmp_path: Any) -> None:
     changed = sized.changed({"architecture.type": "mlp", "architecture.units": [7]}).network
     assert (changed.layers, changed.architecture) == (None, {"type": "mlp", "units": [7]})
     for wrong in ({"architecture": "mlp", "layers": [3, 2]}, {"architecture.units": [3]}):
-        with pytest.raises(gn.RecipeError, match=r"A network is either layers or an architecture\."):
+        with pytest.raises(gn.RecipeError, match=r"A network needs either layers or an architecture\."):
             sized.changed(wrong)
 
 

@@ -68,7 +68,7 @@ def test_curves_without_validation_and_of_one_epoch() -> None:
 
 def test_costs_that_are_not_finite_are_said_to_be() -> None:
     found = figures.cost_figure(history(train_cost=float("nan"), validation_cost=float("inf")))
-    assert [text.get_text() for text in found.axes[0].texts] == ["nothing finite was measured"]
+    assert [text.get_text() for text in found.axes[0].texts] == ["no finite values"]
 
 
 def test_bars_and_their_intervals() -> None:
@@ -116,7 +116,7 @@ def test_weights_as_images(network: Network) -> None:
     dense = Network([Flatten(), Pixels(), Dense(5), Dense(2)], input_shape=(4, 3, 3), seed=1)
     assert layers_with_images(dense) == ["dense1"]  # the second reads no pixels
     assert weight_images(dense, "dense1")[0].shape == (4, 3, 3)
-    with pytest.raises(InputError, match="no images") as error:
+    with pytest.raises(InputError, match="can't be drawn as images") as error:
         weight_images(network, "dense1")
     assert error.value.expected == "conv2d1"
 
@@ -159,7 +159,7 @@ def test_what_is_no_image_is_refused() -> None:
     flat = Network([Dense(3)], input_shape=(6,), seed=1)
     with pytest.raises(InputError, match="Only images can be drawn"):
         figures.saliency_figure(flat, np.ones((2, 6), dtype=np.float32))
-    with pytest.raises(InputError, match="no images"):
+    with pytest.raises(InputError, match="can't be drawn as images"):
         figures.weights_figure(flat)
     with pytest.raises(InputError, match="Only images can be drawn"):
         figures.images_figure([])

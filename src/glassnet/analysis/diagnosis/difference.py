@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from glassnet.analysis.diagnosis.finding import Diagnosis, Finding
 from glassnet.data import Dataset
 from glassnet.errors import InputError, RunError
-from glassnet.experiment.run import Run
-from glassnet.experiment.sweep import is_of_seeds, load_seeds, same_data
+from glassnet.experiment.sweep import check_distinct, check_same_data, load_runs
 from glassnet.network import Network
 from glassnet.support.i18n import Message, clauses, mark, tr
 from glassnet.training import History
@@ -135,10 +134,8 @@ def diagnose_difference(
 def diagnose_runs(folders: Sequence[str | Path]) -> Diagnosis:
     """`diagnose_difference` of runs, or of folders of several seeds, on the validation images, which all must share."""
     paths = [Path(folder) for folder in folders]
-    if len({path.resolve() for path in paths}) < len(paths):
-        what = tr("The same run is given twice.")
-        raise InputError(what, where="diagnose", expected=tr("different runs"), received=", ".join(map(str, paths)))
-    groups = [load_seeds(path) if is_of_seeds(path) else [Run.load(path)] for path in paths]
+    check_distinct(paths)
+    groups = [load_runs(path) for path in paths]
     first = groups[0][0]
     data = first.splits.validation
     if data is None or not data.is_classification:
@@ -148,16 +145,7 @@ def diagnose_runs(folders: Sequence[str | Path]) -> Diagnosis:
             expected=tr("a validation part"),
             received=tr("none") if data is None else tr("targets instead of class labels"),
         )
-    for run in (run for group in groups for run in group):
-        other = run.splits.validation
-        if other is None or not same_data(data, other):
-            raise RunError(
-                tr("The runs do not have the same validation images."),
-                where=run.folder,
-                expected=tr("{data}, as {folder}", data=repr(data), folder=first.folder),
-                received=other if other is None else tr("{data}, of other images", data=repr(other)),
-                hint=tr("train the runs on the same data with the same split"),
-            )
+    check_same_data([run for group in groups for run in group], "validation")
     histories = [[run.history for run in group] for group in groups]
     return diagnose_difference([[run.network for run in group] for group in groups], data, list(map(str, paths)), histories)
 

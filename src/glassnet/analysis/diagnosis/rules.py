@@ -11,6 +11,7 @@ from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Diagnosis, Finding
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
+from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
@@ -106,3 +107,8 @@ def _count(value: object, kind: type) -> str:
     if isinstance(value, kind):
         return tr("one {kind}", kind=kind.__name__)
     return tr("{count} in a list", count=len(value)) if isinstance(value, list) else repr(value)
+
+
+def diagnose_run(run: Run) -> Diagnosis:
+    """`diagnose` with all that a run has kept."""
+    return diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)

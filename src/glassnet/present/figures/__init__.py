@@ -1,12 +1,12 @@
-"""Figures for files and notebooks: functions from results to matplotlib figures, drawn without a screen."""
+"""Figures for files and notebooks: functions from results to matplotlib figures."""
 
-from glassnet.present.figures.augmentation import augmentation_figure
 from glassnet.present.figures.base import GREY, TRAIN, VALIDATION, WRONG, save_figure
 from glassnet.present.figures.curves import (
     accuracy_figure,
     activation_statistics_figure,
     cost_figure,
     gradients_figure,
+    learning_rate_figure,
     updates_figure,
 )
 from glassnet.present.figures.explanations import (
@@ -16,9 +16,8 @@ from glassnet.present.figures.explanations import (
     saliency_figure,
     typical_input_figure,
 )
-from glassnet.present.figures.images import images_figure
+from glassnet.present.figures.images import augmentation_figure, images_figure
 from glassnet.present.figures.quality import calibration_figure, class_accuracy_figure, confusion_figure
-from glassnet.present.figures.rates import learning_rate_figure
 from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure
 from glassnet.present.figures.training import training_figure
 from glassnet.present.figures.weights import weights_figure

@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes without ornament, letters of all scripts, and files."""
+"""What all figures share: colours, axes, fonts for Chinese, and files."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import io
 import os
 import unicodedata
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from glassnet.support.arrays import Array
 from glassnet.support.atomic import write_bytes
 from glassnet.support.i18n import Message
 
@@ -32,7 +32,7 @@ SERIES = (
     "#b91c1c",
     "#4d7c0f",
     "#6d28d9",
-)  # told apart on white and on black
+)  # distinct on white and black
 EAST_ASIAN = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Heiti SC",
     "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Serif CJK JP",
@@ -43,14 +43,20 @@ FONT_FILES = ("cjk", "notosanssc", "sourcehan", "wqy", "pingfang", "heiti", "hir
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches, that needs no screen."""
+    """An empty figure, in inches, without a window."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def new_axes(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of one plot."""
+    figure = new_figure(width, height)
+    return figure, figure.subplots()
+
+
 def plain(axes: Axes, *, title: str = "", x: str = "", y: str = "", grid: Literal["x", "y", "both"] = "y") -> None:
-    """Axes with two spines, a pale grid, and their title at the left."""
+    """Axes with two spines, a pale grid, and the title on the left."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)
     axes.tick_params(which="both", colors=GREY, labelsize=9)
@@ -73,7 +79,7 @@ def logarithmic(axes: Axes) -> None:
 
 
 def power(value: float) -> str:
-    """A number as it is read on an axis: 0.01 as it is, 1e-05 as 10⁻⁵."""
+    """A number on an axis: 0.01 stays, 1e-05 becomes 10⁻⁵."""
     digits, _, exponent = f"{value:g}".partition("e")
     if not exponent:
         return digits
@@ -81,50 +87,48 @@ def power(value: float) -> str:
     return f"10{raised}" if digits == "1" else f"{digits}·10{raised}"
 
 
-def percent(share: float) -> str:
-    """How sure, in short: never 100 % where there is doubt left."""
-    return f"{100 * share:.0f} %" if share >= 0.99999 or share < 0.99 else "> 99 %"
+def percent(probability: float) -> str:
+    """A probability in per cent; 100 % only if it is 1 to five digits."""
+    return "> 99 %" if 0.99 <= probability < 0.99999 else f"{100 * probability:.0f} %"
+
+
+def evenly(names: Sequence[str], most: int) -> list[str]:
+    """At most `most` of the names, evenly spaced, with the first and the last."""
+    places = np.unique(np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int))
+    return [names[place] for place in places]
 
 
 def legend(axes: Axes, **options: Any) -> None:
     axes.legend(frameon=False, fontsize=9, labelcolor=GREY, **options)
 
 
-def sheet(images: Array, columns: int, gap: int = 2) -> Array:
-    """Images (N, H, W, C) side by side, as one of (…, 3) with white between them; floats from their least to their most."""
-    if images.dtype.kind == "f":
-        low, high = float(images.min()), float(images.max())
-        images = (images - low) / (high - low if high > low else 1) * 255
-    count, height, width, channels = images.shape
-    rows = count // columns
-    whole = np.full((rows, height + gap, columns, width + gap, channels), 255, dtype=np.uint8)
-    whole[:, :height, :, :width] = images.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
-    found = whole.reshape(rows * (height + gap), columns * (width + gap), channels)[:-gap, :-gap]
-    return np.broadcast_to(found, (*found.shape[:2], 3))
-
-
 @functools.lru_cache(maxsize=1)
 def east_asian() -> str | None:
-    """A font on this machine that has Chinese characters."""
+    """A font on this machine with Chinese characters."""
     from matplotlib import font_manager
 
     def first() -> str | None:
         known = {font.name for font in font_manager.fontManager.ttflist}
         return next((name for name in EAST_ASIAN if name in known), None)
 
-    if first() is None:  # matplotlib remembers the fonts of its first start: some may have come since
+    if first() is None:  # matplotlib caches the fonts of its first start: some may have been installed since
         for path in font_manager.findSystemFonts():
             if any(part in Path(path).name.lower() for part in FONT_FILES):
-                with contextlib.suppress(OSError, RuntimeError):  # a file that is no font
+                with contextlib.suppress(OSError, RuntimeError):  # not a font
                     font_manager.fontManager.addfont(path)
     return first()
+
+
+def families() -> list[str]:
+    """matplotlib's own font, and one with Chinese characters if there is one."""
+    return ["DejaVu Sans", *filter(None, [east_asian()])]
 
 
 def render(figure: Figure, kind: str, **options: Any) -> bytes:
     """The figure as the bytes of a file, its Chinese characters in a font of this machine.
 
-    Without such a font messages are drawn in English, and other Chinese characters, such as class names, as boxes. An SVG
-    whose text stays text is left to the fonts of its reader.
+    Without such a font messages are drawn in English, and other Chinese characters, such as class names, as boxes; an SVG
+    whose text stays text uses the fonts of the viewer.
     """
     import matplotlib as mpl
     from matplotlib.text import Text
@@ -135,7 +139,7 @@ def render(figure: Figure, kind: str, **options: Any) -> bytes:
         if isinstance(text, Text) and any(unicodedata.east_asian_width(letter) in "WF" for letter in text.get_text())
     ]
     for text in chinese:
-        text.set_fontfamily(["DejaVu Sans", *filter(None, [east_asian()])])
+        text.set_fontfamily(families())
     stays_text = kind == "svg" and mpl.rcParams["svg.fonttype"] == "none"
     messages = [] if stays_text or (chinese and east_asian()) else [(text, text.get_text()) for text in chinese]
     buffer = io.BytesIO()
@@ -150,7 +154,7 @@ def render(figure: Figure, kind: str, **options: Any) -> bytes:
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write the figure as a PNG file, or as SVG or PDF where the name ends so, in one step."""
+    """Write the figure atomically, as SVG or PDF if the name ends so, else as PNG."""
     path = Path(path)
     kind = path.suffix.lower().lstrip(".")
-    write_bytes(path, render(figure, kind, dpi=130) if kind in ("svg", "pdf") else render(figure, "png", dpi=130))
+    write_bytes(path, render(figure, kind if kind in ("svg", "pdf") else "png", dpi=130))

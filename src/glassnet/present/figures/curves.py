@@ -1,4 +1,4 @@
-"""What was measured epoch by epoch: cost, accuracy, and how gradients, updates and activations fared."""
+"""Curves over the epochs: loss, accuracy, norms of gradients and updates, activations; and over learning rates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from glassnet.errors import InputError
-from glassnet.present.figures.base import INK, SERIES, TRAIN, VALIDATION, legend, logarithmic, new_figure, plain
+from glassnet.experiment.lr_finder import RateTest
+from glassnet.present.figures.base import INK, SERIES, TRAIN, VALIDATION, WRONG, evenly, legend, logarithmic, new_axes, plain
 from glassnet.support.i18n import mark, tr
 from glassnet.training import History
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE = (4.8, 3.0)  # inches: two side by side on a laptop, one on a phone, with letters that can be read on both
-MOST_SERIES = len(SERIES)
+SIZE = (4.8, 3.0)  # inches: two side by side on a laptop, one on a phone, readable on both
 STATISTICS = {
     "mean": mark("mean output"),
     "spread": mark("spread of the outputs"),
@@ -28,22 +28,18 @@ STATISTICS = {
 
 
 def cost_figure(history: History) -> Figure:
-    """The mean cost over the epochs, in training and on validation images; on a logarithmic axis where it falls far."""
-    figure = new_figure(*SIZE)
-    axes = figure.subplots()
-    values = _lines(axes, {tr("training"): history.train_cost, tr("validation"): history.validation_cost}, 1.0)
-    plain(axes, title=tr("loss"), x=tr("epoch"))
+    """The mean training and validation loss over the epochs; on a logarithmic axis if it spans more than a factor of 30."""
+    figure, axes = new_axes(*SIZE)
+    values = draw_curves(axes, tr("loss"), history.train_cost, history.validation_cost)
     if len(values) and min(values) > 0 and max(values) > 30 * min(values):
         logarithmic(axes)
     return figure
 
 
 def accuracy_figure(history: History) -> Figure:
-    """The share of right answers over the epochs, in training and on validation images."""
-    figure = new_figure(*SIZE)
-    axes = figure.subplots()
-    _lines(axes, {tr("training"): history.train_accuracy, tr("validation"): history.validation_accuracy}, 100.0)
-    plain(axes, title=tr("accuracy, %"), x=tr("epoch"))
+    """Training and validation accuracy over the epochs."""
+    figure, axes = new_axes(*SIZE)
+    draw_curves(axes, tr("accuracy, %"), history.train_accuracy, history.validation_accuracy, 100.0)
     return figure
 
 
@@ -58,81 +54,86 @@ def updates_figure(history: History) -> Figure:
 
 
 def activation_statistics_figure(activations: Mapping[str, Mapping[str, Sequence[float]]], statistic: str) -> Figure:
-    """One statistic of each layer's output over the epochs, out of {layer: {statistic: one number an epoch}}."""
-    figure = new_figure(*SIZE)
-    axes = figure.subplots()
+    """One statistic of each layer's output over the epochs, from {layer: {statistic: a number for each epoch}}."""
     chosen = {layer: found[statistic] for layer, found in activations.items() if statistic in found}
     if not chosen:
         raise InputError(
-            tr("This was not measured."),
+            tr("This statistic was not measured."),
             where="activation_statistics_figure(statistic)",
             expected=", ".join(sorted({name for found in activations.values() for name in found}))
             or tr("activation statistics"),
             received=repr(statistic),
         )
-    _series(axes, _thinned(chosen))
-    plain(axes, title=tr(STATISTICS[statistic]) if statistic in STATISTICS else statistic, x=tr("epoch"))
+    return _series(chosen, tr(STATISTICS[statistic]) if statistic in STATISTICS else statistic)[0]
+
+
+def learning_rate_figure(result: RateTest, title: str = "") -> Figure:
+    """The losses over the learning rates of a range test, raw and smoothed, and the suggested rate."""
+    figure, axes = new_axes(7, 3.6)
+    axes.plot(result.rates, result.raw, color=TRAIN, linewidth=0.8, label=tr("of each mini-batch"))
+    axes.plot(result.rates, result.costs, color=VALIDATION, label=tr("smoothed"))
+    if result.suggested is not None:
+        axes.axvline(result.suggested, color=WRONG, linestyle="--", label=tr("suggested: {rate:.2g}", rate=result.suggested))
+    axes.set_xscale("log")
+    spread = float(np.ptp(result.costs)) or 1.0
+    axes.set_ylim(float(result.costs.min()) - 0.15 * spread, float(result.costs.max()) + 0.15 * spread)
+    plain(axes, title=tr("loss: {title}", title=title) if title else tr("loss"), x=tr("learning rate"))
+    legend(axes)
     return figure
 
 
 def _norms(norms: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Of the weights; biases follow them closely and would only crowd the figure."""
-    figure = new_figure(*SIZE)
-    axes = figure.subplots()
+    """Of the weights only: the norms of biases are similar."""
     weights = {name: values for name, values in norms.items() if name.endswith("weight")} or dict(norms)
-    chosen = {  # a logarithmic axis has no place for 0, where nothing moves any more
+    chosen = {  # 0 is not on a logarithmic axis
         name.removesuffix(".weight"): [value if value > 0 and isfinite(value) else np.nan for value in values]
-        for name, values in _thinned(weights).items()
+        for name, values in weights.items()
     }
-    _series(axes, chosen)
-    plain(axes, title=title, x=tr("epoch"))
+    figure, axes = _series(chosen, title)
     if any(isfinite(value) for values in chosen.values() for value in values):
         logarithmic(axes)
     return figure
 
 
-def _thinned(series: Mapping[str, Sequence[float]]) -> dict[str, Sequence[float]]:
-    """At most as many as there are colours, evenly out of all, the first and last among them."""
-    names = list(series)
-    places = np.unique(np.linspace(0, len(names) - 1, min(len(names), MOST_SERIES)).round().astype(int))
-    return {names[place]: series[names[place]] for place in places}
-
-
-def _series(axes: Axes, series: Mapping[str, Sequence[float]]) -> None:
-    for (name, values), colour in zip(series.items(), SERIES, strict=False):
-        epochs = np.arange(1, len(values) + 1)
-        axes.plot(epochs, values, color=colour, label=name, linewidth=1.3, marker=_mark(values))
-    whole_epochs(axes, max(map(len, series.values()), default=1))
+def _series(series: Mapping[str, Sequence[float]], title: str) -> tuple[Figure, Axes]:
+    """A line for each series, of at most as many as there are colours."""
+    figure, axes = new_axes(*SIZE)
+    for name, colour in zip(evenly(list(series), len(SERIES)), SERIES, strict=False):
+        values = series[name]
+        mark = "." if len(values) < 2 or not np.isfinite(values).all() else None  # a line shows no value between gaps
+        axes.plot(np.arange(1, len(values) + 1), values, color=colour, label=name, linewidth=1.3, marker=mark)
+    _whole_epochs(axes, max(map(len, series.values()), default=1))
+    plain(axes, title=title, x=tr("epoch"))
     if series:
         legend(axes, ncols=1 if len(series) < 5 else 2)
+    return figure, axes
 
 
-def _mark(values: Sequence[float]) -> str | None:
-    """A dot for each value where a line alone would not show all: single ones, and those between gaps."""
-    return "." if len(values) < 2 or not np.isfinite(values).all() else None
-
-
-def _lines(axes: Axes, columns: Mapping[str, Sequence[Any]], factor: float) -> list[float]:
-    """A line for each column that was measured, its last value written at its end; all finite values."""
+def draw_curves(
+    axes: Axes, title: str, train: Sequence[Any], validation: Sequence[Any], factor: float = 1.0, *, last: bool = False
+) -> list[float]:
+    """Lines for training and validation, with `last` their final values in the legend; returns all finite values."""
     finite: list[float] = []
     longest = 1
-    for (label, column), colour in zip(columns.items(), (TRAIN, VALIDATION), strict=True):
+    for label, column, colour in ((tr("training"), train, TRAIN), (tr("validation"), validation, VALIDATION)):
         values = [np.nan if value is None else factor * value for value in column]
         if not any(isfinite(value) for value in values):
             continue
-        axes.plot(np.arange(1, len(values) + 1), values, color=colour, label=label, marker="o" if len(values) == 1 else None)
+        name = tr("{series}, at the end {value:.4g}", series=label, value=values[-1]) if last else label
+        axes.plot(np.arange(1, len(values) + 1), values, color=colour, label=name, marker="o" if len(values) == 1 else None)
         finite += [value for value in values if isfinite(value)]
         longest = max(longest, len(values))
-    whole_epochs(axes, longest)
+    _whole_epochs(axes, longest)
+    plain(axes, title=title, x=tr("epoch"))
     if axes.lines:
         legend(axes)
     else:
-        axes.annotate(tr("nothing finite was measured"), (0.5, 0.5), xycoords="axes fraction", ha="center", color=INK)
+        axes.annotate(tr("no finite values"), (0.5, 0.5), xycoords="axes fraction", ha="center", color=INK)
     return finite
 
 
-def whole_epochs(axes: Axes, count: int) -> None:
-    """Marks at whole epochs only, and at the one that there is."""
+def _whole_epochs(axes: Axes, count: int) -> None:
+    """Ticks at whole epochs only."""
     from matplotlib.ticker import FixedLocator, MaxNLocator
 
     axes.xaxis.set_major_locator(FixedLocator([1]) if count == 1 else MaxNLocator(nbins=6, integer=True))

@@ -1,4 +1,4 @@
-"""Images as they are, with a word to each; and arrays of numbers made visible, by colour or by grey."""
+"""Images with titles or side by side, images before and after augmentation, and arrays as colours."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glassnet.data import Dataset
+from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
-from glassnet.present.figures.base import INK, WRONG, new_figure
+from glassnet.present.figures.base import GREY, INK, WRONG, new_axes, new_figure
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -21,13 +23,21 @@ def drawable(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and shape[2] in (1, 3)
 
 
+def check_drawable(shape: tuple[int, ...], where: str) -> None:
+    """Raise `InputError` for images of another shape."""
+    if not drawable(shape):
+        raise InputError(
+            tr("Only images can be drawn."), where=where, expected=tr("images (H, W, 1) or (H, W, 3)"), received=shape
+        )
+
+
 def as_colours(image: Array) -> Array:
-    """An image (H, W, 1 or 3) as bytes (H, W, 3): floats in 0…1 as they are, others from their least to their most."""
+    """An image (H, W, 1 or 3) as bytes (H, W, 3); floats outside 0…1 are scaled from their minimum to their maximum."""
     if image.dtype != np.uint8:
         values = image.astype(np.float64)
-        low, high = min(0.0, float(values.min())), max(1.0, float(values.max()))
-        if high > 1.5 or low < 0:
-            low, high = float(values.min()), float(values.max())
+        low, high = float(values.min()), float(values.max())
+        if low >= 0 and high <= 1.5:
+            low, high = 0.0, max(1.0, high)
         image = np.round((values - low) / (high - low if high > low else 1) * 255).astype(np.uint8)
     return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
@@ -42,11 +52,10 @@ def signed_colours(values: Array, limit: float | None = None) -> Array:
 
 
 def heat(values: Array, image: Array | None = None) -> Array:
-    """Numbers (H, W) from 0 (black) to their largest (yellow), below 0 as 0; on top of a faint `image` if there is one."""
+    """Numbers (H, W) from 0 or less (black) to their largest (yellow), over a faint `image` if there is one."""
     from matplotlib import colormaps
 
-    shares = np.clip(values, 0, None) / (float(values.max(initial=0)) or 1)
-    shares = np.where(shares < 0, 0, shares)
+    shares = values / (float(values.max(initial=0)) or 1)
     colours = colormaps["inferno"](np.clip(shares, 0, 1))[..., :3] * 255
     if image is not None:
         grey = as_colours(image).mean(axis=2, keepdims=True)
@@ -62,16 +71,9 @@ def images_figure(
     wrong: Sequence[bool] = (),
     title: str = "",
 ) -> Figure:
-    """Images (H, W, 1 or 3) in rows, each with its title; those that are `wrong` have theirs in red."""
-    if not len(images) or not all(drawable(image.shape) for image in images):
-        raise InputError(
-            tr("Only images can be drawn."),
-            where="images_figure(images)",
-            expected=tr("at least one of (H, W, 1) or (H, W, 3)"),
-            received=tr("{count} arrays, the first of {shape}", count=len(images), shape=images[0].shape)
-            if len(images)
-            else tr("{count} arrays", count=0),
-        )
+    """Images (H, W, 1 or 3) in rows, each with its title, in red for those that are `wrong`."""
+    for shape in [image.shape for image in images] or [np.shape(images)]:
+        check_drawable(shape, "images_figure(images)")
     columns = min(columns, len(images))
     rows = -(-len(images) // columns)
     lines = max((text.count("\n") + 1 for text in titles), default=0)
@@ -86,3 +88,39 @@ def images_figure(
     if title:
         figure.suptitle(title, fontsize=11)
     return figure
+
+
+def augmentation_figure(
+    data: Dataset, augmentation: Augmentation, *, seed: int = 0, count: int = 8, views: int = 11, title: str = ""
+) -> Figure:
+    """`count` images of different classes, each with `views` augmented versions; `InputError` if they can't be drawn."""
+    check_drawable(data.shape, "augmentation_figure(data)")
+    first = np.unique(data.labels, return_index=True)[1] if data.is_classification else np.arange(len(data))
+    chosen = np.sort(first)[:count]
+    chosen = np.append(chosen, np.setdiff1d(np.arange(min(len(data), 2 * count)), chosen)[: count - len(chosen)])
+    originals = data.images[chosen]
+    left, right = _sheet(originals, 1), _sheet(augmentation(np.repeat(originals, views, axis=0), seed), views)
+    gap = np.full((len(left), data.shape[1] // 3, 3), 255, dtype=np.uint8)
+    whole, start = np.concatenate([left, gap, right], axis=1), left.shape[1] + gap.shape[1]
+    inches = 0.55 * (views + 1.5)
+    figure, axes = new_axes(inches, inches * len(whole) / whole.shape[1] + 0.6)
+    axes.imshow(whole, interpolation="nearest")
+    for at, name in ((0, tr("before")), (start, tr("after, as in training"))):
+        axes.annotate(name, (at, 0), (0, 5), textcoords="offset points", fontsize=9, color=GREY, annotation_clip=False)
+    axes.set_axis_off()
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def _sheet(images: Array, columns: int, gap: int = 2) -> Array:
+    """Images (N, H, W, C) in rows as one image, white between them; floats are scaled from their minimum to their maximum."""
+    if images.dtype.kind == "f":
+        low, high = float(images.min()), float(images.max())
+        images = (images - low) / (high - low if high > low else 1) * 255
+    count, height, width, channels = images.shape
+    rows = count // columns
+    whole = np.full((rows, height + gap, columns, width + gap, channels), 255, dtype=np.uint8)
+    whole[:, :height, :, :width] = images.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    found = whole.reshape(rows * (height + gap), columns * (width + gap), channels)[:-gap, :-gap]
+    return np.broadcast_to(found, (*found.shape[:2], 3))

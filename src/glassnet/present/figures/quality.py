@@ -1,4 +1,4 @@
-"""How well a network does: each class, what is taken for what, and whether it is as sure as it may be."""
+"""The quality of a network: accuracy of each class, confusion matrix and calibration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glassnet.nn.metrics import Calibration, Evaluation, wilson
-from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, new_figure, plain
+from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, legend, new_axes, new_figure, plain
 from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
@@ -17,93 +17,68 @@ MOST_BARS = 30
 
 
 def class_accuracy_figure(result: Evaluation) -> Figure:
-    """Of the images of each class the share called rightly, with its 95 % interval; of very many classes, the worst."""
+    """The recall of each class with its 95 % interval; of very many classes, the worst."""
     reports = [report for report in result.per_class if report.total]
     if len(reports) > MOST_BARS:
         reports = sorted(reports, key=lambda report: report.recall)[:MOST_BARS]
-    figure = new_figure(4.8, 0.8 + 0.27 * max(3, len(reports)))
-    axes = figure.subplots()
+    figure, axes = new_axes(4.8, 0.8 + 0.27 * max(3, len(reports)))
     places = np.arange(len(reports))
     shares = np.array([100 * report.recall for report in reports])
     bounds = np.array([wilson(report.correct, report.total) for report in reports]) * 100
     axes.barh(places, shares, color=PALE, height=0.62)
-    axes.errorbar(
-        shares, places, xerr=np.abs(bounds.T - shares), fmt="none", ecolor=INK, elinewidth=1, capsize=2
-    )  # fmt: skip
+    axes.errorbar(shares, places, xerr=np.abs(bounds.T - shares), fmt="none", ecolor=INK, elinewidth=1, capsize=2)
     axes.axvline(100 * result.accuracy, color=GREY, linestyle="--", linewidth=1)
     axes.set_yticks(places, [report.name for report in reports])
     axes.invert_yaxis()
     axes.set_xlim(0, 102)
     plain(axes, title=tr("accuracy of each class, %"), grid="x")
-    for place, share in zip(places, shares, strict=True):  # beside the bars: on them the intervals would strike them out
+    for place, share in zip(places, shares, strict=True):  # beside the bars, clear of the intervals
         axes.text(109, float(place), f"{share:.0f}", ha="right", va="center", fontsize=8, color=INK)
     return figure
 
 
 def confusion_figure(result: Evaluation) -> Figure:
-    """Counts of what is what (rows) and was called what (columns); the diagonal is right."""
+    """The confusion matrix: true classes in rows, predicted ones in columns."""
     from matplotlib.colors import LogNorm
 
     count = len(result.classes)
     side = min(9.0, 1.8 + 0.34 * count)
-    figure = new_figure(side, side)
-    axes = figure.subplots()
-    wrong = result.confusion.astype(float)
+    figure, axes = new_axes(side, side)
+    counts = result.confusion.astype(float)
     right = np.eye(count, dtype=bool)
     for mask, colours in ((right, "Blues"), (~right, "Reds")):
-        axes.imshow(
-            np.where(mask & (wrong > 0), wrong, np.nan),
-            cmap=colours,
-            norm=LogNorm(0.5, max(2.0, wrong[mask].max(initial=1)) * 3),
-        )
+        norm = LogNorm(0.5, max(2.0, counts[mask].max(initial=1)) * 3)
+        axes.imshow(np.where(mask & (counts > 0), counts, np.nan), cmap=colours, norm=norm)
     if count <= MOST_BARS:
         for row, column in zip(*np.nonzero(result.confusion), strict=True):
-            axes.annotate(
-                str(result.confusion[row, column]),
-                (column, row),
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if row == column else INK,
-            )
+            colour = "white" if row == column else INK
+            text = str(result.confusion[row, column])
+            axes.annotate(text, (column, row), ha="center", va="center", fontsize=7, color=colour)
         axes.set_xticks(range(count), result.classes)
         axes.set_yticks(range(count), result.classes)
-    axes.set_xlabel(tr("was called"), fontsize=9, color=GREY)
-    axes.set_ylabel(tr("is"), fontsize=9, color=GREY)
+    axes.set_xlabel(tr("predicted class"), fontsize=9, color=GREY)
+    axes.set_ylabel(tr("true class"), fontsize=9, color=GREY)
     axes.tick_params(colors=GREY, labelsize=8, length=0)
     axes.spines[:].set_color(LINE)
     return figure
 
 
 def calibration_figure(result: Calibration) -> Figure:
-    """How often the network is right where it says that it is so sure; on the diagonal it is as sure as it may be."""
+    """Reliability diagram: accuracy over confidence, and the number of images below; calibrated on the diagonal."""
     figure = new_figure(4.8, 3.9)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     filled = result.counts > 0
     middles = 100 * (result.edges[:-1] + result.edges[1:]) / 2
     top.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label=tr("perfectly calibrated"))
-    sure, right = 100 * result.confidence[filled], 100 * result.accuracy[filled]
-    bounds = 100 * np.array(
-        [
-            wilson(int(n * share + 0.5), int(n))
-            for n, share in zip(result.counts[filled], result.accuracy[filled], strict=True)
-        ]
-    )
-    top.errorbar(
-        sure,
-        right,
-        yerr=np.abs(bounds.T - right),
-        color=VALIDATION,
-        marker="o",
-        markersize=4,
-        linewidth=1.3,
-        capsize=2,
-        label=tr("this network"),
-    )
-    top.set_ylim(-3, 103)  # so that no dot is cut in half
-    plain(top, title=tr("right, %"))
-    top.legend(frameon=False, fontsize=9, labelcolor=GREY)
+    counts, confidence, accuracy = result.counts[filled], 100 * result.confidence[filled], 100 * result.accuracy[filled]
+    bounds = 100 * np.array([wilson(int(n * right / 100 + 0.5), int(n)) for n, right in zip(counts, accuracy, strict=True)])
+    errors = np.abs(bounds.T - accuracy)
+    line = {"color": VALIDATION, "marker": "o", "markersize": 4, "linewidth": 1.3, "capsize": 2}
+    top.errorbar(confidence, accuracy, yerr=errors, label=tr("this network"), **line)
+    top.set_ylim(-3, 103)  # no dot is cut in half
+    plain(top, title=tr("accuracy, %"))
+    legend(top)
     bottom.bar(middles, result.counts, width=0.8 * 100 / len(middles), color=VALIDATION)
-    plain(bottom, title=tr("images"), x=tr("how sure it is, %"))
+    plain(bottom, title=tr("images"), x=tr("confidence, %"))
     bottom.set_xlim(0, 101)
     return figure

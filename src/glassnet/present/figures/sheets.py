@@ -1,19 +1,25 @@
-"""Contact sheets: images side by side to be looked at, those of a class, and those that a finding speaks of."""
+"""Contact sheets: the images of a class or of a finding side by side; and the files of an inspection."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.analysis.inspection import Finding, ImageReference
+from glassnet.analysis.inspection import Finding, ImageReference, Inspection
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
-from glassnet.present.figures.base import GREY, east_asian
-from glassnet.support.i18n import tr
+from glassnet.present.figures.base import GREY, families, save_figure
+from glassnet.present.figures.images import check_drawable, drawable
+from glassnet.support.atomic import write_text
+from glassnet.support.i18n import mark, tr
+from glassnet.support.strict_json import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,11 +31,8 @@ _COLUMNS, _ROWS, _INCH, _LARGE_INCH = 12, 10, 0.72, 1.35
 
 
 def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure:
-    """Up to 120 images of one class, drawn by chance from all parts; the title says of how many.
-
-    Raises `InputError` where the data has no such class, or holds no grey or coloured images.
-    """
-    _check(splits.train)
+    """Up to 120 random images of one class from all splits; `InputError` if there is no such class or no images."""
+    check_drawable(splits.train.shape, "contact_sheet_figure(splits)")
     if splits.classes is None or not 0 <= index < len(splits.classes):
         raise InputError(
             tr("There is no such class."),
@@ -39,13 +42,12 @@ def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure
         )
     parts = [part for part in (splits.train, splits.validation, splits.test) if part is not None]
     members = [(part, place) for part in parts for place in np.flatnonzero(part.labels == index)]
-    chance = np.random.default_rng(seed)
-    chosen = [members[at] for at in np.sort(chance.permutation(len(members))[: _COLUMNS * _ROWS])]
-    tiles = [_tile(part.images[place], _limits(splits.train)) for part, place in chosen]
-    if len(tiles) < len(members):
-        shown = tr("{shown} of {count:,}, by chance", shown=len(tiles), count=len(members))
-    else:
-        shown = tr("all {count:,}", count=len(members))
+    rng = np.random.default_rng(seed)
+    chosen = [members[at] for at in np.sort(rng.permutation(len(members))[: _COLUMNS * _ROWS])]
+    limits = _limits(splits.train)
+    tiles = [_tile(part.images[place], limits) for part, place in chosen]
+    text = mark("{shown} of {count:,}, at random") if len(tiles) < len(members) else mark("all {count:,}")
+    shown = tr(text, shown=len(tiles), count=len(members))
     figure, axes = _canvas(max(len(tiles), 1), _COLUMNS, 0.0, _INCH)
     _title(axes, tr("{name}: {shown}", name=legible(splits.classes[index]), shown=shown))
     if tiles:
@@ -54,70 +56,82 @@ def contact_sheet_figure(splits: Splits, index: int, *, seed: int = 0) -> Figure
 
 
 def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figure:
-    """The images of a finding, each with its place, label and note; those that belong together in one frame.
+    """The images of a finding, each with its index, label and note, each group in a frame.
 
-    Up to `most` groups, of which each shows up to four images. Raises `InputError` for a finding without images.
+    Up to `most` groups of up to four images. Raises `InputError` for a finding without images.
     """
-    _check(splits.train)
+    check_drawable(splits.train.shape, "finding_figure(splits)")
     if not finding.groups:
         raise InputError(
-            tr("This finding speaks of no images."),
+            tr("This finding has no images."),
             where="finding_figure(finding)",
-            expected=tr("one with groups"),
+            expected=tr("a finding with groups"),
             received=finding.name,
         )
     groups = [group[:4] for group in finding.groups[:most]]
     wide = max(map(len, groups))
     across = max(1, 6 // wide)
     columns = across * wide
-    cells: list[ImageReference | None] = []
-    for group in groups:
-        cells += [*group, *[None] * (wide - len(group))]
+    cells = [image for group in groups for image in (*group, *[None] * (wide - len(group)))]
     captions = [None if cell is None else _caption(cell) for cell in cells]
     below = 0.1 + 0.085 * max(1 + caption.count("\n") for caption in captions if caption is not None)
     figure, axes = _canvas(len(cells), columns, below, _LARGE_INCH)
     limits = _limits(splits.train)
-    if len(groups) == len(finding.groups):
-        _title(axes, finding.title)
-    else:
-        shown, count = len(groups), len(finding.groups)
-        _title(axes, tr("{title} ({shown} of {count:,} shown)", title=finding.title, shown=shown, count=count))
-    _draw(
-        axes, [None if cell is None else _tile(_pixels(splits, cell), limits) for cell in cells], columns, _LARGE_INCH, below
-    )
-    _write_captions(axes, captions, columns, below)
+    title, shown, count = finding.title, len(groups), len(finding.groups)
+    if shown < count:
+        title = tr("{title} ({shown} of {count:,} shown)", title=title, shown=shown, count=count)
+    _title(axes, title)
+    tiles = [None if cell is None else _tile(getattr(splits, cell.part).images[cell.index], limits) for cell in cells]
+    _draw(axes, tiles, columns, _LARGE_INCH, below)
+    for number, caption in enumerate(captions):
+        if caption is not None:
+            row, column = divmod(number, columns)
+            axes.text(
+                column + 0.03, row * (1 + below) + 1, caption, fontsize=6.5, va="top", color=GREY, linespacing=1.15,
+                family=families(), parse_math=False,
+            )  # fmt: skip
     if wide > 1:
         _frames(axes, groups, wide, across, below)
     return figure
 
 
+def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
+    """Write inspection.json, inspection.txt and a PNG sheet for each class and each finding with images; the files.
+
+    The folder is created. Raises OSError if something can't be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [folder / "inspection.json", folder / "inspection.txt"]
+    write_text(written[0], json.dumps(plain(inspection.as_dict()), indent=1, allow_nan=False) + "\n")
+    write_text(written[1], str(inspection).encode("utf-8", "backslashreplace").decode() + "\n")
+    splits = inspection.splits
+    if not drawable(splits.train.shape):
+        return written
+    sheets: dict[str, tuple[Callable[[Splits, Any], Figure], Any]] = {
+        f"finding-{finding.name}.png": (finding_figure, finding) for finding in inspection.findings if finding.groups
+    }
+    classes = splits.classes or ()
+    for index, name in enumerate(classes):
+        number = str(index).zfill(len(str(len(classes) - 1)))
+        safe = re.sub(r"[^\w.-]+", "_", name)[:60]
+        sheets[f"class-{number}-{safe}.png"] = (contact_sheet_figure, index)
+    for file, (draw, what) in sheets.items():
+        save_figure(draw(splits, what), folder / file)
+        written.append(folder / file)
+    return written
+
+
 def legible(text: str) -> str:
-    """The text, or where no font here has its letters, their numbers in Unicode, such as U+4E03."""
+    """The text, with code points such as U+4E03 for letters that no font on this machine has."""
     plain_text = text.encode("utf-8", "backslashreplace").decode()
     return "".join(letter if ord(letter) in _letters() else f"U+{ord(letter):04X}" for letter in plain_text)
-
-
-@cache
-def _families() -> tuple[str, ...]:
-    """matplotlib's own font, and one with Chinese characters where there is one."""
-    return ("DejaVu Sans", *filter(None, [east_asian()]))
 
 
 @cache
 def _letters() -> frozenset[int]:
     from matplotlib.font_manager import findfont, get_font
 
-    return frozenset(code for family in _families() for code in get_font(findfont(family)).get_charmap())
-
-
-def _check(data: Dataset) -> None:
-    if len(data.shape) != 3 or data.shape[2] not in (1, 3):
-        raise InputError(
-            tr("Only images can be drawn."),
-            where="contact_sheet_figure",
-            expected=tr("images (H, W, 1) or (H, W, 3)"),
-            received=data.shape,
-        )
+    return frozenset(code for family in families() for code in get_font(findfont(family)).get_charmap())
 
 
 def _limits(data: Dataset) -> tuple[float, float]:
@@ -127,7 +141,7 @@ def _limits(data: Dataset) -> tuple[float, float]:
 
 
 def _tile(pixels: npt.NDArray[Any], limits: tuple[float, float]) -> Pixels:
-    """One image as `(H, W, 3)` bytes, its pixels repeated up to some hundred a side."""
+    """One image as `(H, W, 3)` bytes, small ones enlarged by repeating pixels."""
     low, high = limits
     if pixels.dtype != np.uint8:
         pixels = np.clip((pixels - low) / (high - low if high > low else 1), 0, 1) * 255
@@ -136,13 +150,8 @@ def _tile(pixels: npt.NDArray[Any], limits: tuple[float, float]) -> Pixels:
     return np.broadcast_to(larger, (*larger.shape[:2], 3))
 
 
-def _pixels(splits: Splits, image: ImageReference) -> npt.NDArray[Any]:
-    part: Dataset = getattr(splits, image.part)
-    return np.asarray(part.images[image.index])
-
-
 def _canvas(count: int, columns: int, below: float, inch: float) -> tuple[Figure, Axes]:
-    """A figure whose one axes counts in tiles of an `inch`, with room `below` each, in tiles, for a caption."""
+    """A figure whose axes count in tiles of an `inch`, with space `below` each, in tiles, for a caption."""
     from matplotlib.figure import Figure
 
     rows, columns = -(-count // columns), min(columns, count)
@@ -154,11 +163,11 @@ def _canvas(count: int, columns: int, below: float, inch: float) -> tuple[Figure
 
 
 def _title(axes: Axes, text: str) -> None:
-    axes.set_title(text, fontsize=11, loc="left", family=list(_families()), parse_math=False)
+    axes.set_title(text, fontsize=11, loc="left", family=families(), parse_math=False)
 
 
 def _draw(axes: Axes, tiles: Sequence[Pixels | None], columns: int, inch: float, below: float = 0.0) -> None:
-    """All tiles as one image, which is far quicker than one each."""
+    """All tiles as one image, which is much faster than one each."""
     size = next(tile.shape for tile in tiles if tile is not None)
     side = round(max(size[:2]) / 0.94)
     step = round(side * (1 + below))
@@ -175,16 +184,6 @@ def _draw(axes: Axes, tiles: Sequence[Pixels | None], columns: int, inch: float,
     axes.set_ylim(rows * (1 + below), 0)
 
 
-def _write_captions(axes: Axes, captions: Sequence[str | None], columns: int, below: float) -> None:
-    for number, caption in enumerate(captions):
-        if caption is not None:
-            row, column = divmod(number, columns)
-            axes.text(
-                column + 0.03, row * (1 + below) + 1, caption, fontsize=6.5, va="top", color=GREY, linespacing=1.15,
-                family=list(_families()), parse_math=False,
-            )  # fmt: skip
-
-
 def _frames(axes: Axes, groups: Sequence[Sequence[ImageReference]], wide: int, across: int, below: float) -> None:
     from matplotlib.patches import Rectangle
 
@@ -195,7 +194,7 @@ def _frames(axes: Axes, groups: Sequence[Sequence[ImageReference]], wide: int, a
 
 
 def _caption(image: ImageReference, width: int = 24) -> str:
-    """Place, label, file and note, a line each."""
+    """Index and label, file, and note."""
     lines = [f"{image.part} {image.index}"]
     if image.label is not None:
         lines[0] += f": {legible(image.label)}"

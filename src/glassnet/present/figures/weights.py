@@ -1,8 +1,7 @@
-"""The weights of a layer as images: red pulls the unit up, blue pushes it down."""
+"""The weights of a layer as images: red for positive, blue for negative."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,25 +20,25 @@ KEEPS_PLACES = (BatchNorm, Dropout, Flatten, LayerNorm, Pixels, Scale, Standardi
 
 
 def layers_with_images(network: Network) -> list[str]:
-    """Convolutions, and the first Dense where each of its weights belongs to one pixel."""
+    """The convolutions, and the first Dense if each of its weights belongs to one pixel."""
     return list(_found(network))
 
 
 def weight_images(network: Network, layer: str) -> list[Array]:
-    """An image (H, W, 3) of bytes for each unit or filter, all on one scale of colours.
+    """An image (H, W, 3) of bytes for each unit or filter, all on one colour scale.
 
-    A dense unit sees one weight a pixel, the sum over colours; a filter that reads many maps shows the mean over them.
+    A dense unit has one weight for each pixel, the sum over colours; a filter over many maps shows their mean.
     """
     found = _found(network)
     if layer not in found:
         raise InputError(
-            tr("The weights of this layer are no images."),
+            tr("The weights of this layer can't be drawn as images."),
             where="weight_images(layer)",
             expected=" | ".join(found) or tr("a network whose first layer with weights reads pixels, or a Conv2D"),
             received=repr(layer),
         )
     values = found[layer]
-    limit = float(np.quantile(np.abs(values), 0.998)) or 1.0  # a few wild weights must not pale the others
+    limit = float(np.quantile(np.abs(values), 0.998)) or 1.0  # a few large weights must not make the others pale
     return [signed_colours(values[..., unit], limit) for unit in range(values.shape[-1])]
 
 
@@ -55,15 +54,13 @@ def weights_figure(network: Network, layer: str | None = None, *, count: int = 3
 
 def _found(network: Network) -> dict[str, Array]:
     """Weights (H, W, units) by the names of their layers."""
-    return dict(_each(network))
-
-
-def _each(network: Network) -> Iterator[tuple[str, Array]]:
+    found: dict[str, Array] = {}
     shape, from_pixels = network.input_shape, len(network.input_shape) == 3
     for name, layer in zip(network.names, network.layers, strict=True):
         if isinstance(layer, Conv2D):
             weight = layer.parameters["weight"]
-            yield name, weight.sum(axis=2) if from_pixels and weight.shape[2] == 3 else weight.mean(axis=2)
+            found[name] = weight.sum(axis=2) if from_pixels and weight.shape[2] == 3 else weight.mean(axis=2)
         elif isinstance(layer, Dense) and from_pixels:
-            yield name, layer.parameters["weight"].reshape(*shape, -1).sum(axis=2)
+            found[name] = layer.parameters["weight"].reshape(*shape, -1).sum(axis=2)
         from_pixels = from_pixels and isinstance(layer, KEEPS_PLACES)
+    return found

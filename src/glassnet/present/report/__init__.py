@@ -1,4 +1,4 @@
-"""The report: one HTML file that tells of a run and needs nothing else. `report(run)` writes it."""
+"""The report: a run as one self-contained HTML file. `report(run)` writes it."""
 
 from glassnet.present.report.write import report
 

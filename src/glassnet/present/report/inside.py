@@ -1,4 +1,4 @@
-"""The inside of the network as images: weights, maps, and what each class looks like to it."""
+"""The inside of the network as images: weights, feature maps, and the typical input of each class."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import numpy as np
 from glassnet.analysis.explain import activations, typical_input
 from glassnet.network import Network
 from glassnet.nn import BatchNorm, Conv2D, Dropout, LayerNorm, Nested
-from glassnet.present.figures.explanations import MOST_MAPS, feature_maps
+from glassnet.present.figures.base import evenly
+from glassnet.present.figures.explanations import feature_maps
 from glassnet.present.figures.images import drawable
 from glassnet.present.figures.weights import layers_with_images, weight_images
 from glassnet.present.report.facts import Facts
@@ -19,7 +20,7 @@ from glassnet.present.report.sprites import Sheet
 from glassnet.support.arrays import Array
 
 MOST_UNITS, MOST_LAYERS, MOST_CLASSES = 32, 3, 15
-CLIMBS = 3_000_000_000  # multiplications that the climbs may cost: about two seconds
+CLIMBS = 3_000_000_000  # most multiplications for gradient ascent: about two seconds
 STEPS = 60
 
 
@@ -33,53 +34,37 @@ class Inside:
     typical: list[Tile] = field(default_factory=list)
 
     def add(self, name: str, images: list[Array], captions: list[str]) -> list[Tile]:
-        """Tiles of a sheet of their own."""
+        """Tiles of a new sheet."""
         sheet = Sheet(name, images, exact=True)
         self.sheets.append(sheet)
         return [Tile(name, sheet.style(place), caption) for place, caption in enumerate(captions)]
 
 
 def look_inside(facts: Facts) -> Inside:
-    """What of it this network has."""
     found, network = Inside(), facts.run.network
     if len(network.input_shape) != 3 or not facts.is_finite:
         return found
-    for name in _some(layers_with_images(network)):
+    for name in evenly(layers_with_images(network), MOST_LAYERS):
         images = weight_images(network, name)
-        tiles = found.add(f"weights-{name}", images[:MOST_UNITS], [str(unit) for unit in range(len(images))][:MOST_UNITS])
+        tiles = found.add(f"weights-{name}", images[:MOST_UNITS], list(map(str, range(min(len(images), MOST_UNITS)))))
         found.weights.append({"layer": name, "shown": len(tiles), "total": len(images), "tiles": tiles})
     if not facts.has_images:
         return found
     image = facts.data.images[facts.drawn(1)]
-    for name in _some(_with_maps(network)):
+    for name in evenly(_with_maps(network), MOST_LAYERS):
         values = activations(network, image, name)[0]
         maps = feature_maps(values)
-        names = ["", *(str(number) for number in range(len(maps)))]
-        whole = np.asarray(image[0])
-        tile = found.add(f"input-{name}", [whole], [""])
-        tiles = found.add(f"maps-{name}", maps, names[1:])
-        found.maps.append(
-            {
-                "layer": name,
-                "shown": min(MOST_MAPS, values.shape[-1]),
-                "total": values.shape[-1],
-                "image": tile[0],
-                "tiles": tiles,
-            }
-        )
-    if drawable(network.input_shape) and _cheap(network):
+        (whole,) = found.add(f"input-{name}", [np.asarray(image[0])], [""])
+        tiles = found.add(f"maps-{name}", maps, list(map(str, range(len(maps)))))
+        total = values.shape[-1]
+        found.maps.append({"layer": name, "shown": len(maps), "total": total, "image": whole, "tiles": tiles})
+    if drawable(network.input_shape):
         _typical(network, found)
     return found
 
 
-def _some(names: list[str]) -> list[str]:
-    """A few, evenly, the first and the last among them."""
-    places = np.unique(np.linspace(0, len(names) - 1, min(len(names), MOST_LAYERS)).round().astype(int))
-    return [names[place] for place in places]
-
-
 def _with_maps(network: Network) -> list[str]:
-    """Where maps are finished: the activation behind a convolution, its normalisation in between, or what joins branches."""
+    """The last layer of each block: the activation after a convolution and its normalisation, or what joins branches."""
     found = []
     for number, layer in enumerate(network.layers):
         if not isinstance(layer, (Conv2D, Nested)) or len(network.shapes[number + 1]) != 3:
@@ -98,12 +83,10 @@ def _with_maps(network: Network) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _cheap(network: Network) -> bool:
-    return 3 * STEPS * min(MOST_CLASSES, network.outputs) * sum(network.operations()) <= CLIMBS
-
-
 def _typical(network: Network, found: Inside) -> None:
-    """Of each class, by the scores that lead to it."""
+    """The typical input of each class score, unless that takes too long."""
+    if 3 * STEPS * min(MOST_CLASSES, network.outputs) * sum(network.operations()) > CLIMBS:
+        return
     last = max((n for n, layer in enumerate(network.layers) if layer.parameters), default=None)
     if last is None or len(network.shapes[last + 1]) != 1 or network.outputs != network.shapes[last + 1][0]:
         return

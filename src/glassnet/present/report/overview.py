@@ -1,4 +1,4 @@
-"""The head of the report: cards, what was trained on what, how to run it again, and the looks at the test set."""
+"""The tables of the report: key figures, training setup, commands, and evaluations on the test set."""
 
 from __future__ import annotations
 
@@ -12,22 +12,19 @@ from markupsafe import Markup
 
 from glassnet import __version__
 from glassnet.data import Dataset
+from glassnet.experiment.run import Run
 from glassnet.nn import Layer, walk
 from glassnet.nn.metrics import wilson
 from glassnet.present.report.facts import Facts
 from glassnet.support.i18n import Message, mark, tr
 from glassnet.support.pages import markup
+from glassnet.training import History
 
 Row = tuple[Message, object]
-ACCURACIES = {
-    "validation": mark("Validation accuracy"),
-    "test": mark("Test accuracy"),
-    "train": mark("Accuracy on training images"),
-}
-MEASURED_ON = {
-    "validation": mark("on validation data"),
-    "test": mark("on test data"),
-    "train": mark("on training data"),
+MEASURED = {  # the name of the accuracy, and a note, by split
+    "validation": (mark("Validation accuracy"), mark("on validation data")),
+    "test": (mark("Test accuracy"), mark("on test data")),
+    "train": (mark("Accuracy on training images"), mark("on training data")),
 }
 SIZES = ("units", "filters", "pool_size", "rate")  # options that say how large a layer is
 
@@ -36,26 +33,27 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f}"
 
 
-def interval(correct: int, total: int) -> Message:
-    low, high = wilson(correct, total)
-    return tr("95 % interval {low}–{high} %", low=percent(low), high=percent(high))
+def interval(correct: int, total: int) -> str:
+    """The 95 % interval of an accuracy."""
+    return "{}–{} %".format(*map(percent, wilson(correct, total)))
 
 
 def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
-    """(what, the figure, a word on it)."""
+    """(name, value, note) of the key figures."""
     run, result, history = facts.run, facts.result, facts.run.history
     found: list[tuple[Message, str, Markup | Message]] = []
     if result is not None:
-        name = tr(ACCURACIES[facts.subject]) if facts.data.is_classification else tr("Correct signs")
+        accuracy, measured_on = map(tr, MEASURED[facts.part])
+        name = accuracy if facts.data.is_classification else tr("Correct signs")
         counts = tr("{correct} of {total}", correct=f"{result.correct:,}", total=f"{result.total:,}")
-        found.append(
-            (name, f"{percent(result.accuracy)} %", markup("{}<br>{}", interval(result.correct, result.total), counts))
-        )
-        found.append((tr("Mean loss"), f"{result.loss:.4g}", tr(MEASURED_ON[facts.subject])))
+        bounds = tr("95 % interval {interval}", interval=interval(result.correct, result.total))
+        found.append((name, f"{percent(result.accuracy)} %", markup("{}<br>{}", bounds, counts)))
+        found.append((tr("Mean loss"), f"{result.loss:.4g}", measured_on))
     last = history.epochs[-1] if history.epochs else None
     if last is not None and last.train_accuracy is not None:
         total = len(run.splits.train)
-        note = markup("{}<br>{}", interval(round(last.train_accuracy * total), total), tr("measured during the epoch"))
+        bounds = tr("95 % interval {interval}", interval=interval(round(last.train_accuracy * total), total))
+        note = markup("{}<br>{}", bounds, tr("measured during the epoch"))
         found.append((tr("Training accuracy, last epoch"), f"{percent(last.train_accuracy)} %", note))
     found.append((tr("Epochs"), str(len(history)), tr("{seconds} s of training", seconds=_decimals(sum(history.seconds)))))
     network = run.network
@@ -65,9 +63,9 @@ def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
 
 
 def trained(facts: Facts) -> list[Row]:
-    """The table of what was trained on what."""
+    """The table of the training setup."""
     run = facts.run
-    recipe, history, training = run.recipe, run.history, run.recipe.training
+    recipe, training = run.recipe, run.recipe.training
     rows: list[Row] = [(tr("Recipe"), recipe.name)]
     if recipe.expect:
         rows.append((tr("Expected"), recipe.message("expect")))
@@ -75,8 +73,8 @@ def trained(facts: Facts) -> list[Row]:
     parts = [markup("{}", source)]
     splits = run.splits
     for name, part in ((tr("training"), splits.train), (tr("validation"), splits.validation), (tr("test"), splits.test)):
-        closed = tr("(closed)") if part is not None and part is splits.test and not run.looks else ""
-        parts.append(markup("{}: {} {}", name, tr("none") if part is None else _count(part), closed))
+        unused = tr("(unused)") if part is not None and part is splits.test and not run.looks else ""
+        parts.append(markup("{}: {} {}", name, tr("none") if part is None else _count(part), unused))
     rows.append((tr("Data"), Markup("<br>").join(parts)))
     if facts.data.is_classification:
         names = ", ".join(facts.classes[:40]) + (" …" if len(facts.classes) > 40 else "")
@@ -86,23 +84,12 @@ def trained(facts: Facts) -> list[Row]:
     if any(run.network.regularizer.rates):
         rows.append((tr("Penalty on weights"), repr(run.network.regularizer)))
     rows.append((tr("Optimizer"), repr(recipe.make_optimizer())))
-    steps = tr(
-        "epochs: {epochs}; mini-batches of {batch}; seed {seed}",
-        epochs=len(history),
-        batch=training.batch_size,
-        seed=training.seed,
-    )
-    kept = (
-        tr(
-            "weights of epoch {epoch}, the best on validation images (which makes the figure above slightly optimistic)",
-            epoch=history.best_epoch,
-        )
-        if training.keep == "best"
-        else tr("weights of the last epoch")
-    )
+    text = mark("epochs: {epochs}; mini-batches of {batch}; seed {seed}")
+    steps = tr(text, epochs=len(run.history), batch=training.batch_size, seed=training.seed)
+    text = mark("weights of epoch {epoch}, the best on validation images (so the accuracy above is slightly optimistic)")
+    kept = tr(text, epoch=run.history.best_epoch) if training.keep == "best" else tr("weights of the last epoch")
     rows.append((tr("Steps"), markup("{}<br>{}", steps, kept)))
-    augmentation = recipe.make_augmentation()
-    if augmentation is not None:
+    if (augmentation := recipe.make_augmentation()) is not None:
         rows.append((tr("Augmentation"), repr(augmentation)))
     tools = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba"))
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
@@ -111,7 +98,7 @@ def trained(facts: Facts) -> list[Row]:
 
 
 def brief(layer: Layer) -> str:
-    """A layer by its name and its size alone (or that of the first inside it that has one); the table of layers has all."""
+    """The name and the size of a layer, or of the first layer inside it that has a size."""
     sizes = [getattr(inside, name) for inside in walk([layer]) for name in SIZES if name in inside.options]
     return type(layer).__name__ + (f"({sizes[0]!r})" if sizes else "")
 
@@ -127,60 +114,42 @@ def _count(part: Dataset) -> Message:
     return tr("{count} examples of {shape} numbers", count=count, shape=shape)
 
 
-def stopped(facts: Facts) -> Message | None:
-    """Why training ended before its last epoch, if it did."""
-    stopped = facts.run.history.stopped
-    return None if stopped is None else tr("Training ended early: {reason}", reason=stopped.text)
+def commands(run: Run) -> str:
+    """The commands that repeat the run."""
+    folder = quote(str(run.folder))
+    recipe = quote(str(run.folder / "recipe.toml"))
+    return f"glassnet train {recipe}\nglassnet evaluate {folder}\nglassnet report {folder}"
 
 
-def commands(facts: Facts) -> str:
-    """What to type to have the same again."""
-    folder = facts.run.folder
-    lines = [f"glassnet train {quote(str(folder / 'recipe.toml'))}"]
-    lines += [f"glassnet {command} {quote(str(folder))}" for command in ("evaluate", "report")]
-    return "\n".join(lines)
-
-
-def ranges(facts: Facts) -> list[str]:
-    """The 95 % interval of each class, empty where it has no images."""
-    reports = facts.result.per_class if facts.result is not None else []
-    bounds = [wilson(report.correct, report.total) if report.total else None for report in reports]
-    return ["" if each is None else f"{percent(each[0])}–{percent(each[1])} %" for each in bounds]
-
-
-def best(facts: Facts) -> Message | None:
+def best(history: History) -> Message | None:
     """The best epoch on validation images."""
-    history = facts.run.history
-    accuracies, epoch = history.validation_accuracy, history.best_epoch
-    if epoch is None or accuracies[epoch - 1] is None:
+    epoch = history.best_epoch
+    accuracy = None if epoch is None else history.validation_accuracy[epoch - 1]
+    if accuracy is None:
         return None
-    return tr(
-        "Best validation accuracy: {accuracy} % after epoch {epoch}.", accuracy=percent(accuracies[epoch - 1]), epoch=epoch
-    )
+    return tr("Best validation accuracy: {accuracy} % after epoch {epoch}.", accuracy=percent(accuracy), epoch=epoch)
 
 
 def looks(facts: Facts) -> list[dict[str, Any]]:
-    """A row for each look at the test set."""
+    """A row for each evaluation on the test set."""
     run = facts.run
     rows = []
     for number, look in enumerate(run.looks, 1):
-        low, high = wilson(look["correct"], look["total"])
         notes = []
         if look.get("ensemble"):
             notes.append(tr("in an ensemble of {count}", count=len(look["ensemble"])))
         if look.get("views"):
             notes.append(tr("{count} views", count=look["views"]))
-        if facts.subject == "test" and number == len(run.looks):
+        if facts.part == "test" and number == len(run.looks):
             notes.append(tr("← shown above"))
-        same = look.get("model") == run.fingerprint
-        loss = float(look["loss"])
+        same, loss = look.get("model") == run.fingerprint, float(look["loss"])
         rows.append(
             {
                 "number": number,
                 "time": str(look["time"]).replace("T", " ")[:16],
                 "accuracy": f"{percent(look['correct'] / look['total'])} %",
                 "counts": f"{look['correct']:,} / {look['total']:,}",
-                "interval": f"{percent(low)}–{percent(high)} %",
+                "interval": interval(look["correct"], look["total"]),
                 "loss": f"{loss:.4g}" if isfinite(loss) else tr("not finite"),
                 "model": tr("this one") if same else tr("another ({model})", model=str(look.get("model", "?"))[:8]),
                 "notes": notes,

@@ -1,8 +1,8 @@
-"""The images of the report: mistakes, chance draws, the cells of the confusion matrix, and where the network looks."""
+"""The images of the report: mistakes, a random sample, the cells of the confusion matrix, and explanations."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,19 +12,21 @@ from glassnet.analysis.explain import nearest_training_images, occlusion, salien
 from glassnet.errors import InputError
 from glassnet.present.figures.base import percent
 from glassnet.present.figures.images import heat
-from glassnet.present.report.cells import choose, for_script, room
 from glassnet.present.report.facts import Facts
-from glassnet.present.report.sprites import Sheet
+from glassnet.present.report.sprites import LARGEST, Sheet
 from glassnet.support.i18n import tr
 
 WORST, RANDOM, LOOKS, NEAR = 12, 10, 6, 5
-MOST_COLUMNS, MOST_PAIRS = 26, 40  # of the table; of the list that stands for it where there are more classes
-NEAR_AMONG = 5_000  # training images looked through for the nearest
+MOST_COLUMNS, MOST_PAIRS = 26, 40  # of the table; of the list that replaces it for more classes
+NEAR_AMONG = 5_000  # training images searched for the nearest
+MAX_PIXELS = 1_300_000  # of all images on the page together, under 1.5 MB even for noise
+MAX_IMAGES = 1_500
+EACH = 40  # images of one cell
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One image of a sheet: its class and position in CSS, and the words under it."""
+    """One image of a sheet: its CSS class and position, and the caption."""
 
     sheet: str
     style: str
@@ -35,7 +37,7 @@ class Tile:
 
 @dataclass
 class Shown:
-    """The tiles of each section, the sheets they lie on, and what the script needs."""
+    """The tiles of each section, their sheets, and the data of the page's script."""
 
     sheets: list[Sheet]
     worst: list[Tile]
@@ -47,11 +49,13 @@ class Shown:
 
 
 def show(facts: Facts) -> Shown | None:
-    """All of it, or None where there are no images or no classes."""
-    if not facts.has_images or facts.found is None:
+    """The images of the page; None if there are no images or no classes."""
+    if not facts.has_images or facts.predicted is None:
         return None
     worst, random = facts.mistakes[:WORST], facts.drawn(RANDOM)
-    cells = choose(facts, room(facts.data.shape))
+    height, width = facts.data.shape[:2]
+    scale = min(1.0, LARGEST / max(height, width))
+    cells = choose(facts, int(min(MAX_IMAGES, MAX_PIXELS // max(1.0, height * scale * width * scale))))
     places = list(dict.fromkeys([*worst.tolist(), *random.tolist(), *(place for cell in cells.values() for place in cell)]))
     sheet = Sheet("images", [facts.data.images[place] for place in places])
     styles = {place: sheet.style(number) for number, place in enumerate(places)}
@@ -60,7 +64,7 @@ def show(facts: Facts) -> Shown | None:
         [_tile(facts, place, styles[place]) for place in worst.tolist()],
         [_tile(facts, place, styles[place]) for place in random.tolist()],
         [],
-        for_script(facts, cells, styles),
+        _for_script(facts, cells, styles),
     )
     if facts.is_finite:
         _look(facts, shown)
@@ -68,25 +72,25 @@ def show(facts: Facts) -> Shown | None:
 
 
 def _tile(facts: Facts, place: int, style: str) -> Tile:
-    assert facts.found is not None
-    said, truth = facts.classes[facts.found[place]], facts.classes[facts.data.labels[place]]
+    assert facts.predicted is not None
+    said, truth = facts.classes[facts.predicted[place]], facts.classes[facts.data.labels[place]]
     wrong = said != truth
     caption = tr("{said}, is {truth}", said=said, truth=truth) if wrong else said
-    note = "" if facts.sureness is None else percent(float(facts.sureness[place]))
+    note = "" if facts.confidence is None else percent(float(facts.confidence[place]))
     return Tile("images", style, caption, note, wrong)
 
 
 def _look(facts: Facts, shown: Shown) -> None:
-    """Half mistakes, half right answers: the image, its two maps, and what the network finds most like it."""
-    assert facts.found is not None
+    """Half mistakes, half correct: each image, its two maps, and the nearest training images."""
+    assert facts.predicted is not None
     network, data = facts.run.network, facts.data
     wrong = facts.mistakes[: LOOKS // 2]
     drawn = facts.drawn(50)
-    right = drawn[facts.found[drawn] == data.labels[drawn]][: LOOKS - len(wrong)]
+    right = drawn[facts.predicted[drawn] == data.labels[drawn]][: LOOKS - len(wrong)]
     chosen: NDArray[np.int64] = np.concatenate([wrong, right]).astype(np.int64)
     if not len(chosen):
         return
-    images, said = data.images[chosen], facts.found[chosen]
+    images, said = data.images[chosen], facts.predicted[chosen]
     maps = [saliency(network, images, said), occlusion(network, images, said)]
     panels = [*images, *(heat(values, image) for kind in maps for values, image in zip(kind, images, strict=True))]
     train = facts.run.splits.train.head(NEAR_AMONG)
@@ -94,16 +98,15 @@ def _look(facts: Facts, shown: Shown) -> None:
     try:
         found = nearest_training_images(network, images, train, count=min(NEAR, len(train)))
         near, shown.near_layer, shown.near_among = found.indices, found.layer, len(train)
-    except InputError:  # no hidden layer: there is nothing to be alike in but the pixels
+    except InputError:  # no hidden layer in which to compare
         pass
     sheet = Sheet("looks", [*panels, *(train.images[place] for place in near.ravel())])
     shown.sheets.append(sheet)
     count = len(chosen)
     for number, place in enumerate(chosen.tolist()):
-        whole = _tile(facts, place, sheet.style(number))
         shown.looks.append(
             {
-                "image": Tile("looks", whole.style, whole.caption, whole.note, whole.wrong),
+                "image": replace(_tile(facts, place, sheet.style(number)), sheet="looks"),
                 "gradient": Tile("looks", sheet.style(count + number)),
                 "occlusion": Tile("looks", sheet.style(2 * count + number)),
                 "near": [
@@ -115,7 +118,7 @@ def _look(facts: Facts, shown: Shown) -> None:
 
 
 def table(facts: Facts) -> dict[str, Any] | None:
-    """The confusion matrix as rows of (count, share of its row's worst, right?), or a list of the most frequent mistakes."""
+    """The confusion matrix as rows of (count, colour intensity, right?), or a list of the most frequent mistakes."""
     if facts.result is None or not facts.data.is_classification:
         return None
     confusion, classes = facts.result.confusion, facts.result.classes
@@ -130,3 +133,39 @@ def table(facts: Facts) -> dict[str, Any] | None:
         cells = [(int(n), float(n / best if i == j else n / worst) ** 0.5, i == j) for j, n in enumerate(confusion[i])]
         rows.append((name, cells))
     return {"rows": rows, "classes": classes}
+
+
+def choose(facts: Facts, budget: int) -> dict[tuple[int, int], list[int]]:
+    """Indices of images for each cell (truth, predicted), up to a total that is shared evenly among the cells.
+
+    Mistakes are ordered by falling, correct predictions by rising confidence.
+    """
+    assert facts.predicted is not None
+    sure = facts.confidence if facts.confidence is not None else np.zeros(len(facts.data))
+    truth, said = facts.data.labels, facts.predicted
+    order = np.lexsort((np.arange(len(said)), np.where(truth == said, sure, -sure)))
+    waiting: dict[tuple[int, int], list[int]] = {}
+    for place in order:
+        cell = waiting.setdefault((int(truth[place]), int(said[place])), [])
+        if len(cell) < EACH:
+            cell.append(int(place))
+    chosen: dict[tuple[int, int], list[int]] = {cell: [] for cell in waiting}
+    wrong = [cell for cell in waiting if cell[0] != cell[1]]
+    right = [cell for cell in waiting if cell[0] == cell[1]]
+    left = budget
+    for kind, most in ((right, 8), (wrong, EACH), (right, EACH)):
+        for turn in range(most):
+            for pair in sorted(kind):
+                if left and turn == len(chosen[pair]) < len(waiting[pair]):
+                    chosen[pair].append(waiting[pair][turn])
+                    left -= 1
+    return {cell: places for cell, places in chosen.items() if places}
+
+
+def _for_script(facts: Facts, cells: dict[tuple[int, int], list[int]], styles: dict[int, str]) -> dict[str, Any]:
+    """The cells as the page's script reads them: {"3,5": [[style, place, confidence or None], …]}."""
+    sure = facts.confidence
+    return {
+        f"{truth},{said}": [[styles[place], place, None if sure is None else percent(float(sure[place]))] for place in places]
+        for (truth, said), places in cells.items()
+    }

@@ -1,4 +1,4 @@
-"""Many small images as one: a sheet that the page holds once and of which each place shows a part."""
+"""CSS sprites: many small images as one that the page embeds once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from markupsafe import Markup
 from glassnet.present.figures.images import as_colours
 from glassnet.support.arrays import Array
 
-LARGEST = 96  # pixels of a side: more is neither seen nor carried
-RIM = 2  # pixels: as far as JPEG's colours, of half the resolution, run over
+LARGEST = 96  # pixels of a side; larger images are scaled down
+RIM = 2  # pixels: JPEG halves the resolution of colours
 PHOTOGRAPH = 40_000  # bytes of PNG above which JPEG is tried
 
 
 class Sheet:
     """Images (H, W, 1 or 3) of one size side by side. `css` shows the sheet, `style(k)` moves it to the k-th image.
 
-    Each has a rim of its own outermost pixels: a browser that scales the sheet mixes in what lies beside an image.
+    Each image is padded with its own edge pixels: a browser that scales the sheet mixes neighbouring pixels.
     """
 
     def __init__(self, name: str, images: Sequence[Array], *, exact: bool = False) -> None:
@@ -73,7 +73,7 @@ class Sheet:
 
 
 def _fitted(image: Array) -> Array:
-    """An image no larger than is shown."""
+    """The image, scaled down if larger than `LARGEST`."""
     height, width = image.shape[:2]
     if max(height, width) <= LARGEST:
         return image

@@ -1,4 +1,4 @@
-"""From the facts to the file."""
+"""`report`: a run as one HTML file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from glassnet import __version__
-from glassnet.analysis.diagnosis import Diagnosis, diagnose
+from glassnet.analysis.diagnosis import Diagnosis
+from glassnet.analysis.diagnosis.rules import diagnose_run
 from glassnet.errors import GlassnetError, RunError, WriteError, spell
 from glassnet.experiment.run import Run
 from glassnet.experiment.run_folder import REPORT
@@ -18,8 +19,7 @@ from glassnet.nn import summary
 from glassnet.present.figures.base import render
 from glassnet.present.figures.quality import MOST_BARS
 from glassnet.present.report import overview
-from glassnet.present.report.charts import ABOUT, ACTIVITY, drawings
-from glassnet.present.report.drawing import inline_svg
+from glassnet.present.report.charts import ABOUT, ACTIVITY, drawings, inline_svg
 from glassnet.present.report.facts import Facts, gather
 from glassnet.present.report.inside import look_inside
 from glassnet.present.report.showing import show, table
@@ -28,17 +28,17 @@ from glassnet.support.i18n import mark, tr
 from glassnet.support.pages import environment, label
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Template
     from matplotlib.figure import Figure
 
-IN_SCRIPT = {  # the page's script fills their {names}
+IN_SCRIPT = {  # the page's script fills in the {names}
     "cell": mark("{n} images of {truth} classified as {said}"),
     "cell-one": mark("1 image of {truth} classified as {said}"),
     "cell-right": mark("{n} images of {truth}, classified correctly"),
     "shown": mark(" ({shown} shown)"),
     "number": mark("image {index}"),
 }
-EXAMPLES = 12  # rows shown where there are targets instead of classes
+EXAMPLES = 12  # rows shown for targets that are not classes
 
 
 def report(
@@ -51,9 +51,9 @@ def report(
 ) -> Path:
     """Write the report of a run as one HTML file, by default report.html in its folder; the path.
 
-    It is about the validation images; with `test` the test set is opened, and the look noted in the run's ledger.
-    The file opens from disk without a network, in English and Chinese, light and dark. `figures`: a folder, made if need be,
-    for its charts as SVG files. `diagnosis`: what `glassnet.diagnose` said of this run, if it was asked already.
+    It is about the validation images, or with `test` about the test set, which is recorded in the run's ledger. The file
+    works offline, in English and Chinese, light and dark. `figures`: a folder for its charts as SVG files. `diagnosis`: the
+    result of `glassnet.diagnose` for this run, if already computed.
     """
     chosen = run if isinstance(run, Run) else Run.load(run)
     target = chosen.folder / REPORT if path is None else Path(path)
@@ -67,7 +67,7 @@ def report(
         charts = drawings(facts)
         if figures is not None:
             files = {Path(figures) / f"{name}.svg": render(figure, "svg", dpi=130) for name, figure in charts.items()}
-        files[target] = page(facts, charts, _diagnosed(chosen) if diagnosis is None else diagnosis).encode()
+        files[target] = page(facts, charts, diagnose_run(chosen) if diagnosis is None else diagnosis).encode()
     for file, content in files.items():
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -79,7 +79,7 @@ def report(
 
 @contextlib.contextmanager
 def _drawing(folder: Path) -> Iterator[None]:
-    """No font, too little memory, a fault of ours: nothing of it harms the run, and what it was follows as the cause."""
+    """Any other error, such as a missing font or too little memory, becomes the cause of a `RunError`."""
     try:
         yield
     except GlassnetError:
@@ -89,69 +89,48 @@ def _drawing(folder: Path) -> Iterator[None]:
             tr("The report can't be made. The run itself is complete."),
             where=folder,
             received=spell(error),
-            hint=tr("to see where it fails: python -c \"import glassnet; glassnet.report('{folder}')\"", folder=folder),
+            hint=tr("for the traceback: python -c \"import glassnet; glassnet.report('{folder}')\"", folder=folder),
         ) from error
-
-
-def _diagnosed(run: Run) -> Diagnosis:
-    return diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
 
 
 def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
     """The report as HTML text."""
     shown, inside, classes = show(facts), look_inside(facts), table(facts)
     sheets = [*(shown.sheets if shown else []), *inside.sheets]
-    svgs = {name: inline_svg(figure, name, figure_label(name, facts)) for name, figure in charts.items()}
-    result, heading, network = facts.result, facts.run.recipe.heading, facts.run.network
-    titles = [f"{heading.en} · glassnet", f"{heading.zh} · glassnet"]
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            facts=facts,
-            run=facts.run,
-            title=heading,
-            about=facts.run.recipe.message("about"),
-            cards=overview.cards(facts),
-            trained=overview.trained(facts),
-            stopped=overview.stopped(facts),
-            layer_columns=summary.COLUMNS,
-            layer_rows=summary.rows(network.layers, network.shapes, network.dtype.itemsize),
-            commands=overview.commands(facts),
-            best=overview.best(facts),
-            looks=overview.looks(facts),
-            result=result,
-            bars_of_all=result is None or len(result.classes) <= MOST_BARS,
-            confusion=classes,
-            shown=shown,
-            inside=inside,
-            sheets=sheets,
-            svgs=svgs,
-            calibration=facts.calibration,
-            diagnosis=diagnosis,
-            activity=[name for name in charts if name.startswith(ACTIVITY)],
-            percent=overview.percent,
-            ranges=overview.ranges(facts),
-            examples=_examples(facts),
-            script_data={
-                "cells": shown.cells if shown else {},
-                "classes": list(facts.classes),
-                "texts": {key: [tr(text).en, tr(text).zh] for key, text in IN_SCRIPT.items()},
-                "titles": titles,
-            },
-            version=__version__,
-            date=datetime.now(UTC).strftime("%Y-%m-%d"),
-        )
+    recipe, heading, network = facts.run.recipe, facts.run.recipe.heading, facts.run.network
+    labels = {name: f"{recipe.name}: {label(tr(ABOUT[name]))}" for name in charts}
+    return _template().render(
+        facts=facts,
+        run=facts.run,
+        result=facts.result,
+        overview=overview,
+        title=heading,
+        about=recipe.message("about"),
+        layer_columns=summary.COLUMNS,
+        layer_rows=summary.rows(network.layers, network.shapes, network.dtype.itemsize),
+        most_bars=MOST_BARS,
+        confusion=classes,
+        shown=shown,
+        inside=inside,
+        sheets=sheets,
+        svgs={name: inline_svg(figure, name, labels[name]) for name, figure in charts.items()},
+        calibration=facts.calibration,
+        diagnosis=diagnosis,
+        activity=[name for name in charts if name.startswith(ACTIVITY)],
+        examples=_examples(facts),
+        script_data={
+            "cells": shown.cells if shown else {},
+            "classes": list(facts.classes),
+            "texts": {key: [tr(text).en, tr(text).zh] for key, text in IN_SCRIPT.items()},
+            "titles": [f"{heading.en} · glassnet", f"{heading.zh} · glassnet"],
+        },
+        version=__version__,
+        date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
 
 
-def figure_label(name: str, facts: Facts) -> str:
-    """What a chart shows, for those who listen: in both languages, as a label has but one text."""
-    return f"{facts.run.recipe.name}: {label(tr(ABOUT[name]))}"
-
-
 def _examples(facts: Facts) -> list[tuple[str, str, str]]:
-    """(input, target, output) of the first rows, where there are targets instead of classes."""
+    """(input, target, output) of the first rows, for targets that are not classes."""
     data = facts.data
     if data.is_classification:
         return []
@@ -165,5 +144,5 @@ def _examples(facts: Facts) -> list[tuple[str, str, str]]:
 
 
 @functools.lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return environment("glassnet.present.report", "page")
+def _template() -> Template:
+    return environment("glassnet.present.report", "page").get_template("report.html")

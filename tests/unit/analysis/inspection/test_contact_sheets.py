@@ -13,8 +13,7 @@ from PIL import Image
 
 import glassnet as gn
 from glassnet.analysis.inspection import Finding
-from glassnet.present.contact_sheets import write_inspection
-from glassnet.present.figures.sheets import legible
+from glassnet.present.figures.sheets import legible, write_inspection
 
 Array = np.ndarray[Any, Any]
 
@@ -67,7 +66,7 @@ def test_what_has_no_sheet(planted: Callable[..., gn.Splits]) -> None:
     splits = planted()
     with pytest.raises(gn.InputError, match="no such class"):
         gn.figures.contact_sheet_figure(splits, 10)
-    with pytest.raises(gn.InputError, match="speaks of no images"):
+    with pytest.raises(gn.InputError, match="has no images"):
         gn.figures.finding_figure(splits, Finding("mixed-sizes", "", "", ()))
     with pytest.raises(gn.InputError, match="Only images can be drawn"):
         gn.figures.contact_sheet_figure(gn.load_dataset("chain"), 0)
