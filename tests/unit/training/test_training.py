@@ -192,7 +192,7 @@ def test_another_trainings_checkpoint_is_refused(blobs: Data, tmp_path: Path) ->
     with pytest.raises(ModelFileError, match="belongs to another training"):
         Network([6, 3], seed=1).fit(blobs, 2, seed=1, checkpoint=path, resume=True)
     path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(ModelFileError, match="cut short"):
+    with pytest.raises(ModelFileError, match="cut off"):
         network().fit(blobs, 2, seed=1, checkpoint=path, resume=True)
     network().save(path)
     with pytest.raises(ModelFileError, match="The file is no checkpoint"):
