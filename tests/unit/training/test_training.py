@@ -195,7 +195,7 @@ def test_another_trainings_checkpoint_is_refused(blobs: Data, tmp_path: Path) ->
     with pytest.raises(ModelFileError, match="cut off"):
         network().fit(blobs, 2, seed=1, checkpoint=path, resume=True)
     network().save(path)
-    with pytest.raises(ModelFileError, match="The file is no checkpoint"):
+    with pytest.raises(ModelFileError, match="The file is not a checkpoint"):
         network().fit(blobs, 2, seed=1, checkpoint=path, resume=True)
 
 
