@@ -14,7 +14,7 @@ from glassnet.support.arrays import Array
 from glassnet.support.habits import answered, unknown_attribute
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
-from glassnet.support.registry import describe, make_named, plain
+from glassnet.support.registry import describe, make_named
 
 Shape = tuple[int, ...]
 Gradients = dict[str, Array]
@@ -139,4 +139,4 @@ LAYERS: dict[str, type[Layer]] = {}  # by name; nn/__init__.py fills it
 
 def as_layer(value: Layer | str | dict[str, Any], where: str) -> Layer:
     """A layer from itself, its name, or {"type": name, option: value}."""
-    return value if isinstance(value, Layer) else make_named(value, LAYERS, tr("layer"), where, key=plain)
+    return value if isinstance(value, Layer) else make_named(value, LAYERS, tr("layer"), where)

@@ -86,10 +86,10 @@ def make_named(
     for option in options:
         if option not in known:
             raise unknown(tr("option of {name}", name=name), option, known, where)
-    options = {**(defaults or {}), **options}
+    given = {**(defaults or {}), **options}
     try:
-        signature.bind(**options)
-        return names[name](**options)
+        signature.bind(**given)
+        return names[name](**given)
     except TypeError as error:
         raise InputError(
             tr("{name} can't be created with these options.", name=name), where=where, received=options, hint=str(error)
