@@ -17,7 +17,7 @@ from glassnet.errors import InputError, ModelFileError
 from glassnet.nn import Layer, as_layer
 from glassnet.nn.architectures import default_loss, default_optimizer, shorthand
 from glassnet.nn.inputs import check_shape
-from glassnet.nn.losses import Loss, Quadratic, as_loss
+from glassnet.nn.losses import Loss, as_loss
 from glassnet.nn.metrics import Evaluation, confusion_matrix, evaluate_probabilities
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
@@ -65,7 +65,7 @@ class Network(Familiar):
         dtype: str = "float32",
         classes: Sequence[str] | None = None,
     ) -> None:
-        if not layers:
+        if not isinstance(layers, Sequence) or not layers:
             raise InputError(tr("A network needs layers."), where="Network(layers)", expected=tr("for example [784, 30, 10]"))
         sizes = [int(size) for size in layers if isinstance(size, (int, np.integer))]
         if len(sizes) == len(layers):

@@ -22,7 +22,7 @@ from glassnet.nn.inputs import check_channels, check_pixels
 from glassnet.nn.layer import Gradients, Shape
 from glassnet.nn.losses import Loss
 from glassnet.nn.penalties import Regularizer
-from glassnet.nn.summary import table
+from glassnet.nn.summary import Table, table
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -290,6 +290,6 @@ class Stack:
         return [layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
 
     def summary(self) -> str:
-        """A table of layers, output shapes, parameters, operations and bytes, and the loss."""
+        """A table of layers, output shapes, parameters, operations and bytes, and the loss; a text."""
         penalty = f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else ""
-        return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\nloss: {self.loss!r}{penalty}"
+        return Table(f"{table(self.layers, self.shapes, self.dtype.itemsize)}\nloss: {self.loss!r}{penalty}")

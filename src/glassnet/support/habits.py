@@ -24,11 +24,11 @@ INPUT_SHAPE = mark("the network takes the shape of one image: Network(layers, in
 PENALTY = mark("one penalty for all weights: Network(layers, regularizer=L2(0.0001))")
 LOSS = mark("the network has the loss: Network(layers, loss='SoftmaxCrossEntropy')")
 MEASURED = mark("nothing to do: the history that fit returns has loss and accuracy of each epoch")
-OPTIMIZER = mark("net.fit(images, labels, optimizer=Adam(learning_rate=0.001))")
+OPTIMIZER = "net.fit(images, labels, optimizer=Adam(learning_rate=0.001))"
 SCHEDULE = mark("the learning rate can be a schedule: Adam(learning_rate=CosineDecay(0.001))")
 NETWORK = mark("a network is a list of layers: Network([Flatten(), Pixels(), Dense(10)], input_shape=(28, 28, 1))")
-LOAD = mark("Network.load('model.safetensors')")
-SAVE = mark("net.save('model.safetensors')")
+LOAD = "Network.load('model.safetensors')"
+SAVE = "net.save('model.safetensors')"
 LOAD_DATA = mark("load_dataset('mnist'), or a folder, .zip, .npz, .mat or .h5")
 BEST = mark("net.fit(…, validation=…, keep='best') keeps the weights of the best epoch")
 WEIGHTS = mark("net.layers[i].weight and .bias, net.get_weights(), or all in one vector: net.parameters")
@@ -37,7 +37,7 @@ TOP_LEVEL = mark("all public names are in glassnet itself: gn.Dense, gn.Adam, gn
 ON_CPU = mark("nothing to do: glassnet runs on the CPU, on as many threads as make it faster")
 BY_FIT = mark("nothing to do: fit does the forward pass, the backward pass and the update")
 
-# The same thing under another name: the first of these that the function takes.
+# The same thing under another name: the first of these that the function takes. Below, only sentences are translated.
 RENAMED: dict[str, tuple[str, ...]] = {
     "lr": ("learning_rate",),
     **dict.fromkeys(("epoch", "n_epochs", "nb_epoch", "num_epochs", "max_iter"), ("epochs",)),
@@ -77,7 +77,7 @@ KEYWORDS: dict[str, str] = {
     "shuffle": mark("nothing to do: fit shuffles the images in every epoch"),
     "initial_epoch": mark("net.fit(…, checkpoint='file', resume=True) goes on from a checkpoint"),
     "steps_per_epoch": mark("an epoch is all training images once; batch_size= sets the number of steps"),
-    "early_stopping": mark("net.fit(…, callbacks=EarlyStopping(10))"),
+    "early_stopping": "net.fit(…, callbacks=EarlyStopping(10))",
     "hidden_layer_sizes": mark("all sizes in one list, from pixels to classes: Network([784, 100, 10])"),
     "device": ON_CPU,
     "data_format": mark("nothing to do: images are always (rows, columns, channels)"),
@@ -92,9 +92,9 @@ NAMES: dict[str, str] = {
     **dict.fromkeys(("Sequential", "Model", "Module", "MLPClassifier", "models", "add", "pop"), NETWORK),
     **dict.fromkeys(("Input", "InputLayer"), INPUT_SHAPE),
     "Activation": OWN_LAYER,
-    "Linear": mark("Dense(units)"),
+    "Linear": "Dense(units)",
     "Rescaling": mark("Pixels() for 0…255, or Scale(1 / 255)"),
-    "Normalization": mark("Standardize()"),
+    "Normalization": "Standardize()",
     **dict.fromkeys(("layers", "optimizers", "losses", "callbacks", "nn", "optim"), TOP_LEVEL),
     **dict.fromkeys(("datasets", "load_data"), LOAD_DATA),
     **dict.fromkeys(("load_model", "load_weights", "load_state_dict"), LOAD),
@@ -103,19 +103,19 @@ NAMES: dict[str, str] = {
     "train_test_split": mark("load_dataset(…) gives .train, .validation and .test"),
     "ModelCheckpoint": mark("net.fit(…, checkpoint='file') keeps the state after each epoch, keep='best' the best weights"),
     **dict.fromkeys(("ReduceLROnPlateau", "LearningRateScheduler"), SCHEDULE),
-    **dict.fromkeys(("CrossEntropyLoss", "NLLLoss", "CategoricalCrossentropy"), mark("SoftmaxCrossEntropy()")),
-    **dict.fromkeys(("MSELoss", "MeanSquaredError"), mark("Quadratic()")),
+    **dict.fromkeys(("CrossEntropyLoss", "NLLLoss", "CategoricalCrossentropy"), "SoftmaxCrossEntropy()"),
+    **dict.fromkeys(("MSELoss", "MeanSquaredError"), "Quadratic()"),
     "compile": mark("nothing to compile: Network(layers, loss=…), then net.fit(images, labels, optimizer=…)"),
     "predict_classes": mark("net.predict(images) gives class indices; net.classes has their names"),
-    "classes_": mark("net.classes"),
+    "classes_": "net.classes",
     **dict.fromkeys(("coef_", "coefs_", "intercept_", "intercepts_", "weights", "trainable_weights"), WEIGHTS),
     **dict.fromkeys(("state_dict", "kernel", "variables"), WEIGHTS),
-    "train": mark("net.fit(images, labels)"),
-    "train_on_batch": mark("net.fit(images, labels, epochs=1, batch_size=len(images))"),
-    "fit_generator": mark("net.fit(images, labels, augmentation=Augmentation(shift=2))"),
+    "train": "net.fit(images, labels)",
+    "train_on_batch": "net.fit(images, labels, epochs=1, batch_size=len(images))",
+    "fit_generator": "net.fit(images, labels, augmentation=Augmentation(shift=2))",
     "partial_fit": mark("net.fit(images, labels, epochs=1): it goes on from the weights that the network has"),
     "get_layer": mark("net.layers[i]; net.names has their names"),
-    "count_params": mark("net.parameters.size"),
+    "count_params": "net.parameters.size",
     **dict.fromkeys(("to", "cuda"), ON_CPU),
     "eval": mark("nothing to do: dropout acts in fit alone"),
     **dict.fromkeys(("backward", "zero_grad", "step"), BY_FIT),
@@ -178,7 +178,7 @@ def _keyword(foreign: str, own: list[str]) -> str | None:
     """How an option is written here."""
     renamed = next((name for name in RENAMED.get(foreign, ()) if name in own), None)
     if renamed is not None:
-        return tr("{option}=…", option=renamed)
+        return f"{renamed}=…"
     return tr(KEYWORDS[foreign]) if foreign in KEYWORDS else did_you_mean(nearest(foreign, own))
 
 
