@@ -7,6 +7,7 @@ import io
 import secrets
 from collections.abc import Iterable, Sequence
 from functools import singledispatch
+from math import isnan
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -58,9 +59,7 @@ def _(thing: History) -> Markup:
 @html.register
 def _(thing: Evaluation) -> Markup:
     heads = [tr("class"), tr("images"), tr("correct"), tr("precision, %"), tr("recall, %")]
-    rows = [
-        (one.name, one.total, one.correct, f"{100 * one.precision:.1f}", f"{100 * one.recall:.1f}") for one in thing.per_class
-    ]
+    rows = [(one.name, one.total, one.correct, _percent(one.precision), _percent(one.recall)) for one in thing.per_class]
     return _framed(_line(str(thing)), _table(heads, rows))
 
 
@@ -71,8 +70,12 @@ def _(thing: Diagnosis) -> Markup:
     return _framed(
         Markup("<ol>"),
         *(
-            Markup("<li><b>{}</b><br>{}<br>{}<ul>{}</ul></li>").format(
-                one.title, one.evidence, one.cause, Markup().join(Markup("<li>{}</li>").format(step) for step in one.try_next)
+            Markup("<li><b>{}</b><br>{}<br>{} {}<ul>{}</ul></li>").format(
+                one.title,
+                one.evidence,
+                tr("why:"),
+                one.cause,
+                Markup().join(Markup("<li>{}</li>").format(step) for step in one.try_next),
             )
             for one in thing
         ),
@@ -88,8 +91,8 @@ def _(thing: Dataset) -> Markup:
 @html.register
 def _(thing: Splits) -> Markup:
     parts = {tr("training"): thing.train, tr("validation"): thing.validation, tr("test"): thing.test}
-    rows = [(name, f"{len(part):,}", repr(part)) for name, part in parts.items() if part is not None]
-    return _framed(_table([tr("part"), tr("images"), ""], rows), _images(thing.train))
+    rows = [(name, f"{len(part):,}") for name, part in parts.items() if part is not None]
+    return _framed(_line(repr(thing.train)), _table([tr("part"), tr("images")], rows), _images(thing.train))
 
 
 def _framed(*parts: str) -> Markup:
@@ -100,6 +103,10 @@ def _framed(*parts: str) -> Markup:
 
 def _line(*words: str) -> Markup:
     return Markup("<div>{}</div>").format(": ".join(words))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None or isnan(share) else f"{100 * share:.1f}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[object]], names: int = 1) -> Markup:
