@@ -58,6 +58,10 @@ class InputError(GlassnetError, ValueError):
     """An argument, an image or an array that can't be used as it is."""
 
 
+class UnknownAttributeError(GlassnetError, AttributeError):
+    """A name that an object or the package does not have."""
+
+
 class ShapeError(InputError):
     """Arrays or layers whose shapes do not fit together."""
 

@@ -13,39 +13,47 @@ from numpy.typing import NDArray
 from glassnet import training
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation, as_augmentation, views_of
-from glassnet.errors import InputError, ModelFileError, ShapeError
+from glassnet.errors import InputError, ModelFileError
 from glassnet.nn import Layer, as_layer
-from glassnet.nn.architectures import shorthand
-from glassnet.nn.losses import Loss, Quadratic, as_loss
+from glassnet.nn.architectures import default_loss, default_optimizer, shorthand
+from glassnet.nn.inputs import check_shape
+from glassnet.nn.losses import Loss, as_loss
 from glassnet.nn.metrics import Evaluation, confusion_matrix, evaluate_probabilities
-from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize, as_optimizer
+from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
+from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
-from glassnet.support.storage import as_path, fill, read_tensors, write_tensors
+from glassnet.support.storage import as_path, fill, model_path, read_tensors, write_tensors
 from glassnet.training.arguments import Plan, as_dataset, check_fit, check_labels, check_seed, image_weights
-from glassnet.training.callbacks import Callback
+from glassnet.training.callbacks import Callback, EpochFunction, as_callbacks
 from glassnet.training.display import default_display
+from glassnet.training.habits import Familiar, familiar
 from glassnet.training.loop import Training
 from glassnet.training.scipy import minimize
 
 
-class Network(Stack):
+class Network(Familiar):
     """An image classifier: layers in a row, with a loss.
 
         Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic loss, N(0,1)
         Network([Flatten(), Pixels(), Dense(10)], input_shape=(28, 28, 1), loss=SoftmaxCrossEntropy(), seed=1)
 
-    `layers`: sizes, or layers (or their names or descriptions). `input_shape`: of one image. `loss`: Quadratic by default.
+    `layers`: sizes, or layers (or their names or descriptions). `input_shape`: of one image. `loss`: by default
+    SoftmaxCrossEntropy after Dense or Softmax, BinaryCrossEntropy after Dense(1), else, and for sizes and floating targets,
+    Quadratic.
     `regularizer`: a penalty on the weights. `seed`: of the starting weights; by default a new one each time.
     `dtype`: float32 runs on the compiled kernels, float64 in NumPy. `classes`: their names, if known before training.
     A layer that is part of another network is copied.
     """
 
+    _predictor: Predictor | None
+
+    @answered
     def __init__(
         self,
         layers: Sequence[int] | Sequence[Layer | str | dict[str, Any]],
@@ -57,7 +65,7 @@ class Network(Stack):
         dtype: str = "float32",
         classes: Sequence[str] | None = None,
     ) -> None:
-        if not layers:
+        if not isinstance(layers, Sequence) or not layers:
             raise InputError(tr("A network needs layers."), where="Network(layers)", expected=tr("for example [784, 30, 10]"))
         sizes = [int(size) for size in layers if isinstance(size, (int, np.integer))]
         if len(sizes) == len(layers):
@@ -72,14 +80,11 @@ class Network(Stack):
                     received="None",
                 )
             shape = tuple(int(size) for size in input_shape)
-            if not shape or min(shape) < 1:
-                raise ShapeError(
-                    tr("Every axis of an image must be at least 1."), where="Network(input_shape)", received=shape
-                )
+            check_shape(shape, "Network(input_shape)")
         self.seed = secrets.randbits(32) if seed is None else check_seed(seed)
         super().__init__(
             made,
-            loss=Quadratic() if loss is None else as_loss(loss, "Network(loss)"),
+            loss=default_loss(made[-1]) if loss is None else as_loss(loss, "Network(loss)"),
             input_shape=shape,
             regularizer=as_regularizer(regularizer, "Network(regularizer)"),
             rng=np.random.default_rng(self.seed),
@@ -88,7 +93,7 @@ class Network(Stack):
         if input_shape is not None:
             self._take_shape(tuple(int(size) for size in input_shape))
         self.classes = self._named(classes) if classes is not None else self._numbered()
-        self._predictor: Predictor | None = None
+        self._default_loss, self._predictor = loss is None, None
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
         """Remember the images' own shape where only their number of pixels was known."""
@@ -131,6 +136,7 @@ class Network(Stack):
             self._predictor = Predictor(self)
         return self._predictor
 
+    @familiar
     def fit(
         self,
         train: Dataset | tuple[Array, Array],
@@ -140,7 +146,7 @@ class Network(Stack):
         optimizer: Optimizer | ScipyMinimize | str | dict[str, Any] | None = None,
         validation: Dataset | tuple[Array, Array] | None = None,
         seed: int | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Callback | EpochFunction | Sequence[Callback | EpochFunction] = (),
         class_weight: Mapping[int, float] | str | None = None,
         sample_weight: Array | None = None,
         augmentation: Augmentation | dict[str, Any] | None = None,
@@ -153,9 +159,10 @@ class Network(Stack):
         statistics: bool = True,
         progress: bool | None = None,
     ) -> training.History:
-        """Train on images and labels; the history, epoch by epoch.
+        """Train on images and labels, also as fit(X, y); the history, epoch by epoch.
 
-        `optimizer`: SGD(0.01) by default; `ScipyMinimize` takes the whole set at once. `seed`: of the order of the images
+        `optimizer`: Adam() by default, for the tutorial's networks of sizes SGD(3.0); `ScipyMinimize` takes the whole set at
+        once. `seed`: of the order of the images
         and of dropout. `class_weight`: {class: weight}, or "balanced": images/(classes·images of the class).
         `sample_weight` (N,): the loss of a batch is Σ wᵢ·lossᵢ / N. `augmentation`: random changes of the training images,
         anew in every step but in the last `plain_epochs`. `keep`: the weights of the "last" epoch, or of the "best" on the
@@ -166,17 +173,17 @@ class Network(Stack):
         has statistics of the layers' outputs for a few training images, which `diagnose` reads; weights do not depend on it.
         `progress`: True shows it, False does not, None does on a terminal.
         """
-        data = as_dataset(train, "fit(train)")
-        held_out = None if validation is None else as_dataset(validation, "fit(validation)")
+        data = self.labelled(train, "fit(train)", learn=True)
+        held_out = None if validation is None else as_dataset(validation, "fit(validation)", data.classes)
         changes = as_augmentation(augmentation, "fit(augmentation)")
-        chosen = SGD() if optimizer is None else as_optimizer(optimizer, "fit(optimizer)")
+        chosen = default_optimizer(self.layers, self.loss) if optimizer is None else as_optimizer(optimizer, "fit(optimizer)")
         check_fit(epochs, batch_size, plain_epochs, keep, average, changes, chosen)
         self._prepare(data)
         check_labels(self, data, "fit(train)")
         if held_out is not None:
             check_labels(self, held_out, "fit(validation)")
         weights = image_weights(data, class_weight, sample_weight)
-        display = [*default_display(progress), *callbacks]
+        display = [*default_display(progress), *as_callbacks(callbacks, "fit(callbacks)")]
         self._predictor = None
         if isinstance(chosen, ScipyMinimize):
             return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
@@ -208,10 +215,12 @@ class Network(Stack):
         """The outputs of the last layer, (N, outputs)."""
         return self.predictor.outputs(self.rows(images), "outputs")[0]
 
+    @answered
     def predict(self, images: Array) -> NDArray[np.int64]:
         """Class indices (N,) of images (N, …), or of one image."""
         return self.predictor.classes(self.rows(images))
 
+    @answered
     def predict_proba(
         self,
         images: Array,
@@ -232,6 +241,7 @@ class Network(Stack):
         ]
         return np.asarray(np.mean([self.probabilities(raw) for raw in raws], axis=0))
 
+    @familiar
     def evaluate(
         self,
         data: Dataset | tuple[Array, Array],
@@ -244,7 +254,7 @@ class Network(Stack):
 
         With `augmentation`, of the mean over `views` as in `predict_proba`; the loss is the mean −ln p of the right class.
         """
-        data = as_dataset(data, "evaluate(data)")
+        data = self.labelled(data, "evaluate(data)")
         check_labels(self, data, "evaluate(data)")
         if augmentation is not None or views not in (None, 1):
             probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
@@ -271,7 +281,7 @@ class Network(Stack):
 
         As `evaluate` has it: dropout is off, and BatchNorm uses its running statistics.
         """
-        data = as_dataset((images, labels), "loss_and_gradient")
+        data = self.labelled((images, labels), "loss_and_gradient")
         check_labels(self, data, "loss_and_gradient")
         exact: Stack = self if self.dtype == np.float64 else self.astype("float64")
         weights = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
@@ -279,9 +289,10 @@ class Network(Stack):
         penalty, more = exact.penalty_and_gradient()
         return float(losses.mean()) + penalty, gradient + more
 
+    @answered
     def save(self, path: str | Path) -> None:
         """Write the network to a .safetensors file, in one step."""
-        write_tensors(as_path(path), self._arrays(), {"kind": "model", **self.describe()}, durable=True)
+        write_tensors(model_path(path), self._arrays(), {"kind": "model", **self.describe()}, durable=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -312,12 +323,6 @@ class Network(Stack):
             "dtype": str(self.dtype),
             "seed": self.seed,
         }
-
-    def _arrays(self) -> dict[str, Array]:
-        arrays = {slot.name: self.layers[slot.layer].parameters[slot.key] for slot in self.slots}
-        for name, layer in zip(self.names, self.layers, strict=True):
-            arrays.update({f"{name}.{key}": array for key, array in layer.statistics.items()})
-        return arrays
 
     def __str__(self) -> str:
         return self.summary()

@@ -25,7 +25,7 @@ from glassnet.support import terminal
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
 from glassnet.training import Callback, Epoch
-from glassnet.training.arguments import as_dataset, check_labels
+from glassnet.training.arguments import check_labels
 from glassnet.training.callbacks import Progress
 from glassnet.training.display import print_line
 
@@ -107,14 +107,11 @@ def check_gradients(
 
     `images` (N, …) and `labels` (N,), or a Dataset. A few images are enough; each parameter takes two forward passes.
     """
-    if isinstance(images, Dataset):
-        data = images
-    elif labels is not None:
-        data = as_dataset((images, labels), "check_gradients")
-    else:
+    if labels is None and not isinstance(images, Dataset):
         raise InputError(tr("Labels are missing."), where="check_gradients(labels)", expected=tr("(N,) class indices"))
-    check_labels(network, data, "check_gradients")
     exact = network.astype("float64")
+    data = exact.labelled(images if isinstance(images, Dataset) else (images, labels), "check_gradients")
+    check_labels(exact, data, "check_gradients")
     exact.adapt(data.images)
     x, training = exact.rows(data.images), bool(exact.running_slots)
     gradient = exact.losses_and_gradient(x, data.labels, training=training, rng=np.random.default_rng(SEED))[2]

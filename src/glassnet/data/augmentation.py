@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import nextafter, radians
 from typing import Any
 
@@ -19,6 +18,7 @@ from glassnet.kernels.records import AugmentOptions
 from glassnet.kernels.sizes import aligned_zeros, warp_layout
 from glassnet.support.arrays import Array
 from glassnet.support.checks import is_number, whole_number
+from glassnet.support.habits import option_class
 from glassnet.support.i18n import mark, tr
 from glassnet.support.registry import unknown
 
@@ -44,7 +44,7 @@ LIMITS: dict[str, tuple[float, float, str]] = {  # the least and the highest val
 WHOLE = ("elastic_grid", "crop")
 
 
-@dataclass(frozen=True)
+@option_class
 class Augmentation:
     """Which random changes training images get; each number is the most of a change, drawn evenly from − to +.
 

@@ -12,13 +12,15 @@ import numpy.typing as npt
 from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite, form
 from glassnet.errors import DataError, InputError
 from glassnet.support.checks import is_whole
+from glassnet.support.habits import answered
 from glassnet.support.i18n import mark, tr
+from glassnet.support.upwards import Shown
 
 Selection: TypeAlias = slice | Sequence[int] | Sequence[bool] | npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 Label: TypeAlias = int | npt.NDArray[np.float64]
 
 
-class Dataset:
+class Dataset(Shown):
     """Images with one label each, checked once, then read-only.
 
     `images`   `(N, H, W, C)`; `(N, H, W)` gets a channel axis; `(N, features)` for what is no image.
@@ -39,6 +41,7 @@ class Dataset:
     groups: npt.NDArray[Any] | None
     names: npt.NDArray[Any] | None
 
+    @answered
     def __init__(
         self,
         images: npt.ArrayLike,
@@ -166,7 +169,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Splits:
+class Splits(Shown):
     """The training, validation and test parts of a data set.
 
     All parts have images of one shape, and the same classes. Raises `DataError` where they do not.

@@ -19,6 +19,7 @@ from glassnet.data.readers.mnist import holds_mnist
 from glassnet.data.readers.npz import read_npz
 from glassnet.data.splits import divide
 from glassnet.errors import DataError, InputError
+from glassnet.support.habits import answered
 from glassnet.support.i18n import mark, tr
 from glassnet.support.paths import as_path, exists
 from glassnet.support.registry import nearest
@@ -93,6 +94,7 @@ PATH_READERS: list[PathReader] = [
 ]
 
 
+@answered
 def load_dataset(
     name_or_path: str | os.PathLike[str],
     *,

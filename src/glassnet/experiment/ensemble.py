@@ -15,7 +15,7 @@ from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
-from glassnet.training.arguments import as_dataset, check_labels
+from glassnet.training.arguments import check_labels
 
 
 class Ensemble:
@@ -83,7 +83,7 @@ class Ensemble:
         seed: int = 0,
     ) -> Evaluation:
         """Accuracy and confusion on images with class labels; the loss is the mean −ln p of the right class."""
-        data = as_dataset(data, "evaluate(data)")
+        data = self.networks[0].labelled(data, "evaluate(data)")
         check_labels(self.networks[0], data, "evaluate(data)")
         probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
         return evaluate_probabilities(probabilities, data.labels, self.classes)

@@ -16,7 +16,7 @@ from glassnet.nn.optimizers import SGD, Optimizer, ScipyMinimize
 from glassnet.runtime import StepPlan, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
-from glassnet.training.arguments import DROPOUT, ORDER, as_dataset, check_labels, check_seed, check_whole, epoch_generator
+from glassnet.training.arguments import DROPOUT, ORDER, check_labels, check_seed, check_whole, epoch_generator
 
 EXPLODED = 4.0  # the test ends at this multiple of the lowest loss so far
 FALLEN = 0.9  # a rate is suggested if the lowest loss is below this fraction of the first
@@ -61,10 +61,10 @@ def find_learning_rate(
     It ends early if the loss explodes. The `optimizer`'s own rate and schedule are ignored; the network is not changed.
     Raises `InputError` for an invalid range. Smith, Cyclical Learning Rates for Training Neural Networks, 2015.
     """
-    data, chosen = as_dataset(train, "find_learning_rate(train)"), SGD() if optimizer is None else optimizer
-    _check(chosen, batch_size, low, high, steps)
-    check_labels(network, data, "find_learning_rate(train)")
     twin = network.astype(str(network.dtype))
+    data, chosen = twin.labelled(train, "find_learning_rate(train)"), SGD() if optimizer is None else optimizer
+    _check(chosen, batch_size, low, high, steps)
+    check_labels(twin, data, "find_learning_rate(train)")
     twin.adapt(data.images)
     rates = np.geomspace(low, high, steps)
     plan = StepPlan(batch_size=min(batch_size, len(data)), optimizer=chosen, threads=threads)

@@ -33,6 +33,7 @@ from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.atomic import write_text
+from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 from glassnet.training import Callback, EarlyStopping, Epoch, History
 from glassnet.training.callbacks import Progress
@@ -166,6 +167,7 @@ def _write(path: Path, text: str, *, durable: bool = False) -> None:
         write_text(path, text, durable=durable)
 
 
+@answered
 def train(
     recipe: str | Path | Recipe,
     *,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from glassnet.errors import InputError
-from glassnet.nn.activations import Sigmoid
+from glassnet.nn.activations import Sigmoid, Softmax
 from glassnet.nn.branches import Residual
 from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
@@ -20,7 +20,9 @@ from glassnet.nn.dropout import Dropout
 from glassnet.nn.initializers import Normal
 from glassnet.nn.inputs import Flatten, Pixels
 from glassnet.nn.layer import Layer, Shape, as_layer
+from glassnet.nn.losses import BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
 from glassnet.nn.norm import BatchNorm
+from glassnet.nn.optimizers import SGD, Adam, Optimizer
 from glassnet.nn.pooling import GlobalAveragePool2D, MaxPool2D
 from glassnet.support.i18n import tr
 from glassnet.support.registry import make_named, unknown
@@ -42,6 +44,19 @@ def shorthand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
     for size in sizes[1:]:
         layers += [Dense(size, initializer=Normal(), bias_initializer=Normal()), Sigmoid()]
     return layers, (int(sizes[0]),)
+
+
+def default_loss(last: Layer) -> Loss:
+    """The loss that suits class labels after the last layer of a network."""
+    if isinstance(last, Softmax) or (isinstance(last, Dense) and last.units > 1):
+        return SoftmaxCrossEntropy()
+    return BinaryCrossEntropy() if isinstance(last, Dense) else Quadratic()
+
+
+def default_optimizer(layers: Sequence[Layer], loss: Loss) -> Optimizer:
+    """Adam, or for the networks of `shorthand` the SGD of the tutorial."""
+    tutorial = isinstance(loss, Quadratic) and all(type(layer) in (Flatten, Pixels, Dense, Sigmoid) for layer in layers)
+    return SGD(3.0) if tutorial and isinstance(layers[-1], Sigmoid) else Adam()
 
 
 def mlp(

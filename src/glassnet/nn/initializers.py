@@ -5,7 +5,6 @@ fan-in and fan-out are the numbers of values that a unit reads and that read it:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod, sqrt
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.support.checks import positive
+from glassnet.support.habits import option_class
 from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
@@ -25,7 +25,7 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     return window * shape[-2], window * shape[-1]
 
 
-@dataclass(frozen=True)
+@option_class
 class Initializer:
     """Call it with a shape and a generator."""
 
@@ -33,7 +33,7 @@ class Initializer:
         raise TypeError(f"{type(self).__name__} draws nothing: use one of its subclasses")
 
 
-@dataclass(frozen=True)
+@option_class
 class Zeros(Initializer):
     """All zeros. Right for biases; a weight that starts so never breaks the symmetry of its units."""
 
@@ -41,7 +41,7 @@ class Zeros(Initializer):
         return np.zeros(shape)
 
 
-@dataclass(frozen=True)
+@option_class
 class Normal(Initializer):
     """N(0, std²); std = 1 is the start of the MNIST tutorial, for weights and biases."""
 
@@ -54,7 +54,7 @@ class Normal(Initializer):
         return self.std * rng.standard_normal(shape)
 
 
-@dataclass(frozen=True)
+@option_class
 class Uniform(Initializer):
     """Uniform in ±limit; 0.12 is the start of the numerals' tutorial."""
 
@@ -67,7 +67,7 @@ class Uniform(Initializer):
         return rng.uniform(-self.limit, self.limit, shape)
 
 
-@dataclass(frozen=True)
+@option_class
 class LecunNormal(Initializer):
     """N(0, 1/fan-in): N(0,1)/√fan-in, the start of the cats' tutorial. LeCun et al., "Efficient BackProp", 1998."""
 
@@ -75,7 +75,7 @@ class LecunNormal(Initializer):
         return rng.standard_normal(shape) / sqrt(fans(shape)[0])
 
 
-@dataclass(frozen=True)
+@option_class
 class GlorotUniform(Initializer):
     """Uniform in ±√(6 / (fan-in + fan-out)). Glorot and Bengio, AISTATS 2010."""
 
@@ -84,7 +84,7 @@ class GlorotUniform(Initializer):
         return rng.uniform(-limit, limit, shape)
 
 
-@dataclass(frozen=True)
+@option_class
 class GlorotNormal(Initializer):
     """N(0, 2 / (fan-in + fan-out)). Glorot and Bengio, AISTATS 2010."""
 
@@ -92,7 +92,7 @@ class GlorotNormal(Initializer):
         return rng.standard_normal(shape) * sqrt(2 / sum(fans(shape)))
 
 
-@dataclass(frozen=True)
+@option_class
 class HeNormal(Initializer):
     """N(0, 2/fan-in), for layers followed by a ReLU. He et al., ICCV 2015."""
 
@@ -100,7 +100,7 @@ class HeNormal(Initializer):
         return rng.standard_normal(shape) * sqrt(2 / fans(shape)[0])
 
 
-@dataclass(frozen=True)
+@option_class
 class HeUniform(Initializer):
     """Uniform in ±√(6/fan-in), for layers followed by a ReLU. He et al., ICCV 2015."""
 
@@ -109,7 +109,7 @@ class HeUniform(Initializer):
         return rng.uniform(-limit, limit, shape)
 
 
-@dataclass(frozen=True)
+@option_class
 class Orthogonal(Initializer):
     """Rows or columns, whichever are fewer, orthogonal and of length `gain`: a product by it keeps the length of vectors.
 

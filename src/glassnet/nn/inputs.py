@@ -13,6 +13,47 @@ from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
+PIXEL_LIMIT = 2.0  # floats in 0…1 may overshoot a little, as resized images do; those in 0…255 lie far beyond
+
+
+def check_shape(shape: Shape, where: str) -> None:
+    """Refuse the shape of an image with an empty axis, or with its channels first."""
+    if not shape or min(shape) < 1:
+        raise ShapeError(tr("Every axis of an image must be at least 1."), where=where, received=shape)
+    if len(shape) == 3 and shape[0] in (1, 3) and min(shape[1:]) >= 16 and shape[1] == shape[2]:
+        raise _channels_first(where, (*shape[1:], shape[0]), shape)
+
+
+def check_channels(received: Shape, expected: Shape) -> None:
+    """Refuse images (channels, rows, columns) where (rows, columns, channels) are expected."""
+    if len(received) == 3 and len(expected) == 3 and received != expected and received == (expected[2], *expected[:2]):
+        raise _channels_first("images", ("N", *expected), ("N", *received))
+
+
+def _channels_first(where: str, expected: tuple[object, ...], received: tuple[object, ...]) -> ShapeError:
+    spelled = [f"({', '.join(map(str, shape))})" for shape in (expected, received)]
+    hint = tr("the channels come last: {code}", code="images.transpose(0, 2, 3, 1)")
+    return ShapeError(
+        tr("These are images with the channels first."), where=where, expected=spelled[0], received=spelled[1], hint=hint
+    )
+
+
+def check_pixels(rows: Array) -> None:
+    """Refuse floats beyond 0…1 where `Pixels` would pass them through: they are pixels 0…255, or no pixels at all.
+
+    Negative numbers show that the images were standardised: these pass.
+    """
+    if rows.dtype.kind == "f" and rows.size and rows.max() > PIXEL_LIMIT and rows.min() >= 0:
+        raise InputError(
+            tr("Pixels takes integers in 0…255, or floats in 0…1."),
+            where="images",
+            expected=tr("integers in 0…255, or floats in 0…1"),
+            received=tr("floats in {low:g}…{high:g}", low=float(rows.min()), high=float(rows.max())),
+            hint=tr(
+                "images.astype('uint8') for 0…255; images / images.max(), or Standardize() for Pixels(), for other numbers"
+            ),
+        )
+
 
 class Flatten(Layer):
     """y = x in one axis. Input shape: (N, …). Output shape: (N, product of the rest)."""
@@ -25,7 +66,7 @@ class Flatten(Layer):
 
 
 class Pixels(Layer):
-    """y = x / 255 for integer images; floats pass through. Input and output shape: (N, …)."""
+    """y = x / 255 for integer images; floats in 0…1 pass through, higher ones are refused. Input and output shape: (N, …)."""
 
     def forward(self, x: Array, *, training: bool = False, rng: np.random.Generator | None = None) -> tuple[Array, Backward]:
         if x.dtype.kind in "ui":

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import is_dataclass
 from math import prod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from glassnet.errors import ShapeError
 from glassnet.support.arrays import Array
+from glassnet.support.habits import answered, unknown_attribute
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe, make_named
@@ -25,6 +26,7 @@ class Layer:
 
     A layer keeps no state of a pass: what backward needs lives in the closure, so a layer can be used many times over.
     Shapes are those of one image, without the batch's axis. Constructor arguments are kept under their own names.
+    `layer.weight` is `layer.parameters["weight"]`; to assign changes the values.
     """
 
     options: ClassVar[tuple[str, ...]] = ()  # constructor arguments, each an attribute
@@ -37,6 +39,27 @@ class Layer:
     def __init__(self) -> None:
         self.parameters: dict[str, Array] = {}
         self.statistics: dict[str, Array] = {}
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__init__" in vars(cls):
+            cls.__init__ = answered(cls.__init__)  # type: ignore[method-assign]  # options of other libraries are answered
+
+    if not TYPE_CHECKING:  # a type checker would take any name
+
+        def __getattr__(self, name: str) -> Array:
+            arrays = vars(self).get("parameters", {}) | vars(self).get("statistics", {})
+            if name in arrays:
+                return arrays[name]
+            if name.startswith("_"):  # protocols of Python, such as those of copies
+                raise AttributeError(name)
+            raise unknown_attribute(type(self).__name__, name, [*arrays, *dir(self)])
+
+        def __setattr__(self, name: str, value: object) -> None:
+            if name in vars(self).get("parameters", {}):
+                self.parameters[name][...] = value
+            else:
+                super().__setattr__(name, value)
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         """Make the parameters for images of `shape`; the shape of what comes out."""

@@ -6,7 +6,6 @@ logarithm meets a zero: where a network ends in the link's layer, the loss takes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,11 +13,12 @@ import numpy as np
 from glassnet.nn.activations import sigmoid, softmax
 from glassnet.support.arrays import Array
 from glassnet.support.checks import below_one
+from glassnet.support.habits import LOSSES as FOREIGN, option_class
 from glassnet.support.i18n import tr
-from glassnet.support.registry import find_named
+from glassnet.support.registry import find_named, plain
 
 
-@dataclass(frozen=True)
+@option_class
 class Loss:
     """`value_and_gradient(z, t)`: losses (N,) and ∂loss/∂z (N, outputs)."""
 
@@ -42,7 +42,7 @@ class Loss:
         raise TypeError(f"{type(self).__name__} has no loss of its own: use one of its subclasses")
 
 
-@dataclass(frozen=True)
+@option_class
 class Quadratic(Loss):
     """C = ½‖z − t‖², the tutorial's loss; its gradient is z − t."""
 
@@ -51,7 +51,7 @@ class Quadratic(Loss):
         return 0.5 * (error * error).sum(axis=-1), error
 
 
-@dataclass(frozen=True)
+@option_class
 class BinaryCrossEntropy(Loss):
     """C = −Σⱼ tⱼ·ln aⱼ + (1−tⱼ)·ln(1−aⱼ) = Σⱼ softplus(zⱼ) − tⱼ·zⱼ, a = σ(z); its gradient is a − t.
 
@@ -65,7 +65,7 @@ class BinaryCrossEntropy(Loss):
         return (softplus - target * z).sum(axis=-1), sigmoid(z) - target
 
 
-@dataclass(frozen=True)
+@option_class
 class SoftmaxCrossEntropy(Loss):
     """C = −Σⱼ tⱼ·ln aⱼ = Σⱼ tⱼ·(ln Σ e^(z − max z) − (zⱼ − max z)), a = softmax(z); its gradient is a − t, as Σ t = 1.
 
@@ -94,5 +94,7 @@ LOSSES: dict[str, type[Loss]] = {kind.__name__: kind for kind in (Quadratic, Bin
 
 
 def as_loss(value: Loss | str | dict[str, Any], where: str) -> Loss:
-    """A loss from itself, its name, or {"type": name, option: value}."""
+    """A loss from itself, its name, or {"type": name, option: value}; those of Keras are known by their names there."""
+    if isinstance(value, str):
+        value = FOREIGN.get(plain(value), value)
     return find_named(value, Loss, LOSSES, where)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from glassnet.errors import InputError
 from glassnet.support.i18n import tr
+from glassnet.support.upwards import Shown
 
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
@@ -32,7 +33,7 @@ class ClassReport:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Shown):
     """`loss` is the mean loss without penalty; `confusion[i, j]` counts images of class i that were classified as j."""
 
     loss: float

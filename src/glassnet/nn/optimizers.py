@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,11 +13,12 @@ import numpy as np
 from glassnet.nn.schedules import Schedule, as_schedule
 from glassnet.support.arrays import Array
 from glassnet.support.checks import below_one, not_negative
+from glassnet.support.habits import option_class
 from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
-@dataclass(frozen=True)
+@option_class
 class Optimizer:
     """`learning_rate`: a number or a schedule. `clip_norm`: the whole gradient is scaled down to this norm (0: never)."""
 
@@ -54,7 +55,7 @@ class Optimizer:
         raise TypeError(f"{type(self).__name__} takes no steps of its own: use one of its subclasses")
 
 
-@dataclass(frozen=True)
+@option_class
 class SGD(Optimizer):
     """w ← w − η·g; with momentum μ: m ← μ·m + g, w ← w − η·m; Nesterov's: w ← w − η·(g + μ·m), as in PyTorch."""
 
@@ -73,7 +74,7 @@ class SGD(Optimizer):
         w -= rate * g
 
 
-@dataclass(frozen=True)
+@option_class
 class RMSprop(Optimizer):
     """m ← ρ·m + (1−ρ)·g²; w ← w − η·g / (√m + ε). Tieleman and Hinton, 2012."""
 
@@ -89,7 +90,7 @@ class RMSprop(Optimizer):
         w -= rate * g / (np.sqrt(m) + self.epsilon)
 
 
-@dataclass(frozen=True)
+@option_class
 class Adam(Optimizer):
     """m ← β₁·m + (1−β₁)·g; v ← β₂·v + (1−β₂)·g²; w ← w − η·m̂ / (√v̂ + ε), m̂ = m/(1−β₁ᵗ), v̂ = v/(1−β₂ᵗ).
 
@@ -114,7 +115,7 @@ class Adam(Optimizer):
         w -= rate / (1 - self.beta1**number) * m / corrected
 
 
-@dataclass(frozen=True)
+@option_class
 class AdamW(Adam):
     """Adam with weights (not biases) multiplied by 1 − η·weight_decay at each step. Loshchilov and Hutter, ICLR 2019."""
 
@@ -125,7 +126,7 @@ class AdamW(Adam):
         return self.weight_decay
 
 
-@dataclass(frozen=True)
+@option_class
 class ScipyMinimize:
     """The whole training set at once, through `scipy.optimize.minimize(method=…)`; an epoch is one iteration.
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from glassnet.support.checks import not_negative
+from glassnet.support.habits import option_class
 from glassnet.support.i18n import tr
 from glassnet.support.registry import find_named
 
 
-@dataclass(frozen=True)
+@option_class
 class Regularizer:
     """Σ over all weights of l1·|w| + ½·l2·w², added to the mean loss of a mini-batch."""
 
@@ -24,7 +24,7 @@ class Regularizer:
         return 0.0, 0.0
 
 
-@dataclass(frozen=True)
+@option_class
 class L2(Regularizer):
     """½·rate·Σ w²: its gradient is rate·w. The tutorials' λ/n is this rate."""
 
@@ -35,7 +35,7 @@ class L2(Regularizer):
         return 0.0, self.rate
 
 
-@dataclass(frozen=True)
+@option_class
 class L1(Regularizer):
     """rate·Σ |w|: its gradient is rate·sign(w), 0 at 0; it drives small weights to zero."""
 
@@ -46,7 +46,7 @@ class L1(Regularizer):
         return self.rate, 0.0
 
 
-@dataclass(frozen=True)
+@option_class
 class L1L2(Regularizer):
     """l1·Σ |w| + ½·l2·Σ w²."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import cos, pi
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.support.checks import between, positive
+from glassnet.support.habits import option_class
 from glassnet.support.i18n import mark, tr
 from glassnet.support.registry import find_named
 
@@ -18,7 +19,7 @@ NUMBER = mark("The number must be positive.")
 WARM_UP = mark("The warm-up must be a fraction of the training.")
 
 
-@dataclass(frozen=True)
+@option_class
 class Schedule:
     """A learning rate for each step."""
 
@@ -32,7 +33,7 @@ class Schedule:
         return np.array([self.rate(step, steps) for step in range(first, last)])
 
 
-@dataclass(frozen=True)
+@option_class
 class Constant(Schedule):
     """The same rate at every step."""
 
@@ -50,7 +51,7 @@ class Constant(Schedule):
         return np.full(last - first, self.learning_rate)
 
 
-@dataclass(frozen=True)
+@option_class
 class StepDecay(Schedule):
     """The rate is multiplied by `factor` at each of the `milestones`, which are shares of the training between 0 and 1."""
 
@@ -68,7 +69,7 @@ class StepDecay(Schedule):
         return float(self.learning_rate * self.factor**passed)
 
 
-@dataclass(frozen=True)
+@option_class
 class CosineDecay(Schedule):
     """From the rate down to `final`·rate along half a cosine. Loshchilov and Hutter, ICLR 2017."""
 
@@ -83,7 +84,7 @@ class CosineDecay(Schedule):
         return self.learning_rate * (self.final + (1 - self.final) * height)
 
 
-@dataclass(frozen=True)
+@option_class
 class OneCycle(Schedule):
     """Up from rate/`start_division` during the share `warm_up`, then down along a cosine to nearly 0. Smith, 2018."""
 
@@ -107,7 +108,7 @@ class OneCycle(Schedule):
         return end + (top - end) * 0.5 * (1 + cos(pi * (step - up) / max(1.0, steps - up)))
 
 
-@dataclass(frozen=True)
+@option_class
 class WarmUp(Schedule):
     """Linearly up from 0 during the first `share` of the training, then the schedule `then` over what is left."""
 

@@ -18,10 +18,11 @@ from glassnet.kernels.sizes import aligned_zeros
 from glassnet.nn import Flatten, Layer, Pixels, walk
 from glassnet.nn.activations import sigmoid, softmax
 from glassnet.nn.chain import adapt_chain, build_chain, check_distinct, forward_chain, name_layers
+from glassnet.nn.inputs import check_channels, check_pixels
 from glassnet.nn.layer import Gradients, Shape
 from glassnet.nn.losses import Loss
 from glassnet.nn.penalties import Regularizer
-from glassnet.nn.summary import table
+from glassnet.nn.summary import Table, table
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -179,6 +180,7 @@ class Stack:
     def rows(self, images: Array) -> Array:
         """Images (N, …), or one image, as C-contiguous rows (N, features) of bytes or floats."""
         images = np.asarray(images)
+        check_channels(images.shape[1:], self.input_shape)
         if images.dtype != np.uint8 and images.dtype != self.dtype:
             images = self._convert(images)
         if images.ndim > 1 and prod(images.shape[1:]) == self.features:
@@ -195,6 +197,8 @@ class Stack:
         if rows.dtype.kind == "f" and not np.isfinite(rows).all():
             bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
             raise InputError(tr("An image holds NaN or infinity."), where=f"image {bad}", expected=tr("finite numbers"))
+        if self.takes_pixels:
+            check_pixels(rows)
         return np.ascontiguousarray(rows)
 
     def _convert(self, images: Array) -> Array:
@@ -286,6 +290,6 @@ class Stack:
         return [layer.operations(shape) for layer, shape in zip(self.layers, self.shapes, strict=False)]
 
     def summary(self) -> str:
-        """A table of layers, output shapes, parameters, operations and bytes, and the loss."""
+        """A table of layers, output shapes, parameters, operations and bytes, and the loss; a text."""
         penalty = f"   penalty: {self.regularizer!r}" if any(self.regularizer.rates) else ""
-        return f"{table(self.layers, self.shapes, self.dtype.itemsize)}\nloss: {self.loss!r}{penalty}"
+        return Table(f"{table(self.layers, self.shapes, self.dtype.itemsize)}\nloss: {self.loss!r}{penalty}")

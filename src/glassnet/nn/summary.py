@@ -12,6 +12,15 @@ from glassnet.support.i18n import mark, tr
 COLUMNS = (mark("layer"), mark("output"), mark("parameters"), mark("operations"), mark("bytes"))
 
 
+class Table(str):
+    """A text that a prompt shows as it is printed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def rows(layers: Sequence[Layer], shapes: Sequence[Shape], item: int) -> list[tuple[str, ...]]:
     """Number, layer, output shape, parameters, operations and bytes: of the input, each layer, and the total.
 

@@ -12,6 +12,7 @@ from glassnet.errors import InputError, ShapeError
 from glassnet.nn.layer import Layer, Shape, require_axes
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
+from glassnet.support.registry import did_you_mean, nearest
 
 Pair = tuple[int, int]
 Margins = tuple[int, int, int, int]  # top, bottom, left, right
@@ -64,7 +65,8 @@ def as_pair(value: Any, where: str) -> Pair:
 
 def as_padding(value: str, where: str) -> str:
     if value not in ("valid", "same"):
-        raise InputError(tr("Unknown padding."), where=where, expected="'valid' | 'same'", received=repr(value))
+        hint = did_you_mean(nearest(str(value), ("valid", "same")))
+        raise InputError(tr("Unknown padding."), where=where, expected="'valid' | 'same'", received=repr(value), hint=hint)
     return value
 
 

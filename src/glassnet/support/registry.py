@@ -71,15 +71,25 @@ def make_named(
     """Call the entry of `names` that "name" or {"type": name, option: value} describes; names of the same `key` are equal."""
     options = dict(value) if isinstance(value, dict) else {"type": value}
     given = options.pop("type", None)
+    if isinstance(given, type) and given in names.values():
+        raise InputError(
+            tr("This is a class, not a {what}: call it.", what=what),
+            where=where,
+            received=given.__name__,
+            hint=f"{given.__name__}(…)",
+        )
     name = {key(known): known for known in names}.get(key(given)) if isinstance(given, str) else None
     if name is None:
         raise unknown(what, given, names, where)
-    known = list(inspect.signature(names[name]).parameters)
+    signature = inspect.signature(names[name])
+    known = list(signature.parameters)
     for option in options:
         if option not in known:
             raise unknown(tr("option of {name}", name=name), option, known, where)
+    given = {**(defaults or {}), **options}
     try:
-        return names[name](**{**(defaults or {}), **options})
+        signature.bind(**given)
+        return names[name](**given)
     except TypeError as error:
         raise InputError(
             tr("{name} can't be created with these options.", name=name), where=where, received=options, hint=str(error)

@@ -17,6 +17,7 @@ from glassnet.support.arrays import Array
 from glassnet.support.atomic import replacing
 from glassnet.support.i18n import tr
 
+FOREIGN = (".h5", ".hdf5", ".keras", ".pkl", ".pickle", ".joblib", ".pt", ".pth", ".onnx", ".npz")  # of other libraries
 FORMAT = 2
 PREVIOUS = 1  # without a checksum; such files are still read
 _UNKNOWN = b"0" * 64  # where the checksum stands, while it is computed
@@ -125,6 +126,15 @@ def fill(arrays: dict[str, Array], tensors: dict[str, Array], path: Path) -> Non
             what = tr("An array in the file holds NaN or infinity.")
             raise ModelFileError(what, where=where, expected=tr("finite numbers"))
         array[...] = found
+
+
+def model_path(value: str | Path) -> Path:
+    """The path of a model file to write. Raises `InputError` for one that is named as the files of other libraries are."""
+    path = as_path(value)
+    if path.suffix.lower() in FOREIGN:
+        what, hint = tr("glassnet writes models as .safetensors files."), repr(str(path.with_suffix(".safetensors")))
+        raise InputError(what, where="save(path)", expected=".safetensors", received=path.suffix, hint=hint)
+    return path
 
 
 def as_path(value: str | Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from glassnet.nn.stack import Stack
 from glassnet.runtime import StepPlan
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import listing, tr
 
 ORDER, DROPOUT, AUGMENTATION = 0, 1, 2  # streams of random numbers of an epoch
 
@@ -46,18 +46,48 @@ def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, stream])
 
 
-def as_dataset(value: Dataset | tuple[Array, Array], where: str) -> Dataset:
-    """A Dataset from itself or from (images, labels)."""
+def as_dataset(
+    value: Dataset | tuple[Array, Array], where: str, classes: Sequence[str] | None = None, new: int | None = None
+) -> Dataset:
+    """A Dataset from itself or from (images, labels): class indices, one-hot rows, or names.
+
+    Names are those of `classes`, if given; or others, sorted, where there are as many as `new`.
+    """
     if isinstance(value, Dataset):
         return value
-    if isinstance(value, tuple) and len(value) == 2:
-        return Dataset(*value)
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        labels = np.asarray(value[1])
+        if labels.ndim != 1 or not len(labels) or not all(isinstance(label, str) for label in labels):
+            return Dataset(value[0], _indices(labels))
+        names = tuple(map(str, np.unique(labels.astype(np.str_))))
+        if classes is not None and set(names) <= set(classes):
+            names = tuple(classes)
+        elif classes is not None and len(names) != new:
+            raise InputError(
+                tr("The labels are names that are not the network's classes."),
+                where=where,
+                expected=tr("{count} names", count=new) if new else listing(classes[:12]),
+                received=listing(names[:12]),
+                hint=tr("give the last Dense layer {units} units", units=len(names)) if new else None,
+            )
+        places = {name: place for place, name in enumerate(names)}
+        return Dataset(value[0], [places[str(label)] for label in labels], classes=names)
     raise InputError(
         tr("This is not a data set."),
         where=where,
         expected=tr("a Dataset, or (images, labels)"),
         received=type(value).__name__,
     )
+
+
+def _indices(labels: Array) -> Array:
+    """One-hot rows (N, classes), and a column (N, 1) of integers, as class indices (N,); other labels as they are."""
+    if labels.ndim == 2 and labels.shape[1] == 1 and labels.dtype.kind in "biu":
+        return labels[:, 0]
+    is_one_hot = labels.ndim == 2 and labels.shape[1] > 1 and labels.dtype.kind in "biuf"
+    if is_one_hot and ((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all():
+        return np.asarray(labels.argmax(axis=1))
+    return labels
 
 
 def check_seed(seed: int) -> int:

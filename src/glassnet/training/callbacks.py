@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from glassnet.errors import InputError
 from glassnet.nn.stack import Stack
+from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 from glassnet.training.history import Epoch, History
 from glassnet.training.stop import Stop, StopReason
@@ -60,6 +63,7 @@ class EarlyStopping(Callback):
     The score is the validation accuracy; without one, minus the loss.
     """
 
+    @answered
     def __init__(self, patience: int = 10, min_delta: float = 0.0) -> None:
         if patience < 1 or min_delta < 0:
             raise InputError(
@@ -84,3 +88,43 @@ class EarlyStopping(Callback):
                 since += 1
         if since >= self.patience:
             progress.stop(Stop(StopReason.NO_IMPROVEMENT, progress.epoch, since=since, patience=self.patience))
+
+
+EpochFunction = Callable[[Progress, Epoch], object]
+
+
+class _AfterEpoch(Callback):
+    """Calls a function after each epoch."""
+
+    def __init__(self, function: EpochFunction) -> None:
+        self.function = function
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        self.function(progress, epoch)
+
+
+def as_callbacks(value: Callback | EpochFunction | Sequence[Callback | EpochFunction] | None, where: str) -> list[Callback]:
+    """A list from one callback or several; a function is called as `on_epoch_end` is, with (progress, epoch)."""
+    several = value if isinstance(value, (list, tuple)) else [] if value is None else [value]
+    return [_as_callback(callback, where) for callback in several]
+
+
+def _as_callback(value: object, where: str) -> Callback:
+    if isinstance(value, Callback):
+        return value
+    if callable(value) and not isinstance(value, type):
+        try:
+            inspect.signature(value).bind(None, None)
+        except TypeError:
+            pass
+        except ValueError:  # a built-in function does not say what it takes
+            return _AfterEpoch(value)
+        else:
+            return _AfterEpoch(value)
+    raise InputError(
+        tr("This is not a callback."),
+        where=where,
+        expected=tr("a Callback, or a function (progress, epoch)"),
+        received=repr(value),
+        hint=f"{value.__name__}()" if isinstance(value, type) else "lambda progress, epoch: print(epoch.train_accuracy)",
+    )

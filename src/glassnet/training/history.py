@@ -8,6 +8,7 @@ from math import isfinite, isnan
 from typing import Any
 
 from glassnet.support.strict_json import line, numbers
+from glassnet.support.upwards import Shown, present
 from glassnet.training.stop import Stop, StopReason
 
 
@@ -37,7 +38,7 @@ class Epoch:
     first_step: dict[str, Any] = field(default_factory=dict)
 
 
-class History:
+class History(Shown):
     """`train_cost`, `train_accuracy`, `validation_cost`, `validation_accuracy`, …: one number an epoch.
 
     `stopped` is why training ended before its last epoch, a reason with its figures, or None.
@@ -69,6 +70,17 @@ class History:
     @property
     def validation_accuracy(self) -> list[float]:
         return self._column("validation_accuracy")
+
+    @property
+    def history(self) -> dict[str, list[float]]:
+        """The curves by their names in Keras: loss, accuracy, val_loss, val_accuracy, where they were measured."""
+        names = {"loss": "train_cost", "accuracy": "train_accuracy", "val_loss": "validation_cost"}
+        columns = {name: self._column(own) for name, own in {**names, "val_accuracy": "validation_accuracy"}.items()}
+        return {name: column for name, column in columns.items() if None not in column}
+
+    def plot(self) -> Any:
+        """Loss and accuracy over the epochs, as a matplotlib figure."""
+        return present("figures").history_figure(self)
 
     @property
     def learning_rate(self) -> list[float]:

@@ -197,7 +197,7 @@ class Training:
         reason = Stop(StopReason.NOT_FINITE, progress.epoch, min(step, progress.steps_per_epoch))
         progress.step = 0
         progress.stop(reason)
-        warnings.warn(str(reason), TrainingWarning, stacklevel=6)
+        warnings.warn(str(reason), TrainingWarning, stacklevel=7)  # the line that called fit
 
     def _accuracy(self, labels: Array) -> float | None:
         return float((self.trainer.classes == labels).mean()) if labels.ndim == 1 else None

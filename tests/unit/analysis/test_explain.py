@@ -109,7 +109,7 @@ def test_occlusion_covers_every_pixel_and_fills_with_the_border() -> None:
 
 
 def test_occlusion_of_outputs_that_are_no_probabilities() -> None:
-    network = Network([Flatten(), Dense(2)], input_shape=SHAPE, seed=1)
+    network = Network([Flatten(), Dense(2)], input_shape=SHAPE, loss="Quadratic", seed=1)
     image = make_images(1) / np.float32(255)
     found = explain.occlusion(network, image, 1, window=6, stride=6, fill=0.0)
     covered = image.copy()

@@ -34,7 +34,8 @@ def net(digits: Splits) -> Network:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_the_mean_over_views(net: Network, digits: Splits, dtype: Any) -> None:
-    images = digits.train.images[:50].astype(dtype)
+    images = digits.train.images[:50]
+    images = images if dtype == np.uint8 else images.astype(dtype) / 255
     views = list(views_of(net.rows(images), (8, 8, 1), SHIFT, 4, seed=3))
     assert len(views) == 4
     np.testing.assert_array_equal(views[0], images.reshape(50, 64))

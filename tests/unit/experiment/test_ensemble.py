@@ -79,7 +79,7 @@ def test_what_must_agree(blobs: Data) -> None:
         Ensemble([network(1), network(1, input_shape=(7,))])
     assert (caught.value.expected, caught.value.received) == ("6, as the first network", "7")
     with pytest.raises(InputError, match="are not probabilities"):
-        Ensemble([Network([Dense(3)], input_shape=(6,), seed=1)]).predict(blobs[0])
+        Ensemble([Network([Dense(3)], input_shape=(6,), loss="Quadratic", seed=1)]).predict(blobs[0])
     with pytest.raises(InputError, match="are defined only for classes"):
         Ensemble([network(1)]).evaluate(Dataset(blobs[0], np.zeros((90, 3))))
     with pytest.raises(InputError, match="beyond the network's outputs"):

@@ -21,7 +21,7 @@ Array = np.ndarray[Any, Any]
 
 def test_forward_and_backward_by_hand() -> None:
     """Two units after one pixel: y = (2x + 1, −x), cost ½‖y − t‖² with t = (0, 1) and x = 3."""
-    net = Network([Dense(2)], input_shape=(1,), seed=1, dtype="float64")
+    net = Network([Dense(2)], input_shape=(1,), loss="Quadratic", seed=1, dtype="float64")
     net.parameters = [2.0, -1.0, 1.0, 0.0]  # weight (1, 2), bias (2,)
     cost, gradient = net.loss_and_gradient(np.array([[3.0]]), np.array([1]))
     assert cost == 0.5 * (7**2 + (-3 - 1) ** 2)

@@ -185,7 +185,7 @@ def test_resume_without_a_checkpoint_starts_anew(blobs: Data, tmp_path: Path) ->
 def test_another_trainings_checkpoint_is_refused(blobs: Data, tmp_path: Path) -> None:
     path = tmp_path / "state"
     network().fit(blobs, 1, seed=1, checkpoint=path)
-    for options in ({"seed": 2}, {"seed": 1, "batch_size": 7}, {"seed": 1, "optimizer": Adam()}):
+    for options in ({"seed": 2}, {"seed": 1, "batch_size": 7}, {"seed": 1, "optimizer": SGD()}):
         with pytest.raises(ModelFileError, match="belongs to another training") as caught:
             network().fit(blobs, 2, checkpoint=path, resume=True, **options)
         assert "resume with the same settings" in str(caught.value)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from glassnet.support.i18n import Message, listing, tr
+from glassnet.support.upwards import Shown
 
 TOP = 3  # findings printed in full
 WIDTH = 110
@@ -37,7 +38,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Shown):
     """All `findings`, causes before their consequences; `top`: the first three; `healthy`: whether there are none.
 
     `remarks` are not problems, such as differences that are significant.

@@ -6,6 +6,7 @@ from glassnet.present.figures.curves import (
     activation_statistics_figure,
     cost_figure,
     gradients_figure,
+    history_figure,
     learning_rate_figure,
     updates_figure,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "cost_figure",
     "finding_figure",
     "gradients_figure",
+    "history_figure",
     "images_figure",
     "learning_rate_figure",
     "nearest_figure",

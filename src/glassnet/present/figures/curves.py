@@ -10,7 +10,19 @@ import numpy as np
 
 from glassnet.errors import InputError
 from glassnet.experiment.lr_finder import RateTest
-from glassnet.present.figures.base import INK, SERIES, TRAIN, VALIDATION, WRONG, evenly, legend, logarithmic, new_axes, plain
+from glassnet.present.figures.base import (
+    INK,
+    SERIES,
+    TRAIN,
+    VALIDATION,
+    WRONG,
+    evenly,
+    legend,
+    logarithmic,
+    new_axes,
+    new_figure,
+    plain,
+)
 from glassnet.support.i18n import mark, tr
 from glassnet.training import History
 
@@ -40,6 +52,15 @@ def accuracy_figure(history: History) -> Figure:
     """Training and validation accuracy over the epochs."""
     figure, axes = new_axes(*SIZE)
     draw_curves(axes, tr("accuracy, %"), history.train_accuracy, history.validation_accuracy, 100.0)
+    return figure
+
+
+def history_figure(history: History) -> Figure:
+    """Loss and accuracy over the epochs, side by side."""
+    figure = new_figure(2 * SIZE[0], SIZE[1])
+    left, right = figure.subplots(1, 2)
+    draw_curves(left, tr("loss"), history.train_cost, history.validation_cost)
+    draw_curves(right, tr("accuracy, %"), history.train_accuracy, history.validation_accuracy, 100.0)
     return figure
 
 

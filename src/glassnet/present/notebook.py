@@ -1,0 +1,146 @@
+"""How objects look in a notebook: HTML without scripts, in the notebook's own colours, light or dark."""
+
+from __future__ import annotations
+
+import base64
+import io
+import secrets
+from collections.abc import Iterable, Sequence
+from functools import singledispatch
+from math import isnan
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from glassnet.analysis.diagnosis import Diagnosis
+from glassnet.data import Dataset, Splits
+from glassnet.network import Network
+from glassnet.nn import summary
+from glassnet.nn.metrics import Evaluation
+from glassnet.present.figures.curves import history_figure
+from glassnet.present.figures.images import as_colours, drawable
+from glassnet.present.report.charts import inline_svg
+from glassnet.support.arrays import Array
+from glassnet.support.i18n import language, tr
+from glassnet.training import History
+
+IMAGES = 10  # of a data set
+LEAST_SIDE = 56  # pixels on the page
+STYLE = Markup("""<style>
+.glassnet { --ink: currentColor; --muted: currentColor; --line: rgb(128 128 128 / .35); --train: #8a8f98; --accent: #3b82f6 }
+.glassnet table { border-collapse: collapse; margin: .4em 0 }
+.glassnet :is(td, th) { padding: .15em .7em; text-align: right; border-bottom: 1px solid var(--line); background: none }
+.glassnet :is(td, th):is(:first-child, .name) { text-align: left }
+.glassnet figure { display: inline-block; margin: 0 .5em .5em 0; text-align: center; font-size: .85em }
+.glassnet figure img { display: block; margin: 0 auto; image-rendering: pixelated }
+</style>""")
+
+
+@singledispatch
+def html(thing: object) -> Markup:
+    """An object as HTML: its text, unless it is of a kind below."""
+    return _framed(Markup("<pre>{}</pre>").format(thing))
+
+
+@html.register
+def _(thing: Network) -> Markup:
+    rows = summary.rows(thing.layers, thing.shapes, thing.dtype.itemsize)
+    return _framed(_table(["", *map(tr, summary.COLUMNS)], rows, names=2), _line(tr("loss"), repr(thing.loss)))
+
+
+@html.register
+def _(thing: History) -> Markup:
+    if not thing.epochs:
+        return _framed(_line(repr(thing)))
+    drawn = inline_svg(history_figure(thing), f"history-{secrets.token_hex(4)}", tr("Loss and accuracy over the epochs"))
+    return _framed(_line(repr(thing)), drawn)
+
+
+@html.register
+def _(thing: Evaluation) -> Markup:
+    heads = [tr("class"), tr("images"), tr("correct"), tr("precision, %"), tr("recall, %")]
+    rows = [(one.name, one.total, one.correct, _percent(one.precision), _percent(one.recall)) for one in thing.per_class]
+    return _framed(_line(str(thing)), _table(heads, rows))
+
+
+@html.register
+def _(thing: Diagnosis) -> Markup:
+    if thing.healthy:
+        return _framed(*map(_line, str(thing).splitlines()))
+    return _framed(
+        Markup("<ol>"),
+        *(
+            Markup("<li><b>{}</b><br>{}<br>{} {}<ul>{}</ul></li>").format(
+                one.title,
+                one.evidence,
+                tr("why:"),
+                one.cause,
+                Markup().join(Markup("<li>{}</li>").format(step) for step in one.try_next),
+            )
+            for one in thing
+        ),
+        Markup("</ol>"),
+    )
+
+
+@html.register
+def _(thing: Dataset) -> Markup:
+    return _framed(_line(repr(thing)), _images(thing))
+
+
+@html.register
+def _(thing: Splits) -> Markup:
+    parts = {tr("training"): thing.train, tr("validation"): thing.validation, tr("test"): thing.test}
+    rows = [(name, f"{len(part):,}") for name, part in parts.items() if part is not None]
+    return _framed(_line(repr(thing.train)), _table([tr("part"), tr("images")], rows), _images(thing.train))
+
+
+def _framed(*parts: str) -> Markup:
+    hidden = "zh" if language() == "en" else "en"  # of the texts in charts
+    rule = Markup("<style>.glassnet .{} {{ display: none }}</style>").format(hidden)
+    return Markup('<div class="glassnet">{}</div>').format(Markup().join([STYLE, rule, *parts]))
+
+
+def _line(*words: str) -> Markup:
+    return Markup("<div>{}</div>").format(": ".join(words))
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None or isnan(share) else f"{100 * share:.1f}"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]], names: int = 1) -> Markup:
+    """A table whose first columns are names, the others numbers."""
+
+    def row(cells: Sequence[object], tag: str) -> Markup:
+        marked = (
+            Markup('<{0} class="name">{1}</{0}>' if place < names else "<{0}>{1}</{0}>").format(Markup(tag), cell)
+            for place, cell in enumerate(cells)
+        )
+        return Markup("<tr>{}</tr>").format(Markup().join(marked))
+
+    return Markup("<table>{}{}</table>").format(row(heads, "th"), Markup().join(row(cells, "td") for cells in rows))
+
+
+def _images(data: Dataset) -> Markup:
+    """A few images, spread over the classes, with their labels."""
+    if not drawable(data.shape):
+        return Markup()
+    labels = data.labels if data.is_classification else np.zeros(len(data), dtype=int)
+    first = np.unique(labels, return_index=True)[1]
+    others = np.setdiff1d(np.arange(min(len(data), 2 * IMAGES)), first)
+    chosen = np.concatenate([first, others])[:IMAGES]
+    names = [data.classes[labels[place]] if data.classes else "" for place in chosen]
+    return Markup().join(_image(data.images[place], name) for place, name in zip(chosen, names, strict=True))
+
+
+def _image(image: Array, name: str) -> Markup:
+    from PIL import Image
+
+    file, side = io.BytesIO(), max(image.shape[:2])
+    shown = Image.fromarray(as_colours(image))
+    shown.thumbnail((2 * LEAST_SIDE, 2 * LEAST_SIDE))
+    shown.save(file, "PNG", optimize=True)
+    width = round(max(1.0, LEAST_SIDE / side) * shown.width)
+    url = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    return Markup('<figure><img src="{0}" width="{1}" alt="{2}">{2}</figure>').format(url, width, escape(name))
