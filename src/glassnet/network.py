@@ -23,18 +23,22 @@ from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor
+from glassnet.runtime.features import HiddenFeatures, feature_width, hidden_depths
+from glassnet.runtime.novelty import Novelty
 from glassnet.support.arrays import Array
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
 from glassnet.support.storage import as_path, fill, model_path, read_tensors, write_tensors
-from glassnet.training.arguments import Plan, as_dataset, check_fit, check_labels, check_seed, image_weights
+from glassnet.training.arguments import Plan, as_dataset, check_fit, check_labels, check_novelty, check_seed, image_weights
 from glassnet.training.callbacks import Callback, EpochFunction, as_callbacks
 from glassnet.training.display import default_display
 from glassnet.training.habits import Familiar, familiar
 from glassnet.training.loop import Training
 from glassnet.training.scipy import minimize
+
+PREFIX = "novelty."  # of the arrays in a model file that are not a layer's
 
 
 class Network(Familiar):
@@ -93,7 +97,10 @@ class Network(Familiar):
         if input_shape is not None:
             self._take_shape(tuple(int(size) for size in input_shape))
         self.classes = self._named(classes) if classes is not None else self._numbered()
-        self._default_loss, self._predictor = loss is None, None
+        self._default_loss = loss is None
+        self._predictor: Predictor | None = None
+        self._features: HiddenFeatures | None = None
+        self._novelty: Novelty | None = None
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
         """Remember the images' own shape where only their number of pixels was known."""
@@ -127,7 +134,10 @@ class Network(Familiar):
         return tuple(str(i) for i in range(max(2, self.outputs)))
 
     def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {"_predictor": None}  # machine code and addresses are of this process alone
+        return super().__getstate__() | {
+            "_predictor": None,
+            "_features": None,
+        }  # machine code and addresses are of this process alone
 
     @property
     def predictor(self) -> Predictor:
@@ -184,7 +194,7 @@ class Network(Familiar):
             check_labels(self, held_out, "fit(validation)")
         weights = image_weights(data, class_weight, sample_weight)
         display = [*default_display(progress), *as_callbacks(callbacks, "fit(callbacks)")]
-        self._predictor = None
+        self._predictor = self._features = self._novelty = None
         if isinstance(chosen, ScipyMinimize):
             return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
         plan = Plan(
@@ -241,6 +251,56 @@ class Network(Familiar):
         ]
         return np.asarray(np.mean([self.probabilities(raw) for raw in raws], axis=0))
 
+    def fit_novelty(
+        self, train: Dataset | tuple[Array, Array], validation: Dataset | tuple[Array, Array] | None = None
+    ) -> None:
+        """Remember what the training images look like in the hidden layers, for `novelty` and `is_novel`.
+
+        At most 10,000 images are kept, as up to 256 bytes each, and saved with the network. The limit of `is_novel` is set so
+        that a new image like the validation images exceeds it with a probability of 1 %; without these, each training image
+        is compared with the others. `glassnet.train` has done this; after `fit`, call it, as training makes it void.
+        Raises `InputError` for targets that are not classes, and for a network without a hidden layer.
+        """
+        data = as_dataset(train, "fit_novelty(train)")
+        held_out = None if validation is None else as_dataset(validation, "fit_novelty(validation)")
+        check_novelty(data)
+        rows = self.rows(data.images), None if held_out is None else self.rows(held_out.images)
+        self._novelty = Novelty.fit(self._hidden(), *rows)
+
+    def _hidden(self) -> HiddenFeatures:
+        if self._features is None:
+            self._features = HiddenFeatures(self, hidden_depths(self))
+        return self._features
+
+    @property
+    def fitted_novelty(self) -> Novelty | None:
+        """What `fit_novelty` has found: its limit was set on `.validated` images, of which `.alarms` exceed it."""
+        return self._novelty
+
+    def novelty(self, images: Array) -> NDArray[np.float64]:
+        """How unlike the training images each image is, (N,): the distance in the hidden layers to the nearest, by its limit.
+
+            novelty = min ‖z − zᵢ‖ / limit over the training images i
+
+        z are principal components of the last hidden layer's outputs, and of those halfway to it. Above 1, `is_novel`.
+        """
+        hidden, rows = self._hidden(), self.rows(images)
+        if self._novelty is None:
+            raise InputError(
+                tr("This network does not know yet what its training images look like."),
+                where="novelty",
+                expected=tr("a network from glassnet.train, or one that fit_novelty was called for after its training"),
+                hint="net.fit_novelty(splits.train, splits.validation)",
+            )
+        return self._novelty.of(hidden(rows))
+
+    def is_novel(self, images: Array) -> NDArray[np.bool_]:
+        """Whether each image is none of what the network was trained on, (N,): its novelty exceeds 1.
+
+        Of images like the training images, 1 % are called novel. An image of something else is not always: a letter O is a 0.
+        """
+        return np.asarray(self.novelty(images) > 1)
+
     @familiar
     def evaluate(
         self,
@@ -292,7 +352,11 @@ class Network(Familiar):
     @answered
     def save(self, path: str | Path) -> None:
         """Write the network to a .safetensors file, in one step."""
-        write_tensors(model_path(path), self._arrays(), {"kind": "model", **self.describe()}, durable=True)
+        arrays, header = self._arrays(), {"kind": "model", **self.describe()}
+        if self._novelty is not None:
+            arrays |= {PREFIX + name: array for name, array in self._novelty.arrays().items()}
+            header["novelty"] = self._novelty.figures()
+        write_tensors(model_path(path), arrays, header, durable=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -306,7 +370,11 @@ class Network(Familiar):
             raise ModelFileError(
                 tr("The file's header does not describe a network."), where=path, received=str(error)
             ) from None
+        novelty = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
         fill(network._arrays(), tensors, path)
+        if novelty or "novelty" in header:
+            arrays = {name.removeprefix(PREFIX): array for name, array in novelty.items()}
+            network._novelty = Novelty.restore(arrays, header.get("novelty"), feature_width(network), path)
         for layer in network.layers:
             layer.adapted = True
         return network

@@ -13,7 +13,11 @@ from glassnet.cli.settings import Views
 from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from glassnet.experiment.run import Run
+    from glassnet.network import Network
+    from glassnet.support.arrays import Array
 
 HELP = mark("Classify images. They are converted to the size and colour mode of the training images.")
 
@@ -64,6 +68,7 @@ def command(
             )
         batch = 255 - batch
     probabilities = network.mean_proba(batch, options)
+    novelty = _novelty(network.networks, batch)
     if as_json:
         answers = [
             {
@@ -71,15 +76,29 @@ def command(
                 "class": network.classes[p.argmax()],
                 "index": int(p.argmax()),
                 "probabilities": dict(zip(network.classes, (round(float(value), 6) for value in p), strict=True)),
+                "novel": None if far is None else far > 1,
+                "novelty": None if far is None else round(far, 4),
             }
-            for path, p in zip(images, probabilities, strict=True)
+            for path, p, far in zip(images, probabilities, novelty, strict=True)
         ]
         say(json.dumps(answers, ensure_ascii=False, indent=2))
         return
-    for path, p in zip(images, probabilities, strict=True):
+    for path, p, far in zip(images, probabilities, novelty, strict=True):
         best, *others = np.argsort(-p)[:3]
         rest = ", ".join(f"{network.classes[i]} {100 * p[i]:.1f} %" for i in others)
-        say(f"{path}: {network.classes[best]}  {100 * p[best]:.1f} %   ({rest})")
+        say(f"{path}: {network.classes[best]}  {100 * p[best]:.1f} %   ({rest}){_remark(far)}")
+
+
+def _novelty(networks: Sequence[Network], batch: Array) -> list[float] | list[None]:
+    """The mean novelty of each image over the networks that know what their training images look like; else None."""
+    found = [network.novelty(batch) for network in networks if network.fitted_novelty is not None]
+    return [float(sum(values)) / len(found) for values in zip(*found, strict=True)] if found else [None] * len(batch)
+
+
+def _remark(novelty: float | None) -> str:
+    if novelty is None or novelty <= 1:
+        return ""
+    return "   " + tr("none of these? Unlike the training images: novelty {novelty}, limit 1", novelty=f"{novelty:.2f}")
 
 
 def _views_of(path: Path, run: Run | None, requested: int | None) -> dict[str, Any]:

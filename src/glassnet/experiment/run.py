@@ -6,14 +6,14 @@ import functools
 import hashlib
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
-from glassnet.errors import MAKE_ROOM, DataError, RunError, UnfinishedError, WriteError, writing
+from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
 from glassnet.experiment.run_folder import (
     CHECKPOINT,
@@ -218,6 +218,7 @@ def train(
                 threads=threads,
                 progress=False,
             )
+            _fit_novelty(network, splits)
             network.save(folder / MODEL)
             saved = True
             _write(folder / HISTORY, history.lines(), durable=True)
@@ -229,6 +230,12 @@ def train(
         except WriteError as error:
             raise _cut_off(folder, error, saved) from None
     return Run(folder, chosen, network, history, splits)
+
+
+def _fit_novelty(network: Network, splits: Splits) -> None:
+    """Remember what the training images look like, where there are classes and a hidden layer."""
+    with suppress(InputError):
+        network.fit_novelty(splits.train, splits.validation)
 
 
 def _cut_off(folder: Path, error: WriteError, saved: bool) -> RunError:

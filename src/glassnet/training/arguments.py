@@ -157,6 +157,17 @@ def check_labels(stack: Stack, data: Dataset, where: str) -> None:
         )
 
 
+def check_novelty(data: Dataset) -> None:
+    """Refuse what novelty is not defined for: targets that are not classes, and a single training image."""
+    where = "fit_novelty(train)"
+    if not data.is_classification:
+        expected, received = tr("labels (N,) of classes"), tr("targets {shape}", shape=data.labels.shape)
+        raise InputError(tr("Novelty is defined only for classes."), where=where, expected=expected, received=received)
+    if len(data) < 2:
+        what = tr("Novelty needs at least two training images.")
+        raise InputError(what, where=where, expected=tr("{least} or more", least=2), received=len(data))
+
+
 def image_weights(
     data: Dataset, class_weight: Mapping[int, float] | str | None, sample_weight: Array | None
 ) -> NDArray[np.float64] | None:

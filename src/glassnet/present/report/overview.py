@@ -16,6 +16,7 @@ from glassnet.experiment.run import Run
 from glassnet.nn import Layer, walk
 from glassnet.nn.metrics import wilson
 from glassnet.present.report.facts import Facts
+from glassnet.runtime.novelty import Novelty
 from glassnet.support.i18n import Message, mark, tr
 from glassnet.support.pages import markup
 from glassnet.training import History
@@ -91,10 +92,23 @@ def trained(facts: Facts) -> list[Row]:
     rows.append((tr("Steps"), markup("{}<br>{}", steps, kept)))
     if (augmentation := recipe.make_augmentation()) is not None:
         rows.append((tr("Augmentation"), repr(augmentation)))
+    if (novelty := run.network.fitted_novelty) is not None:
+        rows.append((tr("None of these?"), _novelty(novelty)))
     tools = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba"))
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     rows.append((tr("Made with"), f"glassnet {__version__}, {tools}, {machine}"))
     return rows
+
+
+def _novelty(found: Novelty) -> Message:
+    """From where on an image is called novel, and for how many of the images that are not."""
+    compared = tr("validation images") if found.held_out else tr("training images, each compared with the others")
+    text = mark(
+        "An image is called novel if it is farther from the nearest training image, in the hidden layers, than about 99 % of "
+        "the {compared}: {alarms} of {validated} are ({share} % false alarms)."
+    )
+    share = percent(found.alarms / found.validated)
+    return tr(text, compared=compared, alarms=f"{found.alarms:,}", validated=f"{found.validated:,}", share=share)
 
 
 def brief(layer: Layer) -> str:
