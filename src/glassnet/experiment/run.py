@@ -14,6 +14,7 @@ from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.errors import MAKE_ROOM, DataError, RunError, UnfinishedError, WriteError, writing
+from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
 from glassnet.experiment.run_folder import (
     CHECKPOINT,
@@ -181,6 +182,8 @@ def train(
 ) -> Run:
     """Train a recipe (by name, path or object) into the folder `out`.
 
+    The path of a folder, zip or file of images trains on these, with a recipe made for them (`auto_recipe`).
+
     `out`: by default runs/NAME, or the first of runs/NAME-2, … that does not exist. `data`: a folder or file instead of the
     recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is an interrupted run, which continues
     from its last checkpoint to bit-identical results. `progress`: as in Network.fit.
@@ -255,7 +258,7 @@ def prepare(
     settings: dict[str, Any] | None = None,
 ) -> tuple[Recipe, Splits]:
     """A recipe with other values for some keys, and its data."""
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    chosen = as_recipe(recipe, settings)
     path = None if data is None else str(Path(data).absolute())
     given = {"training.seed": seed, "training.epochs": epochs, "data.path": path}
     changes = (settings or {}) | {key: value for key, value in given.items() if value is not None}
