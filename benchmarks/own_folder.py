@@ -1,4 +1,4 @@
-"""`glassnet train FOLDER` on five data sets, beside a shipped recipe in the same time: `python -m benchmarks.own_folder [SET…]`.
+"""`glassnet train FOLDER` on five data sets, beside shipped recipes in equal time: `python -m benchmarks.own_folder [SET…]`.
 
 Sets: shapes, cats, chinese, cifar10, mnist. `--share 0.1` takes that share of the images of cifar10 and mnist. The shipped
 recipe trains on the same split for as many epochs as fit into the same seconds. The test set is opened once for each, at the

@@ -99,7 +99,8 @@ def auto_recipe(path: str | os.PathLike[str], settings: dict[str, Any] | None = 
     start = start.model_copy(update={"data": data})
     network = _decide_network(found, start, decisions)
     start = start.model_copy(update={"network": network})
-    training = _decide_training(found, start, decisions)
+    epochs = next((value for key, value in (settings or {}).items() if key.removeprefix("training.") == "epochs"), None)
+    training = _decide_training(found, start, epochs, decisions)
     title = tr("Your images: {name}", name=start.name)
     about = _about(found)
     texts = {"title": title.en, "title_zh": title.zh, "about": about.en, "about_zh": about.zh}
@@ -234,14 +235,17 @@ def _decide_network(found: Survey, recipe: Recipe, decisions: list[Decision]) ->
     return network
 
 
-def _decide_training(found: Survey, recipe: Recipe, decisions: list[Decision]) -> TrainingSection:
+def _decide_training(found: Survey, recipe: Recipe, given: object, decisions: list[Decision]) -> TrainingSection:
     batch = next((size for size, least in ((64, 2000), (32, 500), (16, 100)) if found.train >= least), 8)
     decisions.append(Decision("batch_size", str(batch), tr("{images:,} training images", images=found.train)))
-    most = max(100 if found.ink else 150, LEAST_STEPS // -(-found.train // batch))
-    budget = _budget(found)
-    epochs = int(np.clip(budget / _seconds(1, found.train, _operations(recipe, found)), 3, most))
-    why = tr("as many as fit into {seconds:.0f} s on two cores, at most {most}", seconds=budget, most=most)
-    decisions.append(Decision("epochs", str(epochs), why))
+    if isinstance(given, int) and given > 0:
+        epochs = given
+    else:
+        most = max(100 if found.ink else 150, LEAST_STEPS // -(-found.train // batch))
+        budget = _budget(found)
+        epochs = int(np.clip(budget / _seconds(1, found.train, _operations(recipe, found)), 3, most))
+        why = tr("as many as fit into {seconds:.0f} s on two cores, at most {most}", seconds=budget, most=most)
+        decisions.append(Decision("epochs", str(epochs), why))
     decisions.append(Decision("learning_rate", str(RATE), tr("the highest; it rises and falls once")))
     steps = epochs * -(-found.train // batch)
     average = round(float(np.clip(1 - 20 / steps, 0.9, 0.999)), 4)
@@ -269,13 +273,9 @@ def _augmentation(found: Survey, recipe: Recipe, decisions: list[Decision]) -> d
     shift = max(1, round(0.07 * side))
     if found.ink:
         why = tr("small changes that leave a drawing what it is, larger ones for few images; no flips: they change letters")
-        changes: dict[str, Any] = {
-            "shift": shift,
-            "rotation": 10,
-            "scale": 0.15,
-            "shear": 8,
-            "elastic": round(0.6 * side / 28, 2),
-        }
+        turn, scale = (25, 0.25) if found.train < FEW else (10, 0.15)
+        changes: dict[str, Any] = {"shift": shift, "rotation": turn, "scale": scale, "shear": 8}
+        changes["elastic"] = round(0.6 * side / 28, 2)
     else:
         shift = max(1, round(0.12 * side))
         why = tr("mirrored, moved, resized, lighter or darker photographs show the same thing")

@@ -258,12 +258,19 @@ def prepare(
     settings: dict[str, Any] | None = None,
 ) -> tuple[Recipe, Splits]:
     """A recipe with other values for some keys, and its data."""
-    chosen = as_recipe(recipe, settings)
-    path = None if data is None else str(Path(data).absolute())
-    given = {"training.seed": seed, "training.epochs": epochs, "data.path": path}
-    changes = (settings or {}) | {key: value for key, value in given.items() if value is not None}
+    changes = settings_of(seed, data, epochs, settings)
+    chosen = as_recipe(recipe, changes)
     chosen = chosen.changed(changes) if changes else chosen
     return chosen, read_splits(chosen)
+
+
+def settings_of(
+    seed: int | None, data: str | Path | None, epochs: int | None, settings: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The keys of a recipe that the arguments of `train` replace."""
+    path = None if data is None else str(Path(data).absolute())
+    given = {"training.seed": seed, "training.epochs": epochs, "data.path": path}
+    return (settings or {}) | {key: value for key, value in given.items() if value is not None}
 
 
 def resume(folder: str | Path, **options: Any) -> Run:
