@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from glassnet.data.options import as_size
 from glassnet.data.survey import Survey, survey
-from glassnet.errors import DataError
 from glassnet.experiment.recipe import DataSection, NetworkSection, Recipe, TrainingSection, list_recipes, load_recipe
 from glassnet.network import Network
 from glassnet.nn.architectures import as_layers
@@ -90,10 +88,8 @@ def auto_recipe(path: str | os.PathLike[str], settings: dict[str, Any] | None = 
         training=TrainingSection(epochs=1),
     ).changed(keys)
     given = start.data
-    if given.path is None:
-        raise DataError(tr("The path of the data is missing."), where="data.path")
     options = given.model_dump(include={"pattern", "split", "fractions"})
-    found = survey(Path(given.path), **options)
+    found = survey(as_path(given.path or place), **options)
     decisions = [_decide_kind(found)]
     data = _decide_data(found, given, decisions)
     start = start.model_copy(update={"data": data})
@@ -145,7 +141,7 @@ def _decide_data(found: Survey, given: DataSection, decisions: list[Decision]) -
             decisions.append(Decision("color", update["color"], tr(why)))
         if given.fit == "stretch" and _mixed(found) and found.ink == 1:
             update["fit"] = "pad"
-            why = tr("heights and widths are in different proportions, and the ground is dark as what is added")
+            why = tr("proportions differ, and the black borders that are added are as dark as the ground")
             decisions.append(Decision("fit", "pad", why))
     if found.own_test:
         decisions.append(Decision("split", tr("own test part"), tr("the data has a test part, which is kept")))
@@ -154,7 +150,9 @@ def _decide_data(found: Survey, given: DataSection, decisions: list[Decision]) -
             why = tr("{groups} groups are known, such as writers: none is in two parts", groups=found.groups)
             decisions.append(Decision("split", "group", why))
         else:
-            why = tr("each class is divided into training, validation and test images alike, where the data has no own parts")
+            why = tr(
+                "each class is divided alike into training, validation and test images, unless the data has parts of its own"
+            )
             decisions.append(Decision("split", "stratified", why))
     return given.model_copy(update=update)
 
@@ -230,7 +228,7 @@ def _decide_network(found: Survey, recipe: Recipe, decisions: list[Decision]) ->
         else mark("two convolutions before each pool, down to {side} pixels; as many filters as the time allows")
     )
     decisions.append(Decision("network", "vgg " + "-".join(str(block[0]) for block in blocks), tr(why, side=side)))
-    why = mark("for ink") if found.ink else mark("photographs vary more than there are images to show it")
+    why = mark("little, for drawings") if found.ink else mark("much, as a network learns the photographs by heart")
     decisions.append(Decision("dropout", str(dropout), tr(why)))
     return network
 
