@@ -291,3 +291,109 @@ def test_fetching_what_has_no_mirror(cli: CommandLine, monkeypatch: pytest.Monke
     parts = cli.wrong("datasets", "--fetch", "cats")
     assert parts["what"] == "The data set cats is not on this machine."
     assert parts["try"] == "set GLASSNET_DATA to a folder that has cats.zip, or a folder cats, in it"
+
+
+def drawn(at: str = "shapes", counts: tuple[int, ...] = (20, 20, 20)) -> Path:
+    """Dark discs, squares and crosses on light paper, on images of mixed size."""
+    from PIL import ImageDraw
+
+    rng = np.random.default_rng(0)
+    for label, count in enumerate(counts):
+        for number in range(count):
+            side = int(rng.integers(24, 60))
+            picture = Image.new("L", (side, int(side * rng.uniform(0.9, 1.1))), 240)
+            x, r = side // 2, side * 0.35
+            draw, box = ImageDraw.Draw(picture), (x - r, x - r, x + r, x + r)
+            if label == 0:
+                draw.ellipse(box, fill=20)
+            elif label == 1:
+                draw.rectangle(box, outline=20, width=3)
+            else:
+                draw.line((x - r, x, x + r, x), fill=20, width=5)
+            path = Path(at) / ("disc", "square", "stroke")[label] / f"{number:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
+    return Path(at)
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_a_folder_of_one_s_own(cli: CommandLine) -> None:
+    folder = drawn()
+    outcome = cli.good("train", folder, "--epochs", 25)
+    assert outcome.lines[:4] == [
+        "Your images: shapes",
+        "60 images of 3 classes (disc, square, stroke): dark ink on a light ground, grey.",
+        "40 × 40 pixels, vgg 16-32-64-128, 25 epochs, some seconds of training.",
+        "Why: glassnet train shapes --explain",
+    ] or outcome.lines[2].endswith("25 epochs, some seconds of training.")
+    assert "Epoch 25: " in outcome.out
+    done = gn.Run.load("runs/shapes")
+    assert done.recipe.data.path == str(folder.absolute())
+    assert done.evaluate().accuracy > 0.8
+    assert cli.good("train", "--resume", "runs/shapes").code == 0
+
+
+@pytest.mark.usefixtures("plain_figure")
+def test_findings_before_training(cli: CommandLine) -> None:
+    folder = drawn()
+    (folder / "disc" / "copy.png").write_bytes((folder / "disc" / "00.png").read_bytes())
+    Image.new("L", (30, 30), 240).save(folder / "square" / "blank.png")
+    outcome = cli.good("train", folder, "--epochs", 1, "--set", "size=24")
+    assert "blank images: 1 image with nothing on them" in outcome.out.replace("-", " ")
+    assert "2 images in 1 group with the same pixels" in outcome.out
+    assert "  more:  glassnet inspect shapes --size 24" in outcome.lines
+
+
+def test_explain(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = drawn()
+    outcome = cli.good("train", folder, "--explain", "--set", "batch_size=5", "--epochs", 7)
+    text = outcome.out
+    assert "color           grey\n                no image, or hardly any, has colour\n" in text
+    start = text.index('name = "shapes"')
+    Path("shapes.toml").write_text(text[start:], encoding="utf-8")
+    recipe = gn.load_recipe("shapes.toml")
+    assert (recipe.training.epochs, recipe.training.batch_size) == (7, 5)
+    assert not Path("runs").exists()
+    monkeypatch.setenv("GLASSNET_LANG", "zh")
+    chinese = cli.good("train", folder, "--explain").out
+    assert chinese.startswith("你的图片：shapes\n")
+    assert "没有或几乎没有图片带颜色" in chinese
+
+
+def test_wrong_folders(cli: CommandLine) -> None:
+    Path("empty").mkdir()
+    assert cli.wrong("train", "empty")["what"].startswith("There is no data set in this path")
+    assert cli.wrong("train", drawn("one", (4,)))["what"] == "There is only one class."
+    assert "has too few images" in cli.wrong("train", drawn("single", (9, 1)))["what"]
+    assert cli.wrong("train", "digits", "--explain")["received"] == "'digits'"
+    assert cli.wrong("train", "--resume", "one", "--explain")["what"].startswith("--resume continues")
+
+
+def test_predict_a_folder(cli: CommandLine, digits_run: Path, digit_images: list[tuple[Path, int]]) -> None:
+    new = Path("new")
+    for path, digit in digit_images:
+        target = new / ("deep" if digit % 2 else "") / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(target)
+    (new / "bad.png").write_bytes(b"no image")
+    (new / "notes.txt").touch()
+    outcome = cli("predict", digits_run, new, "--csv")
+    assert outcome.code == 0
+    assert outcome.err == "glassnet: new/bad.png is left out: The file is not an image.\n"
+    head, *rows = (line.split(",") for line in outcome.lines)
+    assert head == ["file", "class", "probability", *map(str, range(10))]
+    assert [row[0] for row in rows] == sorted(str(path) for path in new.rglob("digit*"))
+    for row in rows:
+        assert row[0].endswith(f"digit-{row[1]}.png")
+        assert float(row[2]) == max(map(float, row[3:]))
+        assert sum(map(float, row[3:])) == pytest.approx(1, abs=1e-5)
+    answers = json.loads(cli("predict", digits_run, new, "--json").out)
+    assert [answer["file"] for answer in answers] == [row[0] for row in rows]
+    assert [answer["class"] for answer in answers] == [row[1] for row in rows]
+    single = str(new / "digit-0.png")
+    both = cli("predict", digits_run, single, new).lines
+    assert len(both) == 11
+    assert both[0].startswith(f"{single}: 0")
+    assert cli.wrong("predict", digits_run, single, "--csv", "--json")["received"] == "both"
+    Path("nothing").mkdir()
+    assert cli.wrong("predict", digits_run, "nothing")["what"] == "There are no images here."

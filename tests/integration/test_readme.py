@@ -18,6 +18,7 @@ from glassnet.data import find_mnist
 ROOT = Path(__file__).parents[2]
 FILES = [Path("README.md"), Path("README.zh-CN.md"), *sorted(path.relative_to(ROOT) for path in ROOT.glob("docs/*.md"))]
 BLOCK = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<language>[\w-]*)[^\n]*\n(?P<body>.*?)^ *(?P=fence) *$", re.M | re.S)
+PHOTOS = "photos"  # the folder that the documents train on
 SHELL, PYTHON = ("console", "sh", "bash", "shell"), ("python", "py")
 NOT_RUN = ("make", "pip", "git", "cd", "python", "python3", "uv", "pipx", "export", "source", ".", "ls", "open", "cat")
 MNIST = re.compile(r"mnist|nielsen", re.I)
@@ -94,6 +95,9 @@ class Reader:
             arguments = [arguments[0], "--help"]
         if arguments[:1] == ["train"] and MNIST.search(text) and "--epochs" not in arguments:
             arguments += ["--epochs", str(EPOCHS)]
+        if arguments[:2] == ["train", PHOTOS]:
+            provide_photos(Path(PHOTOS))
+            arguments += ["--epochs", "1"]
         if arguments[:1] == ["predict"]:
             provide_images(arguments[1], arguments[2:])
         code = run_app(app, arguments)
@@ -123,6 +127,22 @@ def provide_images(run: str, names: list[str]) -> None:
         if Path(name).suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp") and not Path(name).exists():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             image.save(name)
+        if name == "new":  # a folder of them
+            Path(name).mkdir(exist_ok=True)
+            image.save(Path(name) / "1.png")
+
+
+def provide_photos(folder: Path) -> None:
+    """Write a reader's own images: some digits, one folder a class, unless they are there."""
+    from PIL import Image
+
+    from glassnet.data import read_digits
+
+    if not folder.exists():
+        for number, (pixels, label) in enumerate(read_digits().train[:80]):
+            path = folder / str(label) / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels[:, :, 0]).save(path)
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
@@ -215,6 +235,15 @@ def test_blocks_share_their_namespace(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_failing_block_is_reported(block: Block) -> None:
     with pytest.raises((AssertionError, pytest.fail.Exception), match="sample, line 7: "):
         Reader("sample").run(block)
+
+
+@pytest.mark.parametrize("path", ["README.md", "README.zh-CN.md"])
+def test_few_words_before_one_s_own_folder_trains(path: str) -> None:
+    text = (ROOT / path).read_text(encoding="utf-8")
+    before, command, _ = text.partition(f"glassnet train {PHOTOS}")
+    assert command
+    assert len(re.findall(r"[一-鿿]|[\w.'-]+", before)) <= 90
+    assert len(re.findall(r"[\w.'-]+", before)) <= 60
 
 
 def test_make_demo_is_known() -> None:

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassnet.cli.console import say
+from glassnet.cli.console import complain, say
 from glassnet.cli.settings import Views
 from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import numpy.typing as npt
 
+    from glassnet.data.options import Fit
     from glassnet.experiment.run import Run
     from glassnet.network import Network
     from glassnet.support.arrays import Array
 
-HELP = mark("Classify images. They are converted to the size and colour mode of the training images.")
+HELP = mark("Classify images, or all in a folder. They are converted to the size and colour mode of the training images.")
 
 
 def command(
     run: Annotated[Path, typer.Argument(help=mark("A run folder or a model file."), show_default=False)],
-    images: Annotated[list[Path], typer.Argument(help=mark("Image files."), show_default=False)],
+    images: Annotated[list[Path], typer.Argument(help=mark("Image files, or folders of them."), show_default=False)],
     more: Annotated[
         list[Path] | None,
         typer.Option("--with", metavar="RUN", help=mark("Average the probabilities with this run; repeatable.")),
@@ -34,15 +36,21 @@ def command(
         bool, typer.Option("--invert", help=mark("Invert the images first, for dark ink on a light background."))
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=mark("Print one JSON list."))] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help=mark("Print a CSV table: file, class, probability, then one column per class."))
+    ] = False,
 ) -> None:
     import numpy as np
 
-    from glassnet.data.readers.image import read_image
     from glassnet.errors import InputError
     from glassnet.experiment.ensemble import Ensemble
     from glassnet.experiment.run import Run
     from glassnet.network import Network
 
+    if as_json and as_csv:
+        raise InputError(
+            tr("Choose one form of output."), where="glassnet predict", expected="--json | --csv", received=tr("both")
+        )
     paths = [run, *(more or [])]
     runs = [None if path.is_file() else Run.load(path) for path in paths]
     network = Ensemble([Network.load(path) if done is None else done.network for path, done in zip(paths, runs, strict=True)])
@@ -56,7 +64,7 @@ def command(
             hint=tr("predict with them one by one"),
         )
     options = [_views_of(path, done, views) for path, done in zip(paths, runs, strict=True)]
-    batch = np.stack([read_image(path, network.input_shape, fits[0]) for path in images])
+    files, batch = _read(images, network.input_shape, fits[0])
     if invert:
         if batch.dtype != "uint8":
             raise InputError(
@@ -79,11 +87,14 @@ def command(
                 "novel": None if far is None else far > 1,
                 "novelty": None if far is None else round(far, 4),
             }
-            for path, p, far in zip(images, probabilities, novelty, strict=True)
+            for path, p, far in zip(files, probabilities, novelty, strict=True)
         ]
         say(json.dumps(answers, ensure_ascii=False, indent=2))
         return
-    for path, p, far in zip(images, probabilities, novelty, strict=True):
+    if as_csv:
+        _print_csv(files, network.classes, probabilities)
+        return
+    for path, p, far in zip(files, probabilities, novelty, strict=True):
         best, *others = np.argsort(-p)[:3]
         rest = ", ".join(f"{network.classes[i]} {100 * p[i]:.1f} %" for i in others)
         say(f"{path}: {network.classes[best]}  {100 * p[best]:.1f} %   ({rest}){_remark(far)}")
@@ -99,6 +110,39 @@ def _remark(novelty: float | None) -> str:
     if novelty is None or novelty <= 1:
         return ""
     return "   " + tr("none of these? Unlike the training images: novelty {novelty}, limit 1", novelty=f"{novelty:.2f}")
+
+
+def _read(paths: Sequence[Path], shape: tuple[int, ...], fit: Fit) -> tuple[list[Path], npt.NDArray[Any]]:
+    """The image files, sorted in folders, and their pixels `(N, *shape)`; unreadable ones of folders are named."""
+    import numpy as np
+
+    from glassnet.data.readers.image import read_folder, read_image
+
+    files: list[Path] = []
+    batches = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            batches.append(read_image(path, shape, fit)[np.newaxis])
+            continue
+        found, pixels, reasons = read_folder(path, shape, fit)
+        files += found
+        batches.append(pixels)
+        for file, reason in reasons.items():
+            complain(tr("glassnet: {file} is left out: {reason}", file=file, reason=reason))
+    return files, np.concatenate(batches)
+
+
+def _print_csv(files: Sequence[Path], classes: Sequence[str], probabilities: npt.NDArray[Any]) -> None:
+    import csv
+    import io
+
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["file", "class", "probability", *classes])
+    for path, p in zip(files, probabilities, strict=True):
+        rows.writerow([path, classes[p.argmax()], f"{p.max():.6f}", *(f"{value:.6f}" for value in p)])
+    say(text.getvalue().rstrip("\n"))
 
 
 def _views_of(path: Path, run: Run | None, requested: int | None) -> dict[str, Any]:

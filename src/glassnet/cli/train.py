@@ -15,14 +15,20 @@ from glassnet.support.i18n import listing, mark, tr
 if TYPE_CHECKING:
     from glassnet.analysis.diagnosis import Diagnosis
     from glassnet.cli.artefacts import Artefacts
+    from glassnet.experiment.recipe import Recipe
     from glassnet.experiment.run import Run
 
-HELP = mark("Train the network of a recipe.")
+HELP = mark("Train on your own images, or the network of a recipe.")
 
 
 def command(
     recipe: Annotated[
-        str | None, typer.Argument(help=mark("A shipped recipe (see glassnet recipes) or a TOML file."), show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="RECIPE|PATH",
+            help=mark("A shipped recipe (see glassnet recipes), a TOML file, or a folder, zip or file of your own images."),
+            show_default=False,
+        ),
     ] = None,
     data: Data = None,
     epochs: Annotated[int | None, typer.Option(help=mark("Number of epochs, instead of the recipe's."))] = None,
@@ -35,29 +41,39 @@ def command(
     out: Annotated[Path | None, typer.Option(help=mark("The run folder; by default runs/NAME."))] = None,
     resume: Annotated[Path | None, typer.Option(help=mark("Resume this run, which was interrupted."))] = None,
     threads: Threads = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help=mark("For your own images: show the recipe and its reasons, and don't train."))
+    ] = False,
 ) -> None:
+    from glassnet.cli import own_data
     from glassnet.cli.artefacts import Artefacts
     from glassnet.experiment import run, sweep
     from glassnet.experiment.run_folder import RECIPE, require_run
     from glassnet.training import TrainingWarning
     from glassnet.training.display import SeedLine
 
-    _check_usage(recipe, resume, {"--out": out, "--seeds": seeds})
+    _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
     options: dict[str, Any] = {
         "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads, "progress": True
     }  # fmt: skip
-    options["callbacks"] = _extras(recipe if recipe is not None else require_run(Path(str(resume))) / RECIPE)
+    chosen: str | Recipe = str(recipe)
+    if recipe is not None and (explain or own_data.is_own_data(recipe)):
+        made = own_data.make_recipe(recipe, run.settings_of(seed, data, epochs, options["settings"]), explain=explain)
+        if made is None:
+            return
+        chosen = made
+    options["callbacks"] = _extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE)
     files: Artefacts | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TrainingWarning)  # the report says it
             if seeds is not None:
                 options["callbacks"].append(SeedLine())
-                runs = sweep.train_seeds(str(recipe), seeds, out=out, **options)
+                runs = sweep.train_seeds(chosen, seeds, out=out, **options)
             elif resume is not None:
                 runs = [run.resume(resume, **options)]
             else:
-                runs = [run.train(str(recipe), out=out, **options)]
+                runs = [run.train(chosen, out=out, **options)]
         if seeds is None:
             files = Artefacts(runs[0].folder)
             _report(runs[0], files)
@@ -97,12 +113,12 @@ def _check_usage(recipe: str | None, resume: Path | None, others: dict[str, obje
             )
 
 
-def _extras(recipe: str | Path) -> list[Any]:
+def _extras(recipe: str | Path | Recipe) -> list[Any]:
     from glassnet.analysis.gradient_check import GradientTable
-    from glassnet.experiment.recipe import load_recipe
+    from glassnet.experiment.auto_recipe import as_recipe
     from glassnet.experiment.run import read_splits
 
-    chosen = load_recipe(recipe)
+    chosen = as_recipe(recipe)
     return [GradientTable(read_splits(chosen).train)] if chosen.training.show_gradients else []
 
 

@@ -147,12 +147,13 @@ def load_dataset(
             received=repr(given),
             hint=tr('did you mean "{near}"?', near=near) if near else tr("`glassnet datasets` lists them"),
         )
-    reader = _reader(path, options)
+    reader = find_reader(path, options)
     _check_pattern(options, path, takes_pattern=reader.takes_pattern)
     return reader.read(path, options)
 
 
-def _reader(path: Path, options: ReadOptions) -> PathReader:
+def find_reader(path: Path, options: ReadOptions) -> PathReader:
+    """The reader of an existing path. Raises `DataError` unless exactly one fits."""
     fitting = [reader for reader in PATH_READERS if reader.accepts(path)]
     if options.pattern is not None and len(fitting) > 1:
         fitting = [reader for reader in fitting if reader.takes_pattern]

@@ -17,6 +17,7 @@ from glassnet.support.registry import unknown
 Seed = int | np.random.Generator
 Parts = npt.NDArray[np.intp]  # the number of each image's part
 DEFAULT_FRACTIONS: Fractions = (0.7, 0.15, 0.15)
+EVERY_CLASS = "every-class"  # stratified, with every class in every part where that is possible; the default
 _MOST_SWAPS = 40_000
 
 
@@ -77,6 +78,8 @@ def split_folds(dataset: Dataset, folds: int = 5, seed: Seed = 0, by: SplitKind 
 def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FRACTIONS) -> Splits:
     """Splits of what a reader found, as `options` say; by default by group where there are groups, else stratified.
 
+    By default a class with at least as many images as parts has one in each, however small its share.
+
     Data in one part (`found.train` alone) is divided in `fractions`, or with `fold` that fold of `folds` becomes the
     test set and the rest is divided into training and validation in the proportion of the first two fractions.
     Data with a test part of its own keeps it, and its training part is divided; data with a validation part stays.
@@ -87,8 +90,8 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
         if options.given:
             raise _divided_already(tr("training and validation parts"), tr("no split, fractions or fold"))
         return found
-    kind = options.split or ("group" if found.train.groups is not None else "stratified")
-    if options.split is None and found.classes is None and kind == "stratified":
+    kind: str = options.split or ("group" if found.train.groups is not None else EVERY_CLASS)
+    if kind == EVERY_CLASS and found.classes is None:
         kind = "random"
     rng = np.random.default_rng(options.seed)
     fractions = options.fractions or default
@@ -119,9 +122,7 @@ def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FR
     return replace(found, train=train, validation=validation, test=test)
 
 
-def _in_two(
-    dataset: Dataset, fractions: Fractions, kind: SplitKind, rng: np.random.Generator
-) -> tuple[Dataset, Dataset | None]:
+def _in_two(dataset: Dataset, fractions: Fractions, kind: str, rng: np.random.Generator) -> tuple[Dataset, Dataset | None]:
     """The training and the validation part, in the proportion of the first two fractions."""
     if fractions[1] == 0:
         return dataset, None
@@ -134,7 +135,7 @@ def _normalized(fractions: Sequence[float]) -> npt.NDArray[np.float64]:
 
 
 def _kind(name: str) -> Callable[[Dataset, npt.NDArray[np.float64], np.random.Generator], Parts]:
-    kinds = {"stratified": _stratified_parts, "random": _random_parts, "group": _group_parts}
+    kinds = {"stratified": _stratified_parts, "random": _random_parts, "group": _group_parts, EVERY_CLASS: _every_class}
     if name not in kinds:
         raise unknown(tr("kind of split"), name, kinds, "split")
     return kinds[name]
@@ -177,7 +178,14 @@ def _random_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: n
     return _shared_out(len(dataset), proportions, rng, mark("{count} images"), too_few, "split_random(dataset)")
 
 
-def _stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
+def _every_class(dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator) -> Parts:
+    """`_stratified_parts` that takes from the largest part of a small class what its other parts lack."""
+    return _stratified_parts(dataset, proportions, rng, even=True)
+
+
+def _stratified_parts(
+    dataset: Dataset, proportions: npt.NDArray[np.float64], rng: np.random.Generator, *, even: bool = False
+) -> Parts:
     """Parts `(N,)`, each class shared out alike. Raises `InputError` for a class too small to be in every part."""
     if dataset.classes is None:
         where, received = "split_stratified(dataset)", tr("targets of shape {shape}", shape=dataset.labels.shape)
@@ -188,7 +196,7 @@ def _stratified_parts(dataset: Dataset, proportions: npt.NDArray[np.float64], rn
         members = np.flatnonzero(dataset.labels == index)
         too_few = tr("Class {name} has too few images to appear in every part.", name=repr(name))
         where = f"split_stratified(dataset), class {index}"
-        part_of[members] = _shared_out(len(members), proportions, rng, mark("{count} images"), too_few, where)
+        part_of[members] = _shared_out(len(members), proportions, rng, mark("{count} images"), too_few, where, even=even)
     return part_of
 
 
@@ -249,14 +257,23 @@ def _balanced(
 
 
 def _shared_out(
-    total: int, proportions: npt.NDArray[np.float64], rng: np.random.Generator, amount: str, too_few: str, where: str
+    total: int,
+    proportions: npt.NDArray[np.float64],
+    rng: np.random.Generator,
+    amount: str,
+    too_few: str,
+    where: str,
+    *,
+    even: bool = False,
 ) -> Parts:
     """Parts `(total,)` at random, of sizes in proportion. Raises `InputError` where a part gets nothing."""
     counts = _largest_remainder(total, proportions)
+    while even and total >= len(counts) and not counts.all():
+        counts[[counts.argmin(), counts.argmax()]] += 1, -1
     if not counts.all():
         certain = int(np.ceil(1 / proportions.min()))
         tried = range(total + 1, min(certain, 1000))
-        enough = next((n for n in tried if _largest_remainder(n, proportions).all()), certain)
+        enough = len(counts) if even else next((n for n in tried if _largest_remainder(n, proportions).all()), certain)
         parts = tr("{count} parts of {shares}", count=len(proportions), shares=tuple(round(float(p), 6) for p in proportions))
         raise InputError(
             too_few,

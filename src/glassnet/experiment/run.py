@@ -14,6 +14,7 @@ from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, UnfinishedError, WriteError, writing
+from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
 from glassnet.experiment.run_folder import (
     CHECKPOINT,
@@ -183,6 +184,8 @@ def train(
 ) -> Run:
     """Train a recipe (by name, path or object) into the folder `out`.
 
+    The path of a folder, zip or file of images trains on these, with a recipe made for them (`auto_recipe`).
+
     `out`: by default runs/NAME, or the first of runs/NAME-2, … that does not exist. `data`: a folder or file instead of the
     recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is an interrupted run, which continues
     from its last checkpoint to bit-identical results. `progress`: as in Network.fit.
@@ -264,12 +267,19 @@ def prepare(
     settings: dict[str, Any] | None = None,
 ) -> tuple[Recipe, Splits]:
     """A recipe with other values for some keys, and its data."""
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    path = None if data is None else str(Path(data).absolute())
-    given = {"training.seed": seed, "training.epochs": epochs, "data.path": path}
-    changes = (settings or {}) | {key: value for key, value in given.items() if value is not None}
+    changes = settings_of(seed, data, epochs, settings)
+    chosen = as_recipe(recipe, changes)
     chosen = chosen.changed(changes) if changes else chosen
     return chosen, read_splits(chosen)
+
+
+def settings_of(
+    seed: int | None, data: str | Path | None, epochs: int | None, settings: dict[str, Any] | None
+) -> dict[str, Any]:
+    """The keys of a recipe that the arguments of `train` replace."""
+    path = None if data is None else str(Path(data).absolute())
+    given = {"training.seed": seed, "training.epochs": epochs, "data.path": path}
+    return (settings or {}) | {key: value for key, value in given.items() if value is not None}
 
 
 def resume(folder: str | Path, **options: Any) -> Run:

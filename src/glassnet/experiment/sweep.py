@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 
 from glassnet.errors import GlassnetError, InputError, RunError
+from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.ensemble import Ensemble
-from glassnet.experiment.recipe import Recipe, load_recipe
+from glassnet.experiment.recipe import Recipe
 from glassnet.experiment.run import Run, train
 from glassnet.experiment.run_folder import LEDGER, RECIPE, new_folder, read_ledger
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
@@ -29,7 +30,7 @@ def train_seeds(
     **options: Any,
 ) -> list[Run]:
     """Train a recipe with `count` seeds, from `seed` or its own on, into out/seed-N; other options as in `train`."""
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    chosen = as_recipe(recipe, options.get("settings"))
     if count < 1:
         raise InputError(
             tr("The number of seeds must be positive."), where="train_seeds(count)", expected=tr("1 or more"), received=count

@@ -17,8 +17,8 @@ Array = np.ndarray[Any, Any]
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of kept images."""
-    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "data" / "images"
+    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / ".cache"))
+    return tmp_path / ".cache" / "data" / "images"
 
 
 def pixels_of(number: int, shape: tuple[int, ...] = (6, 5)) -> Array:

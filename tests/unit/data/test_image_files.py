@@ -488,3 +488,41 @@ def test_bombs(tmp_path: Path, images: Write, monkeypatch: pytest.MonkeyPatch) -
     path = images(["a/1.png", "b/1.png"], at="some.zip")
     with pytest.raises(DataError, match="bytes unpacked, of at most 10"):
         load_dataset(path)
+
+
+@pytest.mark.parametrize("at", ["images", "images.zip"])
+def test_folders_without_images_beside_the_classes_are_reported(images: Write, tmp_path: Path, at: str) -> None:
+    path = images(["all/cat/1.png", "all/dog/1.png", "all/dog/old/2.png"], at=at)
+    if path.is_dir():
+        for name in ("all/bird", "all/ant/deep", "all/dog/none", "all/.hidden"):
+            (path / name).mkdir(parents=True)
+        (path / "all/bird/1.heic").touch()
+    else:
+        with zipfile.ZipFile(path, "a") as target:
+            target.writestr("all/bird/1.heic", b"")
+            target.writestr("all/ant/deep/", b"")
+            target.writestr("all/ant/", b"")
+            target.writestr("all/.hidden/", b"")
+    with pytest.warns(DataWarning, match=r"have no images, so there are no such classes: 'all/ant', 'all/bird'$") as caught:
+        assert load_dataset(path, **WHOLE).classes == ("cat", "dog")
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize("at", ["images", "images.zip"])
+def test_one_name_inside_several_classes_is_reported(images: Write, at: str) -> None:
+    path = images(["x/a/1.png", "y/a/1.png", "x/b/1.png", "y/c/1.png"], at=at)
+    with pytest.warns(DataWarning, match=r"outer folders \(x, y\).*in several of them: x/a, y/a\. If the inner") as caught:
+        assert load_dataset(path, **WHOLE).classes == ("x", "y")
+    assert len(caught) == 1
+    assert load_dataset(path, pattern=r"(?P<label>[^/]+)/[^/]+$", **WHOLE).classes == ("a", "b", "c")  # and no warning
+
+
+def test_two_files_of_one_name_in_a_zip_are_reported(images: Write, tmp_path: Path) -> None:
+    path = images(["cat/1.png", "dog/1.png"], at="images.zip")
+    with zipfile.ZipFile(path, "a") as target, pytest.warns(UserWarning, match="Duplicate name"):
+        target.write(tmp_path / "images" / "dog/1.png", "cat/1.png")
+    with pytest.warns(DataWarning, match=r"1 of 3 images are left out: cat/1.png \(the zip has another file of this name"):
+        splits = load_dataset(path, **WHOLE)
+    assert splits.left_out == ("cat/1.png",)
+    assert splits.unlabelled == ()
+    assert content(splits.train) == [(1, "cat"), (1, "dog")]

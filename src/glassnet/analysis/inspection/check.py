@@ -49,12 +49,13 @@ _MOST_SEVERE_FIRST = (
 )
 
 
-def inspect(data: Data, **options: Any) -> Inspection:
+def inspect(data: Data, *, quick: bool = False, **options: Any) -> Inspection:
     """Find unreadable, blank, duplicate, leaked and inverted images, class imbalance and doubtful labels.
 
     `data` is the name or path of a data set, as for `load_dataset`; the name or path of a recipe, for its data; or `Splits`
     or a `Dataset`. `options` are those of `load_dataset` and override those of a recipe. Images of different sizes are
-    resized to 64 × 64 unless a size is given. Raises `DataError`, `InputError` and `RecipeError` as the readers do.
+    resized to 64 × 64 unless a size is given. `quick` leaves out what compares images with their neighbours: near duplicates
+    and doubtful labels. Raises `DataError`, `InputError` and `RecipeError` as the readers do.
     """
     splits, source, sizes = _as_splits(data, options)
     pool = Pool.of(splits)
@@ -99,12 +100,12 @@ def inspect(data: Data, **options: Any) -> Inspection:
             tr("checked") if grouped else tr("the data has no groups"),
         ),
     ]
-    _check_images(pool, whole.width, findings, checks)
+    _check_images(pool, whole.width, findings, checks, quick=quick)
     findings.sort(key=lambda finding: _MOST_SEVERE_FIRST.index(finding.name))
     return Inspection(source, splits, tuple(findings), facts, tuple(checks))
 
 
-def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], checks: list[Check]) -> None:
+def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], checks: list[Check], *, quick: bool) -> None:
     is_blank = blank(pool.images, pixel_range) if pool.are_images else np.zeros(len(pool), np.bool_)
     indices = np.flatnonzero(~is_blank)
     findings += images.blank_images(pool, np.flatnonzero(is_blank))
@@ -123,6 +124,8 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
     findings += inverted
     method = tr("drawings whose background, the median of their border, is light while that of the others is dark")
     checks.append(Check(("mixed-polarity",), method, result))
+    if quick:
+        return
     unique = np.setdiff1d(indices, np.concatenate([group[1:] for group in copies])) if copies else indices
     if len(unique) < 3:
         checks.append(Check((*names, "doubtful-labels"), "", tr("not checked: too few images")))

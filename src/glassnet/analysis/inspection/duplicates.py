@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.analysis.inspection.neighbours import Neighbours, shrunk
-from glassnet.analysis.inspection.pool import Indices, grey
+from glassnet.analysis.inspection.pool import Indices
+from glassnet.data.polarity import grey
 
 Rows = npt.NDArray[np.float32]
 MAX_SCORE = 0.15

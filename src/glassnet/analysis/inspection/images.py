@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from glassnet.analysis.inspection.findings import Finding, counted
-from glassnet.analysis.inspection.pixels import Range, minority, polarity
+from glassnet.analysis.inspection.pixels import Range, minority
 from glassnet.analysis.inspection.pool import Indices, Pool
 from glassnet.analysis.inspection.result import Part
 from glassnet.data import Splits
+from glassnet.data.polarity import polarity
 from glassnet.support.i18n import mark, tr
 
 _FEW_LEVELS, _LARGE_FLOAT, _OTHER_RANGE = 32, 16.0, 3.0

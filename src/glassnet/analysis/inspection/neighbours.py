@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.analysis.inspection.pool import Indices, grey
+from glassnet.analysis.inspection.pool import Indices
+from glassnet.data.polarity import grey
 
 Matrix = npt.NDArray[np.float32]
 SIDE = 32

@@ -62,13 +62,3 @@ class Pool:
         counts = np.bincount(self.part_of[indices], minlength=len(self.parts))
         found = zip(self.parts, counts, strict=True)
         return listing(tr("{count:,} in {part}", count=count, part=name) for name, count in found if count)
-
-
-def grey(images: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """Images `(N, H, W, C)` as brightness `(N, H, W)`; the mean of the channels if there are not three."""
-    if images.shape[-1] == 1:
-        return images[..., 0].astype(np.float32)
-    if images.shape[-1] == 3:
-        weights = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as in the readers
-        return np.asarray(images.astype(np.float32) @ weights)
-    return np.asarray(images.mean(axis=-1, dtype=np.float32))

@@ -6,10 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from glassnet.errors import DataError
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import Message, listing, mark, tr
 
 NUMERALS = re.compile(r"input_(?P<group>\d+)_\d+_(?P<label>\d+)\.jpe?g", re.IGNORECASE)
 """The Chinese numerals' own names, input_<writer>_<sample>_<label>.jpg, which are known without a pattern."""
@@ -24,12 +24,16 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Labelled:
-    """One image file: the name of its class, its group if there are groups, and its part of explicit splits."""
+    """One image file: the name of its class, its group if there are groups, and its part of explicit splits.
+
+    `folder`: that of its class, where folders give the labels.
+    """
 
     name: str
     label: str
     group: str | None = None
     part: str = "train"
+    folder: PurePosixPath | None = None
 
 
 def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> tuple[list[Labelled], dict[str, str]]:
@@ -69,7 +73,8 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
         if label is None:
             unlabelled[name] = reason
         else:
-            images.append(Labelled(name, label, group, part))
+            of_class = None if pattern else PurePosixPath(*name.split("/")[: -len(folder)])
+            images.append(Labelled(name, label, group, part, of_class))
     if not images:
         what, expected, hint = (
             tr("The pattern matches no image's name."),
@@ -99,6 +104,35 @@ def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
             hint=tr("one folder per class, or a pattern whose (?P<label>…) differs between classes"),
         )
     return tuple(sorted(counts, key=_order(counts)))
+
+
+def doubtful_folders(images: Sequence[Labelled], empty: Sequence[str]) -> list[Message]:
+    """What to say of `empty` folders beside those of the classes, and of folders of one name inside several of them."""
+    folders = {image.folder for image in images if image.folder is not None}
+    if not folders:
+        return []
+    places = {folder.parent for folder in folders}
+    said = []
+    if lacking := [repr(name) for name in empty if PurePosixPath(name).parent in places]:
+        text = mark("these folders have no images, so there are no such classes: {names}")
+        said.append(tr(text, names=_some(lacking)))
+    inner: dict[str, set[str]] = {}
+    for image in images:
+        below = PurePosixPath(image.name).relative_to(image.folder or "").parts[:-1]
+        if below:
+            inner.setdefault(below[0], set()).add(image.label)
+    if shared := [listing(f"{label}/{name}" for label in sorted(inner[name])[:3]) for name in inner if len(inner[name]) > 1]:
+        text = mark(
+            "the classes are the outer folders ({classes}), although folders of one name are in several of them: {names}. If "
+            "the inner folders are the classes: --set pattern='(?P<label>[^/]+)/[^/]+$'"
+        )
+        said.append(tr(text, classes=_some(sorted({image.label for image in images})), names=_some(shared)))
+    return said
+
+
+def _some(names: Sequence[str]) -> Message:
+    """The first three of some names."""
+    return listing([*names[:3], *(["…"] if len(names) > 3 else [])])
 
 
 def _order(labels: Counter[str]) -> Callable[[str], tuple[int, str]]:

@@ -12,7 +12,9 @@ import numpy.typing as npt
 
 from glassnet.data.arrays import as_pixels, check_finite
 from glassnet.data.decode import decode, quiet, refused
-from glassnet.data.options import Fit
+from glassnet.data.decode_many import decode_all
+from glassnet.data.options import Fit, ImageOptions
+from glassnet.data.readers.image_sources import Folder
 from glassnet.errors import InputError, reason
 from glassnet.support.i18n import tr
 from glassnet.support.paths import as_path
@@ -31,6 +33,31 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = 
     magic = _first_bytes(file)
     if file.suffix.lower() == ".npy" or magic == _NPY_MAGIC:
         return _read_array(file, shape, magic)
+    _require_images(file, shape)
+    with quiet():
+        return decode(file, file, colour=shape[2] == 3, size=(shape[0], shape[1]), fit=fit)
+
+
+def read_folder(
+    path: Path, shape: tuple[int, ...], fit: Fit = "stretch"
+) -> tuple[list[Path], npt.NDArray[np.uint8], dict[Path, str]]:
+    """All image files in a folder and below it, sorted; their pixels; and why others can't be read.
+
+    Raises `InputError` and `DataError` for a folder without readable images, and for a model that takes none.
+    """
+    _require_images(path, shape)
+    files = Folder(path)
+    if not files.names:
+        received = tr("{count} other files", count=files.others) if files.others else tr("nothing")
+        raise InputError(tr("There are no images here."), where=path, expected=tr("image files"), received=received)
+    options = ImageOptions((shape[0], shape[1]), "rgb" if shape[2] == 3 else "grey", fit)
+    pixels, reasons = decode_all(files, files.names, options)
+    paths = [path / name for name in files.names]
+    good = [file for index, file in enumerate(paths) if index not in reasons]
+    return good, pixels, {paths[index]: reasons[index] for index in sorted(reasons)}
+
+
+def _require_images(file: Path, shape: tuple[int, ...]) -> None:
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise InputError(
             tr("An image file can't be converted to the model's input shape."),
@@ -38,8 +65,6 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = 
             expected=tr("a model for images (H, W, 1) or (H, W, 3), or a .npy array of shape {shape}", shape=shape),
             received=tr("a model for {shape}", shape=shape),
         )
-    with quiet():
-        return decode(file, file, colour=shape[2] == 3, size=(shape[0], shape[1]), fit=fit)
 
 
 def _first_bytes(file: Path) -> bytes:

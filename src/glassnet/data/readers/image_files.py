@@ -14,7 +14,7 @@ import numpy.typing as npt
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.decode_many import cached_images
 from glassnet.data.options import Fractions, ImageOptions, ReadOptions
-from glassnet.data.readers.filename_labels import Labelled, check_classes, understand
+from glassnet.data.readers.filename_labels import Labelled, check_classes, doubtful_folders, understand
 from glassnet.data.readers.image_sources import Folder, ImageFiles, Zip
 from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, DataWarning
@@ -48,11 +48,14 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
     images, reasons = cached_images(files, [image.name for image in found], options)
     labelled = [image for index, image in enumerate(found) if index not in reasons]
     left_out = unlabelled | {found[index].name: reasons[index] for index in sorted(reasons)}
+    left_out |= {name: tr("the zip has another file of this name, which is read instead") for name in files.doubled}
+    for text in doubtful_folders(found, files.empty):
+        warnings.warn(tr("{path}: {text}", path=files.path, text=text), DataWarning, stacklevel=5)
     if left_out:
         shown = [tr("{name} ({reason})", name=name, reason=reason) for name, reason in list(left_out.items())[:3]]
         if len(left_out) > 3:
             shown.append(tr("and {count} more", count=len(left_out) - 3))
-        counts = {"path": files.path, "count": len(left_out), "total": len(files.names)}
+        counts = {"path": files.path, "count": len(left_out), "total": len(files.names) + len(files.doubled)}
         warnings.warn(
             tr("{path}: {count} of {total} images are left out: {shown}", **counts, shown=clauses(shown)),
             DataWarning,

@@ -8,7 +8,8 @@ import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
@@ -25,11 +26,16 @@ ENDINGS = (
 
 
 class ImageFiles(Protocol):
-    """Image files that belong together: `names` are paths with "/" inside `path`, sorted; `others` counts other files."""
+    """Image files that belong together: `names` are paths with "/" inside `path`, sorted; `others` counts other files.
+
+    `empty`: folders with no image in them or below them. `doubled`: names that several files have, of which one can be read.
+    """
 
     path: Path
     names: tuple[str, ...]
     others: int
+    empty: tuple[str, ...]
+    doubled: tuple[str, ...]
 
     def open(self, name: str) -> IO[bytes]:
         """One file's bytes; raises OSError, or what a damaged archive gives."""
@@ -40,9 +46,17 @@ class ImageFiles(Protocol):
 
 def is_image(name: str) -> bool:
     """Whether a path with "/" names an image that a person put there: hidden files and what systems leave are not."""
-    parts = name.split("/")
-    hidden = any(part.startswith(".") or part.lower() in ("__macosx", "@eadir", "$recycle.bin") for part in parts)
-    return not hidden and parts[-1].lower().endswith(ENDINGS)
+    return not _hidden(name) and name.lower().endswith(ENDINGS)
+
+
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") or part.lower() in ("__macosx", "@eadir", "$recycle.bin") for part in name.split("/"))
+
+
+def _empty(folders: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
+    """Those folders that no image is in or below, sorted."""
+    occupied = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+    return tuple(sorted(folder for folder in set(folders) - occupied if not _hidden(folder)))
 
 
 class Folder:
@@ -54,15 +68,12 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        found: list[str] = []
-        self.others = 0
-        for file in _walk(path):
-            name = file.relative_to(path).as_posix()
-            if is_image(name):
-                found.append(name)
-            elif not file.name.startswith("."):
-                self.others += 1
-        self.names = tuple(sorted(found))
+        walked = [(folder.relative_to(path), files) for folder, files in _walk(path)]
+        files = [(folder / file).as_posix() for folder, found in walked for file in found]
+        self.names = tuple(sorted(filter(is_image, files)))
+        self.others = sum(not is_image(name) and not name.rpartition("/")[2].startswith(".") for name in files)
+        self.empty = _empty((folder.as_posix() for folder, _ in walked if folder.parts), self.names)
+        self.doubled: tuple[str, ...] = ()
 
     def open(self, name: str) -> IO[bytes]:
         return io.BytesIO((self.path / name).read_bytes())
@@ -81,11 +92,11 @@ class Folder:
 
 def holds_images(path: Path) -> bool:
     """Whether there is any image file in a folder or below it."""
-    return any(is_image(file.relative_to(path).as_posix()) for file in _walk(path))
+    return any(is_image((folder / file).relative_to(path).as_posix()) for folder, files in _walk(path) for file in files)
 
 
-def _walk(path: Path) -> Iterator[Path]:
-    """All files below a folder."""
+def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and all below it, with the names of the files in each."""
 
     def refuse(error: OSError) -> None:
         what, expected = tr("A folder can't be listed."), tr("a folder that you may read")
@@ -99,7 +110,7 @@ def _walk(path: Path) -> Iterator[Path]:
             continue
         seen.add(real_path)
         below.sort()
-        yield from (Path(folder, file) for file in files)
+        yield Path(folder), files
 
 
 class Zip:
@@ -113,7 +124,8 @@ class Zip:
         self.path = path
         with reading(path, "zip", tr("a whole zip file")):
             self._zip = zipfile.ZipFile(path)
-            members = [info for info in self._zip.infolist() if not info.is_dir()]
+            everything = self._zip.infolist()
+            members = [info for info in everything if not info.is_dir()]
         self._members = {_name(info): info for info in members}
         climbing = [name for name in self._members if _climbs(name)]
         if climbing:
@@ -126,6 +138,10 @@ class Zip:
             )
         self.names = tuple(sorted(name for name in self._members if is_image(name)))
         self.others = len(self._members) - len(self.names)
+        folders = {_name(info).rstrip("/") for info in everything if info.is_dir()}
+        self.empty = _empty(folders | {name.rpartition("/")[0] for name in self._members} - {""}, self.names)
+        counts = Counter(map(_name, members))
+        self.doubled = tuple(name for name in self.names if counts[name] > 1)
         locked = [name for name in self.names if self._members[name].flag_bits & 1]
         if locked:
             raise DataError(

@@ -17,7 +17,7 @@ from glassnet.analysis.inspection.duplicates import near_groups
 from glassnet.analysis.inspection.labels import contradicted
 from glassnet.analysis.inspection.neighbours import Neighbours
 from glassnet.analysis.inspection.pixels import Range, value_range
-from glassnet.analysis.inspection.pool import grey
+from glassnet.data.polarity import grey
 
 Array = np.ndarray[Any, Any]
 Planted = Callable[..., gn.Splits]
