@@ -53,8 +53,8 @@ def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
     if last is not None and last.train_accuracy is not None:
         total = len(run.splits.train)
         bounds = tr("95 % interval {interval}", interval=interval(round(last.train_accuracy * total), total))
-        note = markup("{}<br>{}", bounds, tr("measured during the epoch"))
-        found.append((tr("Training accuracy, last epoch"), f"{percent(last.train_accuracy)} %", note))
+        note = markup("{}<br>{}", bounds, tr("of the last epoch, during training"))
+        found.append((tr("Training accuracy"), f"{percent(last.train_accuracy)} %", note))
     found.append((tr("Epochs"), str(len(history)), tr("{seconds} s of training", seconds=_decimals(sum(history.seconds)))))
     network = run.network
     size = tr("{kilobytes} kB as {dtype}", kilobytes=_decimals(network.flat.nbytes / 1000), dtype=str(network.dtype))
