@@ -179,6 +179,8 @@ def _for_script(facts: Facts, cells: dict[tuple[int, int], list[int]], styles: d
     """The cells as the page's script reads them: {"3,5": [[style, place, confidence or None], …]}."""
     sure = facts.confidence
     return {
-        f"{truth},{said}": [[styles[place], place, None if sure is None else percent(float(sure[place]))] for place in places]
+        f"{truth},{said}": [
+            [styles[place], place, None if sure is None else percent(float(sure[place])).en] for place in places
+        ]
         for (truth, said), places in cells.items()
     }

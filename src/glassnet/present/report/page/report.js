@@ -27,7 +27,7 @@
       image.setAttribute("role", "img");
       image.setAttribute("aria-label", text("number", { index }));
       caption.className = "note";
-      caption.textContent = sure === null ? text("number", { index }) : sure;
+      caption.textContent = sure === null ? text("number", { index }) : root.lang === "en" ? sure : sure.replace(" %", "%");
       caption.title = text("number", { index });
       tile.append(image, caption);
       return tile;
