@@ -22,8 +22,9 @@
     root.dataset.theme = name;
     for (const word of theme.children) word.hidden = word.dataset.name !== name;
   }
-  theme.addEventListener("click", () => {
-    const next = themes[(themes.indexOf(root.dataset.theme) + 1) % themes.length];
+  theme.addEventListener("click", () => {  // from auto first to the other colours, then to these, then back
+    const order = matchMedia("(prefers-color-scheme: dark)").matches ? themes : ["auto", "dark", "light"];
+    const next = order[(order.indexOf(root.dataset.theme) + 1) % order.length];
     keep("theme", next);
     paint(next);
   });
