@@ -417,8 +417,9 @@ def test_light_and_dark(opened: Any) -> None:
 
     assert paper() == "rgb(255, 255, 255)"
     opened.click("#theme")
-    opened.click("#theme")
     assert paper() == "rgb(13, 17, 23)"
+    opened.click("#theme")
+    assert paper() == "rgb(255, 255, 255)"
     opened.click("#theme")
     assert paper() == "rgb(255, 255, 255)"
     opened.emulate_media(color_scheme="dark")

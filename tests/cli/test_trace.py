@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 import glassnet as gn
 
@@ -28,11 +31,34 @@ def test_a_recipe_before_training(cli: CommandLine) -> None:
     assert "target 1" in outcome.out
 
 
-def test_an_image_file(cli: CommandLine, trained: Path, digit_images: list[tuple[Path, int]]) -> None:
+def test_the_page_is_written_by_default_where_it_belongs(cli: CommandLine, digits_run: Path) -> None:
+    assert cli.good("trace", digits_run).lines[-1] == f"The page is in {digits_run / 'trace.html'}"
+    assert (digits_run / "trace.html").read_text(encoding="utf-8") == gn.trace(str(digits_run)).html()
+    assert cli.good("trace", "chain").lines[-1] == "The page is in chain-trace.html"
+    assert Path("chain-trace.html").is_file()
+    Path("mine").mkdir()
+    shutil.copy(digits_run / "recipe.toml", "mine/first.toml")
+    assert cli.good("trace", "mine/first.toml").lines[-1] == f"The page is in {Path('mine/digits-trace.html')}"
+
+
+def test_by_default_the_network_was_unsure_of_the_image(cli: CommandLine, digits_run: Path) -> None:
+    run = gn.Run.load(digits_run)
+    assert run.splits.validation is not None
+    probabilities = run.network.predict_proba(run.splits.validation.images)
+    right = probabilities.argmax(axis=1) == run.splits.validation.labels
+    place = int(np.flatnonzero(right)[probabilities[right].max(axis=1).argmin()])
+    out = " ".join(cli.good("trace", digits_run).out.split())
+    assert f"image {place} of the validation data" in out
+    share = f"{100 * probabilities[place].max():.0f} %"
+    assert f"Of the first 270 validation images, the one classified correctly with the lowest probability, {share}." in out
+    assert "image 0 of the training data" in cli.good("trace", digits_run, "--image", 0).out
+
+
+def test_an_image_file(cli: CommandLine, digits_run: Path, digit_images: list[tuple[Path, int]]) -> None:
     path, digit = digit_images[7]
-    outcome = cli.good("trace", trained, "--image", path, "--label", digit)
+    outcome = cli.good("trace", digits_run, "--image", path, "--label", digit)
     assert f"{path.name}, labelled {digit}; predicted" in outcome.out
-    assert "No label was given" in cli.good("trace", trained, "--image", path).out
+    assert "No label was given" in cli.good("trace", digits_run, "--image", path).out
 
 
 def test_wrong_input_is_one_message(cli: CommandLine, trained: Path) -> None:

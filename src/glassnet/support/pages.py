@@ -35,11 +35,14 @@ def label(message: Message) -> str:
 
 
 def environment(package: str, folder: str) -> Environment:
-    """Templates in which {{ tr("…") }}, and any other message, appears in both languages."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    """Templates in which {{ tr("…") }}, and any other message, appears in both languages.
+
+    They extend `page/base.html`, which has the header, colours, type and spacing of all pages.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     found = Environment(
-        loader=PackageLoader(package, folder),
+        loader=ChoiceLoader([PackageLoader(package, folder), PackageLoader("glassnet.support", "page")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

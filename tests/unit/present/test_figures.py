@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from glassnet.data import Dataset
 from glassnet.errors import InputError
@@ -71,11 +73,11 @@ def test_costs_that_are_not_finite_are_said_to_be() -> None:
     assert [text.get_text() for text in found.axes[0].texts] == ["no finite values"]
 
 
-def test_bars_and_their_intervals() -> None:
+def test_dots_and_their_intervals() -> None:
     result = Evaluation(0.1, 9, 12, np.array([[5, 1, 0], [2, 4, 0], [0, 0, 0]]), ("a", "b", "c"))
     axes = figures.class_accuracy_figure(result).axes[0]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["a", "b"]  # c has no images
-    assert [bar.get_width() for bar in axes.patches] == pytest.approx([500 / 6, 400 / 6])
+    assert axes.lines[0].get_xdata() == pytest.approx([500 / 6, 400 / 6])
     low, high = wilson(5, 6)
     ends = axes.collections[0].get_segments()[0]
     assert ends[:, 0] == pytest.approx([100 * low, 100 * high])
@@ -87,7 +89,7 @@ def test_of_many_classes_the_worst_are_shown() -> None:
     confusion[7] = 0
     confusion[7, 8] = 10
     axes = figures.class_accuracy_figure(Evaluation(0.1, 390, 400, confusion, tuple(map(str, range(count))))).axes[0]
-    assert len(axes.patches) == 30
+    assert len(axes.lines[0].get_xdata()) == 30
     assert axes.get_yticklabels()[0].get_text() == "7"
 
 
@@ -103,6 +105,7 @@ def test_calibration_is_drawn_where_there_are_images() -> None:
     assert top.lines[1].get_xdata() == pytest.approx([63.5, 95])
     assert top.lines[1].get_ydata() == pytest.approx([50, 100])
     assert [bar.get_height() for bar in bottom.patches] == result.counts.tolist()
+    assert [text.get_text() for text in bottom.texts if text.get_text()] == ["2", "1"]  # how many images, above their bars
 
 
 def test_weights_as_images(network: Network) -> None:
@@ -169,6 +172,36 @@ def test_what_is_no_image_is_refused() -> None:
 
 
 # ------------------------------------------------------------------ what the eye would stumble over
+
+
+def test_scales_show_the_difference_of_good_results_and_say_so() -> None:
+    rows = [
+        Epoch(n, 1 / n, accuracy - 0.002, 2 / n, accuracy, 4, 10, 0.1, 1.0, {}, {})
+        for n, accuracy in enumerate([0.1, 0.98, 0.99, 0.995, 0.997], 1)
+    ]
+    axes = figures.accuracy_figure(History(rows)).axes[0]
+    assert axes.get_ylim() == pytest.approx((97.5, 100), abs=0.06)  # from the second epoch on
+    assert axes.get_title(loc="left") == "accuracy, %; axis from 97.5 %"
+    flat = figures.accuracy_figure(history(train_accuracy=0.098, validation_accuracy=0.099)).axes[0]
+    assert np.ptp(flat.get_ylim()) >= 1  # noise does not fill the chart
+    good = np.diag([400, 400])
+    good[0] = 392, 8
+    axes = figures.class_accuracy_figure(Evaluation(0.1, 792, 800, good, ("a", "b"))).axes[0]
+    assert 80 < axes.get_xlim()[0] < 98
+    assert axes.get_title(loc="left") == f"accuracy of each class, %; axis from {axes.get_xlim()[0]:g} %"
+
+
+def test_each_line_has_its_label_beside_its_end_and_no_two_overlap() -> None:
+    norms = {f"dense{n}.weight": 1 + 0.001 * n for n in range(1, 9)}
+    figure = figures.gradients_figure(history(gradient_norms=norms))
+    axes = figure.axes[0]
+    assert axes.get_legend() is None
+    assert sorted(text.get_text() for text in axes.texts) == sorted(name.removesuffix(".weight") for name in norms)
+    figure.draw_without_rendering()
+    boxes = sorted((Text.get_window_extent(text) for text in axes.texts), key=lambda box: float(box.y0))
+    assert all(above.y0 >= below.y1 - 1 for below, above in itertools.pairwise(boxes))
+    right = axes.get_window_extent().x1
+    assert all(box.x0 >= right and box.x1 <= figure.bbox.x1 for box in boxes)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from glassnet import __version__
 from glassnet.analysis.gradient_check import COLUMNS, rows
 from glassnet.analysis.trace.document import Document, Grid, ImageView, Number, Parts, Source, Step, Symbol
 from glassnet.analysis.trace.notation import figure, spoken
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 
+PARTS = {  # short names, for the header
+    "forward": mark("Forward"),
+    "cost": mark("Loss"),
+    "backward": mark("Backward"),
+    "check": mark("Definition"),
+    "update": mark("Update"),
+}
+TAGS = {  # the tutorials' four equations in plain words
+    "BP1": mark("BP1, the error of the output"),
+    "BP2": mark("BP2, the error passed back"),
+    "BP3": mark("BP3, the gradient of a bias"),
+    "BP4": mark("BP4, the gradient of a weight"),
+}
 PHASES = {
     "forward": mark("Forward: from the input to the answer"),
     "cost": mark("The loss"),
@@ -35,16 +49,28 @@ PHASES = {
 @lru_cache(maxsize=1)
 def _template() -> Template:
     found = environment("glassnet.analysis.trace", "templates")
-    found.filters.update(equation=_equation, line=_line, code=_code, pixels=_pixels, tint=_tint, figure=figure)
+    found.filters.update(
+        equation=_equation,
+        line=_line,
+        code=_code,
+        pixels=_pixels,
+        tint=_tint,
+        figure=figure,
+        tagged=lambda tag: tr(TAGS[tag]),
+    )
     return found.get_template("trace.html")
 
 
 def page(trace: Document) -> str:
     """The page."""
-    numbered = groupby(enumerate(trace.steps, 1), key=lambda step: step[1].phase)
+    numbered = [(phase, list(steps)) for phase, steps in groupby(enumerate(trace.steps, 1), key=lambda step: step[1].phase)]
+    parts = [(phase, tr(PARTS[phase])) for phase, _ in numbered]
     return _template().render(
         trace=trace,
-        phases=[(tr(PHASES[phase]), list(steps)) for phase, steps in numbered],
+        name=tr("Trace of one weight: {weight}", weight=trace.weight),
+        version=__version__,
+        parts=[*parts, ("all", tr("All gradients"))] if trace.table else parts,
+        phases=[(phase, tr(PHASES[phase]), steps) for phase, steps in numbered],
         table=[] if trace.table is None else rows(trace.table),
         heads=[tr(name) for name in COLUMNS],
         summary=_summary(trace),

@@ -22,6 +22,10 @@ SIGNS = {
     "t": Sign("tⱼ", "target", mark("the target")),
     "a": Sign("aⱼ", "sigmoid softmax", mark("the predicted probability")),
 }
+OF_ACTIVATIONS = {
+    "dz": Sign("∂C/∂aⱼ", "error", mark("where backpropagation begins")),
+    "z": Sign("aⱼ", "z below error", mark("the network's output")),
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class LossLens:
     function: Callable[..., object]
     terms: Callable[[Array, Array], Array]  # of z and t, each (outputs,)
     term: str  # of one output, with its numbers
+    letter: str = "z"  # of the network's output: a where the loss is of the activations
 
 
 def _softmax_terms(z: Array, t: Array) -> Array:
@@ -47,6 +52,7 @@ LOSS_LENSES = {
         losses.Quadratic.value_and_gradient,
         lambda z, t: 0.5 * (z - t) ** 2,
         "½·({z} − {t})²",
+        "a",
     ),
     "BinaryCrossEntropy": LossLens(
         "{cost} = −Σⱼ {t}·ln {a} + (1 − {t})·ln(1 − {a}) = Σⱼ ln(1 + e^{z}) − {t}·{z}",
@@ -77,6 +83,7 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
         j, cost = Number(f"outputs.j[{k}]", k, "", ".0f"), Number(f"cost.term[{k}]", float(costs[k]), "cost")
         return {**numbers, "j": j, "C": cost}
 
+    signs = SIGNS if lens.letter == "z" else SIGNS | OF_ACTIVATIONS
     kept = [k for k in chosen_terms(costs) if costs[k] != 0] or [j]
     terms = joined(" + ", [line(lens.term, output(k)) for k in kept])
     if np.delete(costs, kept).any():
@@ -84,7 +91,8 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     rows = [output(k) for k in (range(len(z)) if len(z) <= 20 else sorted({*kept, j}))]
     heads = ("j", "z", *(("a",) if linked else ()), "t", "C", "dz")
     cells = tuple(tuple(row[head] for head in heads) for row in rows)
-    table = Grid(tr("output by output"), "z", cells, None, (*heads[:-1], "∂C/∂z"))
+    names = tuple({"z": lens.letter, "dz": f"∂C/∂{lens.letter}"}.get(head, head) for head in heads)
+    table = Grid(tr("output by output"), "z", cells, None, names)
     note = None
     if linked and found.network.fuses_activation:
         link = str(found.network.loss.link).lower()
@@ -93,6 +101,6 @@ def cost_steps(found: Pass, j: int) -> list[Step]:
     numbers: Values = {"cost": Number("cost", found.cost, "cost"), "sum": terms}
     title, back = tr("the loss: {name}", name=name), tr("where the gradient begins: output {unit}", unit=j)
     return [
-        make_step("cost", "cost", title, lens.equation, SIGNS, numbers, sources, "{cost} = {sum}", note=note, grids=(table,)),
-        make_step("backward", "cost", back, lens.backward_equation, SIGNS, output(j), sources, tag="BP1"),
+        make_step("cost", "cost", title, lens.equation, signs, numbers, sources, "{cost} = {sum}", note=note, grids=(table,)),
+        make_step("backward", "cost", back, lens.backward_equation, signs, output(j), sources, tag="BP1"),
     ]

@@ -13,6 +13,8 @@ from glassnet.support.arrays import Array
 from glassnet.support.i18n import Message, mark, tr
 
 ALL_UP_TO, SHOWN = 6, 4  # sums of up to so many terms are written whole; of longer ones, so many terms
+WEIGHTED = mark("the weighted input")  # z of a = σ(z)
+FROM_ABOVE = mark("the gradient with respect to the weighted input, from the layer above")
 MEANINGS = {  # the usual meaning of a symbol, by its key
     "x": mark("the input"),
     "y": mark("the output"),

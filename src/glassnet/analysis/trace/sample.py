@@ -14,8 +14,39 @@ from glassnet.errors import DataError, InputError
 from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import Message, same, tr
+from glassnet.support.i18n import Message, mark, same, tr
 from glassnet.support.registry import did_you_mean, nearest
+
+AMONG = 300  # examples in which the default is searched
+
+
+def unsure(network: Network, data: Dataset, part: str) -> tuple[int, Message | None]:
+    """The index of a good example, and why it was chosen.
+
+    Of the first images, the one that is classified correctly with the lowest probability: where the network is sure, the
+    loss and all gradients are nearly 0. Without a correct one, the lowest probability decides; without classes, the first.
+    """
+    among = data.head(AMONG)
+    if not among.is_classification:
+        return 0, None
+    try:
+        probabilities = network.predict_proba(among.images)
+    except InputError:  # outputs that are not probabilities
+        return 0, None
+    highest, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == among.labels
+    if not np.isfinite(highest).all():
+        return 0, None
+    place = int(np.where(right, highest, highest + right.any()).argmin())
+    facts = {
+        "count": len(among),
+        "part": tr("validation") if part == "validation" else tr("training"),
+        "share": tr("{share} %", share=f"{100 * highest[place]:.0f}"),
+    }
+    if right.any():
+        text = mark("Of the first {count} {part} images, the one classified correctly with the lowest probability, {share}.")
+    else:
+        text = mark("Of the first {count} {part} images, all misclassified, the one with the lowest probability, {share}.")
+    return place, tr(text, **facts)
 
 
 def part_of(run: Run, part: str) -> Dataset:

@@ -14,7 +14,7 @@ from glassnet.analysis.trace.loss import cost_steps
 from glassnet.analysis.trace.optimizer_state import stand_of
 from glassnet.analysis.trace.path import Hop, make_chain
 from glassnet.analysis.trace.recorder import Pass, record_pass
-from glassnet.analysis.trace.sample import as_image, differences_of, part_of, subject_of
+from glassnet.analysis.trace.sample import as_image, differences_of, part_of, subject_of, unsure
 from glassnet.analysis.trace.update import update_steps
 from glassnet.data import Dataset
 from glassnet.errors import InputError, writing
@@ -61,30 +61,37 @@ class Trace(Document):
 
 def trace(
     what: Run | Network | str | Path,
-    image: int | str | Path | Array = 0,
+    image: int | str | Path | Array | None = None,
     *,
     label: int | str | Array | None = None,
     unit: str | None = None,
     weight: str | None = None,
-    part: str = "train",
+    part: str | None = None,
     data: Dataset | None = None,
     optimizer: Optimizer | str | dict[str, Any] | None = None,
 ) -> Trace:
     """Follow one image and one weight through forward, backward and update, in float64; the `Trace`.
 
-    `what`: a run (or its folder), or a network. `image`: a number in the `part` ("train" or "validation") of the run's data
-    or in `data`; an image file; or an array. `label`: the class (or its name) of a file or array; by default the network's
-    prediction. `unit`: "dense1.3", "conv2d1.4.5.0"; `weight`: "dense1.40.3", "lstm1.recurrent_weight.2.5"; by default those
-    with the largest gradient. `optimizer`: of the step; by default the run's, going on from its checkpoint, or SGD(0.01).
+    `what`: a run (or its folder), or a network. `image`: a number in the `part` ("train", the default, or "validation") of
+    the run's data or in `data`; an image file; or an array; by default an image, of the validation data if there are any,
+    that is classified correctly with a low probability. `label`: the class (or its name) of a file or array; by default the
+    network's prediction. `unit`: "dense1.3", "conv2d1.4.5.0"; `weight`: "dense1.40.3", "lstm1.recurrent_weight.2.5"; by
+    default those with the largest gradient. `optimizer`: of the step; by default the run's, going on from its checkpoint,
+    or SGD(0.01).
     """
     run = Run.load(what) if isinstance(what, (str, Path)) else what if isinstance(what, Run) else None
     network = run.network if run is not None else what
     if not isinstance(network, Network):
         what, given = tr("This is neither a run nor a network."), type(what).__name__
         raise InputError(what, where="trace", expected=tr("a Run, its folder, or a Network"), received=given)
-    if run is not None and data is None and isinstance(image, (int, np.integer)):
+    if part is None:
+        part = "validation" if image is None and run is not None and run.splits.validation is not None else "train"
+    if run is not None and data is None and (image is None or isinstance(image, (int, np.integer))):
         data = part_of(run, part)
     notes: list[Message] = []
+    if image is None:
+        image, why = unsure(network, data, part) if data is not None else (0, None)
+        notes += [why] if why else []
     x, target, subject = subject_of(network, image, label, data, part, run, notes)
     if run is not None:
         notes += differences_of(run)

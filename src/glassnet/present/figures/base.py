@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from glassnet.support.atomic import write_bytes
-from glassnet.support.i18n import Message
+from glassnet.support.i18n import Message, tr
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,15 +87,51 @@ def power(value: float) -> str:
     return f"10{raised}" if digits == "1" else f"{digits}·10{raised}"
 
 
-def percent(probability: float) -> str:
+def percent(probability: float) -> Message:
     """A probability in per cent; 100 % only if it is 1 to five digits."""
-    return "> 99 %" if 0.99 <= probability < 0.99999 else f"{100 * probability:.0f} %"
+    return tr("{share} %", share="> 99" if 0.99 <= probability < 0.99999 else f"{100 * probability:.0f}")
 
 
 def evenly(names: Sequence[str], most: int) -> list[str]:
     """At most `most` of the names, evenly spaced, with the first and the last."""
     places = np.unique(np.linspace(0, len(names) - 1, min(len(names), most)).round().astype(int))
     return [names[place] for place in places]
+
+
+def label_lines(axes: Axes, *, gap: float = 0.085) -> None:
+    """The label of each line to the right of its end, joined to it by a thin line and clear of the other labels.
+
+    `gap`: the least distance between labels, in heights of the axes.
+    """
+    axes.autoscale_view()  # the transform does not wait for the limits
+    to_axes = axes.transData + axes.transAxes.inverted()
+    ends = []
+    for line in axes.lines:
+        values = np.asarray(line.get_xydata(), dtype=float)
+        values = values[np.isfinite(values).all(axis=1)]
+        if len(values):
+            x, y = to_axes.transform(values[-1])
+            ends.append((float(np.clip(y, 0, 1)), float(x), line))
+    ends.sort(key=lambda end: end[0])
+    places = np.array([y for y, _, _ in ends])
+    for number in range(1, len(places)):  # upwards from the lowest, then down again from the top
+        places[number] = max(places[number], places[number - 1] + gap)
+    for number in range(len(places) - 1, -1, -1):
+        most = 1.0 if number == len(places) - 1 else places[number + 1] - gap
+        places[number] = min(places[number], most)
+    for place, (y, x, line) in zip(places, ends, strict=True):
+        axes.annotate(
+            str(line.get_label()), (x, y), (1.06, place), xycoords="axes fraction", textcoords="axes fraction", va="center",
+            fontsize=9, color=INK, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": line.get_color(), "linewidth": 1, "shrinkA": 1, "shrinkB": 0,
+                        "relpos": (0, 0.5)},
+        )  # fmt: skip
+
+
+def zoom(low: float, high: float) -> tuple[float, float]:
+    """Ends of an axis in per cent that shows the differences between `low` and `high`, at round numbers."""
+    step = next((step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10) if high - low <= 5 * step), 20)
+    return max(0.0, step * np.floor(low / step)), min(100.0, step * np.ceil(high / step))
 
 
 def legend(axes: Axes, **options: Any) -> None:

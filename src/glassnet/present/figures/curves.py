@@ -17,11 +17,13 @@ from glassnet.present.figures.base import (
     VALIDATION,
     WRONG,
     evenly,
+    label_lines,
     legend,
     logarithmic,
     new_axes,
     new_figure,
     plain,
+    zoom,
 )
 from glassnet.support.i18n import mark, tr
 from glassnet.training import History
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SIZE = (4.8, 3.0)  # inches: two side by side on a laptop, one on a phone, readable on both
+SIZE = (4.8, 2.35)  # inches: two side by side on a laptop, one on a phone, readable on both
 STATISTICS = {
     "mean": mark("mean output"),
     "spread": mark("spread of the outputs"),
@@ -45,13 +47,18 @@ def cost_figure(history: History) -> Figure:
     values = draw_curves(axes, tr("loss"), history.train_cost, history.validation_cost)
     if len(values) and min(values) > 0 and max(values) > 30 * min(values):
         logarithmic(axes)
+    label_lines(axes)
     return figure
 
 
 def accuracy_figure(history: History) -> Figure:
-    """Training and validation accuracy over the epochs."""
+    """Training and validation accuracy over the epochs, on a scale that shows the differences of the later ones."""
     figure, axes = new_axes(*SIZE)
     draw_curves(axes, tr("accuracy, %"), history.train_accuracy, history.validation_accuracy, 100.0)
+    low = show_late(axes)
+    if low:
+        axes.set_title(tr("accuracy, %; axis from {low:g} %", low=low), fontsize=10, loc="left", color=INK)
+    label_lines(axes)
     return figure
 
 
@@ -62,6 +69,20 @@ def history_figure(history: History) -> Figure:
     draw_curves(left, tr("loss"), history.train_cost, history.validation_cost)
     draw_curves(right, tr("accuracy, %"), history.train_accuracy, history.validation_accuracy, 100.0)
     return figure
+
+
+def show_late(axes: Axes) -> float:
+    """Set the y axis, in per cent, to what the lines reach after their first fifth; its lower end."""
+    curves = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
+    late = np.concatenate([curve[len(curve) // 5 :] for curve in curves]) if curves else np.zeros(0)
+    late = late[np.isfinite(late)]
+    if not late.size:
+        return 0.0
+    low, high = zoom(float(late.min()), float(late.max()))
+    if high - low < 1:  # noise is not to fill the chart
+        low, high = max(0.0, high - 1), max(high, 1.0)
+    axes.set_ylim(low, high + 0.02 * (high - low))
+    return low
 
 
 def gradients_figure(history: History) -> Figure:
@@ -85,7 +106,11 @@ def activation_statistics_figure(activations: Mapping[str, Mapping[str, Sequence
             or tr("activation statistics"),
             received=repr(statistic),
         )
-    return _series(chosen, tr(STATISTICS[statistic]) if statistic in STATISTICS else statistic)[0]
+    figure, axes = _series(chosen, tr(STATISTICS[statistic]) if statistic in STATISTICS else statistic)
+    if statistic in ("saturated", "dead") and axes.get_ylim()[1] < 0.1:  # shares: no axis from −0.05 around zeros
+        axes.set_ylim(-0.002, 0.1)
+    label_lines(axes)
+    return figure
 
 
 def learning_rate_figure(result: RateTest, title: str = "") -> Figure:
@@ -113,6 +138,7 @@ def _norms(norms: Mapping[str, Sequence[float]], title: str) -> Figure:
     figure, axes = _series(chosen, title)
     if any(isfinite(value) for values in chosen.values() for value in values):
         logarithmic(axes)
+    label_lines(axes)
     return figure
 
 
@@ -125,15 +151,13 @@ def _series(series: Mapping[str, Sequence[float]], title: str) -> tuple[Figure, 
         axes.plot(np.arange(1, len(values) + 1), values, color=colour, label=name, linewidth=1.3, marker=mark)
     _whole_epochs(axes, max(map(len, series.values()), default=1))
     plain(axes, title=title, x=tr("epoch"))
-    if series:
-        legend(axes, ncols=1 if len(series) < 5 else 2)
     return figure, axes
 
 
 def draw_curves(
     axes: Axes, title: str, train: Sequence[Any], validation: Sequence[Any], factor: float = 1.0, *, last: bool = False
 ) -> list[float]:
-    """Lines for training and validation, with `last` their final values in the legend; returns all finite values."""
+    """Lines for training and validation, with `last` a legend with their final values; returns all finite values."""
     finite: list[float] = []
     longest = 1
     for label, column, colour in ((tr("training"), train, TRAIN), (tr("validation"), validation, VALIDATION)):
@@ -146,9 +170,9 @@ def draw_curves(
         longest = max(longest, len(values))
     _whole_epochs(axes, longest)
     plain(axes, title=title, x=tr("epoch"))
-    if axes.lines:
+    if axes.lines and last:
         legend(axes)
-    else:
+    elif not axes.lines:
         axes.annotate(tr("no finite values"), (0.5, 0.5), xycoords="axes fraction", ha="center", color=INK)
     return finite
 

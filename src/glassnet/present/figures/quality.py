@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from glassnet.nn.metrics import Calibration, Evaluation, wilson
-from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, legend, new_axes, new_figure, plain
+from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, new_axes, new_figure, plain, zoom
 from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
@@ -25,15 +25,20 @@ def class_accuracy_figure(result: Evaluation) -> Figure:
     places = np.arange(len(reports))
     shares = np.array([100 * report.recall for report in reports])
     bounds = np.array([wilson(report.correct, report.total) for report in reports]) * 100
-    axes.barh(places, shares, color=PALE, height=0.62)
-    axes.errorbar(shares, places, xerr=np.abs(bounds.T - shares), fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+    low, _ = zoom(float(bounds.min(initial=100)), 100)
+    axes.errorbar(
+        shares, places, xerr=np.abs(bounds.T - shares), fmt="o", color=VALIDATION, ecolor=INK, elinewidth=1, capsize=2,
+        markersize=5, clip_on=False,
+    )  # fmt: skip
     axes.axvline(100 * result.accuracy, color=GREY, linestyle="--", linewidth=1)
     axes.set_yticks(places, [report.name for report in reports])
     axes.invert_yaxis()
-    axes.set_xlim(0, 102)
-    plain(axes, title=tr("accuracy of each class, %"), grid="x")
-    for place, share in zip(places, shares, strict=True):  # beside the bars, clear of the intervals
-        axes.text(109, float(place), f"{share:.0f}", ha="right", va="center", fontsize=8, color=INK)
+    axes.set_xlim(low, 100 + 0.02 * (100 - low))
+    title = tr("accuracy of each class, %; axis from {low:g} %", low=low) if low else tr("accuracy of each class, %")
+    plain(axes, title=title, grid="x")
+    right = 100 + (0.09 if low < 80 else 0.13) * (100 - low)  # beside the dots, clear of the intervals
+    for place, share in zip(places, shares, strict=True):
+        axes.text(right, float(place), f"{share:.{0 if low < 80 else 1}f}", ha="right", va="center", fontsize=8, color=INK)
     return figure
 
 
@@ -75,10 +80,14 @@ def calibration_figure(result: Calibration) -> Figure:
     errors = np.abs(bounds.T - accuracy)
     line = {"color": VALIDATION, "marker": "o", "markersize": 4, "linewidth": 1.3, "capsize": 2}
     top.errorbar(confidence, accuracy, yerr=errors, label=tr("this network"), **line)
+    along = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
+    top.text(2, 5, tr("perfectly calibrated"), fontsize=9, color=GREY, **along)
     top.set_ylim(-3, 103)  # no dot is cut in half
     plain(top, title=tr("accuracy, %"))
-    legend(top)
-    bottom.bar(middles, result.counts, width=0.8 * 100 / len(middles), color=VALIDATION)
+    bars = bottom.bar(middles, result.counts, width=0.8 * 100 / len(middles), color=PALE)
+    bottom.bar_label(bars, [f"{count:,}" if count else "" for count in result.counts], fontsize=8, color=INK, padding=1)
+    bottom.margins(y=0.25)
     plain(bottom, title=tr("images"), x=tr("confidence, %"))
+    bottom.set_yticks([])
     bottom.set_xlim(0, 101)
     return figure

@@ -18,6 +18,7 @@ from glassnet.present.report.facts import Facts
 from glassnet.present.report.showing import Tile
 from glassnet.present.report.sprites import Sheet
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 
 MOST_UNITS, MOST_LAYERS, MOST_CLASSES = 32, 3, 15
 CLIMBS = 3_000_000_000  # most multiplications for gradient ascent: about two seconds
@@ -54,7 +55,7 @@ def look_inside(facts: Facts) -> Inside:
     for name in evenly(_with_maps(network), MOST_LAYERS):
         values = activations(network, image, name)[0]
         maps = feature_maps(values)
-        (whole,) = found.add(f"input-{name}", [np.asarray(image[0])], [""])
+        (whole,) = found.add(f"input-{name}", [np.asarray(image[0])], [tr("input")])
         tiles = found.add(f"maps-{name}", maps, list(map(str, range(len(maps)))))
         total = values.shape[-1]
         found.maps.append({"layer": name, "shown": len(maps), "total": total, "image": whole, "tiles": tiles})

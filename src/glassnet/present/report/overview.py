@@ -30,13 +30,14 @@ MEASURED = {  # the name of the accuracy, and a note, by split
 SIZES = ("units", "filters", "pool_size", "rate")  # options that say how large a layer is
 
 
-def percent(share: float) -> str:
-    return f"{100 * share:.2f}"
+def percent(share: float) -> Message:
+    return tr("{share} %", share=f"{100 * share:.2f}")
 
 
-def interval(correct: int, total: int) -> str:
+def interval(correct: int, total: int) -> Message:
     """The 95 % interval of an accuracy."""
-    return "{}–{} %".format(*map(percent, wilson(correct, total)))
+    low, high = (f"{100 * bound:.2f}" for bound in wilson(correct, total))
+    return tr("{share} %", share=f"{low}–{high}")
 
 
 def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
@@ -48,14 +49,14 @@ def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
         name = accuracy if facts.data.is_classification else tr("Correct signs")
         counts = tr("{correct} of {total}", correct=f"{result.correct:,}", total=f"{result.total:,}")
         bounds = tr("95 % interval {interval}", interval=interval(result.correct, result.total))
-        found.append((name, f"{percent(result.accuracy)} %", markup("{}<br>{}", bounds, counts)))
+        found.append((name, percent(result.accuracy), markup("{}<br>{}", bounds, counts)))
         found.append((tr("Mean loss"), f"{result.loss:.4g}", measured_on))
     last = history.epochs[-1] if history.epochs else None
     if last is not None and last.train_accuracy is not None:
         total = len(run.splits.train)
         bounds = tr("95 % interval {interval}", interval=interval(round(last.train_accuracy * total), total))
-        note = markup("{}<br>{}", bounds, tr("measured during the epoch"))
-        found.append((tr("Training accuracy, last epoch"), f"{percent(last.train_accuracy)} %", note))
+        note = markup("{}<br>{}", bounds, tr("during the last epoch"))
+        found.append((tr("Training accuracy"), percent(last.train_accuracy), note))
     found.append((tr("Epochs"), str(len(history)), tr("{seconds} s of training", seconds=_decimals(sum(history.seconds)))))
     network = run.network
     size = tr("{kilobytes} kB as {dtype}", kilobytes=_decimals(network.flat.nbytes / 1000), dtype=str(network.dtype))
@@ -141,7 +142,7 @@ def best(history: History) -> Message | None:
     accuracy = None if epoch is None else history.validation_accuracy[epoch - 1]
     if accuracy is None:
         return None
-    return tr("Best validation accuracy: {accuracy} % after epoch {epoch}.", accuracy=percent(accuracy), epoch=epoch)
+    return tr("Best validation accuracy: {accuracy} after epoch {epoch}.", accuracy=percent(accuracy), epoch=epoch)
 
 
 def looks(facts: Facts) -> list[dict[str, Any]]:
@@ -161,7 +162,7 @@ def looks(facts: Facts) -> list[dict[str, Any]]:
             {
                 "number": number,
                 "time": str(look["time"]).replace("T", " ")[:16],
-                "accuracy": f"{percent(look['correct'] / look['total'])} %",
+                "accuracy": percent(look["correct"] / look["total"]),
                 "counts": f"{look['correct']:,} / {look['total']:,}",
                 "interval": interval(look["correct"], look["total"]),
                 "loss": f"{loss:.4g}" if isfinite(loss) else tr("not finite"),

@@ -14,7 +14,7 @@ from glassnet.present.figures.base import percent
 from glassnet.present.figures.images import heat
 from glassnet.present.report.facts import Facts
 from glassnet.present.report.sprites import LARGEST, Sheet
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import Message, tr
 
 WORST, RANDOM, LOOKS, NEAR = 12, 10, 6, 5
 MOST_COLUMNS, MOST_PAIRS = 26, 40  # of the table; of the list that replaces it for more classes
@@ -33,6 +33,19 @@ class Tile:
     caption: str = ""
     note: str = ""
     wrong: bool = False
+    name: str = ""
+
+    @property
+    def label(self) -> Message:
+        """What a screen reader says of the image: its name, else its caption."""
+        return tr("image: {name}", name=self.name or self.caption)
+
+
+def columns(count: int, most: int) -> int:
+    """In how many columns, up to `most`, that many tiles stand so that the last row is full, or at least no tile is alone."""
+    if count <= most:
+        return max(1, count)
+    return max(range(most, max(1, most // 2), -1), key=lambda wide: (count % wide == 0, count % wide > 1, wide))
 
 
 @dataclass
@@ -107,8 +120,8 @@ def _look(facts: Facts, shown: Shown) -> None:
         shown.looks.append(
             {
                 "image": replace(_tile(facts, place, sheet.style(number)), sheet="looks"),
-                "gradient": Tile("looks", sheet.style(count + number)),
-                "occlusion": Tile("looks", sheet.style(2 * count + number)),
+                "gradient": Tile("looks", sheet.style(count + number), name=tr("gradient")),
+                "occlusion": Tile("looks", sheet.style(2 * count + number), name=tr("occlusion")),
                 "near": [
                     Tile("looks", sheet.style(3 * count + number * near.shape[1] + turn), facts.classes[train.labels[index]])
                     for turn, index in enumerate(near[number])
@@ -166,6 +179,8 @@ def _for_script(facts: Facts, cells: dict[tuple[int, int], list[int]], styles: d
     """The cells as the page's script reads them: {"3,5": [[style, place, confidence or None], …]}."""
     sure = facts.confidence
     return {
-        f"{truth},{said}": [[styles[place], place, None if sure is None else percent(float(sure[place]))] for place in places]
+        f"{truth},{said}": [
+            [styles[place], place, None if sure is None else percent(float(sure[place])).en] for place in places
+        ]
         for (truth, said), places in cells.items()
     }

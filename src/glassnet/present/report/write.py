@@ -22,7 +22,7 @@ from glassnet.present.report import overview
 from glassnet.present.report.charts import ABOUT, ACTIVITY, drawings, inline_svg
 from glassnet.present.report.facts import Facts, gather
 from glassnet.present.report.inside import look_inside
-from glassnet.present.report.showing import show, table
+from glassnet.present.report.showing import columns, show, table
 from glassnet.support.atomic import write_bytes
 from glassnet.support.i18n import mark, tr
 from glassnet.support.pages import environment, label
@@ -104,7 +104,7 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
         run=facts.run,
         result=facts.result,
         overview=overview,
-        title=heading,
+        name=heading,
         about=recipe.message("about"),
         layer_columns=summary.COLUMNS,
         layer_rows=summary.rows(network.layers, network.shapes, network.dtype.itemsize),
@@ -122,7 +122,6 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
             "cells": shown.cells if shown else {},
             "classes": list(facts.classes),
             "texts": {key: [tr(text).en, tr(text).zh] for key, text in IN_SCRIPT.items()},
-            "titles": [f"{heading.en} · glassnet", f"{heading.zh} · glassnet"],
         },
         version=__version__,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -145,4 +144,6 @@ def _examples(facts: Facts) -> list[tuple[str, str, str]]:
 
 @functools.lru_cache(maxsize=1)
 def _template() -> Template:
-    return environment("glassnet.present.report", "page").get_template("report.html")
+    found = environment("glassnet.present.report", "page")
+    found.filters["columns"] = columns
+    return found.get_template("report.html")

@@ -84,6 +84,21 @@ def test_each_symbol_of_the_page_can_be_reached_and_explained(page: Any) -> None
         assert len(hot(page)) >= 1
 
 
+def test_the_contents_lead_to_every_part_and_step(page: Any) -> None:
+    parts = page.eval_on_selector_all(".bar nav a", "all => all.map(one => one.hash.slice(1))")
+    assert parts == ["forward", "cost", "backward", "check", "update"]
+    links = page.eval_on_selector_all("main nav a", "all => all.map(one => one.hash)")
+    assert len(links) == len(parts) + page.locator("article.step").count()
+    assert all(page.locator(link).count() == 1 for link in links)
+
+
+def test_the_four_equations_have_plain_names_and_activations_are_a_of_z(page: Any) -> None:
+    tags = set(page.locator(".tag").all_inner_texts())
+    assert {"BP1, the error of the output", "BP2, the error passed back", "BP4, the gradient of a weight"} <= tags
+    relu = page.locator("article", has_text="ReLU: value").first
+    assert relu.locator(".eq").inner_text() == "a = max(z, 0)"
+
+
 def test_languages_and_colours_switch(page: Any) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     before = page.evaluate(background)

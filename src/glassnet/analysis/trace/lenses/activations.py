@@ -12,11 +12,17 @@ import numpy as np
 from glassnet import nn as layers
 from glassnet.analysis.trace.document import Index, Number, Parts, Step
 from glassnet.analysis.trace.lens import Lens, largest
-from glassnet.analysis.trace.notation import Sign, at
+from glassnet.analysis.trace.notation import WEIGHTED, Sign, at
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import activations as nn_activations
 from glassnet.support.i18n import Message, mark, tr
 
+ACTIVATION = {  # as Nielsen names them: a = σ(z)
+    "y": Sign("a", "y", mark("the activation")),
+    "x": Sign("z", "x half", WEIGHTED),
+    "dx": Sign("∂C/∂z", "dx", mark("the gradient with respect to the weighted input, for the layer below")),
+    "dy": Sign("∂C/∂a", "dy", mark("the gradient with respect to the activation, from the layer above")),
+}
 SIGNS = {"y": Sign("y", "y"), "x": Sign("x", "x half"), "dx": Sign("∂C/∂x", "dx"), "dy": Sign("∂C/∂y", "dy")}
 
 
@@ -25,6 +31,7 @@ class Pointwise(Lens):
     and backward."""
 
     equations = written = notes = ("", "")
+    signs = SIGNS
     more: ClassVar[dict[str, Sign]] = {}  # further symbols of the equations
     code: ClassVar[tuple[tuple[Any, ...], ...]] = ()  # what `line_of` takes; by default the layer's forward
 
@@ -38,7 +45,7 @@ class Pointwise(Lens):
         if way:
             numbers |= {"dy": self.number("dy", out), "dx": self.number("dx", inside)}
         equation, written, note = self.equations[way], self.written[way], self.notes[way] and tr(self.notes[way])
-        signs, source = SIGNS | self.more, line_of(*self.code[way] if self.code else (type(self.layer).forward,))
+        signs, source = {**self.signs, **self.more}, line_of(*self.code[way] if self.code else (type(self.layer).forward,))
         return [self.step(phase, title, equation, numbers, [source], written, signs, tag=tag, note=note or None)]
 
     def forward(self, inside: Index, out: Index, key: str | None, index: Index | None) -> list[Step]:
@@ -48,25 +55,31 @@ class Pointwise(Lens):
         return self._step(1, inside, out, "backward", tr("back through {kind}", kind=self.kind), "BP2")
 
 
-class SigmoidLens(Pointwise):
+class Activation(Pointwise):
+    """a = f(z)."""
+
+    signs = ACTIVATION
+
+
+class SigmoidLens(Activation):
     equations = "{y} = σ({x}) = 1 / (1 + e^(−{x}))", "{dx} = {dy}·{y}·(1 − {y})"
     written = "{y} = 1 / (1 + e^(−({x})))", ""
     notes = (
         mark("Computed with tanh, which is equivalent and cannot overflow."),
-        mark("y·(1 − y) is σ′(x): the slope of the sigmoid."),
+        mark("a·(1 − a) is σ′(z): the slope of the sigmoid."),
     )
     code = (nn_activations.sigmoid,), (nn_activations.sigmoid_backward,)
 
 
-class TanhLens(Pointwise):
+class TanhLens(Activation):
     equations = "{y} = tanh {x}", "{dx} = {dy}·(1 − {y}²)"
     written = "{y} = tanh({x})", "{dx} = {dy}·(1 − ({y})²)"
     code = (layers.Tanh.forward, "y"), (nn_activations.tanh_backward,)
 
 
-class ReLULens(Pointwise):
+class ReLULens(Activation):
     equations = "{y} = max({x}, 0)", "{dx} = {dy}·[{x} > 0]"
-    notes = "", mark("[x > 0] is 1 if x > 0, else 0.")
+    notes = "", mark("[z > 0] is 1 if z > 0, else 0.")
     code = (nn_activations.leaky_relu,), (nn_activations.leaky_relu_backward,)
 
 
@@ -80,11 +93,11 @@ class LeakyReLULens(ReLULens):
         return {"slope": [] if x > 0 else [self.named("slope", (), self.layer.slope, "s"), "·"]}
 
 
-class GELULens(Pointwise):
+class GELULens(Activation):
     equations = "{y} = {x}·{share}", "{dx} = {dy}·({share} + {x}·{density})"
     more: ClassVar = {
-        "share": Sign("Φ(x)", "share", mark("the standard normal CDF at x")),
-        "density": Sign("φ(x)", "DENSITY exp", mark("the standard normal density at x")),
+        "share": Sign("Φ(z)", "share", mark("the standard normal CDF at z")),
+        "density": Sign("φ(z)", "DENSITY exp", mark("the standard normal density at z")),
     }
     code = (layers.GELU.forward,), (layers.GELU.forward, "dx")
 
@@ -96,9 +109,9 @@ class GELULens(Pointwise):
         }
 
 
-class SwishLens(Pointwise):
+class SwishLens(Activation):
     equations = "{y} = {x}·{s}", "{dx} = {dy}·{s}·(1 + {x}·(1 − {s}))"
-    more: ClassVar = {"s": Sign("σ(x)", "sigmoid s", mark("the sigmoid of x"))}
+    more: ClassVar = {"s": Sign("σ(z)", "sigmoid s", mark("the sigmoid of z"))}
     code = (layers.Swish.forward,), (layers.Swish.forward, "dx")
 
     def values(self, index: Index, x: float) -> dict[str, Number | Parts]:
@@ -154,15 +167,15 @@ class FlattenLens(SameLens):
         return (int(np.ravel_multi_index(inside, self.array("x").shape)),)
 
 
-class SoftmaxLens(Pointwise):
-    """yⱼ = e^xⱼ / Σ eˣ: each output depends on all inputs of its row."""
+class SoftmaxLens(Activation):
+    """aⱼ = e^zⱼ / Σ eᶻ: each output depends on all inputs of its row."""
 
     equations = "{y} = e^{x} / {total}", "{dx} = {y}·({dy} − {mean})"
     written = "{y} = e^({x}) / {total}", "{dx} = {own_y}·({own_dy} − ({mean}))"
     notes = "", ""
     more: ClassVar = {
-        "total": Sign("Σ eˣ", "sum", mark("the sum over all classes")),
-        "mean": Sign("Σ y·∂C/∂y", "dy y", mark("the mean of the gradients, weighted by y")),
+        "total": Sign("Σ eᶻ", "sum", mark("the sum over all classes")),
+        "mean": Sign("Σ a·∂C/∂a", "dy y", mark("the mean of the gradients, weighted by a")),
     }
     code = (nn_activations.softmax,), (nn_activations.softmax_backward,)
 

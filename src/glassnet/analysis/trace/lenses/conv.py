@@ -9,7 +9,7 @@ import numpy as np
 from glassnet.analysis.trace.document import Grid, ImageView, Index, Number, Parts, Step
 from glassnet.analysis.trace.lens import largest
 from glassnet.analysis.trace.lenses.windows import WindowLens
-from glassnet.analysis.trace.notation import Factor, Sign, Values, at, factor_of
+from glassnet.analysis.trace.notation import FROM_ABOVE, WEIGHTED, Factor, Sign, Values, at, factor_of
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import conv
 from glassnet.support.arrays import Array
@@ -18,8 +18,8 @@ from glassnet.support.i18n import tr
 
 class ConvolutionLens(WindowLens):
     signs: ClassVar = {
-        "y": Sign("y[p, q]", "y"), "x": Sign("x[p·s + i, q·t + j]", "x windows"), "w": Sign("W[i, j]", "weight"),
-        "b": Sign("b", "bias"), "dx": Sign("∂C/∂x", "dpadded dx"), "dy": Sign("∂C/∂y[p, q]", "dy"),
+        "y": Sign("z[p, q]", "y", WEIGHTED), "x": Sign("x[p·s + i, q·t + j]", "x windows"), "w": Sign("W[i, j]", "weight"),
+        "b": Sign("b", "bias"), "dx": Sign("∂C/∂x", "dpadded dx"), "dy": Sign("∂C/∂z[p, q]", "dy", FROM_ABOVE),
         "dw": Sign("∂C/∂W[i, j]", "dweight"), "db": Sign("∂C/∂b", "sum"),
     }  # fmt: skip
 

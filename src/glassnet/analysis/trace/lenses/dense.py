@@ -8,7 +8,7 @@ import numpy as np
 
 from glassnet.analysis.trace.document import ImageView, Index, Number, Parts, Step
 from glassnet.analysis.trace.lens import Lens, largest
-from glassnet.analysis.trace.notation import ALL_UP_TO, Sign, Values
+from glassnet.analysis.trace.notation import ALL_UP_TO, FROM_ABOVE, WEIGHTED, Sign, Values
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn import Dense
 from glassnet.support.i18n import Message, tr
@@ -16,9 +16,9 @@ from glassnet.support.i18n import Message, tr
 
 class DenseLens(Lens):
     signs: ClassVar = {
-        "y": Sign("yⱼ", "y"), "x": Sign("xᵢ", "x"), "w": Sign("wᵢⱼ", "weight"), "b": Sign("bⱼ", "bias"),
+        "y": Sign("zⱼ", "y", WEIGHTED), "x": Sign("xᵢ", "x"), "w": Sign("wᵢⱼ", "weight"), "b": Sign("bⱼ", "bias"),
         "dx": Sign("∂C/∂xᵢ", "dx"), "dw": Sign("∂C/∂wᵢⱼ", "dweight"), "db": Sign("∂C/∂bⱼ", "dbias"),
-        "dy": Sign("∂C/∂yⱼ", "dy"),
+        "dy": Sign("∂C/∂zⱼ", "dy", FROM_ABOVE),
     }  # fmt: skip
     shape: tuple[int, ...] | None = None  # of the image, if the inputs are a flattened one
 

@@ -2,13 +2,11 @@
   "use strict";
   const root = document.documentElement;
   const data = JSON.parse(document.getElementById("data").textContent);
-  const kept = (key) => { try { return localStorage.getItem("glassnet-" + key); } catch { return null; } };
-  const keep = (key, value) => { try { localStorage.setItem("glassnet-" + key, value); } catch { /* a private window */ } };
   const text = (key, values) =>
     data.texts[key][root.dataset.lang === "zh" ? 1 : 0].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
   let open = null;
-  const panel = document.getElementById("cell");
+  const panel = document.getElementById("cell"), hint = document.getElementById("hint");
 
   function showCell() {
     if (!open || !panel) return;
@@ -29,18 +27,20 @@
       image.setAttribute("role", "img");
       image.setAttribute("aria-label", text("number", { index }));
       caption.className = "note";
-      caption.textContent = sure === null ? text("number", { index }) : sure;
+      caption.textContent = sure === null ? text("number", { index }) : root.lang === "en" ? sure : sure.replace(" %", "%");
       caption.title = text("number", { index });
       tile.append(image, caption);
       return tile;
     }));
     panel.hidden = false;
+    hint.hidden = true;
   }
 
   function closeCell() {
     if (open) { open.setAttribute("aria-pressed", "false"); open.focus(); }
     open = null;
     panel.hidden = true;
+    hint.hidden = false;
   }
 
   for (const button of document.querySelectorAll("[data-cell]")) {
@@ -50,6 +50,7 @@
       open = button;
       button.setAttribute("aria-pressed", "true");
       showCell();
+      panel.scrollIntoView({ block: "nearest" });
     });
   }
   if (panel) {
@@ -57,31 +58,19 @@
     document.addEventListener("keydown", (event) => { if (event.key === "Escape" && open) closeCell(); });
   }
 
-  function speak(language) {
-    root.dataset.lang = language;
-    root.lang = language === "zh" ? "zh-Hans" : "en";
-    document.title = data.titles[language === "zh" ? 1 : 0];
-    showCell();
+  // The arrow keys move between the numbers of the table.
+  const table = document.querySelector("table.confusion");
+  if (table) {
+    table.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
+      const cell = event.target.closest("td");
+      if (!step || !cell) return;
+      event.preventDefault();
+      let [row, column] = [cell.parentNode.rowIndex, cell.cellIndex], button = null;
+      while (!button && table.rows[row += step[0]] && table.rows[row].cells[column += step[1]])
+        button = table.rows[row].cells[column].querySelector("button");
+      if (button) button.focus();
+    });
   }
-  document.getElementById("language").addEventListener("click", () => {
-    const next = root.dataset.lang === "zh" ? "en" : "zh";
-    keep("language", next);
-    speak(next);
-  });
-
-  const themes = ["auto", "light", "dark"];
-  const theme = document.getElementById("theme");
-  function paint(name) {
-    root.dataset.theme = name;
-    for (const word of theme.children) word.hidden = word.dataset.name !== name;
-  }
-  theme.addEventListener("click", () => {
-    const next = themes[(themes.indexOf(root.dataset.theme) + 1) % themes.length];
-    keep("theme", next);
-    paint(next);
-  });
-
-  const wanted = kept("language") || ((navigator.language || "").startsWith("zh") ? "zh" : "en");
-  speak(wanted === "zh" ? "zh" : "en");
-  paint(themes.includes(kept("theme")) ? kept("theme") : "auto");
+  document.addEventListener("language", showCell);
 })();
