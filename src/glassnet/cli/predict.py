@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassnet.cli.console import say
+from glassnet.cli.console import emit, say
 from glassnet.cli.settings import Views
 from glassnet.support.i18n import mark, tr
 
@@ -74,7 +74,7 @@ def command(
             }
             for path, p in zip(images, probabilities, strict=True)
         ]
-        say(json.dumps(answers, ensure_ascii=False, indent=2))
+        emit(json.dumps(answers, ensure_ascii=False, indent=2))
         return
     for path, p in zip(images, probabilities, strict=True):
         best, *others = np.argsort(-p)[:3]
