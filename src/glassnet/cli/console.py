@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import re
+import shlex
+import shutil
 import sys
+import sysconfig
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
 from glassnet.support.i18n import tr
+from glassnet.support.terminal import wrap
 
 
 def say(*lines: str) -> None:
-    """Print the lines, or an empty one."""
+    """Print the lines, or an empty one, as `shown`."""
+    emit(shown("\n".join(lines), sys.stdout))
+
+
+def emit(text: str) -> None:
+    """Print a text as it is: JSON, or a file."""
     from glassnet.errors import WriteError
 
     try:
-        print(*lines, sep="\n", flush=True)
+        print(text, flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -24,7 +36,50 @@ def say(*lines: str) -> None:
 
 
 def complain(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(shown(text, sys.stderr), file=sys.stderr, flush=True)
+
+
+def shown(text: str, file: TextIO) -> str:
+    """The text with commands as they work in this shell, wrapped at the width of a terminal."""
+    if (name := program()) != "glassnet":
+        text = _commands().sub(lambda found: name, text)
+    return wrap(text, shutil.get_terminal_size().columns) if file.isatty() else text
+
+
+@functools.cache
+def _commands() -> re.Pattern[str]:
+    """glassnet, where the name of one of its commands follows."""
+    from glassnet.cli.main import app
+
+    names = "|".join(re.escape(str(command.name)) for command in app.registered_commands)
+    return re.compile(rf"(?<![\w./-])glassnet(?= (?:{names})\b)")
+
+
+@functools.cache
+def program() -> str:
+    """How glassnet is called in this shell: `glassnet` where that is this one, else the path that it was called by."""
+    called, script = Path(sys.argv[0]), Path(sysconfig.get_path("scripts")) / "glassnet"
+    if called.name == "__main__.py" and called.parent.name == "glassnet":
+        found = f"{shlex.quote(sys.orig_argv[0])} -m glassnet"
+    elif called.stem == "glassnet":
+        found, script = shlex.quote(sys.argv[0]), called
+    else:
+        return "glassnet"
+    on_path = shutil.which("glassnet")
+    return "glassnet" if on_path and script.exists() and Path(on_path).samefile(script) else found
+
+
+@contextlib.contextmanager
+def working(text: str) -> Iterator[None]:
+    """Say what is being done: a spinner on a terminal, which disappears; elsewhere one line."""
+    if not sys.stdout.isatty():
+        say(text)
+        yield
+        return
+    from rich.console import Console
+
+    with Console().status(text):
+        yield
 
 
 def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> int:
@@ -33,10 +88,12 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
 
     from glassnet.cli.help import show, translated
     from glassnet.errors import GlassnetError, UnfinishedError
+    from glassnet.support.environment import check_environment
 
     # Typer has its own copy of Click since 0.26 and used Click before: errors are recognised by the name of their class.
     usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
+        check_environment()
         with _plain_warnings(), translated():
             code = app(arguments, prog_name="glassnet", standalone_mode=False)
         return code if isinstance(code, int) else 0

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from glassnet.cli.console import fail, say
+from glassnet.cli.console import emit, fail, say
 from glassnet.support.i18n import mark
 
 HELP = mark("Explain why a training failed and what to try; of several runs, whether the best is significantly better.")
@@ -40,7 +40,7 @@ def command(
             name: [{part: getattr(finding, part) for part in parts} for finding in diagnosis.findings]
             for name, diagnosis in diagnoses.items()
         }
-        say(json.dumps(found, ensure_ascii=False, indent=1))
+        emit(json.dumps(found, ensure_ascii=False, indent=1))
     else:
         for name, diagnosis in diagnoses.items():
             say(f"{name}:\n", str(diagnosis), "")

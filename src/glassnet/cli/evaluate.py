@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +47,7 @@ def command(
     if len(loaded) > 1:
         say(tr("Probabilities are averaged over {count} runs; each run's ledger records this.", count=len(loaded)))
     else:
-        _say_expected(loaded[0])
+        _say_expected(loaded[0], views)
     say()
     _say_classes(result)
     say()
@@ -66,13 +67,14 @@ def _one_by_one(runs: list[Run], views: int | None) -> None:
         accuracies.append(result.accuracy)
         say(f"{run.folder}: {result}")
     say(tr("Test accuracy of {count} runs: {spread}", count=len(runs), spread=Spread(tuple(accuracies)).percent()))
-    _say_expected(runs[0])
+    _say_expected(runs[0], views)
     say()
     _say_looks(runs)
 
 
-def _say_expected(run: Run) -> None:
-    if run.recipe.expect:
+def _say_expected(run: Run, views: int | None) -> None:
+    """What the recipe expects, unless it was for another number of views."""
+    if run.recipe.expect and views in (None, run.recipe.evaluation.views):
         say(tr("Expected: {expect}", expect=run.recipe.message("expect")))
 
 
@@ -82,10 +84,8 @@ def _say_classes(result: Evaluation) -> None:
     width = max(5, *(columns(report.name) for report in result.per_class))
     say(f"  {pad(tr('class'), width)}" + tr("  images  found  recall  precision"))
     for report in result.per_class:
-        say(
-            f"  {pad(report.name, width)}  {report.total:8}  {report.correct:5}  {100 * report.recall:5.1f} %  "
-            f"{100 * report.precision:6.1f} %"
-        )
+        recall, precision = ("–" if isnan(share) else f"{100 * share:.1f} %" for share in (report.recall, report.precision))
+        say(f"  {pad(report.name, width)}  {report.total:8}  {report.correct:5}  {recall:>7}  {precision:>8}")
 
 
 def _say_looks(runs: list[Run]) -> None:

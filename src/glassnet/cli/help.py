@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import gettext
+import io
 import os
-import sys
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
 from glassnet.support.i18n import LOCALE, language, mark, tr
+from glassnet.support.terminal import wrap
+
+UNWRAPPED = 10_000  # columns
 
 TYPERS = (  # messages that Typer looks up with gettext
     mark("Arguments"),
@@ -39,6 +43,12 @@ class _Translated:
         if found is not None:
             found.help = tr("Show this message and exit.")
         return found
+
+    def get_help(self, ctx: Any) -> str:
+        formatter = ctx.make_formatter()
+        formatter.width = UNWRAPPED  # its own wrapping takes a Chinese character for one column
+        self.format_help(ctx, formatter)  # type: ignore[attr-defined]  # a mix-in of commands
+        return wrap(formatter.getvalue().rstrip("\n"), shutil.get_terminal_size().columns)
 
     def get_short_help_str(self, limit: int = 45) -> str:
         if language() == "en":
@@ -77,13 +87,17 @@ def translated() -> Iterator[None]:
 
 def show(error: Any) -> None:
     """Print a `ClickException`: usage, a hint at the help, and the error."""
+    from glassnet.cli.console import complain
+
     if language() == "en" or type(error).__name__ == "NoArgsIsHelpError":
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        complain(text.getvalue().removesuffix("\n"))
         return
     if (context := getattr(error, "ctx", None)) is not None:
         help_command = tr("Try '{command} --help' for help.", command=context.command_path)
-        print(f"{context.get_usage()}\n{help_command}\n", file=sys.stderr)
-    print(tr("Error: {message}", message=_reason(error)), file=sys.stderr)
+        complain(f"{context.get_usage()}\n{help_command}\n")
+    complain(tr("Error: {message}", message=_reason(error)))
 
 
 def _reason(error: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from glassnet.cli.console import fail, say
+from glassnet.cli.console import emit, fail, say
 from glassnet.support.i18n import mark, tr
 
 HELP = mark("Find unreadable, blank, duplicate, inverted and mislabelled images, leaks and class imbalance.")
@@ -65,7 +65,7 @@ def command(
         with writing(out, tr("The folder can't be written.")):
             out.mkdir(parents=True, exist_ok=True)
     if as_json:
-        say(json.dumps(plain(found.as_dict()), indent=1, allow_nan=False))
+        emit(json.dumps(plain(found.as_dict()), indent=1, allow_nan=False))
     else:
         say(str(found).encode("utf-8", "backslashreplace").decode(), "")
     if out is not None:  # after the output: the disk may be full

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassnet.cli.console import complain, say
+from glassnet.cli.console import complain, emit, say
 from glassnet.cli.settings import Views
 from glassnet.support.i18n import mark, tr
 
@@ -89,7 +89,7 @@ def command(
             }
             for path, p, far in zip(files, probabilities, novelty, strict=True)
         ]
-        say(json.dumps(answers, ensure_ascii=False, indent=2))
+        emit(json.dumps(answers, ensure_ascii=False, indent=2))
         return
     if as_csv:
         _print_csv(files, network.classes, probabilities)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from glassnet.cli.console import say
+from glassnet.cli.console import emit, say
 from glassnet.support.i18n import mark, tr
 
 HELP = mark("List the shipped recipes, or print one, to copy and edit.")
@@ -18,7 +18,7 @@ def command(
     from glassnet.experiment.recipe import list_recipes, load_recipe
 
     if name is not None:
-        say(load_recipe(name).to_toml())
+        emit(load_recipe(name).to_toml())
         return
     recipes = list_recipes()
     width = max(len(recipe.name) for recipe in recipes)

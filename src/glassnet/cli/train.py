@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from glassnet.cli.console import complain, fail, say
+from glassnet.cli.console import complain, fail, say, working
 from glassnet.cli.settings import Data, Seed, Settings, Threads, changes_of
 from glassnet.support.i18n import listing, mark, tr
 
@@ -50,7 +51,7 @@ def command(
     from glassnet.experiment import run, sweep
     from glassnet.experiment.run_folder import RECIPE, require_run
     from glassnet.training import TrainingWarning
-    from glassnet.training.display import SeedLine
+    from glassnet.training.display import EpochCount, SeedLine
 
     _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
     options: dict[str, Any] = {
@@ -62,7 +63,11 @@ def command(
         if made is None:
             return
         chosen = made
-    options["callbacks"] = _extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE)
+    trained = EpochCount()
+    options["callbacks"] = [
+        trained,
+        *_extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE),
+    ]
     files: Artefacts | None = None
     try:
         with warnings.catch_warnings():
@@ -76,7 +81,7 @@ def command(
                 runs = [run.train(chosen, out=out, **options)]
         if seeds is None:
             files = Artefacts(runs[0].folder)
-            _report(runs[0], files)
+            _report(runs[0], files, trained.count)
         else:
             files = Artefacts(runs[0].folder.parent)
             _report_seeds(runs, files)
@@ -129,7 +134,8 @@ def _report_seeds(runs: list[Run], files: Artefacts) -> None:
     accuracies = []
     for number, run in enumerate(runs):
         history = run.history
-        _, diagnosis = _make_report(run, files)
+        with working(tr("Writing the report of seed {seed} …", seed=run.recipe.training.seed)):
+            _, diagnosis = _make_report(run, files)
         epoch = history.best_epoch if run.recipe.training.keep == "best" else len(history)
         accuracy = history.validation_accuracy[epoch - 1] if epoch else None
         line = str(run.folder)
@@ -155,19 +161,46 @@ def _report_seeds(runs: list[Run], files: Artefacts) -> None:
         say(
             tr("Training took {seconds:.1f} s. Everything is in {folder}", seconds=seconds, folder=folder),
             "",
-            tr("Next:"),
-            tr("  glassnet evaluate {folder}             evaluate each of them on the test set", folder=folder),
-            tr("  glassnet evaluate {run} {folder}/…     or some of them as one ensemble", run=runs[0].folder, folder=folder),
+            *_next(
+                [
+                    (f"evaluate {folder}", tr("evaluate each of them on the test set")),
+                    (f"evaluate {runs[0].folder} {folder}/…", tr("or some of them as one ensemble")),
+                ]
+            ),
         )
 
 
-def _report(run: Run, files: Artefacts) -> None:
-    """The result, the figures and the report of a run, and what to do next."""
+def _next(steps: list[tuple[str, str]]) -> list[str]:
+    """Commands to go on with, in a column, and what each does."""
+    from glassnet.support.terminal import table
+
+    return [tr("Next:"), *(f"  {line}" for line in table([(f"glassnet {call} ", about) for call, about in steps], left=2))]
+
+
+def _test_step(run: Run) -> list[tuple[str, str]]:
+    """The command that evaluates on the test set, if there is one, and whether that was done before."""
+    from glassnet.errors import RunError
+
+    about: str = tr("evaluate on the test set")
+    with contextlib.suppress(RunError):  # a damaged ledger says nothing
+        looks = len(run.looks)
+        text = (
+            mark("evaluate on the test set, used {count} times so far")
+            if looks > 1
+            else mark("evaluate on the test set, used once so far")
+        )
+        about = tr(text, count=looks) if looks else tr("evaluate on the test set, unused so far")
+    return [] if run.splits.test is None else [(f"evaluate {run.folder}", about)]
+
+
+def _report(run: Run, files: Artefacts, epochs: int) -> None:
+    """The result, the figures and the report of a run of which so many epochs were trained now, and what to do next."""
     folder = run.folder
     with files.printing():
-        _sum_up(run)
-    figures = _draw(run, files)
-    report, diagnosis = _make_report(run, files)
+        _sum_up(run, epochs)
+    with working(tr("Drawing the figures and writing the report …")):
+        figures = _draw(run, files)
+        report, diagnosis = _make_report(run, files)
     with files.printing():
         say(*figures, *report, "")
         if diagnosis is not None:
@@ -175,18 +208,19 @@ def _report(run: Run, files: Artefacts) -> None:
             if not diagnosis.healthy:
                 say(tr("  more:  {command}", command=f"glassnet diagnose {folder}"))
             say()
-        say(
-            tr("Next:"), tr("  glassnet evaluate {folder}             evaluate on the test set, unused so far", folder=folder)
-        )
+        steps = _test_step(run)
         if len(run.network.input_shape) == 3:
-            say(tr("  glassnet predict {folder} IMAGE…       classify your own images", folder=folder))
-        say(tr("  glassnet trace {folder}                follow one image and one weight, number by number", folder=folder))
-        say(tr("  glassnet check {folder}                compare every gradient with finite differences", folder=folder))
+            steps.append((f"predict {folder} IMAGE…", tr("classify your own images")))
+        steps.append((f"trace {folder}", tr("follow one image and one weight, number by number")))
+        steps.append((f"check {folder}", tr("compare every gradient with finite differences")))
+        say(*_next(steps))
 
 
-def _sum_up(run: Run) -> None:
+def _sum_up(run: Run, epochs: int) -> None:
     history = run.history
     say()
+    if history.epochs and not epochs and not history.not_finite:
+        say(tr("Nothing left to train: all {count} epochs of this run are done.", count=len(history)))
     if history.stopped:
         say(tr("Training ended early: {reason}", reason=history.stopped.text))
     if history.epochs and history.epochs[-1].validation_accuracy is not None and history.best_epoch:

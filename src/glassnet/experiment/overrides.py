@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import Any, get_args
@@ -16,6 +17,8 @@ from glassnet.support.registry import did_you_mean, nearest, plain
 NOTHING = {"regularizer": {"type": "L1L2", "l1": 0.0, "l2": 0.0}}  # the default of a key that an option is added to
 EITHER = {"layers", "architecture"}
 WORDS = ("title", "about", "expect")
+CLAIMS = ("about", "expect")  # texts about the experiment as it stands in the recipe
+NEUTRAL = ("training.seed", "training.show_every", "training.show_gradients")  # keys that they do not depend on
 OUTSIDE = ("name", *WORDS, *(f"{word}_zh" for word in WORDS))  # keys in no section
 RATE = "learning_rate"  # alone it is the rate of the optimizer, with any schedule
 
@@ -26,7 +29,7 @@ def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], set
     Keys reach into descriptions ("optimizer.momentum"); a new "type" replaces a description. "learning_rate" alone changes
     the rate of a schedule; "optimizer.learning_rate" replaces the schedule by a constant rate.
     """
-    values = dict(values)
+    before, values = values, copy.deepcopy(values)
     changes = [(_path_to(key, sections), value) for key, value in settings.items() if key != RATE]
     changes.sort(key=lambda change: (len(change[0]) > 2 and change[0][-1] != "type", len(change[0])))  # options last
     whole = [["network", "layers"], ["network", "architecture"], ["network", "architecture", "type"]]
@@ -45,6 +48,27 @@ def changed(values: dict[str, Any], sections: Mapping[str, type[BaseModel]], set
     if RATE in settings:
         training = values["training"]
         values["training"] = training | {"optimizer": _with_rate(training["optimizer"], settings[RATE])}
+    return _without_claims(values, before, sections, settings)
+
+
+def _without_claims(
+    values: dict[str, Any], before: dict[str, Any], sections: Iterable[str], settings: dict[str, Any]
+) -> dict[str, Any]:
+    """The values without what `about` and `expect` claim of others, and with the keys that differ listed in `overridden`.
+
+    Both texts speak of the whole experiment, so they go with any key but the `NEUTRAL` ones; those in `settings` stay.
+    """
+    differing = [
+        f"{section}.{key}"
+        for section in sections
+        for key in dict.fromkeys([*before.get(section, {}), *values.get(section, {})])
+        if before.get(section, {}).get(key) != values.get(section, {}).get(key)
+    ]
+    if claims := [key for key in differing if key not in NEUTRAL]:
+        values["overridden"] = list(dict.fromkeys([*before.get("overridden", []), *claims]))
+        for word in set(CLAIMS) - settings.keys():
+            values.pop(word, None)
+            values.pop(f"{word}_zh", None)
     return values
 
 

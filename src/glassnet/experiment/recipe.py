@@ -122,7 +122,11 @@ SECTIONS: dict[str, type[Section]] = {
 
 
 class Recipe(Section):
-    """One experiment; `title`, `about` and `expect` describe it, `title_zh`, `about_zh` and `expect_zh` in Chinese."""
+    """One experiment; `title`, `about` and `expect` describe it, `title_zh`, `about_zh` and `expect_zh` in Chinese.
+
+    `overridden` lists the keys that were set to other values than in the recipe it was made from. `about` and `expect`, which
+    speak of those values, are then left out.
+    """
 
     name: str = Field(min_length=1)
     title: str = ""
@@ -131,6 +135,7 @@ class Recipe(Section):
     title_zh: str | None = None
     about_zh: str | None = None
     expect_zh: str | None = None
+    overridden: list[str] | None = None
     data: DataSection = DataSection()
     network: NetworkSection
     training: TrainingSection

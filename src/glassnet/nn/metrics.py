@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,18 @@ from glassnet.errors import InputError
 from glassnet.support.i18n import tr
 from glassnet.support.upwards import Shown
 
+Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
+
 
 def wilson(correct: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % confidence interval of a proportion, correct of total. Wilson, JASA 1927."""
-    from scipy.stats import binomtest  # slow to import
+    """Wilson's 95 % confidence interval of a proportion p, correct of total. Wilson, JASA 1927.
 
-    low, high = binomtest(correct, total).proportion_ci(0.95, "wilson")
-    return float(low), float(high)
+    (p + z²/2n ± z·√(p(1 − p)/n + z²/4n²)) / (1 + z²/n), z = 1.96; scipy.stats has it, too, but takes a second to import.
+    """
+    n, p = total, correct / total
+    middle, half = p + Z * Z / (2 * n), Z * sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+    low, high = (middle - half) / (1 + Z * Z / n), (middle + half) / (1 + Z * Z / n)
+    return (low if correct else 0.0), (high if correct < total else 1.0)
 
 
 @dataclass(frozen=True)
@@ -54,15 +59,18 @@ class Evaluation(Shown):
 
     @property
     def per_class(self) -> list[ClassReport]:
-        """Precision and recall of each class, in the order of the classes; 0 where they are undefined."""
+        """Precision and recall of each class, in the order of the classes; NaN where they are undefined.
+
+        The precision of a class that is never predicted is, and the recall of one without images.
+        """
         right, called, present = np.diag(self.confusion), self.confusion.sum(axis=0), self.confusion.sum(axis=1)
         return [
             ClassReport(
                 name,
                 int(present[i]),
                 int(right[i]),
-                float(right[i] / called[i]) if called[i] else 0.0,
-                float(right[i] / present[i]) if present[i] else 0.0,
+                float(right[i] / called[i]) if called[i] else nan,
+                float(right[i] / present[i]) if present[i] else nan,
             )
             for i, name in enumerate(self.classes)
         ]

@@ -15,6 +15,7 @@ from glassnet.kernels.sizes import aligned_zeros
 from glassnet.nn.stack import Stack
 from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
+from glassnet.support.environment import check_variable
 
 WORTH_A_THREAD = 4_000_000  # multiplications with additions a step and thread, below which threads would mostly wait
 
@@ -28,9 +29,9 @@ def thread_count(threads: int | None, work: float) -> int:
     """Threads for steps of `work` multiplications: as given, else by the work, at most GLASSNET_THREADS or all cores."""
     if threads is not None:
         return max(1, threads)
-    limit = os.environ.get("GLASSNET_THREADS", "")
+    limit = check_variable("GLASSNET_THREADS")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = int(limit) if limit.isdigit() and int(limit) > 0 else cores
+    most = int(limit) if limit else cores
     return max(1, min(most, int(work // WORTH_A_THREAD)))
 
 

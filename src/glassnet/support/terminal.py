@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from unicodedata import east_asian_width
+
+CHINESE = r"[\u2e80-\u9fff\uff00-\uffef]"
+NOT_FIRST = "，。、；：！？）》」』”’…％"  # Chinese punctuation that does not begin a line
+NOT_LAST = "（《「『“‘"
+PIECES = re.compile(rf" +|{CHINESE}[{NOT_FIRST}]*|(?:(?! |{CHINESE}).)+[{NOT_FIRST}]*")
+MARGIN = 0.5  # of the width, beyond which continuation lines are not indented
 
 
 def columns(text: str) -> int:
@@ -23,3 +30,34 @@ def table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
         "  ".join(pad(cell, width, right=i >= left) for i, (cell, width) in enumerate(zip(row, widths, strict=True))).rstrip()
         for row in rows
     ]
+
+
+def wrap(text: str, width: int) -> str:
+    """The text with lines of at most `width` columns, broken at spaces and between Chinese characters.
+
+    Continuation lines begin where the text of a line begins that has a label or a first column before a gap of two spaces,
+    or after a label such as "try:". A word that is wider than the terminal, such as a path, stays whole.
+    """
+    return "\n".join(part for line in text.split("\n") for part in _wrapped(line, width))
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if columns(line) <= width:
+        return [line]
+    indent = len(line) - len(line.lstrip(" "))
+    first = re.match(r" *\S+(?: \S+)*(?:  +|(?<=[:：]) )(?=\S)", line)
+    hang = columns(first[0]) if first else indent
+    lines, now, gap = [], " " * indent, ""
+    if hang > MARGIN * width:
+        hang = indent + 4
+    for piece in PIECES.findall(line[indent:]):
+        if piece.isspace():
+            gap = piece
+            continue
+        room = width - columns(now + gap)
+        glued = now[-1:] in NOT_LAST and now.strip()
+        if columns(piece) > room and now.strip() and not glued:
+            lines.append(now)
+            now, gap = " " * hang, ""
+        now, gap = now + gap + piece, ""
+    return [*lines, now]

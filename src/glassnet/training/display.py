@@ -55,6 +55,15 @@ class SeedLine(Callback):
         print_line(tr("Seed {seed}", seed=progress.history.seed))
 
 
+class EpochCount(Callback):
+    """`count`: the epochs that were trained, without those of a checkpoint."""
+
+    count = 0
+
+    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
+        self.count += 1
+
+
 class LiveBar(Callback):
     """A bar over all epochs with loss, accuracy and time left; it leaves a line for each epoch that was the best so far."""
 
@@ -64,7 +73,7 @@ class LiveBar(Callback):
         self._bar: Any = None
         self._task: Any = None
         self._best = float("-inf")
-        self._start = 0.0
+        self._start, self._before = 0.0, 0  # seconds, epochs of a checkpoint
 
     def on_train_begin(self, progress: Progress) -> None:
         from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -78,7 +87,7 @@ class LiveBar(Callback):
             TimeRemainingColumn(),
             transient=True,
         )
-        self._start = time.perf_counter()
+        self._start, self._before = time.perf_counter(), len(progress.history)
         self._task = self._bar.add_task(
             "", total=progress.epochs * progress.steps_per_epoch, epoch=progress.epoch, epochs=progress.epochs, numbers=""
         )
@@ -104,9 +113,8 @@ class LiveBar(Callback):
             return
         with contextlib.suppress(OSError):
             self._bar.stop()
-        self._print(
-            tr("{count} epochs in {seconds:.1f} s", count=len(progress.history), seconds=time.perf_counter() - self._start)
-        )
+        if count := len(progress.history) - self._before:
+            self._print(tr("{count} epochs in {seconds:.1f} s", count=count, seconds=time.perf_counter() - self._start))
         self._bar = None  # it holds a lock, which can't be copied or pickled
 
     def _print(self, text: str) -> None:

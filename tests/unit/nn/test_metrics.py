@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isnan
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,8 @@ def test_evaluation() -> None:
     assert (first.name, first.total, first.correct, first.precision) == ("a", 3, 2, 0.5)
     assert first.recall == pytest.approx(2 / 3)
     assert (second.precision, second.recall) == (0.5, 0.5)
-    assert (third.precision, third.recall) == (0.0, 0.0)  # never called, never right
+    assert isnan(third.precision)  # never predicted
+    assert third.recall == 0.0
     assert str(found).startswith("3 / 6 correct: 50.00 % (95 % interval 18.76–81.24), loss 0.2500")
 
 

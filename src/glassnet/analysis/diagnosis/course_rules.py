@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from math import isfinite
 
-from glassnet.analysis.diagnosis.facts import Facts
+from glassnet.analysis.diagnosis.facts import FALLING, FEW, HUGE, LARGE, TINY, Facts
 from glassnet.analysis.diagnosis.finding import Finding
-from glassnet.analysis.diagnosis.phrases import CLIP, FIND_RATE, at_rate, costs, outcome, set_rate, whole
+from glassnet.analysis.diagnosis.phrases import (
+    CHECK_SCALE,
+    CLIP,
+    FIND_RATE,
+    WARM_UP,
+    at_rate,
+    costs,
+    outcome,
+    set_rate,
+    whole,
+)
 from glassnet.support.i18n import FULL_STOP, NOTHING, Message, mark, tr
 from glassnet.training.stop import NOT_FINITE_AT, StopReason
 
-# Changes of a weight matrix in one step, relative to its norm
-HUGE = 0.3  # useful steps change a hundredth or less, early ones a tenth
-LARGE = 0.1  # early steps of a good training may, but then the loss falls
-TINY = 1e-4  # ten thousand such steps would be needed to replace it
-USEFUL = 3e-3
-FEW = 1000  # steps: networks of this kind take some thousands
-FALLING = 0.01  # of the loss, by which it fell in the last epoch
 PACE = 0.1  # or would have fallen in `FEW` steps, as an epoch of a dozen steps gains little however well it goes
 UNITS = {
     "saturated": mark(". After training, {share} % of the outputs of {layer} are saturated"),
@@ -38,16 +41,17 @@ def non_finite_cost(facts: Facts) -> Finding | None:
         seen,
         tr("The training diverged: each step overshot the minimum by more than the one before, until numbers overflowed."),
         (
-            tr("divide the learning rate by 10") + set_rate(facts, 0.1),
+            tr("lower the learning rate") + set_rate(facts),
             tr(CLIP),
-            tr("check that the images are scaled to 0 … 1; find a good rate with glassnet find-rate"),
+            tr(CHECK_SCALE),
+            tr(FIND_RATE),
         ),
     )
 
 
 def learning_rate_too_high(facts: Facts) -> Finding | None:
     """A step changed the weights by a large part of themselves, and the network is worse for it."""
-    change = max([facts.first_change or 0.0, *facts.changes])
+    change = facts.change
     epochs, start = facts.history.train_cost, facts.start_cost
     did_harm = bool(start and epochs and epochs[-1] > start)  # all steps together
     if not facts.falls_short or (isfinite(change) and not change > (LARGE if did_harm else HUGE)):
@@ -62,9 +66,9 @@ def learning_rate_too_high(facts: Facts) -> Finding | None:
         tr(text, change=whole(change), rate=at_rate(facts), course=course) + outcome(facts),
         tr("The steps are too large: they overshoot the minimum of the loss{units}.", units=_lost_units(facts)),
         (
-            tr("lower the learning rate") + set_rate(facts, min(0.1, 0.03 / change)),
+            tr("lower the learning rate") + set_rate(facts),
             tr(FIND_RATE),
-            tr("increase it slowly at first: WarmUp, or OneCycle over the whole training"),
+            tr(WARM_UP),
         ),
     )
 
@@ -81,8 +85,7 @@ def _lost_units(facts: Facts) -> Message:
 
 def learning_rate_too_low(facts: Facts) -> Finding | None:
     """All steps hardly changed the weights."""
-    changes = [*([] if facts.first_change is None else [facts.first_change]), *facts.changes]
-    if not facts.falls_short or not 0 < max(changes, default=0) < TINY:
+    if not facts.falls_short or not 0 < facts.change < TINY:
         return None
     if facts.cost < 0.1 * (facts.start_cost or facts.cost):
         return None
@@ -90,13 +93,12 @@ def learning_rate_too_low(facts: Facts) -> Finding | None:
         "no recorded step changed a weight matrix by more than {change:.1g} of its norm (1e-3 to 1e-2 is usual{rate}), in "
         "{steps} steps{costs}."
     )
-    seen = tr(text, change=max(changes), rate=at_rate(facts), steps=facts.steps, costs=costs(facts))
-    factor = min(1e4, max(10.0, USEFUL / max(changes)))
+    seen = tr(text, change=facts.change, rate=at_rate(facts), steps=facts.steps, costs=costs(facts))
     return Finding(
         mark("learning-rate-too-low"),
         seen + outcome(facts),
         tr("The steps are so small that the weights are still close to their initial values."),
-        (tr("multiply the learning rate by 10 or more") + set_rate(facts, factor), tr(FIND_RATE)),
+        (tr("multiply the learning rate by 10 or more") + set_rate(facts), tr(FIND_RATE)),
     )
 
 

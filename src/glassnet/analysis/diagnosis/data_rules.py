@@ -7,7 +7,7 @@ import numpy as np
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Finding
 from glassnet.analysis.diagnosis.images import separability, shares, spread
-from glassnet.analysis.diagnosis.phrases import accuracies, whole
+from glassnet.analysis.diagnosis.phrases import AUGMENT, STANDARDIZE, STRATIFY, USE_PIXELS, accuracies, whole
 from glassnet.nn import BatchNorm, LayerNorm
 from glassnet.nn.chain import forward_chain
 from glassnet.support.i18n import FULL_STOP, NOTHING, Message, clauses, listing, mark, tr
@@ -28,7 +28,6 @@ AGREE = 1.1  # accuracy and share of wrong labels of one set can't sum to more t
 
 TOO_LARGE = mark("Initializers assume inputs of about 1. Larger inputs make all activations and steps too large.")
 TOO_SMALL = mark("Initializers assume inputs of about 1. Smaller inputs hardly affect the layers after them.")
-USE_PIXELS = mark("begin the network with Pixels, which scales 0 … 255 to 0 … 1")
 ONCE_ONLY = mark("scale only once: Pixels divides integers by 255 and leaves floats as they are")
 
 
@@ -56,7 +55,7 @@ def missing_classes(facts: Facts) -> Finding | None:
         clauses(found) + FULL_STOP,
         tr("A class without training images can't be learnt; one without validation or test images is not measured."),
         (
-            tr("use a stratified split: --set data.split=stratified"),
+            tr(STRATIFY),
             tr("look for the missing images: are they in another folder, or were they skipped as unreadable?"),
             tr("if the class is not needed, remove its name from the data"),
         ),
@@ -70,8 +69,7 @@ def unscaled_inputs(facts: Facts) -> Finding | None:
         return None
     size, seen = found
     cause, step = (TOO_LARGE, USE_PIXELS) if size > LARGE else (TOO_SMALL, ONCE_ONLY)
-    standardize = tr("or with Standardize, which uses the mean and standard deviation of the training images")
-    return Finding(mark("unscaled-inputs"), seen + FULL_STOP, tr(cause), (tr(step), standardize))
+    return Finding(mark("unscaled-inputs"), seen + FULL_STOP, tr(cause), (tr(step), tr(STANDARDIZE)))
 
 
 def learns_unscaled(facts: Facts) -> tuple[Message, ...]:
@@ -130,8 +128,10 @@ def validation_mismatch(facts: Facts) -> Finding | None:
         tr("Training and validation images differ in kind, so the validation accuracy does not measure what was learnt."),
         (
             tr("compare images of both parts: polarity (dark or light ink), scale, position, source"),
-            tr("preprocess all images in the same way, then split at random: --set data.split=stratified"),
-            tr("if the difference is intended, train on such images, or augment: --set training.augmentation.shift=2"),
+            tr("preprocess all images in the same way"),
+            tr(STRATIFY),
+            tr("if the difference is intended, train on such images"),
+            tr(AUGMENT),
         ),
     )
 

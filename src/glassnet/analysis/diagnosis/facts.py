@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,24 @@ PREDICTED, VALIDATED = 1000, 10_000  # training and validation images that are c
 COMPARED, HELD_OUT = 1500, 600  # of both, whose nearest neighbours are found
 SHORT = 0.05  # below the accuracy of nearest neighbours: a network that has learnt is above it
 MARGIN = 3.0  # standard errors
+FEW = 1000  # steps: networks of this kind take some thousands
+BRIEF = 100  # steps, after which a classifier that is level with the baseline needs no remark
+FALLING = 0.01  # of the loss, by which it fell in the last epoch
 FALLEN = 0.95  # of the first loss: a network without classes that has learnt something is below it
+# Changes of a weight matrix in one step, relative to its norm
+HUGE = 0.3  # useful steps change a hundredth or less, early ones a tenth
+LARGE = 0.1  # early steps of a good training may, but then the loss falls
+TINY = 1e-4  # ten thousand such steps would be needed to replace it
+USEFUL = 3e-3
 LEAST = 16  # weights in a matrix: a step may well change a smaller one by its whole norm
 
 
 @dataclass(eq=False)
 class Facts:
-    """The history, network and data of one training, and figures computed from them."""
+    """The history, network and data of one training, and figures computed from them.
+
+    `in_force`: what the training already does, of the names in `advice.py`; what the network shows need not be among them.
+    """
 
     history: History
     network: Network
@@ -35,6 +46,7 @@ class Facts:
     validation: Dataset | None = None
     test: Dataset | None = None
     rate: float | None = None
+    in_force: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if self.rate is None:
@@ -135,6 +147,40 @@ class Facts:
             return self.falls_short
         return self.train_accuracy - self.chance < 0.5 * (self.within_reach - self.chance)
 
+    @cached_property
+    def beats_chance(self) -> bool:
+        """Whether the mean recall of the classes is clearly above guessing; without classes, whether the loss fell."""
+        if self.not_finite:
+            return False
+        if not self.is_classification:
+            return not self.falls_short
+        part = self.learnt if self.held_out is None else self.held_out
+        found = self.train_classes if self.held_out is None else self.network.predict(part.images)
+        counts = np.bincount(part.labels, minlength=len(part.counts))
+        right = np.bincount(part.labels[found == part.labels], minlength=len(counts))
+        present = counts > 0
+        recall, n = right[present] / counts[present], counts[present]
+        if len(n) < 2:
+            return bool(recall.all())
+        guessing = 1 / len(n)
+        if self.held_out is None:  # all images there are: no chance in which ones were drawn
+            return float(recall.mean()) > guessing
+        error = sqrt(float((guessing * (1 - guessing) / n).sum())) / len(n)
+        return float(recall.mean()) > guessing + 2 * error
+
+    @cached_property
+    def too_short(self) -> bool:
+        """Whether the loss still fell after few steps, and the accuracy is below the baseline."""
+        found = self.history.train_cost
+        if not self.steps:
+            return True
+        if self.is_classification and (self.steps >= BRIEF or self.accuracy >= self.within_reach - SHORT):
+            return False
+        if self.steps >= FEW:
+            return False
+        before, after = (found[-2], found[-1]) if len(found) > 1 else (self.start_cost, self.end_cost)
+        return before is not None and after < (1 - FALLING) * before
+
     # The course of the training
 
     @cached_property
@@ -199,6 +245,20 @@ class Facts:
     def changes(self) -> list[float]:
         """The largest relative change of a weight matrix in the last step of each epoch."""
         return [self._largest(epoch.update_norms) for epoch in self.history.epochs if epoch.update_norms]
+
+    @property
+    def change(self) -> float:
+        """The largest of all these changes."""
+        return max([self.first_change or 0.0, *self.changes])
+
+    @property
+    def rate_factor(self) -> float:
+        """By how much to multiply the learning rate: one factor, so that no two findings suggest different rates."""
+        if isfinite(self.change) and self.change > LARGE:
+            return min(0.1, 0.03 / self.change)
+        if 0 < self.change < TINY and not self.not_finite:
+            return min(1e4, max(10.0, USEFUL / self.change))
+        return 0.1
 
     def _largest(self, changes: dict[str, float]) -> float:
         return max((changes[slot.name] for slot in self.weights if slot.name in changes), default=0.0)

@@ -41,11 +41,13 @@ class Finding:
 class Diagnosis(Shown):
     """All `findings`, causes before their consequences; `top`: the first three; `healthy`: whether there are none.
 
-    `remarks` are not problems, such as differences that are significant.
+    `remarks` are not problems, such as differences that are significant. `judged`: False where nothing was found, but the
+    training is at chance level, below the baseline or too short to be called good; a remark says which.
     """
 
     findings: tuple[Finding, ...] = ()
     remarks: tuple[Message, ...] = field(default=(), compare=False)
+    judged: bool = field(default=True, compare=False)
 
     @property
     def top(self) -> tuple[Finding, ...]:
@@ -56,13 +58,19 @@ class Diagnosis(Shown):
         return not self.findings
 
     @property
+    def verdict(self) -> Message:
+        """The sentence that is said where there are no findings."""
+        return tr("Nothing wrong found.") if self.judged else tr("Inconclusive.")
+
+    @property
     def names(self) -> tuple[str, ...]:
         return tuple(finding.name for finding in self.findings)
 
     def short(self) -> str:
         """A few lines for the end of a training: the first finding with its cause and first suggestion, others by name."""
         if self.healthy:
-            return "\n".join([tr("Diagnosis: nothing wrong found."), *self._notes()])
+            verdict = tr("Diagnosis: nothing wrong found.") if self.judged else tr("Diagnosis: inconclusive.")
+            return "\n".join([verdict, *self._notes()])
         first = self.findings[0]
         lines: list[str] = [tr("Diagnosis: {title}", title=first.title)]
         for word, text in ((tr("seen:"), first.evidence), (tr("why:"), first.cause), (tr("try:"), first.try_next[0])):
@@ -73,7 +81,7 @@ class Diagnosis(Shown):
 
     def __str__(self) -> str:
         if self.healthy:
-            return "\n".join([tr("Nothing wrong found."), *self._notes()])
+            return "\n".join([self.verdict, *self._notes()])
         texts = [f"{number}. {finding}" for number, finding in enumerate(self.top, 1)]
         if rest := self.findings[TOP:]:
             texts.append(tr("Less likely, or a consequence: {titles}", titles=listing(finding.title for finding in rest)))

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from glassnet.analysis.diagnosis.course_rules import FEW
-from glassnet.analysis.diagnosis.facts import Facts
+from glassnet.analysis.diagnosis.facts import FEW, Facts
 from glassnet.analysis.diagnosis.finding import Finding
-from glassnet.analysis.diagnosis.phrases import costs, percent, whole
+from glassnet.analysis.diagnosis.phrases import (
+    AUGMENT,
+    BALANCE,
+    DECAY,
+    DROPOUT,
+    KEEP_BEST,
+    LESS_DECAY,
+    LESS_DROPOUT,
+    STOP_EARLY,
+    costs,
+    percent,
+    whole,
+)
 from glassnet.support.i18n import NOTHING, Message, listing, mark, tr
 
 ONE_CLASS = 0.95  # of the predictions
@@ -19,14 +30,14 @@ SELDOM = 0.2  # of a class's share: predicted less often, it is hardly learnt
 
 UNEVEN = mark("One class is so frequent that always predicting it gives a low loss and a good accuracy, with nothing learnt.")
 EVEN = mark("The network predicts one class for every image: it has learnt the class frequencies, nothing from the images.")
-BALANCE = (
-    mark("give rare classes a larger weight in the loss: --set training.class_weight=balanced"),
+BALANCED = (
+    BALANCE,
     mark("look at the accuracy of each class, not only at the mean: glassnet evaluate prints it"),
     mark("collect more images of the rare classes"),
 )
 START_LEARNING = (
     mark("try a learning rate ten times higher and one ten times lower: glassnet find-rate suggests one"),
-    mark("reduce regularization, which can keep the weights at zero"),
+    LESS_DECAY,
     mark("check the gradients numerically: glassnet check"),
 )
 
@@ -60,7 +71,7 @@ def _majority(facts: Facts) -> Finding | None:
         share=whole(facts.chance),
         recall=whole(recall),
     )
-    cause, steps = (UNEVEN, BALANCE) if facts.chance >= LARGEST else (EVEN, START_LEARNING)
+    cause, steps = (UNEVEN, BALANCED) if facts.chance >= LARGEST else (EVEN, START_LEARNING)
     return Finding(mark("majority-class"), seen, tr(cause), tuple(map(tr, steps)))
 
 
@@ -89,9 +100,8 @@ def overfitting(facts: Facts) -> Finding | None:
         seen,
         tr("The network has memorized its training images, and generalizes less well to new ones."),
         (
-            tr("use more images, or augment these: --set training.augmentation.shift=2"),
-            tr("stop at the best epoch: --set training.keep=best --set training.patience=5"),
-            tr("use weight decay (--set network.regularizer.l2=1e-4), Dropout, or a smaller network"),
+            *map(tr, (AUGMENT, KEEP_BEST, STOP_EARLY, DECAY, DROPOUT)),
+            tr("use more images, or a smaller network"),
         ),
     )
 
@@ -120,7 +130,8 @@ def underfitting(facts: Facts) -> Finding | None:
         tr("The network is too small for this data, or regularization or dropout is too strong."),
         (
             tr("use more units or layers"),
-            tr("reduce regularization and dropout"),
+            tr(LESS_DECAY),
+            tr(LESS_DROPOUT),
             tr(
                 "train longer, at another learning rate (glassnet find-rate): --epochs {epochs}", epochs=3 * (len(found) or 1)
             ),
@@ -128,10 +139,30 @@ def underfitting(facts: Facts) -> Finding | None:
     )
 
 
-def still_learning(facts: Facts) -> tuple[Message, ...]:
-    """A remark where the network falls short but no rule says why: the classes that it hardly predicts so far."""
-    if not facts.is_classification or not facts.falls_short:
+def unsure(facts: Facts) -> tuple[Message, ...]:
+    """A remark where no rule applies to a training that is at chance level, below the baseline, or too short."""
+    if facts.not_finite or not facts.steps:
         return ()
+    if not facts.beats_chance:
+        return (_at_chance(facts),)
+    if facts.is_classification and facts.falls_short:
+        return (_below_baseline(facts),)
+    if facts.too_short:
+        text = mark("only {steps} steps were taken, and the loss was still falling{shown}. Train for longer.")
+        reached = tr("; accuracy {found} %", found=percent(facts.accuracy)) if facts.is_classification else NOTHING
+        return (tr(text, steps=facts.steps, shown=reached),)
+    return ()
+
+
+def _at_chance(facts: Facts) -> Message:
+    if not facts.is_classification:
+        return tr("the loss has hardly fallen{costs}.", costs=costs(facts))
+    text = mark("accuracy {found} %; averaged over the classes it is not clearly better than guessing{costs}.")
+    return tr(text, found=percent(facts.accuracy), costs=costs(facts))
+
+
+def _below_baseline(facts: Facts) -> Message:
+    """The accuracy, the baseline, and the classes that are hardly predicted so far."""
     rare = np.flatnonzero(facts.predicted_shares < SELDOM * facts.train.counts / len(facts.train))
     left_out = NOTHING
     if len(rare):
@@ -141,4 +172,4 @@ def still_learning(facts: Facts) -> tuple[Message, ...]:
         "accuracy {found} %; the better of two baselines (nearest neighbour, largest class) reaches {reach} %{left_out}. "
         "More epochs or another seed may help (--seeds 5)."
     )
-    return (tr(text, found=percent(facts.accuracy), reach=percent(facts.within_reach), left_out=left_out),)
+    return tr(text, found=percent(facts.accuracy), reach=percent(facts.within_reach), left_out=left_out)

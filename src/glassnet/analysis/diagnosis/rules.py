@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from glassnet.analysis.diagnosis import course_rules, data_rules, outcome_rules, start_rules
+from glassnet.analysis.diagnosis.advice import of_recipe, without_what_is_done
 from glassnet.analysis.diagnosis.difference import diagnose_difference
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Diagnosis, Finding
@@ -58,20 +59,23 @@ def diagnose(
     data: Data,
     *,
     learning_rate: float | None = None,
+    in_force: frozenset[str] = frozenset(),
 ) -> Diagnosis:
     """What is wrong with a training, causes first; for several trainings, whether the best is significantly better.
 
     `data`: Splits, or the training part, or (training, validation). Test images are not classified, only their classes are
-    counted. `learning_rate`: that of the training, if its history does not have it. Several histories and networks, one
+    counted. `learning_rate`: that of the training, if its history does not have it. `in_force`: what the training already
+    does, of the names in `advice.py`, which is not suggested again. Several histories and networks, one
     each, are compared on the validation part (or on all images, if there is one part).
     Raises `InputError` for histories, networks and data that do not match.
     """
     splits = _as_splits(data)
     if isinstance(history, History) and isinstance(network, Network):
         check_labels(network, splits.train, "diagnose(data)")
-        facts = Facts(history, network, splits.train, splits.validation, splits.test, rate=learning_rate)
+        facts = Facts(history, network, splits.train, splits.validation, splits.test, learning_rate, in_force)
         found = apply_rules(facts)
-        return Diagnosis(found, (*(() if found else outcome_rules.still_learning(facts)), *data_rules.learns_unscaled(facts)))
+        unsure = () if found else outcome_rules.unsure(facts)
+        return Diagnosis(found, (*unsure, *data_rules.learns_unscaled(facts)), judged=not unsure)
     if isinstance(history, History) or isinstance(network, Network) or len(history) != len(network):
         raise InputError(
             tr("The histories and the networks do not match."),
@@ -90,8 +94,10 @@ def apply_rules(facts: Facts) -> tuple[Finding, ...]:
         found: dict[str, Finding] = {}
         for finding in filter(None, (rule(facts) for rule in rules)):
             found.setdefault(finding.name, finding)
+        if "majority-class" in found:
+            found.pop("too-few-steps", None)  # nothing is learnt, so more of the same steps would not help
         if found:
-            return tuple(found.values())
+            return tuple(without_what_is_done(finding, facts) for finding in found.values())
     return ()
 
 
@@ -111,4 +117,4 @@ def _count(value: object, kind: type) -> str:
 
 def diagnose_run(run: Run) -> Diagnosis:
     """`diagnose` with all that a run has kept."""
-    return diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate)
+    return diagnose(run.history, run.network, run.splits, learning_rate=run.learning_rate, in_force=of_recipe(run.recipe))

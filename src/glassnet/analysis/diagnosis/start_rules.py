@@ -6,7 +6,7 @@ import numpy as np
 
 from glassnet.analysis.diagnosis.facts import Facts
 from glassnet.analysis.diagnosis.finding import Finding
-from glassnet.analysis.diagnosis.phrases import CLIP, SMALLER_START, outcome, set_rate, whole
+from glassnet.analysis.diagnosis.phrases import BATCH_NORM, CHECK_SCALE, CLIP, SMALLER_START, outcome, set_rate, whole
 from glassnet.support.i18n import FULL_STOP, listing, mark, tr
 from glassnet.training.statistics import Statistics
 
@@ -19,14 +19,15 @@ SATURATED = mark("saturated-units"), mark("outputs of {layer} within 1 % of thei
 WHY_SATURATED = mark("The inputs of these units are too large. Their derivative is almost zero, so the layer hardly learns.")
 TRY_SATURATED = (
     mark("start with smaller weights: initializer GlorotUniform, which depends on the number of inputs"),
-    mark("check that the images are scaled to 0 … 1"),
+    CHECK_SCALE,
     mark("use ReLU with initializer HeNormal in the hidden layers, and a cross-entropy loss"),
 )
+LOWER = mark("lower the learning rate{option}")
 DEAD = mark("dead-relus"), mark("units of {layer} that output zero for every image checked: {shares}.")
 WHY_DEAD = mark("A ReLU that outputs zero for every image has zero gradient, so its weights are no longer updated.")
 TRY_DEAD = (
     mark("use initializer HeNormal, and start the biases at zero"),
-    mark("lower the learning rate{option}"),
+    LOWER,
     mark("use LeakyReLU or GELU, whose derivative is not zero for negative inputs"),
 )
 INACTIVE = {  # by statistic: the share of the outputs or units from which on it is a finding, and its texts
@@ -74,7 +75,7 @@ def exploding_gradients(facts: Facts) -> Finding | None:
         mark("exploding-gradients"),
         tr(text, norm=norm, first=first, at_first=at_first, last=last, at_last=at_last) + outcome(facts),
         tr("The weights are too large: activations and gradients grow from layer to layer, and each step is far too large."),
-        (tr(SMALLER_START), tr(CLIP), tr("put BatchNorm or LayerNorm between the layers")),
+        (tr(SMALLER_START), tr(CLIP), tr(BATCH_NORM)),
     )
 
 
@@ -102,7 +103,7 @@ def vanishing_gradients(facts: Facts) -> Finding | None:
         (
             tr("use ReLU with initializer HeNormal instead of sigmoid or tanh in the hidden layers"),
             tr("use fewer layers, or Residual blocks, whose shortcut passes the gradient on unchanged"),
-            tr("put BatchNorm between the layers"),
+            tr(BATCH_NORM),
         ),
     )
 
@@ -133,5 +134,6 @@ def _inactive(facts: Facts, what: str, activations: Statistics) -> Finding | Non
         return None
     times = {BEFORE: facts.start_activations, AFTER: facts.end_activations}
     seen = listing(tr(when, share=whole(x[layer][what])) for when, x in times.items() if what in x.get(layer, {}))
-    advice = tuple(tr(step, option=set_rate(facts, 0.1)) for step in steps)
+    kept = [step for step in steps if step != LOWER or facts.rate_factor < 1]
+    advice = tuple(tr(step, option=set_rate(facts)) for step in kept)
     return Finding(name, tr(text, layer=layer, shares=seen) + outcome(facts), tr(why), advice)

@@ -6,14 +6,12 @@ so every choice gives right results everywhere, only slower.
 
 from __future__ import annotations
 
-import os
 import platform
 from dataclasses import dataclass
 
 import llvmlite.binding as llvm
 
-from glassnet.errors import InputError
-from glassnet.support.i18n import tr
+from glassnet.support.environment import check_variable
 
 
 @dataclass(frozen=True)
@@ -45,10 +43,7 @@ UNITS = {
 
 
 def _detect() -> VectorUnit:
-    chosen = os.environ.get("GLASSNET_SIMD", "").lower()
-    if chosen:
-        if chosen not in UNITS:
-            raise InputError(tr("Unknown vector unit."), where="GLASSNET_SIMD", expected=" | ".join(UNITS), received=chosen)
+    if chosen := check_variable("GLASSNET_SIMD").lower():
         return UNITS[chosen]
     features = llvm.get_host_cpu_features()
     if features.get("avx512f") and features.get("avx512vl"):
@@ -68,4 +63,4 @@ UNIT = _detect()
 
 def kernels_enabled() -> bool:
     """Whether the compiled kernels may be used: unless GLASSNET_KERNELS is 0."""
-    return os.environ.get("GLASSNET_KERNELS", "1") != "0"
+    return check_variable("GLASSNET_KERNELS") != "0"

@@ -71,6 +71,8 @@ def trained(facts: Facts) -> list[Row]:
     rows: list[Row] = [(tr("Recipe"), recipe.name)]
     if recipe.expect:
         rows.append((tr("Expected"), recipe.message("expect")))
+    if recipe.overridden:
+        rows.append((tr("Changed in the recipe"), Markup("<br>").join(recipe.overridden)))
     source = recipe.data.path or recipe.data.dataset
     parts = [markup("{}", source)]
     splits = run.splits

@@ -13,7 +13,7 @@ from benchmarks.faults import FAULTS, Fault, healthy
 from glassnet.analysis.diagnosis import Finding, diagnose
 from glassnet.analysis.diagnosis.data_rules import missing_classes
 from glassnet.analysis.diagnosis.facts import Facts
-from glassnet.analysis.diagnosis.outcome_rules import majority_class, majority_class_of_many, still_learning
+from glassnet.analysis.diagnosis.outcome_rules import majority_class, majority_class_of_many, unsure
 from glassnet.data import Dataset, Splits, load_dataset
 from glassnet.errors import DataError
 from glassnet.network import Network
@@ -119,7 +119,7 @@ def test_no_more_than_three_at_the_top(digits: Splits) -> None:
 def test_a_remark_is_told_in_both_languages(digits: Splits) -> None:
     """Of a training that was too short, as a rule would tell if it did not do so itself."""
     history, network, _ = next(fault for fault in FAULTS if fault.name == "too-few-steps").train(digits, 1)
-    (remark,) = still_learning(Facts(history, network, digits.train, digits.validation))
+    (remark,) = unsure(Facts(history, network, digits.train, digits.validation))
     assert figures(remark.en) == figures(remark.zh)
     assert remark.zh.startswith("准确率")
 
