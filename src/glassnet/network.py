@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from glassnet import training
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation, as_augmentation, views_of
+from glassnet.data.style import ImageStyle
 from glassnet.errors import InputError, ModelFileError, ShapeError
 from glassnet.nn import Layer, as_layer
 from glassnet.nn.architectures import shorthand
@@ -43,8 +44,11 @@ class Network(Stack):
     `layers`: sizes, or layers (or their names or descriptions). `input_shape`: of one image. `loss`: Quadratic by default.
     `regularizer`: a penalty on the weights. `seed`: of the starting weights; by default a new one each time.
     `dtype`: float32 runs on the compiled kernels, float64 in NumPy. `classes`: their names, if known before training.
-    A layer that is part of another network is copied.
+    A layer that is part of another network is copied. `image_style`: what the training images look like, if known; `prepare`
+    makes other images alike. It is saved with the network.
     """
+
+    image_style: ImageStyle | None = None
 
     def __init__(
         self,
@@ -281,7 +285,8 @@ class Network(Stack):
 
     def save(self, path: str | Path) -> None:
         """Write the network to a .safetensors file, in one step."""
-        write_tensors(as_path(path), self._arrays(), {"kind": "model", **self.describe()}, durable=True)
+        style = {} if self.image_style is None else {"image_style": self.image_style.describe()}
+        write_tensors(as_path(path), self._arrays(), {"kind": "model", **self.describe(), **style}, durable=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -291,6 +296,8 @@ class Network(Stack):
         try:
             names = ("loss", "input_shape", "regularizer", "classes", "dtype", "seed")
             network = cls(header["layers"], **{name: header[name] for name in names})
+            if "image_style" in header:  # not in files of earlier versions
+                network.image_style = ImageStyle.from_description(header["image_style"])
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 tr("The file's header does not describe a network."), where=path, received=str(error)

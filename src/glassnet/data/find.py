@@ -85,7 +85,7 @@ def find_one(view: View, gap: float) -> Found | None:
 
 
 def find_all(view: View, gap_y: float, gap_x: float) -> Found | None:
-    """All characters of a page, line by line, parts joined over gaps of up to `gap_y`, `gap_x` of a character's longer side."""
+    """All characters, line by line; parts are joined over gaps of up to `gap_y`, `gap_x` of a character's longer side."""
     sign, labels, parts = _ink(view)
     if not parts:
         return None
@@ -107,7 +107,7 @@ def find_all(view: View, gap_y: float, gap_x: float) -> Found | None:
 
 
 def _ink(view: View) -> tuple[int, NDArray[np.int32], list[Part]]:
-    """The polarity whose largest part has more ink, the map of labels, and the parts that are inside the image if there are any."""
+    """The polarity whose largest part has more ink, the map of labels, and its parts (those inside the image, if any)."""
     threshold = max(4 * view.noise, _LEAST)
     seen = [(sign, *find_parts(sign * view.rest, threshold)) for sign in (-1, 1)]
     for most in (0, 1):

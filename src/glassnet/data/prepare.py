@@ -64,7 +64,8 @@ def looks_trained(pixels: NDArray[np.uint8], style: ImageStyle) -> bool:
     y, x = ink_centre(ink) if style.centring == "mass" else ((top + bottom) / 2, (left + right) / 2)
     slack = 0.05 * max(values.shape)
     side = max(bottom - top, right - left)
-    return style.least - slack <= side <= style.most + slack and np.hypot(y - style.y, x - style.x) <= style.off + slack
+    near = np.hypot(y - style.y, x - style.x) <= style.off + slack
+    return bool(near and style.least - slack <= side <= style.most + slack)
 
 
 def prepare_one(grey: NDArray[np.uint8], style: ImageStyle, shape: tuple[int, int]) -> Prepared:
@@ -134,7 +135,7 @@ def cut_out(plane: Plane, view: View, found: Found, one: Character) -> Plane | N
     top, left = int(max(0, edges[0] - margin)), int(max(0, edges[1] - margin))
     bottom, right = int(np.ceil(min(height, edges[2] + margin))), int(np.ceil(min(width, edges[3] + margin)))
     piece = found.sign * (plane[top:bottom, left:right] - background(view.c, plane.shape, (top, left, bottom, right)))
-    ink, factor = reduced(piece.astype(np.float32), _CUT)
+    ink = reduced(piece.astype(np.float32), _CUT)[0]
     owner = _labels_there(found, ink.shape, (top, left, bottom, right), view.factor)
     ink = np.where((owner > 0) & ~np.isin(owner, one.labels), 0, ink)
     noise = 1.4826 * float(np.median(np.abs(ink - np.median(ink))))
@@ -148,7 +149,7 @@ def cut_out(plane: Plane, view: View, found: Found, one: Character) -> Plane | N
     full = float(np.percentile(ink[solid], 75))
     faint = min(max(0.12 * full, 2 * noise), 0.5 * full)
     near = ndimage.binary_dilation(solid, iterations=max(1, round(0.03 * max(ink.shape))))
-    return (np.clip((ink - faint) / (full - faint), 0, 1) * near).astype(np.float32)
+    return np.asarray(np.clip((ink - faint) / (full - faint), 0, 1) * near, np.float32)
 
 
 def _labels_there(found: Found, size: tuple[int, int], box: Cells, factor: float) -> NDArray[np.int32]:

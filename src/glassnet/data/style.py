@@ -24,8 +24,8 @@ class ImageStyle:
 
     `ink`: whether they are that at all; if not (photographs, colour), nothing else is known. `ground`: the value of the
     border, 0…1; `contrast`: of full ink against it, below 0 for dark ink. `height`, `width`, `side`: typical sizes of the
-    ink's box, and of its longer side; `stretched`: whether each box fills both. `centring`: whether the centre of "mass" or of
-    the "box" varies less; it is typically at `y`, `x`. `stroke`: typical width of a stroke; `thin`: of the thinnest tenth.
+    ink's box, and of its longer side; `stretched`: whether each box fills both. `centring`: whether the centre of "mass" or
+    of the "box" varies less; it is typically at `y`, `x`. `stroke`: typical width of a stroke; `thin`: of the thinnest tenth.
     `gap_y`, `gap_x`: the gaps between the parts of one character, as shares of its longer side. `least`, `most`: between
     which the longer sides lie; `off`: the farthest that a centre lies from `y`, `x`.
 
@@ -99,11 +99,7 @@ class ImageStyle:
             "off": np.hypot(ys - y, xs - x).max(),
         }
         rounded = {name: round(float(value), 4) for name, value in numbers.items()}
-        return cls(ink=True, stretched=bool(even < 0.08), centring="mass" if by_mass else "box", **rounded)  # type: ignore[arg-type]
-
-    def strength(self, values: Plane) -> Plane:
-        """How much ink each pixel (0…1) has, 0…1."""
-        return np.clip((values - self.ground) / self.contrast, 0, 1)
+        return cls(ink=True, stretched=bool(even < 0.08), centring="mass" if by_mass else "box", **rounded)
 
     def describe(self) -> dict[str, Any]:
         """For JSON."""
@@ -116,8 +112,8 @@ class ImageStyle:
             raise TypeError("image_style")
         for field in fields(cls):
             value = description.get(field.name, field.default)
-            kind: type | tuple[type, ...] = {"bool": bool, "float": (int, float)}.get(str(field.type), str)
-            if not isinstance(value, kind) or (kind is str and value not in ("mass", "box")):
+            fits = value in ("mass", "box") if field.name == "centring" else isinstance(value, type(field.default))
+            if not (isinstance(value, bool) if field.name == "ink" else fits):
                 raise ValueError(f"image_style: {field.name}")
         return cls(**description)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
+from glassnet.data.style import ImageStyle
 from glassnet.errors import MAKE_ROOM, DataError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
 from glassnet.experiment.run_folder import (
@@ -216,6 +217,7 @@ def train(
                 threads=threads,
                 progress=False,
             )
+            network.image_style = ImageStyle.of(splits.train)
             network.save(folder / MODEL)
             saved = True
             _write(folder / HISTORY, history.lines(), durable=True)

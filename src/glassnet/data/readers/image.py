@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.arrays import as_pixels, check_finite
-from glassnet.data.decode import decode, quiet, refused
+from glassnet.data.decode import decode, decode_ink, peek, quiet, refused
 from glassnet.data.options import Fit
 from glassnet.errors import InputError, reason
 from glassnet.support.i18n import tr
@@ -40,6 +40,37 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = 
         )
     with quiet():
         return decode(file, file, colour=shape[2] == 3, size=(shape[0], shape[1]), fit=fit)
+
+
+def whole_image(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.uint8], str | None]:
+    """An image file at its own size, in grey `(H, W)`, and the ground that transparent pixels were put on (`decode_ink`).
+
+    Raises `InputError` as `read_image` does.
+    """
+    file = as_path(path)
+    _first_bytes(file)
+    with quiet():
+        return decode_ink(file, file)
+
+
+def upright(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+    """An image file in colour, to be shown: (H, W, 3), upright."""
+    file = as_path(path)
+    with quiet():
+        return decode(file, file, colour=True)
+
+
+def is_array_file(path: str | os.PathLike[str]) -> bool:
+    """Whether `read_image` takes it for a `.npy` file."""
+    file = as_path(path)
+    return file.suffix.lower() == ".npy" or _first_bytes(file) == _NPY_MAGIC
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width of an image file, upright."""
+    file = as_path(path)
+    with quiet():
+        return peek(file, file)[:2]
 
 
 def _first_bytes(file: Path) -> bytes:
