@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ ONE, PAGE = 400, 1000  # the longer side at which one character and a page are l
 _LEAST = 8.0  # grey levels: less contrast is no ink
 _PEAK = 16.0  # grey levels: the darkest tenth of a stroke has more
 _SMALL = 100  # pixels: below, noise is not smoothed, as strokes may be one pixel wide
+_STEP = 1.4  # from one threshold to the next, where ink touches what is darker than the page
+_STRAY = 0.15  # of a character's longer side: how far a small part may be from it, such as the bar of a 5
 _SPECK = 0.02  # of the largest part's ink: less is a speck
 
 
@@ -89,8 +91,9 @@ def find_all(view: View, gap_y: float, gap_x: float) -> Found | None:
     sign, labels, parts = _ink(view)
     if not parts:
         return None
-    size = _typical(parts)
-    parts = [part for part in parts if longest(part.box) < 4 * size]
+    size, mass = _typical(parts), _median_by_mass([part.mass for part in parts])
+    labels, rescued = _off_the_edge(view, sign, labels, size, mass)
+    parts = [part for part in parts if longest(part.box) < 4 * size] + rescued
     groups = _joined(parts, size, gap_y, gap_x)
     mass = _median_by_mass([sum(part.mass for part in group) for group in groups])
     characters = []
@@ -116,7 +119,7 @@ def _ink(view: View) -> tuple[int, NDArray[np.int32], list[Part]]:
         if inside:
             return max(inside, key=lambda found: max(part.mass for part in found[2]))
     while threshold < np.abs(view.rest).max():
-        threshold *= 1.4
+        threshold *= _STEP
         for sign in (-1, 1):
             labels, parts = find_parts(sign * view.rest, threshold)
             parts = [part for part in parts if part.touches == 0]
@@ -124,6 +127,31 @@ def _ink(view: View) -> tuple[int, NDArray[np.int32], list[Part]]:
                 return sign, labels, parts
     sign, labels, parts = max(seen, key=lambda found: sum(part.mass for part in found[2]))
     return sign, labels, parts if min(view.rest.shape) <= _SMALL else []
+
+
+def _off_the_edge(
+    view: View, sign: int, labels: NDArray[np.int32], size: float, mass: float
+) -> tuple[NDArray[np.int32], list[Part]]:
+    """Characters that touch a table or a shadow at the edge of the page: parts of it, of a character's size and darker.
+
+    The map of labels, in which they have numbers of their own, and the parts.
+    """
+    threshold = max(4 * view.noise, _LEAST)
+    _, parts = find_parts(sign * view.rest, threshold)
+    outside = np.isin(labels, [part.label for part in parts if part.touches and longest(part.box) > 2 * size])
+    rest = np.where(outside, sign * view.rest, np.float32(0))
+    labels, rescued = labels.copy(), []
+    while outside.any() and threshold < rest.max():
+        threshold *= _STEP
+        pieces, parts = find_parts(rest, threshold)
+        for part in parts:
+            if part.touches or not 0.5 * size < longest(part.box) < 1.6 * size or not 0.3 * mass < part.mass < 3 * mass:
+                continue
+            number = int(labels.max()) + 1
+            labels[pieces == part.label] = number
+            rest[pieces == part.label] = 0
+            rescued.append(replace(part, label=number))
+    return labels, rescued
 
 
 def _large(parts: list[Part]) -> bool:
@@ -159,7 +187,8 @@ def _joined(parts: list[Part], size: float, gap_y: float, gap_x: float) -> list[
             for j in range(i):
                 b = groups[j][1]
                 y, x = gaps(a, b)
-                if y > gap_y * size or x > gap_x * size or (y > 0 and x > 0) or longest(around([a, b])) > 1.5 * size:
+                least = _STRAY if min(longest(a), longest(b)) < 0.5 * size else 0.0
+                if y > max(gap_y, least) * size or x > max(gap_x, least) * size or longest(around([a, b])) > 1.5 * size:
                     continue
                 if best is None or max(y, x) < best[0]:
                     best = max(y, x), i, j
@@ -174,8 +203,8 @@ def _joined(parts: list[Part], size: float, gap_y: float, gap_x: float) -> list[
 def reading_order(characters: list[Character]) -> list[list[Character]]:
     """Lines from the top, each from the left; the page may be tilted.
 
-    Its slope is the median over pairs of neighbours; a line ends where the next centre, along that slope, is more than half a
-    character lower than the line.
+    Its slope is the median over pairs of neighbours. A line ends where the next centre, along that slope, is more than half a
+    character below the line's mean, or 1.2 where the line has no character above it.
     """
     size = float(np.median([longest(one.box) for one in characters]))
     y = np.array([(one.box[0] + one.box[2]) / 2 for one in characters])
@@ -190,7 +219,8 @@ def reading_order(characters: list[Character]) -> list[list[Character]]:
     level = y - (float(np.median(slopes)) if slopes else 0.0) * x
     lines: list[list[int]] = []
     for i in np.argsort(level, kind="stable"):
-        if lines and level[i] - np.mean(level[lines[-1]]) <= 0.5 * size:
+        below = level[i] - np.mean(level[lines[-1]]) if lines else np.inf
+        if below <= 0.5 * size or (below <= 1.2 * size and not (np.abs(x[lines[-1]] - x[i]) < 0.7 * size).any()):
             lines[-1].append(int(i))
         else:
             lines.append([int(i)])

@@ -20,7 +20,7 @@ Kind = Literal["unchanged", "resized", "ink", "blank"]
 _CUT = 120  # the longer side of the piece of the page in which a character is measured
 _MARGIN = 0.25  # around the box, as a share of its longer side
 _JOIN = 0.35  # of its longer side: parts of the one character on an image are joined over such gaps
-_JOIN_PAGE = 0.05, 0.03  # vertical, horizontal: what is joined on a page at least
+_JOIN_PAGE = 0.1, 0.05  # vertical, horizontal: what is joined on a page at least
 _UNEVEN = 12.0  # grey levels: a background that varies by less needs no word
 
 

@@ -64,8 +64,8 @@ def _draw_inputs(axes: Axes, image: ShownImage) -> None:
     down = -(-len(image.found) // across)
     for number, (made, answer) in enumerate(zip(image.found, image.answers, strict=True)):
         row, column = divmod(number, across)
-        axes.imshow(as_colours(made.pixels), extent=(column, column + 0.9, row + 0.98, row + 0.22), aspect="auto")
-        axes.text(column, row + 0.17, answer, fontsize=9, color=INK, va="bottom", ha="left")
+        axes.imshow(as_colours(made.pixels), extent=(column, column + 0.9, 1.15 * row + 1.12, 1.15 * row + 0.22))
+        axes.text(column, 1.15 * row + 0.17, answer, fontsize=9, color=INK, va="bottom", ha="left")
     axes.set_xlim(0, across)
-    axes.set_ylim(max(down, 1), 0)
+    axes.set_ylim(1.15 * max(down, 1), 0)
     axes.set_aspect("equal", anchor="W")
