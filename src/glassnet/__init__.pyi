@@ -19,6 +19,8 @@ from .data import (
     load_dataset as load_dataset,
 )
 from .data.augmentation import Augmentation as Augmentation
+from .data.prepare import Prepared as Prepared
+from .data.style import ImageStyle as ImageStyle
 from .errors import (
     DataError as DataError,
     DataWarning as DataWarning,
@@ -32,6 +34,7 @@ from .errors import (
 )
 from .experiment.ensemble import Ensemble as Ensemble
 from .experiment.lr_finder import RateTest as RateTest, find_learning_rate as find_learning_rate
+from .experiment.prepare import find as find, prepare as prepare
 from .experiment.recipe import Recipe as Recipe, list_recipes as list_recipes, load_recipe as load_recipe
 from .experiment.run import Run as Run, train as train
 from .network import Network as Network

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from glassnet import training
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation, as_augmentation, views_of
+from glassnet.data.style import ImageStyle
 from glassnet.errors import InputError, ModelFileError
 from glassnet.nn import Layer, as_layer
 from glassnet.nn.architectures import default_loss, default_optimizer, shorthand
@@ -52,9 +53,11 @@ class Network(Familiar):
     Quadratic.
     `regularizer`: a penalty on the weights. `seed`: of the starting weights; by default a new one each time.
     `dtype`: float32 runs on the compiled kernels, float64 in NumPy. `classes`: their names, if known before training.
-    A layer that is part of another network is copied.
+    A layer that is part of another network is copied. `image_style`: what the training images look like, if known; `prepare`
+    makes other images alike. It is saved with the network.
     """
 
+    image_style: ImageStyle | None = None
     _predictor: Predictor | None
 
     @answered
@@ -356,6 +359,8 @@ class Network(Familiar):
         if self._novelty is not None:
             arrays |= {PREFIX + name: array for name, array in self._novelty.arrays().items()}
             header["novelty"] = self._novelty.figures()
+        if self.image_style is not None:
+            header["image_style"] = self.image_style.describe()
         write_tensors(model_path(path), arrays, header, durable=True)
 
     @classmethod
@@ -366,6 +371,8 @@ class Network(Familiar):
         try:
             names = ("loss", "input_shape", "regularizer", "classes", "dtype", "seed")
             network = cls(header["layers"], **{name: header[name] for name in names})
+            if "image_style" in header:  # not in files of earlier versions
+                network.image_style = ImageStyle.from_description(header["image_style"])
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 tr("The file's header does not describe a network."), where=path, received=str(error)

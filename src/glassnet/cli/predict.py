@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +14,15 @@ from glassnet.cli.settings import Views
 from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from glassnet.data.options import Fit
+    from glassnet.data.prepare import Prepared
+    from glassnet.experiment.prepare import Mode, Preparation
     from glassnet.experiment.run import Run
     from glassnet.network import Network
     from glassnet.support.arrays import Array
 
-HELP = mark("Classify images, or all in a folder. They are converted to the size and colour mode of the training images.")
+HELP = mark("Classify images, or all in a folder. Photos, scans and drawings are made like the training images first.")
+MOST_SHOWN = 30  # images in the file of --show
 
 
 def command(
@@ -33,8 +34,22 @@ def command(
     ] = None,
     views: Views = None,
     invert: Annotated[
-        bool, typer.Option("--invert", help=mark("Invert the images first, for dark ink on a light background."))
+        bool, typer.Option("--invert", help=mark("Only resize and invert, for dark ink on a light background."))
     ] = False,
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            "--prepare",
+            metavar="auto|ink|none",
+            help=mark(
+                "Find the ink (ink), only resize (none), or find it in images unlike the training images (auto, default)."
+            ),
+        ),
+    ] = None,
+    find: Annotated[bool, typer.Option("--find", help=mark("Read a page with many characters, line by line."))] = False,
+    show: Annotated[
+        Path | None, typer.Option(metavar="OUT.png", help=mark("Draw the images, what the network saw, and its answers."))
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=mark("Print one JSON list."))] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help=mark("Print a CSV table: file, class, probability, then one column per class."))
@@ -64,7 +79,13 @@ def command(
             hint=tr("predict with them one by one"),
         )
     options = [_views_of(path, done, views) for path, done in zip(paths, runs, strict=True)]
-    files, batch = _read(images, network.input_shape, fits[0])
+    how = _mode(mode, find=find, invert=invert)
+    preparation = _preparation(runs[0] or network.networks[0], fits[0])
+    read = [(path, page) for image in images for path, page in _read(preparation, image, how, find=find)]
+    rows = [(path, made) for path, page in read for made in page]
+    if not rows:
+        raise InputError(tr("None of the images can be read."), where="glassnet predict", expected=tr("image files"))
+    batch = np.stack([made.pixels for _, made in rows])
     if invert:
         if batch.dtype != "uint8":
             raise InputError(
@@ -77,27 +98,82 @@ def command(
         batch = 255 - batch
     probabilities = network.mean_proba(batch, options)
     novelty = _novelty(network.networks, batch)
+    if show is not None:
+        _draw(show, read, network.classes, probabilities)
     if as_json:
         answers = [
             {
                 "file": str(path),
-                "class": network.classes[p.argmax()],
-                "index": int(p.argmax()),
+                "class": None if made.kind == "blank" else network.classes[p.argmax()],
+                "index": None if made.kind == "blank" else int(p.argmax()),
                 "probabilities": dict(zip(network.classes, (round(float(value), 6) for value in p), strict=True)),
                 "novel": None if far is None else far > 1,
                 "novelty": None if far is None else round(far, 4),
+                "prepared": made.describe(),
             }
-            for path, p, far in zip(files, probabilities, novelty, strict=True)
+            for (path, made), p, far in zip(rows, probabilities, novelty, strict=True)
         ]
         emit(json.dumps(answers, ensure_ascii=False, indent=2))
+    elif as_csv:
+        _print_csv([path for path, _ in rows], network.classes, probabilities)
+    elif find:
+        _say_pages(read, network.classes, probabilities, novelty)
+    else:
+        for (path, made), p, far in zip(rows, probabilities, novelty, strict=True):
+            _say_answer(path, made, network.classes, p, far)
+
+
+def _mode(mode: str | None, *, find: bool, invert: bool) -> Mode:
+    """How images are prepared. Raises `InputError` for options that contradict each other."""
+    from glassnet.errors import InputError
+
+    clash = mode if mode not in (None, "none") else "find" if find else None
+    if invert and clash:
+        raise InputError(
+            tr("--invert is for images that are only resized."),
+            where="glassnet predict --invert",
+            expected=tr("--invert alone, or with --prepare none"),
+            received="--find" if clash == "find" else f"--prepare {clash}",
+            hint=tr("leave --invert out: dark ink on light is recognised"),
+        )
+    if find and mode == "none":
+        raise InputError(
+            tr("--find looks for ink, and --prepare none does not."),
+            where="glassnet predict --find",
+            expected="--prepare auto | ink",
+            received="--prepare none",
+        )
+    return mode or ("none" if invert else "auto")  # type: ignore[return-value]  # checked by Preparation
+
+
+def _preparation(like: Run | Network, fit: Fit) -> Preparation:
+    from glassnet.experiment.prepare import Preparation
+
+    return Preparation(like, fit)
+
+
+def _read(preparation: Preparation, path: Path, mode: Mode, *, find: bool) -> Iterator[tuple[Path, list[Prepared]]]:
+    """Each file, and what the network is to see of it, with `find` all its characters; unreadable ones in folders are named."""
+    from glassnet.data.decode_many import progress
+    from glassnet.data.readers.image import list_images
+    from glassnet.errors import InputError
+
+    def prepared(file: Path) -> list[Prepared]:
+        if find:
+            return preparation.all(file) or [preparation.blank()]
+        return [preparation.one(file, mode)]
+
+    if not path.is_dir():
+        yield path, prepared(path)
         return
-    if as_csv:
-        _print_csv(files, network.classes, probabilities)
-        return
-    for path, p, far in zip(files, probabilities, novelty, strict=True):
-        best, *others = np.argsort(-p)[:3]
-        rest = ", ".join(f"{network.classes[i]} {100 * p[i]:.1f} %" for i in others)
-        say(f"{path}: {network.classes[best]}  {100 * p[best]:.1f} %   ({rest}){_remark(far)}")
+    names = list_images(path, preparation.shape).names
+    with progress(tr("reading images"), len(names)) as advance:
+        for name in names:
+            try:
+                yield path / name, prepared(path / name)
+            except InputError as error:
+                complain(tr("glassnet: {file} is left out: {reason}", file=path / name, reason=error.what))
+            advance(1)
 
 
 def _novelty(networks: Sequence[Network], batch: Array) -> list[float] | list[None]:
@@ -112,28 +188,51 @@ def _remark(novelty: float | None) -> str:
     return "   " + tr("none of these? Unlike the training images: novelty {novelty}, limit 1", novelty=f"{novelty:.2f}")
 
 
-def _read(paths: Sequence[Path], shape: tuple[int, ...], fit: Fit) -> tuple[list[Path], npt.NDArray[Any]]:
-    """The image files, sorted in folders, and their pixels `(N, *shape)`; unreadable ones of folders are named."""
-    import numpy as np
+def _say_answer(path: Path, made: Prepared, classes: Sequence[str], p: Array, novelty: float | None) -> None:
+    if made.kind == "blank":
+        say(f"{path}: {made}")
+        return
+    best, *others = (-p).argsort()[:3]
+    rest = ", ".join(f"{classes[i]} {100 * p[i]:.1f} %" for i in others)
+    say(f"{path}: {classes[best]}  {100 * p[best]:.1f} %   ({rest}){_remark(novelty)}")
+    if made.steps:
+        say(f"  {made}")
 
-    from glassnet.data.readers.image import read_folder, read_image
 
-    files: list[Path] = []
-    batches = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            batches.append(read_image(path, shape, fit)[np.newaxis])
+def _say_pages(
+    read: Sequence[tuple[Path, list[Prepared]]], classes: Sequence[str], probabilities: Array, novelty: Sequence[float | None]
+) -> None:
+    """Each page as lines of answers; "?" follows what is none of the classes."""
+    answers = iter(zip(probabilities.argmax(axis=1), novelty, strict=True))
+    for path, page in read:
+        lines: dict[int, list[str]] = {}
+        for made in page:
+            answer, far = next(answers)
+            lines.setdefault(made.line, []).append(classes[answer] + ("?" if far is not None and far > 1 else ""))
+        if page[0].kind == "blank":
+            say(f"{path}: {page[0]}")
             continue
-        found, pixels, reasons = read_folder(path, shape, fit)
-        files += found
-        batches.append(pixels)
-        for file, reason in reasons.items():
-            complain(tr("glassnet: {file} is left out: {reason}", file=file, reason=reason))
-    return files, np.concatenate(batches)
+        say(tr("{path}: {count} characters in {lines} lines", path=path, count=len(page), lines=len(lines)))
+        say(*(f"  {' '.join(line)}" for line in lines.values()))
 
 
-def _print_csv(files: Sequence[Path], classes: Sequence[str], probabilities: npt.NDArray[Any]) -> None:
+def _draw(path: Path, read: Sequence[tuple[Path, list[Prepared]]], classes: Sequence[str], probabilities: Array) -> None:
+    from glassnet.data.readers.image import is_array_file, upright
+    from glassnet.errors import writing
+    from glassnet.present.figures import ShownImage, prepared_figure, save_figure
+
+    left = iter(probabilities)
+    shown = []
+    for image, page in read[:MOST_SHOWN]:
+        answers = [f"{classes[p.argmax()]}  {100 * p.max():.0f} %" for p in (next(left) for _ in page)]
+        short = [answer.partition("  ")[0] for answer in answers] if len(page) > 1 else answers
+        blank = [str(made) if made.kind == "blank" else answer for made, answer in zip(page, short, strict=True)]
+        shown.append(ShownImage(str(image), page[0].pixels if is_array_file(image) else upright(image), page, blank))
+    with writing(path):
+        save_figure(prepared_figure(shown), path)
+
+
+def _print_csv(files: Sequence[Path], classes: Sequence[str], probabilities: Array) -> None:
     import csv
     import io
 

@@ -53,6 +53,30 @@ def decode(
         return pixels if colour else pixels[..., np.newaxis]
 
 
+def decode_ink(source: Path | IO[bytes], where: object) -> tuple[npt.NDArray[np.uint8], str | None]:
+    """`decode` to grey `(H, W)` without resizing; transparent pixels go where the drawn ones are seen; within `quiet()`.
+
+    That is on white, or on black where what is drawn is light on average; the second value says which, None without any.
+    """
+    from PIL import ImageOps
+
+    with _opened(source, where) as image:
+        image.load()
+        turned = ImageOps.exif_transpose(image)
+        ground = _ground_for(turned)
+        grey = _upright_colours(turned, image.format == "PPM", where, colour=False, ground=ground or "white")
+        return np.asarray(grey), ground
+
+
+def _ground_for(image: Image) -> str | None:
+    if not image.has_transparency_data:
+        return None
+    grey, alpha = (np.asarray(channel, np.float64) for channel in image.convert("RGBA").convert("LA").split())
+    if alpha.min() == 255:
+        return None
+    return "black" if (grey * alpha).sum() > 127.5 * alpha.sum() else "white"
+
+
 def peek(source: Path | IO[bytes], where: object) -> tuple[int, int, bool]:
     """Height, width and whether there is colour, from the header alone, as `decode` would find them; within `quiet()`."""
     with _opened(source, where) as image:
@@ -82,8 +106,8 @@ def _opened(source: Path | IO[bytes], where: object) -> Iterator[Image]:
         raise refused(where, what, tr("a whole image file"), reason(error)) from error
 
 
-def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool) -> Image:
-    """The image in mode L or RGB."""
+def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool, ground: str = "white") -> Image:
+    """The image in mode L or RGB, transparent pixels on `ground`."""
     from PIL import Image as Images
 
     if image.mode.startswith("I;16") or (image.mode == "I" and is_ppm):
@@ -94,7 +118,7 @@ def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool)
         raise refused(where, tr("The image's numbers are not colours."), tr("8 or 16 bits for each colour"), received)
     elif image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Images.alpha_composite(Images.new("RGBA", image.size, "white"), image)
+        image = Images.alpha_composite(Images.new("RGBA", image.size, ground), image)
     return image.convert("RGB" if colour else "L")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
+from glassnet.data.style import ImageStyle
 from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
@@ -222,6 +223,7 @@ def train(
                 progress=False,
             )
             _fit_novelty(network, splits)
+            network.image_style = ImageStyle.of(splits.train)
             network.save(folder / MODEL)
             saved = True
             _write(folder / HISTORY, history.lines(), durable=True)

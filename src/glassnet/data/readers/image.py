@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.arrays import as_pixels, check_finite
-from glassnet.data.decode import decode, quiet, refused
-from glassnet.data.decode_many import decode_all
-from glassnet.data.options import Fit, ImageOptions
+from glassnet.data.decode import decode, decode_ink, peek, quiet, refused
+from glassnet.data.options import Fit
 from glassnet.data.readers.image_sources import Folder
 from glassnet.errors import InputError, reason
 from glassnet.support.i18n import tr
@@ -38,23 +37,14 @@ def read_image(path: str | os.PathLike[str], shape: tuple[int, ...], fit: Fit = 
         return decode(file, file, colour=shape[2] == 3, size=(shape[0], shape[1]), fit=fit)
 
 
-def read_folder(
-    path: Path, shape: tuple[int, ...], fit: Fit = "stretch"
-) -> tuple[list[Path], npt.NDArray[np.uint8], dict[Path, str]]:
-    """All image files in a folder and below it, sorted; their pixels; and why others can't be read.
-
-    Raises `InputError` and `DataError` for a folder without readable images, and for a model that takes none.
-    """
+def list_images(path: Path, shape: tuple[int, ...]) -> Folder:
+    """The image files in a folder and below it, sorted. Raises `InputError` if there are none, or the model takes none."""
     _require_images(path, shape)
     files = Folder(path)
     if not files.names:
         received = tr("{count} other files", count=files.others) if files.others else tr("nothing")
         raise InputError(tr("There are no images here."), where=path, expected=tr("image files"), received=received)
-    options = ImageOptions((shape[0], shape[1]), "rgb" if shape[2] == 3 else "grey", fit)
-    pixels, reasons = decode_all(files, files.names, options)
-    paths = [path / name for name in files.names]
-    good = [file for index, file in enumerate(paths) if index not in reasons]
-    return good, pixels, {paths[index]: reasons[index] for index in sorted(reasons)}
+    return files
 
 
 def _require_images(file: Path, shape: tuple[int, ...]) -> None:
@@ -65,6 +55,37 @@ def _require_images(file: Path, shape: tuple[int, ...]) -> None:
             expected=tr("a model for images (H, W, 1) or (H, W, 3), or a .npy array of shape {shape}", shape=shape),
             received=tr("a model for {shape}", shape=shape),
         )
+
+
+def whole_image(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.uint8], str | None]:
+    """An image file at its own size, in grey `(H, W)`, and the ground that transparent pixels were put on (`decode_ink`).
+
+    Raises `InputError` as `read_image` does.
+    """
+    file = as_path(path)
+    _first_bytes(file)
+    with quiet():
+        return decode_ink(file, file)
+
+
+def upright(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+    """An image file in colour, to be shown: (H, W, 3), upright."""
+    file = as_path(path)
+    with quiet():
+        return decode(file, file, colour=True)
+
+
+def is_array_file(path: str | os.PathLike[str]) -> bool:
+    """Whether `read_image` takes it for a `.npy` file."""
+    file = as_path(path)
+    return file.suffix.lower() == ".npy" or _first_bytes(file) == _NPY_MAGIC
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width of an image file, upright."""
+    file = as_path(path)
+    with quiet():
+        return peek(file, file)[:2]
 
 
 def _first_bytes(file: Path) -> bytes:

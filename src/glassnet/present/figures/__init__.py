@@ -18,6 +18,7 @@ from glassnet.present.figures.explanations import (
     typical_input_figure,
 )
 from glassnet.present.figures.images import augmentation_figure, images_figure
+from glassnet.present.figures.prepared import ShownImage, prepared_figure
 from glassnet.present.figures.quality import calibration_figure, class_accuracy_figure, confusion_figure
 from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure
 from glassnet.present.figures.training import training_figure
@@ -28,6 +29,7 @@ __all__ = [
     "TRAIN",
     "VALIDATION",
     "WRONG",
+    "ShownImage",
     "accuracy_figure",
     "activation_statistics_figure",
     "activations_figure",
@@ -44,6 +46,7 @@ __all__ = [
     "learning_rate_figure",
     "nearest_figure",
     "occlusion_figure",
+    "prepared_figure",
     "saliency_figure",
     "save_figure",
     "training_figure",
