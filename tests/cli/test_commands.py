@@ -305,13 +305,40 @@ def test_predict_as_json(cli: CommandLine, digits_run: Path, digit_images: list[
     images = np.stack([np.asarray(Image.open(path))[..., None] for path in files])
     shares = gn.Network.load(digits_run / "model.safetensors").predict_proba(images)
     for answer, row in zip(answers, shares, strict=True):
-        assert set(answer) == {"file", "class", "index", "probabilities"}
+        assert set(answer) == {"file", "class", "index", "probabilities", "novel", "novelty"}
+        assert answer["novel"] is (answer["novelty"] > 1)
         assert list(answer["probabilities"]) == [str(digit) for digit in range(10)]
         values = np.array(list(answer["probabilities"].values()))
         assert values.sum() == pytest.approx(1, abs=1e-5)
         np.testing.assert_allclose(values, row, atol=1e-6)
         assert answer["index"] == int(values.argmax())
         assert answer["class"] == str(answer["index"])
+
+
+def test_predict_says_that_an_image_is_none_of_the_classes(cli: CommandLine, digits_run: Path) -> None:
+    run = gn.Run.load(digits_run)
+    noise = np.random.default_rng(2).integers(0, 256, (8, 8, 1)).astype(np.uint8)
+    assert run.splits.test is not None
+    images = {"strange": noise, "known": run.splits.test.images[0]}
+    for name, image in images.items():
+        np.save(f"{name}.npy", image)
+    novelty = run.network.novelty(np.stack(list(images.values())))
+    strange, known = cli.good("predict", digits_run, "strange.npy", "known.npy").lines
+    assert novelty[1] < 1 < novelty[0]
+    assert strange.endswith(f"   none of these? Unlike the training images: novelty {novelty[0]:.2f}, limit 1")
+    assert known.endswith(")")
+    answers = json.loads(cli.good("predict", digits_run, "strange.npy", "known.npy", "--json").out)
+    assert [answer["novel"] for answer in answers] == [True, False]
+    assert [answer["novelty"] for answer in answers] == pytest.approx(novelty, abs=1e-3)
+    pair = json.loads(cli.good("predict", digits_run, "strange.npy", "--with", digits_run, "--json").out)
+    assert pair[0]["novelty"] == answers[0]["novelty"]
+
+
+def test_predict_with_a_model_that_has_no_novelty(cli: CommandLine, digit_images: list[tuple[Path, int]]) -> None:
+    gn.Network([64, 20, 10], seed=1, input_shape=(8, 8, 1)).save("plain.safetensors")
+    (answer,) = json.loads(cli.good("predict", "plain.safetensors", digit_images[0][0], "--json").out)
+    assert (answer["novel"], answer["novelty"]) == (None, None)
+    assert "none of these" not in cli.good("predict", "plain.safetensors", digit_images[0][0]).out
 
 
 def test_predict_asks_the_network_once(
