@@ -36,16 +36,15 @@ def make_recipe(path: str, changes: dict[str, Any], *, explain: bool) -> Recipe 
     made = auto_recipe(path, changes)
     recipe = made.recipe.changed(changes) if changes else made.recipe
     made = AutoRecipe(recipe, made.decisions, made.data)
-    say(recipe.message("title"), recipe.message("about"))
+    heading = [recipe.message("title"), recipe.message("about")]
     if explain:
-        say("", *_explained(made), "", recipe.to_toml().rstrip())
+        say(*heading, "", *_explained(made), "", recipe.to_toml().rstrip())
         return None
+    warnings = _warnings(recipe, path)  # reads the data: nothing is said before that worked
     values = {decision.key: decision.value for decision in made.decisions}
     parts: list[str] = [tr("{value} pixels", value=values["size"])] if "size" in values else []
     parts += [values["network"], tr("{epochs} epochs", epochs=recipe.training.epochs), _time(made.seconds)]
-    say(_sentence(parts), tr("Why: glassnet train {path} --explain", path=path))
-    _warn(recipe, path)
-    say()
+    say(*heading, _sentence(parts), tr("Why: glassnet train {path} --explain", path=path), *warnings, "")
     return recipe
 
 
@@ -71,7 +70,7 @@ def _explained(made: AutoRecipe) -> list[str]:
     return [*lines, "", _sentence([_time(made.seconds)])]
 
 
-def _warn(recipe: Recipe, path: str) -> None:
+def _warnings(recipe: Recipe, path: str) -> list[str]:
     """One line for each finding of a quick inspection."""
     from glassnet.analysis.inspection import inspect
     from glassnet.experiment.run import read_splits
@@ -80,7 +79,8 @@ def _warn(recipe: Recipe, path: str) -> None:
     known = {*SAID_ALREADY, *(["class-imbalance"] if recipe.training.class_weight else [])}
     lines = [tr("{title}: {evidence}", title=finding.title, evidence=finding.evidence)
              for finding in found if finding.name not in known]  # fmt: skip
-    if lines:
-        size = recipe.data.size
-        option = "" if size is None else f" --size {size if isinstance(size, int) else 'x'.join(map(str, size))}"
-        say("", *lines, tr("  more:  {command}", command=f"glassnet inspect {path}{option}"))
+    if not lines:
+        return []
+    size = recipe.data.size
+    option = "" if size is None else f" --size {size if isinstance(size, int) else 'x'.join(map(str, size))}"
+    return ["", *lines, tr("  more:  {command}", command=f"glassnet inspect {path}{option}")]

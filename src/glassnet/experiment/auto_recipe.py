@@ -239,7 +239,7 @@ def _decide_training(found: Survey, recipe: Recipe, given: object, decisions: li
     if isinstance(given, int) and given > 0:
         epochs = given
     else:
-        most = max(100 if found.ink else 150, LEAST_STEPS // -(-found.train // batch))
+        most = max(100 if found.ink else 150, min(250, LEAST_STEPS // -(-found.train // batch)))
         budget = _budget(found)
         epochs = int(np.clip(budget / _seconds(1, found.train, _operations(recipe, found)), 3, most))
         why = tr("as many as fit into {seconds:.0f} s on two cores, at most {most}", seconds=budget, most=most)
