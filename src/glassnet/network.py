@@ -162,7 +162,7 @@ class Network(Familiar):
         """Train on images and labels; the history, epoch by epoch.
 
         Also as in Keras: fit(images, labels), `validation_data`, `validation_split` and `verbose`. `optimizer`: Adam() by
-        default, for the tutorial's networks of sizes SGD(3.0); `ScipyMinimize` takes the whole set at once. `callbacks`: one or
+        default, for the tutorial's networks of sizes SGD(3.0); `ScipyMinimize` takes the whole set at once. `callbacks`: one,
         several, or functions (progress, epoch), called after each epoch. `seed`: of the order of the images
         and of dropout. `class_weight`: {class: weight}, or "balanced": images/(classes·images of the class).
         `sample_weight` (N,): the loss of a batch is Σ wᵢ·lossᵢ / N. `augmentation`: random changes of the training images,
