@@ -172,10 +172,11 @@ class Network(Familiar):
         statistics: bool = True,
         progress: bool | None = None,
     ) -> training.History:
-        """Train on images and labels, also as fit(X, y); the history, epoch by epoch.
+        """Train on images and labels; the history, epoch by epoch.
 
-        `optimizer`: Adam() by default, for the tutorial's networks of sizes SGD(3.0); `ScipyMinimize` takes the whole set at
-        once. `seed`: of the order of the images
+        Also as in Keras: fit(images, labels), `validation_data`, `validation_split` and `verbose`. `optimizer`: Adam() by
+        default, for the tutorial's networks of sizes SGD(3.0); `ScipyMinimize` takes the whole set at once. `callbacks`: one,
+        several, or functions (progress, epoch), called after each epoch. `seed`: of the order of the images
         and of dropout. `class_weight`: {class: weight}, or "balanced": images/(classes·images of the class).
         `sample_weight` (N,): the loss of a batch is Σ wᵢ·lossᵢ / N. `augmentation`: random changes of the training images,
         anew in every step but in the last `plain_epochs`. `keep`: the weights of the "last" epoch, or of the "best" on the

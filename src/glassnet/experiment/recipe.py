@@ -254,7 +254,9 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as problems:
-        problem = problems.errors()[0]
+        problem = min(
+            problems.errors(), key=lambda found: found["type"] != "extra_forbidden"
+        )  # a misspelled key is missing, too
         path = [str(part) for part in problem["loc"] if not str(part).startswith(("list[", "dict[", "function-"))]
         key = ".".join(path)
         if problem["type"] == "extra_forbidden":
