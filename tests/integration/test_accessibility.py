@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,8 +48,10 @@ NAMES = ("report", "report of a failure", "chain", "trace", "trace of sigmoids",
 
 @pytest.mark.parametrize("name", NAMES)
 def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str) -> None:
+    """The two pages in all ways; those of other networks, whose parts differ, in one."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
-    for width, theme, locale in ((w, t, z) for w in WIDTHS for t in THEMES for z in LANGUAGES):
+    ways = list(itertools.product(WIDTHS, THEMES, LANGUAGES))
+    for width, theme, locale in ways if name in ("report", "trace") else ways[-1:]:
         with opened(browser, pages[name], width, theme, locale) as page:
             for fold in page.query_selector_all("details:not([open]) > summary"):
                 fold.click()
@@ -56,9 +59,7 @@ def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str)
             if cells.count():
                 cells.first.click()
             found = axe.run(page).response["violations"]
-            told = [
-                f"{rule['id']}: {node['html'][:120]} {node['failureSummary']}" for rule in found for node in rule["nodes"]
-            ]
+            told = [(rule["id"], node["html"][:120], node["failureSummary"]) for rule in found for node in rule["nodes"]]
             assert told == [], (width, theme, locale)
             assert page.evaluate("document.documentElement.lang") == ("zh-Hans" if locale == "zh-CN" else "en")
 

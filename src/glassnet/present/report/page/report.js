@@ -58,18 +58,20 @@
     document.addEventListener("keydown", (event) => { if (event.key === "Escape" && open) closeCell(); });
   }
 
-  // The arrow keys move between the numbers of the table.
+  // The arrow keys move between the numbers of the table: along a row, and to the nearest number of another row.
   const table = document.querySelector("table.confusion");
   if (table) {
+    const buttons = [...table.querySelectorAll("button")];
+    const place = (button) => [button.closest("tr").rowIndex, button.closest("td").cellIndex];
     table.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-      const cell = event.target.closest("td");
-      if (!step || !cell) return;
+      const way = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -1, ArrowDown: 1 }[event.key], here = buttons.indexOf(event.target);
+      if (!way || here < 0) return;
       event.preventDefault();
-      let [row, column] = [cell.parentNode.rowIndex, cell.cellIndex], button = null;
-      while (!button && table.rows[row += step[0]] && table.rows[row].cells[column += step[1]])
-        button = table.rows[row].cells[column].querySelector("button");
-      if (button) button.focus();
+      const [row, column] = place(event.target);
+      const far = (button) => way * (place(button)[0] - row) * 100 + Math.abs(place(button)[1] - column);
+      const others = buttons.filter((button) => way * (place(button)[0] - row) > 0).sort((one, two) => far(one) - far(two));
+      const next = /Left|Right/.test(event.key) ? buttons[here + way] : others[0];
+      if (next) next.focus();
     });
   }
   document.addEventListener("language", showCell);
