@@ -305,8 +305,9 @@ def test_predict_as_json(cli: CommandLine, digits_run: Path, digit_images: list[
     images = np.stack([np.asarray(Image.open(path))[..., None] for path in files])
     shares = gn.Network.load(digits_run / "model.safetensors").predict_proba(images)
     for answer, row in zip(answers, shares, strict=True):
-        assert set(answer) == {"file", "class", "index", "probabilities", "novel", "novelty"}
+        assert set(answer) == {"file", "class", "index", "probabilities", "novel", "novelty", "prepared"}
         assert answer["novel"] is (answer["novelty"] > 1)
+        assert answer["prepared"] == {"kind": "unchanged", "steps": [], "box": None}
         assert list(answer["probabilities"]) == [str(digit) for digit in range(10)]
         values = np.array(list(answer["probabilities"].values()))
         assert values.sum() == pytest.approx(1, abs=1e-5)

@@ -153,7 +153,7 @@ def _preparation(like: Run | Network, fit: Fit) -> Preparation:
 
 
 def _read(preparation: Preparation, path: Path, mode: Mode, *, find: bool) -> Iterator[tuple[Path, list[Prepared]]]:
-    """Each file, and what the network is to see of it, with `find` all its characters; unreadable ones in folders are named."""
+    """Each file, and what the network is to see of it, with `find` all characters; unreadable ones in folders are named."""
     from glassnet.data.decode_many import progress
     from glassnet.data.readers.image import list_images
     from glassnet.errors import InputError

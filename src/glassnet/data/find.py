@@ -14,6 +14,7 @@ ONE, PAGE = 400, 1000  # the longer side at which one character and a page are l
 _LEAST = 8.0  # grey levels: less contrast is no ink
 _PEAK = 16.0  # grey levels: the darkest tenth of a stroke has more
 _SMALL = 100  # pixels: below, noise is not smoothed, as strokes may be one pixel wide
+_ALONG = 0.9  # of a part's longer side: with more pixels at the edge it is a table or a shadow
 _STEP = 1.4  # from one threshold to the next, where ink touches what is darker than the page
 _STRAY = 0.15  # of a character's longer side: how far a small part may be from it, such as the bar of a 5
 _SPECK = 0.02  # of the largest part's ink: less is a speck
@@ -60,14 +61,16 @@ def look(grey: Plane, size: int) -> View:
     surface = background(c, small.shape, (0, 0, *small.shape))
     rest = small - surface
     noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
+    if min(small.shape) <= _SMALL:
+        noise = min(noise, float(np.abs(rest).max()) / 10)  # ink may cover half of a small image
     return View(rest, factor, c, noise, float(surface.max() - surface.min()))
 
 
 def find_one(view: View, gap: float) -> Found | None:
     """The character with the most ink, its parts joined over gaps of up to `gap` of its longer side; None on a blank page.
 
-    Ink that touches an edge of the image is only taken where there is no other. What touches two is taken for a table or a
-    shadow, in which ink that is darker still is looked for.
+    Ink that touches an edge of the image is only taken where there is no other. What lies along an edge is taken for a table
+    or a shadow, in which ink that is darker still is looked for.
     """
     sign, labels, parts = _ink(view)
     if not parts:
@@ -113,20 +116,23 @@ def _ink(view: View) -> tuple[int, NDArray[np.int32], list[Part]]:
     """The polarity whose largest part has more ink, the map of labels, and its parts (those inside the image, if any)."""
     threshold = max(4 * view.noise, _LEAST)
     seen = [(sign, *find_parts(sign * view.rest, threshold)) for sign in (-1, 1)]
-    for most in (0, 1):
-        inside = [(sign, labels, [part for part in parts if part.touches <= most]) for sign, labels, parts in seen]
+    for most in (0.0, _ALONG):
+        inside = [
+            (sign, labels, [part for part in parts if part.edge <= most * longest(part.box)]) for sign, labels, parts in seen
+        ]
         inside = [found for found in inside if _large(found[2])]
         if inside:
             return max(inside, key=lambda found: max(part.mass for part in found[2]))
+    if min(view.rest.shape) <= _SMALL:  # cut out closely
+        return max(seen, key=lambda found: max((part.mass for part in found[2]), default=0))
     while threshold < np.abs(view.rest).max():
         threshold *= _STEP
         for sign in (-1, 1):
             labels, parts = find_parts(sign * view.rest, threshold)
-            parts = [part for part in parts if part.touches == 0]
+            parts = [part for part in parts if not part.edge]
             if _large(parts):
                 return sign, labels, parts
-    sign, labels, parts = max(seen, key=lambda found: sum(part.mass for part in found[2]))
-    return sign, labels, parts if min(view.rest.shape) <= _SMALL else []
+    return -1, seen[0][1], []
 
 
 def _off_the_edge(
@@ -138,14 +144,14 @@ def _off_the_edge(
     """
     threshold = max(4 * view.noise, _LEAST)
     _, parts = find_parts(sign * view.rest, threshold)
-    outside = np.isin(labels, [part.label for part in parts if part.touches and longest(part.box) > 2 * size])
+    outside = np.isin(labels, [part.label for part in parts if part.edge and longest(part.box) > 2 * size])
     rest = np.where(outside, sign * view.rest, np.float32(0))
     labels, rescued = labels.copy(), []
     while outside.any() and threshold < rest.max():
         threshold *= _STEP
         pieces, parts = find_parts(rest, threshold)
         for part in parts:
-            if part.touches or not 0.5 * size < longest(part.box) < 1.6 * size or not 0.3 * mass < part.mass < 3 * mass:
+            if part.edge or not 0.5 * size < longest(part.box) < 1.6 * size or not 0.3 * mass < part.mass < 3 * mass:
                 continue
             number = int(labels.max()) + 1
             labels[pieces == part.label] = number

@@ -7,18 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.support.arrays import Array
+
 Plane = NDArray[np.float32]
 Cells = tuple[int, int, int, int]  # top, left, bottom, right, in whole pixels
 
 
 @dataclass(frozen=True)
 class Part:
-    """A connected part: its number in the map of labels, the box around it, the sum of its ink, and the sides it touches."""
+    """A connected part: its number in the map of labels, its box, the sum of its ink, its pixels at the image's edge."""
 
     label: int
     box: Cells
     mass: float
-    touches: int
+    edge: int
 
 
 def find_parts(strength: Plane, threshold: float) -> tuple[NDArray[np.int32], list[Part]]:
@@ -27,13 +29,17 @@ def find_parts(strength: Plane, threshold: float) -> tuple[NDArray[np.int32], li
 
     labels, count = ndimage.label(strength > threshold, np.ones((3, 3)))
     mass = np.bincount(labels.ravel(), strength.ravel(), count + 1)
-    height, width = strength.shape
+    edge = np.bincount(frame(labels), minlength=count + 1)
     parts = []
     for label, (rows, columns) in enumerate(ndimage.find_objects(labels), 1):
         box = rows.start, columns.start, rows.stop, columns.stop
-        touches = (box[0] == 0) + (box[1] == 0) + (box[2] == height) + (box[3] == width)
-        parts.append(Part(label, box, float(mass[label]), touches))
+        parts.append(Part(label, box, float(mass[label]), int(edge[label])))
     return labels.astype(np.int32), parts
+
+
+def frame(image: Array) -> Array:
+    """The pixels of the outermost rows and columns."""
+    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
 
 
 def gaps(a: Cells, b: Cells) -> tuple[float, float]:

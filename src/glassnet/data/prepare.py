@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from glassnet.data.background import Plane, background, reduced
 from glassnet.data.find import ONE, PAGE, Character, Found, View, find_all, find_one, look
 from glassnet.data.ink import full_ink, ink_box, ink_centre, stroke_width
-from glassnet.data.parts import Cells, find_parts
-from glassnet.data.style import ImageStyle, frame
+from glassnet.data.parts import Cells, find_parts, frame
+from glassnet.data.style import ImageStyle
 from glassnet.support.i18n import Message, listing, tr
 
 Kind = Literal["unchanged", "resized", "ink", "blank"]

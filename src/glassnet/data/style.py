@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from glassnet.data.dataset import Dataset
 from glassnet.data.ink import Plane, full_ink, ink_box, ink_centre, stroke_width
-from glassnet.data.parts import find_parts, longest, widest_gaps
-from glassnet.support.arrays import Array
+from glassnet.data.parts import find_parts, frame, longest, widest_gaps
 
 _SAMPLES = 300
 _NEAR = 0.12  # of the range of pixels: as near the ground's value as noise and compression leave it
@@ -116,11 +115,6 @@ class ImageStyle:
             if not (isinstance(value, bool) if field.name == "ink" else fits):
                 raise ValueError(f"image_style: {field.name}")
         return cls(**description)
-
-
-def frame(image: Array) -> Array:
-    """The pixels of the outermost rows and columns."""
-    return np.concatenate([image[0], image[-1], image[1:-1, 0], image[1:-1, -1]])
 
 
 def _measures(strength: Plane) -> tuple[float, ...] | None:
