@@ -43,7 +43,8 @@ def make_recipe(path: str, changes: dict[str, Any], *, explain: bool) -> Recipe 
     warnings = _warnings(recipe, path)  # reads the data: nothing is said before that worked
     values = {decision.key: decision.value for decision in made.decisions}
     parts: list[str] = [tr("{value} pixels", value=values["size"])] if "size" in values else []
-    parts += [values["network"], tr("{epochs} epochs", epochs=recipe.training.epochs), _time(made.seconds)]
+    epochs = tr("1 epoch") if recipe.training.epochs == 1 else tr("{epochs} epochs", epochs=recipe.training.epochs)
+    parts += [values["network"], epochs, _time(made.seconds)]
     say(*heading, _sentence(parts), tr("Why: glassnet train {path} --explain", path=path), *warnings, "")
     return recipe
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from glassnet.data.options import as_size
 from glassnet.data.survey import Survey, survey
+from glassnet.errors import DataError
 from glassnet.experiment.recipe import DataSection, NetworkSection, Recipe, TrainingSection, list_recipes, load_recipe
 from glassnet.network import Network
 from glassnet.nn.architectures import as_layers
@@ -70,7 +71,18 @@ def as_recipe(recipe: str | os.PathLike[str] | Recipe, settings: dict[str, Any] 
     """
     if isinstance(recipe, Recipe):
         return recipe
-    return auto_recipe(recipe, settings).recipe if is_own_data(recipe) else load_recipe(recipe)  # type: ignore[arg-type]
+    if is_own_data(recipe):
+        return auto_recipe(recipe, settings).recipe
+    place = as_path(recipe)
+    of_data = place.suffix.lower() in (".zip", ".npz", ".mat", ".h5") or len(place.parts) > 1
+    if of_data and place.suffix.lower() != ".toml" and not exists(place):
+        raise DataError(
+            tr("There is no such file or folder."),
+            where=place,
+            expected=tr("a folder, zip or file of images, a recipe's name, or a TOML file"),
+            hint=tr("glassnet recipes lists the shipped ones"),
+        )
+    return load_recipe(place if isinstance(recipe, os.PathLike) else recipe)
 
 
 def auto_recipe(path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -> AutoRecipe:

@@ -197,6 +197,9 @@ def test_what_is_refused(folder: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="There is no data set in this path"):
         gn.train(tmp_path / "empty")
+    for missing in (tmp_path / "photoz", "photos.zip"):
+        with pytest.raises(DataError, match="There is no such file or folder"):
+            gn.train(missing)
     with pytest.raises(DataError, match="There is only one class"):
         gn.train(folder(ink(), (5,), name="one"))
     with pytest.raises(InputError, match=r"(?s)Class 'b' has too few images.*at least 3 images.*received: 1 images"):
