@@ -113,6 +113,7 @@ def test_recipe_that_is_not_text(cli: CommandLine) -> None:
     ("text", "key", "near"),
     [
         (GOOD + "epoch = 3\n", "training.epoch", "epochs"),
+        (GOOD.replace("epochs = 2", "epoch = 2"), "training.epoch", "epochs"),  # and not: epochs is missing
         (GOOD.replace("dataset", "datset"), "data.datset", "dataset"),
         ("titel = 'x'\n" + GOOD, "titel", "title"),
         (GOOD.replace("layers = ", "dtpye = 'float32'\nlayers = "), "network.dtpye", "dtype"),

@@ -38,21 +38,18 @@ def _channels_first(where: str, expected: tuple[object, ...], received: tuple[ob
     )
 
 
-def check_pixels(rows: Array) -> None:
-    """Refuse floats beyond 0…1 where `Pixels` would pass them through: they are pixels 0…255, or no pixels at all.
+def not_pixels(low: float, high: float) -> InputError:
+    """The error for floats from 0 to beyond `PIXEL_LIMIT`, which `Pixels` would pass through: 0…255, or no pixels at all.
 
-    Negative numbers show that the images were standardised: these pass.
+    Negative numbers show that images were standardised: these pass.
     """
-    if rows.dtype.kind == "f" and rows.size and rows.max() > PIXEL_LIMIT and rows.min() >= 0:
-        raise InputError(
-            tr("Pixels takes integers in 0…255, or floats in 0…1."),
-            where="images",
-            expected=tr("integers in 0…255, or floats in 0…1"),
-            received=tr("floats in {low:g}…{high:g}", low=float(rows.min()), high=float(rows.max())),
-            hint=tr(
-                "images.astype('uint8') for 0…255; images / images.max(), or Standardize() for Pixels(), for other numbers"
-            ),
-        )
+    return InputError(
+        tr("Pixels takes integers in 0…255, or floats in 0…1."),
+        where="images",
+        expected=tr("integers in 0…255, or floats in 0…1"),
+        received=tr("floats in {low:g}…{high:g}", low=low, high=high),
+        hint=tr("images.astype('uint8') for 0…255; images / images.max(), or Standardize() for Pixels(), for other numbers"),
+    )
 
 
 class Flatten(Layer):

@@ -6,7 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import isfinite, prod
 from typing import Any, Self
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
@@ -18,7 +18,7 @@ from glassnet.kernels.sizes import aligned_zeros
 from glassnet.nn import Flatten, Layer, Pixels, walk
 from glassnet.nn.activations import sigmoid, softmax
 from glassnet.nn.chain import adapt_chain, build_chain, check_distinct, forward_chain, name_layers
-from glassnet.nn.inputs import check_channels, check_pixels
+from glassnet.nn.inputs import PIXEL_LIMIT, check_channels, not_pixels
 from glassnet.nn.layer import Gradients, Shape
 from glassnet.nn.losses import Loss
 from glassnet.nn.penalties import Regularizer
@@ -180,7 +180,8 @@ class Stack:
     def rows(self, images: Array) -> Array:
         """Images (N, …), or one image, as C-contiguous rows (N, features) of bytes or floats."""
         images = np.asarray(images)
-        check_channels(images.shape[1:], self.input_shape)
+        if images.ndim == 4 and images.shape[1:] != self.input_shape:
+            check_channels(images.shape[1:], self.input_shape)
         if images.dtype != np.uint8 and images.dtype != self.dtype:
             images = self._convert(images)
         if images.ndim > 1 and prod(images.shape[1:]) == self.features:
@@ -194,11 +195,13 @@ class Stack:
                 expected=f"(N, {', '.join(map(str, self.input_shape))})",
                 received=images.shape,
             )
-        if rows.dtype.kind == "f" and not np.isfinite(rows).all():
-            bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-            raise InputError(tr("An image holds NaN or infinity."), where=f"image {bad}", expected=tr("finite numbers"))
-        if self.takes_pixels:
-            check_pixels(rows)
+        if rows.dtype.kind == "f" and rows.size:
+            low, high = float(rows.min()), float(rows.max())  # NaN where there is one
+            if not (isfinite(low) and isfinite(high)):
+                bad = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+                raise InputError(tr("An image holds NaN or infinity."), where=f"image {bad}", expected=tr("finite numbers"))
+            if low >= 0 and high > PIXEL_LIMIT and self.takes_pixels:
+                raise not_pixels(low, high)
         return np.ascontiguousarray(rows)
 
     def _convert(self, images: Array) -> Array:
