@@ -137,6 +137,15 @@ def in_two(work: Callable[[int], Any], count: int) -> list[Any]:
         return pool.map(work, range(count), chunksize=4)
 
 
+def photos(data: gn.Dataset, network: gn.Network, count: int, *, thin: bool) -> None:
+    chosen = data[:count]
+    work = partial(one_photo, digits=chosen.images[..., 0], like=network, thin=thin)
+    images = np.stack(in_two(work, len(chosen)))
+    raw, read = ((network.predict(each) == chosen.labels).mean() for each in (chosen.images, images))
+    kind = "with a thin pen" if thin else "photographed"
+    print(f"{count} digits {kind}: read right {100 * read:.2f} % (the digits themselves {100 * raw:.2f} %)", flush=True)
+
+
 def pages(data: gn.Dataset, network: gn.Network, count: int) -> None:
     results = in_two(partial(one_page, digits=data.images[: ON_A_PAGE * count, ..., 0], like=network), count)
     found = right = more = whole = 0
@@ -182,16 +191,10 @@ def main() -> None:
     network, data = run.network, getattr(run.splits, options.part)
     if network.image_style is None:  # a run of an earlier version
         network.image_style = gn.ImageStyle.of(run.splits.train)
-    for thin in (False, True):
-        count = options.images
-        images = in_two(partial(one_photo, digits=data.images[:count, ..., 0], like=network, thin=thin), count)
-        raw, read = (
-            (network.predict(each) == data.labels[:count]).mean() for each in (data.images[:count], np.stack(images))
-        )
-        kind = "with a thin pen" if thin else "photographed"
-        print(f"{count} digits {kind}: read right {100 * read:.2f} % (the digits themselves {100 * raw:.2f} %)", flush=True)
-    pages(data, network, options.pages)
     prepared_set(data, network)
+    photos(data, network, options.images, thin=False)
+    pages(data, network, options.pages)
+    photos(data, network, options.images, thin=True)
 
 
 if __name__ == "__main__":
