@@ -19,7 +19,7 @@ from glassnet.nn.losses import SoftmaxCrossEntropy
 from glassnet.nn.metrics import Evaluation, calibrate, wilson
 from glassnet.present import figures
 from glassnet.present.figures.base import power
-from glassnet.present.figures.images import as_colours, heat, signed_colours
+from glassnet.present.figures.images import as_colours, heat, signed_colours, stretched
 from glassnet.present.figures.weights import layers_with_images, weight_images
 from glassnet.training import History
 from glassnet.training.history import Epoch
@@ -128,6 +128,10 @@ def test_colours_by_hand() -> None:
     assert as_colours(np.array([[[7], [200]]], dtype=np.uint8)).tolist() == [[[7] * 3, [200] * 3]]
     assert as_colours(np.array([[[0.0], [0.5]]])).tolist() == [[[0] * 3, [128] * 3]]
     assert as_colours(np.array([[[-1.0], [3.0]]])).tolist() == [[[0] * 3, [255] * 3]]
+    faint = np.array([[[100], [150], [110]]], dtype=np.uint8)
+    assert stretched(faint)[0, :, 0].tolist() == [0, 255, 51]
+    assert stretched(np.zeros((2, 2, 1), dtype=np.uint8)).max() == 0
+    assert stretched(np.repeat(faint, 3, axis=2)).tolist() == np.repeat(faint, 3, axis=2).tolist()  # a photograph
     blue, white, red = signed_colours(np.array([-2.0, 0.0, 2.0])).astype(int)
     assert blue[2] > blue[0]
     assert red[0] > red[2]

@@ -69,14 +69,15 @@ def activations_figure(network: Network, image: Array, layer: str) -> Figure:
 
 
 def feature_maps(values: Array) -> list[Array]:
-    """Maps (H, W, filters) as colours (H, W, 3) of one scale: heat if none is negative, else red and blue."""
+    """Maps (H, W, filters) as colours (H, W, 3), each on its own scale: heat if none is negative, else red and blue.
+
+    A map below a hundredth of the strongest stays dark.
+    """
     maps = values[..., :MOST_MAPS]
     if maps.min() < 0:
-        limit = float(np.abs(maps).max()) or 1.0
-        return [signed_colours(maps[..., number], limit) for number in range(maps.shape[-1])]
-    most = float(maps.max()) or 1.0
-    whole = heat(np.concatenate([maps.reshape(-1, maps.shape[-1]) / most, np.ones((1, maps.shape[-1]))]))[:-1]
-    return [whole[:, number].reshape(*maps.shape[:2], 3) for number in range(maps.shape[-1])]
+        return [signed_colours(maps[..., number]) for number in range(maps.shape[-1])]
+    least = 0.01 * float(maps.max())
+    return [heat(np.where(maps[..., number].max() < least, 0, maps[..., number])) for number in range(maps.shape[-1])]
 
 
 def _two_rows(network: Network, images: Array, maps: Array) -> Figure:

@@ -42,6 +42,15 @@ def as_colours(image: Array) -> Array:
     return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))
 
 
+def stretched(image: Array) -> Array:
+    """A drawing (H, W, 1) of little contrast, such as pencil on paper, over the whole range; other images as they are."""
+    low, high = float(image.min()), float(image.max())
+    whole = 255 if image.dtype == np.uint8 else 1
+    if image.shape[-1] != 1 or not 0 < high - low < 0.9 * whole:
+        return image
+    return np.round((image.astype(np.float64) - low) / (high - low) * 255).astype(np.uint8)
+
+
 def signed_colours(values: Array, limit: float | None = None) -> Array:
     """Numbers (…) as colours (…, 3): blue below 0, white at 0, red above, full at ±`limit` (the largest, if None)."""
     from matplotlib import colormaps

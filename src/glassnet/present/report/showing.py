@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from glassnet.analysis.explain import nearest_training_images, occlusion, saliency
 from glassnet.errors import InputError
 from glassnet.present.figures.base import percent
-from glassnet.present.figures.images import heat
+from glassnet.present.figures.images import heat, stretched
 from glassnet.present.report.facts import Facts
 from glassnet.present.report.sprites import LARGEST, Sheet
 from glassnet.support.i18n import Message, tr
@@ -70,7 +70,7 @@ def show(facts: Facts) -> Shown | None:
     scale = min(1.0, LARGEST / max(height, width))
     cells = choose(facts, int(min(MAX_IMAGES, MAX_PIXELS // max(1.0, height * scale * width * scale))))
     places = list(dict.fromkeys([*worst.tolist(), *random.tolist(), *(place for cell in cells.values() for place in cell)]))
-    sheet = Sheet("images", [facts.data.images[place] for place in places])
+    sheet = Sheet("images", [stretched(facts.data.images[place]) for place in places])
     styles = {place: sheet.style(number) for number, place in enumerate(places)}
     shown = Shown(
         [sheet],
@@ -105,7 +105,10 @@ def _look(facts: Facts, shown: Shown) -> None:
         return
     images, said = data.images[chosen], facts.predicted[chosen]
     maps = [saliency(network, images, said), occlusion(network, images, said)]
-    panels = [*images, *(heat(values, image) for kind in maps for values, image in zip(kind, images, strict=True))]
+    panels = [
+        *map(stretched, images),
+        *(heat(values, image) for kind in maps for values, image in zip(kind, images, strict=True)),
+    ]
     train = facts.run.splits.train.head(NEAR_AMONG)
     near: NDArray[np.int64] = np.zeros((len(chosen), 0), dtype=np.int64)
     try:
@@ -113,7 +116,7 @@ def _look(facts: Facts, shown: Shown) -> None:
         near, shown.near_layer, shown.near_among = found.indices, found.layer, len(train)
     except InputError:  # no hidden layer in which to compare
         pass
-    sheet = Sheet("looks", [*panels, *(train.images[place] for place in near.ravel())])
+    sheet = Sheet("looks", [*panels, *(stretched(train.images[place]) for place in near.ravel())])
     shown.sheets.append(sheet)
     count = len(chosen)
     for number, place in enumerate(chosen.tolist()):
