@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from glassnet.cli.artefacts import Artefacts
     from glassnet.experiment.run import Run
 
+DRAWING = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
 HELP = mark("Train the network of a recipe.")
 
 
@@ -41,7 +42,7 @@ def command(
     from glassnet.experiment import run, sweep
     from glassnet.experiment.run_folder import RECIPE, require_run
     from glassnet.training import TrainingWarning
-    from glassnet.training.display import EpochCount, SeedLine
+    from glassnet.training.display import EpochCount, Preload, SeedLine
 
     _check_usage(recipe, resume, {"--out": out, "--seeds": seeds})
     options: dict[str, Any] = {
@@ -49,7 +50,8 @@ def command(
     }  # fmt: skip
     trained = EpochCount()
     options["callbacks"] = [
-        trained, *_extras(recipe if recipe is not None else require_run(Path(str(resume))) / RECIPE)
+        trained,
+        Preload(("glassnet.present.report", "glassnet.present.figures", *DRAWING)), *_extras(recipe if recipe is not None else require_run(Path(str(resume))) / RECIPE)
     ]  # fmt: skip
     files: Artefacts | None = None
     try:
