@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from glassnet.cli.artefacts import Artefacts
     from glassnet.experiment.run import Run
 
-DRAWING = ("matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg")
+DRAWING = (  # what is imported for the figures and the report
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
+    "scipy.ndimage",
+    "jinja2",
+    "glassnet.present.figures.training",
+    "glassnet.present.report.write",
+)
 HELP = mark("Train the network of a recipe.")
 
 
@@ -49,10 +57,8 @@ def command(
         "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads, "progress": True
     }  # fmt: skip
     trained = EpochCount()
-    options["callbacks"] = [
-        trained,
-        Preload(("glassnet.present.report", "glassnet.present.figures", *DRAWING)), *_extras(recipe if recipe is not None else require_run(Path(str(resume))) / RECIPE)
-    ]  # fmt: skip
+    extras = _extras(recipe if recipe is not None else require_run(Path(str(resume))) / RECIPE)
+    options["callbacks"] = [trained, Preload(DRAWING), *extras]
     files: Artefacts | None = None
     try:
         with warnings.catch_warnings():
