@@ -255,38 +255,6 @@ def test_a_moving_average_that_is_none(cli: CommandLine, average: str) -> None:
     assert parts["where"] == "recipe digits, training.average"
 
 
-def test_neither_recipe_nor_run_and_both(cli: CommandLine, digits_run: Path) -> None:
-    parts = cli.wrong("train")
-    assert (parts["expected"], parts["received"]) == ("RECIPE, or --resume RUN", "neither")
-    assert parts["try"] == "glassnet train digits"
-    parts = cli.wrong("train", "digits", "--resume", digits_run)
-    assert parts["what"] == "Give either a recipe to train or a run to resume."
-    assert parts["received"] == "both"
-
-
-def test_resume_takes_no_other_folder(cli: CommandLine, digits_run: Path) -> None:
-    parts = cli.wrong("train", "--resume", digits_run, "--out", "elsewhere")
-    assert parts["what"] == "--resume continues one run in its own folder."
-    assert parts["received"] == "--out elsewhere"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["tarin"], "No such command 'tarin'."),
-        (["train", "digits", "--epoch-count", "3"], "No such option: --epoch-count"),
-        (["train", "digits", "--epochs", "three"], "Invalid value for '--epochs'"),
-        (["train", "digits", "--threads", "0"], "Invalid value for '--threads'"),
-        (["train", "digits", "--seed"], "requires an argument"),
-        (["train", "digits", "chain"], "unexpected extra argument"),
-        (["evaluate"], "Missing argument"),
-        (["predict", "a-run"], "Missing argument"),
-    ],
-)
-def test_command_lines_that_are_none(cli: CommandLine, arguments: list[str], said: str) -> None:
-    assert said in cli.misused(*arguments)
-
-
 # ------------------------------------------------------------------ data
 
 

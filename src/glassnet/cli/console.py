@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import mark, tr
 from glassnet.support.terminal import wrap
+
+SMALLER = mark("smaller images, a smaller batch_size, fewer units or filters, or less data at once")
 
 
 def say(*lines: str) -> None:
@@ -87,7 +89,7 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
     import typer
 
     from glassnet.cli.help import show, translated
-    from glassnet.errors import GlassnetError, UnfinishedError
+    from glassnet.errors import GlassnetError, InputError, UnfinishedError, spell
     from glassnet.support.environment import check_environment
 
     # Typer has its own copy of Click since 0.26 and used Click before: errors are recognised by the name of their class.
@@ -103,6 +105,11 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
     except (typer.Abort, KeyboardInterrupt):
         complain(tr("glassnet: interrupted"))
         return 130
+    except MemoryError as error:
+        complain(
+            f"glassnet: {InputError(tr('This needs more memory than there is.'), received=spell(error), hint=tr(SMALLER))}"
+        )
+        return 2
     except BrokenPipeError:
         sys.stderr.close()
         return 0

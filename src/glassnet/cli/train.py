@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from glassnet.experiment.recipe import Recipe
     from glassnet.experiment.run import Run
 
+DRAWING = (  # what is imported for the figures and the report
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "matplotlib.figure",
+    "scipy.ndimage",
+    "jinja2",
+    "glassnet.present.figures.training",
+    "glassnet.present.report.write",
+)
 HELP = mark("Train on your own images, or the network of a recipe.")
 
 
@@ -51,7 +60,7 @@ def command(
     from glassnet.experiment import run, sweep
     from glassnet.experiment.run_folder import RECIPE, require_run
     from glassnet.training import TrainingWarning
-    from glassnet.training.display import EpochCount, SeedLine
+    from glassnet.training.display import EpochCount, Preload, SeedLine
 
     _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
     options: dict[str, Any] = {
@@ -64,10 +73,8 @@ def command(
             return
         chosen = made
     trained = EpochCount()
-    options["callbacks"] = [
-        trained,
-        *_extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE),
-    ]
+    extras = _extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE)
+    options["callbacks"] = [trained, Preload(DRAWING), *extras]
     files: Artefacts | None = None
     try:
         with warnings.catch_warnings():

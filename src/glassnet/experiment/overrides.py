@@ -20,6 +20,7 @@ WORDS = ("title", "about", "expect")
 CLAIMS = ("about", "expect")  # texts about the experiment as it stands in the recipe
 NEUTRAL = ("training.seed", "training.show_every", "training.show_gradients")  # keys that they do not depend on
 OUTSIDE = ("name", *WORDS, *(f"{word}_zh" for word in WORDS))  # keys in no section
+KERAS = {"lr": "learning_rate", "epoch": "epochs", "batch": "batch_size"}  # and what they are called here
 RATE = "learning_rate"  # alone it is the rate of the optimizer, with any schedule
 
 
@@ -85,6 +86,7 @@ def _path_to(key: str, sections: Mapping[str, type[BaseModel]]) -> list[str]:
             return [*found[0].split("."), *inner]
     alone = [name.rpartition(".")[2] for name in names]
     close = nearest(key, names) or nearest(key, alone) if "." in key else nearest(key, alone) or nearest(key, names)
+    close = KERAS.get(key.rpartition(".")[2], close)
     if key in {option.name for kind in OPTIMIZERS.values() for option in fields(kind)}:
         close = f"optimizer.{key}"
     raise no_such_key(f"--set {key}", key, names, close)

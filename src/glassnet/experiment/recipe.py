@@ -254,9 +254,8 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as problems:
-        problem = min(
-            problems.errors(), key=lambda found: found["type"] != "extra_forbidden"
-        )  # a misspelled key is missing, too
+        found = problems.errors()
+        problem = next((each for each in found if each["type"] == "extra_forbidden"), found[0])  # which names the typo
         path = [str(part) for part in problem["loc"] if not str(part).startswith(("list[", "dict[", "function-"))]
         key = ".".join(path)
         if problem["type"] == "extra_forbidden":
@@ -268,11 +267,15 @@ def _checked(values: dict[str, Any], where: str) -> Recipe:
         refused = problem.get("ctx", {}).get("error")
         if isinstance(refused, GlassnetError):
             raise refused.at(f"{where}, {key}", RecipeError) from None
+        if problem["type"] == "missing":
+            raise RecipeError(
+                tr("A key of the recipe is missing."), where=f"{where}, {key}", expected=tr("a value for {key}", key=path[-1])
+            ) from None
         raise RecipeError(
-            tr("A key of the recipe is missing.") if problem["type"] == "missing" else tr("A value of the recipe is wrong."),
+            tr("A value of the recipe is wrong."),
             where=f"{where}, {key}",
-            expected=problem["msg"].removeprefix("Input should be "),
-            received=None if problem["type"] == "missing" else repr(problem["input"]),
+            expected=problem["msg"].removeprefix("Input should be ").removeprefix("Value should have "),
+            received=repr(problem["input"]),
         ) from None
     recipe.make_optimizer()
     recipe.make_augmentation()

@@ -110,11 +110,14 @@ class Windows(Layer):
         if self.padding == "same":
             return -(-rows // self.strides[0]), -(-columns // self.strides[1])
         if rows < self.window[0] or columns < self.window[1]:
+            hint = tr("a smaller window, padding='same', or fewer layers before it that make images smaller")
+            if shape[0] in (1, 3) and shape[2] > 3:
+                hint = tr("the channels come first: images.transpose(0, 2, 3, 1)")
             raise ShapeError(
                 tr("The window is larger than its image."),
                 where=type(self).__name__,
                 expected=tr("a window of at most {rows} × {columns}", rows=rows, columns=columns),
                 received=f"{self.window[0]} × {self.window[1]}",
-                hint=tr("a smaller window, padding='same', or fewer layers before it that make images smaller"),
+                hint=hint,
             )
         return (rows - self.window[0]) // self.strides[0] + 1, (columns - self.window[1]) // self.strides[1] + 1

@@ -39,13 +39,13 @@ def check_environment() -> None:
             continue
         if name in KNOWN:
             check_variable(name)
-        elif close := nearest(name, KNOWN):
+        elif close := nearest(name[len(PREFIX) :], [known[len(PREFIX) :] for known in KNOWN]):
             raise InputError(
                 tr("glassnet has no such environment variable."),
                 where=name,
                 expected=" | ".join(KNOWN),
                 received=f"{name}={os.environ[name]}",
-                hint=did_you_mean(close),
+                hint=did_you_mean(PREFIX + close),
             )
 
 

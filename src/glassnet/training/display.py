@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
+import threading
 import time
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 from glassnet.support.i18n import tr
@@ -62,6 +65,16 @@ class EpochCount(Callback):
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         self.count += 1
+
+
+class Preload(Callback):
+    """Imports the modules in a thread while the network is trained, so that its end need not wait for them."""
+
+    def __init__(self, modules: Sequence[str]) -> None:
+        self._modules = modules
+
+    def on_train_begin(self, progress: Progress) -> None:
+        threading.Thread(target=lambda: [importlib.import_module(name) for name in self._modules]).start()
 
 
 class LiveBar(Callback):

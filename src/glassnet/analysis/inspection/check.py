@@ -24,7 +24,7 @@ from glassnet.support.i18n import mark, tr
 
 Data: TypeAlias = str | os.PathLike[str] | Splits | Dataset
 SIZE = 64
-"""Images of different sizes are resized to this, with black borders."""
+"""Images of different sizes are stretched to this: borders would look like ink, backgrounds and copies that are not there."""
 
 _MOST_SEVERE_FIRST = (
     mark("unreadable-images"),
@@ -176,7 +176,7 @@ def _as_splits(data: Data, options: dict[str, Any]) -> tuple[Splits, str, Findin
         try:
             return load_dataset(path, **options), source, None
         except MixedSizesError as error:
-            options = {"fit": "pad", **options, "size": SIZE}
+            options = {**options, "size": SIZE}
             splits = load_dataset(path, **options)
             return splits, source, images.mixed_sizes(str(error.received), SIZE)
 

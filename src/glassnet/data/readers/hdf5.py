@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,7 +71,9 @@ def read_hdf5_arrays(path: Path, **options: Any) -> Named:
     """`read_named` in a process of its own, which a damaged file may crash. Raises `DataError` where there is no h5py."""
     if importlib.util.find_spec("h5py") is None:
         what = tr("Reading this file needs h5py, which is not installed.")
-        raise DataError(what, where=path, expected=tr("the package h5py"), hint="pip install 'glassnet[hdf5]'")
+        raise DataError(
+            what, where=path, expected=tr("the package h5py"), hint=f"{shlex.quote(sys.executable)} -m pip install h5py"
+        )
     return read_in_subprocess("glassnet.data.readers.hdf5:read_named", path, "HDF5 file", **options)
 
 

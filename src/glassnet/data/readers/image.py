@@ -115,6 +115,8 @@ def _read_array(file: Path, shape: tuple[int, ...], magic: bytes) -> npt.NDArray
         stored = stored[..., np.newaxis]
     if stored.shape != tuple(shape):
         what, hint = tr("The array does not have the model's input shape."), tr("resize it like the training images")
+        if stored.ndim == 3 and (*stored.shape[1:], stored.shape[0]) == tuple(shape):
+            hint = tr("the channels come first: array.transpose(1, 2, 0)")
         expected = tr("{shape}, that is (height, width, channels)", shape=shape) if len(shape) == 3 else tuple(shape)
         raise InputError(what, where=file, expected=expected, received=stored.shape, hint=hint)
     values = as_pixels(stored, str(file))

@@ -49,7 +49,8 @@ def assemble(
     for part in present:
         images = _images(arrays[part, "images"], len(marks[part]), options, where, matlab=matlab)
         groups = arrays.get((part, "groups"))
-        labels = np.searchsorted(values, marks[part])
+        order = np.argsort(values)
+        labels = order[np.searchsorted(values, marks[part], sorter=order)]
         try:
             made[part] = Dataset(images, labels, names, None if groups is None else np.ravel(groups))
         except InputError as error:
@@ -68,10 +69,16 @@ def _marks(labels: Array, images: Array, where: object) -> Array:
     flat = labels.reshape(-1) if labels.ndim < 3 and (labels.ndim < 2 or 1 in labels.shape) else None
     if flat is not None and flat.dtype.kind == "f" and np.isfinite(flat).all() and (flat == np.rint(flat)).all():
         flat = flat.astype(np.int64)
-    if flat is None or flat.dtype.kind not in "iubU" or not flat.size:
+    if not labels.size:
+        raise DataError(tr("There are no images."), where=where, expected=tr("at least one"), received=form(images))
+    if flat is None or flat.dtype.kind not in "iubU":
         what = tr("The labels are neither whole numbers nor texts, one for each image.")
         expected = tr("labels of shape (N,) or (N, 1), or rows of 0 with a single 1")
-        raise DataError(what, where=where, expected=expected, received=form(labels))
+        received: str = form(labels)
+        if flat is not None and flat.dtype.kind == "f":
+            wrong = flat[flat != np.rint(flat)]  # NaN is not equal to itself
+            received = tr("{value}, and {form}", value=wrong[0] if wrong.size else flat.max(), form=received)
+        raise DataError(what, where=where, expected=expected, received=received)
     return flat
 
 
@@ -80,6 +87,9 @@ def _classes(marks: Mapping[str, Array], names: Array | None, where: object) -> 
     if len({array.dtype.kind == "U" for array in marks.values()}) > 1:
         raise DataError(tr("The labels are numbers in one part and texts in another."), where=where, expected=tr("one kind"))
     values: Array = np.unique(np.concatenate(list(marks.values())))
+    if values.dtype.kind == "U" and all(value.isdecimal() for value in values.tolist()):
+        width = max(map(len, values.tolist()))  # "2" before "10"
+        values = np.array(sorted(values.tolist(), key=lambda value: (value.zfill(width), value)))
     if names is None:
         return values, tuple(str(value) for value in values)
     texts = np.char.decode(names, "utf-8", "replace") if names.dtype.kind == "S" else names

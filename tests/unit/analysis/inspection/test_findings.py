@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import glassnet as gn
 from glassnet.analysis.inspection import Inspection
@@ -336,3 +336,22 @@ def test_brightness_is_that_of_the_readers() -> None:
         (images.sum(axis=-1, dtype=np.float64) + images[..., 0]) / 4,
         rtol=1e-6,
     )
+
+
+def test_drawings_of_many_sizes_have_no_other_fault(tmp_path: Path) -> None:
+    """Sixty shapes in dark ink on white: black borders would make two thirds of them light shapes on black."""
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        kind = ("ellipse", "rectangle", "polygon")[number % 3]
+        width, height = (int(side) for side in rng.integers((48, 40), (64, 60)) * (1 + 2 * (number % 3 > 0), 1))
+        picture = Image.new("L", (width, height), 255)
+        left, top = int(rng.integers(3, width // 3)), int(rng.integers(3, height // 3))
+        right, bottom = width - int(rng.integers(3, width // 3)), height - int(rng.integers(3, height // 3))
+        corners = [((left + right) // 2, top), (left, bottom), (right, bottom)]
+        draw = getattr(ImageDraw.Draw(picture), kind)
+        draw(corners if kind == "polygon" else (left, top, right, bottom), outline=int(rng.integers(0, 90)), width=3)
+        folder = tmp_path / kind
+        folder.mkdir(exist_ok=True)
+        picture.save(folder / f"{number}.png")
+    assert [finding.name for finding in gn.inspect(tmp_path).findings] == ["mixed-sizes"]
+    assert len(gn.inspect(tmp_path, size=64, fit="pad").findings) > 0
