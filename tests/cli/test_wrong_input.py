@@ -551,7 +551,7 @@ def test_image_that_is_missing_or_a_folder(cli: CommandLine, trained: Path) -> N
     assert (parts["where"], parts["received"]) == ("nowhere.png", "No such file or directory")
     Path("folder").mkdir()
     parts = cli.wrong("predict", trained, "folder")
-    assert (parts["what"], parts["received"]) == ("This is not a file.", "a folder")
+    assert (parts["what"], parts["received"]) == ("There are no images here.", "nothing")  # folders are read, this is empty
 
 
 # ------------------------------------------------------------------ run folders
