@@ -275,6 +275,7 @@ def _decide_training(found: Survey, recipe: Recipe, given: object, decisions: li
         class_weight="balanced" if balanced else None,
         augmentation=augmentation,
         plain_epochs=min(3, epochs // 6) if augmentation else 0,
+        show_every=max(1, epochs // 25),
     )
 
 
