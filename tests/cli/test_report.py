@@ -121,7 +121,7 @@ def test_the_figures_of_the_page_are_those_of_the_run(digits_run: Path) -> None:
     assert run.splits.validation is not None
     result = run.network.evaluate(run.splits.validation)
     text, _ = read(path)
-    assert f"<b>{100 * result.accuracy:.2f} %</b>" in text
+    assert f'<b><span class="en" lang="en">{100 * result.accuracy:.2f} %</span>' in text
     low, high = result.interval
     assert f"95 % interval {100 * low:.2f}–{100 * high:.2f} %" in text
     counted = {key: int(count) for key, count in re.findall(r'data-cell="([\d,]+)" data-count="(\d+)"', text)}
@@ -166,7 +166,7 @@ def test_with_test_the_test_set_is_opened_and_the_look_noted(cli: CommandLine, d
     text, _ = read(Path("test.html"))
     assert "All images below are from the test set" in text
     assert f"{look['correct']} / {look['total']}" in text
-    assert f"<b>{100 * look['correct'] / look['total']:.2f} %</b>" in text
+    assert f'<b><span class="en" lang="en">{100 * look["correct"] / look["total"]:.2f} %</span>' in text
     assert "← shown above" in text
     cli.good("report", digits_run)
     text, _ = read(digits_run / "report.html")
