@@ -74,8 +74,11 @@ def program() -> str:
 @contextlib.contextmanager
 def working(text: str) -> Iterator[None]:
     """Say what is being done: a spinner on a terminal, which disappears; elsewhere one line."""
+    from glassnet.errors import WriteError
+
     if not sys.stdout.isatty():
-        say(text)
+        with contextlib.suppress(OSError, WriteError):  # of the output; what is said next fails, too, and tells it
+            say(text)
         yield
         return
     from rich.console import Console
