@@ -256,7 +256,11 @@ class Network(Familiar):
         return np.asarray(np.mean([self.probabilities(raw) for raw in raws], axis=0))
 
     def fit_novelty(
-        self, train: Dataset | tuple[Array, Array], validation: Dataset | tuple[Array, Array] | None = None
+        self,
+        train: Dataset | tuple[Array, Array],
+        validation: Dataset | tuple[Array, Array] | None = None,
+        *,
+        threads: int | None = None,
     ) -> None:
         """Remember what the training images look like in the hidden layers, for `novelty` and `is_novel`.
 
@@ -269,7 +273,7 @@ class Network(Familiar):
         held_out = None if validation is None else as_dataset(validation, "fit_novelty(validation)")
         check_novelty(data)
         rows = self.rows(data.images), None if held_out is None else self.rows(held_out.images)
-        self._novelty = Novelty.fit(self._hidden(), *rows)
+        self._novelty = Novelty.fit(HiddenFeatures(self, hidden_depths(self), threads), *rows)
 
     def _hidden(self) -> HiddenFeatures:
         if self._features is None:

@@ -379,7 +379,7 @@ def test_what_was_found_is_told_though_it_cannot_be_written(cli: Any, disk: Disk
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount a small disk")
-@pytest.mark.parametrize(("size", "code", "made"), [("100k", 2, False), ("664k", 1, True)])
+@pytest.mark.parametrize(("size", "code", "made"), [("100k", 2, False), ("1100k", 1, True)])
 def test_a_disk_that_is_really_full(here: Path, size: str, code: int, made: bool) -> None:
     small = here / "small"
     small.mkdir()

@@ -96,7 +96,7 @@ def test_the_precision_of_a_class_that_is_never_predicted(cli: CommandLine, digi
     run.network.save(digits_run / "model.safetensors")
     row = next(line for line in cli.good("evaluate", digits_run).lines if line.split()[:1] == ["0"])
     assert row.split() == ["0", "27", "0", "0.0", "%", "–"]
-    assert "<td>0.00 %</td><td>0.00–" in (page := gn.report(digits_run).read_text(encoding="utf-8"))
+    assert '<td><span class="en" lang="en">0.00 %</span>' in (page := gn.report(digits_run).read_text(encoding="utf-8"))
     assert "<td>–</td></tr>" in page
 
 

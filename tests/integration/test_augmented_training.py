@@ -109,7 +109,7 @@ def test_plain_epochs_are_those_of_training_without(
     kernels: str, is_bytes: bool, images: gn.Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GLASSNET_KERNELS", kernels)
-    data = images if is_bytes else gn.Dataset(images.images.astype(np.float32), images.labels)
+    data = images if is_bytes else gn.Dataset(images.images.astype(np.float32) / 255, images.labels)
     plain, history = trained(data, augmentation=None)
     for count in (3, 7):  # all of them, or more than there are
         found, also = trained(data, plain_epochs=count)

@@ -222,7 +222,7 @@ def train(
                 threads=threads,
                 progress=False,
             )
-            _fit_novelty(network, splits)
+            _fit_novelty(network, splits, threads)
             network.image_style = ImageStyle.of(splits.train)
             network.save(folder / MODEL)
             saved = True
@@ -237,10 +237,10 @@ def train(
     return Run(folder, chosen, network, history, splits)
 
 
-def _fit_novelty(network: Network, splits: Splits) -> None:
+def _fit_novelty(network: Network, splits: Splits, threads: int | None) -> None:
     """Remember what the training images look like, where there are classes and a hidden layer."""
     with suppress(InputError):
-        network.fit_novelty(splits.train, splits.validation)
+        network.fit_novelty(splits.train, splits.validation, threads=threads)
 
 
 def _cut_off(folder: Path, error: WriteError, saved: bool) -> RunError:

@@ -47,12 +47,12 @@ def feature_width(stack: Stack) -> int:
 class HiddenFeatures:
     """The outputs of some hidden layers of a network, side by side, each averaged over regions and scaled to length 1."""
 
-    def __init__(self, stack: Stack, depths: tuple[int, ...]) -> None:
+    def __init__(self, stack: Stack, depths: tuple[int, ...], threads: int | None = None) -> None:
         self._stack = stack
         self._bounds = list(zip((0, *depths), depths, strict=False))
         self._shapes = [stack.shapes[depth] for depth in depths]
         self._parts = [_part(stack, start, stop) for start, stop in self._bounds]
-        self._predictors = [Predictor(part) for part in self._parts]
+        self._predictors = [Predictor(part, threads) for part in self._parts]
         self.width = feature_width(stack)
         self._block = max(1, BLOCK_FLOATS // max(map(prod, self._shapes)))
 

@@ -384,7 +384,7 @@ def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [h5(tmp_path, x=PICTURES, y=LABELS), mat73(tmp_path, x=PICTURES, y=LABELS)]
     monkeypatch.setitem(sys.modules, "h5py", None)
     for path in paths:
-        with pytest.raises(DataError, match=r"(?s)Reading this file needs h5py.*pip install 'glassnet\[hdf5\]'"):
+        with pytest.raises(DataError, match=r"(?s)Reading this file needs h5py.*pip install h5py"):
             load_dataset(path)
 
 

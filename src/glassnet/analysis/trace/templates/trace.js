@@ -18,9 +18,11 @@ function mark(node) {
   meaning.append(name, text);
 }
 const at = event => event.target.closest ? event.target.closest("[data-s]") : null;
-document.addEventListener("pointerover", event => { if (event.pointerType === "mouse") mark(at(event) || pinned); });
+const focused = () => document.activeElement.closest("[data-s]");
+document.addEventListener("pointerover", event => { if (event.pointerType === "mouse") mark(at(event) || pinned || focused()); });
 document.addEventListener("focusin", event => mark(at(event)));
-document.addEventListener("click", event => { if (!event.target.closest("button")) { pinned = at(event); mark(pinned); } });
-document.addEventListener("keydown", event => { if (event.key === "Escape") { pinned = null; mark(null); } });
-document.addEventListener("language", () => mark(pinned));
+// Not "click": by then the line with the meaning may lie over the symbol.
+document.addEventListener("pointerdown", event => { if (!event.target.closest("button")) { pinned = at(event); mark(pinned); } });
+document.addEventListener("keydown", event => { if (event.key === "Escape") { pinned = null; document.activeElement.blur(); mark(null); } });
+document.addEventListener("language", () => mark(pinned || focused()));
 })();
