@@ -198,7 +198,8 @@ class Network(Familiar):
             check_labels(self, held_out, "fit(validation)")
         weights = image_weights(data, class_weight, sample_weight)
         display = [*default_display(progress), *as_callbacks(callbacks, "fit(callbacks)")]
-        self._predictor = self._features = self._novelty = None
+        self._predictor = self._features = None
+        self._novelty = self.image_style = None  # what was known of the images trained on before
         if isinstance(chosen, ScipyMinimize):
             return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
         plan = Plan(

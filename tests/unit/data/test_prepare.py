@@ -267,6 +267,9 @@ def test_the_style_of_the_digits_is_saved_with_the_network(run: gn.Run, tmp_path
     assert gn.Network.load(tmp_path / "again.safetensors").image_style == learnt
     assert run.network.astype("float64").image_style == learnt
     assert gn.ImageStyle.from_description(json.loads(json.dumps(learnt.describe()))) == learnt
+    again = gn.Network.load(tmp_path / "again.safetensors")
+    again.fit(run.splits.train.head(20), 1, progress=False)
+    assert again.image_style is None  # it was that of the images trained on before
 
 
 @pytest.mark.parametrize(
