@@ -110,7 +110,7 @@ def _equation(step: Step) -> Markup:
 
 def _number(number: Number, text: str | None = None) -> Markup:
     key = markup(' data-s="{}" tabindex="0"', number.symbol) if number.symbol else ""
-    left, shown, right = re.fullmatch(r"(\(?)(.*?)(\)?)", text or figure(number)).groups()  # type: ignore[union-attr]
+    left, shown, right = re.fullmatch(r"(\(?)(.*?)(\)?)", text or figure(number)).groups()  # type: ignore[union-attr]  # fits any line
     return markup('{}<span class="n" data-q="{}"{}>{}</span>{}', left, number.name, key, shown, right)
 
 

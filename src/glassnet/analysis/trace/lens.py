@@ -39,7 +39,7 @@ class Lens(ABC):
         return inside
 
     def feeds(self, key: str, index: Index) -> Index:
-        """The output on which a parameter acts most."""
+        """The output on which a parameter acts most; only of lenses on layers with parameters."""
         raise NotImplementedError
 
     def input_of(self, key: str, index: Index, out: Index) -> Index:
@@ -76,7 +76,7 @@ class Lens(ABC):
         """The steps from the gradient with respect to the output to that by the input."""
 
     def gradient(self, key: str, index: Index, inside: Index, out: Index) -> list[Step]:
-        """The steps from the gradient with respect to the output to that by a parameter."""
+        """The steps from the gradient with respect to the output to that by a parameter, if the layer has any."""
         raise NotImplementedError
 
     def step(
