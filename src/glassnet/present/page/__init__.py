@@ -1,0 +1,1 @@
+"""The page: networks in the browser, computed by the same kernels."""
