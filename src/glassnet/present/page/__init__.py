@@ -1,1 +1,1 @@
-"""The page: networks in the browser, computed by the same kernels."""
+"""The page: a trained network in one HTML file, run in the browser by the same kernels."""
