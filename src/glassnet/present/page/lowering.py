@@ -117,10 +117,10 @@ def lower_job(network: Network, job: Job) -> Lowered:
     opcodes = set(program.code[:, 0].tolist())
     fields: dict[str, Any] = {
         "purpose": job.purpose, "is_bytes": int(job.is_bytes), "capacity": program.capacity, "instructions": len(program.code),
-        "forward": program.forward, "workspace": program.workspace + PADDING, "scratch": program.scratch + 4 * PADDING,
-        "rows": program.rows, "keys": program.keys, "augmented": int(program.augmented),
+        "forward": program.forward, "workspace": int(program.workspace + PADDING), "scratch": int(program.scratch + 4 * PADDING),
+        "rows": int(program.rows), "keys": program.keys, "augmented": int(program.augmented),
         "units": [name for name, members in op.UNITS.items() if not opcodes.isdisjoint(members)],
-        "seen": _seen(network, program), "input_gradient": program.input_gradient,
+        "seen": _seen(network, program), "input_gradient": int(program.input_gradient),
     }  # fmt: skip
     if job.optimizer is not None:
         groups = np.array(network.param_groups(job.optimizer.decay), dtype=ParamGroup.dtype)
@@ -137,12 +137,12 @@ def _seen(network: Network, program: Program) -> list[dict[str, Any]]:
     paths = dict(layer_paths(network.layers))
     by_layer = {id(layer): path for path, layer in paths.items()}
     return [
-        {"path": by_layer[id(seen.layer)], **_place(seen.value), "gradient": seen.gradient} for seen in program.seen
+        {"path": by_layer[id(seen.layer)], **_place(seen.value), "gradient": int(seen.gradient)} for seen in program.seen
     ]
 
 
 def _place(value: Value) -> dict[str, Any]:
-    return {"at": value.at, "scale": value.scale, "shape": list(value.shape), "images": value.at < 0}
+    return {"at": int(value.at), "scale": float(value.scale), "shape": [int(side) for side in value.shape], "images": bool(value.at < 0)}
 
 
 def layer_paths(layers: Sequence[Layer], before: str = "") -> list[tuple[str, Layer]]:
