@@ -41,9 +41,11 @@ def assemble(
 ) -> Program:
     """The program of a network that is to "train", to find "losses", "raw" outputs before the loss, or last "outputs".
 
+    For "show" each layer runs by itself: raw outputs, then loss and gradient as outside training (dropout off, running
+    statistics), by the images too. `Program.seen` says where each layer's output and the gradient by it lie.
     With an `augmentation`, the images, of `image_shape` (H, W, C), go through it first.
     """
-    out = ProgramBuilder(stack, capacity, purpose == "train")
+    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=purpose != "show")
     offsets: list[ParamOffsets] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
         offsets[slot.layer][slot.key] = slot.offset
@@ -53,16 +55,17 @@ def assemble(
         images = _augmented(images, augmentation, image_shape, out)
     y, back = lower_chain(layers, offsets, images, out)
     z = out.loaded(y)
-    if purpose in ("raw", "outputs"):
+    if purpose in ("raw", "outputs", "show"):
         out.emit(op.OUTPUT, z=z.at, outputs=z.width, threshold=stack.threshold)
+    if purpose in ("raw", "outputs"):
         return out.program()
     dz, targets = out.rows(z.width), out.rows(z.width)
     out.emit(
         op.LOSS, z=z.at, dz=dz, targets=targets, outputs=z.width, kind=LOSS_KINDS[type(stack.loss)],
         smoothing=stack.loss.smoothing, threshold=stack.threshold,
     )  # fmt: skip
-    if purpose == "train":
-        back(dz, False)
+    if purpose in ("train", "show"):
+        out.input_gradient = back(dz, purpose == "show")
     return out.program()
 
 

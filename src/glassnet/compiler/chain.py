@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from glassnet.compiler.conv import lower_block
 from glassnet.compiler.fusion import find_block, starts_block
-from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
+from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Seen, Value, lower
 from glassnet.nn import Layer
 
 
@@ -20,24 +20,31 @@ def lower_chain(
 ) -> tuple[Value, Back]:
     """Emit layers forward, with the offsets of each; their output, and the function that emits them backward."""
     blocks: list[
-        tuple[Back, bool, bool]
+        tuple[Back, bool, bool, Seen | None]
     ] = []  # backward; whether any layer before the block, or up to its end, has parameters
     number, before = 0, False
     while number < len(layers):
-        block = find_block(layers[number:], offsets[number:])
+        last = None if out.fused else number + 1
+        block = find_block(layers[number:last], offsets[number:last])
         end = number + max(1, block.length)
         if block.length:
             x, back_block = lower_block(block, x, out)
         else:
             x, back_block = lower(layers[number], x, offsets[number], out)
         within = before or any(layer.parameters for layer in layers[number:end])
-        blocks.append((back_block, before, within))
+        seen = None
+        if not out.fused:
+            seen = Seen(layers[number], x)
+            out.seen.append(seen)
+        blocks.append((back_block, before, within, seen))
         number, before = end, within
 
     def back(dy: int, needs_dx: bool) -> int:
-        for back_block, before, within in reversed(blocks):
+        for back_block, before, within, seen in reversed(blocks):
             if not (needs_dx or within):
                 break
+            if seen is not None:
+                seen.gradient = dy
             dy = back_block(dy, needs_dx or before)
         return dy
 

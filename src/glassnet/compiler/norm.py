@@ -53,14 +53,13 @@ class Normalisation:
         fields: dict[str, Any] = {
             "channels": self.channels, "gamma": self.offsets["gamma"], "beta": self.offsets["beta"],
             "running_mean": self.offsets["mean"], "running_variance": self.offsets["variance"],
-            "epsilon": self.layer.epsilon, **self.scaling,
+            "mean_error": self.mean_error, "inverse": self.inverse, "epsilon": self.layer.epsilon, **self.scaling,
         }  # fmt: skip
         if not self.learns:
             out.emit(op.BATCH_NORM_RUNNING, **fields)
             return
         out.emit(
-            op.BATCH_NORM_STATISTICS, **fields, pixels=self.pixels, statistics=self.statistics, mean_error=self.mean_error,
-            inverse=self.inverse, momentum=self.layer.momentum,
+            op.BATCH_NORM_STATISTICS, **fields, pixels=self.pixels, statistics=self.statistics, momentum=self.layer.momentum,
         )  # fmt: skip
 
     def emit_backward(self, out: ProgramBuilder, /, **places: Any) -> int:
@@ -71,7 +70,7 @@ class Normalisation:
         out.emit(op.BATCH_NORM_SUMS, **places, mean=self.mean, inverse=self.inverse, sums=sums)
         out.emit(
             op.BATCH_NORM_GRADIENTS, pixels=self.pixels, channels=self.channels,
-            pooled=places["epilogue"]["pool"]["window_height"] > 0, sums=sums, gamma=self.offsets["gamma"],
+            pooled=places["epilogue"]["pool"]["window_height"] > 0, running=not self.learns, sums=sums, gamma=self.offsets["gamma"],
             beta=self.offsets["beta"], mean=self.mean, mean_error=self.mean_error, inverse=self.inverse, gain=self.gain,
             coefficients=coefficients,
         )  # fmt: skip

@@ -61,6 +61,18 @@ class Program:
     keys: int
     capacity: int
     augmented: bool
+    forward: int  # instructions before the loss
+    seen: tuple[Seen, ...]  # of a program that shows every layer
+    input_gradient: int  # where the gradient of its loss by the images lies
+
+
+@dataclass
+class Seen:
+    """A layer's output in the workspace and, −1 until it is known, where the gradient of the loss by it lies."""
+
+    layer: Layer
+    value: Value
+    gradient: int = -1
 
 
 Back = Callable[[int, bool], int]  # from where dy lies, and whether dx is needed, to where dx lies
@@ -68,11 +80,16 @@ ParamOffsets = dict[str, int]  # where a layer's parameters and running statisti
 
 
 class ProgramBuilder:
-    """Collects instructions and hands out offsets of a workspace for batches of up to `capacity` images."""
+    """Collects instructions and hands out offsets of a workspace for batches of up to `capacity` images.
 
-    def __init__(self, stack: Stack, capacity: int, training: bool) -> None:
-        self.capacity, self.training = capacity, training
-        self.augmented, self.keys = False, 0
+    `fused`: several layers may be computed at once; otherwise each by itself, and `seen` says where its output lies.
+    """
+
+    def __init__(self, stack: Stack, capacity: int, training: bool, fused: bool = True) -> None:
+        self.capacity, self.training, self.fused = capacity, training, fused
+        self.augmented, self.keys, self.forward = False, 0, 0
+        self.seen: list[Seen] = []
+        self.input_gradient = -1
         self.scratch_bytes, self.longest = SCRATCH_BYTES, capacity
         self._workspace = 0
         shapes = [*stack.shapes, *(shape for layer in walk(stack.layers) for shape in _inner_shapes(layer))]
@@ -113,6 +130,8 @@ class ProgramBuilder:
         if opcode not in RECORDS:
             raise ValueError(f"{opcode} is the opcode of no operation")
         self._code.append((opcode, sum(map(len, self._records))))
+        if opcode == op.LOSS:
+            self.forward = len(self._code) - 1
         self._records.append(RECORDS[opcode].make(**operands).view(np.uint8))
 
     def loaded(self, x: Value) -> Value:
@@ -136,6 +155,9 @@ class ProgramBuilder:
             keys=self.keys,
             capacity=self.capacity,
             augmented=self.augmented,
+            forward=self.forward,
+            seen=tuple(self.seen),
+            input_gradient=self.input_gradient,
         )
 
     def back(self, opcode: int, width: int, fields: tuple[str, str] = ("dy", "dx"), /, **operands: Any) -> Back:

@@ -7,6 +7,7 @@ import os
 from numba.core import types
 
 from glassnet.kernels.codegen.addresses import integers_at
+from glassnet.kernels.codegen.host import IS_WASM
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.codegen.simd import I32, I64, emitted
 from glassnet.kernels.context import DECISIONS, STOP
@@ -28,7 +29,7 @@ def _atomic_load(emit, address):
 @emitted()
 def _yield_processor(emit):
     """Yield the processor to other threads, where the system has POSIX's call for it."""
-    if os.name == "posix":
+    if os.name == "posix" and not IS_WASM:
         emit.builder.call(emit.declare("sched_yield", I32, []), [])
 
 

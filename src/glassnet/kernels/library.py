@@ -25,6 +25,7 @@ from glassnet.errors import GlassnetError
 from glassnet.kernels.codegen import objects
 from glassnet.kernels.codegen.host import UNIT
 from glassnet.kernels.codegen.objects import KINDS, Compiled, deserialize
+from glassnet.kernels.sources import digest_of_sources
 from glassnet.support import cache
 from glassnet.support.i18n import mark, tr
 
@@ -61,10 +62,8 @@ UNREACHED = (
 
 def _digest() -> str:
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite")]
-    digest = hashlib.sha256(repr((versions, sys.version_info[:2], UNIT, llvm.get_host_cpu_name())).encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    made_with = versions, sys.version_info[:2], UNIT, llvm.get_host_cpu_name(), digest_of_sources()
+    return hashlib.sha256(repr(made_with).encode()).hexdigest()[:16]
 
 
 def cache_folder() -> Path:

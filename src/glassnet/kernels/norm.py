@@ -2,6 +2,7 @@
 
     ŷ = (y − mean) / √(variance + ε),   out = γ·ŷ + β = (y − mean)·gain + shift
     dγ = Σ g·ŷ,   dβ = Σ g,   dy = gain·(g − dβ/n − ŷ·dγ/n) = a·(g − ḡ) + b·(y − mean) + c      n: pixels of the mini-batch
+    by running statistics: dy = gain·g
 
 Differences are taken before products: in a constant channel 1/√(variance + ε) may exceed 300, and would amplify the rounding
 errors of products that should cancel. `mean` and `ḡ` are float32; their rounding errors go into shift and c.
@@ -88,9 +89,10 @@ def batch_norm_statistics(ctx, at):
 
 @compiled
 def batch_norm_running(ctx, at):
-    """Mean, gain and shift of this thread's channels from the running statistics."""
+    """Mean, 1/√(variance + ε), gain and shift of this thread's channels from the running statistics."""
     op, base, state = _running_at(at), ctx.workspace, ctx.parameters
-    mean = _channels_at(base, op.mean, op.channels)
+    mean, inverse = _channels_at(base, op.mean, op.channels), _channels_at(base, op.inverse, op.channels)
+    error = _channels_at(base, op.mean_error, op.channels)
     gain, shift = _channels_at(base, op.gain, op.channels), _channels_at(base, op.shift, op.channels)
     gamma, beta = _channels_at(state, op.gamma, op.channels), _channels_at(state, op.beta, op.channels)
     running_mean = _channels_at(state, op.running_mean, op.channels)
@@ -99,6 +101,7 @@ def batch_norm_running(ctx, at):
     for f in range(low, high):
         gain[f] = F(gamma[f] / np.sqrt(variance[f] + op.epsilon))
         mean[f], shift[f] = running_mean[f], beta[f]
+        inverse[f], error[f] = F(1.0 / np.sqrt(variance[f] + op.epsilon)), F(0)
 
 
 @compiled
@@ -124,9 +127,10 @@ def batch_norm_gradients(ctx, at):
             add_to_tree(of_product, p, np.float64(sums[(p * 2 + 1) * channels + f]))
         plain, scaled = tree_sum(of_g, images), tree_sum(of_product, images)
         scaled -= plain * error[f] * inverse[f]
-        a[f], b[f] = gain[f], F(-gain[f] * inverse[f] * (scaled / n))
-        g_mean[f], own_mean[f] = F(0) if op.pooled else F(plain / n), mean[f]
-        c[f] = F(-gain[f] * (plain / n - g_mean[f]) - b[f] * error[f])
+        a[f], b[f], c[f], g_mean[f], own_mean[f] = gain[f], F(0), F(0), F(0), mean[f]
+        if not op.running:
+            b[f], g_mean[f] = F(-gain[f] * inverse[f] * (scaled / n)), F(0) if op.pooled else F(plain / n)
+            c[f] = F(-gain[f] * (plain / n - g_mean[f]) - b[f] * error[f])
         put_gradient_value(ctx, op.gamma + f, F(scaled))
         put_gradient_value(ctx, op.beta + f, F(plain))
 

@@ -395,6 +395,8 @@ class BatchNormRunning(Record, operations=[op.BATCH_NORM_RUNNING]):
     running_mean: int
     running_variance: int
     mean: int
+    mean_error: int  # the rounding error of `mean`
+    inverse: int  # 1/√(variance + ε)
     gain: int
     shift: int
     epsilon: float
@@ -405,8 +407,6 @@ class BatchNormStatistics(BatchNormRunning, operations=[op.BATCH_NORM_STATISTICS
 
     pixels: int
     statistics: int
-    mean_error: int  # the rounding error of `mean`
-    inverse: int  # 1/√(variance + ε)
     momentum: float
 
 
@@ -422,6 +422,7 @@ class BatchNormGradients(Record, operations=[op.BATCH_NORM_GRADIENTS]):
     pixels: int
     channels: int
     pooled: int  # 1: g is zero but for few pixels
+    running: int  # 1: of the normalisation by running statistics, which do not depend on y
     sums: int
     gamma: int
     beta: int

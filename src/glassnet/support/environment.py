@@ -10,7 +10,7 @@ from glassnet.support.i18n import VARIABLES, mark, tr
 from glassnet.support.registry import did_you_mean, nearest
 
 PREFIX = "GLASSNET_"
-UNITS = ("avx512", "avx2", "neon", "sse", "scalar")  # vector units that the kernels are written for
+UNITS = ("avx512", "avx2", "neon", "sse", "wasm", "scalar")  # vector units that the kernels are written for
 
 
 def _is_language(value: str) -> bool:

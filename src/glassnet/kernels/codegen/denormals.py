@@ -10,10 +10,11 @@ import platform
 from llvmlite import ir
 from numba.core import types
 
+from glassnet.kernels.codegen.host import IS_WASM
 from glassnet.kernels.codegen.simd import I8, I32, emitted
 
 FLUSH_AND_IGNORE = 0x8040  # flush-to-zero and denormals-are-zero of MXCSR
-IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
+IS_X86 = not IS_WASM and platform.machine().lower() in ("x86_64", "amd64")
 
 
 def _call(emit, name, slot):

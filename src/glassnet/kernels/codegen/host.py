@@ -1,6 +1,6 @@
 """The machine's vector unit: how many floats a register holds and how many registers there are.
 
-`GLASSNET_SIMD` (avx512, avx2, neon, sse or scalar) overrides what is found; LLVM lowers wider vectors than the machine has,
+`GLASSNET_SIMD` (avx512, avx2, neon, sse, wasm or scalar) overrides what is found; LLVM lowers wider vectors than the machine has,
 so every choice gives right results everywhere, only slower.
 """
 
@@ -38,6 +38,7 @@ UNITS = {
     "avx2": VectorUnit("avx2", 8, 6, 2, 5),  # 16 registers: 12 + 2 + 1
     "neon": VectorUnit("neon", 4, 8, 3, 10),  # 32 registers: 24 + 3 + 1
     "sse": VectorUnit("sse", 4, 6, 2, 5),  # 16 registers
+    "wasm": VectorUnit("wasm", 4, 6, 2, 5),  # WebAssembly's 128 bits, on the 16 registers of most machines
     "scalar": VectorUnit("scalar", 1, 4, 2, 4),
 }
 
@@ -59,6 +60,7 @@ def _detect() -> VectorUnit:
 
 
 UNIT = _detect()
+IS_WASM = UNIT.name == "wasm"  # code for WebAssembly; it runs on this machine too, as any vector unit's does
 
 
 def kernels_enabled() -> bool:

@@ -10,6 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from glassnet.kernels.codegen.host import IS_WASM
 from glassnet.kernels.sizes import LANES
 
 FLOAT, I1, I8, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
@@ -55,11 +56,15 @@ class Emitter:
         return self.builder.call(function, [a, b, c])
 
     def load_masked(self, address: ir.Value, mask: ir.Value) -> ir.Value:
+        if IS_WASM:  # which has no masked instructions; what lies behind an array may be read, and is stored as it was
+            return self.builder.select(mask, self.load(address), self.zeros)
         arguments = [self.vector.as_pointer(), I32, self.mask, self.vector]
         function = self.declare(f"llvm.masked.load.v{self.lanes}f32.p0", self.vector, arguments)
         return self.builder.call(function, [self.pointer(address), I32(4), mask, self.zeros])
 
     def store_masked(self, value: ir.Value, address: ir.Value, mask: ir.Value) -> None:
+        if IS_WASM:
+            return self.store(self.builder.select(mask, value, self.load(address)), address)
         arguments = [self.vector, self.vector.as_pointer(), I32, self.mask]
         function = self.declare(f"llvm.masked.store.v{self.lanes}f32.p0", ir.VoidType(), arguments)
         self.builder.call(function, [value, self.pointer(address), I32(4), mask])

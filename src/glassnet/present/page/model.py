@@ -1,0 +1,143 @@
+"""What the page knows of a run: the network's layers and weights, its programs, some of its training images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from glassnet.data import Dataset
+from glassnet.errors import InputError
+from glassnet.experiment.run import Run
+from glassnet.network import Network
+from glassnet.nn import Layer
+from glassnet.nn.chain import name_layers
+from glassnet.present.page.lowering import Job, layer_paths, lower_for_page
+from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
+
+SAMPLES = 300  # training images in a page
+
+
+def kernels() -> Array:
+    """The bytes of the WebAssembly module."""
+    return np.frombuffer(files("glassnet.present.page").joinpath("glassnet.wasm").read_bytes(), np.uint8)
+
+
+def payload(runs: Sequence[Run]) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The header and the arrays of a page that shows these runs."""
+    arrays: dict[str, Array] = {"wasm": kernels()}
+    jobs = [(run.network, [Job("show", is_bytes=run.splits.train.images.dtype == np.uint8)]) for run in runs]
+    lowered, context = lower_for_page(jobs)
+    entries = []
+    for number, (run, programs) in enumerate(zip(runs, lowered, strict=True)):
+        entry, own = describe_run(run)
+        for program in programs:
+            places = {name: f"{program.fields['purpose']}.{name}" for name in program.arrays}
+            own |= {places[name]: array for name, array in program.arrays.items()}
+            entry["programs"][program.fields["purpose"]] = {**program.fields, "arrays": places}
+        entry["key"] = str(number)
+        arrays |= {f"{number}.{name}": array for name, array in own.items()}
+        entries.append(entry)
+    return {"context": context, "models": entries}, arrays
+
+
+def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
+    """An entry of the header, without its programs, and its arrays."""
+    network, train = run.network, run.splits.train
+    samples, labels = some_samples(train)
+    style = network.image_style
+    entry = {
+        "name": run.recipe.name,
+        **describe_network(network),
+        "shape": list(_image_shape(train)),
+        "bytes": train.images.dtype == np.uint8,
+        "samples": len(labels),
+        "style": None if style is None else style.describe(),
+        "epochs": len(run.history.epochs),
+        "programs": {},
+    }
+    return entry, {"state": network.state, "samples": samples, "labels": labels.astype(np.int32)}
+
+
+def describe_network(network: Network) -> dict[str, Any]:
+    """Layers, and what turns raw outputs into probabilities."""
+    link = network.loss.link
+    return {
+        "classes": list(network.classes),
+        "parameters": network.flat.size,
+        "outputs": network.outputs,
+        "threshold": network.threshold,
+        "last": link or type(network.layers[-1]).__name__,
+        "link": link is not None,
+        "activation_in_loss": network.fuses_activation,
+        "loss": type(network.loss).__name__,
+        "layers": _layers(network),
+    }
+
+
+def _layers(network: Network) -> list[dict[str, Any]]:
+    shapes: dict[str, tuple[Any, Any]] = {}
+    for number, layer in enumerate(network.layers):
+        shapes[str(number)] = network.shapes[number], network.shapes[number + 1]
+        shapes |= _inner_shapes(layer, str(number))
+    found = []
+    for path, layer in layer_paths(network.layers):
+        settings = layer.describe()
+        before, after = shapes[path]
+        found.append({
+            "path": path,
+            "type": settings.pop("type"),
+            "settings": {} if layer.branches else settings,
+            "inputShape": list(before),
+            "outputShape": list(after),
+            "parameters": {},
+        })  # fmt: skip
+    by_path = {layer["path"]: layer for layer in found}
+    for slot in (*network.slots, *network.running_slots):
+        path, key = _home(network, slot.layer, slot.key)
+        by_path[path]["parameters"][key] = {"at": slot.offset, "shape": list(slot.shape)}
+    return found
+
+
+def _inner_shapes(layer: Layer, path: str) -> dict[str, tuple[Any, Any]]:
+    """The shapes before and after each layer of the branches of a layer."""
+    found: dict[str, tuple[Any, Any]] = {}
+    for which, branch in enumerate(layer.branches):
+        shapes = layer.branch_shapes[which]
+        for number, inner in enumerate(branch):
+            place = f"{path}.{which}.{number}"
+            found[place] = shapes[number], shapes[number + 1]
+            found |= _inner_shapes(inner, place)
+    return found
+
+
+def _home(network: Network, number: int, key: str) -> tuple[str, str]:
+    """The path of the layer that owns a parameter, and its name there: "0.conv2d1.weight" of layer 3 is "weight" of "3.0.0"."""
+    path, layer = str(number), network.layers[number]
+    while layer.branches:
+        which, name, key = key.split(".", 2)
+        branch = layer.branches[int(which)]
+        place = name_layers(branch).index(name)
+        path, layer = f"{path}.{which}.{place}", branch[place]
+    return path, key
+
+
+def some_samples(data: Dataset, count: int = SAMPLES) -> tuple[Array, Array]:
+    """Images and labels, as many of each class, in a fixed random order."""
+    if data.labels.ndim != 1 or data.labels.dtype.kind not in "iu":
+        raise InputError(tr("The page shows networks that tell classes apart."), where="export", expected=tr("class labels"))
+    order = np.random.default_rng(0).permutation(len(data))
+    rank = np.empty(len(data), np.int64)
+    for label in np.unique(data.labels):
+        mine = order[data.labels[order] == label]
+        rank[mine] = np.arange(len(mine))
+    chosen = order[np.argsort(rank[order], kind="stable")][:count]
+    return data.images[chosen], data.labels[chosen]
+
+
+def _image_shape(data: Dataset) -> tuple[int, int, int]:
+    shape = (*data.images.shape[1:], 1, 1)[:3]
+    return int(shape[0]), int(shape[1]), int(shape[2])
