@@ -14,6 +14,7 @@ from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.nn import Layer
 from glassnet.nn.chain import name_layers
+from glassnet.present.page.facts import facts_of
 from glassnet.present.page.lowering import Job, layer_paths, lower_for_page
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
@@ -57,6 +58,7 @@ def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
         "samples": len(labels),
         "style": None if style is None else style.describe(),
         "epochs": len(run.history.epochs),
+        **facts_of(run),
         "programs": {},
     }
     return entry, {"state": network.state, "samples": samples, "labels": labels.astype(np.int32)}
