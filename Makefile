@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: demo test lint messages bench clean
+.PHONY: demo test lint wasm messages bench clean
 
 $(VENV)/installed: pyproject.toml
 	@test -e $(VENV) || { mkdir -p $(VENV) && touch $(VENV)/made-by-glassnet; }
@@ -14,7 +14,7 @@ $(VENV)/installed: pyproject.toml
 	@touch $@
 
 $(VENV)/tested: $(VENV)/installed
-	$(PIP) --group test --group parity --group lint
+	$(PIP) --group test --group parity --group lint --group wasm
 	$(BIN)/python -m tests.install_browser
 	@touch $@
 
@@ -38,6 +38,9 @@ lint: $(VENV)/tested ## style, types, and which module may import which
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+wasm: $(VENV)/tested ## the kernels for the page, compiled anew for WebAssembly
+	GLASSNET_SIMD=wasm $(BIN)/python -m glassnet.kernels.codegen.wasm src/glassnet/present/page/glassnet.wasm
 
 messages: $(VENV)/tested ## the catalogue of Chinese messages, brought up to date with the code; lists those without a translation
 	$(BIN)/python -m tests.catalogue

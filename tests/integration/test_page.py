@@ -15,9 +15,7 @@ import pytest
 from PIL import Image
 
 from glassnet.experiment import run as runs
-from glassnet.present.page.bundle import bundle
-from glassnet.present.page.model import payload
-from glassnet.present.page.write import page_of
+from glassnet.present.page import write_page
 from glassnet.support.i18n import tr
 
 WIDTHS, THEMES, LANGUAGES = (390, 1440), ("light", "dark"), ("en-GB", "zh-CN")
@@ -41,11 +39,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
 def pages(trained: list[Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The page of one run and that of two."""
     folder = tmp_path_factory.mktemp("pages")
-    found = {}
-    for name, shown in (("one", trained[:1]), ("two", trained)):
-        found[name] = folder / f"{name}.html"
-        found[name].write_text(page_of(trained[0].recipe.heading, bundle(*payload(shown))), encoding="utf-8")
-    return found
+    return {name: write_page(shown, folder / f"{name}.html") for name, shown in (("one", trained[:1]), ("two", trained))}
 
 
 @contextlib.contextmanager
@@ -292,7 +286,7 @@ def test_wrong_files_are_refused_with_a_reason(browser: Any, pages: dict[str, Pa
         refusal = page.get_by_role("alert")
         for how, name, content, kind, reason in (
             ("drop", "notes.txt", b"text", "text/plain", "notes.txt is not an image."),
-            ("paste", "broken.png", picture()[:100], "image/png", "broken.png can't be read as an image."),
+            ("paste", "broken.png", b"\x89PNG and no more", "image/png", "broken.png can't be read as an image."),
             ("choose", "large.png", file.getvalue(), "image/png", "large.png has 40.0 megapixels; at most 40 are accepted."),
         ):
             give(page, how, name, content, kind)

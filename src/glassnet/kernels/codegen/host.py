@@ -1,7 +1,7 @@
 """The machine's vector unit: how many floats a register holds and how many registers there are.
 
-`GLASSNET_SIMD` (avx512, avx2, neon, sse, wasm or scalar) overrides what is found; LLVM lowers wider vectors than the machine has,
-so every choice gives right results everywhere, only slower.
+`GLASSNET_SIMD` (avx512, avx2, neon, sse, wasm or scalar) overrides what is found; LLVM lowers wider vectors than the machine
+has, so every choice gives right results everywhere, only slower.
 """
 
 from __future__ import annotations

@@ -45,7 +45,9 @@ def called_at(signature: Any) -> Any:
 
     def call(_typing: Any, *arguments: Any) -> Any:  # Numba's functions return a pointer; WebAssembly compares the types
         def codegen(context: Any, builder: ir.IRBuilder, _signature: Any, args: Sequence[ir.Value]) -> ir.Value:
-            kind = ir.FunctionType(ir.IntType(8).as_pointer(), [context.get_value_type(argument) for argument in signature.args])
+            kind = ir.FunctionType(
+                ir.IntType(8).as_pointer(), [context.get_value_type(argument) for argument in signature.args]
+            )
             builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
             return context.get_dummy_value()
 

@@ -64,7 +64,8 @@ class Emitter:
 
     def store_masked(self, value: ir.Value, address: ir.Value, mask: ir.Value) -> None:
         if IS_WASM:
-            return self.store(self.builder.select(mask, value, self.load(address)), address)
+            self.store(self.builder.select(mask, value, self.load(address)), address)
+            return
         arguments = [self.vector, self.vector.as_pointer(), I32, self.mask]
         function = self.declare(f"llvm.masked.store.v{self.lanes}f32.p0", ir.VoidType(), arguments)
         self.builder.call(function, [value, self.pointer(address), I32(4), mask])

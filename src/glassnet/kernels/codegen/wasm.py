@@ -1,4 +1,4 @@
-"""All kernels as one WebAssembly module: `python -m glassnet.kernels.codegen.wasm FILE`, with GLASSNET_SIMD=wasm; `make wasm`.
+"""All kernels as one WebAssembly module: `make wasm`, or `GLASSNET_SIMD=wasm python -m glassnet.kernels.codegen.wasm FILE`.
 
 Addresses are 64-bit integers in the kernels; `inttoptr` cuts them to the 32 bits of wasm32. The module ends in a custom
 section, "glassnet", with the digest of the kernels' sources, by which a test sees that it is stale.
@@ -11,7 +11,6 @@ import re
 import subprocess
 import sys
 import tempfile
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,14 @@ from glassnet.support.atomic import write_bytes
 
 TRIPLE = "wasm32-unknown-unknown"
 FEATURES = "+simd128,+bulk-memory,+nontrapping-fptoint,+sign-ext,+mutable-globals"
-EXPORTS = ("glassnet_run", "glassnet_fused_block", "glassnet_recurrent", "glassnet_augment")
+EXPORTS = ("glassnet_run", "glassnet_fused_block", "glassnet_recurrent", "glassnet_augment", "__heap_base")
 PAGE = 65536  # bytes of WebAssembly's memory
 
 
 def _assembly(unit: Unit, layout: str) -> str:
     """The LLVM code that Numba makes for this machine, rewritten for the other."""
     function = numba.cfunc(unit.signature, **OPTIONS)(unit.function)
-    text, numbers = function.inspect_llvm(), count()
+    text = function.inspect_llvm()
     text = re.sub(r'target triple = ".*"', f'target triple = "{TRIPLE}"', text)
     text = re.sub(r'target datalayout = ".*"', f'target datalayout = "{layout}"', text)
     text = re.sub(r'"target-(cpu|features)"="[^"]*"', "", text)
@@ -55,11 +54,11 @@ def _object_code(unit: Unit, machine: Any) -> bytes:
 
 
 def _linked(folder: Path) -> bytes:
-    linker = [sys.executable, "-m", "ziglang", "wasm-ld", "--no-entry", "--allow-undefined", "--strip-all", "--export=__heap_base"]
-    linker += ["--export-table", "--growable-table", f"--initial-memory={16 * PAGE}", f"--max-memory={2**31}", "-z", "stack-size=131072"]
-    objects = [f"{symbol}.o" for symbol in UNITS]
-    exports = [f"--export={symbol}" for symbol in EXPORTS]
-    subprocess.run([*linker, *exports, "-o", "glassnet.wasm", *objects], cwd=folder, check=True)
+    options = ["--no-entry", "--allow-undefined", "--strip-all", "--export-table", "--growable-table"]
+    options += ["-z", "stack-size=131072", f"--initial-memory={16 * PAGE}", f"--max-memory={2**31}"]
+    files = [*(f"--export={name}" for name in EXPORTS), "-o", "glassnet.wasm", *(f"{symbol}.o" for symbol in UNITS)]
+    command = [sys.executable, "-m", "ziglang", "wasm-ld", *options, *files]
+    subprocess.run(command, cwd=folder, check=True)
     return (folder / "glassnet.wasm").read_bytes()
 
 

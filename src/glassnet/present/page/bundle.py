@@ -1,4 +1,4 @@
-"""What a page is given, as text: a JSON header and named arrays as a safetensors file, deflated, in base64; js/bundle.js opens it."""
+"""What a page is given: a JSON header and arrays as a safetensors file, deflated, in base64. js/bundle.js opens it."""
 
 from __future__ import annotations
 

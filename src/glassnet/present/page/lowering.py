@@ -1,7 +1,8 @@
 """Networks lowered for WebAssembly: programs as plain arrays and numbers, for js/engine.js.
 
 Sizes of panels and padding follow the vector unit, so lowering runs in a process of its own, with GLASSNET_SIMD=wasm:
-`python -m glassnet.present.page.lowering FOLDER` reads FOLDER/jobs.json and the models it names, and writes programs.safetensors.
+`python -m glassnet.present.page.lowering FOLDER` reads FOLDER/jobs.json and the models beside it, and writes
+programs.safetensors.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -25,10 +26,11 @@ from glassnet.errors import GlassnetError
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.codegen.host import IS_WASM
 from glassnet.kernels.context import Context, ParamGroup
+from glassnet.kernels.records import Record
 from glassnet.kernels.sizes import PADDING, UPDATE_BLOCK
 from glassnet.network import Network
 from glassnet.nn import Layer
-from glassnet.nn.optimizers import Optimizer
+from glassnet.nn.optimizers import Optimizer, as_optimizer
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.support.registry import describe
@@ -39,7 +41,7 @@ JOBS, PROGRAMS = "jobs.json", "programs.safetensors"
 
 @dataclass(frozen=True)
 class Job:
-    """A program to make of a network: to "show" every layer of one image, or to "train" on mini-batches of up to `capacity`."""
+    """A program of a network: to "show" every layer of one image, or to "train" on mini-batches of up to `capacity`."""
 
     purpose: str
     capacity: int = 1
@@ -58,15 +60,18 @@ class Lowered:
 
 def context_fields() -> dict[str, Any]:
     """The layout of the interpreter's context: its size, and each field's offset in bytes."""
-    kinds = Context.dtype.fields or {}
-    floats = [name for name, (kind, _) in kinds.items() if kind == np.float64]
     return {
         "size": Context.dtype.itemsize,
-        "offsets": {name: place for name, (_, place) in kinds.items()},
-        "floats": floats,
-        "group": {name: place for name, (_, place) in (ParamGroup.dtype.fields or {}).items()},
+        "offsets": _offsets(Context),
+        "floats": [name for name in _offsets(Context) if Context.dtype[name] == np.float64],
+        "group": _offsets(ParamGroup),
         "group_size": ParamGroup.dtype.itemsize,
     }
+
+
+def _offsets(kind: type[Record]) -> dict[str, int]:
+    fields: Any = kind.dtype.fields
+    return {name: field[1] for name, field in fields.items()}
 
 
 def lower_for_page(work: Sequence[tuple[Network, Sequence[Job]]]) -> tuple[list[list[Lowered]], dict[str, Any]]:
@@ -109,16 +114,21 @@ def _described(job: Job) -> dict[str, Any]:
 
 def lower_job(network: Network, job: Job) -> Lowered:
     """The program of one job, for the vector unit of this process."""
-    shape = (*network.input_shape, 1, 1)[:3]
+    height, width, channels = (*network.input_shape, 1, 1)[:3]
     program = assemble(
-        network, job.capacity, is_bytes=job.is_bytes, purpose=job.purpose, augmentation=job.augmentation, image_shape=shape
+        network,
+        job.capacity,
+        is_bytes=job.is_bytes,
+        purpose=job.purpose,
+        augmentation=job.augmentation,
+        image_shape=(height, width, channels),
     )
     arrays: dict[str, Array] = {"code": program.code, "records": program.records, "constants": program.constants}
     opcodes = set(program.code[:, 0].tolist())
     fields: dict[str, Any] = {
-        "purpose": job.purpose, "is_bytes": int(job.is_bytes), "capacity": program.capacity, "instructions": len(program.code),
-        "forward": program.forward, "workspace": int(program.workspace + PADDING), "scratch": int(program.scratch + 4 * PADDING),
-        "rows": int(program.rows), "keys": program.keys, "augmented": int(program.augmented),
+        "purpose": job.purpose, "is_bytes": int(job.is_bytes), "capacity": program.capacity, "forward": program.forward,
+        "instructions": len(program.code), "workspace": int(program.workspace) + PADDING, "rows": int(program.rows),
+        "scratch": int(program.scratch) + 4 * PADDING, "keys": program.keys, "augmented": int(program.augmented),
         "units": [name for name, members in op.UNITS.items() if not opcodes.isdisjoint(members)],
         "seen": _seen(network, program), "input_gradient": int(program.input_gradient),
     }  # fmt: skip
@@ -127,6 +137,7 @@ def lower_job(network: Network, job: Job) -> Lowered:
         arrays |= {"param_groups": groups.view(np.uint8), "options": optimizer_options(job.optimizer).view(np.uint8)}
         fields |= {
             "optimizer": OPTIMIZER_KINDS[type(job.optimizer)], "moments": job.optimizer.moments,
+            "rate": float(job.optimizer.schedule.rates(0, 1, 1)[0]),
             "clip_norm": job.optimizer.clip_norm, "groups": len(groups),
             "square_sums": int((groups["size"] // UPDATE_BLOCK + 1).sum()) + 1,
         }  # fmt: skip
@@ -136,13 +147,12 @@ def lower_job(network: Network, job: Job) -> Lowered:
 def _seen(network: Network, program: Program) -> list[dict[str, Any]]:
     paths = dict(layer_paths(network.layers))
     by_layer = {id(layer): path for path, layer in paths.items()}
-    return [
-        {"path": by_layer[id(seen.layer)], **_place(seen.value), "gradient": int(seen.gradient)} for seen in program.seen
-    ]
+    return [{"path": by_layer[id(seen.layer)], **_place(seen.value), "gradient": int(seen.gradient)} for seen in program.seen]
 
 
 def _place(value: Value) -> dict[str, Any]:
-    return {"at": int(value.at), "scale": float(value.scale), "shape": [int(side) for side in value.shape], "images": bool(value.at < 0)}
+    shape = [int(side) for side in value.shape]
+    return {"at": int(value.at), "scale": float(value.scale), "shape": shape, "images": bool(value.at < 0)}
 
 
 def layer_paths(layers: Sequence[Layer], before: str = "") -> list[tuple[str, Layer]]:
@@ -175,7 +185,7 @@ def _job(fields: dict[str, Any]) -> Job:
     optimizer, augmentation = fields["optimizer"], fields["augmentation"]
     return replace(
         Job(**fields),
-        optimizer=optimizer and as_optimizer(optimizer, "optimizer"),
+        optimizer=optimizer and cast("Optimizer", as_optimizer(optimizer, "optimizer")),
         augmentation=augmentation and Augmentation(**augmentation),
     )
 

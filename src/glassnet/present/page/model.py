@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from glassnet.compiler import OPTIMIZER_KINDS
 from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.experiment.run import Run
 from glassnet.network import Network
-from glassnet.nn import Layer
+from glassnet.nn import Layer, Nested
 from glassnet.nn.chain import name_layers
+from glassnet.nn.optimizers import Adam, ScipyMinimize
 from glassnet.present.page.facts import facts_of
 from glassnet.present.page.lowering import Job, layer_paths, lower_for_page
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
 SAMPLES = 300  # training images in a page
+BATCH = 32  # at most so many drawings in a mini-batch
 
 
 def kernels() -> Array:
@@ -30,8 +33,7 @@ def kernels() -> Array:
 def payload(runs: Sequence[Run]) -> tuple[dict[str, Any], dict[str, Array]]:
     """The header and the arrays of a page that shows these runs."""
     arrays: dict[str, Array] = {"wasm": kernels()}
-    jobs = [(run.network, [Job("show", is_bytes=run.splits.train.images.dtype == np.uint8)]) for run in runs]
-    lowered, context = lower_for_page(jobs)
+    lowered, context = lower_for_page([(run.network, _jobs(run)) for run in runs])
     entries = []
     for number, (run, programs) in enumerate(zip(runs, lowered, strict=True)):
         entry, own = describe_run(run)
@@ -43,6 +45,15 @@ def payload(runs: Sequence[Run]) -> tuple[dict[str, Any], dict[str, Array]]:
         arrays |= {f"{number}.{name}": array for name, array in own.items()}
         entries.append(entry)
     return {"context": context, "models": entries}, arrays
+
+
+def _jobs(run: Run) -> list[Job]:
+    """Programs to show every layer, and to train on drawings as the run trained, without augmentation."""
+    is_bytes, optimizer = run.splits.train.images.dtype == np.uint8, run.recipe.make_optimizer()
+    if isinstance(optimizer, ScipyMinimize) or type(optimizer) not in OPTIMIZER_KINDS:
+        optimizer = Adam()
+    batch = min(run.recipe.training.batch_size or BATCH, BATCH)
+    return [Job("show", is_bytes=is_bytes), Job("train", batch, is_bytes, optimizer)]
 
 
 def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -107,8 +118,8 @@ def _layers(network: Network) -> list[dict[str, Any]]:
 def _inner_shapes(layer: Layer, path: str) -> dict[str, tuple[Any, Any]]:
     """The shapes before and after each layer of the branches of a layer."""
     found: dict[str, tuple[Any, Any]] = {}
-    for which, branch in enumerate(layer.branches):
-        shapes = layer.branch_shapes[which]
+    for which, branch in enumerate(layer.branches if isinstance(layer, Nested) else ()):
+        shapes = cast("Nested", layer).branch_shapes[which]
         for number, inner in enumerate(branch):
             place = f"{path}.{which}.{number}"
             found[place] = shapes[number], shapes[number + 1]
@@ -117,7 +128,7 @@ def _inner_shapes(layer: Layer, path: str) -> dict[str, tuple[Any, Any]]:
 
 
 def _home(network: Network, number: int, key: str) -> tuple[str, str]:
-    """The path of the layer that owns a parameter, and its name there: "0.conv2d1.weight" of layer 3 is "weight" of "3.0.0"."""
+    """The path of the layer that owns a parameter, and its name there: "3.0.0", "weight" for 0.conv2d1.weight of layer 3."""
     path, layer = str(number), network.layers[number]
     while layer.branches:
         which, name, key = key.split(".", 2)

@@ -80,6 +80,9 @@ export class Program {
     }
   }
 
+  /** An address or a whole number of the context. */
+  get(name) { return Number(new DataView(this.machine.buffer).getBigInt64(this.at + this.layout.offsets[name], true)); }
+
   run(first, last) {
     this.set({ first_step: first, last_step: last });
     this.machine.exports.glassnet_run(BigInt(this.at));

@@ -1,0 +1,1 @@
+"""Networks in the browser: the programs that Python lowered, run by the kernels in WebAssembly."""
