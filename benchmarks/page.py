@@ -65,7 +65,7 @@ PEER = """async ([kind, batch, seconds]) => {
   }
   const optimizer = tf.train.sgd(0.1);
   const x = tf.randomUniform([batch, ...side]);
-  const y = tf.oneHot(tf.range(0, batch, 1, "int32").mod(10), 10).toFloat();
+  const y = tf.oneHot(tf.tensor1d(Array.from({ length: batch }, (_, i) => i % 10), "int32"), 10).toFloat();
   const half = tf.scalar(0.5);
   const loss = () => tf.tidy(() => {
     const out = model.apply(x, { training: true });
@@ -168,7 +168,7 @@ def measure_training(browser: Any, folder: Path, tfjs: Path | None, seconds: flo
     page = open_models(browser, folder, *payload_of([(*model, *entry_of(model[0], is_bytes=True)) for model in models]))
     peer = None
     if tfjs is not None:
-        server, address = served(tfjs / "node_modules" / "@tensorflow")
+        _, address = served(tfjs / "node_modules" / "@tensorflow")
         peer = browser.new_page()
         peer.goto(f"{address}/tfjs/package.json")
         for script in ("tfjs/dist/tf.min.js", "tfjs-backend-wasm/dist/tf-backend-wasm.min.js"):
