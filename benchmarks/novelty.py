@@ -94,8 +94,8 @@ def smaller(run: Run, novelty: Novelty, features: HiddenFeatures, references: in
     train, held_out = run.splits.train, run.splits.validation
     assert held_out is not None
     chosen = np.sort(np.random.default_rng(0).choice(len(train), references, replace=False))
-    rows = (run.network.rows(images) for images in (train.images[chosen], held_out.images))
-    found = novelty.subset(*map(features, rows), components)
+    known, unseen = (features(run.network.rows(images)) for images in (train.images[chosen], held_out.images))
+    found = novelty.subset(known, unseen, components)
     size = len(zlib.compress(b"".join(array.tobytes() for array in found.arrays().values()), 9))
     print(f"{references:,} references, {components} components: {size / 1000:,.0f} kB compressed")
     return found
