@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from glassnet.data.options import MOST_PIXELS, Fit
 from glassnet.data.resize import fitted
-from glassnet.errors import InputError, reason
+from glassnet.errors import InputError, TooLargeError, reason
 from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
@@ -142,9 +142,11 @@ def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool,
     return image.convert("RGB" if colour else "L")
 
 
-def _too_large(where: object, received: str) -> InputError:
-    expected = tr("at most {count:,} pixels", count=MOST_PIXELS)
-    return refused(where, tr("The image is too large to be opened safely."), expected, received, tr("scale it down first"))
+def _too_large(where: object, received: str) -> TooLargeError:
+    what, hint = tr("The image is too large to be opened safely."), tr("scale it down first")
+    return TooLargeError(
+        what, where=where, expected=tr("at most {count:,} pixels", count=MOST_PIXELS), received=received, hint=hint
+    )
 
 
 def refused(where: object, what: str, expected: str, received: str, hint: str | None = None) -> InputError:

@@ -77,9 +77,9 @@ def make_api(served: Mapping[str, Served], page: str | None = None) -> FastAPI:
     )
     async def predict(
         request: Request,
-        run: Annotated[
-            str | None, Query(description="Which network; the first if left out.", json_schema_extra={"enum": names})
-        ] = None,
+        run: str | None = Query(  # not in Annotated, which could not name `names`
+            None, description="Which network; the first if left out.", json_schema_extra={"enum": names}
+        ),
         prepare: Annotated[
             Mode,
             Query(description="Find the ink in images unlike the training images (auto), always (ink), only resize (none)."),

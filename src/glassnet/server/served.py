@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from glassnet.data.decode import peek, quiet
 from glassnet.data.prepare import Prepared
-from glassnet.errors import GlassnetError, InputError
+from glassnet.errors import GlassnetError, InputError, TooLargeError
 from glassnet.experiment.prepare import Mode, Preparation
 from glassnet.experiment.run import Run
 from glassnet.network import Network
@@ -104,8 +105,8 @@ class Served:
                 else str(shape),
                 received=str(values.shape),
             )
-        rows = self.network.rows(values.astype(np.float32).reshape(1, *shape))
-        return rows.reshape(shape)
+        with np.errstate(over="ignore"):  # infinity is refused
+            return self.network.rows(values.astype(np.float32).reshape(1, *shape)).reshape(shape)
 
     def answer(self, images: Sequence[Prepared]) -> list[dict[str, Any] | Refused]:
         """An answer for each image, as `glassnet predict --json` gives it, or why there is none."""
@@ -125,7 +126,8 @@ class Served:
 
     def probabilities(self, batch: NDArray[Any]) -> NDArray[Any]:
         """Probabilities (N, classes)."""
-        return self.network.predict_proba(batch, **self.views)
+        with np.errstate(all="ignore"):  # an answer that is not finite is refused
+            return self.network.predict_proba(batch, **self.views)
 
     def describe(self) -> dict[str, Any]:
         """For `GET /api/model`."""
@@ -178,8 +180,6 @@ def is_quick(image: bytes | list[Any]) -> bool:
 
 def size_of(image: bytes, where: str) -> tuple[int, int]:
     """Height and width of a PNG or JPEG file, from its header."""
-    import io
-
     if not image.startswith((PNG, JPEG)):
         raise Refused(
             422,
@@ -191,6 +191,8 @@ def size_of(image: bytes, where: str) -> tuple[int, int]:
     try:
         with quiet():
             return peek(io.BytesIO(image), where)[:2]
+    except TooLargeError as error:
+        raise refused(413, error, where) from None
     except InputError as error:
         raise refused(422, error, where) from None
 
