@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from glassnet.cli.console import say, working
+from glassnet.cli.console import fail, say, working
 from glassnet.support.i18n import mark, tr
 
 HELP = mark("Answer over HTTP what images show: POST /api/predict. On this machine only, unless another --host is given.")
@@ -59,7 +59,11 @@ def command(
         say(tr("{address}/api/predict answers; Ctrl-C ends it", address=address))
         if token is not None:
             say(tr("token: {token}", token=token))
-        serve(app, listening)
+        try:
+            serve(app, listening)
+        except KeyboardInterrupt:
+            say(tr("The service has ended; requests in progress were answered."))
+            fail(130)
 
 
 def _require_extra() -> None:

@@ -30,7 +30,7 @@ def images_in(kind: str, body: bytes) -> list[Image]:
         or not isinstance(found["images"], list)
         or not found["images"]
     ):
-        _unexpected(tr('an image as rows of numbers, or {{"images": [image, …]}}'), found)
+        _unexpected(tr("an image as rows of numbers, or {example}", example='{"images": [image, …]}'), found)
     if len(found["images"]) > MOST_IMAGES:
         raise Refused(
             413,
