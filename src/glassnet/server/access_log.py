@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -63,7 +64,8 @@ class AccessLog:
         }
         if failure is not None:
             row["error"] = _place(failure)
-        print(json.dumps(row), file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a full disk, or nobody reads any more: requests are answered all the same
+            print(json.dumps(row), file=sys.stderr, flush=True)
 
 
 async def _answer_500(send: Send) -> None:
