@@ -23,7 +23,7 @@ LEAST_TOKEN = 16  # characters: a shorter one can be guessed
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help=mark("Run folders or model files."), show_default=False)],
+    runs: Annotated[list[Path], typer.Argument(help=mark("Run folders or model files."), show_default=False)],
     host: Annotated[
         str, typer.Option(help=mark("The address to listen on; any but this machine's own (127.0.0.1, ::1) needs a token."))
     ] = "127.0.0.1",
