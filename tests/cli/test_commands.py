@@ -26,6 +26,7 @@ COMMANDS = (
     "evaluate",
     "report",
     "predict",
+    "serve",
     "check",
     "diagnose",
     "trace",

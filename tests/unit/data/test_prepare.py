@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from PIL import Image
 import glassnet as gn
 from benchmarks.photos import overlap, photo
 from glassnet.data.background import background, fit_background
+from glassnet.data.decode import quiet
 from glassnet.data.find import ONE, PAGE, find_all, look
 from glassnet.data.ink import ink_box, ink_centre, stroke_width
 from glassnet.data.parts import find_parts, widest_gaps
@@ -400,3 +403,31 @@ def test_a_photographed_page_is_read(run: gn.Run) -> None:
     assert len(found) == 10
     assert all(overlap(one.box or (0, 0, 1, 1), box) > 0.5 for one, box in zip(found, boxes, strict=True))
     assert (run.network.predict(np.stack([one.pixels for one in found])) == test.labels[:10]).sum() >= 9
+
+
+def test_the_bytes_of_a_file_are_prepared_as_the_file(like: gn.Network, tmp_path: Path) -> None:
+    for name, pixels in (
+        ("page.png", on_paper(cross())),
+        ("page.jpg", on_paper(cross())),
+        ("small.png", np.zeros((28, 28), np.uint8)),
+    ):
+        path = tmp_path / name
+        Image.fromarray(pixels).save(path)
+        for mode in ("auto", "ink", "none"):
+            wanted = gn.prepare(path, like, mode=mode, return_record=True)
+            found = gn.prepare(path.read_bytes(), like, mode=mode, return_record=True)
+            assert (found.pixels == wanted.pixels).all()
+            assert found.describe() == wanted.describe()
+    with pytest.raises(ValueError, match="not an image"):
+        gn.prepare(b"no image", like)
+
+
+def test_warnings_stay_off_until_the_last_thread_has_decoded() -> None:
+    before = warnings.filters[:]
+    with quiet():
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: quiet().__enter__()).result()
+        inside = warnings.filters[:]
+    assert warnings.filters[:] == inside != before
+    quiet().__exit__(None, None, None)
+    assert warnings.filters[:] == before
