@@ -1,0 +1,1 @@
+"""The service: networks that answer over HTTP."""
