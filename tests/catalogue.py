@@ -6,11 +6,14 @@ New messages come in with an empty msgstr, those that the code no longer has go,
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO, Any
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
+from babel.messages.jslexer import Token, tokenize, unquote_string
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import normalize, read_po
 
@@ -19,7 +22,34 @@ from glassnet.support.i18n import LOCALE
 SOURCE = Path(__file__).parents[1] / "src"
 PO = LOCALE / "zh_CN" / "LC_MESSAGES" / "glassnet.po"
 MO = PO.with_suffix(".mo")
-METHODS = [("**.py", "python"), ("**.html", "jinja2")]
+IN_SCRIPTS = {"say": 0, "words": 0, "mark": 0, "label": 1}  # functions of js/text.js, and which argument is the text
+
+
+def from_scripts(file: IO[bytes], keywords: Any, tags: Any, options: Any) -> Iterator[tuple[int, None, str, list[str]]]:
+    """Messages of a JavaScript file; Babel's own extractor does not see a call inside the arguments of another."""
+    tokens = [token for token in tokenize(file.read().decode(), jsx=False) if not token.type.endswith("comment")]
+    for place, token in enumerate(tokens[:-1]):
+        if token.type == "name" and token.value in IN_SCRIPTS and tokens[place + 1].value == "(":
+            text = _literal(tokens[place + 2 :], IN_SCRIPTS[token.value])
+            if text is not None:
+                yield token.lineno, None, text, []
+
+
+def _literal(tokens: list[Token], argument: int) -> str | None:
+    """The text of that argument of a call, "…" or "…" + "…"; None if it is something else."""
+    depth = 0
+    while argument and tokens:
+        depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(tokens[0].value, 0)
+        argument -= depth == 0 and tokens[0].value == ","
+        tokens = tokens[1:]
+    texts = []
+    while tokens and tokens[0].type == "string":
+        texts.append(unquote_string(tokens[0].value))
+        tokens = tokens[2 if len(tokens) > 1 and tokens[1].value == "+" else 1 :]
+    return "".join(texts) if texts else None
+
+
+METHODS = [("**.py", "python"), ("**.html", "jinja2"), ("glassnet/present/page/js/**.js", from_scripts)]
 OPTIONS = {"**.html": {"silent": "false", "trim_blocks": "true", "lstrip_blocks": "true"}}
 KEYWORDS = {"tr": None, "mark": None}
 HEADER = r"""# The Chinese messages of glassnet. Edit the msgstr lines; `make messages` does the rest.

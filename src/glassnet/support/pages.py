@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from typing import TYPE_CHECKING
 
 from glassnet.support.i18n import Message, tr
@@ -9,6 +12,10 @@ from glassnet.support.i18n import Message, tr
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
+
+# What {{ scripts }} and {{ styles }} leave in a page's Content-Security-Policy until `sealed` knows the hashes.
+SCRIPTS, STYLES = "'hashes of scripts'", "'hashes of styles'"
+_INLINE = re.compile(r"<(script|style)\b([^>]*)>(.*?)</\1>", re.DOTALL)
 
 
 def spans(text: object) -> object:
@@ -34,10 +41,22 @@ def label(message: Message) -> str:
     return f"{message.en} · {message.zh}"
 
 
+def sealed(page: str) -> str:
+    """The page with the SHA-256 of each inline script and style in its Content-Security-Policy: nothing else can run."""
+    hashes: dict[str, list[str]] = {"script": [], "style": []}
+    for tag, attributes, content in _INLINE.findall(page):
+        if "type=" not in attributes or 'type="module"' in attributes:  # others are data
+            hashes[tag].append(f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'")
+    for place, kind in ((SCRIPTS, "script"), (STYLES, "style")):
+        page = page.replace(place, " ".join(hashes[kind]), 1)
+    return page
+
+
 def environment(package: str, folder: str) -> Environment:
     """Templates in which {{ tr("…") }}, and any other message, appears in both languages.
 
-    They extend `page/base.html`, which has the header, colours, type and spacing of all pages.
+    They extend `page/base.html`, which has the header, colours, type and spacing of all pages; `sealed` completes what is
+    rendered from them.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
@@ -49,6 +68,6 @@ def environment(package: str, folder: str) -> Environment:
         lstrip_blocks=True,
         finalize=spans,
     )
-    found.globals["tr"] = tr
+    found.globals |= {"tr": tr, "scripts": markup(SCRIPTS), "styles": markup(STYLES)}
     found.filters["label"] = label
     return found

@@ -17,7 +17,7 @@ from glassnet.analysis.gradient_check import COLUMNS, rows
 from glassnet.analysis.trace.document import Document, Grid, ImageView, Number, Parts, Source, Step, Symbol
 from glassnet.analysis.trace.notation import figure, spoken
 from glassnet.support.i18n import Message, mark, tr
-from glassnet.support.pages import environment, markup, spans
+from glassnet.support.pages import environment, markup, sealed, spans
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -65,7 +65,7 @@ def page(trace: Document) -> str:
     """The page."""
     numbered = [(phase, list(steps)) for phase, steps in groupby(enumerate(trace.steps, 1), key=lambda step: step[1].phase)]
     parts = [(phase, tr(PARTS[phase])) for phase, _ in numbered]
-    return _template().render(
+    text = _template().render(
         trace=trace,
         name=tr("Trace of one weight: {weight}", weight=trace.weight),
         version=__version__,
@@ -75,6 +75,7 @@ def page(trace: Document) -> str:
         heads=[tr(name) for name in COLUMNS],
         summary=_summary(trace),
     )
+    return sealed(text)
 
 
 def _summary(trace: Document) -> list[tuple[Message, Markup]]:

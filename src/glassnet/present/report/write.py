@@ -25,7 +25,7 @@ from glassnet.present.report.inside import look_inside
 from glassnet.present.report.showing import columns, show, table
 from glassnet.support.atomic import write_bytes
 from glassnet.support.i18n import mark, tr
-from glassnet.support.pages import environment, label
+from glassnet.support.pages import environment, label, sealed
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -99,7 +99,7 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
     sheets = [*(shown.sheets if shown else []), *inside.sheets]
     recipe, heading, network = facts.run.recipe, facts.run.recipe.heading, facts.run.network
     labels = {name: f"{recipe.name}: {label(tr(ABOUT[name]))}" for name in charts}
-    return _template().render(
+    text = _template().render(
         facts=facts,
         run=facts.run,
         result=facts.result,
@@ -126,6 +126,7 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
         version=__version__,
         date=datetime.now(UTC).strftime("%Y-%m-%d"),
     )
+    return sealed(text)
 
 
 def _examples(facts: Facts) -> list[tuple[str, str, str]]:
