@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from glassnet.data.style import ImageStyle
 from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.keeping import KeepHistory, KeepRecipe, keep_text
+from glassnet.experiment.live import ShowLive
 from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
 from glassnet.experiment.run_folder import (
     CHECKPOINT,
@@ -153,6 +154,7 @@ def train(
     threads: int | None = None,
     progress: bool | None = None,
     callbacks: Sequence[Callback] = (),
+    watch: Callable[[Path], Callback] | None = None,
 ) -> Run:
     """Train a recipe (by name, path or object) into the folder `out`.
 
@@ -161,6 +163,7 @@ def train(
     `out`: by default runs/NAME, or the first of runs/NAME-2, … that does not exist. `data`: a folder or file instead of the
     recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is an interrupted run, which continues
     from its last checkpoint to bit-identical results. `progress`: as in Network.fit.
+    `watch`: given the run's folder, a callback that shows the training elsewhere; `ShowLive` writes what it can read there.
     """
     chosen, splits = prepare(recipe, seed=seed, data=data, epochs=epochs, settings=settings)
     network, training = chosen.make_network(splits), chosen.training
@@ -183,6 +186,7 @@ def train(
                     *([KeepSnapshots(folder, training.snapshots)] if training.snapshots else []),
                     *([] if training.patience is None else [EarlyStopping(training.patience)]),
                     *callbacks,
+                    *([] if watch is None else [ShowLive(folder), watch(folder)]),
                 ],
                 class_weight=training.class_weight,
                 augmentation=chosen.make_augmentation(),
