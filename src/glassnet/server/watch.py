@@ -83,7 +83,7 @@ class Watch(Callback):
 
 
 def _start(folder: Path, listening: socket.socket) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, so that Ctrl-C reaches only the training; it has the socket: nothing waits for it."""
+    """A process in a session of its own, so that Ctrl-C reaches only the training. The socket is open before it is."""
     process = subprocess.Popen(
         [sys.executable, "-m", "glassnet.server.live", str(folder.absolute()), str(listening.fileno())],
         stdin=subprocess.PIPE,

@@ -2,7 +2,7 @@
 import { say, label, words } from "./text.js";
 import { make } from "./dom.js";
 
-const WIDE = 480, HIGH = 250, LEFT = 46, RIGHT = 10, TOP = 10, BOTTOM = 26;
+const HIGH = 250, LEFT = 46, RIGHT = 10, TOP = 10, BOTTOM = 26;
 
 const drawn = (name, attributes, ...children) => {
   const element = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -48,6 +48,7 @@ export const sparkline = (points) => {
  * text; `scale`, `unit`: of the axis.
  */
 export const chart = (figure, { title, lines, most, ring = null, show = (value) => value.toPrecision(4), scale = 1, unit = "" }) => {
+  const wide = Math.max(260, figure.clientWidth || 480);
   const shown = lines.filter((line) => line.points.some((point) => point[1] !== null));
   const values = shown.flatMap((line) => line.points.map((point) => point[1])).filter((value) => value !== null);
   let low = Math.min(...values), high = Math.max(...values);
@@ -56,13 +57,13 @@ export const chart = (figure, { title, lines, most, ring = null, show = (value) 
   low = low >= 0 ? Math.max(0, low - rim) : low - rim;
   high = scale === 100 ? Math.min(1, high + rim) : high + rim;
   const last = Math.max(most, 1), first = Math.min(1, ...shown.flatMap((line) => line.points.map((point) => point[0])));
-  const x = (at) => LEFT + ((at - first) / Math.max(last - first, 1e-9)) * (WIDE - LEFT - RIGHT);
+  const x = (at) => LEFT + ((at - first) / Math.max(last - first, 1e-9)) * (wide - LEFT - RIGHT);
   const y = (value) => HIGH - BOTTOM - ((value - low) / (high - low || 1)) * (HIGH - TOP - BOTTOM);
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, role: "img" });
+  const svg = drawn("svg", { viewBox: `0 0 ${wide} ${HIGH}`, role: "img" });
   const across = ticksOf(low * scale, high * scale, 4);
   for (const tick of across.ticks) {
     const height = y(tick / scale);
-    svg.append(drawn("line", { class: "grid", x1: LEFT, x2: WIDE - RIGHT, y1: height, y2: height }));
+    svg.append(drawn("line", { class: "grid", x1: LEFT, x2: wide - RIGHT, y1: height, y2: height }));
     svg.append(drawn("text", { x: LEFT - 6, y: height + 4, "text-anchor": "end" }, tick.toFixed(across.digits) + unit));
   }
   for (const tick of ticksOf(first, last, 6).ticks.filter(Number.isInteger)) {
@@ -87,20 +88,20 @@ export const chart = (figure, { title, lines, most, ring = null, show = (value) 
   label(svg, { en: `${words(title)}: ${told.join(", ")}`, zh: `${words(title)}：${told.join("，")}` });
   figure.classList.add("chart");
   figure.replaceChildren(caption, svg);
-  hover(svg, shown, { x, first, last, show, scale: (WIDE - LEFT - RIGHT) / Math.max(last - first, 1e-9) });
+  hover(svg, shown, { wide, x, first, show, scale: (wide - LEFT - RIGHT) / Math.max(last - first, 1e-9) });
 };
 
 /** The values at the place of the pointer, beside a line. */
-const hover = (svg, lines, { x, first, show, scale }) => {
+const hover = (svg, lines, { wide, x, first, show, scale }) => {
   const layer = drawn("g", { "aria-hidden": "true" });
   svg.append(layer);
   svg.addEventListener("pointerleave", () => layer.replaceChildren());
   svg.addEventListener("pointermove", (event) => {
     const box = svg.getBoundingClientRect();
-    const at = first + (((event.clientX - box.left) * WIDE) / box.width - LEFT) / scale;
+    const at = first + (((event.clientX - box.left) * wide) / box.width - LEFT) / scale;
     const found = lines.filter((line) => !line.faint).map((line) => [line, near(line.points, at)]).filter((pair) => pair[1]);
     if (!found.length) return;
-    const place = x(found[0][1][0]), right = place > WIDE / 2;
+    const place = x(found[0][1][0]), right = place > wide / 2;
     layer.replaceChildren(drawn("line", { class: "cursor", x1: place, x2: place, y1: TOP, y2: HIGH - BOTTOM }));
     const rows = [words("epoch {epoch}", { epoch: found[0][1][0] }), ...found.map(([line, point]) => `${words(line.name)} ${show(point[1])}`)];
     rows.forEach((text, k) => layer.append(drawn("text", {

@@ -9,23 +9,25 @@ const percent = (value) => `${(100 * value).toFixed(2)} %`;
 const TAB = Math.random().toString(36).slice(2);
 const LOST = mark("Nothing more is heard of this training: the page's server has ended. What is shown stays.");
 const REACHED = mark("The link works for as long as this page is open, ten minutes at the most.");
-let stream = null, phase = "training", lost = 0;
+let stream = null, phase = "training", lost = 0, seen = null;
 
 const showCurves = (curves) => {
+  seen = curves;
   const linesOf = (choices) => choices.filter(([key]) => curves[key]).map(([key, name, kind]) => (
     { name, kind, points: curves.epoch.map((epoch, k) => [epoch, curves[key][k]]) }));
   const loss = linesOf([["train_cost", mark("training"), "train"], ["validation_cost", mark("validation"), "validation"]]);
   if (curves.within.length > 1) {
     loss.unshift({ name: mark("within epochs"), kind: "train", points: curves.within, faint: true });
   }
-  chart(byId("loss"), { title: mark("Loss"), lines: loss, most: curves.epochs });
+  chart(byId("loss"), { title: mark("Loss after each epoch"), lines: loss, most: curves.epochs });
   const accuracy = linesOf([
     ["train_accuracy", mark("training"), "train"], ["validation_accuracy", mark("validation"), "validation"],
   ]);
   const best = curves.best?.validation_accuracy === undefined ? null : [curves.best.epoch, curves.best.validation_accuracy];
   byId("accuracy").hidden = !accuracy.length;
+  if (!accuracy.length) return;
   chart(byId("accuracy"), {
-    title: mark("Accuracy"), lines: accuracy, most: curves.epochs, ring: best, show: percent, scale: 100, unit: " %",
+    title: mark("Accuracy after each epoch"), lines: accuracy, most: curves.epochs, ring: best, show: percent, scale: 100, unit: " %",
   });
 };
 
@@ -78,6 +80,7 @@ const open = () => {
   stream.onerror = missed;
 };
 
+addEventListener("resize", () => seen && showCurves(seen));
 byId("stop").addEventListener("click", async () => {
   byId("stop").disabled = true;
   try {
