@@ -66,6 +66,10 @@ class ShapeError(InputError):
     """Arrays or layers whose shapes do not fit together."""
 
 
+class TooLargeError(InputError):
+    """An image with more pixels than are opened safely."""
+
+
 class DataError(GlassnetError, ValueError):
     """A data set that is missing, unreadable or inconsistent."""
 

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from glassnet.cli import check, datasets, diagnose, evaluate, find_rate, inspect, predict, recipes, report, trace, train
+from glassnet.cli import (
+    check,
+    datasets,
+    diagnose,
+    evaluate,
+    find_rate,
+    inspect,
+    predict,
+    recipes,
+    report,
+    serve,
+    trace,
+    train,
+)
 from glassnet.cli.console import run_app, say
 from glassnet.cli.help import Command, Group
 from glassnet.support.i18n import mark
@@ -23,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (train, evaluate, report, predict, check, diagnose, trace, find_rate, inspect, recipes, datasets):
+for module in (train, evaluate, report, predict, serve, check, diagnose, trace, find_rate, inspect, recipes, datasets):
     name = module.__name__.rpartition(".")[2].replace("_", "-")
     app.command(name, cls=Command, help=module.HELP)(module.command)
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from glassnet.data.options import MOST_PIXELS, Fit
 from glassnet.data.resize import fitted
-from glassnet.errors import InputError, reason
+from glassnet.errors import InputError, TooLargeError, reason
 from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
@@ -23,15 +23,35 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # not all of Pillow's: EPS, say, runs other programs
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
-_one_at_a_time = threading.Lock()  # Python's warning filters are one for all threads
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Pillow while decoding: it warns of what is checked here, and of metadata that is not used."""
-    with _one_at_a_time, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+class _Silence:
+    """No warnings as long as any thread decodes: Python's filters are one for all threads."""
+
+    def __init__(self) -> None:
+        self._lock, self._users, self._filters = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.simplefilter("ignore")
+            self._users += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._filters.__exit__(None, None, None)
+
+
+_silence = _Silence()
+
+
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Silence Pillow while decoding, in any number of threads: it warns of what is checked here, and of unused metadata."""
+    return _silence
 
 
 def decode(
@@ -122,9 +142,11 @@ def _upright_colours(image: Image, is_ppm: bool, where: object, *, colour: bool,
     return image.convert("RGB" if colour else "L")
 
 
-def _too_large(where: object, received: str) -> InputError:
-    expected = tr("at most {count:,} pixels", count=MOST_PIXELS)
-    return refused(where, tr("The image is too large to be opened safely."), expected, received, tr("scale it down first"))
+def _too_large(where: object, received: str) -> TooLargeError:
+    what, hint = tr("The image is too large to be opened safely."), tr("scale it down first")
+    return TooLargeError(
+        what, where=where, expected=tr("at most {count:,} pixels", count=MOST_PIXELS), received=received, hint=hint
+    )
 
 
 def refused(where: object, what: str, expected: str, received: str, hint: str | None = None) -> InputError:

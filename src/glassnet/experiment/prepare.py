@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.data import Dataset, read_image
-from glassnet.data.decode import decode, decode_ink, quiet
+from glassnet.data.decode import decode, decode_ink, peek, quiet
 from glassnet.data.options import Fit
 from glassnet.data.prepare import Prepared, blank, looks_trained, prepare_all, prepare_one
 from glassnet.data.readers.image import image_size, is_array_file, whole_image
@@ -25,7 +25,7 @@ from glassnet.support.i18n import tr
 from glassnet.support.registry import unknown
 
 Mode: TypeAlias = Literal["auto", "ink", "none"]
-Source: TypeAlias = "str | os.PathLike[str] | NDArray[Any]"
+Source: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[Any]"
 Like: TypeAlias = Run | Network | Dataset
 
 
@@ -41,9 +41,10 @@ def prepare(image: Source, like: Like, *, mode: Mode = "auto", return_record: bo
     """A photo, scan or drawing as the network takes it: (H, W, C), as the training images of `like` are.
 
     Ink on a plain ground is found, freed from background and shading, cut out, scaled and centred as in the training data; of
-    photographs and colour images only the size is changed. `image`: a file, or an array (H, W), (H, W, 1), (H, W, 3) or
-    (H, W, 4) of uint8. `like`: a run, a network or a data set. `mode`: "auto" leaves images that look like training images
-    already, "ink" always looks for ink, "none" only resizes. `return_record`: a `Prepared`, which says what was done.
+    photographs and colour images only the size is changed. `image`: a file, the bytes of one, or an array (H, W), (H, W, 1),
+    (H, W, 3) or (H, W, 4) of uint8. `like`: a run, a network or a data set. `mode`: "auto" leaves images that look like
+    training images already, "ink" always looks for ink, "none" only resizes. `return_record`: a `Prepared`, which says what
+    was done.
     Raises `InputError` for what is no image, and for "ink" where training images are not ink on a plain ground or unknown.
 
         network.predict(gn.prepare("seven.jpg", like=run))
@@ -118,15 +119,15 @@ class Preparation:
     def _resized(self, image: Source) -> NDArray[Any]:
         own = self.like.recipe.data.fit if isinstance(self.like, Run) else "stretch"
         fit = self.fit or own
-        if not isinstance(image, np.ndarray):
+        if not isinstance(image, (bytes, np.ndarray)):
             return read_image(image, self.shape, fit)
         with quiet():
-            return decode(_as_png(image), "image", colour=self.shape[-1] == 3, size=(self.shape[0], self.shape[1]), fit=fit)
+            return decode(_stream(image), "image", colour=self.shape[-1] == 3, size=(self.shape[0], self.shape[1]), fit=fit)
 
     def _grey(self, image: Source) -> tuple[NDArray[np.uint8], str | None]:
-        if isinstance(image, np.ndarray):
+        if isinstance(image, (bytes, np.ndarray)):
             with quiet():
-                return decode_ink(_as_png(image), "image")
+                return decode_ink(_stream(image), "image")
         if not is_array_file(image):
             return whole_image(image)
         pixels = self._resized(image)
@@ -158,11 +159,21 @@ def _after(ground: str | None, made: Prepared) -> Prepared:
 
 
 def _is_array_file(image: Source) -> bool:
-    return not isinstance(image, np.ndarray) and is_array_file(image)
+    return not isinstance(image, (bytes, np.ndarray)) and is_array_file(image)
 
 
 def _size(image: Source) -> tuple[int, int]:
-    return (image.shape[0], image.shape[1]) if isinstance(image, np.ndarray) else image_size(image)
+    if isinstance(image, np.ndarray):
+        return image.shape[0], image.shape[1]
+    if isinstance(image, bytes):
+        with quiet():
+            return peek(_stream(image), "image")[:2]
+    return image_size(image)
+
+
+def _stream(image: bytes | NDArray[Any]) -> IO[bytes]:
+    """An image file in memory."""
+    return io.BytesIO(image) if isinstance(image, bytes) else _as_png(image)
 
 
 def _as_png(image: NDArray[Any]) -> IO[bytes]:

@@ -7,7 +7,7 @@ with deep nearest neighbors" (ICML 2022); here in the principal components of tw
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from math import ceil, isfinite
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -72,10 +72,18 @@ class Novelty:
         """The novelty (N,) of images with these features; above 1 an image is unlike the training images."""
         return self._nearest(_project(features, self.mean, self.components)) / self.limit
 
+    @cached_property
+    def _floats(self) -> tuple[Array, Array]:
+        """The references as floats, and their squared lengths; kept, as one image is compared quicker than they are made."""
+        references = self.references.astype(np.float32) * np.float32(self.step)
+        return references, np.square(references).sum(axis=1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
     def _nearest(self, z: Array, leave_out: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """The distance of each row to its nearest reference, but for the one that it leaves out."""
-        references = self.references.astype(np.float32) * np.float32(self.step)
-        squares, found = np.square(references).sum(axis=1), np.empty(len(z))
+        (references, squares), found = self._floats, np.empty(len(z))
         for i in range(0, len(z), BLOCK):
             block = z[i : i + BLOCK]
             distances = np.square(block).sum(axis=1)[:, None] + squares - 2 * block @ references.T

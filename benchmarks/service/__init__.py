@@ -1,0 +1,1 @@
+"""The service under load, beside onnxruntime served by the same app, and under damaged images."""
