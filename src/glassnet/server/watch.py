@@ -42,7 +42,7 @@ class Watch(Callback):
     def __init__(self, show: Callable[[str], None], open_page: Callable[[str], object] | None = None) -> None:
         self._show, self._open = show, open_page or _open
         self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.address = ""
 
     def __call__(self, folder: Path) -> Watch:
@@ -54,7 +54,7 @@ class Watch(Callback):
         try:
             with socket.create_server(("127.0.0.1", 0)) as listening:
                 self.address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
-                self._process = _start(self._folder, listening)
+                self.process = _start(self._folder, listening)
         except OSError as error:
             self._show(tr("The page of the training can't be served: {reason}", reason=spell(error)))
             return
@@ -71,15 +71,15 @@ class Watch(Callback):
 
     def leave(self) -> None:
         """The page's process may end."""
-        if self._process is not None and self._process.stdin is not None:
+        if self.process is not None and self.process.stdin is not None:
             with contextlib.suppress(OSError):
-                self._process.stdin.close()
+                self.process.stdin.close()
 
     def _tell(self, word: str) -> None:
-        if self._process is not None and self._process.stdin is not None:
+        if self.process is not None and self.process.stdin is not None:
             with contextlib.suppress(OSError, ValueError):  # it has ended
-                self._process.stdin.write(f"{word}\n".encode())
-                self._process.stdin.flush()
+                self.process.stdin.write(f"{word}\n".encode())
+                self.process.stdin.flush()
 
 
 def _start(folder: Path, listening: socket.socket) -> subprocess.Popen[bytes]:
