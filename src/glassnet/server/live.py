@@ -124,6 +124,11 @@ async def serve(folder: Path, listening: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     threading.Thread(target=_listen, args=(loop, board), daemon=True).start()
     serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    print("ready", flush=True)
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(19)  # from here on the training comes first; threads that are started now have it, too
     watching = asyncio.create_task(board.run())
     while not app.is_over() and not serving.done():
         await asyncio.sleep(0.2)
@@ -143,8 +148,6 @@ def _listen(loop: asyncio.AbstractEventLoop, board: Board) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(10)  # the training comes first
     os.environ["GLASSNET_THREADS"] = "1"
     folder, handle = Path(arguments[0]), int(arguments[1])
     asyncio.run(serve(folder, socket.socket(fileno=handle)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from glassnet.support.i18n import tr
 from glassnet.training import Callback, Progress
 
 EXTRA = ("starlette", "uvicorn")
+STARTING = 10.0  # seconds that a training waits for its page at the most
 
 
 def check_installed() -> None:
@@ -87,11 +89,14 @@ def _start(folder: Path, listening: socket.socket) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", "glassnet.server.live", str(folder.absolute()), str(listening.fileno())],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         pass_fds=(listening.fileno(),),
         start_new_session=True,
     )
+    if process.stdout is not None:
+        with process.stdout:  # its start would slow the training more than all that follows
+            select.select([process.stdout], [], [], STARTING)
     threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie; the page may be open longer than we live
     return process
 
