@@ -20,12 +20,14 @@ CLIENT = "import sys, urllib.request\nfor line in urllib.request.urlopen(sys.arg
 
 
 class Clock(Callback):
-    """The time from the beginning of a training to its end: that of the clock, and that of this process's threads."""
+    """The time from the first steps of a training to its end: that of the clock, and that of this process's threads."""
 
+    every_steps = None
     wall = cpu = 0.0
 
-    def on_train_begin(self, progress: Progress) -> None:
-        self.wall, self.cpu = -time.perf_counter(), -time.process_time()
+    def on_step_end(self, progress: Progress) -> None:
+        if not self.wall:
+            self.wall, self.cpu = -time.perf_counter(), -time.process_time()
 
     def on_train_end(self, progress: Progress) -> None:
         self.wall += time.perf_counter()
