@@ -19,7 +19,7 @@ const showCurves = (curves) => {
   if (curves.within.length > 1) {
     loss.unshift({ name: mark("within epochs"), kind: "train", points: curves.within, faint: true });
   }
-  chart(byId("loss"), { title: mark("Loss after each epoch"), lines: loss, most: curves.epochs });
+  chart(byId("loss"), { title: mark("Loss"), lines: loss, most: curves.epochs });
   const accuracy = linesOf([
     ["train_accuracy", mark("training"), "train"], ["validation_accuracy", mark("validation"), "validation"],
   ]);
@@ -27,7 +27,7 @@ const showCurves = (curves) => {
   byId("accuracy").hidden = !accuracy.length;
   if (!accuracy.length) return;
   chart(byId("accuracy"), {
-    title: mark("Accuracy after each epoch"), lines: accuracy, most: curves.epochs, ring: best, show: percent, scale: 100, unit: " %",
+    title: mark("Accuracy"), lines: accuracy, most: curves.epochs, ring: best, show: percent, scale: 100, unit: " %",
   });
 };
 
