@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from glassnet.cli.artefacts import Artefacts
     from glassnet.experiment.recipe import Recipe
     from glassnet.experiment.run import Run
+    from glassnet.server.watch import Watch
 
 DRAWING = (  # what is imported for the figures and the report
     "matplotlib.backends.backend_agg",
@@ -54,6 +55,7 @@ def command(
     explain: Annotated[
         bool, typer.Option("--explain", help=mark("For your own images: show the recipe and its reasons, and don't train."))
     ] = False,
+    watch: Annotated[bool, typer.Option("--watch", help=mark("Show the training on a page in the browser."))] = False,
 ) -> None:
     from glassnet.cli import own_data
     from glassnet.cli.artefacts import Artefacts
@@ -63,6 +65,7 @@ def command(
     from glassnet.training.display import EpochCount, Preload, SeedLine
 
     _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
+    page = _watch(seeds) if watch and not explain else None
     options: dict[str, Any] = {
         "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads, "progress": True
     }  # fmt: skip
@@ -75,6 +78,8 @@ def command(
     trained = EpochCount()
     extras = _extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE)
     options["callbacks"] = [trained, Preload(DRAWING), *extras]
+    if page is not None:
+        options["watch"] = page
     files: Artefacts | None = None
     try:
         with warnings.catch_warnings():
@@ -89,6 +94,8 @@ def command(
         if seeds is None:
             files = Artefacts(runs[0].folder)
             _report(runs[0], files, trained.count)
+            if page is not None:
+                page.done()
         else:
             files = Artefacts(runs[0].folder.parent)
             _report_seeds(runs, files)
@@ -123,6 +130,22 @@ def _check_usage(recipe: str | None, resume: Path | None, others: dict[str, obje
                 expected=tr("no {option}", option=option),
                 received=f"{option} {value}",
             )
+
+
+def _watch(seeds: int | None) -> Watch:
+    """What serves the page of the training, if it can be served."""
+    from glassnet.errors import InputError
+    from glassnet.server.watch import Watch, check_installed
+
+    if seeds is not None:
+        raise InputError(
+            tr("The page shows one training."),
+            where="glassnet train --watch",
+            expected=tr("no {option}", option="--seeds"),
+            received=f"--seeds {seeds}",
+        )
+    check_installed()
+    return Watch(say)
 
 
 def _extras(recipe: str | Path | Recipe) -> list[Any]:

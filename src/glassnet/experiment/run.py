@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,8 @@ from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.data.style import ImageStyle
 from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.auto_recipe import as_recipe
+from glassnet.experiment.keeping import KeepHistory, KeepRecipe, keep_text
+from glassnet.experiment.live import ShowLive
 from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
 from glassnet.experiment.run_folder import (
     CHECKPOINT,
@@ -31,17 +32,14 @@ from glassnet.experiment.run_folder import (
     read_ledger,
     require_run,
 )
+from glassnet.experiment.snapshots import KeepSnapshots, Snapshot, read_snapshots
 from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
-from glassnet.support.atomic import write_text
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
-from glassnet.training import Callback, EarlyStopping, Epoch, History
-from glassnet.training.callbacks import Progress
+from glassnet.training import Callback, EarlyStopping, History
 from glassnet.training.display import default_display
-
-EVERY = 1.0  # seconds between two writes of the history, at least
 
 
 @dataclass
@@ -85,6 +83,11 @@ class Run:
     def looks(self) -> list[dict[str, Any]]:
         """Every evaluation on the test set so far, the oldest first."""
         return read_ledger(self.folder / LEDGER)
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The weights after some of the epochs, from the initial ones (epoch 0) on; read when they are used."""
+        return read_snapshots(self.folder)
 
     @property
     def test(self) -> Dataset:
@@ -138,37 +141,6 @@ class Run:
             add_look(self.folder / LEDGER, look)
 
 
-class KeepRecipe(Callback):
-    """Writes recipe.toml when training begins: one that can't begin leaves the folder as it was."""
-
-    def __init__(self, path: Path, recipe: Recipe) -> None:
-        self._path, self._recipe = path, recipe
-
-    def on_train_begin(self, progress: Progress) -> None:
-        _write(self._path, self._recipe.to_toml(), durable=True)
-
-
-class KeepHistory(Callback):
-    """Writes the whole history.jsonl after epochs, at most once every `EVERY` seconds."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._written = path, -EVERY
-
-    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        if time.monotonic() - self._written >= EVERY:
-            _write(self._path, progress.history.lines())
-            self._written = time.monotonic()
-
-    def on_train_end(self, progress: Progress) -> None:
-        if progress.history.epochs:
-            _write(self._path, progress.history.lines())
-
-
-def _write(path: Path, text: str, *, durable: bool = False) -> None:
-    with writing(path):
-        write_text(path, text, durable=durable)
-
-
 @answered
 def train(
     recipe: str | Path | Recipe,
@@ -182,6 +154,7 @@ def train(
     threads: int | None = None,
     progress: bool | None = None,
     callbacks: Sequence[Callback] = (),
+    watch: Callable[[Path], Callback] | None = None,
 ) -> Run:
     """Train a recipe (by name, path or object) into the folder `out`.
 
@@ -190,6 +163,7 @@ def train(
     `out`: by default runs/NAME, or the first of runs/NAME-2, … that does not exist. `data`: a folder or file instead of the
     recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is an interrupted run, which continues
     from its last checkpoint to bit-identical results. `progress`: as in Network.fit.
+    `watch`: given the run's folder, a callback that shows the training elsewhere; `ShowLive` writes what it can read there.
     """
     chosen, splits = prepare(recipe, seed=seed, data=data, epochs=epochs, settings=settings)
     network, training = chosen.make_network(splits), chosen.training
@@ -209,8 +183,10 @@ def train(
                     *default_display(progress, training.show_every),
                     KeepRecipe(folder / RECIPE, chosen),
                     KeepHistory(folder / HISTORY),
+                    *([KeepSnapshots(folder, training.snapshots)] if training.snapshots else []),
                     *([] if training.patience is None else [EarlyStopping(training.patience)]),
                     *callbacks,
+                    *([] if watch is None else [ShowLive(folder), watch(folder)]),
                 ],
                 class_weight=training.class_weight,
                 augmentation=chosen.make_augmentation(),
@@ -226,7 +202,7 @@ def train(
             network.image_style = ImageStyle.of(splits.train)
             network.save(folder / MODEL)
             saved = True
-            _write(folder / HISTORY, history.lines(), durable=True)
+            keep_text(folder / HISTORY, history.lines(), durable=True)
         except KeyboardInterrupt as interrupt:
             kept = tr("The last whole epoch is kept.") if (folder / CHECKPOINT).exists() else tr("No epoch was completed.")
             command = f"glassnet train --resume {folder}"

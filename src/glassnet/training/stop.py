@@ -15,6 +15,7 @@ GREW = mark(
     "learning rate, or clip_norm=1."
 )
 NO_BETTER = mark("no better for {since} epochs (early stopping, patience {patience})")
+REQUESTED = mark("stopped after epoch {epoch}, as requested on its page")
 
 
 class StopReason(Enum):
@@ -22,6 +23,7 @@ class StopReason(Enum):
 
     NOT_FINITE = "not-finite"  # the loss became infinite or NaN
     NO_IMPROVEMENT = "no-improvement"  # early stopping
+    REQUEST = "request"  # of whoever watches it
     CALLBACK = "callback"  # ended by a callback, with its own text
     SOLVER = "solver"  # SciPy's method converged or failed, with its own text
 
@@ -51,6 +53,8 @@ class Stop:
             return tr(GREW, what=tr(NOT_FINITE_AT, epoch=self.epoch, step=self.step))
         if self.reason is StopReason.NO_IMPROVEMENT:
             return tr(NO_BETTER, since=self.since, patience=self.patience)
+        if self.reason is StopReason.REQUEST:
+            return tr(REQUESTED, epoch=self.epoch)
         return same(str(self.words))
 
     def __str__(self) -> str:
@@ -75,6 +79,7 @@ _KINDS = {"epoch": int, "step": int, "since": int, "patience": int, "words": str
 _REQUIRED = {  # what the text of each contains
     StopReason.NOT_FINITE: ("epoch", "step"),
     StopReason.NO_IMPROVEMENT: ("since", "patience"),
+    StopReason.REQUEST: ("epoch",),
     StopReason.CALLBACK: ("words",),
     StopReason.SOLVER: ("words",),
 }

@@ -21,7 +21,7 @@ KEEPS_PLACES = (BatchNorm, Dropout, Flatten, LayerNorm, Pixels, Scale, Standardi
 
 def layers_with_images(network: Network) -> list[str]:
     """The convolutions, and the first Dense if each of its weights belongs to one pixel."""
-    return list(_found(network))
+    return list(weight_values(network))
 
 
 def weight_images(network: Network, layer: str) -> list[Array]:
@@ -29,7 +29,7 @@ def weight_images(network: Network, layer: str) -> list[Array]:
 
     A dense unit has one weight for each pixel, the sum over colours; a filter over many maps shows their mean.
     """
-    found = _found(network)
+    found = weight_values(network)
     if layer not in found:
         raise InputError(
             tr("The weights of this layer can't be drawn as images."),
@@ -52,8 +52,8 @@ def weights_figure(network: Network, layer: str | None = None, *, count: int = 3
     return images_figure(images, [f"{chosen}.{unit}" for unit in range(len(images))], columns=10)
 
 
-def _found(network: Network) -> dict[str, Array]:
-    """Weights (H, W, units) by the names of their layers."""
+def weight_values(network: Network) -> dict[str, Array]:
+    """Weights (H, W, units) of the layers that `weight_images` draws, by their names."""
     found: dict[str, Array] = {}
     shape, from_pixels = network.input_shape, len(network.input_shape) == 3
     for name, layer in zip(network.names, network.layers, strict=True):
