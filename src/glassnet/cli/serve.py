@@ -17,7 +17,9 @@ import typer
 from glassnet.cli.console import fail, say, working
 from glassnet.support.i18n import mark, tr
 
-HELP = mark("Answer over HTTP what images show: POST /api/predict. On this machine only, unless another --host is given.")
+HELP = mark(
+    "Serve a page on which networks can be tried, and POST /api/predict. On this machine only, unless told otherwise."
+)
 NEEDED = ("fastapi", "uvicorn")
 LEAST_TOKEN = 16  # characters: a shorter one can be guessed
 
@@ -39,6 +41,8 @@ def command(
     quiet: Annotated[bool, typer.Option("--quiet", help=mark("Do not log requests on stderr."))] = False,
 ) -> None:
     _require_extra()
+    from glassnet.experiment.run import Run
+    from glassnet.present.page import page_html
     from glassnet.server.app import make_app
     from glassnet.server.guard import Rules
     from glassnet.server.listen import open_socket, serve
@@ -52,10 +56,18 @@ def command(
     with open_socket(host, port) as listening:  # before anything slow: the port may be in use
         with working(tr("reading the runs")):
             served = load(runs)
-        app = make_app(served, rules=Rules(hosts=names, addresses=not local, token=token), quiet=quiet)
+            page = (
+                page_html(trained)
+                if (trained := [one.like for one in served.values() if isinstance(one.like, Run)])
+                else None
+            )
+        app = make_app(served, page, Rules(hosts=names, addresses=not local, token=token), quiet=quiet)
         own = listening.getsockname()[1]
         address = f"http://{_shown(host)}:{own}"
         say(*(tr("{name}: {path}", name=name, path=path) for name, path in zip(served, runs, strict=True)))
+        query = "" if token is None else f"/?token={token}"
+        if page is not None:
+            say(tr("{address}: the page, on which to draw and look inside", address=address + query))
         say(tr("{address}/api/predict answers; Ctrl-C ends it", address=address))
         if token is not None:
             say(tr("token: {token}", token=token))
