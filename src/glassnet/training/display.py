@@ -68,13 +68,24 @@ class EpochCount(Callback):
 
 
 class Preload(Callback):
-    """Imports the modules in a thread while the network is trained, so that its end need not wait for them."""
+    """Imports the modules in a thread while the network is trained, so that its end need not wait for them.
 
-    def __init__(self, modules: Sequence[str]) -> None:
-        self._modules = modules
+    `then`: functions without arguments to call after that, "module:name".
+    """
+
+    def __init__(self, modules: Sequence[str], then: Sequence[str] = ()) -> None:
+        self._modules, self._then = modules, then
 
     def on_train_begin(self, progress: Progress) -> None:
-        threading.Thread(target=lambda: [importlib.import_module(name) for name in self._modules]).start()
+        threading.Thread(target=self._load).start()
+
+    def _load(self) -> None:
+        with contextlib.suppress(Exception):  # what fails here fails again where it is needed, and is reported there
+            for name in self._modules:
+                importlib.import_module(name)
+            for name in self._then:
+                module, _, function = name.partition(":")
+                getattr(importlib.import_module(module), function)()
 
 
 class LiveBar(Callback):
