@@ -23,15 +23,35 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")  # not all of Pillow's: EPS, say, runs other programs
 _ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F")
-_one_at_a_time = threading.Lock()  # Python's warning filters are one for all threads
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Pillow while decoding: it warns of what is checked here, and of metadata that is not used."""
-    with _one_at_a_time, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+class _Quiet:
+    """Ignores warnings from the time the first thread enters until the last one leaves: their filters are one for all."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._before.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
+
+
+def quiet() -> contextlib.AbstractContextManager[None]:
+    """Silence Pillow while decoding, also in several threads: it warns of what is checked here and of metadata not used."""
+    return _quiet
 
 
 def decode(
