@@ -207,8 +207,9 @@ def _say_answer(path: Path, made: Prepared, classes: Sequence[str], p: Array, no
         say(f"{path}: {made}")
         return
     best, *others = (-p).argsort()[:3]
-    rest = ", ".join(f"{classes[i]} {100 * p[i]:.1f} %" for i in others)
-    say(f"{path}: {classes[best]}  {100 * p[best]:.1f} %   ({rest}){_remark(novelty)}")
+    shares = [tr("{share} %", share=f"{100 * value:.1f}") for value in p]
+    rest = ", ".join(f"{classes[i]} {shares[i]}" for i in others)
+    say(f"{path}: {classes[best]}  {shares[best]}   ({rest}){_remark(novelty)}")
     if made.steps:
         say(f"  {made}")
 
@@ -238,7 +239,9 @@ def _draw(path: Path, read: Sequence[tuple[Path, list[Prepared]]], classes: Sequ
     left = iter(probabilities)
     shown = []
     for image, page in read[:MOST_SHOWN]:
-        answers = [f"{classes[p.argmax()]}  {100 * p.max():.0f} %" for p in (next(left) for _ in page)]
+        answers = [
+            f"{classes[p.argmax()]}  {tr('{share} %', share=f'{100 * p.max():.0f}')}" for p in (next(left) for _ in page)
+        ]
         short = [answer.partition("  ")[0] for answer in answers] if len(page) > 1 else answers
         blank = [str(made) if made.kind == "blank" else answer for made, answer in zip(page, short, strict=True)]
         shown.append(ShownImage(str(image), page[0].pixels if is_array_file(image) else upright(image), page, blank))

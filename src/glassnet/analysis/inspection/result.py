@@ -30,7 +30,8 @@ class Part:
         """The number and the share of the images of a class."""
         if self.counts is None:
             return ""
-        return f"{self.counts[index]:,} ({100 * self.counts[index] / max(int(self.counts.sum()), 1):.1f} %)"
+        share = tr("{share} %", share=f"{100 * self.counts[index] / max(int(self.counts.sum()), 1):.1f}")
+        return f"{self.counts[index]:,} ({share})"
 
 
 @dataclass(frozen=True)
