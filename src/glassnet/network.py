@@ -13,36 +13,39 @@ from numpy.typing import NDArray
 from glassnet import training
 from glassnet.data import Dataset
 from glassnet.data.augmentation import Augmentation, as_augmentation, views_of
-from glassnet.data.style import ImageStyle
 from glassnet.errors import InputError, ModelFileError
-from glassnet.nn import Layer, as_layer
-from glassnet.nn.architectures import default_loss, default_optimizer, shorthand
-from glassnet.nn.inputs import check_shape
+from glassnet.nn import Layer
+from glassnet.nn.architectures import as_chain, default_loss, default_optimizer
 from glassnet.nn.losses import Loss, as_loss
 from glassnet.nn.metrics import Evaluation, confusion_matrix, evaluate_probabilities
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor
-from glassnet.runtime.features import HiddenFeatures, feature_width, hidden_depths
-from glassnet.runtime.novelty import Novelty
 from glassnet.support.arrays import Array
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
-from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
 from glassnet.support.storage import as_path, fill, model_path, read_tensors, write_tensors
-from glassnet.training.arguments import Plan, as_dataset, check_fit, check_labels, check_novelty, check_seed, image_weights
+from glassnet.training.arguments import (
+    Plan,
+    as_dataset,
+    check_fit,
+    check_labels,
+    check_seed,
+    check_sign,
+    class_names,
+    image_weights,
+)
 from glassnet.training.callbacks import Callback, EpochFunction, as_callbacks
 from glassnet.training.display import default_display
-from glassnet.training.habits import Familiar, familiar
+from glassnet.training.habits import familiar
+from glassnet.training.known_images import PREFIX, KnowsImages
 from glassnet.training.loop import Training
 from glassnet.training.scipy import minimize
 
-PREFIX = "novelty."  # of the arrays in a model file that are not a layer's
 
-
-class Network(Familiar):
+class Network(KnowsImages):
     """An image classifier: layers in a row, with a loss.
 
         Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic loss, N(0,1)
@@ -57,7 +60,6 @@ class Network(Familiar):
     makes other images alike. It is saved with the network.
     """
 
-    image_style: ImageStyle | None = None
     _predictor: Predictor | None
 
     @answered
@@ -72,22 +74,7 @@ class Network(Familiar):
         dtype: str = "float32",
         classes: Sequence[str] | None = None,
     ) -> None:
-        if not isinstance(layers, Sequence) or not layers:
-            raise InputError(tr("A network needs layers."), where="Network(layers)", expected=tr("for example [784, 30, 10]"))
-        sizes = [int(size) for size in layers if isinstance(size, (int, np.integer))]
-        if len(sizes) == len(layers):
-            made, shape = shorthand(sizes)
-        else:
-            made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]  # as_layer refuses numbers
-            if input_shape is None:
-                raise InputError(
-                    tr("The shape of the images is missing."),
-                    where="Network(input_shape)",
-                    expected=tr("for example (28, 28, 1)"),
-                    received="None",
-                )
-            shape = tuple(int(size) for size in input_shape)
-            check_shape(shape, "Network(input_shape)")
+        made, shape = as_chain(layers, input_shape)
         self.seed = secrets.randbits(32) if seed is None else check_seed(seed)
         super().__init__(
             made,
@@ -99,48 +86,14 @@ class Network(Familiar):
         )
         if input_shape is not None:
             self._take_shape(tuple(int(size) for size in input_shape))
-        self.classes = self._named(classes) if classes is not None else self._numbered()
+        self.classes = class_names(classes, self)
         self._default_loss = loss is None
         self._predictor: Predictor | None = None
-        self._features: HiddenFeatures | None = None
-        self._novelty: Novelty | None = None
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
         """Remember the images' own shape where only their number of pixels was known."""
         if len(self.input_shape) == 1 and int(np.prod(shape)) == self.features:
             self.input_shape = self.shapes[0] = shape
-
-    def _named(self, classes: Sequence[str]) -> tuple[str, ...]:
-        names, count = tuple(map(str, classes)), len(self._numbered())
-        if len(names) != count:
-            raise InputError(
-                tr("The number of class names does not fit the network's outputs."),
-                where="Network(classes)",
-                expected=tr("{count} names, as a single output distinguishes two classes", count=count)
-                if self.outputs == 1
-                else tr("{count} names", count=count),
-                received=f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}",
-                hint=tr(
-                    "give the last Dense layer {names} units, or use an architecture, which adapts to the number of classes",
-                    names=len(names),
-                )
-                if len(names) > 1
-                else None,
-            )
-        return names
-
-    def _numbered(self) -> tuple[str, ...]:
-        hint = tr("end the network with a Dense layer with one unit per class")
-        require_memory(
-            64 * self.outputs, tr("the names of {outputs:,} classes", outputs=self.outputs), repr(self.layers[-1]), hint
-        )
-        return tuple(str(i) for i in range(max(2, self.outputs)))
-
-    def __getstate__(self) -> dict[str, Any]:
-        return super().__getstate__() | {
-            "_predictor": None,
-            "_features": None,
-        }  # machine code and addresses are of this process alone
 
     @property
     def predictor(self) -> Predictor:
@@ -198,8 +151,8 @@ class Network(Familiar):
             check_labels(self, held_out, "fit(validation)")
         weights = image_weights(data, class_weight, sample_weight)
         display = [*default_display(progress), *as_callbacks(callbacks, "fit(callbacks)")]
-        self._predictor = self._features = None
-        self._novelty = self.image_style = None  # what was known of the images trained on before
+        self._predictor = None
+        self.forget_images()
         if isinstance(chosen, ScipyMinimize):
             return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
         plan = Plan(
@@ -223,7 +176,7 @@ class Network(Familiar):
 
     def _prepare(self, data: Dataset) -> None:
         self._take_shape(data.shape)
-        if data.classes is not None and self.classes == self._numbered() and len(data.classes) == max(2, self.outputs):
+        if data.classes is not None and self.classes == class_names(None, self) and len(data.classes) == len(self.classes):
             self.classes = data.classes
 
     def __call__(self, images: Array) -> Array:
@@ -256,60 +209,6 @@ class Network(Familiar):
         ]
         return np.asarray(np.mean([self.probabilities(raw) for raw in raws], axis=0))
 
-    def fit_novelty(
-        self,
-        train: Dataset | tuple[Array, Array],
-        validation: Dataset | tuple[Array, Array] | None = None,
-        *,
-        threads: int | None = None,
-    ) -> None:
-        """Remember what the training images look like in the hidden layers, for `novelty` and `is_novel`.
-
-        At most 10,000 images are kept, as up to 256 bytes each, and saved with the network. The limit of `is_novel` is set so
-        that a new image like the validation images exceeds it with a probability of 1 %; without these, each training image
-        is compared with the others. `glassnet.train` has done this; after `fit`, call it, as training makes it void.
-        Raises `InputError` for targets that are not classes, and for a network without a hidden layer.
-        """
-        data = as_dataset(train, "fit_novelty(train)")
-        held_out = None if validation is None else as_dataset(validation, "fit_novelty(validation)")
-        check_novelty(data)
-        rows = self.rows(data.images), None if held_out is None else self.rows(held_out.images)
-        self._novelty = Novelty.fit(HiddenFeatures(self, hidden_depths(self), threads), *rows)
-
-    def _hidden(self) -> HiddenFeatures:
-        if self._features is None:
-            self._features = HiddenFeatures(self, hidden_depths(self))
-        return self._features
-
-    @property
-    def fitted_novelty(self) -> Novelty | None:
-        """What `fit_novelty` has found: its limit was set on `.validated` images, of which `.alarms` exceed it."""
-        return self._novelty
-
-    def novelty(self, images: Array) -> NDArray[np.float64]:
-        """How unlike the training images each image is, (N,): the distance in the hidden layers to the nearest, by its limit.
-
-            novelty = min ‖z − zᵢ‖ / limit over the training images i
-
-        z are principal components of the last hidden layer's outputs, and of those halfway to it. Above 1, `is_novel`.
-        """
-        hidden, rows = self._hidden(), self.rows(images)
-        if self._novelty is None:
-            raise InputError(
-                tr("This network does not know yet what its training images look like."),
-                where="novelty",
-                expected=tr("a network from glassnet.train, or one that fit_novelty was called for after its training"),
-                hint="net.fit_novelty(splits.train, splits.validation)",
-            )
-        return self._novelty.of(hidden(rows))
-
-    def is_novel(self, images: Array) -> NDArray[np.bool_]:
-        """Whether each image is none of what the network was trained on, (N,): its novelty exceeds 1.
-
-        Of images like the training images, 1 % are called novel. An image of something else is not always: a letter O is a 0.
-        """
-        return np.asarray(self.novelty(images) > 1)
-
     @familiar
     def evaluate(
         self,
@@ -331,13 +230,7 @@ class Network(Familiar):
         rows, labels, classes = self.rows(data.images), data.labels, self.classes
         losses, found = self.predictor.losses(rows, labels)
         if not data.is_classification:
-            if self.outputs != 1:
-                raise InputError(
-                    tr("Accuracy is defined only for classes, and for the sign of a single target."),
-                    where="evaluate(data)",
-                    expected=tr("labels (N,) of classes, or targets (N, 1)"),
-                    received=tr("targets {shape}", shape=labels.shape),
-                )
+            check_sign(data, self.outputs)
             labels, classes = (labels[:, 0] > 0).astype(np.int64), ("negative", "positive")
             found = (self.predictor.outputs(rows, "raw")[0][:, 0] > 0).astype(np.int64)
         confusion = confusion_matrix(labels, found, len(classes))
@@ -361,13 +254,8 @@ class Network(Familiar):
     @answered
     def save(self, path: str | Path) -> None:
         """Write the network to a .safetensors file, in one step."""
-        arrays, header = self._arrays(), {"kind": "model", **self.describe()}
-        if self._novelty is not None:
-            arrays |= {PREFIX + name: array for name, array in self._novelty.arrays().items()}
-            header["novelty"] = self._novelty.figures()
-        if self.image_style is not None:
-            header["image_style"] = self.image_style.describe()
-        write_tensors(model_path(path), arrays, header, durable=True)
+        arrays, header = self._known()
+        write_tensors(model_path(path), self._arrays() | arrays, {"kind": "model", **self.describe(), **header}, durable=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Network:
@@ -377,17 +265,14 @@ class Network(Familiar):
         try:
             names = ("loss", "input_shape", "regularizer", "classes", "dtype", "seed")
             network = cls(header["layers"], **{name: header[name] for name in names})
-            if "image_style" in header:  # not in files of earlier versions
-                network.image_style = ImageStyle.from_description(header["image_style"])
+            network._remember_style(header)
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 tr("The file's header does not describe a network."), where=path, received=str(error)
             ) from None
-        novelty = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
+        known = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
         fill(network._arrays(), tensors, path)
-        if novelty or "novelty" in header:
-            arrays = {name.removeprefix(PREFIX): array for name, array in novelty.items()}
-            network._novelty = Novelty.restore(arrays, header.get("novelty"), feature_width(network), path)
+        network._remember_novelty(known, header, path)
         for layer in network.layers:
             layer.adapted = True
         return network

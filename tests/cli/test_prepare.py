@@ -137,3 +137,19 @@ def test_wrong_combinations(cli: CommandLine, reader: Path, seven: Path) -> None
     assert cli.wrong("predict", reader, seven, "--show", "nowhere/seen.png")["what"] == "The file can't be written."
     np.save("floats.npy", np.zeros((8, 8, 1), np.float32))
     assert cli.wrong("predict", reader, "floats.npy", "--prepare", "ink")["what"] == "This array is not an image."
+
+
+def test_a_folder_is_prepared_in_its_order(cli: CommandLine, reader: Path, here: Path) -> None:
+    """On several threads, with the results of one image after the other; what can't be read is named."""
+    test, folder = read_digits().test, Path("photos")
+    assert test is not None
+    folder.mkdir()
+    for number in range(12):
+        page = photo(test.images[number : number + 1, ..., 0], np.random.default_rng(number))[0]
+        Image.fromarray(page).save(folder / f"{number:02}.png")
+    (folder / "05.png").write_bytes(b"no image")
+    result = cli("predict", reader, folder, "--json")
+    together = json.loads(result.out)
+    assert [Path(found["file"]).name for found in together] == [f"{number:02}.png" for number in range(12) if number != 5]
+    assert together == answers(cli, reader, *(found["file"] for found in together))
+    assert result.err.count("is left out") == 1

@@ -63,19 +63,36 @@ def test_wrong_augmentation(cli: CommandLine, setting: str, what: str, where: st
     assert {"expected", "received"} < set(parts)
 
 
-@pytest.mark.parametrize("command", ["train", "recipes"])
+@pytest.mark.parametrize(
+    ("command", "what", "expected"),
+    [
+        ("train", "There is no such recipe, file or folder.", f"a path, or a recipe: {SHIPPED}"),
+        ("recipes", "Unknown recipe.", SHIPPED),
+    ],
+)
 @pytest.mark.parametrize(("name", "near"), [("digts", "digits"), ("nielsen30", "nielsen-30"), ("Chain", "chain")])
-def test_unknown_recipe_and_the_nearest(cli: CommandLine, command: str, name: str, near: str) -> None:
+def test_unknown_recipe_and_the_nearest(
+    cli: CommandLine, command: str, what: str, expected: str, name: str, near: str
+) -> None:
     assert cli.wrong(command, name) == {
-        "what": "Unknown recipe.",
-        "expected": SHIPPED,
+        "what": what,
+        "expected": expected,
         "received": repr(name),
         "try": f"did you mean {near!r}?",
     }
 
 
 def test_unknown_recipe_and_none_is_near(cli: CommandLine) -> None:
-    assert cli.wrong("train", "zzzzzz") == {"what": "Unknown recipe.", "expected": SHIPPED, "received": "'zzzzzz'"}
+    assert cli.wrong("recipes", "zzzzzz") == {"what": "Unknown recipe.", "expected": SHIPPED, "received": "'zzzzzz'"}
+    assert "try" not in cli.wrong("train", "zzzzzz")
+
+
+def test_a_misspelt_folder_is_not_only_an_unknown_recipe(cli: CommandLine) -> None:
+    Path("photos").mkdir()
+    assert cli.wrong("train", "photoss")["try"] == "did you mean 'photos'?"
+    Path("digitz").mkdir()
+    hint = "did you mean the recipe 'digits' or the file or folder 'digitz'?"
+    assert cli.wrong("train", "digitx")["try"] == hint
 
 
 def test_check_of_what_is_neither_recipe_nor_run(cli: CommandLine) -> None:

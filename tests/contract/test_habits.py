@@ -304,6 +304,7 @@ ANSWERED: list[tuple[str, str]] = [
     ("gn.Network([gn.Dense(10**7)], input_shape=(10**7,))", "fewer units"),
     ("network().compile(optimizer='adam', loss='mse', metrics=['accuracy'])", "nothing to compile"),
     ("network().add(gn.Dense(3))", "a network is a list of layers"),
+    ("network().predict_proba(IMAGES, novelty=True)", "net.novelty(images), net.is_novel(images)"),
     ("network().predict_classes(IMAGES)", "net.predict(images) gives class indices"),
     ("network().coef_", "net.layers[i].weight"),
     ("network().weights", "net.get_weights()"),

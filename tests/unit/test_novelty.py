@@ -130,7 +130,7 @@ def test_features_are_those_of_the_layers(dtype: str) -> None:
 def test_features_follow_the_weights(trained: gn.Network) -> None:
     net = copy.copy(trained)
     before = net.novelty(NOISE[:5])
-    net.parameters = convolutional().parameters
+    net.flat[...] = convolutional().parameters  # parameters = … forgets what novelty compares with
     assert (net.novelty(NOISE[:5]) != before).all()
 
 
@@ -186,6 +186,25 @@ def test_training_makes_it_void(trained: gn.Network) -> None:
     net = copy.copy(trained)
     net.fit(SPLITS.train, 1, seed=1, progress=False)
     assert net.fitted_novelty is None
+
+
+@pytest.mark.parametrize("how", ["parameters", "set_weights"])
+def test_other_weights_make_it_void(trained: gn.Network, how: str) -> None:
+    net = copy.copy(trained)
+    net.image_style = gn.ImageStyle.of(SPLITS.train)
+    with pytest.raises(gn.ShapeError):  # nothing was set
+        net.parameters = np.zeros(3) if how == "parameters" else net.set_weights([np.zeros(3)])
+    assert net.fitted_novelty is not None
+    assert net.image_style is not None
+    if how == "parameters":
+        net.parameters = 0.5 * net.parameters
+    else:
+        net.set_weights([0.5 * array for array in net.get_weights()])
+    assert net.fitted_novelty is None
+    assert net.image_style is None
+    with pytest.raises(gn.InputError, match="does not know yet what its training images look like"):
+        net.novelty(NOISE)
+    assert trained.fitted_novelty is not None
 
 
 @pytest.mark.parametrize(

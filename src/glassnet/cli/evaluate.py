@@ -84,7 +84,10 @@ def _say_classes(result: Evaluation) -> None:
     width = max(5, *(columns(report.name) for report in result.per_class))
     say(f"  {pad(tr('class'), width)}" + tr("  images  found  recall  precision"))
     for report in result.per_class:
-        recall, precision = ("–" if isnan(share) else f"{100 * share:.1f} %" for share in (report.recall, report.precision))
+        recall, precision = (
+            "–" if isnan(share) else tr("{share} %", share=f"{100 * share:.1f}")
+            for share in (report.recall, report.precision)
+        )
         say(f"  {pad(report.name, width)}  {report.total:8}  {report.correct:5}  {recall:>7}  {precision:>8}")
 
 

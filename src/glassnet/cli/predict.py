@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -154,6 +155,8 @@ def _preparation(like: Run | Network, fit: Fit) -> Preparation:
 
 def _read(preparation: Preparation, path: Path, mode: Mode, *, find: bool) -> Iterator[tuple[Path, list[Prepared]]]:
     """Each file, and what the network is to see of it, with `find` all characters; unreadable ones in folders are named."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from glassnet.data.decode_many import progress
     from glassnet.data.readers.image import list_images
     from glassnet.errors import InputError
@@ -166,14 +169,25 @@ def _read(preparation: Preparation, path: Path, mode: Mode, *, find: bool) -> It
     if not path.is_dir():
         yield path, prepared(path)
         return
-    names = list_images(path, preparation.shape).names
-    with progress(tr("reading images"), len(names)) as advance:
-        for name in names:
-            try:
-                yield path / name, prepared(path / name)
-            except InputError as error:
-                complain(tr("glassnet: {file} is left out: {reason}", file=path / name, reason=error.what))
-            advance(1)
+
+    def attempt(file: Path) -> list[Prepared] | InputError:
+        try:
+            return prepared(file)
+        except InputError as error:
+            return error
+
+    files = [path / name for name in list_images(path, preparation.shape).names]
+    with progress(tr("reading images"), len(files)) as advance, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        try:
+            for file, made in zip(files, pool.map(attempt, files), strict=True):
+                if isinstance(made, InputError):
+                    complain(tr("glassnet: {file} is left out: {reason}", file=file, reason=made.what))
+                else:
+                    yield file, made
+                advance(1)
+        except BaseException:  # Ctrl-C
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _novelty(networks: Sequence[Network], batch: Array) -> list[float] | list[None]:
@@ -193,8 +207,9 @@ def _say_answer(path: Path, made: Prepared, classes: Sequence[str], p: Array, no
         say(f"{path}: {made}")
         return
     best, *others = (-p).argsort()[:3]
-    rest = ", ".join(f"{classes[i]} {100 * p[i]:.1f} %" for i in others)
-    say(f"{path}: {classes[best]}  {100 * p[best]:.1f} %   ({rest}){_remark(novelty)}")
+    shares = [tr("{share} %", share=f"{100 * value:.1f}") for value in p]
+    rest = ", ".join(f"{classes[i]} {shares[i]}" for i in others)
+    say(f"{path}: {classes[best]}  {shares[best]}   ({rest}){_remark(novelty)}")
     if made.steps:
         say(f"  {made}")
 
@@ -224,7 +239,9 @@ def _draw(path: Path, read: Sequence[tuple[Path, list[Prepared]]], classes: Sequ
     left = iter(probabilities)
     shown = []
     for image, page in read[:MOST_SHOWN]:
-        answers = [f"{classes[p.argmax()]}  {100 * p.max():.0f} %" for p in (next(left) for _ in page)]
+        answers = [
+            f"{classes[p.argmax()]}  {tr('{share} %', share=f'{100 * p.max():.0f}')}" for p in (next(left) for _ in page)
+        ]
         short = [answer.partition("  ")[0] for answer in answers] if len(page) > 1 else answers
         blank = [str(made) if made.kind == "blank" else answer for made, answer in zip(page, short, strict=True)]
         shown.append(ShownImage(str(image), page[0].pixels if is_array_file(image) else upright(image), page, blank))

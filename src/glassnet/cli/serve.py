@@ -17,9 +17,7 @@ import typer
 from glassnet.cli.console import fail, say, working
 from glassnet.support.i18n import mark, tr
 
-HELP = mark(
-    "Serve a page on which networks can be tried, and POST /api/predict. On this machine only, unless told otherwise."
-)
+HELP = mark("Serve a page on which to try networks, and POST /api/predict. On this machine only, unless told otherwise.")
 NEEDED = ("fastapi", "uvicorn")
 LEAST_TOKEN = 16  # characters: a shorter one can be guessed
 

@@ -29,6 +29,7 @@ DRAWING = (  # what is imported for the figures and the report
     "glassnet.present.figures.training",
     "glassnet.present.report.write",
 )
+WARM_UP = ("glassnet.present.figures.base:find_fonts", "glassnet.present.report.write:template")
 HELP = mark("Train on your own images, or the network of a recipe.")
 
 
@@ -77,7 +78,7 @@ def command(
         chosen = made
     trained = EpochCount()
     extras = _extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE)
-    options["callbacks"] = [trained, Preload(DRAWING), *extras]
+    options["callbacks"] = [trained, Preload(DRAWING, WARM_UP), *extras]
     if page is not None:
         options["watch"] = page
     files: Artefacts | None = None

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from glassnet.errors import InputError
 from glassnet.support.i18n import tr
 
+PIXEL_LIMIT = 2.0  # floats in 0…1 may overshoot a little, as resized images do; those in 0…255 lie far beyond
 MOST_UNNAMED_CLASSES = 65_536
 """Higher labels are refused unless the classes are named: they are probably no class indices."""
 

@@ -26,7 +26,7 @@ from glassnet.data.readers.image_sources import ImageFiles
 from glassnet.errors import DataError, InputError, MixedSizesError, reason
 from glassnet.support import cache
 from glassnet.support.atomic import files_named, replacing, sweep
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import mark, tr
 from glassnet.support.memory import require_memory_for_data
 
 Result = TypeVar("Result")
@@ -149,7 +149,10 @@ def _in_parallel(
 def _one_size(files: ImageFiles, heads: Sequence[tuple[int, int, bool]]) -> tuple[int, int]:
     sizes = Counter((height, width) for height, width, _ in heads)
     if len(sizes) > 1:
-        shown = ", ".join(f"{width} × {height} ({count} images)" for (height, width), count in sizes.most_common(3))
+        words = mark("{width} × {height} (1 image)"), mark("{width} × {height} ({count} images)")
+        shown = ", ".join(
+            tr(words[count > 1], width=width, height=height, count=count) for (height, width), count in sizes.most_common(3)
+        )
         raise MixedSizesError(
             tr("The images have different sizes, and no size is given."),
             where=files.path,

@@ -5,6 +5,7 @@ The constants were chosen on validation accuracy: `python -m benchmarks.own_fold
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +14,13 @@ import numpy as np
 
 from glassnet.data.options import as_size
 from glassnet.data.survey import Survey, survey
-from glassnet.errors import DataError
+from glassnet.errors import DataError, RecipeError
 from glassnet.experiment.recipe import DataSection, NetworkSection, Recipe, TrainingSection, list_recipes, load_recipe
 from glassnet.network import Network
 from glassnet.nn.architectures import as_layers
 from glassnet.support.i18n import Message, listing, mark, tr
 from glassnet.support.paths import as_path, exists
+from glassnet.support.registry import did_you_mean, nearest
 
 SPEED = 40e9  # operations a second, forward, of a training step with a VGG on two cores
 OVERHEAD = 0.005  # seconds an epoch
@@ -82,7 +84,29 @@ def as_recipe(recipe: str | os.PathLike[str] | Recipe, settings: dict[str, Any] 
             expected=tr("a folder, zip or file of images, a recipe's name, or a TOML file"),
             hint=tr("glassnet recipes lists the shipped ones"),
         )
+    names = [known.name for known in list_recipes()]
+    if str(recipe) not in names and place.suffix.lower() != ".toml" and not exists(place):
+        raise _no_such(os.fspath(recipe), names)
     return load_recipe(place if isinstance(recipe, os.PathLike) else recipe)
+
+
+def _no_such(text: str, recipes: list[str]) -> RecipeError:
+    """The error for what is neither a recipe nor a path, with the nearest name of each."""
+    here = []
+    with contextlib.suppress(OSError):
+        here = [entry.name for entry in os.scandir() if not entry.name.startswith(".")]
+    close = list(dict.fromkeys(filter(None, (nearest(text, recipes), nearest(text, here)))))
+    hint = did_you_mean(close[0] if close else None)
+    if len(close) > 1:
+        hint = tr(
+            "did you mean the recipe {recipe} or the file or folder {path}?", recipe=repr(close[0]), path=repr(close[1])
+        )
+    return RecipeError(
+        tr("There is no such recipe, file or folder."),
+        expected=tr("a path, or a recipe: {names}", names=" | ".join(sorted(recipes))),
+        received=repr(text),
+        hint=hint,
+    )
 
 
 def auto_recipe(path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -> AutoRecipe:

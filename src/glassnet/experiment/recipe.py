@@ -157,7 +157,10 @@ class Recipe(Section):
         """The complete recipe as TOML text."""
         import tomli_w
 
-        return tomli_w.dumps(self.model_dump(exclude_none=True))
+        values = self.model_dump(exclude_none=True)
+        if self.data.path is not None and self.data.dataset == DataSection.model_fields["dataset"].default:
+            del values["data"]["dataset"]  # not read
+        return tomli_w.dumps(values)
 
     def changed(self, settings: dict[str, Any]) -> Recipe:
         """A copy with other values for some keys, as `overrides.changed` reads them: "training.epochs", or alone "epochs"."""

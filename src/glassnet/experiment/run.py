@@ -39,7 +39,7 @@ from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 from glassnet.training import Callback, EarlyStopping, History
-from glassnet.training.display import default_display
+from glassnet.training.display import default_display, waiting
 
 
 @dataclass
@@ -198,8 +198,9 @@ def train(
                 threads=threads,
                 progress=False,
             )
-            _fit_novelty(network, splits, threads)
-            network.image_style = ImageStyle.of(splits.train)
+            with waiting(tr("Learning what the training images look like, to recognise others …"), progress):
+                _fit_novelty(network, splits, threads)
+                network.image_style = ImageStyle.of(splits.train)
             network.save(folder / MODEL)
             saved = True
             keep_text(folder / HISTORY, history.lines(), durable=True)

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -28,6 +29,7 @@ from glassnet.kernels.codegen.objects import KINDS, Compiled, deserialize
 from glassnet.kernels.sources import digest_of_sources
 from glassnet.support import cache
 from glassnet.support.i18n import mark, tr
+from glassnet.support.terminal import wrap
 
 # Groups of units, each compiled when a program first asks for it. Of each: lists of about equal work, for two processes, with
 # units in the order they are loaded, callees first.
@@ -151,7 +153,7 @@ class Library:
         said = sys.stderr.isatty() or os.environ.get("CI") is None
         if said:
             what = tr("Compiling the kernels for {group} on this processor (once, a few seconds) …", group=tr(group))
-            print(what, file=sys.stderr, flush=True)
+            print(wrap(what, get_terminal_size().columns) if sys.stderr.isatty() else what, file=sys.stderr, flush=True)
         start = time.perf_counter()
         units = _compile(group)
         seconds = time.perf_counter() - start

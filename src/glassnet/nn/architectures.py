@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from glassnet.errors import InputError
 from glassnet.nn.activations import Sigmoid, Softmax
 from glassnet.nn.branches import Residual
@@ -18,7 +20,7 @@ from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
 from glassnet.nn.dropout import Dropout
 from glassnet.nn.initializers import Normal
-from glassnet.nn.inputs import Flatten, Pixels
+from glassnet.nn.inputs import Flatten, Pixels, check_shape
 from glassnet.nn.layer import Layer, Shape, as_layer
 from glassnet.nn.losses import BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
 from glassnet.nn.norm import BatchNorm
@@ -44,6 +46,28 @@ def shorthand(sizes: Sequence[int]) -> tuple[list[Layer], Shape]:
     for size in sizes[1:]:
         layers += [Dense(size, initializer=Normal(), bias_initializer=Normal()), Sigmoid()]
     return layers, (int(sizes[0]),)
+
+
+def as_chain(
+    layers: Sequence[int] | Sequence[Layer | str | dict[str, Any]], input_shape: Sequence[int] | None
+) -> tuple[list[Layer], Shape]:
+    """Layers and the shape of an image, from the arguments of `Network`: sizes, layers, or their names or descriptions."""
+    if not isinstance(layers, Sequence) or not layers:
+        raise InputError(tr("A network needs layers."), where="Network(layers)", expected=tr("for example [784, 30, 10]"))
+    sizes = [int(size) for size in layers if isinstance(size, (int, np.integer))]
+    if len(sizes) == len(layers):
+        return shorthand(sizes)
+    made = [as_layer(layer, f"layer {i + 1}") for i, layer in enumerate(layers)]  # type: ignore[arg-type]  # as_layer refuses numbers
+    if input_shape is None:
+        raise InputError(
+            tr("The shape of the images is missing."),
+            where="Network(input_shape)",
+            expected=tr("for example (28, 28, 1)"),
+            received="None",
+        )
+    shape = tuple(int(size) for size in input_shape)
+    check_shape(shape, "Network(input_shape)")
+    return made, shape
 
 
 def default_loss(last: Layer) -> Loss:

@@ -13,8 +13,6 @@ from glassnet.nn.layer import Backward, Layer, Shape, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
-PIXEL_LIMIT = 2.0  # floats in 0…1 may overshoot a little, as resized images do; those in 0…255 lie far beyond
-
 
 def check_shape(shape: Shape, where: str) -> None:
     """Refuse the shape of an image with an empty axis, or with its channels first."""

@@ -13,12 +13,13 @@ from weakref import ReferenceType, WeakKeyDictionary, ref
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.data.arrays import PIXEL_LIMIT
 from glassnet.errors import InputError, ShapeError
 from glassnet.kernels.sizes import aligned_zeros
 from glassnet.nn import Flatten, Layer, Pixels, walk
 from glassnet.nn.activations import sigmoid, softmax
 from glassnet.nn.chain import adapt_chain, build_chain, check_distinct, forward_chain, name_layers
-from glassnet.nn.inputs import PIXEL_LIMIT, check_channels, not_pixels
+from glassnet.nn.inputs import check_channels, not_pixels
 from glassnet.nn.layer import Gradients, Shape
 from glassnet.nn.losses import Loss
 from glassnet.nn.penalties import Regularizer

@@ -83,6 +83,7 @@ KEYWORDS: dict[str, str] = {
     "data_format": mark("nothing to do: images are always (rows, columns, channels)"),
     "from_logits": mark("nothing to do: the loss takes the logits, whether or not the network ends in Softmax"),
     "amsgrad": mark("Adam(), or AdamW() with weight decay"),
+    "novelty": "net.novelty(images), net.is_novel(images)",
     "monitor": FOLLOWED,
     "mode": FOLLOWED,
     "restore_best_weights": BEST,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from shutil import get_terminal_size
 from unicodedata import east_asian_width
 
 CHINESE = r"[\u2e80-\u9fff\uff00-\uffef]"
@@ -11,6 +12,11 @@ NOT_FIRST = "，。、；：！？）》」』”’…％"  # Chinese punctuati
 NOT_LAST = "（《「『“‘"
 PIECES = re.compile(rf" +|{CHINESE}[{NOT_FIRST}]*|(?:(?! |{CHINESE}).)+[{NOT_FIRST}]*")
 MARGIN = 0.5  # of the width, beyond which continuation lines are not indented
+
+
+def text_width() -> int:
+    """Columns that running text is wrapped at: those of the terminal, 80 where there is none, at most 110."""
+    return min(110, get_terminal_size().columns)
 
 
 def columns(text: str) -> int:

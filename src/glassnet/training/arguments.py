@@ -18,6 +18,7 @@ from glassnet.runtime import StepPlan
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import listing, tr
+from glassnet.support.memory import require_memory
 
 ORDER, DROPOUT, AUGMENTATION = 0, 1, 2  # streams of random numbers of an epoch
 
@@ -155,6 +156,43 @@ def check_labels(stack: Stack, data: Dataset, where: str) -> None:
             received=highest,
             hint=tr("give the last Dense layer {units} units", units=highest + 1),
         )
+
+
+def check_sign(data: Dataset, outputs: int) -> None:
+    """Refuse several floating targets, whose accuracy is not defined."""
+    if outputs != 1:
+        raise InputError(
+            tr("Accuracy is defined only for classes, and for the sign of a single target."),
+            where="evaluate(data)",
+            expected=tr("labels (N,) of classes, or targets (N, 1)"),
+            received=tr("targets {shape}", shape=data.labels.shape),
+        )
+
+
+def class_names(names: Sequence[str] | None, stack: Stack) -> tuple[str, ...]:
+    """The names of a network's classes, one for each; by default 0, 1, …"""
+    hint = tr("end the network with a Dense layer with one unit per class")
+    outputs = stack.outputs
+    require_memory(64 * outputs, tr("the names of {outputs:,} classes", outputs=outputs), repr(stack.layers[-1]), hint)
+    count = max(2, outputs)
+    if names is None:
+        return tuple(str(i) for i in range(count))
+    if len(names) != count:
+        raise InputError(
+            tr("The number of class names does not fit the network's outputs."),
+            where="Network(classes)",
+            expected=tr("{count} names, as a single output distinguishes two classes", count=count)
+            if outputs == 1
+            else tr("{count} names", count=count),
+            received=f"{len(names)}: {', '.join(map(str, names[:12]))}{' …' if len(names) > 12 else ''}",
+            hint=tr(
+                "give the last Dense layer {names} units, or use an architecture, which adapts to the number of classes",
+                names=len(names),
+            )
+            if len(names) > 1
+            else None,
+        )
+    return tuple(map(str, names))
 
 
 def check_novelty(data: Dataset) -> None:

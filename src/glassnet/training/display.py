@@ -7,12 +7,14 @@ import importlib
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
 from glassnet.support.i18n import tr
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch
+
+PATIENCE = 0.7  # seconds of silence before a wait is explained
 
 
 def plain_line(epoch: Epoch) -> str:
@@ -68,13 +70,24 @@ class EpochCount(Callback):
 
 
 class Preload(Callback):
-    """Imports the modules in a thread while the network is trained, so that its end need not wait for them."""
+    """Imports the modules in a thread while the network is trained, so that its end need not wait for them.
 
-    def __init__(self, modules: Sequence[str]) -> None:
-        self._modules = modules
+    `then`: functions without arguments to call after that, "module:name".
+    """
+
+    def __init__(self, modules: Sequence[str], then: Sequence[str] = ()) -> None:
+        self._modules, self._then = modules, then
 
     def on_train_begin(self, progress: Progress) -> None:
-        threading.Thread(target=lambda: [importlib.import_module(name) for name in self._modules]).start()
+        threading.Thread(target=self._load).start()
+
+    def _load(self) -> None:
+        with contextlib.suppress(Exception):  # what fails here fails again where it is needed, and is reported there
+            for name in self._modules:
+                importlib.import_module(name)
+            for name in self._then:
+                module, _, function = name.partition(":")
+                getattr(importlib.import_module(module), function)()
 
 
 class LiveBar(Callback):
@@ -133,6 +146,29 @@ class LiveBar(Callback):
     def _print(self, text: str) -> None:
         with contextlib.suppress(OSError):  # as `print_line`
             self._bar.console.print(text, highlight=False)
+
+
+@contextlib.contextmanager
+def waiting(text: str, progress: bool | None) -> Iterator[None]:
+    """Say what is being done if it takes long: a spinner on a terminal, elsewhere one line. `progress` as in `fit`."""
+    if progress is False or (progress is None and not sys.stdout.isatty()):
+        yield
+        return
+    if sys.stdout.isatty():
+        from rich.console import Console
+
+        spinner = Console().status(text)
+        timer = threading.Timer(PATIENCE, spinner.start)
+    else:
+        spinner, timer = None, threading.Timer(PATIENCE, print_line, [text])
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if spinner is not None:
+            spinner.stop()
 
 
 def default_display(progress: bool | None, every: int = 1) -> list[Callback]:

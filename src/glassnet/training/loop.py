@@ -147,9 +147,14 @@ class Training:
             self._save_state()
 
     def _look(self) -> tuple[dict[str, Any], Statistics]:
-        """Results on the validation data, and statistics of the layers' outputs."""
+        """Results on the validation data, and statistics of the layers' outputs, maybe those of an earlier epoch."""
         validated = validate(self.predictor, self.held_out, self.plan.validation)
-        return validated, {} if self.watch is None else self.watch.look()[0]
+        if self.watch is None:
+            return validated, {}
+        number, every = self.progress.epoch, self.watch.every
+        if every < number < self.plan.epochs and number % every and (before := self.progress.history.epochs[-1].activations):
+            return validated, before
+        return validated, self.watch.look()[0]
 
     def _call_back(self, epoch: Epoch) -> None:
         for callback in self.callbacks:

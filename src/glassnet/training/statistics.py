@@ -16,6 +16,7 @@ from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
 
 MOST, LEAST, ONE_IN = 160, 32, 250  # images used: one in 250, within these bounds, so that they cost little time
+COST = 16  # epochs of as many images between looks, in NumPy, keep these to a small part of the time
 FLAT = 0.01  # of its range: this near to its bounds, the slope of a sigmoid or tanh is at most 4 % of its maximum
 FIXED = (Flatten, Pixels, Scale, Standardize)  # layers whose output does not change during training
 
@@ -63,11 +64,15 @@ def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
 
 
 class Watch:
-    """The outputs of each layer for a few training images, always the same; in NumPy, as they are few."""
+    """The outputs of each layer for a few training images, always the same; in NumPy, as they are few.
+
+    `every`: after how many epochs it is worth to look again; more than 1 where an epoch has hardly more images than these.
+    """
 
     def __init__(self, stack: Stack, data: Dataset) -> None:
         count = min(len(data), max(LEAST, min(MOST, len(data) // ONE_IN)))
         chosen = np.linspace(0, len(data) - 1, count).astype(np.int64)  # spread over a set that may be sorted by class
+        self.every = -(-COST * count // len(data))
         self._stack, self._labels = stack, data.labels[chosen]
         rows = stack.rows(data.images[chosen])
         self._first = first_changing(stack)

@@ -17,7 +17,9 @@ from glassnet.data import Splits, load_dataset
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import find_roles
 from glassnet.data.resize import bring, bring_pixels
-from glassnet.errors import DataError, InputError
+from glassnet.errors import DataError, DataWarning, InputError
+from glassnet.network import Network
+from glassnet.nn import Dense, Flatten, Pixels
 from glassnet.support import memory
 
 Array = np.ndarray[Any, Any]
@@ -427,3 +429,34 @@ def test_bring_changes_nothing_that_is_right() -> None:
     splits = load_dataset("digits")
     assert bring(splits, ImageOptions((8, 8), "grey"), "here") is splits
     assert bring(splits, ImageOptions(), "here") is splits
+
+
+@pytest.mark.parametrize("write", [npz, mat, mat73, h5])
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+def test_floats_up_to_255_become_bytes_with_a_word(
+    tmp_path: Path, write: Callable[..., Path], kind: type[np.floating[Any]]
+) -> None:
+    near = (PICTURES + RNG.uniform(-0.4, 0.4, PICTURES.shape)).clip(0, 255).astype(kind)
+    path = write(tmp_path, X=near, y=LABELS, X_test=np.full_like(near[:3], 1), y_test=LABELS[:3])  # the parts are of one kind
+    with pytest.warns(DataWarning, match="floats from 0 to 25[0-9.]*: they are read as bytes"):
+        splits = load_dataset(path, **WHOLE)
+    assert splits.train.images.dtype == splits.test.images.dtype == np.uint8
+    np.testing.assert_array_equal(splits.train.images[..., 0], PICTURES)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [PICTURES / 255, PICTURES / 255 * 1.3, PICTURES / 127.5 - 1, PICTURES * 2.0, PICTURES.reshape(12, 20) * 0.93],
+    ids=["0…1", "0…1.3", "-1…1", "0…510", "rows of numbers"],
+)
+def test_other_floats_stay(tmp_path: Path, values: Array) -> None:
+    images = load_dataset(npz(tmp_path, X=values, y=LABELS), **WHOLE).train.images
+    np.testing.assert_array_equal(images.reshape(values.shape), values.astype(np.float32))
+
+
+def test_flattened_rows_of_whole_numbers_are_pixels(tmp_path: Path) -> None:
+    """As tables of MNIST have them: a network that begins with Pixels refused these."""
+    with pytest.warns(DataWarning, match="read as bytes"):
+        data = load_dataset(npz(tmp_path, X=PICTURES.reshape(12, 20).astype(float), y=LABELS), **WHOLE).train
+    np.testing.assert_array_equal(data.images.reshape(PICTURES.shape), PICTURES)
+    Network([Flatten(), Pixels(), Dense(3)], input_shape=data.shape, seed=0).predict(data.images)

@@ -216,7 +216,7 @@ def test_sizes_and_colours(tmp_path: Path) -> None:
         Image.fromarray(np.full(shape, 90, np.uint8)).save(tmp_path / name)
     with pytest.raises(DataError, match="The images have different sizes") as caught:
         load_dataset(tmp_path)
-    assert caught.value.received == "6 × 4 (3 images), 6 × 8 (1 images)"
+    assert caught.value.received == "6 × 4 (3 images), 6 × 8 (1 image)"
     assert "load_dataset(path, size=64)" in str(caught.value.hint)
     assert load_dataset(tmp_path, size=4, **WHOLE).train.shape == (4, 4, 3)  # one has colours: all have
     grey = load_dataset(tmp_path, size=(2, 3), color="grey", **WHOLE).train

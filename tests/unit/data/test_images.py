@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import os
 import struct
+import threading
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
 from glassnet.data import read_image
+from glassnet.data.decode import quiet
 from glassnet.errors import InputError
 
 GREY = (4, 6, 1)
@@ -229,3 +233,23 @@ def test_an_array_with_another_name(tmp_path: Path) -> None:
     with (tmp_path / "array").open("wb") as stream:
         np.save(stream, grey())
     np.testing.assert_array_equal(read_image(tmp_path / "array", GREY)[..., 0], grey())
+
+
+def test_several_threads_are_quiet_together_and_filters_come_back() -> None:
+    before = list(warnings.filters)
+    both, go = threading.Barrier(2, timeout=10), threading.Event()
+
+    def enter(first: bool) -> None:
+        with quiet():
+            both.wait()  # both are inside at the same time
+            warnings.warn("from Pillow", stacklevel=1)
+            if first:
+                go.wait(10)
+            warnings.warn("from Pillow", stacklevel=1)  # also after the other one has left
+
+    with ThreadPoolExecutor(2) as pool:
+        late, early = pool.submit(enter, True), pool.submit(enter, False)
+        early.result()
+        go.set()
+        late.result()
+    assert warnings.filters == before

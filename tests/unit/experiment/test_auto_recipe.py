@@ -11,6 +11,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import glassnet as gn
+from benchmarks.own_folder import draw_shapes
 from glassnet.data.survey import Survey, survey
 from glassnet.errors import DataError, InputError, RecipeError
 from glassnet.experiment.auto_recipe import auto_recipe, is_own_data
@@ -218,3 +219,11 @@ def test_recipes_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert not is_own_data("nothing")
     assert not is_own_data("")
     assert not is_own_data(None)
+
+
+def test_the_text_of_a_recipe_for_own_images_names_no_other_data(tmp_path: Path) -> None:
+    recipe = auto_recipe(draw_shapes(tmp_path / "shapes", 30)).recipe
+    assert "dataset" not in recipe.to_toml()
+    (tmp_path / "own.toml").write_text(recipe.to_toml(), encoding="utf-8")
+    assert gn.load_recipe(tmp_path / "own.toml") == recipe
+    assert 'dataset = "digits"' in gn.load_recipe("digits").to_toml()

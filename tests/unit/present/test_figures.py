@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from glassnet.data import Dataset
@@ -18,7 +19,7 @@ from glassnet.nn import Conv2D, Dense, Flatten, Pixels, ReLU
 from glassnet.nn.losses import SoftmaxCrossEntropy
 from glassnet.nn.metrics import Evaluation, calibrate, wilson
 from glassnet.present import figures
-from glassnet.present.figures.base import power
+from glassnet.present.figures.base import power, texts_of
 from glassnet.present.figures.images import as_colours, heat, signed_colours, stretched
 from glassnet.present.figures.weights import layers_with_images, weight_images
 from glassnet.training import History
@@ -224,7 +225,7 @@ def test_long_names_of_classes_do_not_run_into_each_other(network: Network, data
         shown = figures.training_figure(history(), network, data)
     finally:
         network.classes = kept
-    titles = [line for axes in shown.axes for line in axes.get_title().splitlines()]
+    titles = [line for text in shown.axes[2].texts for line in text.get_text().splitlines()]
     assert any("…" in title for title in titles)
     assert max(map(len, titles)) <= len("is ") + 14
 
@@ -232,6 +233,23 @@ def test_long_names_of_classes_do_not_run_into_each_other(network: Network, data
 @pytest.mark.parametrize(("value", "text"), [(1, "1"), (0.0001, "0.0001"), (1e-5, "10⁻⁵"), (2e-12, "2·10⁻¹²"), (1e6, "10⁶")])
 def test_small_numbers_on_axes_are_powers_of_ten(value: float, text: str) -> None:
     assert power(value) == text
+
+
+def test_all_texts_are_found_without_making_the_numbers_at_ticks(network: Network, data: Dataset) -> None:
+    shown = figures.training_figure(history(), network, data, "name")
+    shown.axes[0].set_yticks([0, 1], ["low", "high"])
+    drawn = {text.get_text() for text in shown.findobj(Text) if isinstance(text, Text) and text.get_text()}
+    found = {text.get_text() for text in texts_of(shown) if text.get_text()}
+    assert {"name", "loss", "epoch", "low", "high"} <= found
+    assert all(text.replace(".", "").replace("−", "").isdigit() for text in drawn - found), drawn - found
+
+
+def test_margins_leave_room_for_long_names() -> None:
+    names = ("a", "a class with a name that is far too long to be drawn", "ein Name, der lang ist")
+    figure = figures.class_accuracy_figure(Evaluation(0.1, 5, 6, np.diag([2, 2, 1]) + np.eye(3, k=1, dtype=int), names))
+    FigureCanvasAgg(figure).draw()
+    for label in figure.axes[0].get_yticklabels():
+        assert label.get_window_extent().x0 >= 0, label.get_text()
 
 
 def test_no_interval_strikes_out_a_number() -> None:

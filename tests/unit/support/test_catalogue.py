@@ -10,6 +10,7 @@ import string
 import pytest
 from babel.messages.mofile import read_mo
 
+from glassnet import list_recipes
 from tests import catalogue
 
 CHINESE = re.compile(r"[一-鿿]")
@@ -70,3 +71,14 @@ def test_no_language_is_chosen_at_import(path: object) -> None:
     """Constants hold `mark("…")`, and `tr` is called where they are used."""
     tree = ast.parse(path.read_text(encoding="utf-8"))  # type: ignore[attr-defined]
     assert _called_at_import(tree) == [] or path.name == "i18n.py"  # type: ignore[attr-defined]
+
+
+def test_chinese_has_no_space_before_a_percent_sign() -> None:
+    spaced = re.compile(r"[0-9}…][ \u00a0]%")
+    found = [entry.string for entry in ENTRIES.values() if spaced.search(entry.string)]
+    for recipe in list_recipes():
+        found += [text for text in (recipe.title_zh, recipe.about_zh, recipe.expect_zh) if text and spaced.search(text)]
+    readme = (catalogue.SOURCE.parent / "README.zh-CN.md").read_text(encoding="utf-8")
+    outside_code = re.sub(r"^```.*?^```", "", readme, flags=re.DOTALL | re.MULTILINE)
+    found += [line for line in outside_code.splitlines() if spaced.search(line)]
+    assert found == []

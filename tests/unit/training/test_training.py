@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,7 +22,7 @@ from glassnet.nn.optimizers import SGD, Adam, Optimizer, RMSprop, ScipyMinimize
 from glassnet.nn.schedules import CosineDecay, OneCycle, Schedule, StepDecay, WarmUp
 from glassnet.runtime import CompiledTrainer, ReferenceTrainer, StepPlan, make_trainer, thread_count
 from glassnet.training import Callback, EarlyStopping, Epoch, History, Progress, Stop, StopReason, TrainingWarning
-from glassnet.training.display import PlainLines
+from glassnet.training.display import PlainLines, waiting
 
 Array = np.ndarray[Any, Any]
 Data = tuple[Array, Array]
@@ -630,3 +631,17 @@ def test_scipy_finds_the_least_squares(blobs: Data) -> None:
     net.fit(Dataset(blobs[0], targets), 200, optimizer=ScipyMinimize("BFGS"))
     wanted = np.linalg.lstsq(np.c_[blobs[0], np.ones(90)].astype(float), targets, rcond=None)[0].ravel()
     np.testing.assert_allclose(net.parameters, wanted, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("progress", "patience", "said"), [(True, 0, "Wait …\n"), (True, 60, ""), (False, 0, ""), (None, 0, "")]
+)
+def test_only_long_waits_are_explained(
+    progress: bool | None, patience: float, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("glassnet.training.display.PATIENCE", patience)
+    with waiting("Wait …", progress):
+        end = time.monotonic() + 10
+        while said and not (shown := capsys.readouterr().out) and time.monotonic() < end:
+            time.sleep(0.001)
+    assert (shown if said else capsys.readouterr().out) == said

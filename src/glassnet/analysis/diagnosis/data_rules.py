@@ -46,7 +46,11 @@ def missing_classes(facts: Facts) -> Finding | None:
         if absent.any():
             names = [(part.classes or ())[index] for index in np.flatnonzero(absent)]
             more = tr(" and {more} others", more=len(names) - 8) if len(names) > 8 else NOTHING
-            text = mark("the {part} part ({count} images) has no images of class {names}")
+            text = (
+                mark("the {part} part (1 image) has no images of class {names}")
+                if len(part) == 1
+                else mark("the {part} part ({count} images) has no images of class {names}")
+            )
             found.append(tr(text, part=tr(name), count=len(part), names=listing(names[:8]) + more))
     if not found:
         return None

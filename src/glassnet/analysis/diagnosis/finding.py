@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from glassnet.support.i18n import Message, listing, tr
+from glassnet.support.terminal import text_width
 from glassnet.support.upwards import Shown
 
 TOP = 3  # findings printed in full
-WIDTH = 110
 
 
 @dataclass(frozen=True)
@@ -99,5 +99,6 @@ class Diagnosis(Shown):
 
 def _wrapped(word: str, text: str) -> list[str]:
     return textwrap.wrap(
-        text, WIDTH, initial_indent=f"  {word:<6}", subsequent_indent=" " * 8, break_long_words=False, break_on_hyphens=False
-    )
+        text, text_width(), initial_indent=f"  {word:<6}", subsequent_indent=" " * 8,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip

@@ -13,9 +13,7 @@ from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pixels import Range
 from glassnet.data import Splits
 from glassnet.support.i18n import mark, tr
-from glassnet.support.terminal import table
-
-WIDTH = 110
+from glassnet.support.terminal import table, text_width
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,8 @@ class Part:
         """The number and the share of the images of a class."""
         if self.counts is None:
             return ""
-        return f"{self.counts[index]:,} ({100 * self.counts[index] / max(int(self.counts.sum()), 1):.1f} %)"
+        share = tr("{share} %", share=f"{100 * self.counts[index] / max(int(self.counts.sum()), 1):.1f}")
+        return f"{self.counts[index]:,} ({share})"
 
 
 @dataclass(frozen=True)
@@ -115,5 +114,5 @@ class Inspection:
         lines: list[str] = [tr("Checks")]
         for check in self.checks:
             text = f"{', '.join(check.names)}: {check.result}" + (f" ({check.method})" if check.method else "")
-            lines += textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
+            lines += textwrap.wrap(text, text_width(), initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
         return lines

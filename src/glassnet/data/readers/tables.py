@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.arrays import form
+from glassnet.data.arrays import PIXEL_LIMIT, form
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers.array_names import Role
 from glassnet.data.resize import bring
-from glassnet.errors import DataError, InputError
+from glassnet.errors import DataError, DataWarning, InputError
 from glassnet.support.i18n import mark, tr
 
 Array = npt.NDArray[Any]
@@ -45,9 +46,14 @@ def assemble(
     present = [part for part in _PARTS if (part, "images") in arrays and (part, "labels") in arrays]
     marks = {part: _marks(arrays[part, "labels"], arrays[part, "images"], where) for part in present}
     values, names = _classes(marks, arrays.get(("", "classes")), where)
+    pixels = {part: _images(arrays[part, "images"], len(marks[part]), options, where, matlab=matlab) for part in present}
+    if _are_bytes(list(pixels.values())):
+        word = mark("{path}: the pixels are floats from 0 to {high:g}: they are read as bytes, rounded to whole numbers.")
+        high = max(float(images.max()) for images in pixels.values())
+        warnings.warn(tr(word, path=where, high=high), DataWarning, stacklevel=4)
+        pixels = {part: np.rint(images).astype(np.uint8) for part, images in pixels.items()}
     made: dict[str, Any] = {}
-    for part in present:
-        images = _images(arrays[part, "images"], len(marks[part]), options, where, matlab=matlab)
+    for part, images in pixels.items():
         groups = arrays.get((part, "groups"))
         order = np.argsort(values)
         labels = order[np.searchsorted(values, marks[part], sorter=order)]
@@ -125,6 +131,16 @@ def _images(images: Array, count: int, options: ImageOptions, where: object, *, 
     if images.ndim == 4 and images.shape[1] in _CHANNELS and images.shape[3] not in _CHANNELS:
         images = np.moveaxis(images, 1, 3)  # (N, C, H, W)
     return images
+
+
+def _are_bytes(parts: Sequence[Array]) -> bool:
+    """Whether these are floats in 0…255 that were bytes: images, or rows of whole numbers; those up to 1 stay as they are."""
+    if not all(images.dtype.kind == "f" and images.size for images in parts):
+        return False
+    low, high = min(images.min() for images in parts), max(images.max() for images in parts)  # NaN where there is one
+    if not (low >= 0 and PIXEL_LIMIT < high <= 255):
+        return False
+    return all(images.ndim > 2 or bool((images == np.rint(images)).all()) for images in parts)
 
 
 def _unflattened(rows: Array, options: ImageOptions, *, matlab: bool) -> Array:

@@ -16,6 +16,7 @@ from glassnet.present.figures.base import (
     TRAIN,
     VALIDATION,
     WRONG,
+    chart,
     evenly,
     label_lines,
     legend,
@@ -43,7 +44,7 @@ STATISTICS = {
 
 def cost_figure(history: History) -> Figure:
     """The mean training and validation loss over the epochs; on a logarithmic axis if it spans more than a factor of 30."""
-    figure, axes = new_axes(*SIZE)
+    figure, (axes,) = chart(*SIZE)
     values = draw_curves(axes, tr("loss"), history.train_cost, history.validation_cost)
     if len(values) and min(values) > 0 and max(values) > 30 * min(values):
         logarithmic(axes)
@@ -53,7 +54,7 @@ def cost_figure(history: History) -> Figure:
 
 def accuracy_figure(history: History) -> Figure:
     """Training and validation accuracy over the epochs, on a scale that shows the differences of the later ones."""
-    figure, axes = new_axes(*SIZE)
+    figure, (axes,) = chart(*SIZE)
     draw_curves(axes, tr("accuracy, %"), history.train_accuracy, history.validation_accuracy, 100.0)
     low = show_late(axes)
     if low:
@@ -144,7 +145,7 @@ def _norms(norms: Mapping[str, Sequence[float]], title: str) -> Figure:
 
 def _series(series: Mapping[str, Sequence[float]], title: str) -> tuple[Figure, Axes]:
     """A line for each series, of at most as many as there are colours."""
-    figure, axes = new_axes(*SIZE)
+    figure, (axes,) = chart(*SIZE)
     for name, colour in zip(evenly(list(series), len(SERIES)), SERIES, strict=False):
         values = series[name]
         mark = "." if len(values) < 2 or not np.isfinite(values).all() else None  # a line shows no value between gaps

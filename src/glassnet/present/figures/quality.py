@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from glassnet.nn.metrics import Calibration, Evaluation, wilson
-from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, new_axes, new_figure, plain, zoom
+from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, chart, new_axes, plain, width_of, zoom
 from glassnet.support.i18n import tr
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_BARS = 30
+LONGEST = 30  # letters of a class name beside its bar
 
 
 def class_accuracy_figure(result: Evaluation) -> Figure:
@@ -21,7 +22,10 @@ def class_accuracy_figure(result: Evaluation) -> Figure:
     reports = [report for report in result.per_class if report.total]
     if len(reports) > MOST_BARS:
         reports = sorted(reports, key=lambda report: report.recall)[:MOST_BARS]
-    figure, axes = new_axes(4.8, 0.8 + 0.27 * max(3, len(reports)))
+    names = [report.name if len(report.name) <= LONGEST else f"{report.name[: LONGEST - 1]}…" for report in reports]
+    left = 0.15 + max(map(width_of, names), default=0)
+    figure, (axes,) = chart(4.8, 0.8 + 0.27 * max(3, len(reports)), left=left)
+    figure.subplots_adjust(bottom=0.3 / figure.get_figheight(), right=1 - 0.5 / 4.8)  # no name below, a number on the right
     places = np.arange(len(reports))
     shares = np.array([100 * report.recall for report in reports])
     bounds = np.array([wilson(report.correct, report.total) for report in reports]) * 100
@@ -31,7 +35,7 @@ def class_accuracy_figure(result: Evaluation) -> Figure:
         markersize=5, clip_on=False,
     )  # fmt: skip
     axes.axvline(100 * result.accuracy, color=GREY, linestyle="--", linewidth=1)
-    axes.set_yticks(places, [report.name for report in reports])
+    axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set_xlim(low, 100 + 0.02 * (100 - low))
     title = tr("accuracy of each class, %; axis from {low:g} %", low=low) if low else tr("accuracy of each class, %")
@@ -70,17 +74,16 @@ def confusion_figure(result: Evaluation) -> Figure:
 
 def calibration_figure(result: Calibration) -> Figure:
     """Reliability diagram: accuracy over confidence, and the number of images below; calibrated on the diagonal."""
-    figure = new_figure(4.8, 3.9)
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    figure, (top, bottom) = chart(4.8, 3.9, rows=[3, 1])
     filled = result.counts > 0
     middles = 100 * (result.edges[:-1] + result.edges[1:]) / 2
     top.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label=tr("perfectly calibrated"))
     counts, confidence, accuracy = result.counts[filled], 100 * result.confidence[filled], 100 * result.accuracy[filled]
     bounds = 100 * np.array([wilson(int(n * right / 100 + 0.5), int(n)) for n, right in zip(counts, accuracy, strict=True)])
     errors = np.abs(bounds.T - accuracy)
-    line = {"color": VALIDATION, "marker": "o", "markersize": 4, "linewidth": 1.3, "capsize": 2}
+    line: dict[str, Any] = {"color": VALIDATION, "marker": "o", "markersize": 4, "linewidth": 1.3, "capsize": 2}
     top.errorbar(confidence, accuracy, yerr=errors, label=tr("this network"), **line)
-    along = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
+    along: dict[str, Any] = {"rotation": 45, "rotation_mode": "anchor", "transform_rotates_text": True}
     top.text(2, 5, tr("perfectly calibrated"), fontsize=9, color=GREY, **along)
     top.set_ylim(-3, 103)  # no dot is cut in half
     plain(top, title=tr("accuracy, %"))

@@ -17,7 +17,7 @@ from glassnet.present.figures import (
     gradients_figure,
     updates_figure,
 )
-from glassnet.present.figures.base import GREY, INK, LINE, PALE, SERIES, TRAIN, VALIDATION, WRONG, render
+from glassnet.present.figures.base import GREY, INK, LINE, PALE, SERIES, TRAIN, VALIDATION, WRONG, render, texts_of
 from glassnet.present.figures.curves import STATISTICS
 from glassnet.present.report.facts import Facts
 from glassnet.support.i18n import Message, mark
@@ -66,7 +66,6 @@ def drawings(facts: Facts) -> dict[str, Figure]:
 def inline_svg(figure: Figure, name: str, label: str) -> Markup:
     """The figure as an <svg> element, its ids prefixed with `name`, with `label` for screen readers."""
     import matplotlib as mpl
-    from matplotlib.text import Text
 
     figure.patch.set_alpha(0)
     for axes in figure.axes:
@@ -87,7 +86,7 @@ def inline_svg(figure: Figure, name: str, label: str) -> Markup:
     text = NAMES.sub(rf"\g<1>{name}-", text)
     for colour, variable in COLOURS.items():
         text = text.replace(colour, f"var(--{variable})")
-    drawn_texts = [text.get_text() for text in figure.findobj(Text) if isinstance(text, Text)]
+    drawn_texts = [text.get_text() for text in texts_of(figure)]
     messages = {escape(text, quote=False): text for text in drawn_texts if isinstance(text, Message)}
 
     def both(found: re.Match[str]) -> str:

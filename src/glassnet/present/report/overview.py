@@ -108,7 +108,7 @@ def _novelty(found: Novelty) -> Message:
     compared = tr("validation images") if found.held_out else tr("training images, each compared with the others")
     text = mark(
         "An image is called novel if it is farther from the nearest training image, in the hidden layers, than about 99 % of "
-        "the {compared}: {alarms} of {validated} are ({share} % false alarms)."
+        "the {compared}: {alarms} of {validated} are ({share} false alarms)."
     )
     share = percent(found.alarms / found.validated)
     return tr(text, compared=compared, alarms=f"{found.alarms:,}", validated=f"{found.validated:,}", share=share)

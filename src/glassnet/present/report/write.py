@@ -99,7 +99,7 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
     sheets = [*(shown.sheets if shown else []), *inside.sheets]
     recipe, heading, network = facts.run.recipe, facts.run.recipe.heading, facts.run.network
     labels = {name: f"{recipe.name}: {label(tr(ABOUT[name]))}" for name in charts}
-    text = _template().render(
+    text = template().render(
         facts=facts,
         run=facts.run,
         result=facts.result,
@@ -144,7 +144,8 @@ def _examples(facts: Facts) -> list[tuple[str, str, str]]:
 
 
 @functools.lru_cache(maxsize=1)
-def _template() -> Template:
+def template() -> Template:
+    """The report's template, compiled at the first call."""
     found = environment("glassnet.present.report", "page")
     found.filters["columns"] = columns
     return found.get_template("report.html")

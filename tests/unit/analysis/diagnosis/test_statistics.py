@@ -88,3 +88,17 @@ def test_history_is_read_back(blobs: tuple[Array, Array]) -> None:
     assert again.stopped == stopped
     empty = History(stopped=stopped)
     assert History.from_rows([json.loads(row) for row in empty.lines().splitlines()]).stopped == stopped
+
+
+def test_small_sets_are_not_looked_at_after_each_epoch() -> None:
+    """16 epochs of as many images between looks; the first ones and the last are always looked at."""
+    digits = load_dataset("digits").train
+    data = digits.head(40)
+    net = Network([64, 8, 10], seed=1)
+    outputs = net.fit(data, 40, seed=1).activations["dense1"]["mean"]
+    every = Watch(net, data).every
+    assert every == 13
+    changed = [epoch for epoch in range(2, 41) if outputs[epoch - 1] != outputs[epoch - 2]]
+    assert changed == [*range(2, every + 1), 26, 39, 40]
+    assert outputs[-1] == Watch(net, data).look()[0]["dense1"]["mean"]
+    assert Watch(net, digits).every == 1
