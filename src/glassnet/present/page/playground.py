@@ -1,4 +1,4 @@
-"""The playground: one page in which networks are trained on the bundled digits. Each that can be chosen is lowered beforehand."""
+"""The playground: networks trained in a page, on the bundled digits; each that can be chosen is lowered beforehand."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Choice:
 
 
 def choices() -> Iterator[Choice]:
-    """All that the page offers. Without hidden layers there is neither width nor activation; recurrent layers have no sigmoid."""
+    """All that the page offers: without hidden layers no width and no activation, in recurrent layers no sigmoid."""
     for loss in LOSSES:
         for hidden in HIDDEN:
             for width in WIDTHS["dense"] if hidden else (0,):
@@ -136,7 +136,7 @@ def _nearest(train: Dataset, validation: Dataset | None) -> float:
 
 
 def _axes(train: Dataset) -> Array:
-    """Two orthogonal directions (2, 64) in which the mean images of the classes lie farthest apart: their principal components."""
+    """Two orthogonal directions (2, 64) in which the classes' mean images lie farthest apart: principal components."""
     rows = train.images.reshape(len(train), -1) / 255
     means = np.array([rows[train.labels == label].mean(axis=0) for label in range(10)])
     return np.linalg.svd(means - means.mean(axis=0), full_matrices=False)[2][:2].astype(np.float32)

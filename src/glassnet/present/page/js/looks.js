@@ -7,7 +7,7 @@ const POSITIVE = [31, 111, 235], NEGATIVE = [214, 90, 30];
 const COLOURS = [[78, 121, 167], [242, 142, 43], [89, 161, 79], [225, 87, 89], [118, 183, 178], [219, 180, 40], [176, 122, 161],
   [255, 135, 165], [156, 117, 95], [128, 130, 140]]; // of the classes
 const CELLS = 48; // of the plane, along each side
-const REACH = 3.4; // of the plane, from its middle, in units of a pixel's range
+const REACH = 2.3; // of the plane, from its middle, in units of a pixel's range
 
 /** Values as blue (positive) and orange (negative) on a canvas, the largest as the full colour. */
 const signed = (canvas, values, width, height, most) => {

@@ -14,8 +14,10 @@ import { makeConfusion, makeLayerTable } from "./tables.js";
 import { mark, say, words } from "./text.js";
 import { Examination, Trial } from "./trial.js";
 
-const PAUSE = 120; // milliseconds between two measurements
-const POINTS = 300; // at most, of a curve
+const PAUSE = 120; // milliseconds between two looks at everything
+const POINTS = 400; // at most, of a curve
+const SLICE = 12; // milliseconds of work in a frame
+const SPREAD = 1.06, LEAST = 8; // a curve's next point: so many times the steps before, so many more at least
 
 const stage = document.getElementById("page");
 const playground = { trial: null, running: false, until: 0 };
@@ -35,20 +37,28 @@ const reset = async () => {
   stop();
   const settings = parts.settings.read();
   const trial = await Trial.create(pack, settings);
-  Object.assign(playground, { trial, points: [], lowest: Infinity, until: settings.epochs, probed: [], rate: 0 });
+  Object.assign(playground, { trial, points: [], lowest: Infinity, until: settings.epochs, probed: [], rate: 0, examined: 0 });
   trial.plane = new Examination(trial.model, pack.plane, new Int32Array(pack.plane.length / trial.model.features));
   parts.test.replaceChildren();
   measure();
 };
 
+/** A point of the curves: the losses now. */
+const examine = () => {
+  const { trial, points } = playground;
+  if (points.at(-1)?.taken === trial.taken) return;
+  const [train, validation] = [trial.parts.train.take(), trial.parts.validation.take()];
+  points.push({ taken: trial.taken, at: trial.epochs, train, validation });
+  playground.lowest = Math.min(playground.lowest, validation.loss);
+  if (points.length > POINTS) playground.points = points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
+};
+
 /** Look at the trial, without a step: losses, images, tables, and the diagnosis. */
 const measure = () => {
-  const { trial, points } = playground;
-  const [train, validation] = [trial.parts.train.take(), trial.parts.validation.take()];
+  examine();
+  const { trial } = playground;
+  const { train, validation } = playground.points.at(-1);
   const finite = trial.finite() && Number.isFinite(train.loss);
-  playground.lowest = Math.min(playground.lowest, validation.loss);
-  points.push([trial.epochs, train, validation]);
-  if (points.length > POINTS) playground.points = points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
   const activations = trial.activations();
   const found = findingsOf({
     finite, activations, validation, loss: train.loss, accuracy: train.accuracy, classes: train.classes, taken: trial.taken,
@@ -81,8 +91,8 @@ const showFinding = (found) => {
 const drawCurves = () => {
   const { points, until } = playground;
   const lines = (key) => [
-    { name: mark("training"), kind: "train", points: points.map(([at, train]) => [at, finiteOr(train[key])]) },
-    { name: mark("validation"), kind: "validation", points: points.map(([at, , validation]) => [at, finiteOr(validation[key])]) },
+    { name: mark("training"), kind: "train", points: points.map(({ at, train }) => [at, finiteOr(train[key])]) },
+    { name: mark("validation"), kind: "validation", points: points.map(({ at, validation }) => [at, finiteOr(validation[key])]) },
   ];
   const most = Math.max(Math.min(until, 10 * playground.trial.epochs), playground.trial.epochs, 1);
   chart(parts.loss, { title: mark("Loss"), lines: lines("loss"), most, show: (value) => value.toPrecision(3) });
@@ -98,22 +108,23 @@ const showCounts = () => {
     : say("epoch {epochs}, step {steps}", { epochs, steps }));
 };
 
-/** Frames of training: a slice each, measured now and then. The rate counts the time in slices and the pauses between them. */
+/** Frames of training: steps and points of the curves; now and then all is looked at. */
 const go = () => {
   const { trial } = playground;
   if (!trial.finite()) return;
   if (trial.epochs >= playground.until) playground.until = trial.epochs + parts.settings.read().epochs;
   playground.running = true;
   showRunning();
-  let [measured, counted, since] = [performance.now(), trial.taken, performance.now()];
+  const [begun, since] = [performance.now(), trial.taken];
+  let measured = begun;
   const frame = () => {
     if (!playground.running || playground.trial !== trial) return;
-    trial.slice(Math.max(1, Math.ceil(playground.until * trial.trainer.steps) - trial.taken));
+    const end = Math.round(playground.until * trial.trainer.steps);
+    work(trial, end);
     const now = performance.now();
-    const done = trial.epochs >= playground.until;
+    const done = trial.taken >= end;
+    playground.rate = ((trial.taken - since) * 1000) / (now - begun);
     if (done || now - measured >= PAUSE) {
-      playground.rate = ((trial.taken - counted) * 1000) / (now - since);
-      [counted, since] = [trial.taken, now];
       if (!done) playground.probed = trial.probe();
       measure();
       measured = performance.now();
@@ -122,6 +133,22 @@ const go = () => {
     else requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
+};
+
+/** Train for a frame, up to the step `end`; points of the curves take at most a third of the time, but for the first. */
+const work = (trial, end) => {
+  const until = performance.now() + SLICE;
+  while (performance.now() < until && trial.taken < end) {
+    const last = playground.points.at(-1);
+    const next = Math.max(last.taken + LEAST, Math.ceil(SPREAD * last.taken));
+    const most = trial.taken < next ? next : trial.taken + LEAST;
+    trial.slice(until, Math.min(end, most) - trial.taken);
+    if (trial.taken < next || (trial.taken > 10 * LEAST && trial.spent < 2 * playground.examined)) continue;
+    const at = performance.now();
+    examine();
+    playground.examined = performance.now() - at;
+    trial.spent = 0;
+  }
 };
 
 const stop = () => {
@@ -217,6 +244,8 @@ const build = () => {
       make("p", {}, say("{count} images are kept for the end. Whoever looks at them to choose settings no longer measures anything: choose by the validation images, then open the test set once.", { count: arrays["test.labels"].length })),
       button(mark("Open the test set"), openTest), parts.test),
   );
+  document.querySelector(".bar nav").replaceChildren(...[...stage.querySelectorAll(".view")].map((section) =>
+    make("a", { href: `#${section.id}` }, section.querySelector("h2").firstChild.cloneNode(true))));
 };
 
 const begin = async () => {

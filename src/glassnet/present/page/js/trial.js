@@ -7,7 +7,6 @@ import { Trainer } from "./trainer.js";
 
 const WATCHED = 64; // training images whose layers' outputs are looked at
 const FLAT = 0.01; // of its range: so near to its bounds, a sigmoid or tanh is saturated
-const SLICE = 10; // milliseconds of training in a frame
 const PORTION = 2; // milliseconds between two looks at the clock
 
 const norm = (values) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
@@ -58,7 +57,7 @@ export class Trial {
   }
 
   constructor(model, settings) {
-    Object.assign(this, { model, settings, taken: 0, portion: 1, probes: [] });
+    Object.assign(this, { model, settings, taken: 0, spent: 0, portion: 1, probes: [] });
     drawParameters(model, settings.initializer, settings.seed);
     const { images, labels } = model.samples;
     this.trainer = new Trainer(model, images, labels, { batch: settings.batch, seed: settings.seed });
@@ -73,18 +72,18 @@ export class Trial {
 
   get epochs() { return this.taken / this.trainer.steps; }
 
-  /** Train for a slice of a frame, or for at most so many steps; the number of steps taken. */
-  slice(most = Infinity) {
-    const [begun, before] = [performance.now(), this.taken];
-    while (this.taken - before < most) {
-      const at = performance.now();
-      if (at - begun > SLICE) break;
-      this.taken += this.trainer.run(this.settings.rate, Math.min(this.portion, most - this.taken + before));
-      const passed = performance.now() - at;
+  /** At most so many steps, and none after the time `until`; `spent` counts the milliseconds. */
+  slice(until, most) {
+    const [begun, last] = [performance.now(), this.taken + most];
+    let now = begun;
+    while (this.taken < last && now < until) {
+      this.taken += this.trainer.run(this.settings.rate, Math.min(this.portion, last - this.taken));
+      const passed = performance.now() - now;
+      now += passed;
       if (passed < PORTION / 2) this.portion = Math.min(1000, 2 * this.portion);
       else if (passed > PORTION) this.portion = Math.max(1, this.portion >> 1);
     }
-    return this.taken - before;
+    this.spent += now - begun;
   }
 
   /** One step that is measured: for each layer with weights their norm, that of the gradient, and the step relative to them. */
