@@ -15,6 +15,7 @@ from glassnet.cli import (
     export,
     find_rate,
     inspect,
+    playground,
     predict,
     recipes,
     report,
@@ -36,7 +37,21 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (train, evaluate, report, predict, export, check, diagnose, trace, find_rate, inspect, recipes, datasets):
+for module in (
+    train,
+    evaluate,
+    report,
+    predict,
+    export,
+    playground,
+    check,
+    diagnose,
+    trace,
+    find_rate,
+    inspect,
+    recipes,
+    datasets,
+):
     name = module.__name__.rpartition(".")[2].replace("_", "-")
     app.command(name, cls=Command, help=module.HELP)(module.command)
 

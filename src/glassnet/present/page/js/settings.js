@@ -24,7 +24,7 @@ const GROUPS = [
     { name: "rate", text: mark("Learning rate"), live: true, choices: numbers(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) },
     { name: "batch", text: mark("Mini-batch"), choices: numbers(1, 5, 10, 20, 50, 100) },
     { name: "l2", text: mark("L2 penalty"), live: true, choices: [[0, "0"], [0.00001, "0.00001"], ...numbers(0.0001, 0.001, 0.01, 0.1)] },
-    { name: "images", text: mark("Training images"), choices: numbers(30, 100, 300, 1259) },
+    { name: "images", text: mark("Images"), choices: numbers(30, 100, 300, 1259) },
     { name: "epochs", text: mark("Epochs"), live: true, choices: [...numbers(1, 10, 30, 100, 300, 1000, 3000)] },
   ] },
 ];
@@ -45,7 +45,7 @@ export const EXAMPLES = [
     text: mark("Five layers of sigmoids: each reduces the gradient, so almost none reaches the first layer. Choose ReLU and HeNormal to see the difference.") },
   { title: mark("Equal weights"), settings: { initializer: "Zeros", rate: 1 },
     text: mark("All weights start at zero. The units of the hidden layer get equal gradients and stay equal: thirty of them are worth one.") },
-  { title: mark("Overfitting"), settings: { architecture: "dense-2", width: 100, activation: "ReLU", initializer: "HeNormal", rate: 0.03, images: 30, epochs: 300 },
+  { title: mark("Overfitting"), settings: { architecture: "dense-2", width: 100, activation: "ReLU", initializer: "HeNormal", optimizer: "Adam", rate: 0.01, images: 30, epochs: 1000 },
     text: mark("A large network learns 30 images by heart. Others it classifies less well, and the validation loss rises.") },
   { title: mark("Convolution"), settings: { architecture: "conv-1", width: 8, activation: "ReLU", initializer: "HeNormal", rate: 0.1 },
     text: mark("Eight filters of 3×3 pixels look at every place of the image. Look at the filters below.") },
