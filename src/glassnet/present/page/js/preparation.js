@@ -1,6 +1,6 @@
 // From the drawing to what the network is fed: the stages, and which of them are used.
 
-import { imageOf, make } from "./dom.js";
+import { imageOf, make, stretched } from "./dom.js";
 import { label, mark, say } from "./text.js";
 
 const MODES = {
@@ -18,7 +18,7 @@ const STAGES = {
 /** The panel as { element, mode(), show(model, prepared) }; `onMode` is called when another way is chosen. */
 export const makePreparation = (onMode) => {
   let mode = "auto";
-  const choice = make("fieldset", { className: "modes" }, make("legend", {}, say("Preparation")));
+  const choice = make("fieldset", { className: "modes" }, make("legend", { className: "unseen" }, say("Preparation")));
   for (const [name, text] of Object.entries(MODES)) {
     const input = make("input", { type: "radio", name: "mode", value: name, checked: name === mode });
     input.addEventListener("change", () => { mode = name; onMode(); });
@@ -27,7 +27,7 @@ export const makePreparation = (onMode) => {
   const stages = make("ol", { className: "stages" });
   const steps = make("p", { className: "steps" });
   const element = make("section", { className: "preparation", "aria-labelledby": "preparation-title" },
-    make("h2", { id: "preparation-title" }, say("From the drawing to the network")), choice, stages, steps);
+    make("h2", { id: "preparation-title" }, say("From drawing to input")), choice, stages, steps);
 
   const show = (model, prepared) => {
     choice.hidden = !model.style?.ink;
@@ -44,7 +44,9 @@ export const makePreparation = (onMode) => {
       }
       const { width, height, channels = 1 } = stage;
       item.classList.toggle("tiny", width < 100);
-      imageOf(stage.values.map((value) => 255 * value), [height, width, channels], item.firstChild);
+      const shape = [height, width, channels];
+      const values = stage.name === "fed" ? stretched(stage.values, shape, 1) : stage.values;
+      imageOf(values, shape, { white: 1, canvas: item.firstChild });
     });
     const texts = prepared.steps.flatMap(({ text, values }, place) => [...(place ? [say("; ")] : []), say(text, values)]);
     steps.replaceChildren(...texts);
