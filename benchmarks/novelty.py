@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import string
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from PIL import Image, ImageDraw, ImageFont
 import glassnet as gn
 from glassnet.errors import DataError
 from glassnet.experiment.run import Run
+from glassnet.runtime.features import HiddenFeatures, hidden_depths
+from glassnet.runtime.novelty import Novelty
 
 Images = NDArray[np.uint8]
 
@@ -86,12 +89,24 @@ def noise(count: int, rng: np.random.Generator) -> Images:
     return rng.integers(0, 256, (count, SIZE, SIZE, 1)).astype(np.uint8)
 
 
-def table(run: Run, count: int, seed: int) -> list[tuple[str, int, int]]:
+def smaller(run: Run, novelty: Novelty, features: HiddenFeatures, references: int, components: int) -> Novelty:
+    """As a page has it: of so many training images and components, its limit set on the validation images."""
+    train, held_out = run.splits.train, run.splits.validation
+    assert held_out is not None
+    chosen = np.sort(np.random.default_rng(0).choice(len(train), references, replace=False))
+    known, unseen = (features(run.network.rows(images)) for images in (train.images[chosen], held_out.images))
+    found = novelty.subset(known, unseen, components)
+    size = len(zlib.compress(b"".join(array.tobytes() for array in found.arrays().values()), 9))
+    print(f"{references:,} references, {components} components: {size / 1000:,.0f} kB compressed")
+    return found
+
+
+def table(run: Run, novelty: Novelty, features: HiddenFeatures, count: int, seed: int) -> list[tuple[str, int, int]]:
     """(name, how many are called novel, of how many)."""
     network, rows = run.network, []
 
     def add(name: str, images: Images) -> None:
-        rows.append((name, int(network.is_novel(images).sum()), len(images)))
+        rows.append((name, int((novelty.of(features(network.rows(images))) > 1).sum()), len(images)))
 
     for number, draw in enumerate((numerals, letters, scribbles, noise)):
         try:
@@ -112,11 +127,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, required=True, help="a run trained on MNIST")
     parser.add_argument("--images", type=int, default=1000, help="of each kind")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--references", type=int, help="measure a smaller one, as a page has it, of so many training images")
+    parser.add_argument("--components", type=int, default=64, help="of a smaller one")
     options = parser.parse_args(arguments)
     run = gn.Run.load(options.run)
     if run.network.fitted_novelty is None:
         run.network.fit_novelty(run.splits.train, run.splits.validation)
-    for name, novel, total in table(run, options.images, options.seed):
+    novelty, features = run.network.fitted_novelty, HiddenFeatures(run.network, hidden_depths(run.network))
+    assert novelty is not None
+    if options.references:
+        novelty = smaller(run, novelty, features, options.references, options.components)
+    for name, novel, total in table(run, novelty, features, options.images, options.seed):
         print(f"{name:32} {100 * novel / total:6.2f} %   {novel:,} of {total:,}")
     return 0
 

@@ -74,6 +74,30 @@ def test_without_validation_images_each_training_image_is_compared_with_the_othe
     assert net.is_novel(NOISE).mean() > 0.95
 
 
+def test_a_subset_has_an_error_of_its_own(trained: gn.Network) -> None:
+    whole = trained.fitted_novelty
+    assert whole is not None
+    features = HiddenFeatures(trained, hidden_depths(trained))
+    held_out, unseen = (features(trained.rows(part.images)) for part in (SPLITS.validation, SPLITS.test))
+    references = features(trained.rows(SPLITS.train.images[::3]))
+    small = whole.subset(references, held_out, 24)
+    assert small.components.shape == (features.width, 24)
+    assert small.references.shape == (len(references), 24)
+    assert (small.references == whole.references[::3, :24]).all()
+    assert (small.validated, small.held_out) == (len(SPLITS.validation), True)
+    assert small.alarms == int((small.of(held_out) > 1).sum()) <= 0.01 * small.validated
+    assert (small.of(unseen) > 1).mean() < 0.05
+    assert (small.of(features(trained.rows(NOISE))) > 1).mean() > 0.95
+    x = held_out[:5] - whole.mean
+    inside = np.linalg.qr(small.components.astype(np.float64))[0]  # their span
+    rest = np.linalg.norm(x - x @ inside @ inside.T, axis=1)
+    z = x @ small.components.astype(np.float64)
+    away = np.linalg.norm(z[:, None] - small.step * small.references[None].astype(np.float64), axis=-1).min(axis=1)
+    wanted = np.sqrt(away**2 + (small.outside * rest) ** 2) / small.limit
+    np.testing.assert_allclose(small.of(held_out[:5]), wanted, rtol=2e-3)
+    assert whole.subset(references, held_out, 500).outside == 0
+
+
 def test_conformal_limit() -> None:
     assert conformal_limit(np.arange(1.0, 100.0)) == 99  # ⌈0.99·100⌉ = 99
     assert conformal_limit(np.arange(199.0, 0.0, -1)) == 198

@@ -6,7 +6,7 @@ with deep nearest neighbors" (ICML 2022); here in the principal components of tw
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from math import ceil, isfinite
 from pathlib import Path
@@ -35,7 +35,8 @@ class Novelty:
     """The training images' features as bytes, and the distance beyond which an image is unlike them.
 
     The features x of an image become z = (x − mean)·components, whose columns are principal components v divided by the
-    fourth root of their variance; its novelty is min ‖z − step·reference‖ / limit.
+    fourth root of their variance; its novelty is min ‖z − step·reference‖ / limit. In a `subset` outside²·‖rest‖² is
+    added to the square of the distance, where the rest of x − mean is orthogonal to the components.
     """
 
     mean: Array  # (F,)
@@ -46,6 +47,7 @@ class Novelty:
     validated: int  # images that the limit was set on
     alarms: int  # how many of them lie beyond it
     held_out: bool  # whether they are validation images; else they are training images, without themselves
+    outside: float = 0.0  # the weight of what lies outside the components; 0 where all were kept
 
     ARRAYS: ClassVar[tuple[str, ...]] = ("mean", "components", "references")
 
@@ -58,19 +60,23 @@ class Novelty:
             components = _components((x - mean)[:: max(1, len(x) // ENOUGH)]).astype(np.float16)
             z = _project(x, mean, components)
             step = max(float(np.quantile(np.abs(z), 1 - CLIPPED)) / 127, 1e-12)
-            references = np.clip(np.round(z / step), -127, 127).astype(np.int8)
-            found = cls(mean, components, references, step, limit=1.0, validated=0, alarms=0, held_out=validation is not None)
+            found = cls(
+                mean, components, _quantised(z, step), step, limit=1.0, validated=0, alarms=0, held_out=validation is not None
+            )
             if validation is None:
                 distances = found._nearest(z, leave_out=np.arange(len(z)))
             else:
                 distances = found.of(features(_some(validation, MOST_VALIDATED)))
         limit = conformal_limit(distances)
-        changed = {"limit": limit, "validated": len(distances), "alarms": int((distances > limit).sum())}
-        return cls(**{field.name: getattr(found, field.name) for field in fields(cls)} | changed)
+        return replace(found, limit=limit, validated=len(distances), alarms=int((distances > limit).sum()))
 
     def of(self, features: Array) -> NDArray[np.float64]:
         """The novelty (N,) of images with these features; above 1 an image is unlike the training images."""
-        return self._nearest(_project(features, self.mean, self.components)) / self.limit
+        z = _project(features, self.mean, self.components)
+        distances = self._nearest(z)
+        if self.outside:
+            distances = np.hypot(distances, self.outside * self._rest(features, z))
+        return distances / self.limit
 
     def _nearest(self, z: Array, leave_out: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """The distance of each row to its nearest reference, but for the one that it leaves out."""
@@ -84,13 +90,34 @@ class Novelty:
             found[i : i + BLOCK] = np.sqrt(np.maximum(distances.min(axis=1), 0))
         return found
 
+    def subset(self, references: Array, held_out: Array, components: int) -> Self:
+        """A smaller one, for a page: only its first components, and other references: training images with these features.
+
+        What the components no longer see is measured as a whole, `outside`. The limit, and so the share of false alarms, is
+        set anew on `held_out`, the features of validation images, or of training images that are no references.
+        """
+        kept, left = self.components[:, :components].copy(), self.components[:, components:].astype(np.float32)
+        outside = float(np.linalg.norm(left, axis=0).mean()) if left.size else 0.0
+        rows = _quantised(_project(references, self.mean, kept), self.step)
+        found = replace(self, components=kept, references=rows, outside=outside, limit=1.0)
+        distances = found.of(held_out)
+        limit = conformal_limit(distances)
+        return replace(found, limit=limit, validated=len(distances), alarms=int((distances > limit).sum()))
+
+    def _rest(self, features: Array, z: Array) -> NDArray[np.float64]:
+        """The length of the part of each row of features that is orthogonal to the components."""
+        inside = z / np.linalg.norm(self.components.astype(np.float64), axis=0)
+        squares = np.square(features - self.mean, dtype=np.float64).sum(axis=1) - np.square(inside).sum(axis=1)
+        return np.asarray(np.sqrt(np.maximum(squares, 0)))
+
     def arrays(self) -> dict[str, Array]:
         """The arrays, for a file."""
         return {name: getattr(self, name) for name in self.ARRAYS}
 
     def figures(self) -> dict[str, Any]:
         """The numbers, for a file's header."""
-        return {name: value for name, value in asdict(self).items() if name not in self.ARRAYS}
+        found = {name: value for name, value in asdict(self).items() if name not in self.ARRAYS}
+        return found if self.outside else {name: value for name, value in found.items() if name != "outside"}
 
     @classmethod
     def restore(cls, arrays: dict[str, Any], figures: Any, width: int, path: Path) -> Self:
@@ -99,6 +126,7 @@ class Novelty:
         try:
             found = cls(**arrays, **figures)
             numbers: dict[str, Any] = {"step": float, "limit": float, "validated": int, "alarms": int, "held_out": bool}
+            numbers["outside"] = float
             for name, kind in numbers.items():
                 value: Any = getattr(found, name)
                 if type(value) is not kind or not isfinite(value) or value < 0:
@@ -139,6 +167,10 @@ def _some(rows: Array, count: int) -> Array:
 
 def _project(x: Array, mean: Array, components: Array) -> Array:
     return np.asarray((x - mean) @ components.astype(np.float32))
+
+
+def _quantised(z: Array, step: float) -> NDArray[np.int8]:
+    return np.asarray(np.clip(np.round(z / step), -127, 127), np.int8)
 
 
 def _components(x: Array) -> Array:

@@ -104,10 +104,8 @@ export const backgroundWithin = (c, width, height, [top, left, bottom, right]) =
   const values = new Float32Array(ys.length * xs.length);
   for (let j = 0, at = 0; j < ys.length; j += 1) {
     const y = ys[j];
-    for (let i = 0; i < xs.length; i += 1, at += 1) {
-      const x = xs[i];
-      values[at] = c[0] + c[1] * x + c[2] * y + c[3] * x * x + c[4] * x * y + c[5] * y * y;
-    }
+    const [constant, linear, square] = [c[0] + c[2] * y + c[5] * y * y, c[1] + c[4] * y, c[3]];
+    for (let i = 0; i < xs.length; i += 1, at += 1) values[at] = constant + (linear + square * xs[i]) * xs[i];
   }
   return values;
 };

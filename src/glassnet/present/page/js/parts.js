@@ -27,15 +27,15 @@ export const findParts = ({ values, width, height }, threshold, sign = 1) => {
   for (let at = 0; at < labels.length; at += 1) {
     if (!(sign * values[at] > least)) continue;
     const x = at % width;
-    let mine = x > 0 ? labels[at - 1] : 0;
-    const above = at - width; // below 0 in the first row, where the loop ends before it begins
-    const last = above < 0 ? -width - 1 : above + (x < width - 1 ? 1 : 0);
-    for (let i = x > 0 ? above - 1 : above; i <= last; i += 1) {
-      const other = labels[i];
-      if (other === 0 || other === mine) continue;
-      if (mine === 0) mine = other;
-      else {
-        const [a, b] = [rootOf(parents, mine), rootOf(parents, other)];
+    const above = at >= width ? labels[at - width] : 0;
+    let mine = above;
+    if (above === 0) { // else the other neighbours touch it
+      mine = x > 0 ? labels[at - 1] : 0;
+      if (mine === 0 && x > 0 && at >= width) mine = labels[at - width - 1];
+      const right = x < width - 1 && at >= width ? labels[at - width + 1] : 0;
+      if (mine === 0) mine = right;
+      else if (right !== 0) {
+        const [a, b] = [rootOf(parents, mine), rootOf(parents, right)];
         parents[Math.max(a, b)] = Math.min(a, b);
       }
     }
@@ -44,6 +44,7 @@ export const findParts = ({ values, width, height }, threshold, sign = 1) => {
   }
   const numbers = new Int32Array(parents.length);
   const parts = [];
+  if (parents.length === 1) return { labels, parts };
   for (let at = 0; at < labels.length; at += 1) {
     if (labels[at] === 0) continue;
     const [x, y] = [at % width, Math.trunc(at / width)];

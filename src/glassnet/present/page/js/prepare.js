@@ -196,7 +196,7 @@ export const prepareOne = (image, style, shape, { mode = "auto", fit = "stretch"
   if (mode === "auto" && ground === null && fits && looksTrained(grey, style)) {
     return { pixels: grey.values, kind: "unchanged", steps: [], box: null, stages: [fedStage(grey.values, shape)] };
   }
-  const plane = { ...grey, values: Float32Array.from(grey.values) };
+  const plane = { ...grey, values: new Float32Array(grey.values) };
   const view = viewOf(plane, ONE_CHARACTER);
   const found = findOne(view, Math.max(JOINED_GAP, 1.3 * style.gap_y, 1.3 * style.gap_x));
   const made =
