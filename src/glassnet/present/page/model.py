@@ -92,6 +92,7 @@ def describe_network(network: Network) -> dict[str, Any]:
         "link": link is not None,
         "activation_in_loss": network.fuses_activation,
         "loss": type(network.loss).__name__,
+        "penalised": [int(slot.penalised) for slot in network.slots],
         "layers": _layers(network),
     }
 

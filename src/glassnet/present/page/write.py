@@ -27,7 +27,9 @@ _LITERAL = r'"(?:[^"\\\n]|\\.)*"'
 _TEXT = re.compile(rf"{_LITERAL}(?:\s*\+\s*{_LITERAL})*")
 
 
-def page_of(title: str, bundle: str, texts: Iterable[Message] = (), *, entry: str = "app.js") -> str:
+def page_of(
+    title: str, bundle: str, texts: Iterable[Message] = (), *, entry: str = "app.js", template: str = "page.html"
+) -> str:
     """The page as HTML text: the JavaScript module `entry`, the modules that it imports, and the data `bundle` in base64.
 
     `texts`: messages of which the bundle holds the English, and the script shows both languages.
@@ -35,7 +37,7 @@ def page_of(title: str, bundle: str, texts: Iterable[Message] = (), *, entry: st
         page_of("mnist-cnn", bundle)
     """
     script = joined(entry)
-    page = _template().render(
+    page = _template(template).render(
         name=title if isinstance(title, Message) else same(title),
         parts=[],
         script=script,
@@ -110,6 +112,6 @@ def _unquoted(literal: str) -> str:
         return ""
 
 
-@functools.lru_cache(maxsize=1)
-def _template() -> Template:
-    return environment("glassnet.present", "page").get_template("page.html")
+@functools.lru_cache
+def _template(name: str) -> Template:
+    return environment("glassnet.present", "page").get_template(name)

@@ -11,6 +11,7 @@ export class Trainer {
     this.batch = Math.min(batch, lowered.capacity, this.count);
     this.steps = Math.ceil(this.count / this.batch);
     this.random = randomBits(seed);
+    this.below = randomBelow(seed);
     this.past = 0;
     const size = model.entry.parameters;
     this.order = machine.put(BigInt64Array.from(labels, (_, i) => BigInt(i)));
@@ -33,20 +34,21 @@ export class Trainer {
     this.step = this.steps; // an epoch begins with the next step
   }
 
-  /** The penalties and the decay of the weights: fields "l1", "l2", "decay" of every group that has `weights`. */
+  /** Set "l1", "l2" or "decay" of the weights; biases have none. */
   penalise(name, value) {
+    const { penalised } = this.model.entry;
     const { layout, machine, lowered } = this.program;
     const view = new DataView(machine.buffer);
-    for (let i = 0; i < lowered.groups; i++) view.setFloat64(this.groups + i * layout.group_size + layout.group[name], value, true);
+    for (let i = 0; i < lowered.groups; i++) if (penalised[i]) view.setFloat64(this.groups + i * layout.group_size + layout.group[name], value, true);
   }
 
   /** Shuffle the images, and set the rate of the steps of the next epoch. */
   beginEpoch(rate) {
     const { buffer } = this.model.machine;
-    const order = new BigInt64Array(buffer, this.order, this.count);
+    const order = new Int32Array(buffer, this.order, 2 * this.count); // the lower half of each int64 first; the upper is 0
     for (let i = this.count - 1; i > 0; i--) {
-      const j = Number(this.random() % BigInt(i + 1));
-      [order[i], order[j]] = [order[j], order[i]];
+      const j = this.below(i + 1);
+      [order[2 * i], order[2 * j]] = [order[2 * j], order[2 * i]];
     }
     new Float64Array(buffer, this.rates, this.steps).fill(rate);
     const keys = new BigUint64Array(buffer, this.keys, this.steps * this.keyCount);
@@ -89,6 +91,20 @@ export class Trainer {
     const at = this.program.get("labels");
     return new BigInt64Array(this.model.machine.buffer, at, this.count);
   }
+}
+
+/** A generator of whole numbers below a bound, each as likely but for 2⁻³² of the bound: sfc32 (Doty-Humphrey, PractRand). */
+export function randomBelow(seed) {
+  let [a, b, c, counter] = [0, seed >>> 0, Math.floor(seed / 2 ** 32) >>> 0, 1];
+  const next = () => {
+    const sum = (a + b + counter++) | 0;
+    a = b ^ (b >>> 9);
+    b = (c + (c << 3)) | 0;
+    c = (((c << 21) | (c >>> 11)) + sum) | 0;
+    return sum >>> 0;
+  };
+  for (let i = 0; i < 12; i++) next();
+  return (bound) => Math.floor((next() / 2 ** 32) * bound);
 }
 
 /** A generator of 64 random bits: SplitMix64 (Steele, Lea and Flood, 2014). */
