@@ -40,7 +40,9 @@ lint: $(VENV)/tested ## style, types, and which module may import which
 	$(BIN)/lint-imports
 
 wasm: $(VENV)/tested ## the kernels for the page, compiled anew for WebAssembly
-	GLASSNET_SIMD=wasm $(BIN)/python -m glassnet.kernels.codegen.wasm src/glassnet/present/page/glassnet.wasm
+	for name in glassnet glassnet-scalar; do \
+	    GLASSNET_SIMD=wasm $(BIN)/python -m glassnet.kernels.codegen.wasm src/glassnet/present/page/$$name.wasm || exit; \
+	done
 
 messages: $(VENV)/tested ## the catalogue of Chinese messages, brought up to date with the code; lists those without a translation
 	$(BIN)/python -m tests.catalogue

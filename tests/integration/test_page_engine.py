@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from glassnet.errors import GlassnetError
-from glassnet.kernels.codegen.wasm import section, versions
+from glassnet.kernels.codegen.wasm import MODULES, section, versions
 from glassnet.kernels.sources import digest_of_sources
 from glassnet.network import Network
 from glassnet.nn import Layer
@@ -147,14 +147,16 @@ def test_a_network_that_the_kernels_do_not_know_is_refused() -> None:
         payload_of([(net, [Job("show", optimizer=SGD(0.1))], *entry_of(net, is_bytes=False))])
 
 
-def test_module_is_made_from_the_kernels_as_they_are() -> None:
-    assert bytes(kernels()).endswith(digest_of_sources().encode()), "the kernels have changed: make wasm"
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_are_made_from_the_kernels_as_they_are(name: str) -> None:
+    assert bytes(kernels(name)).endswith(digest_of_sources().encode()), "the kernels have changed: make wasm"
 
 
-def test_module_is_made_anew_to_the_same_bytes(tmp_path: Path) -> None:
-    if not bytes(kernels()).endswith(section(versions())):
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_are_made_anew_to_the_same_bytes(name: str, tmp_path: Path) -> None:
+    if not bytes(kernels(name)).endswith(section(versions())):
         pytest.skip("the module was made by other versions than " + versions())
-    path = tmp_path / "glassnet.wasm"
     environment = {**os.environ, "GLASSNET_SIMD": "wasm"}
-    subprocess.run([sys.executable, "-m", "glassnet.kernels.codegen.wasm", str(path)], env=environment, check=True)
-    assert path.read_bytes() == bytes(kernels())
+    command = [sys.executable, "-m", "glassnet.kernels.codegen.wasm", str(tmp_path / name)]
+    subprocess.run(command, env=environment, check=True)
+    assert (tmp_path / name).read_bytes() == bytes(kernels(name)), "make wasm"

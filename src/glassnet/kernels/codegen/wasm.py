@@ -1,5 +1,7 @@
 """All kernels as one WebAssembly module: `make wasm`, or `GLASSNET_SIMD=wasm python -m glassnet.kernels.codegen.wasm FILE`.
 
+There are two: one with SIMD of 128 bits, and one for browsers without it, which takes the same programs.
+
 Addresses are 64-bit integers in the kernels; `inttoptr` cuts them to the 32 bits of wasm32. The module ends in a custom
 section, "glassnet", by which a test sees that it is stale.
 """
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
+import os
+import platform
 import re
 import subprocess
 import sys
@@ -15,17 +19,24 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import llvmlite.binding as llvm
-import numba
+SCALAR = "glassnet-scalar.wasm"
+GENERIC = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}  # not what this processor has
+SMALL = {"NUMBA_OPT": "1", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "0"}  # each page carries it, few need it
+if __name__ == "__main__":
+    os.environ |= GENERIC | (SMALL if sys.argv[-1].endswith(SCALAR) else {})  # before Numba reads them
 
-import glassnet.kernels.interpreter  # noqa: F401  importing the kernels fills UNITS
-from glassnet.kernels.codegen.host import IS_WASM
-from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit
-from glassnet.kernels.sources import digest_of_sources
-from glassnet.support.atomic import write_bytes
+import llvmlite.binding as llvm  # noqa: E402
+import numba  # noqa: E402
+
+import glassnet.kernels.interpreter  # noqa: E402, F401  importing the kernels fills UNITS
+from glassnet.kernels.codegen.host import IS_WASM  # noqa: E402
+from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit  # noqa: E402
+from glassnet.kernels.sources import digest_of_sources  # noqa: E402
+from glassnet.support.atomic import write_bytes  # noqa: E402
 
 TRIPLE = "wasm32-unknown-unknown"
-FEATURES = "+simd128,+bulk-memory,+nontrapping-fptoint,+sign-ext,+mutable-globals"
+FEATURES = "+bulk-memory,+nontrapping-fptoint,+sign-ext,+mutable-globals"
+MODULES = {"glassnet.wasm": f"+simd128,{FEATURES}", SCALAR: FEATURES}
 EXPORTS = ("glassnet_run", "glassnet_fused_block", "glassnet_recurrent", "glassnet_augment", "__heap_base")
 PAGE = 65536  # bytes of WebAssembly's memory
 
@@ -42,7 +53,7 @@ def _assembly(unit: Unit, layout: str) -> str:
     return text.replace(function.native_name, unit.symbol)
 
 
-def _object_code(unit: Unit, machine: Any) -> bytes:
+def _object_code(unit: Unit, machine: Any, level: int) -> bytes:
     module = llvm.parse_assembly(_assembly(unit, str(machine.target_data)))
     module.verify()
     for part in (*module.functions, *module.global_variables):
@@ -50,7 +61,10 @@ def _object_code(unit: Unit, machine: Any) -> bytes:
             part.linkage = "internal"  # swept unless the unit uses it
     passes = llvm.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()
-    passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=3)))
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    options.loop_unrolling = options.loop_interleaving = level > 1
+    options.loop_vectorization = options.slp_vectorization = level > 1
+    passes.run(module, llvm.create_pass_builder(machine, options))
     return bytes(machine.emit_object(module))
 
 
@@ -64,8 +78,9 @@ def _linked(folder: Path) -> bytes:
 
 
 def versions() -> str:
-    """Those of what makes the module: with the same, the same sources give the same bytes."""
-    return " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "ziglang"))
+    """Those of what makes the modules: with the same, the same sources give the same bytes."""
+    found = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "ziglang"))
+    return f"{platform.machine()} {found}"
 
 
 def section(made_with: str) -> bytes:
@@ -75,18 +90,18 @@ def section(made_with: str) -> bytes:
 
 
 def main(path: Path) -> None:
-    if not IS_WASM:
-        raise SystemExit("GLASSNET_SIMD=wasm python -m glassnet.kernels.codegen.wasm FILE")
+    if not IS_WASM or path.name not in MODULES:
+        raise SystemExit(f"GLASSNET_SIMD=wasm python -m glassnet.kernels.codegen.wasm FOLDER/{{{','.join(MODULES)}}}")
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     nowhere = ctypes.cast(ctypes.pythonapi.Py_DecRef, ctypes.c_void_p).value
     for symbol in UNITS:  # units call each other; while compiling for this machine, any address will do
         llvm.add_symbol(symbol, nowhere)
-    target = llvm.Target.from_triple(TRIPLE)
-    machine = target.create_target_machine(cpu="generic", features=FEATURES, opt=3, reloc="static")
+    target, level = llvm.Target.from_triple(TRIPLE), 1 if path.name == SCALAR else 3
+    machine = target.create_target_machine(cpu="generic", features=MODULES[path.name], opt=3, reloc="static")
     with tempfile.TemporaryDirectory(prefix="glassnet-wasm-") as folder:
         for symbol, unit in UNITS.items():
-            (Path(folder) / f"{symbol}.o").write_bytes(_object_code(unit, machine))
+            (Path(folder) / f"{symbol}.o").write_bytes(_object_code(unit, machine, level))
         write_bytes(path, _linked(Path(folder)) + section(versions()))
     print(f"{path}: {path.stat().st_size:,} bytes")
 

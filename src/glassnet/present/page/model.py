@@ -25,9 +25,9 @@ SAMPLES = 300  # training images in a page
 BATCH = 32  # at most so many drawings in a mini-batch
 
 
-def kernels() -> Array:
-    """The bytes of the WebAssembly module."""
-    return np.frombuffer(files("glassnet.present.page").joinpath("glassnet.wasm").read_bytes(), np.uint8)
+def kernels(name: str = "glassnet.wasm") -> Array:
+    """The bytes of a WebAssembly module."""
+    return np.frombuffer(files("glassnet.present.page").joinpath(name).read_bytes(), np.uint8)
 
 
 def payload(runs: Sequence[Run]) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -39,7 +39,7 @@ def payload_of(
     models: Sequence[tuple[Network, Sequence[Job], dict[str, Any], dict[str, Array]]],
 ) -> tuple[dict[str, Any], dict[str, Array]]:
     """The header and the arrays of networks with programs for these jobs, their entries of the header and their arrays."""
-    arrays: dict[str, Array] = {"wasm": kernels()}
+    arrays: dict[str, Array] = {"wasm": kernels(), "scalar": kernels("glassnet-scalar.wasm")}
     lowered, context = lower_for_page([(network, jobs) for network, jobs, *_ in models])
     entries = []
     for number, ((_, _, entry, own), programs) in enumerate(zip(models, lowered, strict=True)):
