@@ -9,7 +9,7 @@ export class Anatomy {
   constructor(model) {
     this.model = model;
     const [height, width, channels] = model.shape;
-    this.input = { path: "", name: "image", type: "Image", shape: model.shape, picture: [height, width, channels], branches: [] };
+    this.input = { path: "", name: "image", type: "Image", shape: model.shape, picture: [height, width, channels], fed: true, branches: [] };
     this.nodes = new Map();
     for (const layer of model.layers) {
       const { path, type, name, settings } = layer;
@@ -56,7 +56,7 @@ export class Anatomy {
 
   joined(node, source) {
     node.before = source;
-    node.picture = pictureOf(node);
+    node.picture = gridOfLayer(node);
     node.fed = AS_FED.includes(node.type) && (source.fed || source.type === "Image");
     return node;
   }
@@ -69,7 +69,7 @@ export class Anatomy {
 }
 
 /** The rows, columns and channels that a layer's values are drawn as; null where they are units in a row. */
-const pictureOf = ({ type, shape, before }) => {
+const gridOfLayer = ({ type, shape, before }) => {
   if (shape.length === 3) return shape;
   if (shape.length === 2) return [...shape, 1];
   if (type === "Flatten" && before.shape.length > 1) return before.picture;

@@ -1,10 +1,10 @@
 // How the values of a layer lie on a canvas: channels as tiles, units as cells, the last few with their numbers.
 
-import { largestOf, shaderOf } from "./shades.js";
+import { greatestSize, shaderOf } from "./shades.js";
 
 const FIGURES = 20; // units up to so many are written as numbers
 
-const sideOf = (channels) => (channels === 1 ? 140 : channels <= 3 ? 112 : channels <= 16 ? 84 : channels <= 40 ? 60 : 44);
+const sideOf = (channels) => (channels === 1 ? 140 : channels <= 3 ? 112 : channels <= 16 ? 84 : channels <= 40 ? 60 : channels <= 80 ? 44 : 30);
 
 /** A tile for each channel of [rows, columns, channels], in `room` CSS pixels; a sequence fills the width. */
 const tilesIn = ([height, width, channels], room, side, sequence) => {
@@ -87,7 +87,7 @@ const unitsIn = (count, room) => {
       const context = canvas.getContext("2d");
       context.setTransform(density, 0, 0, density, 0, 0);
       context.clearRect(0, 0, across * wide, down * high);
-      const most = largestOf(values) || 1;
+      const most = greatestSize(values) || 1;
       context.font = "12px ui-monospace, Consolas, 'DejaVu Sans Mono', monospace";
       context.textAlign = "center";
       context.textBaseline = "middle";
@@ -106,7 +106,7 @@ const unitsIn = (count, room) => {
 };
 
 /** The layout of a layer's values in `room` CSS pixels: { width, height, boxOf(at), cellAt(x, y), step(at, dx, dy), paint(…) }. */
-export const layoutOf = (picture, count, room, { side = null, sequence = false } = {}) =>
+export const cellsOf = (picture, count, room, { side = null, sequence = false } = {}) =>
   (picture ? tilesIn(picture, room, side ?? sideOf(picture[2]), sequence) : unitsIn(count, room));
 
 const minus = (text) => text.replace("-", "−");

@@ -1,7 +1,7 @@
 // Residual and Concatenate: which branch a number comes from.
 
 import { flatIndex, indexOf, numberOf } from "./anatomy.js";
-import { figure } from "./terms.js";
+import { term } from "./terms.js";
 import { mark } from "./text.js";
 
 /** What comes out of a branch: its last layer, or its input where it has no layers. */
@@ -13,7 +13,7 @@ export const explainResidual = (node, at) => {
   const [f, p] = [block.y[at], beside.y[at]];
   return {
     title: [JOINED_TITLE, { kind: node.type }], equation: "y = F(x) + P(x)",
-    lines: [["y = ", figure(f, numberOf(block, at)), " + ", figure(p, numberOf(beside, at))]],
+    lines: [["y = ", term(f, numberOf(block, at)), " + ", term(p, numberOf(beside, at))]],
     note: [node.branches[1].length ? mark("F is the block, P the other branch.") : mark("F is the block, P the input itself.")],
     value: f + p,
   };
@@ -29,7 +29,7 @@ export const explainConcatenate = (node, at) => {
   const end = endOfBranch(node, branch);
   const place = flatIndex(end.shape, [...index.slice(0, -1), channel]);
   return {
-    title: [JOINED_TITLE, { kind: node.type }], equation: "y = F(x)", lines: [["y = ", figure(end.y[place], numberOf(end, place))]],
+    title: [JOINED_TITLE, { kind: node.type }], equation: "y = F(x)", lines: [["y = ", term(end.y[place], numberOf(end, place))]],
     note: [mark("It comes from branch {branch}."), { branch }], value: end.y[place],
   };
 };

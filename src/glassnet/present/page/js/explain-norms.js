@@ -1,7 +1,7 @@
 // BatchNorm and LayerNorm.
 
 import { indexOf, numberOf } from "./anatomy.js";
-import { figure } from "./terms.js";
+import { term } from "./terms.js";
 import { mark } from "./text.js";
 
 const NORM_EQUATION = "x̂ = (x − μ) / √(v + ε),  y = γ·x̂ + β";
@@ -16,8 +16,8 @@ const explainNorm = (node, at, mean, variance, note, more = {}) => {
     title: [mark("{kind}: channel {channel}"), { kind: node.type, channel: indexOf(node.shape, at).join(", ") }],
     equation: NORM_EQUATION,
     lines: [
-      ["x̂ = ", figure(normal), " = (", figure(x, numberOf(node.before, at)), " − ", figure(mean), ") / √(", figure(variance), " + ", figure(epsilon), ")"],
-      ["y = ", figure(gamma), "·", figure(normal), " + ", figure(beta)],
+      ["x̂ = ", term(normal), " = (", term(x, numberOf(node.before, at)), " − ", term(mean), ") / √(", term(variance), " + ", term(epsilon), ")"],
+      ["y = ", term(gamma), "·", term(normal), " + ", term(beta)],
     ],
     note: [note], value: gamma * normal + beta, ...more,
   };

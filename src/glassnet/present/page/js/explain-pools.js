@@ -1,7 +1,7 @@
 // Pooling: the largest value of a window, or the mean.
 
 import { flatIndex, indexOf, numberOf } from "./anatomy.js";
-import { figure, placesOf, totalOf, windowOf } from "./terms.js";
+import { term, placesOf, totalOf, windowOf } from "./terms.js";
 import { mark } from "./text.js";
 
 const explainPooling = (node, channel, box, isMax, whole) => {
@@ -21,16 +21,16 @@ const explainPooling = (node, channel, box, isMax, whole) => {
     title: [mark("the window")], values: seen, shape: [box.rows, box.columns, 1], source: (k) => sources[k],
     chosen: isMax ? won.i * box.columns + won.j : null,
   }];
-  const terms = { values, parts: (k) => [figure(values[k], numberOf(source, places[k].at))], before: [] };
+  const terms = { values, parts: (k) => [term(values[k], numberOf(source, places[k].at))], before: [] };
   const pixel = `${won.r}, ${won.c}, ${channel}`;
   if (isMax) {
     const note = whole ? mark("Pixel {pixel} is the largest of the channel.") : mark("Pixel {pixel} is the largest of the window.");
-    const lines = [["y = ", figure(values[best], numberOf(source, won.at))]];
+    const lines = [["y = ", term(values[best], numberOf(source, won.at))]];
     return { equation: whole ? "y = max x" : "y[p, q] = max x[i, j]", lines, pictures, note: [note, { pixel }], window: box, value: values[best] };
   }
   const [total, n] = [totalOf(values), values.length];
   return {
-    equation: whole ? "y = Σ x / n" : "y[p, q] = Σ x[i, j] / n", lines: [["y = ", figure(total), ` / ${n}`]],
+    equation: whole ? "y = Σ x / n" : "y[p, q] = Σ x[i, j] / n", lines: [["y = ", term(total), ` / ${n}`]],
     terms, pictures, window: box, value: total / n,
   };
 };

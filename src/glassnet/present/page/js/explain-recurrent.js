@@ -2,7 +2,7 @@
 
 import { indexOf, numberOf, shapeOf } from "./anatomy.js";
 import { GATES, unrolled } from "./recurrence.js";
-import { figure, productsOf, sigmoidOf, totalOf } from "./terms.js";
+import { term, productsOf, sigmoidOf, totalOf } from "./terms.js";
 import { mark } from "./text.js";
 
 /** The sum that goes into a gate: xₜ·W + hₜ₋₁·U + b; of the GRU's candidate the state's product m is a sum of its own. */
@@ -20,7 +20,7 @@ const explainGateSum = (node, gate, t, u, column, withInput, withState, key) => 
     width + earlier,
     (k) => (isInput(k) ? source.y[t * width + k] : h[(t - 1) * units + k - width]),
     (k) => (isInput(k) ? weight[k * wide + column] : recurrent[(k - width) * wide + column]),
-    (k) => (isInput(k) ? numberOf(source, t * width + k) : numberOf(node, (t - 1) * units + k - width, "h")), [figure(bias)]);
+    (k) => (isInput(k) ? numberOf(source, t * width + k) : numberOf(node, (t - 1) * units + k - width, "h")), [term(bias)]);
   const equation = !withInput ? "m = hₜ₋₁·Uₙ + b′" : withState ? `z_${gate} = xₜ·W + hₜ₋₁·U + b` : "zₙ = xₜ·Wₙ + bₙ";
   return { equation, terms, value: totalOf(terms.values) + bias, pictures: [] };
 };
@@ -36,10 +36,10 @@ const explainGateOf = (node, part, t, u) => {
 const explainState = (node, at, t) => {
   const found = unrolled(node);
   const { units, activation } = node.settings;
-  const n = (part, place = at) => figure(found[part][place], numberOf(node, place, part));
+  const n = (part, place = at) => term(found[part][place], numberOf(node, place, part));
   const sum = (gate) => n(`${gate}.into`);
-  const before = (part) => (t > 0 ? n(part, at - units) : figure(0));
-  const shut = (gate, f = "σ") => [`${gate} = `, figure(found[gate][at]), ` = ${f}(`, sum(gate), ")"];
+  const before = (part) => (t > 0 ? n(part, at - units) : term(0));
+  const shut = (gate, f = "σ") => [`${gate} = `, term(found[gate][at]), ` = ${f}(`, sum(gate), ")"];
   if (node.type === "SimpleRNN") {
     const [open, close] = activation === "relu" ? ["max(", ", 0)"] : ["tanh(", ")"];
     return {
@@ -54,8 +54,8 @@ const explainState = (node, at, t) => {
       equation: "i, f, o = σ(z),  g = tanh z,  cₜ = f·cₜ₋₁ + i·g,  hₜ = o·tanh cₜ",
       lines: [
         shut("i"), shut("f"), shut("g", "tanh"), shut("o"),
-        ["c = ", figure(c), " = ", figure(f), "·", before("c"), " + ", figure(i), "·", figure(g)],
-        ["h = ", figure(o), "·tanh(", figure(c), ")"],
+        ["c = ", term(c), " = ", term(f), "·", before("c"), " + ", term(i), "·", term(g)],
+        ["h = ", term(o), "·tanh(", term(c), ")"],
       ],
       note: [mark("i: input gate, f: forget gate, g: candidate, o: output gate, c: the cell.")],
       value: o * Math.tanh(c), cell: c,
@@ -66,8 +66,8 @@ const explainState = (node, at, t) => {
   return {
     equation: "r, z = σ(z),  n = tanh(zₙ + r·m),  hₜ = (1 − z)·n + z·hₜ₋₁",
     lines: [
-      shut("r"), shut("z"), ["n = ", figure(candidate), " = tanh(", sum("n"), " + ", figure(r), "·", n("m"), ")"],
-      ["h = (1 − ", figure(z), ")·", figure(candidate), " + ", figure(z), "·", before("h")],
+      shut("r"), shut("z"), ["n = ", term(candidate), " = tanh(", sum("n"), " + ", term(r), "·", n("m"), ")"],
+      ["h = (1 − ", term(z), ")·", term(candidate), " + ", term(z), "·", before("h")],
     ],
     note: [mark("r: reset gate, z: update gate, n: candidate, m: hₜ₋₁·Uₙ + b′, before the reset gate.")],
     value: (1 - z) * candidate + z * before("h").value,

@@ -1,11 +1,11 @@
 // Dense and Conv2D: sums of products.
 
 import { flatIndex, indexOf, numberOf } from "./anatomy.js";
-import { figure, placesOf, productsOf, totalOf, windowOf } from "./terms.js";
+import { term, placesOf, productsOf, totalOf, windowOf } from "./terms.js";
 import { mark } from "./text.js";
 
 const biasOf = (node, unit) => (node.keys.includes("bias") ? node.model.parameter(node.path, "bias")[unit] : null);
-const startOf = (bias) => (bias === null ? [] : [figure(bias)]);
+const startOf = (bias) => (bias === null ? [] : [term(bias)]);
 
 export const explainDense = (node, at) => {
   const { before: source, model } = node;

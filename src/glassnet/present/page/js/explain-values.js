@@ -1,7 +1,7 @@
 // Layers that act on each value by itself: activations, scaling, Flatten, Dropout; and softmax.
 
 import { indexOf, numberOf } from "./anatomy.js";
-import { figure, sigmoidOf, totalOf } from "./terms.js";
+import { term, sigmoidOf, totalOf } from "./terms.js";
 import { mark } from "./text.js";
 
 /** The standard normal distribution function, by a series or a continued fraction: to 1e-14. */
@@ -30,7 +30,7 @@ const explainActivation = (equation, f, written) => (node, at) => {
   const value = given(x);
   return {
     title: titleOfValue(node, at), equation, curve: { f: given, x },
-    lines: [["a = ", ...written(figure(x, numberOf(node.before, at)), node.settings, x)]], value,
+    lines: [["a = ", ...written(term(x, numberOf(node.before, at)), node.settings, x)]], value,
   };
 };
 
@@ -39,14 +39,14 @@ export const explainTanh = explainActivation("a = tanh z", Math.tanh, (x) => ["t
 export const explainReLU = explainActivation("a = max(z, 0)", (z) => Math.max(z, 0), (x) => ["max(", x, ", 0)"]);
 export const explainLeakyReLU = explainActivation(
   "a = z (z > 0),  s·z (z ≤ 0)", (z, { slope }) => (z > 0 ? z : slope * z),
-  (x, { slope }, z) => (z > 0 ? [x] : [figure(slope), "·", x]));
+  (x, { slope }, z) => (z > 0 ? [x] : [term(slope), "·", x]));
 export const explainGELU = explainActivation(
-  "a = z·Φ(z)", (z) => z * normalCdf(z), (x, _, z) => [x, "·", figure(normalCdf(z))]);
-export const explainSwish = explainActivation("a = z·σ(z)", (z) => z * sigmoidOf(z), (x, _, z) => [x, "·", figure(sigmoidOf(z))]);
+  "a = z·Φ(z)", (z) => z * normalCdf(z), (x, _, z) => [x, "·", term(normalCdf(z))]);
+export const explainSwish = explainActivation("a = z·σ(z)", (z) => z * sigmoidOf(z), (x, _, z) => [x, "·", term(sigmoidOf(z))]);
 
 const explainPointwise = (equation, written, note = null) => (node, at) => {
   const x = node.before.y[at];
-  const [parts, value] = written(figure(x, numberOf(node.before, at)), node, at, x);
+  const [parts, value] = written(term(x, numberOf(node.before, at)), node, at, x);
   return { title: titleOfValue(node, at), equation, lines: [["y = ", ...parts]], note: note && [note], value };
 };
 
@@ -60,10 +60,10 @@ export const explainPixels = (node, at) => (areBytes(node.before) ? bytesToPixel
 export const explainFlatten = explainPointwise("y = x", unchanged, mark("The same number at another index: the input is flattened into one row."));
 export const explainDropout = explainPointwise("y = x", unchanged, mark("Dropout is off outside training: values are unchanged."));
 export const explainScale = explainPointwise("y = a·x + c", (x, { settings: { factor, offset } }, at, value) =>
-  [[figure(factor), "·", x, " + ", figure(offset)], factor * value + offset]);
+  [[term(factor), "·", x, " + ", term(offset)], factor * value + offset]);
 export const explainStandardize = explainPointwise("y = (x − μ) / s", (x, node, at, value) => {
   const [mean, std] = ["mean", "std"].map((key) => node.settings[key][at]);
-  return [["(", x, " − ", figure(mean), ") / ", figure(std)], (value - mean) / std];
+  return [["(", x, " − ", term(mean), ") / ", term(std)], (value - mean) / std];
 }, mark("Mean and standard deviation of this position over the training images."));
 
 export const explainSoftmax = (node, at) => {
@@ -75,8 +75,8 @@ export const explainSoftmax = (node, at) => {
   const [total, own] = [totalOf(powers), powers[at - first]];
   return {
     title: titleOfValue(node, at), equation: "aⱼ = e^(zⱼ − max z) / Σ e^(z − max z)",
-    lines: [["a = e^(", figure(z[at - first], numberOf(node.before, at)), " − ", figure(most), ") / ", figure(total)], ["a = ", figure(own), " / ", figure(total)]],
-    terms: { values: powers, parts: (k) => ["e^(", figure(z[k], numberOf(node.before, first + k)), " − ", figure(most), ")"], before: [] },
+    lines: [["a = e^(", term(z[at - first], numberOf(node.before, at)), " − ", term(most), ") / ", term(total)], ["a = ", term(own), " / ", term(total)]],
+    terms: { values: powers, parts: (k) => ["e^(", term(z[k], numberOf(node.before, first + k)), " − ", term(most), ")"], before: [] },
     value: own / total,
   };
 };

@@ -1,7 +1,7 @@
 // The panel with the sum behind a number, and the way that led to it.
 
 import { indexOf, nameOf, shapeOf } from "./anatomy.js";
-import { figureText, layoutOf } from "./cells.js";
+import { figureText, cellsOf } from "./cells.js";
 import { make } from "./dom.js";
 import { explanationOf, valueOf } from "./explanations.js";
 import { shadesNow } from "./shades.js";
@@ -47,7 +47,7 @@ export const makePanel = (onShow) => {
   const pictureFigure = ({ title: words, values, shape, source, chosen, fed }) => {
     const canvas = make("canvas", { role: "img", className: "tiles" });
     const room = Math.min(380, Math.max(220, element.clientWidth - 40));
-    const layout = layoutOf(shape, values.length, room, { side: shape[2] === 1 ? 128 : 36, sequence: shape[0] === 1 });
+    const layout = cellsOf(shape, values.length, room, { side: shape[2] === 1 ? 128 : 36, sequence: shape[0] === 1 });
     canvas.style.width = `${layout.width}px`;
     canvas.style.height = `${layout.height}px`;
     layout.paint(canvas, values, fed, shadesNow());

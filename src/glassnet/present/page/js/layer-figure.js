@@ -1,7 +1,7 @@
 // One layer on a canvas: its values as tiles or cells, each of which can be pointed at and walked to by arrow keys.
 
 import { indexOf, isRecurrent, nameOf, numberOf, shapeOf } from "./anatomy.js";
-import { figureText, layoutOf } from "./cells.js";
+import { figureText, cellsOf } from "./cells.js";
 import { announce, make } from "./dom.js";
 import { countOf, valueOf, valuesOf } from "./explanations.js";
 import { label, mark, say } from "./text.js";
@@ -76,7 +76,7 @@ export const makeLayerFigure = (node, { onChoose }) => {
   });
 
   const arrange = (room) => {
-    layout = layoutOf(picture, count, room, { sequence });
+    layout = cellsOf(picture, count, room, { sequence });
     canvas.style.width = `${layout.width}px`;
     canvas.style.height = `${layout.height}px`;
     canvas.classList.toggle("tiles", picture !== null);

@@ -4,8 +4,8 @@ import { imageOf, make } from "./dom.js";
 import { label, say } from "./text.js";
 
 const SHOWN_NEAREST = 8;
-const PAUSE = 60;
-const WORK = 8; // milliseconds at a time
+const NEAREST_PAUSE = 250; // milliseconds without a change
+const NEAREST_WORK = 8; // milliseconds at a time
 
 /** The values that go into the last layer with weights; those of the image where there is no other. */
 const hiddenOf = (anatomy) => anatomy.chain.findLast((node) => node.size)?.before ?? anatomy.input;
@@ -26,13 +26,11 @@ export const makeNearest = (page, anatomy) => {
   const pixelsOf = (i) => samples.images.subarray(i * model.features, (i + 1) * model.features);
   let [known, done, stamp, waiting] = [[], 0, NaN, 0];
 
+  /** A number that changes with the weights. */
   const stampOf = () => {
     const weights = model.parameters;
-    let [sum, factor] = [0, 1];
-    for (let i = 0; i < weights.length; i += 1) {
-      factor = (factor * 16807) % 2147483647;
-      sum += weights[i] * factor;
-    }
+    let sum = 0;
+    for (let i = 0; i < weights.length; i += 1) sum += weights[i] * ((i & 1023) + 1);
     return sum;
   };
   const distance = (a, b) => {
@@ -41,7 +39,7 @@ export const makeNearest = (page, anatomy) => {
     return Math.sqrt(sum);
   };
   const work = () => {
-    const until = performance.now() + WORK;
+    const until = performance.now() + NEAREST_WORK;
     while (done < samples.count && performance.now() < until) {
       const pixels = pixelsOf(done);
       known[done] = place < 0 ? pixels : model.see(pixels).values[place];
@@ -71,7 +69,7 @@ export const makeNearest = (page, anatomy) => {
       const now = stampOf();
       if (now !== stamp) [known, done, stamp] = [[], 0, now];
       work();
-    }, PAUSE);
+    }, NEAREST_PAUSE);
   };
   return { element, changed };
 };

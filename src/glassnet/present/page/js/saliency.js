@@ -1,11 +1,11 @@
 // Which pixels the answer hangs on: the gradient of the loss by the image, and what covering them does.
 
 import { imageOf, make } from "./dom.js";
-import { largestOf, onTheme, shadesNow } from "./shades.js";
+import { greatestSize, onTheme, shadesNow } from "./shades.js";
 import { label, say } from "./text.js";
 
-const QUIET = 120; // milliseconds without a change before these are computed
-const SLICE = 10; // milliseconds of work before the page may breathe
+const COVER_PAUSE = 200; // milliseconds without a change before these are computed
+const COVER_SLICE = 10; // milliseconds of work before the page may breathe
 
 /** The largest other class, the one that the answer is weighed against. */
 const rivalOf = (probabilities, chosen) => {
@@ -23,7 +23,7 @@ const overlaid = (canvas, pixels, map, [height, width, channels], shades) => {
     if (map.length === sums.length) sums[i] = map[i];
     else for (let c = 0; c < channels; c += 1) sums[i] += map[i * channels + c];
   }
-  const most = largestOf(sums) || 1;
+  const most = greatestSize(sums) || 1;
   for (let i = 0; i < sums.length; i += 1) {
     let mean = 0;
     for (let c = 0; c < channels; c += 1) mean += (pixels[i * channels + c] * scale) / channels;
@@ -91,7 +91,7 @@ export const makeSaliency = (page) => {
     };
     const work = () => {
       if (mine !== round) return;
-      const until = performance.now() + SLICE;
+      const until = performance.now() + COVER_SLICE;
       while (places.length && performance.now() < until) {
         const place = places.pop();
         const image = pixels.slice();
@@ -112,7 +112,7 @@ export const makeSaliency = (page) => {
   const changed = () => {
     round += 1;
     clearTimeout(waiting);
-    waiting = setTimeout(compute, QUIET);
+    waiting = setTimeout(compute, COVER_PAUSE);
   };
   choice.addEventListener("change", compute);
   onTheme(paint);

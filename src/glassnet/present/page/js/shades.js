@@ -30,7 +30,7 @@ export const shadesNow = () => {
 };
 
 /** The largest absolute value: what has the full colour. */
-export const largestOf = (values) => {
+export const greatestSize = (values) => {
   let most = 0;
   for (let i = 0; i < values.length; i += 1) {
     const size = values[i] < 0 ? -values[i] : values[i];
@@ -42,7 +42,7 @@ export const largestOf = (values) => {
 const greys = Uint32Array.from({ length: 256 }, (_, g) => (0xff000000 | (g << 16) | (g << 8) | g) >>> 0);
 
 /** The function from a value to a pixel; images as they are fed (`fed`) keep black and white. */
-export const shaderOf = (values, fed, shades, most = largestOf(values)) => {
+export const shaderOf = (values, fed, shades, most = greatestSize(values)) => {
   if (fed) {
     const scale = most > 1.5 ? 1 : 255;
     return (value) => greys[Math.max(0, Math.min(255, (value * scale) | 0))];

@@ -8,12 +8,12 @@
 //   value         what all this comes to, computed here
 
 /** A number in a line, with the number of the network that it is. */
-export const figure = (value, source = null) => ({ value, source });
+export const term = (value, source = null) => ({ value, source });
 
 /** Σ x·w: `count` products, x(k) and w(k) their factors, source(k) where x comes from; `before`: what is added to them. */
 export const productsOf = (count, x, w, source, before = []) => {
   const values = Float64Array.from({ length: count }, (_, k) => x(k) * w(k));
-  return { values, parts: (k) => [figure(x(k), source(k)), "·", figure(w(k))], before };
+  return { values, parts: (k) => [term(x(k), source(k)), "·", term(w(k))], before };
 };
 
 export const totalOf = (values) => values.reduce((sum, value) => sum + value, 0);
