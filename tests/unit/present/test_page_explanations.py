@@ -11,66 +11,14 @@ import numpy as np
 import pytest
 
 from glassnet.network import Network
-from glassnet.nn import LAYERS, Dense, Flatten, Sigmoid, Softmax
+from glassnet.nn import LAYERS, Dense, Sigmoid, Softmax
 from glassnet.present.page.bundle import bundle
 from glassnet.present.page.lowering import Job, lower_for_page
 from glassnet.present.page.model import describe_network, kernels
 from glassnet.present.page.write import MODULES, joined
 from tests.contract.test_layers import CASES, around, images
 
-ENTRY = """
-import { Anatomy, numberOf } from "./anatomy.js";
-import { openBundle } from "./bundle.js";
-import { countOf, explanationOf, kindsOfLayers, valueOf, valuesOf } from "./explanations.js";
-import { Model } from "./model.js";
-import { GATES } from "./recurrence.js";
-import { totalOf } from "./terms.js";
-
-/** Every number of a network, and of the gates inside it: the farthest recomputed value, the refused sources. */
-const check = (model, pixels) => {
-  const anatomy = new Anatomy(model);
-  anatomy.look(pixels, model.see(pixels));
-  const found = { kinds: {}, worst: [0, ""], sources: [0, 0, ""] };
-  const recurrent = (node, part) => [...GATES[node.type].map((gate) => `${gate}.into`), ...part];
-  for (const node of [anatomy.input, ...anatomy.nodes.values(), ...anatomy.chain.filter((one) => one.answers)]) {
-    const more = { SimpleRNN: ["h"], LSTM: ["h", "c"], GRU: ["h", "m"] }[node.type];
-    for (const part of ["y", ...(more ? recurrent(node, more) : [])]) {
-      const values = valuesOf(node, part);
-      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      for (let at = 0; at < countOf(node, part); at += 1) {
-        const explained = explanationOf(numberOf(node, at, part));
-        const wanted = valueOf(numberOf(node, at, part));
-        const sizes = explained.terms ? totalOf(explained.terms.values.map(Math.abs)) : 0;
-        const error = Math.abs(explained.value - wanted) / (Math.abs(wanted) + 1e-2 * sizes + 1e-3 * largest || 1);
-        if (!(error <= found.worst[0])) found.worst = [error, `${node.name} ${part} ${at}: ${explained.value} for ${wanted}`];
-        const parts = [...(explained.lines ?? []).flat()];
-        if (explained.terms) for (let k = 0; k < Math.min(50, explained.terms.values.length); k += 1) parts.push(...explained.terms.parts(k));
-        for (const { value, source } of parts) {
-          if (!source) continue;
-          found.sources[0] += 1;
-          const there = valueOf(source);
-          if (!(Math.abs(there - value) <= 1e-6 * Math.abs(there))) found.sources = [found.sources[0], found.sources[1] + 1, `${node.name} ${part} ${at}`];
-        }
-        if (node.type !== "Image" && !parts.some(({ source }) => source) && !explained.pictures?.length && part === "y" && wanted !== 0) {
-          found.sources = [found.sources[0], found.sources[1] + 1, `${node.name} ${at} comes from nowhere`];
-        }
-      }
-      found.kinds[node.type] = (found.kinds[node.type] ?? 0) + values.length;
-    }
-  }
-  return found;
-};
-
-window.tested = (async () => {
-  const { header, arrays, module } = await openBundle(document.getElementById("bundle").textContent);
-  const found = [];
-  for (const entry of header.models) {
-    const model = await Model.create(module, entry, arrays, header.context);
-    found.push(check(model, model.samples.images));
-  }
-  return { found, kinds: kindsOfLayers() };
-})();
-"""
+ENTRY = Path(__file__).with_name("page_explanations.js")
 
 
 def page_of_networks(networks: list[tuple[Network, Any]], folder: Path) -> Path:
@@ -82,13 +30,20 @@ def page_of_networks(networks: list[tuple[Network, Any]], folder: Path) -> Path:
         own = {"state": net.state, "samples": image.reshape(-1), "labels": np.zeros(1, np.int32)}
         own |= {f"show.{name}": array for name, array in program.arrays.items()}
         programs = {"show": {**program.fields, "arrays": {name: f"show.{name}" for name in program.arrays}}}
-        entry = {**describe_network(net), "name": str(number), "key": str(number), "shape": shape, "style": None, "samples": 1}
+        entry = {
+            **describe_network(net),
+            "name": str(number),
+            "key": str(number),
+            "shape": shape,
+            "style": None,
+            "samples": 1,
+        }
         entries.append({**entry, "bytes": image.dtype == np.uint8, "programs": programs})
         arrays |= {f"{number}.{name}": array for name, array in own.items()}
     packed = bundle({"context": context, "models": entries}, arrays)
     source = folder / "js"
     shutil.copytree(MODULES, source)
-    (source / "entry.js").write_text(ENTRY)
+    shutil.copy(ENTRY, source / "entry.js")
     page = folder / "page.html"
     page.write_text(
         f'<!doctype html><script type="application/json" id="texts">{{}}</script>'

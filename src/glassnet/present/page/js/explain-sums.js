@@ -20,7 +20,7 @@ export const explainDense = (node, at) => {
     pictures.push(
       { title: [mark("the inputs xᵢ")], values: source.y, fed: source.fed, ...common },
       { title: [mark("the weights of unit {unit}"), { unit: at }], values: Float32Array.from({ length: count }, (_, k) => weight[k * units + at]), ...common },
-      { title: [mark("their products wᵢⱼ·xᵢ")], values: terms.values, ...common },
+      { title: [mark("their products, which are summed")], values: terms.values, ...common },
     );
   }
   return {
@@ -54,13 +54,13 @@ export const explainConv2D = (node, at) => {
   });
   const common = { shape: [box.rows, box.columns, channels], source: (k) => sources[k] };
   return {
-    title: [mark("Conv2D: output {window} of filter {filter}"), { window: `${p}, ${q}`, filter }],
+    title: [mark("Conv2D: filter {filter} at row {row}, column {column}"), { filter, row: p, column: q }],
     equation: `z[p, q] = Σ x[p·s + i, q·t + j]·W[i, j]${bias === null ? "" : " + b"}`,
     terms,
     pictures: [
-      { title: [mark("what the window sees")], values: seen, fed: source.fed, ...common },
-      { title: [mark("the filter W")], values: Float32Array.from({ length: size }, (_, k) => weight[k * filters + filter]), ...common },
-      { title: [mark("their products")], values: products, ...common },
+      { title: [mark("the patch")], values: seen, fed: source.fed, ...common },
+      { title: [mark("the filter")], values: Float32Array.from({ length: size }, (_, k) => weight[k * filters + filter]), ...common },
+      { title: [mark("their products, which are summed")], values: products, ...common },
     ],
     note: [mark("Each tile is one channel. The sum goes over the window and all channels; outside the image lie zeros.")],
     window: box,

@@ -2,15 +2,11 @@
 
 import { indexOf, isRecurrent, nameOf, numberOf, shapeOf } from "./anatomy.js";
 import { figureText, cellsOf } from "./cells.js";
-import { announce, make } from "./dom.js";
+import { make, makeVoice } from "./dom.js";
 import { countOf, valueOf, valuesOf } from "./explanations.js";
-import { label, mark, say } from "./text.js";
+import { label, say } from "./text.js";
 
 const STEPS_OF_KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const SAYINGS = {
-  parameters: mark("{shape} · {count} parameters"),
-  none: mark("{shape}"),
-};
 
 /**
  * The figure of a layer as { node, element, canvas, arrange(room), draw(shades), mark(number), boxOf(number) };
@@ -27,14 +23,15 @@ export const makeLayerFigure = (node, { onChoose }) => {
   const readout = make("output", { className: "readout" });
   const size = shape.length === 1 && node.shape.length === 1 ? String(count) : shape.join(" × ");
   const about = node.size
-    ? say(SAYINGS.parameters, { shape: size, count: node.size.toLocaleString("en") })
-    : say(SAYINGS.none, { shape: size });
+    ? say("{shape} · {count} parameters", { shape: size, count: node.size.toLocaleString("en") })
+    : size;
   const caption = make("figcaption", {},
     make("b", {}, node.type === "Image" ? say("The image, as the network is fed it") : node.name), " ", make("small", {}, about), readout);
   const notes = sequence && isRecurrent(node) ? [make("p", { className: "axis" }, say("Each row is a time step, each column a unit."))] : [];
   const element = make("figure", { className: "layer" }, caption, ...notes, make("div", { className: "cells" }, canvas, here));
   element.dataset.path = node.path;
   label(canvas, "{name}: {count} values, {shape}. Arrow keys walk through them, Enter shows the sum behind one.", { name: node.name, count, shape: size });
+  const announce = makeVoice();
   let layout = null;
   let at = null;
 

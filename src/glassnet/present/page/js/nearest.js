@@ -54,9 +54,8 @@ export const makeNearest = (page, anatomy) => {
     const order = known.map((values, i) => [distance(values, mine), i]).sort((a, b) => a[0] - b[0]).slice(0, SHOWN_NEAREST);
     list.replaceChildren(...order.map(([far, i]) => {
       const pixels = pixelsOf(i);
-      const bytes = pixels instanceof Uint8Array ? pixels : pixels.map((value) => 255 * value);
       const name = model.classes[samples.labels[i]];
-      const button = make("button", { type: "button" }, imageOf(bytes, model.shape));
+      const button = make("button", { type: "button" }, imageOf(pixels, model.shape, { white: pixels instanceof Uint8Array ? 255 : 1 }));
       label(button, "Training image of {name}, at distance {distance}", { name, distance: far.toFixed(2) });
       button.addEventListener("click", () => page.show(pixels.slice(), samples.labels[i]));
       return make("li", {}, button, make("b", {}, name), make("small", {}, far.toFixed(2)));

@@ -32,7 +32,7 @@ const overlaid = (canvas, pixels, map, [height, width, channels], shades) => {
     const alpha = Math.min(1, Math.abs(share) ** 0.7);
     for (let c = 0; c < 3; c += 1) grey[3 * i + c] = (1 - alpha) * mean * 0.75 + alpha * colour[c];
   }
-  imageOf(grey, [height, width, 3], canvas);
+  imageOf(grey, [height, width, 3], { canvas });
 };
 
 /** The panel as { element, changed() }. */
