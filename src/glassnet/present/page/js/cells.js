@@ -9,7 +9,7 @@ const sideOf = (channels) => (channels === 1 ? 140 : channels <= 3 ? 112 : chann
 /** A tile for each channel of [rows, columns, channels], in `room` CSS pixels; a sequence fills the width. */
 const tilesIn = ([height, width, channels], room, side, sequence) => {
   const most = Math.max(1, Math.floor(room / width));
-  const zoom = Math.min(most, sequence ? 10 : Math.max(1, Math.min(18, Math.round(side / Math.max(width, height)))));
+  const zoom = Math.min(most, sequence ? 18 : Math.max(1, Math.min(side > 100 ? 40 : 18, Math.round(side / Math.max(width, height)))));
   const gap = channels > 1 ? Math.ceil(3 / zoom) : 0;
   const across = Math.max(1, Math.min(channels, Math.floor((room / zoom + gap) / (width + gap))));
   const down = Math.ceil(channels / across);

@@ -80,7 +80,7 @@ export const explainRecurrent = (node, at, part) => {
   const steps = node.inner[0];
   const place = part === "y" && !all ? (steps - 1) * units + at : at;
   const [t, u] = indexOf(shapeOf(node, "h"), place);
-  const title = [mark("{kind}: unit {unit} at step {step} of {steps}"), { kind: node.type, unit: u, step: t, steps }];
+  const title = [mark("{kind}: unit {unit} at step {step} of 0…{last}"), { kind: node.type, unit: u, step: t, last: steps - 1 }];
   if (part.includes(".") || part === "m") return { title, ...explainGateOf(node, part, t, u) };
   const found = explainState(node, place, t);
   if (part !== "c") return { title, ...found };

@@ -31,6 +31,16 @@ export const kindsOfLayers = () => Object.keys(EXPLANATIONS);
 /** The values of an array of a layer: its output, or a recurrent layer's states and gates. */
 export const valuesOf = (node, part = "y") => (part === "y" ? node.y : unrolled(node)[part]);
 
+/** The number that a number owes most to: the source of its largest term; null for a pixel. */
+export const mainSource = (number) => {
+  const { terms, lines = [], pictures = [] } = explanationOf(number);
+  if (!terms) return lines.flat().find(({ source }) => source)?.source ?? pictures[0]?.source(pictures[0].chosen) ?? null;
+  let best = 0;
+  terms.values.forEach((value, k) => { if (Math.abs(value) > Math.abs(terms.values[best])) best = k; });
+  if (!terms.values.length) return null;
+  return terms.parts(best).find(({ source }) => source)?.source ?? null;
+};
+
 /** The number itself, as the kernels computed it (gates: as computed here). */
 export const valueOf = ({ node, part, at }) => valuesOf(node, part)[at];
 

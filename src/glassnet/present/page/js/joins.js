@@ -7,7 +7,7 @@ const LINES = 24;
 const FRAMES = 64; // channels whose window is framed
 
 /** The inputs with the largest products for a unit of a dense layer, largest first, as [input, product]. */
-export const strongestInputs = (node, unit, most = LINES) => {
+const strongestInputs = (node, unit, most = LINES) => {
   const { before: { y: x }, model } = node;
   const [units] = node.shape;
   const weight = model.parameter(node.path, "weight");

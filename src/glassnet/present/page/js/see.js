@@ -3,7 +3,8 @@
 import { Anatomy, numberOf } from "./anatomy.js";
 import { make } from "./dom.js";
 import { makePanel } from "./explain.js";
-import { makeJoins, strongestInputs } from "./joins.js";
+import { mainSource } from "./explanations.js";
+import { makeJoins } from "./joins.js";
 import { makeLayerFigure } from "./layer-figure.js";
 import { makeNearest } from "./nearest.js";
 import { makeSaliency } from "./saliency.js";
@@ -25,17 +26,13 @@ const figuresOf = (chain, made, options) => chain.flatMap((node) => {
   return [make("div", { className: "branches" }, ...branches), figure.element];
 });
 
-/** The unit of each dense layer that matters most for the chosen number: back through the largest products. */
+/** For each layer with joins, the number in it that the chosen one owes most to. */
 const wayDown = (chosen) => {
-  const units = new Map();
-  let { node, at, part } = chosen;
-  while (part === "y" && node.before) {
-    if (JOINED.includes(node.type)) units.set(node, numberOf(node, at));
-    if (node.type === "Dense") at = strongestInputs(node, at, 1)[0]?.[0] ?? 0;
-    else if (node.shape.join() !== node.before.shape.join() && node.type !== "Flatten") break;
-    node = node.before;
+  const found = new Map();
+  for (let number = chosen; number; number = mainSource(number)) {
+    if (JOINED.includes(number.node.type)) found.set(number.node, number);
   }
-  return units;
+  return found;
 };
 
 export const mountSee = (section, page) => {
@@ -64,10 +61,11 @@ export const mountSee = (section, page) => {
     make("div", { className: "beside" }, saliency.element, nearest.element));
 
   const drawJoins = () => {
-    const chosen = panel.current() ?? answerNumber();
-    const units = chosen && chosen.node.y ? wayDown(chosen) : new Map();
+    if (!anatomy.last.y || !joins.some(({ figure }) => visible.has(figure))) return;
+    const chosen = panel.current();
+    const ways = new Map([...wayDown(answerNumber()), ...(chosen ? wayDown(chosen) : [])]);
     for (const { figure, joins: overlay } of joins) {
-      if (visible.has(figure) || visible.has(byNode.get(figure.node.before))) overlay.draw(units.get(figure.node) ?? null, shades);
+      if (visible.has(figure)) overlay.draw(ways.get(figure.node) ?? null, shades);
     }
   };
   const answerNumber = () => {
