@@ -34,7 +34,7 @@ const check = (model, pixels) => {
           const there = valueOf(source);
           if (!(Math.abs(there - value) <= 1e-6 * Math.abs(there))) wrong(`${node.name} ${part} ${at}`);
         }
-        const leads = parts.some(({ source }) => source) || explained.pictures?.length;
+        const leads = parts.some(({ source }) => source) || explained.pictures?.length || explained.terms?.values.length === 0;
         if (node.type !== "Image" && !leads && wanted !== 0) wrong(`${node.name} ${part} ${at} comes from nowhere`);
       }
       found.kinds[node.type] = (found.kinds[node.type] ?? 0) + values.length;

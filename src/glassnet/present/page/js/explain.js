@@ -9,6 +9,7 @@ import { label, say } from "./text.js";
 
 const SHOWN_TERMS = 10;
 const MORE_TERMS = 40;
+const FEW_CHANNELS = 4; // images of more stand below the terms
 const sameNumber = (a, b) => a.node === b.node && a.part === b.part && a.at === b.at;
 
 /** The panel as { element, open(number), follow(number), refresh(), close() }; `onShow(number)` tells which number it shows, or null. */
@@ -130,13 +131,14 @@ export const makePanel = (onShow) => {
       make("li", {}, k === trail.length - 1 ? make("span", { "aria-current": "location" }, nameOf(one)) : link(one, nameOf(one)))));
     title.replaceChildren(make("span", { className: "name" }, nameOf(number)), " = ", make("b", {}, figureText(value)));
     const { lines = [], pictures = [], terms: sum, note, curve, equation } = explained;
+    const images = pictures.length ? [make("div", { className: "sum-pictures" }, ...pictures.map(pictureFigure))] : [];
+    const many = pictures.some(({ shape }) => shape[2] > FEW_CHANNELS);
     body.replaceChildren(
       make("p", { className: "what" }, say(...explained.title), ...answerOf(number)),
       ...(equation ? [make("p", { className: "equation" }, equation)] : []),
       ...lines.map((parts) => make("p", { className: "line" }, ...written(parts))),
       ...(curve ? [curveFigure(curve)] : []),
-      ...(pictures.length ? [make("div", { className: "sum-pictures" }, ...pictures.map(pictureFigure))] : []),
-      ...(sum ? termsTable(sum) : []),
+      ...(many ? [] : images), ...(sum ? termsTable(sum) : []), ...(many ? images : []),
       ...(note ? [make("p", { className: "how" }, say(...note))] : []));
   };
   const answerOf = ({ node, at, part }) => {

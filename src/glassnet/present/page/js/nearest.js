@@ -39,6 +39,7 @@ export const makeNearest = (page, anatomy) => {
     return Math.sqrt(sum);
   };
   const work = () => {
+    if (page.model !== model) return; // another one was chosen
     const until = performance.now() + NEAREST_WORK;
     while (done < samples.count && performance.now() < until) {
       const pixels = pixelsOf(done);

@@ -54,7 +54,7 @@ export const makeSaliency = (page) => {
 
   const compute = () => {
     round += 1;
-    if (!page.seen || page.empty) return;
+    if (!page.seen || page.empty || page.model !== model) return;
     const { probabilities, index } = page.seen;
     const chosen = choice.value === "" ? index : Number(choice.value);
     const rival = rivalOf(probabilities, chosen);
@@ -90,7 +90,7 @@ export const makeSaliency = (page) => {
       }
     };
     const work = () => {
-      if (mine !== round) return;
+      if (mine !== round || page.model !== model) return;
       const until = performance.now() + COVER_SLICE;
       while (places.length && performance.now() < until) {
         const place = places.pop();

@@ -106,7 +106,10 @@ export const mountSee = (section, page) => {
       arrange();
     }
   }).observe(section);
-  onTheme(() => { shades = shadesNow(); drawAll(); });
+  onTheme(() => {
+    shades = shadesNow();
+    if (section.isConnected) drawAll();
+  });
 
   page.onChange(() => {
     anatomy.look(page.pixels, page.seen);
