@@ -94,6 +94,8 @@ def test_layers() -> None:
             lacks.append("a lowering in compiler/, or NUMPY_ONLY in this test")
         if name not in LENSES and not issubclass(LAYERS[name], (Nested, Pixels)):  # which path.py treats by themselves
             lacks.append("LENSES in analysis/trace/path.py")
+        if mentions(name, "src/glassnet/present/page/js/explanations.js"):
+            lacks.append("EXPLANATIONS in present/page/js/explanations.js")
         if name not in PLACES:
             lacks.append("PLACES in tests/integration/test_gradient_check.py")
         if name not in NO_TWIN and mentions(name, "tests/parity"):

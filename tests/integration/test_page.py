@@ -196,7 +196,7 @@ def test_the_pressure_of_a_pen_sets_the_width(browser: Any, pages: dict[str, Pat
 
 def test_a_whole_drawing_by_keyboard(browser: Any, pages: dict[str, Path]) -> None:
     with opened(browser, pages["one"]) as page:
-        pad = page.get_by_role("application")
+        pad = page.get_by_role("application").first
         for _ in range(20):
             press(page, "Tab")
             if pad.evaluate("pad => pad === document.activeElement"):
@@ -315,7 +315,7 @@ def test_several_runs_can_be_chosen(browser: Any, pages: dict[str, Path], traine
     with opened(browser, pages["two"]) as page:
         draw(page, *ONE)
         before = page.locator(".bars").inner_text()
-        page.get_by_role("combobox").select_option("1")
+        page.get_by_role("combobox").first.select_option("1")
         page.evaluate(FRAME)
         assert page.locator(".bars").inner_text() != before
         assert "Conv2D" in page.locator("#facts").inner_text()
@@ -324,7 +324,7 @@ def test_several_runs_can_be_chosen(browser: Any, pages: dict[str, Path], traine
 
 def test_language_and_theme(browser: Any, pages: dict[str, Path]) -> None:
     with opened(browser, pages["one"]) as page:
-        pad = page.get_by_role("application")
+        pad = page.get_by_role("application").first
         assert pad.get_attribute("aria-label").startswith("Drawing pad.")
         page.click("#language")
         assert page.get_by_role("button", name=tr("Undo").zh).is_visible()

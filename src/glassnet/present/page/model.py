@@ -13,7 +13,7 @@ from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.experiment.run import Run
 from glassnet.network import Network
-from glassnet.nn import Layer, Nested
+from glassnet.nn import Layer, Nested, Standardize
 from glassnet.nn.chain import name_layers
 from glassnet.nn.optimizers import Adam, ScipyMinimize
 from glassnet.present.page.facts import facts_of
@@ -102,12 +102,16 @@ def _layers(network: Network) -> list[dict[str, Any]]:
     for number, layer in enumerate(network.layers):
         shapes[str(number)] = network.shapes[number], network.shapes[number + 1]
         shapes |= _inner_shapes(layer, str(number))
-    found = []
+    found, names = [], _names(network.layers)
     for path, layer in layer_paths(network.layers):
         settings = layer.describe()
+        if isinstance(layer, Standardize):
+            settings |= {key: values.ravel().tolist() for key, values in layer.statistics.items()}
         before, after = shapes[path]
         found.append({
             "path": path,
+            "name": names[path],
+            "branches": len(layer.branches),
             "type": settings.pop("type"),
             "settings": {} if layer.branches else settings,
             "inputShape": list(before),
@@ -118,6 +122,16 @@ def _layers(network: Network) -> list[dict[str, Any]]:
     for slot in (*network.slots, *network.running_slots):
         path, key = _home(network, slot.layer, slot.key)
         by_path[path]["parameters"][key] = {"at": slot.offset, "shape": list(slot.shape)}
+    return found
+
+
+def _names(layers: Sequence[Layer], path: str = "", name: str = "") -> dict[str, str]:
+    """The name of each layer by its path, as the trace has it: residual1.0.conv2d1."""
+    found: dict[str, str] = {}
+    for number, (own, layer) in enumerate(zip(name_layers(layers), layers, strict=True)):
+        found[f"{path}{number}"] = name + own
+        for which, branch in enumerate(layer.branches):
+            found |= _names(branch, f"{path}{number}.{which}.", f"{name}{own}.{which}.")
     return found
 
 
