@@ -3,7 +3,7 @@
 import { makeAnswer } from "./answer.js";
 import { openBundle } from "./bundle.js";
 import { chart } from "./chart.js";
-import { announce, make } from "./dom.js";
+import { make, makeVoice } from "./dom.js";
 import { findingsOf } from "./findings.js";
 import { makeClassImages, makeFirstWeights, makePlane, planeOf } from "./looks.js";
 import { makePad } from "./pad.js";
@@ -20,6 +20,7 @@ const SLICE = 12; // milliseconds of work in a frame
 const SPREAD = 1.06, LEAST = 8; // a curve's next point: so many times the steps before, so many more at least
 
 const stage = document.getElementById("page");
+const announce = makeVoice();
 const playground = { trial: null, running: false, until: 0 };
 let pack = null;
 let parts = null; // the panels
@@ -32,11 +33,23 @@ const button = (text, act, className = "") => {
 const part = (id, title, ...children) => make("section", { id, className: "view", "aria-labelledby": `${id}-title` },
   make("h2", { id: `${id}-title` }, say(title)), ...children);
 
-/** A new trial with the chosen settings; the one before is forgotten. */
-const reset = async () => {
+/** A new trial with the chosen settings; the one before is forgotten. Of several resets at once, the last counts. */
+const reset = () => {
   stop();
   const settings = parts.settings.read();
-  const trial = await Trial.create(pack, settings);
+  latest = renew(settings);
+  return latest;
+};
+
+let latest = null; // what the last reset promised
+const renew = async (settings) => {
+  const before = latest;
+  const made = await Trial.create(pack, settings);
+  await before;
+  adopt(made, settings);
+};
+
+const adopt = (trial, settings) => {
   Object.assign(playground, { trial, points: [], lowest: Infinity, until: settings.epochs, probed: [], rate: 0, examined: 0 });
   trial.plane = new Examination(trial.model, pack.plane, new Int32Array(pack.plane.length / trial.model.features));
   parts.test.replaceChildren();
@@ -109,8 +122,10 @@ const showCounts = () => {
 };
 
 /** Frames of training: steps and points of the curves; now and then all is looked at. */
-const go = () => {
+const go = async () => {
+  await latest;
   const { trial } = playground;
+  if (playground.running) return;
   if (!trial.finite()) return;
   if (trial.epochs >= playground.until) playground.until = trial.epochs + parts.settings.read().epochs;
   playground.running = true;
@@ -163,8 +178,9 @@ const showRunning = () => {
   parts.train.setAttribute("aria-pressed", String(playground.running));
 };
 
-const stepOnce = () => {
+const stepOnce = async () => {
   stop();
+  await latest;
   playground.rate = 0;
   playground.probed = playground.trial.probe();
   measure();
