@@ -34,6 +34,7 @@ COMMANDS = (
     "inspect",
     "recipes",
     "datasets",
+    "playground",
 )
 PROMISED = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
 LINE = re.compile(r"Epoch (\d+): (\d+) / (\d+)")
@@ -490,6 +491,20 @@ def test_run_load_gives_all_of_a_run(digits_run: Path) -> None:
     again = gn.Run.load(str(digits_run))
     assert again.looks == run.looks
     np.testing.assert_array_equal(again.network.parameters, run.network.parameters)
+
+
+def test_playground_writes_one_page_and_opens_none_where_there_is_no_screen(
+    cli: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outcome = cli.good("playground", "--page", "own.html")
+    assert outcome.lines[0].startswith("own.html   ")
+    assert Path("own.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "cache"))
+    outcome = cli.good("playground")
+    assert (tmp_path / "cache" / "pages" / "playground.html").stat().st_size == Path("own.html").stat().st_size
+    assert str(tmp_path / "cache" / "pages" / "playground.html") in outcome.lines[0]
 
 
 def test_train_in_python_gives_the_run_that_lies_in_the_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,7 +57,8 @@ class Choice:
             return ["Pixels", conv, self.activation, {"type": "MaxPool2D", "pool_size": 2}, "Flatten", *last]
         if self.kind == "rnn":
             return ["Pixels", {"type": "SimpleRNN", "units": self.width, "activation": self.activation.lower()}, *last]
-        return ["Pixels", "Flatten", *[{"type": "Dense", "units": self.width}, self.activation] * self.hidden, *last]
+        block: list[str | dict[str, Any]] = [{"type": "Dense", "units": self.width}, self.activation]
+        return ["Pixels", "Flatten", *block * self.hidden, *last]
 
 
 def choices() -> Iterator[Choice]:

@@ -51,7 +51,7 @@ export const drawParameters = (model, name, seed) => {
   for (const { path, parameters } of model.layers) {
     for (const [key, { shape }] of Object.entries(parameters)) {
       const values = model.parameter(path, key);
-      if (key === "recurrent") values.set(orthogonal(numbers, shape[0]));
+      if (key === "recurrent_weight") values.set(orthogonal(numbers, shape[0]));
       else if (key === "bias") values.forEach((_, i) => { values[i] = name === "Normal" ? numbers.normal() : 0; });
       else {
         const fans = fansOf(shape);

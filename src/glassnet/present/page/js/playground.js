@@ -3,7 +3,8 @@
 import { makeAnswer } from "./answer.js";
 import { openBundle } from "./bundle.js";
 import { chart } from "./chart.js";
-import { announce, make } from "./dom.js";
+import { make, makeVoice } from "./dom.js";
+import { arrange, button, showFinding } from "./arrangement.js";
 import { findingsOf } from "./findings.js";
 import { makeClassImages, makeFirstWeights, makePlane, planeOf } from "./looks.js";
 import { makePad } from "./pad.js";
@@ -20,23 +21,28 @@ const SLICE = 12; // milliseconds of work in a frame
 const SPREAD = 1.06, LEAST = 8; // a curve's next point: so many times the steps before, so many more at least
 
 const stage = document.getElementById("page");
+const announce = makeVoice();
 const playground = { trial: null, running: false, until: 0 };
 let pack = null;
 let parts = null; // the panels
 
-const button = (text, act, className = "") => {
-  const made = make("button", { type: "button", className }, say(text));
-  made.addEventListener("click", act);
-  return made;
-};
-const part = (id, title, ...children) => make("section", { id, className: "view", "aria-labelledby": `${id}-title` },
-  make("h2", { id: `${id}-title` }, say(title)), ...children);
-
-/** A new trial with the chosen settings; the one before is forgotten. */
-const reset = async () => {
+/** A new trial with the chosen settings; the one before is forgotten. Of several resets at once, the last counts. */
+const reset = () => {
   stop();
   const settings = parts.settings.read();
-  const trial = await Trial.create(pack, settings);
+  latest = renew(settings);
+  return latest;
+};
+
+let latest = null; // what the last reset promised
+const renew = async (settings) => {
+  const before = latest;
+  const made = await Trial.create(pack, settings);
+  await before;
+  adopt(made, settings);
+};
+
+const adopt = (trial, settings) => {
   Object.assign(playground, { trial, points: [], lowest: Infinity, until: settings.epochs, probed: [], rate: 0, examined: 0 });
   trial.plane = new Examination(trial.model, pack.plane, new Int32Array(pack.plane.length / trial.model.features));
   parts.test.replaceChildren();
@@ -67,7 +73,7 @@ const measure = () => {
   });
   if (!finite) stop();
   playground.found = { ...found, train: train.accuracy, validation: validation.accuracy, loss: train.loss };
-  showFinding(found);
+  showFinding(parts.finding, found);
   drawCurves();
   showCounts();
   parts.weights.show(trial);
@@ -80,13 +86,6 @@ const measure = () => {
 
 const sizeOfWeights = (trial, { from, to }) =>
   ({ size: Math.sqrt(trial.model.parameters.subarray(from, to).reduce((sum, value) => sum + value * value, 0)), gradient: 0, change: 0 });
-
-const showFinding = (found) => {
-  const text = [found.seen, found.cause].filter(Boolean).map((one) => make("p", {}, say(one, found.values)));
-  const advice = (found.advice ?? []).map((one) => make("li", {}, say(one)));
-  parts.finding.className = found.calm ? "finding calm" : "finding";
-  parts.finding.replaceChildren(make("h2", {}, say(found.title)), ...text, ...(advice.length ? [make("ul", {}, ...advice)] : []));
-};
 
 const drawCurves = () => {
   const { points, until } = playground;
@@ -109,8 +108,10 @@ const showCounts = () => {
 };
 
 /** Frames of training: steps and points of the curves; now and then all is looked at. */
-const go = () => {
+const go = async () => {
+  await latest;
   const { trial } = playground;
+  if (playground.running) return;
   if (!trial.finite()) return;
   if (trial.epochs >= playground.until) playground.until = trial.epochs + parts.settings.read().epochs;
   playground.running = true;
@@ -163,8 +164,9 @@ const showRunning = () => {
   parts.train.setAttribute("aria-pressed", String(playground.running));
 };
 
-const stepOnce = () => {
+const stepOnce = async () => {
   stop();
+  await latest;
   playground.rate = 0;
   playground.probed = playground.trial.probe();
   measure();
@@ -217,35 +219,7 @@ const build = () => {
     parts.example.replaceChildren(say(text));
     go();
   }));
-  stage.replaceChildren(
-    make("p", { className: "about" }, say("Networks learn {train} scanned digits of 8×8 pixels in this page, computed by the kernels of glassnet. {validation} other images measure how well.",
-      { train: "1,259", validation: arrays["validation.labels"].length })),
-    make("div", { className: "examples", role: "group", "aria-labelledby": "examples-title" },
-      make("span", { id: "examples-title" }, say("Examples")), ...examples), parts.example,
-    make("div", { className: "play" }, parts.settings.element,
-      make("div", { className: "live" },
-        make("div", { className: "run" }, parts.train, button(mark("Step"), stepOnce), button(mark("Reset"), reset), parts.counts),
-        parts.finding, make("div", { className: "charts" }, parts.loss, parts.accuracy))),
-    make("div", { className: "pair" },
-      part("weights", mark("First weights"), parts.weights.element),
-      part("plane", mark("A plane of images"),
-        make("p", { className: "how" }, say("Each point is an 8×8 image, coloured by the network's answer: the plane in which the classes' mean images lie farthest apart. Validation digits stand where they fall on it; red ones are classified wrongly.")),
-        parts.plane.element)),
-    part("classes", mark("What speaks for each class"),
-      make("p", { className: "how" }, say("−∂loss/∂pixel at the mean training image, if that class were right: ink in blue pixels speaks for it, in orange ones against it. Each image has its own scale.")),
-      parts.classes.element),
-    make("div", { className: "pair" },
-      part("layers", mark("Layers"),
-        make("p", { className: "how" }, say("Of the latest measured step. “No gradient”: outputs of the activation after it within 1 % of their bounds, or ReLUs that are zero for all images checked.")),
-        parts.layers.element),
-      part("confusion", mark("Validation images"), parts.confusion.element)),
-    part("draw", mark("Draw a digit"), make("div", { className: "stage" }, parts.pad.element, parts.answer.element)),
-    part("test", mark("Test images"),
-      make("p", {}, say("{count} images are kept for the end. Whoever looks at them to choose settings no longer measures anything: choose by the validation images, then open the test set once.", { count: arrays["test.labels"].length })),
-      button(mark("Open the test set"), openTest), parts.test),
-  );
-  document.querySelector(".bar nav").replaceChildren(...[...stage.querySelectorAll(".view")].map((section) =>
-    make("a", { href: `#${section.id}` }, section.querySelector("h2").firstChild.cloneNode(true))));
+  arrange(stage, parts, examples, arrays, { stepOnce, reset, openTest });
 };
 
 const begin = async () => {
