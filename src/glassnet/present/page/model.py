@@ -10,6 +10,7 @@ import numpy as np
 
 from glassnet.compiler import OPTIMIZER_KINDS
 from glassnet.data import Dataset
+from glassnet.data.style import ImageStyle
 from glassnet.errors import InputError
 from glassnet.experiment.run import Run
 from glassnet.network import Network
@@ -18,6 +19,7 @@ from glassnet.nn.chain import name_layers
 from glassnet.nn.optimizers import Adam, ScipyMinimize
 from glassnet.present.page.facts import facts_of
 from glassnet.present.page.lowering import Job, layer_paths, lower_for_page
+from glassnet.present.page.novelty import novelty_of
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -66,7 +68,8 @@ def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
     """An entry of the header, without programs, and its arrays."""
     network, train = run.network, run.splits.train
     samples, labels = some_samples(train)
-    style = network.image_style
+    style = network.image_style or ImageStyle.of(train)  # runs of earlier versions don't say
+    novelty, known = novelty_of(network, train, run.splits.validation)
     entry = {
         "name": run.recipe.name,
         **describe_network(network),
@@ -74,10 +77,11 @@ def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
         "bytes": train.images.dtype == np.uint8,
         "samples": len(labels),
         "style": None if style is None else style.describe(),
+        "novelty": novelty,
         "epochs": len(run.history.epochs),
         **facts_of(run),
     }
-    return entry, {"state": network.state, "samples": samples, "labels": labels.astype(np.int32)}
+    return entry, {"state": network.state, "samples": samples, "labels": labels.astype(np.int32), **known}
 
 
 def describe_network(network: Network) -> dict[str, Any]:

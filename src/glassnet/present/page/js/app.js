@@ -9,7 +9,7 @@ import { makePad } from "./pad.js";
 import { makePreparation } from "./preparation.js";
 import { prepareOne } from "./prepare.js";
 import { makeSamples } from "./samples.js";
-import { lacking } from "./support.js";
+import { hasSimd, lacking } from "./support.js";
 import { mark, say } from "./text.js";
 import { VIEWS } from "./views.js";
 
@@ -105,6 +105,7 @@ const start = async () => {
   content.replaceChildren(
     ...(page.models.length > 1 ? [chooser()] : []),
     make("p", { className: "about" }),
+    ...(hasSimd() ? [] : [make("p", { className: "note" }, say("This browser's WebAssembly has no SIMD: the network runs more slowly here."))]),
     make("div", { className: "stage" }, pad.element, answer.element, preparation.element),
     samples.element,
   );

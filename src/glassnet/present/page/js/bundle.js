@@ -1,3 +1,5 @@
+import { hasSimd } from "./support.js";
+
 const ARRAYS = { F32: Float32Array, F64: Float64Array, F16: Uint16Array, U8: Uint8Array, BOOL: Uint8Array, I8: Int8Array,
   I32: Int32Array, I64: BigInt64Array };
 
@@ -14,5 +16,5 @@ export async function openBundle(text) {
     arrays[name] = new kind(content, 8 + length + first, (end - first) / kind.BYTES_PER_ELEMENT);
   }
   const header = JSON.parse(metadata.page);
-  return { header, arrays, module: await WebAssembly.compile(arrays.wasm) };
+  return { header, arrays, module: await WebAssembly.compile(hasSimd() ? arrays.wasm : arrays.scalar) };
 }

@@ -1,4 +1,5 @@
 import { Machine, Program } from "./engine.js";
+import { makeNovelty } from "./novelty.js";
 
 const sizeOf = (shape) => shape.reduce((a, b) => a * b, 1);
 const logistic = (x) => 1 / (1 + Math.exp(-x));
@@ -18,7 +19,11 @@ export class Model {
     this.state = machine.put(this.saved);
     this.samples = { images: this.array("samples"), labels: this.array("labels"), count: entry.samples };
     this.features = sizeOf(entry.shape);
+    this.novelty = entry.novelty && makeNovelty({
+      ...entry.novelty, mean: this.array("mean"), components: this.array("components"), references: this.array("references"),
+    });
     this.program = new Program(machine, this.lowered("show"), layout, this.state);
+    this.outermost = this.lowered("show").seen.map(({ path }) => !path.includes("."));
     const order = machine.put(new BigInt64Array(1));
     this.input = machine.allocate((entry.bytes ? 1 : 4) * this.features);
     this.label = machine.put(new BigInt64Array(1));
@@ -91,7 +96,13 @@ export class Model {
     let index = 0;
     if (raw.length === 1) index = Number(raw[0] > this.entry.threshold);
     else raw.forEach((z, i) => { if (z > raw[index]) index = i; });
-    return { values, raw, probabilities, index };
+    return { values, raw, probabilities, index, novelty: this.novelty ? this.noveltyOf(values) : null };
+  }
+
+  /** How unlike the training images an image is, 1 being the limit, which `alarms` of `validated` images like them exceed. */
+  noveltyOf(values) {
+    const outputs = values.filter((_, i) => this.outermost[i]);
+    return { ...this.entry.novelty, value: this.novelty(outputs).novelty };
   }
 
   /** What the last activation makes of the raw outputs, in double precision. */
