@@ -44,7 +44,13 @@ def pages(trained: list[Any], tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 @contextlib.contextmanager
 def opened(
-    browser: Any, path: Path, width: int = 1440, theme: str = "light", locale: str = "en-GB", script: str = "", **options: Any
+    browser: Any,
+    path: Path,
+    width: int = 1440,
+    theme: str = "light",
+    locale: str = "en-GB",
+    script: str | None = None,
+    **options: Any,
 ) -> Iterator[Any]:
     """The page; at the end, it must have sent no request, broken no rule of its policy and raised no error."""
     size = {"width": width, "height": 844 if width < 600 else 900}

@@ -1,4 +1,4 @@
-"""What a page needs to say that an image is none of the classes: a small part of what the network knows of its training images."""
+"""What a page needs to say that an image is none of the classes: a part of what the network knows of its training images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFERENCES, COMPONENTS, HELD_OUT = 1000, 64, 5000
 def novelty_of(
     network: Network, train: Dataset, validation: Dataset | None
 ) -> tuple[dict[str, Any] | None, dict[str, Array]]:
-    """The numbers and arrays for js/novelty.js, its limit set anew at 1 % false alarms; None for a network without novelty."""
+    """Numbers and arrays for js/novelty.js, the limit set anew at 1 % false alarms; None for a network without novelty."""
     known = network.fitted_novelty
     if known is None:
         return None, {}
