@@ -6,11 +6,14 @@ const labelled = new WeakMap();
 /** The text itself, marked for the catalogue where it is not shown at once: `say(mark("…"))`. */
 export const mark = (english) => english;
 
-/** A text as {en, zh}, its {names} filled with `values`: numbers, texts, or such pairs. A pair is returned as it is. */
+/** A text, or a pair {en, zh}, as a pair with its {names}, or {name:.1f}, filled with `values`: numbers, texts, or pairs. */
 export const both = (text, values = {}) => {
   const pair = typeof text === "object" ? text : { en: text, zh: CHINESE[text] ?? text };
   const fill = (language) =>
-    pair[language].replace(/\{(\w+)\}/g, (whole, name) => values[name]?.[language] ?? values[name] ?? whole);
+    pair[language].replace(/\{(\w+)(?::\.(\d)f)?\}/g, (whole, name, digits) => {
+      const value = values[name]?.[language] ?? values[name] ?? whole;
+      return digits === undefined ? value : Number(value).toFixed(digits);
+    });
   return { en: fill("en"), zh: fill("zh") };
 };
 
