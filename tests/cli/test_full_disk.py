@@ -205,7 +205,7 @@ def every_epoch(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]
     """A checkpoint and the history after every epoch."""
     patch = pytest.MonkeyPatch()
     patch.setattr("glassnet.training.loop.CHECKPOINT_EVERY", -1.0)
-    patch.setattr("glassnet.experiment.run.EVERY", 0.0)
+    patch.setattr("glassnet.experiment.keeping.EVERY", 0.0)
     yield patch
     patch.undo()
 

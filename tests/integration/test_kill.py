@@ -38,6 +38,10 @@ def bits(folder: Path) -> bytes:
     return (folder / "model.safetensors").read_bytes()
 
 
+def snapshots(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "snapshots").iterdir()}
+
+
 def told(folder: Path) -> list[dict[str, object]]:
     """The history without its times."""
     rows = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
@@ -90,6 +94,7 @@ def test_killed_at_twenty_random_moments(tmp_path: Path, unbroken: Path, start: 
         assert not list(folder.glob("*.part"))
         assert bits(folder) == bits(unbroken)
         assert told(folder) == told(unbroken)
+        assert snapshots(folder) == snapshots(unbroken)
         with lock:
             finished[0] += 1
 

@@ -18,7 +18,8 @@ import glassnet as gn
 from glassnet import errors
 from glassnet.analysis.gradient_check import GradientTable
 from glassnet.data.augmentation import Augmentation
-from glassnet.experiment.run import KeepHistory, KeepRecipe
+from glassnet.experiment.keeping import KeepHistory, KeepRecipe
+from glassnet.experiment.snapshots import KeepSnapshots
 from glassnet.network import Network
 from glassnet.nn import BatchNorm, Dense, Flatten, ReLU, Residual, Standardize
 from glassnet.nn.initializers import INITIALIZERS
@@ -192,6 +193,7 @@ def test_callbacks_that_were_used(way: Way, tmp_path: Path, capsys: pytest.Captu
         LiveBar(),
         KeepHistory(tmp_path / "history.jsonl"),
         KeepRecipe(tmp_path / "recipe.toml", gn.load_recipe("digits")),
+        KeepSnapshots(tmp_path, 3),
         GradientTable(DATA),
     ]
     for callback in callbacks:

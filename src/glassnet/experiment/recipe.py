@@ -91,7 +91,8 @@ class TrainingSection(Section):
 
     `patience`: of early stopping, in epochs. `show_every`: epochs between two lines of progress on a plain terminal.
     `expand_shifts`: pixels by which copies of the training images are shifted (0: no copies). `augmentation`: options of
-    Augmentation; `plain_epochs`: the number of last epochs without it.
+    Augmentation; `plain_epochs`: the number of last epochs without it. `snapshots`: of how many epochs the weights are
+    kept, at most.
     """
 
     epochs: int = Field(gt=0)
@@ -107,6 +108,7 @@ class TrainingSection(Section):
     plain_epochs: int = Field(default=0, ge=0)
     show_gradients: bool = False
     show_every: int = Field(default=1, gt=0)
+    snapshots: int = Field(default=12, ge=0)
 
 
 class EvaluationSection(Section):

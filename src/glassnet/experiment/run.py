@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import time
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.data.style import ImageStyle
 from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.auto_recipe import as_recipe
+from glassnet.experiment.keeping import KeepHistory, KeepRecipe, keep_text
 from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
 from glassnet.experiment.run_folder import (
     CHECKPOINT,
@@ -31,17 +31,14 @@ from glassnet.experiment.run_folder import (
     read_ledger,
     require_run,
 )
+from glassnet.experiment.snapshots import KeepSnapshots, Snapshot, read_snapshots
 from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
-from glassnet.support.atomic import write_text
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
-from glassnet.training import Callback, EarlyStopping, Epoch, History
-from glassnet.training.callbacks import Progress
+from glassnet.training import Callback, EarlyStopping, History
 from glassnet.training.display import default_display
-
-EVERY = 1.0  # seconds between two writes of the history, at least
 
 
 @dataclass
@@ -85,6 +82,11 @@ class Run:
     def looks(self) -> list[dict[str, Any]]:
         """Every evaluation on the test set so far, the oldest first."""
         return read_ledger(self.folder / LEDGER)
+
+    @property
+    def snapshots(self) -> list[Snapshot]:
+        """The weights after some of the epochs, from the initial ones (epoch 0) on; read when they are used."""
+        return read_snapshots(self.folder)
 
     @property
     def test(self) -> Dataset:
@@ -138,37 +140,6 @@ class Run:
             add_look(self.folder / LEDGER, look)
 
 
-class KeepRecipe(Callback):
-    """Writes recipe.toml when training begins: one that can't begin leaves the folder as it was."""
-
-    def __init__(self, path: Path, recipe: Recipe) -> None:
-        self._path, self._recipe = path, recipe
-
-    def on_train_begin(self, progress: Progress) -> None:
-        _write(self._path, self._recipe.to_toml(), durable=True)
-
-
-class KeepHistory(Callback):
-    """Writes the whole history.jsonl after epochs, at most once every `EVERY` seconds."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._written = path, -EVERY
-
-    def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
-        if time.monotonic() - self._written >= EVERY:
-            _write(self._path, progress.history.lines())
-            self._written = time.monotonic()
-
-    def on_train_end(self, progress: Progress) -> None:
-        if progress.history.epochs:
-            _write(self._path, progress.history.lines())
-
-
-def _write(path: Path, text: str, *, durable: bool = False) -> None:
-    with writing(path):
-        write_text(path, text, durable=durable)
-
-
 @answered
 def train(
     recipe: str | Path | Recipe,
@@ -209,6 +180,7 @@ def train(
                     *default_display(progress, training.show_every),
                     KeepRecipe(folder / RECIPE, chosen),
                     KeepHistory(folder / HISTORY),
+                    *([KeepSnapshots(folder, training.snapshots)] if training.snapshots else []),
                     *([] if training.patience is None else [EarlyStopping(training.patience)]),
                     *callbacks,
                 ],
@@ -226,7 +198,7 @@ def train(
             network.image_style = ImageStyle.of(splits.train)
             network.save(folder / MODEL)
             saved = True
-            _write(folder / HISTORY, history.lines(), durable=True)
+            keep_text(folder / HISTORY, history.lines(), durable=True)
         except KeyboardInterrupt as interrupt:
             kept = tr("The last whole epoch is kept.") if (folder / CHECKPOINT).exists() else tr("No epoch was completed.")
             command = f"glassnet train --resume {folder}"

@@ -89,6 +89,7 @@ KNOWN = {
     ("src/glassnet/data/decode_many.py", "unlink"),  # data/test_image_files.py
     ("src/glassnet/kernels/codegen/objects.py", "unlink"),  # kernels/test_objects.py
     ("src/glassnet/kernels/codegen/objects.py", "rmdir"),
+    ("src/glassnet/experiment/snapshots.py", "unlink"),  # experiment/test_snapshots.py
     ("src/glassnet/experiment/run_folder.py", "rmdir"),  # cli/test_wrong_input.py
 }
 
