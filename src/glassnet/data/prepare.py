@@ -52,7 +52,8 @@ def looks_trained(pixels: NDArray[np.uint8], style: ImageStyle) -> bool:
     values = pixels.reshape(pixels.shape[:2]).astype(np.float32) / np.float32(255)
     if abs(float(np.median(frame(values))) - style.ground) > abs(style.contrast) / 4:
         return False
-    strength = np.maximum((values - np.float32(style.ground)) * np.sign(style.contrast), 0)
+    sign = 1 if style.contrast > 0 else -1
+    strength = np.maximum(sign * (values - np.float32(style.ground)), 0)
     full = full_ink(strength)
     if full < abs(style.contrast) / 4:
         return False
