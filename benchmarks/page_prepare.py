@@ -1,8 +1,8 @@
 """Whether the page prepares images as Python does: `python -m benchmarks.page_prepare --run runs/mnist-cnn [--images 1000]`.
 
 Photographed digits, drawings in many forms, digits of the data set, blank, tiny, huge, coloured and transparent images go
-through `gn.prepare` and, as the same pixels, through the page's JavaScript in Chromium. Reported are how many agree in kind and
-box, the pixels that differ, the predictions that differ, and how long a drawing of 280 × 280 pixels takes in the page.
+through `gn.prepare` and, as the same pixels, through the page's JavaScript in Chromium. Reported are how many agree in kind,
+box and steps, the pixels and the predictions that differ, and how long a drawing of 280 × 280 pixels takes in the page.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ Array = NDArray[Any]
 SCRIPTS = Path(gn.__file__).parent / "present" / "page" / "js"
 MODULES = ("numbers", "resample", "colour", "ink", "parts", "background", "filters", "find", "cut", "prepare")
 CANVAS = 280
+KINDS = ("photo", "drawing", "photo, thin", "dark drawing", "transparent", "digit", "inverted", "tiny", "colour", "enlarged",
+         "blank", "noise", "long", "edge", "huge", "two sizes")  # fmt: skip
 IN_PAGE = """([image, style, shape, options]) => {
   const bytes = Uint8ClampedArray.from(atob(image.data), letter => letter.charCodeAt(0));
   const started = performance.now();
@@ -74,9 +76,7 @@ def image(number: int, digits: Array) -> tuple[str, Array]:
     """The name of a kind of image, and one of it: (H, W), (H, W, 3) or (H, W, 4)."""
     rng = np.random.default_rng([number, 13])
     digit = digits[number % len(digits)]
-    kinds = ("photo", "drawing", "photo, thin", "dark drawing", "transparent", "digit", "inverted", "tiny", "colour", "enlarged",
-             "blank", "noise", "long", "edge", "huge", "two sizes")  # fmt: skip
-    kind = kinds[number % len(kinds)]
+    kind = KINDS[number % len(KINDS)]
     if kind.startswith("photo"):
         return kind, photo(digit[None], rng, thin="thin" in kind)[0]
     if kind in ("drawing", "dark drawing"):
@@ -141,7 +141,9 @@ def main() -> None:
     run = gn.Run.load(options.run)
     network, style = run.network, run.network.image_style or gn.ImageStyle.of(run.splits.train)
     network.image_style = style
-    digits = run.splits.test.images[..., 0]
+    test = run.splits.test
+    assert test is not None
+    digits = test.images[..., 0]
     kinds: Counter[str] = Counter()
     same, equal, near, largest, wrong, other, times = 0, 0, 0, 0, [], 0, []
     with sync_playwright() as driver:

@@ -16,6 +16,7 @@ from glassnet.network import Network
 from glassnet.nn import Layer, Nested
 from glassnet.nn.chain import name_layers
 from glassnet.nn.optimizers import Adam, ScipyMinimize
+from glassnet.present.page.facts import facts_of
 from glassnet.present.page.lowering import Job, layer_paths, lower_for_page
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
@@ -68,6 +69,7 @@ def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
         "samples": len(labels),
         "style": None if style is None else style.describe(),
         "epochs": len(run.history.epochs),
+        **facts_of(run),
         "programs": {},
     }
     return entry, {"state": network.state, "samples": samples, "labels": labels.astype(np.int32)}

@@ -1,6 +1,6 @@
 // The answer: the class, and the probabilities of all classes as bars.
 
-import { announce, make } from "./dom.js";
+import { make, makeVoice } from "./dom.js";
 import { say, words } from "./text.js";
 
 const MOST_BARS = 15;
@@ -15,6 +15,7 @@ export const makeAnswer = () => {
   const element = make("section", { className: "answer", "aria-labelledby": "answer-title" },
     make("h2", { id: "answer-title" }, say("The network's answer")),
     make("p", { className: "best" }, name, " ", share), bars, novel);
+  const announce = makeVoice();
   let rows = [];
   let shown = null;
 
@@ -40,8 +41,8 @@ export const makeAnswer = () => {
     rows.forEach(({ row, word, bar, figure }, place) => {
       const one = order[place];
       word.textContent = model.classes[one];
-      bar.style.transform = `scaleX(${probabilities[one]})`;
-      figure.textContent = `${percent(probabilities[one])} %`;
+      bar.style.transform = `scaleX(${empty ? 0 : probabilities[one]})`;
+      figure.textContent = empty ? "" : `${percent(probabilities[one])} %`;
       row.classList.toggle("first", one === index && !empty);
     });
     showNovelty(novel, empty ? null : seen.novelty);

@@ -47,20 +47,28 @@ export const cutOut = (plane, view, found, one) => {
   const { width, height } = piece;
   const owner = labelsWithin(view, found.labels, piece, within);
   const mine = oneOf(one.labels);
-  const values = piece.values.map((value, i) => (owner[i] > 0 && !mine(owner[i]) ? 0 : value));
+  const values = piece.values.slice();
+  const isMine = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i += 1) {
+    if (mine(owner[i])) isMine[i] = 1;
+    else if (owner[i] > 0) values[i] = 0;
+  }
   const noise = noiseOf(values);
   const threshold = Math.max(0.35 * one.peak, Math.min(3 * noise, 0.6 * one.peak));
   const { labels, parts } = findParts({ values, width, height }, threshold);
-  const touched = new Set(labels.filter((_, i) => mine(owner[i])));
-  const kept = parts.filter((part) => touched.has(part.label));
+  const touched = new Uint8Array(parts.length + 1);
+  for (let i = 0; i < values.length; i += 1) if (isMine[i] === 1) touched[labels[i]] = 1;
+  const kept = parts.filter((part) => touched[part.label] === 1);
   if (kept.length === 0) return null;
   const most = Math.max(...kept.map((part) => part.mass));
   const isSolid = oneOf(kept.filter((part) => part.mass >= 0.03 * most).map((part) => part.label));
-  const solid = Uint8Array.from(labels, (label) => (isSolid(label) ? 1 : 0));
+  const solid = new Uint8Array(values.length);
+  for (let i = 0; i < values.length; i += 1) if (labels[i] > 0 && isSolid(labels[i])) solid[i] = 1;
   const full = quantileOf(values.filter((_, i) => solid[i] === 1), 0.75);
   const faint = Math.min(Math.max(0.12 * full, 2 * noise), 0.5 * full);
   const near = grownBy(solid, width, height, Math.max(1, roundEven(0.03 * Math.max(width, height))));
   const [start, span] = [Math.fround(faint), Math.fround(full - faint)];
-  const ink = values.map((value, i) => (near[i] === 1 ? clamped(Math.fround(value - start) / span, 0, 1) : 0));
+  const ink = new Float32Array(values.length);
+  for (let i = 0; i < ink.length; i += 1) if (near[i] === 1) ink[i] = clamped(Math.fround(values[i] - start) / span, 0, 1);
   return { values: ink, width, height, within };
 };

@@ -20,16 +20,17 @@ export const imageOf = (pixels, [height, width, channels = 1], canvas = make("ca
     for (let c = 0; c < 3; c += 1) image.data[4 * i + c] = pixels[channels === 1 ? i : channels * i + c];
     image.data[4 * i + 3] = 255;
   }
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
   return canvas;
 };
 
-const voice = make("p", { className: "unseen", role: "status" });
-let waiting = 0;
-
-/** Tells a screen reader a text, after a pause without another one. */
-export const announce = (text, pause = 0) => {
-  if (!voice.isConnected) document.querySelector("main").append(voice);
-  clearTimeout(waiting);
-  waiting = setTimeout(() => { voice.textContent = text; }, pause);
+/** A function that tells a screen reader a text, after a pause without another one. */
+export const makeVoice = () => {
+  const voice = make("p", { className: "unseen", role: "status" });
+  let waiting = 0;
+  return (text, pause = 0) => {
+    if (!voice.isConnected) document.querySelector("main").append(voice);
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { voice.textContent = text; }, pause);
+  };
 };

@@ -6,6 +6,8 @@ import { both, mark } from "./text.js";
 const MOST_MEGAPIXELS = 40;
 const MOST_DRAWN = 16e6; // pixels: some phones have no larger canvas
 
+const DAMAGED = mark("{name} can't be read as an image. It may be damaged.");
+
 const loaded = (url) => new Promise((resolve, reject) => {
   const image = new Image();
   image.onload = () => resolve(image);
@@ -19,7 +21,7 @@ export const readImage = async (file) => {
   if (!file.type.startsWith("image/")) refuse(mark("{name} is not an image. PNG, JPEG, WebP, GIF and BMP are accepted."));
   const url = URL.createObjectURL(file);
   try {
-    const image = await loaded(url).catch(() => refuse(mark("{name} can't be read as an image. It may be damaged.")));
+    const image = await loaded(url).catch(() => refuse(DAMAGED));
     const { naturalWidth: width, naturalHeight: height } = image;
     const megapixels = (width * height) / 1e6;
     if (!megapixels) refuse(mark("{name} has no size in pixels. Save it as PNG or JPEG."));
@@ -27,6 +29,7 @@ export const readImage = async (file) => {
       refuse(mark("{name} has {megapixels} megapixels; at most {most} are accepted. Make it smaller, or cut out the part you want."),
         { megapixels: megapixels.toFixed(1), most: MOST_MEGAPIXELS });
     }
+    await image.decode().catch(() => refuse(DAMAGED));
     const scale = Math.min(1, Math.sqrt(MOST_DRAWN / (width * height)));
     const canvas = make("canvas", { width: Math.round(width * scale), height: Math.round(height * scale) });
     const context = canvas.getContext("2d", { willReadFrequently: true });

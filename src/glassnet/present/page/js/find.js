@@ -17,12 +17,18 @@ const sized = (view) => Math.min(view.width, view.height);
 
 /** The standard deviation of the noise of values of which most are ground: 1.4826 times the median deviation. */
 export const noiseOf = (values) => {
-  const middle = medianOf(values.slice());
-  return 1.4826 * medianOf(values.map((value) => Math.abs(value - middle)));
+  const ordered = values.slice();
+  const middle = medianOf(ordered);
+  for (let i = 0; i < ordered.length; i += 1) ordered[i] = Math.abs(ordered[i] - middle);
+  return 1.4826 * medianOf(ordered);
 };
 
 /** The largest size of a value. */
-export const largestOf = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+export const largestOf = (values) => {
+  let most = 0;
+  for (let i = 0; i < values.length; i += 1) most = Math.max(most, Math.abs(values[i]));
+  return most;
+};
 
 /**
  * The page reduced to `size` pixels, smoothed a little, its background subtracted: a plane with `seen` (before that), `factor`,
@@ -30,18 +36,20 @@ export const largestOf = (values) => values.reduce((most, value) => Math.max(mos
  */
 export const viewOf = (plane, size) => {
   const [reduced, factor] = reducedTo(plane, size);
-  const small = sized(reduced) > SMALL_PAGE ? smoothed(reduced, 0.7) : reduced;
+  const small = sized(reduced) > SMALL_PAGE ? smoothed(reduced) : reduced;
   const { width, height } = small;
   const c = fitBackground(small);
   const surface = backgroundWithin(c, width, height, [0, 0, height, width]);
-  const values = small.values.map((value, i) => value - surface[i]);
+  const values = new Float32Array(surface.length);
+  let low = Infinity;
+  let high = -Infinity;
+  for (let i = 0; i < values.length; i += 1) {
+    values[i] = small.values[i] - surface[i];
+    if (surface[i] < low) low = surface[i];
+    if (surface[i] > high) high = surface[i];
+  }
   let noise = noiseOf(values);
   if (sized(small) <= SMALL_PAGE) noise = Math.min(noise, largestOf(values) / 10); // ink may cover half of a small image
-  let [low, high] = [Infinity, -Infinity];
-  for (const value of surface) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
   return { values, width, height, seen: reduced, factor, c, noise, spread: Math.fround(high - low) };
 };
 

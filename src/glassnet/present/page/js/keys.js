@@ -1,4 +1,4 @@
-import { announce } from "./dom.js";
+import { makeVoice } from "./dom.js";
 import { words } from "./text.js";
 
 /** The side of the pad in its own pixels, whatever its size on the screen. */
@@ -10,6 +10,7 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 export const followKeys = (sheet, pen, pad) => {
   const at = [SIDE / 2, SIDE / 4];
   const held = new Set();
+  const announce = makeVoice();
   let down = false;
   const place = () => {
     pen.style.left = `${(100 * at[0]) / SIDE}%`;

@@ -152,7 +152,7 @@ export const makePad = (onImage) => {
     make("div", { className: "sheet" }, sheet, pen),
     make("div", { className: "tools" },
       button(say("Undo"), undo), button(say("Clear"), clear), fileButton(say("Open …"), take), fileButton(say("Camera"), take, true),
-      make("label", { className: "width" }, say("Width"), width)),
+      make("label", { className: "width" }, say("Pen"), width)),
     make("p", { className: "hint" }, hint), refusal);
   takeFiles(element, take);
   let density = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);

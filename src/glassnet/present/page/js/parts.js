@@ -24,41 +24,39 @@ export const findParts = ({ values, width, height }, threshold, sign = 1) => {
   const labels = new Int32Array(values.length);
   const parents = [0];
   const least = Math.fround(threshold);
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      const at = y * width + x;
-      if (!(sign * values[at] > least)) continue;
-      let mine = x > 0 ? labels[at - 1] : 0;
-      for (let i = Math.max(0, x - 1); y > 0 && i < Math.min(width, x + 2); i += 1) {
-        const other = labels[at - width - x + i];
-        if (other === 0 || other === mine) continue;
-        if (mine === 0) mine = other;
-        else {
-          const [a, b] = [rootOf(parents, mine), rootOf(parents, other)];
-          parents[Math.max(a, b)] = Math.min(a, b);
-        }
+  for (let at = 0; at < labels.length; at += 1) {
+    if (!(sign * values[at] > least)) continue;
+    const x = at % width;
+    let mine = x > 0 ? labels[at - 1] : 0;
+    const above = at - width; // below 0 in the first row, where the loop ends before it begins
+    const last = above < 0 ? -width - 1 : above + (x < width - 1 ? 1 : 0);
+    for (let i = x > 0 ? above - 1 : above; i <= last; i += 1) {
+      const other = labels[i];
+      if (other === 0 || other === mine) continue;
+      if (mine === 0) mine = other;
+      else {
+        const [a, b] = [rootOf(parents, mine), rootOf(parents, other)];
+        parents[Math.max(a, b)] = Math.min(a, b);
       }
-      if (mine === 0) mine = parents.push(parents.length) - 1;
-      labels[at] = mine;
     }
+    if (mine === 0) mine = parents.push(parents.length) - 1;
+    labels[at] = mine;
   }
   const numbers = new Int32Array(parents.length);
   const parts = [];
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      const at = y * width + x;
-      if (labels[at] === 0) continue;
-      const root = rootOf(parents, labels[at]);
-      if (numbers[root] === 0) {
-        numbers[root] = parts.push({ label: parts.length + 1, box: [y, x, y + 1, x + 1], mass: 0, edge: 0 });
-      }
-      labels[at] = numbers[root];
-      const part = parts[labels[at] - 1];
-      part.mass += sign * values[at];
-      if (x < part.box[1]) part.box[1] = x;
-      if (x >= part.box[3]) part.box[3] = x + 1;
-      part.box[2] = y + 1;
+  for (let at = 0; at < labels.length; at += 1) {
+    if (labels[at] === 0) continue;
+    const [x, y] = [at % width, Math.trunc(at / width)];
+    const root = rootOf(parents, labels[at]);
+    if (numbers[root] === 0) {
+      numbers[root] = parts.push({ label: parts.length + 1, box: [y, x, y + 1, x + 1], mass: 0, edge: 0 });
     }
+    labels[at] = numbers[root];
+    const part = parts[labels[at] - 1];
+    part.mass += sign * values[at];
+    if (x < part.box[1]) part.box[1] = x;
+    if (x >= part.box[3]) part.box[3] = x + 1;
+    part.box[2] = y + 1;
   }
   for (const at of framePositions(width, height)) if (labels[at] > 0) parts[labels[at] - 1].edge += 1;
   return { labels, parts };

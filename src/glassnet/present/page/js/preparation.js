@@ -18,7 +18,7 @@ const STAGES = {
 /** The panel as { element, mode(), show(model, prepared) }; `onMode` is called when another way is chosen. */
 export const makePreparation = (onMode) => {
   let mode = "auto";
-  const choice = make("fieldset", { className: "modes" }, make("legend", {}, say("Preparation")));
+  const choice = make("fieldset", { className: "modes" }, make("legend", { className: "unseen" }, say("Preparation")));
   for (const [name, text] of Object.entries(MODES)) {
     const input = make("input", { type: "radio", name: "mode", value: name, checked: name === mode });
     input.addEventListener("change", () => { mode = name; onMode(); });
@@ -27,7 +27,7 @@ export const makePreparation = (onMode) => {
   const stages = make("ol", { className: "stages" });
   const steps = make("p", { className: "steps" });
   const element = make("section", { className: "preparation", "aria-labelledby": "preparation-title" },
-    make("h2", { id: "preparation-title" }, say("From the drawing to the network")), choice, stages, steps);
+    make("h2", { id: "preparation-title" }, say("From drawing to input")), choice, stages, steps);
 
   const show = (model, prepared) => {
     choice.hidden = !model.style?.ink;

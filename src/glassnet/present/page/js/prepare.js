@@ -15,7 +15,12 @@ const UNEVEN_GROUND = 12; // grey levels: a background that varies by less needs
 
 const step = (text, values = {}) => ({ text, values });
 
-const shares = (values) => Float32Array.from(values, (value) => value / 255);
+/** Levels 0 … 255 as 0 … 1. */
+const shares = (values) => {
+  const made = new Float32Array(values.length);
+  for (let i = 0; i < made.length; i += 1) made[i] = values[i] / 255;
+  return made;
+};
 
 /** Whether a plane of bytes is as the training images are: ground, size and place of its ink. */
 export const looksTrained = (grey, style) => {
@@ -104,18 +109,18 @@ const bytesOf = (strength, style) => {
   });
 };
 
-/** What each step made of the image: planes of 0 … 1, light for ink from the second on. */
-const stagesOf = (view, sign, peak, cut, fed) => [
-  { name: "drawn", width: view.width, height: view.height, values: shares(view.seen.values) },
-  {
-    name: "without background",
-    width: view.width,
-    height: view.height,
-    values: view.values.map((value) => clamped((sign * value) / peak, 0, 1)),
-  },
-  { name: "cut out", width: cut.width, height: cut.height, values: cut.values },
-  fed,
-];
+const drawnStage = ({ seen, width, height }) => ({ name: "drawn", width, height, values: shares(seen.values) });
+
+/** How much ink there is once the background is taken away: 1 where it is full. */
+const bareStage = ({ values, width, height }, sign, peak) => {
+  const ink = new Float32Array(values.length);
+  const scale = sign / peak;
+  for (let i = 0; i < ink.length; i += 1) {
+    const share = scale * values[i];
+    if (share > 0) ink[i] = share < 1 ? share : 1;
+  }
+  return { name: "without background", width, height, values: ink };
+};
 
 const fedStage = (pixels, [height, width, channels]) => ({ name: "fed", width, height, channels, values: shares(pixels) });
 
@@ -144,15 +149,16 @@ export const preparedFrom = (plane, view, found, one, style, shape, centred = tr
     }),
     ...done,
   ];
-  const stages = stagesOf(view, found.sign, one.peak, cut, fedStage(pixels, shape));
+  const { values, width, height } = cut;
+  const cutStage = { name: "cut out", width, height, values };
+  const stages = [drawnStage(view), bareStage(view, found.sign, one.peak), cutStage, fedStage(pixels, shape)];
   return { pixels, kind: "ink", steps, box, stages };
 };
 
 const blankOne = (view, style, shape) => {
   const pixels = new Uint8Array(shape[0] * shape[1]).fill(roundEven(255 * style.ground));
-  const drawn = { name: "drawn", width: view.width, height: view.height, values: shares(view.seen.values) };
   const steps = [step("blank: no ink was found")];
-  return { pixels, kind: "blank", steps, box: null, stages: [drawn, fedStage(pixels, shape)] };
+  return { pixels, kind: "blank", steps, box: null, stages: [drawnStage(view), fedStage(pixels, shape)] };
 };
 
 const resizedOne = (image, style, shape, mode, fit) => {

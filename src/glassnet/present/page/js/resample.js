@@ -89,7 +89,8 @@ export const resampled = (plane, width, height, filter, box) => {
     height === plane.height && top === 0 && bottom === height
       ? one
       : downColumns(one, top, bottom, height, RESAMPLING[filter]);
-  return plane.height > 100 * plane.width && height < plane.height ? across(down(plane)) : down(across(plane));
+  const less = plane.height - height; // Pillow 13 goes down the columns first where there is much less height
+  return less > 0 && less > 2 * (plane.width - width) ? across(down(plane)) : down(across(plane));
 };
 
 /** The plane with its longer side at most `longest`, each value the mean of its area; and the factor, at most 1. */

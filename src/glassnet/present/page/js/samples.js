@@ -10,7 +10,7 @@ export const makeSamples = (onSample) => {
   const list = make("div", { className: "samples" });
   const more = make("button", { type: "button" }, say("Others"));
   const element = make("section", { className: "start", "aria-labelledby": "samples-title" },
-    make("h2", { id: "samples-title" }, say("Training images")), list, more);
+    make("h2", { id: "samples-title" }, say("Training images")), list);
   let [model, from] = [null, 0];
 
   const pixelsOf = (i) => {
@@ -28,7 +28,7 @@ export const makeSamples = (onSample) => {
       label(button, "Training image of {name}", { name: model.classes[model.samples.labels[i]] });
       button.addEventListener("click", () => onSample(i));
       return button;
-    }));
+    }), more);
     more.hidden = model.samples.count <= SHOWN;
   };
   more.addEventListener("click", () => { from = (from + SHOWN) % model.samples.count; fill(); });
