@@ -18,6 +18,7 @@ from glassnet.nn.chain import name_layers
 from glassnet.nn.optimizers import Adam, ScipyMinimize
 from glassnet.present.page.facts import facts_of
 from glassnet.present.page.lowering import Job, layer_paths, lower_for_page
+from glassnet.present.page.snapshots import pack_snapshots
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -72,7 +73,9 @@ def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
         **facts_of(run),
         "programs": {},
     }
-    return entry, {"state": network.state, "samples": samples, "labels": labels.astype(np.int32)}
+    arrays: dict[str, Array] = {"state": network.state, "samples": samples, "labels": labels.astype(np.int32)}
+    entry["snapshots"], packed = pack_snapshots(run, samples, labels)
+    return entry, arrays | packed
 
 
 def describe_network(network: Network) -> dict[str, Any]:
