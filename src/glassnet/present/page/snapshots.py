@@ -18,7 +18,7 @@ from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
 BUDGET = 300_000  # bytes of base64
-BITS = (8, 6, 5, 4)
+BITS = (8, 6, 5, 4, 3)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def pack_snapshots(run: Run, images: Array, labels: Array, budget: int = BUDGET)
     """The entry `snapshots` of the header, and its arrays; `images`: those that the accuracies are measured on.
 
     Each snapshot is the saved weights plus `steps` times a scale of each array: w_e = w + s·q. Epochs are left out
-    where the budget is too small for all of them at four bits. The saved network stands at its own epoch, in float32.
+    where the budget is too small for all of them at three bits. The saved network stands at its own epoch, in float32.
     """
     saved = run.network.state.astype(np.float32)
     arrays = _arrays(run.network)

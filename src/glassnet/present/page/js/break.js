@@ -7,7 +7,7 @@ import { action, answerLine, inBytes, lazily, named, pictureOf, shortNumber, sig
 import { label, mark, say } from "./text.js";
 import { changesOf, damageWeights } from "./weights.js";
 
-const OFF = mark("{count} units or filters off");
+const OFF = mark("units or filters off: {count}");
 const ROUNDED = mark("weights rounded to {bits} bits");
 const NOISY = mark("noise of {percent} % on the weights");
 const ALL_BITS = 9; // the place of the slider for bits where nothing is rounded
@@ -35,8 +35,8 @@ const mountWeights = (section, page) => {
   const { model } = page;
   const layers = breakable(model);
   const off = new Map(layers.map((layer) => [layer.path, new Set()]));
-  const bits = sliderOf("Bits of the weights", 1, ALL_BITS, ALL_BITS);
-  const noise = sliderOf("Noise on the weights", 0, 100, 0);
+  const bits = sliderOf(mark("Bits of the weights"), 1, ALL_BITS, ALL_BITS);
+  const noise = sliderOf(mark("Noise on the weights"), 0, 100, 0);
   let [seed, version] = [1, 0];
 
   const clear = () => {
@@ -90,7 +90,7 @@ const mountWeights = (section, page) => {
 
   section.append(make("h3", {}, say("The network")),
     make("div", { className: "tools" }, bits.element, noise.element,
-      action("Other noise", () => { seed += 1; apply(); })));
+      action(mark("Other noise"), () => { seed += 1; apply(); })));
   if (layers.length) {
     const all = (whole) => {
       const units = off.get(layers[choice.value].path);
@@ -98,8 +98,8 @@ const mountWeights = (section, page) => {
       if (whole) for (let unit = 0; unit < grid.children.length; unit += 1) units.add(unit);
       apply();
     };
-    section.append(make("div", { className: "tools" }, named("Units and filters of layer", choice),
-      action("All off", () => all(true)), action("All on", () => all(false))), hint, grid);
+    section.append(make("div", { className: "tools" }, named(mark("Units and filters of layer"), choice),
+      action(mark("All off"), () => all(true)), action(mark("All on"), () => all(false))), hint, grid);
     build();
   }
   page.onChange(() => {
@@ -132,10 +132,10 @@ const filterOf = (model, layer, unit) => {
 const mountImage = (section, page) => {
   const { model } = page;
   const [height, width] = model.shape;
-  const turn = sliderOf("Turn", -180, 180, 0, 5);
-  const right = sliderOf("Move right", -(width >> 1), width >> 1, 0);
-  const down = sliderOf("Move down", -(height >> 1), height >> 1, 0);
-  const noise = sliderOf("Noise on the image", 0, 128, 0, 4);
+  const turn = sliderOf(mark("Turn"), -180, 180, 0, 5);
+  const right = sliderOf(mark("Move right"), -(width >> 1), width >> 1, 0);
+  const down = sliderOf(mark("Move down"), -(height >> 1), height >> 1, 0);
+  const noise = sliderOf(mark("Noise on the image"), 0, 128, 0, 4);
   const all = { turn, right, down, noise };
   const picture = label(make("canvas", { className: "pixels", role: "img" }), "The image as it is fed to the network now");
   const outcome = make("div", { className: "outcome", role: "status" });
@@ -153,11 +153,11 @@ const mountImage = (section, page) => {
   };
   const later = lazily(section, show, 30);
   for (const { input } of Object.values(all)) input.addEventListener("input", show);
-  const back = action("As it was", () => { for (const { input } of Object.values(all)) input.value = 0; show(); });
+  const back = action(mark("As it was"), () => { for (const { input } of Object.values(all)) input.value = 0; show(); });
   section.append(make("h3", {}, say("The image")),
     make("div", { className: "spoilt" }, picture, outcome, make("div", { className: "tools column" }, ...Object.values(all).map(({ element }) => element),
-      make("div", { className: "tools" }, action("Other noise", () => { seed += 1; show(); }), back,
-        action("Show it on the whole page", () => {
+      make("div", { className: "tools" }, action(mark("Other noise"), () => { seed += 1; show(); }), back,
+        action(mark("Show it on the whole page"), () => {
           const kept = pixels.slice();
           for (const { input } of Object.values(all)) input.value = 0;
           page.show(kept, page.label);
@@ -185,13 +185,13 @@ const mountFlip = (section, page) => {
     const figure = (canvas, text, wide = text) => make("figure", {}, label(canvas, wide), make("figcaption", {}, say(text)));
     result.replaceChildren(
       make("div", { className: "pictures" },
-        figure(pictureOf(page.pixels, model.shape), mark("before")),
-        figure(signedPicture(sumOfChannels(change, model.shape), model.shape.slice(0, 2)), mark("change")),
-        figure(pictureOf(pixels, model.shape), mark("after"))),
+        figure(pictureOf(page.pixels, model.shape), mark("this image")),
+        figure(signedPicture(sumOfChannels(change, model.shape), model.shape.slice(0, 2)), mark("the change")),
+        figure(pictureOf(pixels, model.shape), mark("this image, changed"))),
       answerLine(model.classes, seen),
       make("p", { className: "hint" }, say("The smallest change found, in {steps} steps: at most {most} of 255 grey levels at a pixel, {mean} in the root mean square. "
         + "Others may be smaller. Blue is brighter, red darker.", { steps, most: shortNumber(most), mean: shortNumber(mean) })),
-      action("Show it on the whole page", () => page.show(pixels, page.label)));
+      action(mark("Show it on the whole page"), () => page.show(pixels, page.label)));
   };
   const buttons = model.classes.map((name, target) => {
     const button = make("button", { type: "button" }, name);

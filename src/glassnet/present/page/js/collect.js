@@ -75,16 +75,16 @@ export const mountDrawings = (section, page, right) => {
   const result = make("div", { className: "result" });
   let running = false;
 
-  const add = action("Add this drawing", () => {
+  const add = action(mark("Add this drawing"), () => {
     if (page.empty) return;
     drawings.push({ pixels: page.pixels.slice(), label: Number(right.value) });
     show();
   });
-  const train = action("Train on the drawings", () => {
+  const train = action(mark("Train on the drawings"), () => {
     if (running) running = false;
     else retrain();
   });
-  const download = action("Download as a zip", async () => {
+  const download = action(mark("Download as a zip"), async () => {
     const link = make("a", { href: URL.createObjectURL(await drawingsZip(model, drawings)), download: "drawings.zip" });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
@@ -138,8 +138,8 @@ export const mountDrawings = (section, page, right) => {
     progress.replaceChildren(whole ? say("Trained in {seconds} seconds.", { seconds }) : say("Stopped after {seconds} seconds.", { seconds }));
     const line = (text, [was, is], total) => make("li", {}, say(text), ` ${was} → ${is} / ${total} (${shareText(is / total)})`);
     result.replaceChildren(make("ul", {},
-      line("drawings, all of them trained on:", [before[0], rightOf(model, mine)], mine.length),
-      line("training images of the page that this training left out:", [before[1], rightOf(model, held)], held.length)),
+      line(mark("drawings, all of them trained on:"), [before[0], rightOf(model, mine)], mine.length),
+      line(mark("training images of the page that this training left out:"), [before[1], rightOf(model, held)], held.length)),
     make("p", { className: "hint" }, say("{count} others of the page's training images were trained on along with the drawings, so that the network does not forget. "
       + "How well it knows your hand, only a new drawing tells.", { count: rehearsed.length })));
   };
@@ -148,9 +148,9 @@ export const mountDrawings = (section, page, right) => {
     make("h3", {}, say("Teach it your drawings")),
     make("p", { className: "how" }, say("Collect a few drawings of each class with their right answer, as chosen above; then train on them here, or "
       + "download them and train a network of your own with glassnet train drawings.zip.")),
-    make("div", { className: "tools" }, add, named("Epochs", epochs), named("Learning rate", rate), train, download),
+    make("div", { className: "tools" }, add, named(mark("Epochs"), epochs), named(mark("Learning rate"), rate), train, download),
     list, progress, result);
   show();
 };
 
-const DRAWN = mark("trained on {count} drawings");
+const DRAWN = mark("trained on drawings: {count}");

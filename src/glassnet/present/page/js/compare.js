@@ -2,7 +2,7 @@
 
 import { make } from "./dom.js";
 import { action, answerLine, lazily, pictureOf, shareText, shortNumber, smallBars } from "./small.js";
-import { label, say } from "./text.js";
+import { label, mark, say } from "./text.js";
 
 const MEASURED = 20; // ms
 const MOST_SHOWN = 24;
@@ -92,5 +92,5 @@ const disagreements = (page, rivals) => {
         return button;
       })));
   };
-  return [make("h3", {}, say("Where they differ")), action("Ask them about the training images", look), place];
+  return [make("h3", {}, say("Where they differ")), action(mark("Ask them about the training images"), look), place];
 };

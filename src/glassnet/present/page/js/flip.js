@@ -12,8 +12,8 @@ const HALVINGS = 12;
 export const flipTo = (model, pixels, target) => {
   const bytes = pixels instanceof Uint8Array;
   const top = bytes ? 255 : 1;
-  const { index: answer } = model.see(pixels);
-  if (answer === target) return null;
+  if (model.see(pixels).index === target) return null;
+  const scale = model.lowered("show").seen.findLast(({ images }) => images)?.scale ?? 1; // the gradient is by scaled pixels
   const start = Float64Array.from(pixels);
   const now = start.slice();
   const fed = (share) => pixels.constructor.from(now, (x, i) => {
@@ -29,7 +29,7 @@ export const flipTo = (model, pixels, target) => {
     const { loss, image: gradient } = model.learn(image, wanted.index);
     const f = wanted.loss - loss;
     const slope = Float64Array.from(wanted.image, (g, i) => {
-      const d = g - gradient[i];
+      const d = scale * (g - gradient[i]);
       return (d > 0 && now[i] <= 0) || (d < 0 && now[i] >= top) ? 0 : d;
     });
     const square = slope.reduce((sum, d) => sum + d * d, 0);

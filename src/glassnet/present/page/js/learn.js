@@ -4,20 +4,29 @@ import { mountDrawings } from "./collect.js";
 import { make } from "./dom.js";
 import { action, answerLine, classChoice, lazily, named, normOf, shareText, shortNumber, signedPicture, smallBars } from "./small.js";
 import { label, mark, say } from "./text.js";
-import { Trainer } from "./trainer.js";
 import { changesOf, keepWeights, replaceWeights } from "./weights.js";
 
-const LEARNT = mark("{count} steps of learning");
+const LEARNT = mark("steps of learning: {count}");
 const MOST_FILTERS = 16;
 
-/** One step of the run's optimizer on one image; dropout is off and running statistics stay, as in the gradient shown. */
+/**
+ * One step of the run's optimizer on one image, by the gradient that is shown: the program that shows every layer runs with the
+ * optimizer of the one that trains, so dropout is off and running statistics stay.
+ */
 export const stepOn = (model, pixels, right, rate) => {
-  const { end } = model.machine;
-  const images = model.entry.bytes ? Uint8Array.from(pixels) : Float32Array.from(pixels);
-  const trainer = new Trainer(model, images, [right], { batch: 1 });
-  trainer.program.set({ training: 0 });
-  trainer.run(rate, 1);
-  model.machine.release(end);
+  const { machine, program } = model;
+  const lowered = model.lowered("train");
+  const { end } = machine;
+  const moments = () => machine.allocate(4 * model.entry.parameters);
+  const before = Object.fromEntries(["rates", "keep_gradient"].map((name) => [name, program.get(name)]));
+  program.set({
+    training: 1, rates: machine.put(Float64Array.of(rate)), m: lowered.moments > 0 ? moments() : 0, v: lowered.moments > 1 ? moments() : 0,
+    param_groups: machine.put(lowered.param_groups), param_group_count: lowered.groups, options_at: machine.put(lowered.options),
+    square_sums: machine.allocate(8 * lowered.square_sums), optimizer: lowered.optimizer, clip_norm: lowered.clip_norm, past_steps: 0,
+  });
+  model.learn(pixels, right);
+  program.set({ training: 0, ...before });
+  machine.release(end);
 };
 
 /** A number field for a learning rate. */
@@ -40,16 +49,16 @@ export const mountLearn = (section, page) => {
   const past = []; // what Undo goes back to
   let version = 0; // of the weights, after the last step or undo
   const lossNow = () => model.learn(page.pixels, Number(right.value)).loss;
-  const outcome = (text, seen, at, before = null) => make("div", {}, make("h4", {}, say(text, { loss: shortNumber(at) })),
+  const outcome = (text, seen, at, before = null) => make("div", {}, make("p", { className: "head" }, say(text, { loss: shortNumber(at) })),
     answerLine(model.classes, seen), smallBars(model.classes, seen.probabilities, { wanted: [Number(right.value)], before }));
 
-  const undo = action("Undo", () => {
+  const undo = action(mark("Undo"), () => {
     const { steps, weights } = past.pop();
     version = changesOf(model).version + 1;
     both.replaceChildren();
     replaceWeights(page, weights, steps);
   });
-  const step = action("One step", () => {
+  const step = action(mark("One step"), () => {
     const size = Number(rate.value);
     const fits = size > 0 && Number.isFinite(size);
     refusal.replaceChildren(...(fits ? [] : [say("The learning rate must be a number above 0.")]));
@@ -66,8 +75,8 @@ export const mountLearn = (section, page) => {
     version = changesOf(model).version + 1;
     keepWeights(page, { kind: "step", text: LEARNT, values: { count: 1 } });
     const after = model.see(page.pixels);
-    both.replaceChildren(outcome("Before: loss {loss}", before, from),
-      outcome("After: loss {loss}", after, lossNow(), before.probabilities));
+    both.replaceChildren(outcome(mark("Before: loss {loss}"), before, from),
+      outcome(mark("After: loss {loss}"), after, lossNow(), before.probabilities));
   });
 
   const show = lazily(section, () => {
@@ -85,7 +94,7 @@ export const mountLearn = (section, page) => {
   section.append(
     make("p", { className: "how" }, say("Name the right answer. The loss says how wrong the network is; its gradient goes back "
       + "layer by layer and says how each weight would have to change.")),
-    make("div", { className: "tools" }, named("Right answer", right), named("Learning rate", rate), step, undo),
+    make("div", { className: "tools" }, named(mark("Right answer"), right), named(mark("Learning rate"), rate), step, undo),
     make("p", { className: "hint" }, say("One step of the run's optimizer on this one image, its moments beginning at zero; "
       + "without dropout, and with the running statistics as they are.")),
     refusal, loss, both,

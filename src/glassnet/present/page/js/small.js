@@ -67,7 +67,7 @@ const layoutOf = (shape) => {
   }
   if (shape.length === 2) return { width: shape[1], height: shape[0], at: (x, y) => y * shape[1] + x };
   const count = shape[0] ?? 1;
-  const width = Math.min(count, count <= 64 ? 32 : Math.ceil(Math.sqrt(2 * count)));
+  const width = Math.min(count, count <= 512 ? 64 : Math.ceil(Math.sqrt(2 * count)));
   return { width, height: Math.ceil(count / width), at: (x, y) => (y * width + x < count ? y * width + x : -1) };
 };
 
