@@ -47,7 +47,7 @@ def test_what_is_compiled_is_what_is_written() -> None:
 def test_no_chinese_in_the_code() -> None:
     found = {
         path.relative_to(catalogue.SOURCE / "glassnet").as_posix()
-        for path in catalogue.SOURCE.rglob("*.py")
+        for path in (*catalogue.SOURCE.rglob("*.py"), *catalogue.SOURCE.rglob("*.js"))
         if CHINESE.search(path.read_text(encoding="utf-8"))
     }
     assert found == NUMERALS

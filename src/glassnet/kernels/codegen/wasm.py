@@ -1,12 +1,13 @@
 """All kernels as one WebAssembly module: `make wasm`, or `GLASSNET_SIMD=wasm python -m glassnet.kernels.codegen.wasm FILE`.
 
 Addresses are 64-bit integers in the kernels; `inttoptr` cuts them to the 32 bits of wasm32. The module ends in a custom
-section, "glassnet", with the digest of the kernels' sources, by which a test sees that it is stale.
+section, "glassnet", by which a test sees that it is stale.
 """
 
 from __future__ import annotations
 
 import ctypes
+import importlib.metadata
 import re
 import subprocess
 import sys
@@ -62,9 +63,14 @@ def _linked(folder: Path) -> bytes:
     return (folder / "glassnet.wasm").read_bytes()
 
 
-def section(content: bytes) -> bytes:
-    """A custom section named "glassnet"."""
-    body = bytes([8]) + b"glassnet" + content
+def versions() -> str:
+    """Those of what makes the module: with the same, the same sources give the same bytes."""
+    return " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite", "ziglang"))
+
+
+def section(made_with: str) -> bytes:
+    """The custom section "glassnet", at the module's end: the versions, and the digest of the kernels' sources."""
+    body = bytes([8]) + b"glassnet" + f"{made_with} sources {digest_of_sources()}".encode()
     return bytes([0, len(body)]) + body  # of fewer than 128 bytes
 
 
@@ -81,7 +87,7 @@ def main(path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="glassnet-wasm-") as folder:
         for symbol, unit in UNITS.items():
             (Path(folder) / f"{symbol}.o").write_bytes(_object_code(unit, machine))
-        write_bytes(path, _linked(Path(folder)) + section(digest_of_sources().encode()))
+        write_bytes(path, _linked(Path(folder)) + section(versions()))
     print(f"{path}: {path.stat().st_size:,} bytes")
 
 

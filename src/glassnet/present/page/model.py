@@ -33,18 +33,24 @@ def kernels() -> Array:
 
 def payload(runs: Sequence[Run]) -> tuple[dict[str, Any], dict[str, Array]]:
     """The header and the arrays of a page that shows these runs."""
+    return payload_of([(run.network, _jobs(run), *describe_run(run)) for run in runs])
+
+
+def payload_of(
+    models: Sequence[tuple[Network, Sequence[Job], dict[str, Any], dict[str, Array]]],
+) -> tuple[dict[str, Any], dict[str, Array]]:
+    """The header and the arrays of networks with programs for these jobs, their entries of the header and their arrays."""
     arrays: dict[str, Array] = {"wasm": kernels()}
-    lowered, context = lower_for_page([(run.network, _jobs(run)) for run in runs])
+    lowered, context = lower_for_page([(network, jobs) for network, jobs, *_ in models])
     entries = []
-    for number, (run, programs) in enumerate(zip(runs, lowered, strict=True)):
-        entry, own = describe_run(run)
+    for number, ((_, _, entry, own), programs) in enumerate(zip(models, lowered, strict=True)):
+        found = {}
         for program in programs:
             places = {name: f"{program.fields['purpose']}.{name}" for name in program.arrays}
-            own |= {places[name]: array for name, array in program.arrays.items()}
-            entry["programs"][program.fields["purpose"]] = {**program.fields, "arrays": places}
-        entry["key"] = str(number)
+            own = own | {places[name]: array for name, array in program.arrays.items()}
+            found[program.fields["purpose"]] = {**program.fields, "arrays": places}
         arrays |= {f"{number}.{name}": array for name, array in own.items()}
-        entries.append(entry)
+        entries.append({**entry, "key": str(number), "programs": found})
     return {"context": context, "models": entries}, arrays
 
 
@@ -58,7 +64,7 @@ def _jobs(run: Run) -> list[Job]:
 
 
 def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
-    """An entry of the header, without its programs, and its arrays."""
+    """An entry of the header, without programs, and its arrays."""
     network, train = run.network, run.splits.train
     samples, labels = some_samples(train)
     style = network.image_style
@@ -71,7 +77,6 @@ def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
         "style": None if style is None else style.describe(),
         "epochs": len(run.history.epochs),
         **facts_of(run),
-        "programs": {},
     }
     arrays: dict[str, Array] = {"state": network.state, "samples": samples, "labels": labels.astype(np.int32)}
     entry["snapshots"], packed = pack_snapshots(run, samples, labels)

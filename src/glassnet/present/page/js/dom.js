@@ -11,17 +11,35 @@ export const make = (tag, properties = {}, ...children) => {
   return element;
 };
 
-/** A canvas of an image's own size, H×W×C bytes with 1 or 3 channels, as an element that CSS enlarges. */
-export const imageOf = (pixels, [height, width, channels = 1], canvas = make("canvas")) => {
-  canvas.width = width;
-  canvas.height = height;
-  const image = new ImageData(width, height);
-  for (let i = 0; i < width * height; i += 1) {
-    for (let c = 0; c < 3; c += 1) image.data[4 * i + c] = pixels[channels === 1 ? i : channels * i + c];
-    image.data[4 * i + 3] = 255;
+const kept = new WeakMap(); // each canvas's ImageData, and its pixels as numbers
+
+/** A canvas of an image's own size, H×W×C numbers 0 … `white` with 1 or 3 channels, as an element that CSS enlarges. */
+export const imageOf = (pixels, [height, width, channels = 1], { white = 255, canvas = make("canvas") } = {}) => {
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (kept.get(canvas)?.image.width !== width || kept.get(canvas).image.height !== height) {
+    [canvas.width, canvas.height] = [width, height];
+    const image = context.createImageData(width, height);
+    kept.set(canvas, { image, words: new Uint32Array(image.data.buffer) });
   }
-  canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
+  const { image, words } = kept.get(canvas);
+  const scale = 255 / white;
+  for (let i = 0; i < words.length; i += 1) {
+    if (channels === 1) words[i] = 0xff000000 | (0x010101 * ((pixels[i] * scale + 0.5) | 0));
+    else {
+      const [red, green, blue] = [0, 1, 2].map((c) => (pixels[3 * i + c] * scale + 0.5) | 0);
+      words[i] = 0xff000000 | (blue << 16) | (green << 8) | red;
+    }
+  }
+  context.putImageData(image, 0, 0);
   return canvas;
+};
+
+/** The numbers of a drawing of little contrast over the whole range, as the reports show it; of other images as they are. */
+export const stretched = (pixels, [, , channels = 1], white = 255) => {
+  const [low, high] = pixels.reduce(([least, most], value) => [Math.min(least, value), Math.max(most, value)], [white, 0]);
+  const range = high - low;
+  if (channels !== 1 || range === 0 || range >= 0.9 * white) return pixels;
+  return Float32Array.from(pixels, (value) => ((value - low) * white) / range);
 };
 
 /** A function that tells a screen reader a text, after a pause without another one. */

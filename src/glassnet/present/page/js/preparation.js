@@ -1,6 +1,6 @@
 // From the drawing to what the network is fed: the stages, and which of them are used.
 
-import { imageOf, make } from "./dom.js";
+import { imageOf, make, stretched } from "./dom.js";
 import { label, mark, say } from "./text.js";
 
 const MODES = {
@@ -44,7 +44,9 @@ export const makePreparation = (onMode) => {
       }
       const { width, height, channels = 1 } = stage;
       item.classList.toggle("tiny", width < 100);
-      imageOf(stage.values.map((value) => 255 * value), [height, width, channels], item.firstChild);
+      const shape = [height, width, channels];
+      const values = stage.name === "fed" ? stretched(stage.values, shape, 1) : stage.values;
+      imageOf(values, shape, { white: 1, canvas: item.firstChild });
     });
     const texts = prepared.steps.flatMap(({ text, values }, place) => [...(place ? [say("; ")] : []), say(text, values)]);
     steps.replaceChildren(...texts);

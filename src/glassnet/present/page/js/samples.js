@@ -1,6 +1,6 @@
 // Some of the training images, to start from.
 
-import { imageOf, make } from "./dom.js";
+import { imageOf, make, stretched } from "./dom.js";
 import { label, say } from "./text.js";
 
 const SHOWN = 20;
@@ -10,15 +10,17 @@ export const makeSamples = (onSample) => {
   const list = make("div", { className: "samples" });
   const more = make("button", { type: "button" }, say("Others"));
   const element = make("section", { className: "start", "aria-labelledby": "samples-title" },
-    make("h2", { id: "samples-title" }, say("Training images")), list);
+    make("header", {}, make("h2", { id: "samples-title" }, say("Training images")), more), list);
   let [model, from] = [null, 0];
 
   const pixelsOf = (i) => {
     const size = model.shape.reduce((a, b) => a * b, 1);
     return model.samples.images.slice(i * size, (i + 1) * size);
   };
-  const bytesOf = (pixels) => (pixels instanceof Uint8Array ? pixels : pixels.map((value) => 255 * value));
-  const canvasOf = (pixels) => imageOf(bytesOf(pixels), model.shape);
+  const canvasOf = (pixels) => {
+    const white = pixels instanceof Uint8Array ? 255 : 1;
+    return imageOf(stretched(pixels, model.shape, white), model.shape, { white });
+  };
 
   const fill = () => {
     const count = Math.min(SHOWN, model.samples.count);
@@ -28,7 +30,7 @@ export const makeSamples = (onSample) => {
       label(button, "Training image of {name}", { name: model.classes[model.samples.labels[i]] });
       button.addEventListener("click", () => onSample(i));
       return button;
-    }), more);
+    }));
     more.hidden = model.samples.count <= SHOWN;
   };
   more.addEventListener("click", () => { from = (from + SHOWN) % model.samples.count; fill(); });

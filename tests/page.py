@@ -1,0 +1,53 @@
+"""Networks opened in a browser as the page opens them, without its shell."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from glassnet.network import Network
+from glassnet.present.page.bundle import bundle
+from glassnet.present.page.model import describe_network
+from glassnet.present.page.write import MODULES, joined
+
+PROBE = """import { Model } from "./model.js";
+import { Trainer } from "./trainer.js";
+import { openBundle } from "./bundle.js";
+
+window.Trainer = Trainer;
+window.opened = (async () => {
+  const { header, arrays, module } = await openBundle(document.getElementById("bundle").textContent);
+  window.models = [];
+  for (const entry of header.models) models.push(await Model.create(module, entry, arrays, header.context));
+  return models.length;
+})();
+"""
+
+
+def entry_of(network: Network, *, is_bytes: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """An entry of the page's header, and its arrays."""
+    shape = (*network.input_shape, 1, 1)[:3]
+    entry = {**describe_network(network), "name": "test", "shape": shape, "bytes": is_bytes, "samples": 0, "style": None}
+    none = {"samples": np.zeros(0, np.uint8), "labels": np.zeros(0, np.int32)}
+    return entry, {"state": network.state, **none}
+
+
+def open_models(browser: Any, folder: Path, header: dict[str, Any], arrays: dict[str, Any]) -> Any:
+    """A page in which `models` are the Models of this bundle."""
+    modules = folder / "js"
+    shutil.copytree(MODULES, modules)
+    (modules / "probe.js").write_text(PROBE)
+    script = f'<script type="module">{joined("probe.js", modules)}</script>'
+    path = folder / "models.html"
+    path.write_text(
+        f'<!doctype html><meta charset="utf-8"><script type="x" id="bundle">{bundle(header, arrays)}</script>{script}'
+    )
+    page = browser.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    assert page.evaluate("window.opened") == len(header["models"]), errors
+    return page
