@@ -65,7 +65,9 @@ def choose(page: Any, number: int) -> None:
 
 def changed(page: Any) -> float:
     """How far the weights are from the trained ones."""
-    return float(page.evaluate("Math.max(...inner.page.model.parameters.map((x, i) => Math.abs(x - inner.page.model.saved[i])))"))
+    return float(
+        page.evaluate("Math.max(...inner.page.model.parameters.map((x, i) => Math.abs(x - inner.page.model.saved[i])))")
+    )
 
 
 def slide(page: Any, name: str, value: float) -> None:
@@ -125,7 +127,10 @@ def test_drawings_are_trained_on_and_leave_as_a_folder_per_class(browser: Any, p
         view = page.locator("#learn")
         add = view.get_by_role("button", name="Add this drawing")
         for sample in range(20):  # given wrong names, so that there is something to learn
-            page.evaluate("(i) => { const { model } = inner.page; inner.page.show(model.samples.images.slice(64 * i, 64 * i + 64)); }", sample)
+            page.evaluate(
+                "(i) => { const { model } = inner.page; inner.page.show(model.samples.images.slice(64 * i, 64 * i + 64)); }",
+                sample,
+            )
             page.evaluate(QUIET)
             view.get_by_label("Right answer").select_option(str(sample % 2))
             add.click()
@@ -139,7 +144,9 @@ def test_drawings_are_trained_on_and_leave_as_a_folder_per_class(browser: Any, p
         view.get_by_label("Epochs").fill("30")
         view.get_by_role("button", name="Train on the drawings").click()
         view.get_by_text("Trained in").first.wait_for()
-        before, after = (int(part) for part in view.locator(".result li").first.inner_text().split(":")[1].split("/")[0].split("→"))
+        before, after = (
+            int(part) for part in view.locator(".result li").first.inner_text().split(":")[1].split("/")[0].split("→")
+        )
         assert before < 8
         assert after > before + 4
         assert "trained on drawings: 19" in page.locator(".changed").inner_text()
@@ -316,7 +323,9 @@ def test_networks_are_compared(browser: Any, path: Path, trained: list[Any]) -> 
         assert "They differ: " in view.locator(".told").first.inner_text()
 
 
-@pytest.mark.parametrize(("width", "theme", "locale"), list(itertools.product((390, 1440), ("light", "dark"), ("en-GB", "zh-CN"))))
+@pytest.mark.parametrize(
+    ("width", "theme", "locale"), list(itertools.product((390, 1440), ("light", "dark"), ("en-GB", "zh-CN")))
+)
 def test_axe_finds_no_violation_in_any_state(browser: Any, path: Path, width: int, theme: str, locale: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
     with opened(browser, path, width, theme, locale) as page:
@@ -331,5 +340,7 @@ def test_axe_finds_no_violation_in_any_state(browser: Any, path: Path, width: in
                 page.locator(f"#{name}").scroll_into_view_if_needed()
                 page.evaluate(QUIET)
             found = axe.run(page).response["violations"]
-            assert [(rule["id"], node["html"][:160], node["failureSummary"]) for rule in found for node in rule["nodes"]] == []
+            assert [
+                (rule["id"], node["html"][:160], node["failureSummary"]) for rule in found for node in rule["nodes"]
+            ] == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

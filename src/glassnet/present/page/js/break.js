@@ -3,7 +3,7 @@
 import { breakable, canSwitchOff, distorted, perturb, quantise, switchOff } from "./damage.js";
 import { imageOf, make } from "./dom.js";
 import { flipTo } from "./flip.js";
-import { action, answerLine, inBytes, lazily, named, pictureOf, shortNumber, signedPicture, smallBars } from "./small.js";
+import { action, answerLine, inBytes, lazily, named, pictureOf, sameNumbers, shortNumber, signedPicture, smallBars } from "./small.js";
 import { label, mark, say } from "./text.js";
 import { changesOf, damageWeights } from "./weights.js";
 
@@ -77,9 +77,11 @@ const mountWeights = (section, page) => {
       return button;
     }));
     hint.replaceChildren(able
-      ? say("A unit that is off gives 0 after its activation: its weights, its bias and the γ and β of a normalisation behind it "
+      ? say("A unit that is off gives 0 after its activation: its weights, its bias and the γ and β of a "
+        + "normalisation behind it "
         + "become 0; before a sigmoid, bias or β becomes −200.")
-      : say("Units of this layer can't be switched off: without a bias, a sigmoid is 0.5 at least in places where it should be 0."));
+      : say("Units of this layer can't be switched off: without a bias, a sigmoid is 0.5 at least in places where "
+        + "it should be 0."));
     press();
   };
   const press = () => {
@@ -175,7 +177,8 @@ const mountFlip = (section, page) => {
     if (page.seen.index === target) return;
     const found = flipTo(model, page.pixels, target);
     if (!found) {
-      result.replaceChildren(make("p", {}, say("No change was found that makes it {name}: the gradient by the image leads nowhere.", { name: model.classes[target] })));
+      result.replaceChildren(make("p", {}, say("No change was found that makes it {name}: the gradient by the image "
+        + "leads nowhere.", { name: model.classes[target] })));
       return;
     }
     const { pixels, change, steps } = found;
@@ -189,7 +192,8 @@ const mountFlip = (section, page) => {
         figure(signedPicture(sumOfChannels(change, model.shape), model.shape.slice(0, 2)), mark("the change")),
         figure(pictureOf(pixels, model.shape), mark("this image, changed"))),
       answerLine(model.classes, seen),
-      make("p", { className: "hint" }, say("The smallest change found, in {steps} steps: at most {most} of 255 grey levels at a pixel, {mean} in the root mean square. "
+      make("p", { className: "hint" }, say("The smallest change found, in {steps} steps: at most {most} of 255 grey "
+        + "levels at a pixel, {mean} in the root mean square. "
         + "Others may be smaller. Blue is brighter, red darker.", { steps, most: shortNumber(most), mean: shortNumber(mean) })),
       action(mark("Show it on the whole page"), () => page.show(pixels, page.label)));
   };
@@ -201,14 +205,15 @@ const mountFlip = (section, page) => {
   });
   targets.append(...buttons);
   section.append(make("h3", {}, say("The smallest change that flips the answer")),
-    make("p", { className: "how" }, say("Choose a class: a few steps along the gradient by the image make the network answer it, with as little change as was found.")),
+    make("p", { className: "how" }, say("Choose a class: a few steps along the gradient by the image make the "
+      + "network answer it, with as little change as was found.")),
     targets, result);
   let asked = null;
   page.onChange(() => {
     buttons.forEach((button, i) => { button.disabled = page.empty || i === page.seen.index; });
-    const now = `${page.pixels}|${changesOf(model).version}`;
-    if (now !== asked) result.replaceChildren();
-    asked = now;
+    const { version } = changesOf(model);
+    if (version !== asked?.version || !sameNumbers(page.pixels, asked.pixels)) result.replaceChildren();
+    asked = { version, pixels: page.pixels };
   });
 };
 

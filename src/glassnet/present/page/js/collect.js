@@ -140,13 +140,15 @@ export const mountDrawings = (section, page, right) => {
     result.replaceChildren(make("ul", {},
       line(mark("drawings, all of them trained on:"), [before[0], rightOf(model, mine)], mine.length),
       line(mark("training images of the page that this training left out:"), [before[1], rightOf(model, held)], held.length)),
-    make("p", { className: "hint" }, say("{count} others of the page's training images were trained on along with the drawings, so that the network does not forget. "
+    make("p", { className: "hint" }, say("{count} others of the page's training images were trained on along with "
+      + "the drawings, so that the network does not forget. "
       + "How well it knows your hand, only a new drawing tells.", { count: rehearsed.length })));
   };
 
   section.append(
     make("h3", {}, say("Teach it your drawings")),
-    make("p", { className: "how" }, say("Collect a few drawings of each class with their right answer, as chosen above; then train on them here, or "
+    make("p", { className: "how" }, say("Collect a few drawings of each class with their right answer, as chosen "
+      + "above; then train on them here, or "
       + "download them and train a network of your own with glassnet train drawings.zip.")),
     make("div", { className: "tools" }, add, named(mark("Epochs"), epochs), named(mark("Learning rate"), rate), train, download),
     list, progress, result);

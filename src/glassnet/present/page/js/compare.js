@@ -33,7 +33,8 @@ export const mountCompare = (section, page) => {
   const measure = lazily(section, () => {
     for (const part of parts) {
       part.took = timeOf(part.model, page.preparedFor(part.model).pixels);
-      part.time.replaceChildren(say("{time} ms an image, {parameters} parameters", { time: shortNumber(part.took), parameters: part.model.entry.parameters.toLocaleString("en") }));
+      part.time.replaceChildren(say("{time} ms an image, {parameters} parameters", { time: shortNumber(part.took), "
+        + "parameters: part.model.entry.parameters.toLocaleString("en") }));
     }
   }, 600);
   const show = lazily(section, () => {
@@ -80,7 +81,8 @@ const disagreements = (page, rivals) => {
     const rows = Array.from({ length: count }, (_, i) => rivals.map((rival) => rival.see(pixelsOf(i)).index));
     const apart = rows.flatMap((row, i) => (row.some((one) => one !== row[0]) ? [i] : []));
     const scores = rivals.map((rival, k) => make("li", {}, `${rival.name}: ${rows.filter((row, i) => row[k] === labels[i]).length} / ${count}`));
-    place.replaceChildren(make("p", {}, say("They differ on {apart} of {count} training images of {name}; right are:", { apart: apart.length, count, name: model.name })),
+    place.replaceChildren(make("p", {}, say("They differ on {apart} of {count} training images of {name}; right "
+      + "are:", { apart: apart.length, count, name: model.name })),
       make("ul", {}, ...scores),
       make("div", { className: "samples" }, ...apart.slice(0, MOST_SHOWN).map((i) => {
         const picture = pictureOf(pixelsOf(i), model.shape);

@@ -2,7 +2,7 @@
 
 import { mountDrawings } from "./collect.js";
 import { make } from "./dom.js";
-import { action, answerLine, classChoice, lazily, named, normOf, shareText, shortNumber, signedPicture, smallBars } from "./small.js";
+import { action, answerLine, classChoice, lazily, named, normOf, sameNumbers, shareText, shortNumber, signedPicture, smallBars } from "./small.js";
 import { label, mark, say } from "./text.js";
 import { changesOf, keepWeights, replaceWeights } from "./weights.js";
 
@@ -90,7 +90,7 @@ export const mountLearn = (section, page) => {
   let chosen = false; // the right answer, by hand
   right.addEventListener("change", () => { chosen = true; both.replaceChildren(); show(); });
 
-  const heads = [say("Layer"), say("Gradient by its output"), say("Norm"), say("Norm of the gradient by its weights")];
+  const heads = [say("Layer"), say("Norm"), say("Gradient by its output"), say("Norm of the gradient by its weights")];
   section.append(
     make("p", { className: "how" }, say("Name the right answer. The loss says how wrong the network is; its gradient goes back "
       + "layer by layer and says how each weight would have to change.")),
@@ -105,16 +105,15 @@ export const mountLearn = (section, page) => {
     make("h3", {}, say("Gradient by the weights of the first layer, unit by unit")), filters);
   mountDrawings(section, page, right);
 
-  let image = "";
+  let image = null;
   page.onChange(() => {
-    const now = String(page.pixels);
-    if (now !== image) {
+    if (!sameNumbers(page.pixels, image)) {
       if (page.label !== null || page.empty || !chosen) {
         right.value = String(page.label ?? page.seen.index);
         chosen = false;
       }
       both.replaceChildren();
-      image = now;
+      image = page.pixels;
     }
     if (changesOf(model).version !== version) past.length = 0;
     undo.disabled = past.length === 0;
@@ -146,8 +145,8 @@ const flowRows = (model, { deltas, gradients }) => {
       return make("div", {}, make("code", {}, key), ` ${shortNumber(normOf(gradients.subarray(at, at + size)))}`);
     });
     return make("tr", {}, make("th", { scope: "row" }, `${path} ${layer.type}`),
-      make("td", {}, picture ?? say("none: nothing before it learns")),
       make("td", { className: "norm" }, make("span", { className: "bar", "aria-hidden": "true" }, bar), shortNumber(norms[i])),
+      make("td", {}, picture ?? say("none: nothing before it learns")),
       make("td", {}, ...parts));
   }).reverse();
 };

@@ -88,6 +88,9 @@ export const signedPicture = (values, shape) => {
   return imageOf(pixels, [height, width, 3], make("canvas", { className: "pixels signed", role: "img" }));
 };
 
+/** Whether two arrays hold the same numbers. */
+export const sameNumbers = (a, b) => a === b || (Boolean(a && b) && a.length === b.length && a.every((x, i) => x === b[i]));
+
 /** The Euclidean norm. */
 export const normOf = (values) => {
   let total = 0;

@@ -69,10 +69,13 @@ export const mountTime = (section, page) => {
   const rows = [...about.epochs];
   const worst = rows.reduce((a, b) => (Math.abs(b.shown - b.accuracy) > Math.abs(a.shown - a.accuracy) ? b : a));
   section.append(
-    make("p", { className: "how" }, say("The same drawing, seen by the network as it learnt. Choose an epoch, and the whole page shows the network of then.")),
+    make("p", { className: "how" }, say("The same drawing, seen by the network as it learnt. Choose an epoch, and "
+      + "the whole page shows the network of then.")),
     make("div", { className: "tools" }, slider, action(mark("Trained network"), () => choose(trained))), told, list,
-    make("p", { className: "hint" }, say("Other epochs are kept as differences from the trained network, rounded to {bits} bits; on the {count} training "
-      + "images of this page, rounding changes the accuracy by at most {most} percentage points (epoch {epoch}: {exact} → {shown}).",
+    make("p", { className: "hint" }, say("Other epochs are kept as differences from the trained network, rounded to "
+      + "{bits} bits; on the {count} training "
+      + "images of this page, rounding changes the accuracy by at most {most} percentage points (epoch {epoch}: "
+        + "{exact} → {shown}).",
     { bits: about.bits, count: model.samples.count, most: shortNumber(100 * Math.abs(worst.shown - worst.accuracy)), epoch: worst.epoch,
       exact: shareText(worst.accuracy), shown: shareText(worst.shown) }),
     ...(about.kept > rows.length
