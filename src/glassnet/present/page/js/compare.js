@@ -33,8 +33,8 @@ export const mountCompare = (section, page) => {
   const measure = lazily(section, () => {
     for (const part of parts) {
       part.took = timeOf(part.model, page.preparedFor(part.model).pixels);
-      part.time.replaceChildren(say("{time} ms an image, {parameters} parameters", { time: shortNumber(part.took), "
-        + "parameters: part.model.entry.parameters.toLocaleString("en") }));
+      part.time.replaceChildren(say("{time} ms an image, {parameters} parameters",
+        { time: shortNumber(part.took), parameters: part.model.entry.parameters.toLocaleString("en") }));
     }
   }, 600);
   const show = lazily(section, () => {
