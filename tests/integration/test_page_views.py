@@ -137,7 +137,7 @@ def test_drawings_are_trained_on_and_leave_as_a_folder_per_class(browser: Any, p
         assert view.locator(".collection button").count() == 20
         view.locator(".collection button").last.click()
         assert view.locator(".collection button").count() == 19
-        with page.expect_download() as waiting:
+        with page.expect_download(timeout=30_000) as waiting:
             view.get_by_role("button", name="Download as a zip").click()
         waiting.value.save_as(tmp_path / "drawings.zip")
         right = page.evaluate("inner.page.model.parameters.length")

@@ -56,10 +56,8 @@ const pngOf = (pixels, shape) =>
 /** The drawings as the zip that `glassnet train` takes: a folder for each class. */
 export const drawingsZip = async (model, drawings) => {
   const folders = folderNames(model.classes);
-  const entries = [];
-  for (const [i, { pixels, label: one }] of drawings.entries()) {
-    entries.push({ name: `${folders[one]}/drawing-${String(i + 1).padStart(3, "0")}.png`, bytes: await pngOf(pixels, model.shape) });
-  }
+  const entries = await Promise.all(drawings.map(async ({ pixels, label: one }, i) => (
+    { name: `${folders[one]}/drawing-${String(i + 1).padStart(3, "0")}.png`, bytes: await pngOf(pixels, model.shape) })));
   return zipped(entries);
 };
 
