@@ -146,7 +146,7 @@ const mountImage = (section, page) => {
     const values = Object.fromEntries(Object.entries(all).map(([name, slider]) => [name, slider.value]));
     const plain = Object.values(values).every((value) => value === 0);
     pixels = plain ? page.pixels : distorted(page.pixels, model.shape, { ...values, seed });
-    imageOf(inBytes(pixels), model.shape, picture);
+    imageOf(inBytes(pixels), model.shape, { canvas: picture });
     const seen = model.see(pixels);
     outcome.replaceChildren(answerLine(model.classes, seen),
       smallBars(model.classes, seen.probabilities, { before: plain ? null : page.seen.probabilities }));

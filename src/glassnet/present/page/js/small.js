@@ -48,7 +48,7 @@ export const answerLine = (classes, { index, probabilities }) =>
 export const inBytes = (pixels) => (pixels instanceof Uint8Array ? pixels : Uint8Array.from(pixels, (x) => Math.round(255 * x)));
 
 /** An image as the network is fed it, as a canvas with its text for a screen reader set by the caller. */
-export const pictureOf = (pixels, shape) => imageOf(inBytes(pixels), shape, make("canvas", { className: "pixels", role: "img" }));
+export const pictureOf = (pixels, shape) => imageOf(inBytes(pixels), shape, { canvas: make("canvas", { className: "pixels", role: "img" }) });
 
 const MOST_TILES = 32;
 
@@ -85,7 +85,7 @@ export const signedPicture = (values, shape) => {
     pixels.set([255 - red * strength, 255 - green * strength, 255 - blue * strength], 3 * i);
     if (place < 0) pixels.set([128, 128, 128], 3 * i);
   }
-  return imageOf(pixels, [height, width, 3], make("canvas", { className: "pixels signed", role: "img" }));
+  return imageOf(pixels, [height, width, 3], { canvas: make("canvas", { className: "pixels signed", role: "img" }) });
 };
 
 /** Whether two arrays hold the same numbers. */
