@@ -271,7 +271,9 @@ def test_images_are_turned_and_moved(browser: Any, path: Path) -> None:
         ):  # fmt: skip
             np.testing.assert_array_equal(np.reshape(page.evaluate(code, [flat, change]), (8, 8)), wanted)
         slide(page, "Move right", 2)
-        shown = page.evaluate("[...document.querySelector('#break .spoilt canvas').getContext('2d').getImageData(0, 0, 8, 8).data]")
+        shown = page.evaluate(
+            "[...document.querySelector('#break .spoilt canvas').getContext('2d').getImageData(0, 0, 8, 8).data]"
+        )
         pixels = np.reshape(page.evaluate("[...inner.page.pixels]"), (8, 8))
         np.testing.assert_array_equal(np.reshape(shown, (8, 8, 4))[:, 2:, 0], pixels[:, :6])
         noisy = np.array(page.evaluate(code, [[100] * 64, {"noise": 10}]))
