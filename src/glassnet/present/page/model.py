@@ -20,6 +20,7 @@ from glassnet.nn.optimizers import Adam, ScipyMinimize
 from glassnet.present.page.facts import facts_of
 from glassnet.present.page.lowering import Job, layer_paths, lower_for_page
 from glassnet.present.page.novelty import novelty_of
+from glassnet.present.page.snapshots import pack_snapshots
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -81,7 +82,9 @@ def describe_run(run: Run) -> tuple[dict[str, Any], dict[str, Array]]:
         "epochs": len(run.history.epochs),
         **facts_of(run),
     }
-    return entry, {"state": network.state, "samples": samples, "labels": labels.astype(np.int32), **known}
+    arrays = {"state": network.state, "samples": samples, "labels": labels.astype(np.int32), **known}
+    entry["snapshots"], packed = pack_snapshots(run, samples, labels)
+    return entry, arrays | packed
 
 
 def describe_network(network: Network) -> dict[str, Any]:

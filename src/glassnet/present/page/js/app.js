@@ -12,12 +12,13 @@ import { makeSamples } from "./samples.js";
 import { hasSimd, lacking } from "./support.js";
 import { mark, say } from "./text.js";
 import { VIEWS } from "./views.js";
+import { followChanges } from "./weights.js";
 
 /**
  * What views share: all `models` and the chosen `model`; the current `pixels` as the network is fed them, the answer `seen`
  * (that of model.see), the training image's class `label` or null, whether the pad is `empty`. `onChange(callback)` is called
  * with the page at each change; `show(pixels, label)` shows an image of the network's own size; `refresh()` asks the network again,
- * as after a change of its weights.
+ * as after a change of its weights; `preparedFor(model)` is the drawing as another of the models is fed it, { pixels, prepared }.
  */
 const page = { models: [], model: null, pixels: null, seen: null, label: null, empty: true };
 const content = document.getElementById("page");
@@ -32,16 +33,21 @@ const samples = makeSamples((i) => showSample(i));
 const prepare = () => {
   const { model } = page;
   if (!model || !drawn) return;
-  const { source, image, empty } = drawn;
-  const prepared = source
-    ? asIs(source.pixels, model.shape)
-    : prepareOne(image, model.style, model.shape, { mode: preparation.mode() });
-  const takesBytes = model.samples.images instanceof Uint8Array;
-  page.label = source?.label ?? null;
-  page.empty = empty;
-  page.pixels = source || takesBytes ? prepared.pixels : Float32Array.from(prepared.pixels, (byte) => byte / 255);
+  const { pixels, prepared } = preparedFor(model);
+  page.label = drawn.source?.label ?? null;
+  page.empty = drawn.empty;
+  page.pixels = pixels;
   preparation.show(model, prepared);
   refresh();
+};
+
+/** The drawing as a network is fed it, and how it came to be: a training image of its size as it is, all else prepared. */
+const preparedFor = (model) => {
+  const { source, image } = drawn;
+  if (source?.pixels.length === model.features) return { pixels: source.pixels, prepared: asIs(source.pixels, model.shape) };
+  const prepared = prepareOne(image, model.style, model.shape, { mode: preparation.mode() });
+  const takesBytes = model.samples.images instanceof Uint8Array;
+  return { pixels: takesBytes ? prepared.pixels : Float32Array.from(prepared.pixels, (byte) => byte / 255), prepared };
 };
 
 /** A training image: the network is fed it as it was in training. */
@@ -78,6 +84,7 @@ const mountViews = () => {
     if (mount(section, page) === false) section.remove();
     else links.push(make("a", { href: `#${id}` }, say(title)));
   }
+  followChanges(page);
   document.querySelector(".bar nav").replaceChildren(...links);
 };
 
@@ -112,7 +119,7 @@ const start = async () => {
   choose(page.models[0]);
 };
 
-Object.assign(page, { show: showImage, refresh, onChange: (callback) => { listeners.push(callback); } });
+Object.assign(page, { show: showImage, refresh, preparedFor, onChange: (callback) => { listeners.push(callback); } });
 
 const ready = start().catch((error) => {
   const hint = say("Current versions of Chrome, Edge, Firefox and Safari can show this page.");

@@ -38,6 +38,12 @@ export class Machine {
     return at;
   }
 
+  /** Gives back all that was allocated after `end` was the end. */
+  release(end) {
+    new Uint8Array(this.buffer, end, this.end - end).fill(0);
+    this.end = end;
+  }
+
   floats(at, count) { return new Float32Array(this.buffer, at, count); }
   bytes(at, count) { return new Uint8Array(this.buffer, at, count); }
 
