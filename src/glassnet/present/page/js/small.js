@@ -37,7 +37,7 @@ export const smallBars = (classes, probabilities, { most = 10, wanted = [], befo
     row.classList.toggle("first", one === best);
     return row;
   });
-  return make("ol", { className: "bars small" }, ...rows);
+  return make("ol", { className: "shares" }, ...rows);
 };
 
 /** The answer in one line: the class and its probability. */

@@ -46,7 +46,7 @@ export const mountTime = (section, page) => {
   };
   slider.addEventListener("input", () => choose(Number(slider.value)));
   const cells = all.map((_, i) => {
-    const button = make("button", { type: "button" });
+    const button = make("button", { type: "button" }, make("span", { className: "when" }, nameOf(i)));
     button.addEventListener("click", () => choose(i));
     list.append(button);
     return button;
