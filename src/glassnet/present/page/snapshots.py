@@ -17,7 +17,7 @@ from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
-BUDGET = 300_000  # bytes of base64
+BUDGET = 200_000  # bytes of base64
 BITS = (8, 6, 5, 4, 3)
 
 

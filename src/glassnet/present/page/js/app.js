@@ -3,13 +3,14 @@
 import { makeAnswer } from "./answer.js";
 import { openBundle } from "./bundle.js";
 import { make } from "./dom.js";
+import { hasSimd } from "./engine.js";
 import { showFacts } from "./facts.js";
 import { Model } from "./model.js";
 import { makePad } from "./pad.js";
 import { makePreparation } from "./preparation.js";
 import { prepareOne } from "./prepare.js";
 import { makeSamples } from "./samples.js";
-import { hasSimd, lacking } from "./support.js";
+import { lacking } from "./support.js";
 import { mark, say } from "./text.js";
 import { VIEWS } from "./views.js";
 import { followChanges } from "./weights.js";

@@ -97,3 +97,9 @@ export class Program {
   /** The floats of one image at a place of the workspace. */
   place(at, count, image = 0) { return this.machine.floats(this.workspace + 4 * (at + image * count), count); }
 }
+
+// (module (func (result v128) i32.const 0 i8x16.splat))
+const SIMD = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 8, 1, 6, 0, 65, 0, 253, 15, 11];
+
+/** Whether this browser's WebAssembly has SIMD; the page has kernels without it, too, which are several times slower. */
+export const hasSimd = () => WebAssembly.validate(new Uint8Array(SIMD));
