@@ -128,7 +128,7 @@ def _layers(network: Network) -> list[dict[str, Any]]:
     by_path = {layer["path"]: layer for layer in found}
     for slot in (*network.slots, *network.running_slots):
         path, key = _home(network, slot.layer, slot.key)
-        by_path[path]["parameters"][key] = {"at": slot.offset, "shape": list(slot.shape)}
+        by_path[path]["parameters"][key] = {"at": slot.offset, "shape": list(slot.shape), "trained": slot in network.slots}
     return found
 
 

@@ -15,7 +15,8 @@ export class Anatomy {
       const { path, type, name, settings } = layer;
       const keys = Object.keys(layer.parameters);
       const node = { path, type, name, settings, keys, shape: layer.outputShape, inner: layer.inputShape, branches: [], model };
-      node.size = Object.values(layer.parameters).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+      node.size = Object.values(layer.parameters)
+        .reduce((sum, { shape, trained }) => sum + (trained ? shape.reduce((a, b) => a * b, 1) : 0), 0);
       this.nodes.set(path, node);
     }
     this.chain = this.row("", this.input);
