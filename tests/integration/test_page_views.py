@@ -106,13 +106,13 @@ def test_a_step_is_shown_on_the_whole_page_and_undone(browser: Any, path: Path) 
         assert losses[1] < losses[0]
         assert page.locator(".answer .share").inner_text() != share
         assert "steps of learning: 2" in page.locator(".changed").inner_text()
-        view.get_by_role("button", name="Undo the step").click()
+        view.get_by_role("button", name="Take the step back").click()
         assert "steps of learning: 1" in page.locator(".changed").inner_text()
         assert changed(page) > 0
-        view.get_by_role("button", name="Undo the step").click()
+        view.get_by_role("button", name="Take the step back").click()
         assert changed(page) == 0
         assert not page.locator(".changed").is_visible()
-        assert view.get_by_role("button", name="Undo the step").is_disabled()
+        assert view.get_by_role("button", name="Take the step back").is_disabled()
         view.get_by_label("Learning rate").first.fill("-1")
         view.get_by_role("button", name="One step").click()
         assert "must be a number above 0" in view.locator(".refusal").inner_text()

@@ -52,7 +52,7 @@ export const mountLearn = (section, page) => {
   const outcome = (text, seen, at, before = null) => make("div", {}, make("p", { className: "head" }, say(text, { loss: shortNumber(at) })),
     answerLine(model.classes, seen), smallBars(model.classes, seen.probabilities, { wanted: [Number(right.value)], before }));
 
-  const undo = action(mark("Undo the step"), () => {
+  const undo = action(mark("Take the step back"), () => {
     const { steps, weights } = past.pop();
     version = changesOf(model).version + 1;
     both.replaceChildren();
