@@ -31,12 +31,14 @@ COMMANDS = (
     "diagnose",
     "trace",
     "find-rate",
+    "export",
     "inspect",
     "recipes",
     "datasets",
     "playground",
 )
-PROMISED = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
+FILES = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
+PROMISED = FILES | {"snapshots"}
 LINE = re.compile(r"Epoch (\d+): (\d+) / (\d+)")
 
 
@@ -173,7 +175,7 @@ def test_early_stopping_is_told(cli: CommandLine) -> None:
 
 @pytest.mark.usefixtures("plain_figure")
 def test_resume_of_a_finished_run_changes_nothing(cli: CommandLine, digits_run: Path) -> None:
-    kept = {name: (digits_run / name).read_bytes() for name in PROMISED - {"training.png", "report.html"}}
+    kept = {name: (digits_run / name).read_bytes() for name in FILES - {"training.png", "report.html"}}
     outcome = cli.good("train", "--resume", digits_run)
     assert not any(line.startswith("Epoch ") for line in outcome.lines)
     assert {name: (digits_run / name).read_bytes() for name in kept} == kept

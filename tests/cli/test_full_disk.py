@@ -101,7 +101,7 @@ def test_what_cannot_be_written_after_training(cli: Any, here: Path, disk: Disk,
     assert ("glassnet report a" in parts["try"]) == ("report.html" in lost)
     assert ("glassnet train --resume a" in parts["try"]) == ("training.png" in lost)
     assert parts["try"].startswith("make room") == (code == NO_ROOM)
-    names = {"recipe.toml", "checkpoint.safetensors", "history.jsonl", "model.safetensors"}
+    names = {"recipe.toml", "checkpoint.safetensors", "history.jsonl", "model.safetensors", "snapshots"}
     figures = {"training.png", "augmentation.png", "report.html"}
     assert {path.name for path in Path("a").iterdir()} == names | figures - set(lost)
     assert "Validation accuracy" in outcome.out
@@ -288,7 +288,8 @@ def glassnet(*arguments: object, output: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, text=True)
 
 
-FILES = {"recipe.toml", "checkpoint.safetensors", "history.jsonl", "model.safetensors", "training.png", "report.html"}
+RESULTS = {"recipe.toml", "checkpoint.safetensors", "history.jsonl", "model.safetensors", "training.png", "report.html"}
+FILES = RESULTS | {"snapshots"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -379,7 +380,7 @@ def test_what_was_found_is_told_though_it_cannot_be_written(cli: Any, disk: Disk
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount a small disk")
-@pytest.mark.parametrize(("size", "code", "made"), [("100k", 2, False), ("1100k", 1, True)])
+@pytest.mark.parametrize(("size", "code", "made"), [("100k", 2, False), ("1400k", 1, True)])
 def test_a_disk_that_is_really_full(here: Path, size: str, code: int, made: bool) -> None:
     small = here / "small"
     small.mkdir()
