@@ -9,7 +9,7 @@ import { changesOf, keepWeights, replaceWeights } from "./weights.js";
 const LEARNT = mark("steps of learning: {count}");
 const MOST_FILTERS = 16;
 const NARROW = "(max-width: 720px)"; // as in learn.css: there a row of the table is a block
-const BESIDE = 460; // CSS pixels of the table's other columns, about
+const BESIDE = 500; // CSS pixels of the table's other columns, about
 const [LAYER, NORM, BY_OUTPUT, BY_WEIGHTS] = [mark("Layer"), mark("Norm"), mark("Gradient by its output"), mark("Norm of the gradient by its weights")];
 
 /**
