@@ -21,7 +21,9 @@ LAYERS = [
     "Pixels", {"type": "Conv2D", "filters": 8, "kernel_size": 3}, "BatchNorm", "ReLU", "MaxPool2D", "Flatten",
     {"type": "Dense", "units": 16}, "Sigmoid", {"type": "Dense", "units": 10},
 ]  # fmt: skip
-INNER = "window.inner = { page, stepOn, flipTo, epochsOf, switchOff, quantise, distorted, folderNames, changesOf };\n"
+INNER = (
+    "window.inner = { page, stepOn, flipTo, epochsOf, switchOff, quantise, distorted, folderNames, changesOf, shadesNow };\n"
+)
 QUIET = "new Promise((done) => setTimeout(done, 300))"
 
 
@@ -120,6 +122,41 @@ def test_a_step_is_shown_on_the_whole_page_and_undone(browser: Any, path: Path) 
         rows = view.locator("table.flow tbody tr")
         assert rows.count() == 9
         assert view.locator(".filters figure").count() == 16
+
+
+COLOURS = """(canvas) => {
+  const numbers = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  return [...new Set(Array.from({ length: numbers.length / 4 }, (_, i) => numbers.slice(4 * i, 4 * i + 3).join()))];
+}"""
+
+
+@pytest.mark.parametrize(("width", "number"), [(390, 0), (390, 1), (1440, 0), (1440, 1)])
+def test_learning_and_breaking_show_colours_and_names_as_see_through_does(
+    browser: Any, path: Path, trained: list[Any], width: int, number: int
+) -> None:
+    names = trained[number].network.names
+    with opened(browser, path, width) as page:
+        choose(page, number)
+        for view in ("learn", "break"):
+            page.locator(f"#{view}").scroll_into_view_if_needed()
+            page.evaluate(QUIET)
+        assert page.locator("#learn .flow tbody th").all_inner_texts() == [*reversed(names)]
+        assert page.locator("#see .layer figcaption b").all_inner_texts()[1:][: len(names)] == [*names]
+        weighted = [name for name in names if name.startswith(("conv2d", "dense"))]
+        chosen = page.locator("#break select option").all_inner_texts()
+        assert [text.split(" (")[0] for text in chosen] == weighted[:-1]
+        table = page.locator("#learn .scroll:has(.flow)")
+        assert table.evaluate("(box) => box.scrollWidth <= box.clientWidth")
+        for theme in ("light", "dark"):
+            page.evaluate("(theme) => { document.documentElement.dataset.theme = theme; }", theme)
+            page.evaluate(QUIET)
+            known = set(
+                page.evaluate("[...inner.shadesNow().signed].map((x) => [x & 255, (x >> 8) & 255, (x >> 16) & 255].join())")
+            )
+            for place in ("#learn .filters canvas", "#break .units canvas", "#learn .flow canvas.pixels"):
+                for canvas in page.locator(place).all()[:8]:
+                    assert len(known & set(canvas.evaluate(COLOURS))) > 1, (place, theme)
+                    assert set(canvas.evaluate(COLOURS)) <= known | {"0,0,0"}, (place, theme)  # nothing between the tiles
 
 
 def test_drawings_are_trained_on_and_leave_as_a_folder_per_class(browser: Any, path: Path, tmp_path: Path) -> None:

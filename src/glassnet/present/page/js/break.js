@@ -59,7 +59,7 @@ const mountWeights = (section, page) => {
   };
   for (const { input } of [bits, noise]) input.addEventListener("input", apply);
 
-  const choice = make("select", {}, ...layers.map((layer, i) => make("option", { value: i }, `${layer.path} ${layer.type} (${layer.outputShape.at(-1)})`)));
+  const choice = make("select", {}, ...layers.map((layer, i) => make("option", { value: i }, `${layer.name} (${layer.outputShape.at(-1)})`)));
   const grid = make("div", { className: "units" });
   const hint = make("p", { className: "hint" });
   const build = () => {
@@ -194,7 +194,7 @@ const mountFlip = (section, page) => {
       answerLine(model.classes, seen),
       make("p", { className: "hint" }, say("The smallest change found, in {steps} steps: at most {most} of 255 grey "
         + "levels at a pixel, {mean} in the root mean square. "
-        + "Others may be smaller. Blue is brighter, red darker.", { steps, most: shortNumber(most), mean: shortNumber(mean) })),
+        + "Others may be smaller. Blue is brighter, orange darker.", { steps, most: shortNumber(most), mean: shortNumber(mean) })),
       action(mark("Show it on the whole page"), () => page.show(pixels, page.label)));
   };
   const buttons = model.classes.map((name, target) => {

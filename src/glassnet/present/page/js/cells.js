@@ -46,12 +46,12 @@ const tilesIn = ([height, width, channels], room, side, sequence) => {
       return { x: (x + left) * zoom, y: (y + top) * zoom, width: wide * zoom, height: high * zoom };
     },
     across, channels,
-    paint: (canvas, values, fed, shades) => {
+    paint: (canvas, values, fed, shades, most = greatestSize(values)) => {
       if (canvas.width !== columns || canvas.height !== rows) [canvas.width, canvas.height] = [columns, rows];
       const context = canvas.getContext("2d");
       const image = context.createImageData(columns, rows);
       const pixels = new Uint32Array(image.data.buffer);
-      const shade = shaderOf(values, fed, shades);
+      const shade = shaderOf(values, fed, shades, most);
       for (let y = 0, k = 0; y < height; y += 1) {
         for (let x = 0; x < width; x += 1) {
           for (let channel = 0; channel < channels; channel += 1, k += 1) {

@@ -8,6 +8,9 @@ import { changesOf, keepWeights, replaceWeights } from "./weights.js";
 
 const LEARNT = mark("steps of learning: {count}");
 const MOST_FILTERS = 16;
+const NARROW = "(max-width: 720px)"; // as in learn.css: there a row of the table is a block
+const BESIDE = 500; // CSS pixels of the table's other columns, about
+const [LAYER, NORM, BY_OUTPUT, BY_WEIGHTS] = [mark("Layer"), mark("Norm"), mark("Gradient by its output"), mark("Norm of the gradient by its weights")];
 
 /**
  * One step of the run's optimizer on one image, by the gradient that is shown: the program that shows every layer runs with the
@@ -42,7 +45,7 @@ export const mountLearn = (section, page) => {
   const right = classChoice(model.classes);
   const rate = rateField(model);
   const loss = make("p", { className: "told", role: "status" });
-  const flow = make("tbody");
+  const flow = make("tbody", { role: "rowgroup" });
   const filters = make("div", { className: "filters" });
   const both = make("div", { className: "pair" });
   const refusal = make("p", { className: "refusal", role: "alert" });
@@ -84,13 +87,13 @@ export const mountLearn = (section, page) => {
     const learnt = model.learn(page.pixels, Number(right.value));
     loss.replaceChildren(say("Loss {loss}; probability of the right answer {share}.",
       { loss: shortNumber(learnt.loss), share: shareText(learnt.probabilities[right.value]) }));
-    flow.replaceChildren(...flowRows(model, learnt));
+    flow.replaceChildren(...flowRows(model, learnt, section.clientWidth - (matchMedia(NARROW).matches ? 0 : BESIDE)));
     showFilters(filters, model, learnt.gradients);
   });
   let chosen = false; // the right answer, by hand
   right.addEventListener("change", () => { chosen = true; both.replaceChildren(); show(); });
 
-  const heads = [say("Layer"), say("Norm"), say("Gradient by its output"), say("Norm of the gradient by its weights")];
+  const heads = [LAYER, NORM, BY_OUTPUT, BY_WEIGHTS].map((text) => make("th", { scope: "col", role: "columnheader" }, say(text)));
   section.append(
     make("p", { className: "how" }, say("Name the right answer. The loss says how wrong the network is; its gradient goes back "
       + "layer by layer and says how each weight would have to change.")),
@@ -99,8 +102,8 @@ export const mountLearn = (section, page) => {
       + "without dropout, and with the running statistics as they are.")),
     refusal, loss, both,
     make("h3", {}, say("The gradient on its way back")),
-    label(make("div", { className: "scroll", tabIndex: 0, role: "region" }, make("table", { className: "flow" },
-      make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))), flow)),
+    label(make("div", { className: "scroll", tabIndex: 0, role: "region" }, make("table", { className: "flow", role: "table" },
+      make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, ...heads)), flow)),
     "The gradient on its way back"),
     make("h3", {}, say("Gradient by the weights of the first layer, unit by unit")), filters);
   mountDrawings(section, page, right);
@@ -128,8 +131,12 @@ const stepsNow = (page) => {
   return [...steps, ...damage];
 };
 
-/** A layer a row, the last first: the gradient of the loss by its output as a picture, and norms. */
-const flowRows = (model, { deltas, gradients }) => {
+/** A cell of the table; its head is shown in it where the table is too narrow for a row of heads. */
+const flowCell = (head, ...children) => make("td", { role: "cell" }, // roles are given because CSS makes blocks of them there
+  ...(children.length ? [make("small", { "aria-hidden": "true" }, say(head)), ...children] : []));
+
+/** A layer a row, the last first: the gradient of the loss by its output as a picture in `room` CSS pixels, and norms. */
+const flowRows = (model, { deltas, gradients }, room) => {
   const { seen } = model.lowered("show");
   const norms = deltas.map((delta) => (delta ? normOf(delta) : 0));
   const most = Math.max(...norms, Number.MIN_VALUE);
@@ -137,17 +144,17 @@ const flowRows = (model, { deltas, gradients }) => {
     const layer = model.layers.find((one) => one.path === path);
     const bar = make("i");
     bar.style.transform = `scaleX(${norms[i] ? Math.max(0, 1 + Math.log10(norms[i] / most) / 6) : 0})`;
-    const picture = deltas[i] ? signedPicture(deltas[i], shape) : null;
-    if (picture) label(picture, "Gradient of the loss by the output of layer {path}", { path });
+    const picture = deltas[i] ? signedPicture(deltas[i], shape, Math.max(room, 200)) : null;
+    if (picture) label(picture, "Gradient of the loss by the output of layer {name}", { name: layer.name });
     const arrays = Object.entries(layer.parameters).filter(([, { at }]) => at < gradients.length);
     const parts = arrays.map(([key, { at, shape: sides }]) => {
       const size = sides.reduce((a, b) => a * b, 1);
       return make("div", {}, make("code", {}, key), ` ${shortNumber(normOf(gradients.subarray(at, at + size)))}`);
     });
-    return make("tr", {}, make("th", { scope: "row" }, `${path} ${layer.type}`),
-      make("td", { className: "norm" }, make("span", { className: "bar", "aria-hidden": "true" }, bar), shortNumber(norms[i])),
-      make("td", {}, picture ?? say("none: nothing before it learns")),
-      make("td", {}, ...parts));
+    return make("tr", { role: "row" }, make("th", { scope: "row", role: "rowheader" }, layer.name),
+      flowCell(NORM, make("span", { className: "norm", "aria-hidden": "true" }, bar), shortNumber(norms[i])),
+      flowCell(BY_OUTPUT, picture ?? say("none: nothing before it learns")),
+      flowCell(BY_WEIGHTS, ...parts));
   }).reverse();
 };
 

@@ -1,23 +1,19 @@
 // Images of what a network in the playground has learnt: its first weights, its classes, and a plane of images.
 
+import { cellsOf } from "./cells.js";
 import { make } from "./dom.js";
+import { paintThemed } from "./shades.js";
 import { label, say } from "./text.js";
 
-const POSITIVE = [31, 111, 235], NEGATIVE = [214, 90, 30];
 const COLOURS = [[78, 121, 167], [242, 142, 43], [89, 161, 79], [225, 87, 89], [118, 183, 178], [219, 180, 40], [176, 122, 161],
   [255, 135, 165], [156, 117, 95], [128, 130, 140]]; // of the classes
 const CELLS = 48; // of the plane, along each side
 const REACH = 2.3; // of the plane, from its middle, in units of a pixel's range
 
-/** Values as blue (positive) and orange (negative) on a canvas, the largest as the full colour. */
+/** Values as blue (positive) and orange (negative) on a canvas, `most` as the full colour. */
 const signed = (canvas, values, width, height, most) => {
-  if (canvas.width !== width || canvas.height !== height) [canvas.width, canvas.height] = [width, height];
-  const image = new ImageData(width, height);
-  for (let i = 0; i < width * height; i += 1) {
-    image.data.set(values[i] < 0 ? NEGATIVE : POSITIVE, 4 * i);
-    image.data[4 * i + 3] = most > 0 ? Math.min(255, (255 * Math.abs(values[i])) / most) : 0;
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  const layout = cellsOf([height, width, 1], values.length, width);
+  paintThemed(canvas, (shades) => layout.paint(canvas, values, false, shades, most));
 };
 
 const largest = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -51,7 +47,7 @@ export const makeFirstWeights = () => {
     const weight = trial.model.parameter(layer.path, "weight");
     const most = largest(weight);
     [...images.children].forEach((canvas, unit) => {
-      const values = count === 1 ? weight : Float32Array.from({ length: height * width }, (_, i) => weight[i * units + unit]);
+      const values = count === 1 ? weight.slice() : Float32Array.from({ length: height * width }, (_, i) => weight[i * units + unit]);
       signed(canvas, values, width, height, most);
     });
   };

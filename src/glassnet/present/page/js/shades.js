@@ -57,3 +57,16 @@ export const onTheme = (callback) => {
   new MutationObserver(callback).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", callback);
 };
+
+const painters = new WeakMap();
+
+/** Paints a canvas in the colours of the theme by paint(shades), now and, while it is in the page, when the theme changes. */
+export const paintThemed = (canvas, paint) => {
+  canvas.classList.add("themed");
+  painters.set(canvas, paint);
+  paint(shadesNow());
+};
+onTheme(() => {
+  const shades = shadesNow();
+  for (const canvas of document.querySelectorAll("canvas.themed")) painters.get(canvas)(shades);
+});

@@ -1,6 +1,8 @@
 // Small pictures of numbers that several views show: bars of probabilities, signed numbers as colours.
 
+import { cellsOf } from "./cells.js";
 import { imageOf, make } from "./dom.js";
+import { paintThemed } from "./shades.js";
 import { say } from "./text.js";
 
 /** A share in per cent, as text. */
@@ -51,41 +53,22 @@ export const inBytes = (pixels) => (pixels instanceof Uint8Array ? pixels : Uint
 export const pictureOf = (pixels, shape) => imageOf(inBytes(pixels), shape, { canvas: make("canvas", { className: "pixels", role: "img" }) });
 
 const MOST_TILES = 32;
+const TILE = 32; // CSS pixels of a channel's side, about
 
-/** How numbers of a shape are laid out: { width, height, at(x, y) } with −1 where nothing is. */
-const layoutOf = (shape) => {
-  if (shape.length === 3) {
-    const [height, width, channels] = shape;
-    const tiles = Math.min(channels, MOST_TILES);
-    const across = Math.min(tiles, width > 40 ? 4 : 8);
-    const at = (x, y) => {
-      const [tileX, tileY] = [Math.floor(x / (width + 1)), Math.floor(y / (height + 1))];
-      const [innerX, innerY, tile] = [x % (width + 1), y % (height + 1), tileY * across + tileX];
-      return innerX === width || innerY === height || tile >= tiles ? -1 : (innerY * width + innerX) * channels + tile;
-    };
-    return { width: across * (width + 1) - 1, height: Math.ceil(tiles / across) * (height + 1) - 1, at };
-  }
-  if (shape.length === 2) return { width: shape[1], height: shape[0], at: (x, y) => y * shape[1] + x };
-  const count = shape[0] ?? 1;
-  const width = Math.min(count, count <= 512 ? 64 : Math.ceil(Math.sqrt(2 * count)));
-  return { width, height: Math.ceil(count / width), at: (x, y) => (y * width + x < count ? y * width + x : -1) };
-};
-
-/** Signed numbers of a shape as a canvas: red below zero, blue above, white at it; of many channels the first. */
-export const signedPicture = (values, shape) => {
-  const { width, height, at } = layoutOf(shape);
-  let most = 0;
-  for (const value of values) most = Math.max(most, Math.abs(value));
-  const pixels = new Uint8Array(3 * width * height);
-  for (let i = 0; i < width * height; i += 1) {
-    const place = at(i % width, Math.floor(i / width));
-    const share = place < 0 || most === 0 ? 0 : values[place] / most;
-    const [red, green, blue] = share < 0 ? [24, 128, 138] : [222, 144, 30]; // what is taken from white
-    const strength = Math.abs(share) ** 0.6;
-    pixels.set([255 - red * strength, 255 - green * strength, 255 - blue * strength], 3 * i);
-    if (place < 0) pixels.set([128, 128, 128], 3 * i);
-  }
-  return imageOf(pixels, [height, width, 3], { canvas: make("canvas", { className: "pixels signed", role: "img" }) });
+/**
+ * Signed numbers of a shape as a canvas, in the colours and the layout of *See through*; of many channels the first. It is as
+ * wide as it needs in `room` CSS pixels; without a room, one pixel a number, and CSS says how wide.
+ */
+export const signedPicture = (values, shape, room = 0) => {
+  const [rows, columns, channels = 1] = shape;
+  const tiles = Math.min(channels, MOST_TILES);
+  const shown = tiles === channels ? values : values.filter((_, i) => i % channels < tiles);
+  const picture = shape.length === 1 ? null : [rows, columns, tiles];
+  const layout = cellsOf(picture, shown.length, room, { side: TILE });
+  const canvas = make("canvas", { className: picture ? "pixels" : "", role: "img" });
+  if (room) canvas.style.width = `${layout.width}px`;
+  paintThemed(canvas, (shades) => layout.paint(canvas, shown, false, shades));
+  return canvas;
 };
 
 /** Whether two arrays hold the same numbers. */

@@ -27,7 +27,7 @@ export const makeLayerTable = () => {
       const share = after ? Math.round(100 * after.share) : 0;
       const state = !after ? "–" : after.kind === "dead" ? say("{share} % dead", { share }) : say("{share} % saturated", { share });
       return make("tr", {},
-        make("th", { scope: "row" }, `${layer.type} ${layer.path}${key === "recurrent_weight" ? " ↻" : ""}`),
+        make("th", { scope: "row" }, `${layer.name}${key === "recurrent_weight" ? " ↻" : ""}`),
         make("td", {}, figure(size)),
         make("td", {}, make("span", { className: "flow", "aria-hidden": "true" }, bar), figure(gradient)),
         make("td", {}, figure(change)),
