@@ -7,19 +7,19 @@ from pathlib import Path
 import pytest
 
 import glassnet as gn
-from glassnet.experiment import run as run_module
+from glassnet.experiment import keeping
 
 
 def test_many_quick_epochs_write_the_history_a_few_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
-    original = run_module.write_text
+    original = keeping.write_text
 
     def counted(path: Path, text: str, **options: bool) -> None:
         if path.name == "history.jsonl":
             written.append(text)
         original(path, text, **options)
 
-    monkeypatch.setattr(run_module, "write_text", counted)
+    monkeypatch.setattr(keeping, "write_text", counted)
     done = gn.train("chain", out=tmp_path / "run", epochs=300, settings={"training.show_gradients": False}, progress=False)
     assert len(done.history) == 300
     assert 2 <= len(written) < 30

@@ -76,7 +76,7 @@ def test_a_training(cli: CommandLine) -> None:
 @pytest.mark.usefixtures("chinese")
 def test_wrong_input(cli: CommandLine) -> None:
     told = cli("train", "digit").err.splitlines()
-    assert told[0] == "glassnet: 未知的配方。"
+    assert told[0] == "glassnet: 没有这样的配方、文件或文件夹。"
     assert [re.split("：", line)[0] for line in told[1:]] == ["  期望", "  实际", "  建议"]
     assert told[-1].endswith("是不是想用 'digits'？")
     error = DataError(tr("There is no such file."), where="a", expected=tr("a file"))

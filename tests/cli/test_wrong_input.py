@@ -615,7 +615,7 @@ def test_a_full_disk_leaves_no_empty_folder(cli: CommandLine, monkeypatch: pytes
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("glassnet.experiment.run.write_text", full)
+    monkeypatch.setattr("glassnet.experiment.keeping.write_text", full)
     Path("mine").mkdir()
     for out in ("mine", "new"):
         parts = cli.wrong("train", "digits", "--epochs", 1, "--out", out)

@@ -230,7 +230,8 @@ def test_a_whole_drawing_by_keyboard(browser: Any, pages: dict[str, Path]) -> No
 
 
 ORDER = """() => [...document.querySelectorAll("a, button, input, select, [tabindex]")]
-  .filter(one => one.tabIndex >= 0 && !one.disabled && one.checkVisibility() && (one.type !== "radio" || one.checked)).length"""
+  .filter(one => one.tabIndex >= 0 && !one.disabled && one.checkVisibility())
+  .filter(one => one.type !== "radio" || one.checked).length"""
 
 
 def test_tab_visits_everything_in_the_order_of_the_page(browser: Any, pages: dict[str, Path]) -> None:
