@@ -154,7 +154,7 @@ def test_undo_clear_and_width(browser: Any, pages: dict[str, Path]) -> None:
         assert answer(page) == "–"
         page.get_by_role("button", name="Undo").click()
         assert page.evaluate(INK) == first
-        page.get_by_role("slider").fill("40")
+        page.get_by_role("slider", name="Pen").fill("40")
         draw(page, *ONE)
         assert page.evaluate(INK) > 1.8 * thin
 
