@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from glassnet.kernels import library
+from glassnet.kernels import library, sources as sources_module
 from glassnet.kernels.codegen import objects
 from glassnet.kernels.codegen.objects import Compiled
 from glassnet.kernels.library import GROUPS, Library
@@ -286,7 +286,7 @@ def test_what_can_not_be_kept_is_compiled_for_this_process(machine: Machine, cap
 def test_an_edit_of_any_kernel_compiles_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
     sources = tmp_path / "kernels"
     shutil.copytree(Path(library.__file__).parent, sources, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(library, "__file__", str(sources / "library.py"))
+    monkeypatch.setattr(sources_module, "__file__", str(sources / "sources.py"))
     before = library.cache_folder()
     with (sources / file).open("a", encoding="utf-8") as source:
         source.write("# edited\n")

@@ -101,6 +101,7 @@ STOPS = [
     Stop(StopReason.NOT_FINITE, epoch=3, step=17),
     Stop(StopReason.NO_IMPROVEMENT, epoch=9, since=4, patience=4),
     Stop(StopReason.CALLBACK, epoch=1, step=2, words="it is not finite, at step 5"),
+    Stop(StopReason.REQUEST, epoch=4),
     Stop(StopReason.SOLVER, epoch=8, words="CONVERGENCE: NORM OF PROJECTED GRADIENT <= PGTOL"),
 ]
 
