@@ -242,7 +242,7 @@ def test_images_of_different_sizes(digits: tuple[Array, Array], tmp_path: Path) 
     inspection = gn.inspect(folder)
     sizes = inspection.finding("mixed-sizes")
     assert sizes is not None
-    assert "8 × 8 (200 images), 16 × 16 (1 images)" in sizes.evidence
+    assert "8 × 8 (200 images), 16 × 16 (1 image)" in sizes.evidence
     assert inspection.splits.train.shape == (64, 64, 1)
     assert gn.inspect(folder, size=16).finding("mixed-sizes") is None
 
