@@ -49,7 +49,8 @@ def _assembly(unit: Unit, layout: str) -> str:
     text = re.sub(r'target datalayout = ".*"', f'target datalayout = "{layout}"', text)
     text = re.sub(r'"target-(cpu|features)"="[^"]*"', "", text)
     # Pickled exceptions, with paths of this machine, and counting of references, in error paths that are never reached.
-    text = re.sub(r'(@\.const\.pickledata\S* = [^\n]*\[\d+ x i8\]) c"[^"\n]*"', r"\1 zeroinitializer", text)
+    text = re.sub(r'(@\.const\.pickledata\S* = [^\n\[]*)\[\d+ x i8\] c"[^"\n]*"', r"\1[1 x i8] zeroinitializer", text)
+    text = re.sub(r"(@\.const\.picklebuf\S* = [^\n]*?, i32) \d+", r"\1 0", text)
     text = re.sub(r"= (tail )?call i8 @llvm\.x86\.atomic\.sub\.cc\.i64\([^)]*\)[^\n]*", "= add i8 0, 1", text)
     return text.replace(function.native_name, unit.symbol)
 
