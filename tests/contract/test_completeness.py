@@ -15,6 +15,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 import glassnet as gn
@@ -25,6 +26,7 @@ import glassnet.nn
 from benchmarks.faults import FAULTS
 from benchmarks.mangled_kinds import KINDS
 from glassnet.analysis.diagnosis.rules import RULES, SYMPTOMS
+from glassnet.analysis.trace.lens import Lens
 from glassnet.analysis.trace.path import LENSES
 from glassnet.cli.main import app
 from glassnet.compiler import can_lower
@@ -217,3 +219,13 @@ def test_commands() -> None:
             lacks.append("cli/main.py")
         lacks += mentions(name, "docs/commands.md", "README.md", "README.zh-CN.md", "tests/cli/test_commands.py")
     assert not missing(found)
+
+
+@pytest.mark.parametrize("name", LENSES)
+def test_a_lens_on_parameters_says_what_they_act_on(name: str) -> None:
+    factory, shape = CASES[name][0]
+    layer = factory()
+    layer.build(shape, np.random.default_rng(0))
+    if layer.parameters:
+        assert LENSES[name].feeds is not Lens.feeds, "feeds"
+        assert LENSES[name].gradient is not Lens.gradient, "gradient"

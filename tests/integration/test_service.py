@@ -241,7 +241,7 @@ def bomb() -> bytes:
         (422, {"images": [3]}, "application/json", "This is not what an image is sent as."),
         (422, {"images": ["?"]}, "application/json", "This text is not an image in base64."),
         (422, {"images": [""]}, "application/json", "This is not a PNG or JPEG file."),
-        (413, {"images": [[[0]]] * 65}, "application/json", "These are too many images for one request."),
+        (422, {"images": [[[0]]] * 65}, "application/json", "These are too many images for one request."),
         (422, 3, "application/json", "This is not what an image is sent as."),
         (422, [], "application/json", "This array is not an image."),
         (422, [[1, 2], [3]], "application/json", "This array is not an image."),

@@ -159,6 +159,22 @@ ASKED = [
 ]
 
 
+def test_a_page_that_starts_slowly_is_served_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import glassnet as gn
+    from glassnet.server import watch
+
+    monkeypatch.setattr(watch, "STARTING", 0.0)  # the training does not wait for it at all
+    page = watch.Watch(lambda text: None, lambda address: None)
+    gn.train("digits", epochs=2, out=tmp_path / "run", watch=page)
+    with urllib.request.urlopen(page.address, timeout=SOON) as answer:
+        assert answer.status == 200
+    assert page.process is not None
+    with pytest.raises(subprocess.TimeoutExpired):
+        page.process.wait(1)
+    page.process.kill()
+    page.leave()
+
+
 def test_who_may_ask_what(watched: Watched) -> None:
     for method, path, headers, code in ASKED:
         request = urllib.request.Request(watched.address + path, headers=headers, method=method)

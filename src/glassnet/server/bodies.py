@@ -33,7 +33,7 @@ def images_in(kind: str, body: bytes) -> list[Image]:
         _unexpected(tr("an image as rows of numbers, or {example}", example='{"images": [image, …]}'), found)
     if len(found["images"]) > MOST_IMAGES:
         raise Refused(
-            413,
+            422,
             tr("These are too many images for one request."),
             where="images",
             expected=tr("at most {count}", count=MOST_IMAGES),

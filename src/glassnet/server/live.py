@@ -126,7 +126,8 @@ async def serve(folder: Path, listening: socket.socket) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
-    print("ready", flush=True)
+    with contextlib.suppress(OSError):  # a training waits for this word for some seconds only
+        print("ready", flush=True)
     with contextlib.suppress(OSError, AttributeError):
         os.nice(19)  # from here on the training comes first; threads that are started now have it, too
     watching = asyncio.create_task(board.run())

@@ -40,7 +40,7 @@ class Lens(ABC):
 
     def feeds(self, key: str, index: Index) -> Index:
         """The output on which a parameter acts most; only of lenses on layers with parameters."""
-        raise NotImplementedError
+        raise NotImplementedError  # a test sees to it that each lens on parameters has its own
 
     def input_of(self, key: str, index: Index, out: Index) -> Index:
         """The input that a parameter multiplies for an output."""
@@ -77,7 +77,7 @@ class Lens(ABC):
 
     def gradient(self, key: str, index: Index, inside: Index, out: Index) -> list[Step]:
         """The steps from the gradient with respect to the output to that by a parameter, if the layer has any."""
-        raise NotImplementedError
+        raise NotImplementedError  # a test sees to it that each lens on parameters has its own
 
     def step(
         self,

@@ -25,14 +25,14 @@ SMALL = {"NUMBA_OPT": "1", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "
 if __name__ == "__main__":
     os.environ |= GENERIC | (SMALL if sys.argv[-1].endswith(SCALAR) else {})  # before Numba reads them
 
-import llvmlite.binding as llvm  # noqa: E402
-import numba  # noqa: E402
+import llvmlite.binding as llvm
+import numba
 
-import glassnet.kernels.interpreter  # noqa: E402, F401  importing the kernels fills UNITS
-from glassnet.kernels.codegen.host import IS_WASM  # noqa: E402
-from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit  # noqa: E402
-from glassnet.kernels.sources import digest_of_sources  # noqa: E402
-from glassnet.support.atomic import write_bytes  # noqa: E402
+import glassnet.kernels.interpreter  # noqa: F401  importing the kernels fills UNITS
+from glassnet.kernels.codegen.host import IS_WASM
+from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit
+from glassnet.kernels.sources import digest_of_sources
+from glassnet.support.atomic import write_bytes
 
 TRIPLE = "wasm32-unknown-unknown"
 FEATURES = "+bulk-memory,+nontrapping-fptoint,+sign-ext,+mutable-globals"
