@@ -267,8 +267,10 @@ def resume(folder: str | Path, **options: Any) -> Run:
     return train(load_recipe(path / RECIPE), out=path, resume=True, **options)
 
 
-def read_splits(recipe: Recipe) -> Splits:
-    """The data of a recipe."""
+def read_splits(recipe: Recipe, *, anew: bool = False) -> Splits:
+    """The data of a recipe; `anew`: from its files even if they were read just before."""
+    if anew:
+        _read_splits.cache_clear()
     return _read_splits(recipe.data.model_dump_json())
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from glassnet.errors import MAKE_ROOM, GlassnetError, RunError, WriteError, is_full, reason, spell
+from glassnet.errors import MAKE_ROOM, GlassnetError, RunError, WriteError, is_full, reason, spell, writing
 from glassnet.network import Network
 from glassnet.support.atomic import PART, files_named, sweep, write_text
 from glassnet.support.i18n import tr
@@ -20,6 +20,7 @@ from glassnet.training.history_rows import Count, Number, find_error
 
 RECIPE, MODEL, CHECKPOINT = "recipe.toml", "model.safetensors", "checkpoint.safetensors"
 HISTORY, LEDGER, REPORT = "history.jsonl", "ledger.jsonl", "report.html"
+EXPORTS = "exports.jsonl"  # what the network was written as, with the proofs
 
 
 def require_run(folder: Path) -> Path:
@@ -141,6 +142,20 @@ def add_look(path: Path, look: dict[str, Any]) -> None:
     before = _text(path)
     _looks(path, before)
     write_text(path, before + ("\n" if before and not before.endswith("\n") else "") + line(look))
+
+
+def add_export(folder: Path, record: dict[str, Any]) -> None:
+    """Append the record of an export."""
+    with writing(folder / EXPORTS):
+        write_text(folder / EXPORTS, _text(folder / EXPORTS) + line(record))
+
+
+def read_exports(folder: Path) -> list[dict[str, Any]]:
+    """The records of all exports, the oldest first."""
+    try:
+        return lines(_text(folder / EXPORTS))
+    except ValueError as error:
+        raise RunError(tr("The run's list of exports is damaged."), where=folder / EXPORTS, received=str(error)) from None
 
 
 def _text(path: Path) -> str:

@@ -1,0 +1,1 @@
+"""Trained networks in other programs' forms, and theirs in ours."""
