@@ -31,7 +31,7 @@ demo: $(VENV)/installed ## train on the bundled digits and show the result
 	@echo "Look at $(RUN)/training.png. With MNIST (glassnet datasets --fetch mnist): glassnet train nielsen-30"
 
 test: $(VENV)/tested ## all tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/tested ## style, types, and which module may import which
 	$(BIN)/ruff check .

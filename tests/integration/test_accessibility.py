@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import pytest
 
 import glassnet as gn
 from glassnet.experiment import run as runs
-
-WIDTHS, THEMES, LANGUAGES = (390, 1440), ("light", "dark"), ("en-GB", "zh-CN")
+from tests.page import WAYS
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +48,7 @@ NAMES = ("report", "report of a failure", "chain", "trace", "trace of sigmoids",
 def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str) -> None:
     """The two pages in all ways; those of other networks, whose parts differ, in one."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
-    ways = list(itertools.product(WIDTHS, THEMES, LANGUAGES))
-    for width, theme, locale in ways if name in ("report", "trace") else ways[-1:]:
+    for width, theme, locale in WAYS if name in ("report", "trace") else WAYS[-1:]:
         with opened(browser, pages[name], width, theme, locale) as page:
             for fold in page.query_selector_all("details:not([open]) > summary"):
                 fold.click()

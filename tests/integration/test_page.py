@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from PIL import Image
 from glassnet.experiment import run as runs
 from glassnet.present.page import write_page
 from glassnet.support.i18n import tr
+from tests.page import WAYS
 
-WIDTHS, THEMES, LANGUAGES = (390, 1440), ("light", "dark"), ("en-GB", "zh-CN")
 INK = """() => {
   const canvas = document.querySelector(".sheet canvas");
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -389,7 +388,7 @@ def test_foreign_scripts_and_connections_are_blocked(browser: Any, pages: dict[s
 
 
 def test_pad_and_answer_stand_on_the_first_screen(browser: Any, pages: dict[str, Path]) -> None:
-    for width, locale in itertools.product(WIDTHS, LANGUAGES):
+    for width, _, locale in WAYS:
         with opened(browser, pages["one"], width, locale=locale) as page:
             for name in (".sheet", ".bars"):
                 box = page.locator(name).bounding_box()
@@ -397,24 +396,22 @@ def test_pad_and_answer_stand_on_the_first_screen(browser: Any, pages: dict[str,
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-@pytest.mark.parametrize("name", ["one", "two"])
-def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str) -> None:
+@pytest.mark.parametrize(("name", "way"), [*(("one", way) for way in WAYS), ("two", WAYS[-1])])
+def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str, way: tuple[int, str, str]) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
-    ways = list(itertools.product(WIDTHS, THEMES, LANGUAGES))
 
-    def check(page: Any, state: object) -> None:
+    def check(page: Any, state: str) -> None:
         found = axe.run(page).response["violations"]
         told = [(rule["id"], node["html"][:120], node["failureSummary"]) for rule in found for node in rule["nodes"]]
         assert told == [], state
 
-    for way in ways if name == "one" else ways[-1:]:
-        with opened(browser, pages[name], *way) as page:
-            check(page, (*way, "a training image"))
-            draw(page, *ONE)
-            check(page, (*way, "a drawing"))
-            give(page, "drop", "notes.txt", b"text", "text/plain")
-            page.get_by_role("alert").wait_for()
-            check(page, (*way, "a refusal"))
-            page.locator(".tools button").nth(1).click()
-            page.evaluate(FRAME)
-            check(page, (*way, "empty"))
+    with opened(browser, pages[name], *way) as page:
+        check(page, "a training image")
+        draw(page, *ONE)
+        check(page, "a drawing")
+        give(page, "drop", "notes.txt", b"text", "text/plain")
+        page.get_by_role("alert").wait_for()
+        check(page, "a refusal")
+        page.locator(".tools button").nth(1).click()
+        page.evaluate(FRAME)
+        check(page, "empty")

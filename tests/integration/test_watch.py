@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.page import WAYS
+
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the socket is handed over as POSIX does")
 
@@ -183,9 +185,6 @@ def test_who_may_ask_what(watched: Watched) -> None:
         with refused.value as answer:
             assert (method, path, headers, answer.code) == (method, path, headers, code)
     assert not (watched.folder / "stop-after-epoch").exists()
-
-
-WAYS = [(390, "light", "en-GB"), (390, "dark", "zh-CN"), (1440, "dark", "en-GB"), (1440, "light", "zh-CN")]
 
 
 def test_axe_finds_no_violation_during_and_after_a_training(browser: Any, watched: Watched) -> None:

@@ -25,6 +25,7 @@ DRAWING = (  # what is imported for the figures and the report
     "matplotlib.backends.backend_svg",
     "matplotlib.figure",
     "scipy.ndimage",
+    "scipy.spatial.distance",
     "jinja2",
     "glassnet.present.figures.training",
     "glassnet.present.report.write",
