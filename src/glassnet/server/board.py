@@ -21,10 +21,10 @@ from glassnet.training.stop import Stop
 if TYPE_CHECKING:
     from glassnet.server.examine import Examiner
 
-POLL = 0.25  # seconds between two looks at the files
+POLL = 0.4  # seconds between two looks at the files
 DRAWN, DIAGNOSED = 1.0, 4.0  # seconds between two images of the weights, and between two diagnoses
 LONG = 2.0  # seconds of an epoch
-SHARE = 0.02  # of the time, at the most, that goes into these
+SHARE = 0.01  # of the time, at the most, that goes into these
 
 Phase = Literal["training", "saving", "done", "broken"]
 SAID: dict[str, Phase] = {"trained": "saving", "done": "done"}

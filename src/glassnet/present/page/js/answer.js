@@ -40,7 +40,7 @@ export const makeAnswer = () => {
     share.textContent = empty ? "" : `${percent(probabilities[index])} %`;
     rows.forEach(({ row, word, bar, figure }, place) => {
       const one = order[place];
-      word.textContent = model.classes[one];
+      if (word.textContent !== model.classes[one]) word.textContent = model.classes[one]; // an assignment lays the page out anew
       bar.style.transform = `scaleX(${empty ? 0 : probabilities[one]})`;
       figure.textContent = empty ? "" : `${percent(probabilities[one])} %`;
       row.classList.toggle("first", one === index && !empty);

@@ -118,6 +118,13 @@ const start = async () => {
     samples.element,
   );
   choose(page.models[0]);
+  setTimeout(warmUp, 300);
+};
+
+/** Prepare a drawing a few times, so that the browser has compiled that before the first stroke. */
+const warmUp = () => {
+  const image = samples.canvasOf(page.pixels).getContext("2d").getImageData(0, 0, page.model.shape[1], page.model.shape[0]);
+  for (let i = 0; i < 8; i += 1) prepareOne(image, page.model.style, page.model.shape, { mode: "ink" });
 };
 
 Object.assign(page, { show: showImage, refresh, preparedFor, onChange: (callback) => { listeners.push(callback); } });

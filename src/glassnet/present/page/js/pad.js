@@ -5,6 +5,8 @@ import { fileButton, readImage, takeFiles } from "./files.js";
 import { SIDE, followKeys } from "./keys.js";
 import { label, say } from "./text.js";
 
+const PAPER = 128; // pixels a side of what is prepared: more take longer and tell the network no more
+
 const drawFrom = (context, points, from) => {
   context.strokeStyle = context.fillStyle = "#000";
   context.lineCap = context.lineJoin = "round";
@@ -36,7 +38,7 @@ const drawPicture = (context, picture) => {
  */
 export const makePad = (onImage) => {
   const actions = []; // strokes { points } and pictures { picture, source }; one with `fresh` begins an empty sheet
-  const paper = make("canvas", { width: SIDE, height: SIDE }).getContext("2d", { willReadFrequently: true });
+  const paper = make("canvas", { width: PAPER, height: PAPER }).getContext("2d", { willReadFrequently: true });
   const sheet = make("canvas", { tabIndex: 0, role: "application" });
   const screen = sheet.getContext("2d");
   const pen = make("span", { className: "pen", "aria-hidden": "true" });
@@ -48,7 +50,7 @@ export const makePad = (onImage) => {
 
   const visible = () => actions.slice(Math.max(0, actions.findLastIndex((action) => action.fresh)));
   const picture = () => visible().find((action) => action.picture);
-  const contexts = () => [[paper, 1], [screen, sheet.width / SIDE]];
+  const contexts = () => [[paper, PAPER / SIDE], [screen, sheet.width / SIDE]];
 
   const redraw = () => {
     const density = Math.max(1, Math.min(3, window.devicePixelRatio || 1));
@@ -72,7 +74,7 @@ export const makePad = (onImage) => {
       const source = shown?.picture;
       const image = source
         ? source.getContext("2d").getImageData(0, 0, source.width, source.height)
-        : paper.getImageData(0, 0, SIDE, SIDE);
+        : paper.getImageData(0, 0, PAPER, PAPER);
       const empty = !shown && !visible().some((action) => action.points.length);
       onImage({ image, empty, source: shown?.source ?? null });
     });

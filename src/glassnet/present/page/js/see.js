@@ -42,7 +42,7 @@ export const mountSee = (section, page) => {
   if (logits) logits.isAnswer = true;
   const figures = [];
   const visible = new Set();
-  let [shades, follows] = [shadesNow(), true];
+  let [shades, follows, isPanelVisible] = [shadesNow(), true, false];
 
   const panel = makePanel((number) => {
     for (const figure of figures) figure.marked(number);
@@ -62,7 +62,7 @@ export const mountSee = (section, page) => {
 
   const drawJoins = () => {
     if (!anatomy.last.y || !joins.some(({ figure }) => visible.has(figure))) return;
-    const chosen = panel.current();
+    const chosen = follows ? null : panel.current();
     const ways = new Map([...wayDown(answerNumber()), ...(chosen ? wayDown(chosen) : [])]);
     for (const { figure, joins: overlay } of joins) {
       if (visible.has(figure)) overlay.draw(ways.get(figure.node) ?? null, shades);
@@ -76,7 +76,8 @@ export const mountSee = (section, page) => {
   const drawAll = () => {
     if (!anatomy.last.y) return;
     for (const figure of visible) figure.draw(shades);
-    if (follows && panel.element.dataset.shown) panel.follow(answerNumber());
+    if (!isPanelVisible) drawJoins();
+    else if (follows && panel.element.dataset.shown) panel.follow(answerNumber());
     else panel.refresh();
   };
   const arrange = () => {
@@ -97,6 +98,10 @@ export const mountSee = (section, page) => {
     drawJoins();
   }, { rootMargin: "80px" });
   for (const { element } of figures) watcher.observe(element);
+  new IntersectionObserver((entries) => {
+    isPanelVisible = entries.at(-1).isIntersecting;
+    if (isPanelVisible) drawAll();
+  }, { rootMargin: "80px" }).observe(panel.element);
   let width = 0;
   new ResizeObserver(() => {
     const wide = matchMedia("(min-width: 1000px)").matches;
