@@ -141,9 +141,11 @@ def test_states_and_gates_at_each_step(opened: Any, trained_runs: dict[str, Run]
 @pytest.mark.parametrize("opened", [("dense",)], indirect=True)
 def test_values_follow_the_drawing_and_the_panel_the_answer(opened: Any) -> None:
     page = opened
-    before = shown(page)
-    page.locator(".samples button").nth(1).click()
-    page.wait_for_function("name => document.querySelector('.sum h3').textContent !== name", arg=f"{before[0]} = {before[1]}")
+    page.locator(".see").scroll_into_view_if_needed()  # it is drawn only where it can be seen
+    page.locator(".sum h3 b").wait_for()
+    before = page.locator(".sum h3").inner_text()
+    page.locator(".samples button").nth(1).evaluate("button => button.click()")
+    page.wait_for_function("text => document.querySelector('.sum h3').textContent !== text", arg=before)
     answer = page.evaluate("[...document.querySelectorAll('.bars li')].findIndex(row => row.classList.contains('first'))")
     name, value = shown(page)
     assert name.endswith(f"[{answer}]")

@@ -42,7 +42,7 @@ export const mountSee = (section, page) => {
   if (logits) logits.isAnswer = true;
   const figures = [];
   const visible = new Set();
-  let [shades, follows, isPanelVisible] = [shadesNow(), true, false];
+  let [shades, follows, isVisible] = [shadesNow(), true, false];
 
   const panel = makePanel((number) => {
     for (const figure of figures) figure.marked(number);
@@ -55,9 +55,10 @@ export const mountSee = (section, page) => {
     .map((figure) => ({ figure, joins: makeJoins(figure, byNode.get(figure.node.before)) }));
   const saliency = makeSaliency(page);
   const nearest = makeNearest(page, anatomy);
+  const see = make("div", { className: "see" }, list, panel.element);
   section.append(
     make("p", { className: "how" }, say("Each layer, with the values that it has for this image: blue above zero, orange below, stronger for larger ones. Click any number, or walk to it with the arrow keys and press Enter: you see the sum behind it, down to the pixels.")),
-    make("div", { className: "see" }, list, panel.element),
+    see,
     make("div", { className: "beside" }, saliency.element, nearest.element));
 
   const drawJoins = () => {
@@ -76,8 +77,9 @@ export const mountSee = (section, page) => {
   const drawAll = () => {
     if (!anatomy.last.y) return;
     for (const figure of visible) figure.draw(shades);
-    if (!isPanelVisible) drawJoins();
-    else if (follows && panel.element.dataset.shown) panel.follow(answerNumber());
+    const isBeside = Boolean(panel.element.dataset.shown); // else it lies over the page, wherever that is scrolled to
+    if (isBeside && !isVisible) return;
+    if (isBeside && follows) panel.follow(answerNumber());
     else panel.refresh();
   };
   const arrange = () => {
@@ -99,9 +101,9 @@ export const mountSee = (section, page) => {
   }, { rootMargin: "80px" });
   for (const { element } of figures) watcher.observe(element);
   new IntersectionObserver((entries) => {
-    isPanelVisible = entries.at(-1).isIntersecting;
-    if (isPanelVisible) drawAll();
-  }, { rootMargin: "80px" }).observe(panel.element);
+    isVisible = entries.at(-1).isIntersecting;
+    if (isVisible) drawAll();
+  }, { rootMargin: "80px" }).observe(see);
   let width = 0;
   new ResizeObserver(() => {
     const wide = matchMedia("(min-width: 1000px)").matches;
