@@ -366,6 +366,56 @@ def test_networks_are_compared(browser: Any, path: Path, trained: list[Any]) -> 
         assert "They differ: " in view.locator(".told").first.inner_text()
 
 
+def tab_to(page: Any, selector: str) -> None:
+    """Press Tab until an element that fits is focused."""
+    for _ in range(150):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab does not reach {selector}")
+
+
+def test_a_whole_session_by_keyboard_alone(browser: Any, path: Path) -> None:
+    """Choose a network, draw, compare, see through, learn, go back in time, break: no mouse, in the order of the page."""
+    with opened(browser, path) as page:
+        press = page.keyboard.press
+        tab_to(page, ".chooser select")
+        press("ArrowDown")
+        page.evaluate(QUIET)
+        tab_to(page, ".sheet canvas")
+        for key in ["Delete", *["ArrowUp"] * 5, "Space", *["ArrowDown"] * 30, "Space"]:
+            press(key)
+        page.evaluate(QUIET)
+        answer = page.locator(".best strong").inner_text()
+        assert answer in "0123456789"
+        tab_to(page, ".modes input")
+        press("ArrowLeft")
+        page.evaluate(QUIET)
+        assert page.locator(".modes input:checked").get_attribute("value") == "cropped"
+        tab_to(page, "#compare button")
+        press("Enter")
+        page.evaluate(QUIET)
+        assert page.locator("#compare .told").first.inner_text()
+        tab_to(page, "#see .layer canvas")
+        press("ArrowRight")
+        press("Enter")
+        assert "=" in page.locator(".sum h3").inner_text()
+        tab_to(page, "#learn select")
+        press("3")
+        tab_to(page, "#learn .tools button")
+        press("Enter")
+        page.evaluate(QUIET)
+        assert changed(page) > 0
+        tab_to(page, "#time input")
+        press("Home")
+        page.evaluate(QUIET)
+        assert page.locator("#time input").first.input_value() == "0"
+        tab_to(page, "#break .units button:not(:disabled)")
+        press("Enter")
+        page.evaluate(QUIET)
+        assert page.locator(".changed").inner_text()
+
+
 @pytest.mark.parametrize(("width", "theme", "locale"), WAYS)
 def test_axe_finds_no_violation_in_any_state(browser: Any, path: Path, width: int, theme: str, locale: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
