@@ -96,6 +96,8 @@ def test_layers() -> None:
             lacks.append("a lowering in compiler/, or NUMPY_ONLY in this test")
         if name not in LENSES and not issubclass(LAYERS[name], (Nested, Pixels)):  # which path.py treats by themselves
             lacks.append("LENSES in analysis/trace/path.py")
+        if mentions(name, "src/glassnet/interop/operations.py"):
+            lacks.append("an entry in interop/operations.py")
         if mentions(name, "src/glassnet/present/page/js/explanations.js"):
             lacks.append("EXPLANATIONS in present/page/js/explanations.js")
         if name not in PLACES:

@@ -6,7 +6,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +20,9 @@ from glassnet.experiment.run_folder import add_export
 from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import write_bytes, write_text
-from glassnet.support.i18n import tr
+from glassnet.support.i18n import Message, mark, tr
 
+PARTS = {"validation": mark("validation images"), "training": mark("training images"), "random": mark("random images")}
 TIE = 1e-5  # of probabilities: two classes within it are equally likely
 Predict = Callable[[Array], Array]  # images (N, *network.input_shape), uint8 or float32 → probabilities (N, classes)
 
@@ -55,6 +56,20 @@ class Proof:
     @property
     def holds(self) -> bool:
         return self.changed == 0
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Proof:
+        """The proof in a record of an export."""
+        return cls(**{field.name: record[field.name] for field in fields(cls)})
+
+    @property
+    def text(self) -> Message:
+        """The proof in words."""
+        counts = {"equal": f"{self.equal:,}", "images": f"{self.images:,}", "part": tr(PARTS[self.part])}
+        found = tr("{equal} of {images} {part} have the class that they have here", **counts)
+        if self.ties:
+            found = tr("{found}, {ties} are ties", found=found, ties=self.ties)
+        return tr("{found}; probabilities differ by at most {largest}", found=found, largest=f"{self.largest:.1e}")
 
 
 def export(model: Run | Network, path: str | Path, form: str, **options: Any) -> Proof:

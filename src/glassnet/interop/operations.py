@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError
-from glassnet.nn import Concatenate, Layer, Nested
+from glassnet.nn import Layer, Nested
 from glassnet.nn.activations import LeakyReLU
 from glassnet.nn.chain import name_layers
 from glassnet.nn.inputs import Scale, Standardize
@@ -117,7 +117,7 @@ class _Walk:
                 self.chain(branch, shapes, value, f"{name}.{number}.")
                 for number, (branch, shapes) in enumerate(zip(layer.branches, layer.branch_shapes, strict=True))
             )
-            return self.add("concatenate" if isinstance(layer, Concatenate) else "add", name, ends, after)
+            return self.add({"Residual": "add", "Concatenate": "concatenate"}[type(layer).__name__], name, ends, after)
         kind = type(layer).__name__
         if kind not in _LAYERS:
             raise InputError(

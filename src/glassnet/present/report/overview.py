@@ -13,6 +13,8 @@ from markupsafe import Markup
 from glassnet import __version__
 from glassnet.data import Dataset
 from glassnet.experiment.run import Run
+from glassnet.experiment.run_folder import read_exports
+from glassnet.interop.export import Proof
 from glassnet.nn import Layer, walk
 from glassnet.nn.metrics import wilson
 from glassnet.present.report.facts import Facts
@@ -97,6 +99,8 @@ def trained(facts: Facts) -> list[Row]:
         rows.append((tr("Augmentation"), repr(augmentation)))
     if (novelty := run.network.fitted_novelty) is not None:
         rows.append((tr("None of these?"), _novelty(novelty)))
+    latest = {(record["form"], record["file"]): record for record in read_exports(run.folder)}
+    rows += [(tr("Exported"), markup("{}<br>{}", record["file"], Proof.of(record).text)) for record in latest.values()]
     tools = ", ".join(f"{name} {version(name)}" for name in ("numpy", "numba"))
     machine = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     rows.append((tr("Made with"), f"glassnet {__version__}, {tools}, {machine}"))
