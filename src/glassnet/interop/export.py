@@ -34,7 +34,10 @@ class Form(NamedTuple):
     module: str
 
 
-FORMS: dict[str, Form] = {}
+FORMS: dict[str, Form] = {
+    "numpy": Form("NumPy", "glassnet.interop.numpy"),
+    "c": Form("C", "glassnet.interop.c"),
+}
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,11 @@ def export(model: Run | Network, path: str | Path, form: str, **options: Any) ->
     path = Path(path)
     network = model.network if isinstance(model, Run) else model
     module = importlib.import_module(FORMS[form].module)
-    metadata = metadata_of(network)
-    content: bytes = module.encode(network, metadata, **options)
     part, images = _images(model)
+    metadata = {"file": path.name, **metadata_of(network), "input_type": type_of(images)}
+    content: bytes = module.encode(network, metadata, **options)
     proof = prove(network, images, module.predictor(content), part)
-    record = {"form": form, "file": path.name, **metadata, **asdict(proof), "holds": proof.holds}
+    record = {"form": form, **metadata, **asdict(proof), "holds": proof.holds}
     if proof.holds:
         with writing(path):
             write_bytes(path, content)
@@ -104,9 +107,14 @@ def metadata_of(network: Network) -> dict[str, Any]:
     }
 
 
+def type_of(images: Array) -> str:
+    """What an export takes that is made for such images: "uint8" or "float32"."""
+    return "uint8" if images.dtype == np.uint8 else "float32"
+
+
 def _images(model: Run | Network) -> tuple[str, Array]:
     if isinstance(model, Network):
-        rng = np.random.default_rng(0)
-        return "random", rng.integers(0, 256, (100, *model.input_shape), dtype=np.uint8)
+        images = np.random.default_rng(0).integers(0, 256, (100, *model.input_shape), dtype=np.uint8)
+        return "random", images if model.takes_pixels else images.astype(np.float32)
     splits = read_splits(model.recipe, anew=True)
     return ("training", splits.train.images) if splits.validation is None else ("validation", splits.validation.images)
