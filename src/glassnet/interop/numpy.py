@@ -82,7 +82,7 @@ def array(shape, text):
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f4").reshape(shape)
 
 
-W = {{
+W = {{  # by layer and by argument of its function
 {weights}
 }}
 
@@ -115,12 +115,7 @@ def encode(network: Network, metadata: dict[str, Any]) -> bytes:
         "steps": "\n".join(f"    {line}" for line in _steps(operations, names)),
         "last": names[-1],
         "opened": _opened(network.input_shape, takes_bytes),
-        "weights": "\n".join(
-            _weight(f"{operation.name}.{key}", array)
-            for operation in operations
-            for key, array in operation.arrays.items()
-            if constant(operation, key) is None
-        ),
+        "weights": _weights(operations),
     }
     functions = [inspect.getsource(FUNCTIONS[name]) for name in _needed(operation.kind for operation in operations)]
     return "\n\n".join([BEGIN.format(**given), *functions, END.format(**given)]).encode()
@@ -141,14 +136,21 @@ def predictor(content: bytes) -> Predict:
 def _steps(operations: list[Operation], names: list[str]) -> Iterable[str]:
     for number, operation in enumerate(operations, 1):
         arguments = [names[value] for value in operation.inputs]
-        for key in operation.arrays:
-            value = constant(operation, key)
-            arguments.append(f"{key}=W[{f'{operation.name}.{key}'!r}]" if value is None else f"{key}={_number(value)}")
+        if _arrays(operation):
+            arguments.append(f'**W["{operation.name}"]')
+        values = {key: constant(operation, key) for key in operation.arrays}
+        arguments += [f"{key}={_number(value)}" for key, value in values.items() if value is not None]
         parameters = inspect.signature(FUNCTIONS[operation.kind]).parameters
         for key, setting in operation.settings.items():
             if key in parameters and parameters[key].default != setting:  # a window's size is also that of the weights
                 arguments.append(f"{key}={setting!r}")
-        yield f"{names[number]} = {operation.kind}({', '.join(arguments)})  # {operation.name}: {spell(operation.shape)}"
+        call = f"{names[number]} = {operation.kind}({', '.join(arguments)})"
+        yield f"{call:<60}  # {operation.name}: {spell(operation.shape)}"
+
+
+def _arrays(operation: Operation) -> dict[str, Array32]:
+    """The arrays that stand at the end of the file, and not as a number in the call."""
+    return {key: array for key, array in operation.arrays.items() if constant(operation, key) is None}
 
 
 def _needed(kinds: Iterable[str]) -> list[str]:
@@ -171,10 +173,18 @@ def _tuple(texts: list[str]) -> str:
     return spelled if len(spelled) < 110 else "(\n" + "".join(f"    {text!r},\n" for text in texts) + ")"
 
 
-def _weight(name: str, array: Array32) -> str:
-    text = base64.b64encode(zlib.compress(array.astype("<f4").tobytes(), 9)).decode()
-    lines = "\n".join(text[start : start + 120] for start in range(0, len(text), 120))
-    return f'    "{name}": array({array.shape}, """\n{lines}"""),'
+def _weights(operations: list[Operation]) -> str:
+    lines = []
+    for operation in operations:
+        if arrays := _arrays(operation):
+            lines.append(f'    "{operation.name}": {{')
+            for key, array in arrays.items():
+                text = base64.b64encode(zlib.compress(array.astype("<f4").tobytes(), 9)).decode()
+                lines.append(f'        "{key}": array({array.shape}, """')
+                lines += [text[start : start + 120] for start in range(0, len(text), 120)]
+                lines.append('        """),')
+            lines.append("    },")
+    return "\n".join(lines)
 
 
 def _opened(shape: tuple[int, ...], takes_bytes: bool) -> str:
