@@ -66,7 +66,7 @@ def about_images(metadata: dict[str, Any], takes_bytes: bool) -> str:
     if style is None:
         return f"{text} It must look like the images that the network was trained on."
     if not style["ink"]:
-        return f"{text} Bring a photograph to this size as a whole, without margins; nothing else was done to the training images."
+        return f"{text} A photograph is brought to this size as a whole; nothing else was done to the training images."
     full = 255 if takes_bytes else 1
     ground, ink = (np.clip(value, 0, 1) * full for value in (style["ground"], style["ground"] + style["contrast"]))
     tone = ("light", "dark") if style["contrast"] > 0 else ("dark", "light")
@@ -75,8 +75,8 @@ def about_images(metadata: dict[str, Any], takes_bytes: bool) -> str:
         text += f" The character is stretched to {style['height']:.1f} rows and {style['width']:.1f} columns."
     else:
         text += (
-            f" The longer side of the character is {style['side']:.1f} pixels (from {style['least']:.1f} to {style['most']:.1f});"
-            " its proportions are kept."
+            f" The longer side of the character is {style['side']:.1f} pixels (from {style['least']:.1f} to"
+            f" {style['most']:.1f}); its proportions are kept."
         )
     centre = "centre of mass" if style["centring"] == "mass" else "centre of its box"
     return (
