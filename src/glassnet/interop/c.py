@@ -131,7 +131,8 @@ def encode(network: Network, metadata: dict[str, Any], *, name: str | None = Non
         "steps": code,
         "last": steps[-1].y,
     }
-    return HEADER.format(**given).replace("NETWORK_", f"{name}_").encode()
+    written = {key: given[key].replace("NETWORK_", f"{name}_") for key in ("functions", "weights", "steps")}
+    return HEADER.format(**given | written).encode()
 
 
 def predictor(content: bytes) -> Predict:
@@ -233,7 +234,8 @@ def _needed(code: str) -> list[str]:
 
 
 def _weights(name: str, array: Array32) -> str:
-    numbers = [number(value) for value in array.ravel()]
+    values = array.ravel()
+    numbers = [f"{value!s}f" for value in values] if np.isfinite(values).all() else [number(float(value)) for value in values]
     lines = ",\n    ".join(", ".join(numbers[start : start + 8]) for start in range(0, len(numbers), 8))
     return f"/* {spell(array.shape)} */\nstatic const float {name}[{array.size}] = {{\n    {lines}}};"
 

@@ -83,6 +83,24 @@ def export(model: Run | Network, path: str | Path, form: str, **options: Any) ->
     return proof
 
 
+def export_numpy(model: Run | Network, path: str | Path) -> Proof:
+    """Write a run or network as one Python file that needs only NumPy; the proof. Raises as `export` does.
+
+    gn.export_numpy(run, "model.py")        python model.py IMAGE.png
+    """
+    return export(model, path, "numpy")
+
+
+def export_c(model: Run | Network, path: str | Path, *, name: str | None = None) -> Proof:
+    """Write a run or network as one C99 header without dependencies or heap; the proof, for which a C compiler is needed.
+
+    `name` begins every name in it, by default the file's: `digits_predict(image, probabilities)`. Raises as `export` does.
+
+    gn.export_c(run, "digits.h")
+    """
+    return export(model, path, "c", name=name)
+
+
 def prove(network: Network, images: Array, predict: Predict, part: str) -> Proof:
     """`predict` beside `network.predict_proba` on images (N, …)."""
     wanted, found = network.predict_proba(images), np.asarray(predict(images), dtype=np.float64)
