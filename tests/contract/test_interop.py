@@ -167,6 +167,31 @@ def test_c_without_a_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert not list(tmp_path.iterdir())
 
 
+def test_c_that_can_not_be_compiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for command in ([sys.executable, "-c", "import sys; sys.exit('no such flag')"], [str(tmp_path / "none")]):
+        monkeypatch.setattr(c_form, "compiler", lambda command=command: command)
+        with pytest.raises(InputError, match="can't be compiled or run here"):
+            gn.export_c(gn.Network([3, 2], seed=1), tmp_path / "n.h")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_operation_that_a_form_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, images = made(gn.Network([3, 2], seed=1))
+    for table, form in ((CALLS, c_form), (numpy_form.FUNCTIONS, numpy_form)):
+        monkeypatch.delitem(table, "sigmoid")
+        with pytest.raises(InputError, match="has no form for this operation") as caught:
+            form.encode(network, described(network, images, "n"))
+        assert caught.value.where == "sigmoid1"
+
+
+def test_no_images_have_no_answers(cc: list[str]) -> None:
+    network, images = made(gn.Network([gn.Conv2D(2, 2), gn.Flatten(), gn.Dense(3)], input_shape=(3, 3, 1), seed=1))
+    for form in (numpy_form, c_form):
+        predict = form.predictor(form.encode(network, described(network, images, "n.h")))
+        assert predict(images[:0]).shape == (0, 3)
+        assert_same(network, predict, images)
+
+
 def test_c_of_a_name_that_is_none(tmp_path: Path) -> None:
     for name in ("1st", "a-b", "", "naïve"):
         with pytest.raises(InputError, match="can't begin a name in C"):

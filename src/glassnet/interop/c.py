@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.errors import InputError
+from glassnet.errors import InputError, spell as spell_error
 from glassnet.interop.c_calls import CALLS, IN_PLACE, SCRATCH, Step, number
 from glassnet.interop.export import Predict
 from glassnet.interop.operations import Array32, Operation, operations_of
-from glassnet.interop.source import about_images, file_name, spell, variables, wrapped
+from glassnet.interop.source import about_images, check_kinds, file_name, spell, variables, wrapped
 from glassnet.network import Network
 from glassnet.nn.layer import Shape
 from glassnet.support.arrays import Array
@@ -109,6 +109,7 @@ def encode(network: Network, metadata: dict[str, Any], *, name: str | None = Non
     takes_bytes = metadata["input_type"] == "uint8"
     name = _prefix(metadata["file"]) if name is None else _checked(name)
     operations = operations_of(network, takes_bytes=takes_bytes)
+    check_kinds(operations, CALLS, "C")
     steps, sizes = _steps(operations, network.input_shape)
     arrays = {step.array(key): array for step in steps for key, array in step.arrays().items()}
     code = "\n".join(f"    /* {step.operation.name}: {spell(step.operation.shape)} */\n{_code(step)}" for step in steps)
@@ -138,9 +139,9 @@ def encode(network: Network, metadata: dict[str, Any], *, name: str | None = Non
 def predictor(content: bytes) -> Predict:
     """The answers of a header that `encode` wrote, compiled with the C compiler of this machine."""
     command = compiler()
-    found = re.search(rb"(\w+)_predict\(const (\w+) \*image", content)
-    assert found is not None
-    name, kind = (text.decode() for text in found.groups())
+    text = content.decode()
+    ((name, kind),) = re.findall(r"(\w+)_predict\(const (\w+) \*image", text)
+    ((classes),) = re.findall(r"#define \w+_CLASSES (\d+)", text)
 
     def predict(images: Array) -> Array:
         with tempfile.TemporaryDirectory() as folder:
@@ -152,7 +153,7 @@ def predictor(content: bytes) -> Predict:
             Path(folder, "images").write_bytes(images.astype("u1" if kind == "uint8_t" else "f4").tobytes())
             _run([str(program), str(Path(folder, "images")), str(Path(folder, "answers"))])
             answers = np.fromfile(Path(folder, "answers"), dtype=np.float32)
-        return answers.reshape(len(images), -1)
+        return answers.reshape(len(images), int(classes))
 
     return predict
 
@@ -173,10 +174,13 @@ def compiler() -> list[str]:
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
-    if done.returncode != 0:
-        received = done.stderr.strip()[-500:] or done.returncode
-        raise InputError(tr("The export can't be compiled or run here."), where=" ".join(command), received=received)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+        problem = done.stderr.strip()[-500:] or str(done.returncode) if done.returncode else ""
+    except OSError as error:  # a folder for temporary files in which nothing may be run
+        problem = spell_error(error)
+    if problem:
+        raise InputError(tr("The export can't be compiled or run here."), where=" ".join(command), received=problem)
 
 
 def _steps(operations: list[Operation], shape: Shape) -> tuple[list[Step], dict[str, int]]:

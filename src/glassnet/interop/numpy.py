@@ -13,7 +13,7 @@ import numpy as np
 from glassnet.interop import numpy_functions
 from glassnet.interop.export import Predict
 from glassnet.interop.operations import Array32, Operation, operations_of
-from glassnet.interop.source import about_images, constant, file_name, spell, variables, wrapped
+from glassnet.interop.source import about_images, check_kinds, constant, file_name, spell, variables, wrapped
 from glassnet.network import Network
 from glassnet.support.arrays import Array
 
@@ -102,6 +102,7 @@ def encode(network: Network, metadata: dict[str, Any]) -> bytes:
     """The Python file: what it takes, the operations in their order, the functions they need, and the weights."""
     takes_bytes = metadata["input_type"] == "uint8"
     operations = operations_of(network, takes_bytes=takes_bytes)
+    check_kinds(operations, FUNCTIONS, "NumPy")
     names = [f"x{number}" if number else "x" for number in variables(operations, lambda operation: True)]
     given = {
         **metadata,

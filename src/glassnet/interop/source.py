@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
+from glassnet.errors import InputError
 from glassnet.interop.operations import Operation
 from glassnet.nn.layer import Shape
+from glassnet.support.i18n import tr
 
 
 def variables(operations: Sequence[Operation], in_place: Callable[[Operation], bool]) -> list[int]:
@@ -28,6 +30,18 @@ def variables(operations: Sequence[Operation], in_place: Callable[[Operation], b
         own = [found[value] for value in operation.inputs if found[value] not in taken]
         found.append(own[0] if own else min(set(range(len(found) + 1)) - taken))
     return found
+
+
+def check_kinds(operations: Sequence[Operation], known: Collection[str], form: str) -> None:
+    """Refuse an operation that a form can't write, by the name of its layer."""
+    for operation in operations:
+        if operation.kind not in known:
+            raise InputError(
+                tr("{form} has no form for this operation.", form=form),
+                where=operation.name,
+                expected=" | ".join(sorted(known)),
+                received=operation.kind,
+            )
 
 
 def constant(operation: Operation, key: str) -> float | None:
