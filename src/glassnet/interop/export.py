@@ -35,7 +35,10 @@ class Form(NamedTuple):
     module: str
 
 
-FORMS: dict[str, Form] = {}
+FORMS: dict[str, Form] = {
+    "numpy": Form("NumPy", "glassnet.interop.numpy"),
+    "c": Form("C", "glassnet.interop.c"),
+}
 
 
 @dataclass(frozen=True)
@@ -81,11 +84,11 @@ def export(model: Run | Network, path: str | Path, form: str, **options: Any) ->
     path = Path(path)
     network = model.network if isinstance(model, Run) else model
     module = importlib.import_module(FORMS[form].module)
-    metadata = metadata_of(network)
-    content: bytes = module.encode(network, metadata, **options)
     part, images = _images(model)
+    metadata = {"file": path.name, **metadata_of(network), "input_type": type_of(images)}
+    content: bytes = module.encode(network, metadata, **options)
     proof = prove(network, images, module.predictor(content), part)
-    record = {"form": form, "file": path.name, **metadata, **asdict(proof), "holds": proof.holds}
+    record = {"form": form, **metadata, **asdict(proof), "holds": proof.holds}
     if proof.holds:
         with writing(path):
             write_bytes(path, content)
@@ -93,6 +96,24 @@ def export(model: Run | Network, path: str | Path, form: str, **options: Any) ->
     if isinstance(model, Run):
         add_export(model.folder, {"time": datetime.now(UTC).isoformat(timespec="seconds"), **record})
     return proof
+
+
+def export_numpy(model: Run | Network, path: str | Path) -> Proof:
+    """Write a run or network as one Python file that needs only NumPy; the proof. Raises as `export` does.
+
+    gn.export_numpy(run, "model.py")        python model.py IMAGE.png
+    """
+    return export(model, path, "numpy")
+
+
+def export_c(model: Run | Network, path: str | Path, *, name: str | None = None) -> Proof:
+    """Write a run or network as one C99 header without dependencies or heap; the proof, for which a C compiler is needed.
+
+    `name` begins every name in it, by default the file's: `digits_predict(image, probabilities)`. Raises as `export` does.
+
+    gn.export_c(run, "digits.h")
+    """
+    return export(model, path, "c", name=name)
 
 
 def prove(network: Network, images: Array, predict: Predict, part: str) -> Proof:
@@ -119,9 +140,14 @@ def metadata_of(network: Network) -> dict[str, Any]:
     }
 
 
+def type_of(images: Array) -> str:
+    """What an export takes that is made for such images: "uint8" or "float32"."""
+    return "uint8" if images.dtype == np.uint8 else "float32"
+
+
 def _images(model: Run | Network) -> tuple[str, Array]:
     if isinstance(model, Network):
-        rng = np.random.default_rng(0)
-        return "random", rng.integers(0, 256, (100, *model.input_shape), dtype=np.uint8)
+        images = np.random.default_rng(0).integers(0, 256, (100, *model.input_shape), dtype=np.uint8)
+        return "random", images if model.takes_pixels else images.astype(np.float32)
     splits = read_splits(model.recipe, anew=True)
     return ("training", splits.train.images) if splits.validation is None else ("validation", splits.validation.images)

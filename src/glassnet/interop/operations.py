@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError
-from glassnet.nn import Layer, Nested
+from glassnet.nn import Flatten, Layer, Nested
 from glassnet.nn.activations import LeakyReLU
 from glassnet.nn.chain import name_layers
 from glassnet.nn.inputs import Scale, Standardize
@@ -72,7 +72,7 @@ KINDS: dict[str, str] = {
 def operations_of(network: Stack, *, takes_bytes: bool = True) -> list[Operation]:
     """The operations of a network, the last of which gives the probabilities.
 
-    `takes_bytes`: images are whole numbers in 0…255, which Pixels divides by 255; floats pass it as they are.
+    `takes_bytes`: images are whole numbers in 0…255, which Pixels divides by 255 unless other layers made floats of them.
     Raises `InputError` for a network whose outputs are not probabilities, or with a layer that has no entry here.
     """
     found = _Walk(takes_bytes)
@@ -112,6 +112,8 @@ class _Walk:
         return value
 
     def layer(self, layer: Layer, name: str, value: int, before: Shape, after: Shape) -> int:
+        takes_bytes = self.takes_bytes
+        self.takes_bytes &= isinstance(layer, Flatten)  # all others give floats, which Pixels passes on
         if isinstance(layer, Nested):
             ends = tuple(
                 self.chain(branch, shapes, value, f"{name}.{number}.")
@@ -123,7 +125,7 @@ class _Walk:
             raise InputError(
                 tr("This layer can't be exported."), where=name, expected=" | ".join(_LAYERS), received=repr(layer)
             )
-        made = _LAYERS[kind](layer, before, self.takes_bytes)
+        made = _LAYERS[kind](layer, before, takes_bytes)
         if made is None:
             return value
         operation, arrays, settings = made

@@ -1,0 +1,115 @@
+"""What exported networks need beside `Network.predict_proba`: `python -m benchmarks.exports --c RUN`.
+
+One image, and up to 10,000 training images of the run, on one core. The C export is compiled with -O3 -march=native. Both are
+asked in turn, several times; the median counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import glassnet as gn
+from glassnet.interop import c
+from glassnet.interop.export import metadata_of, type_of
+from glassnet.runtime import Predictor
+
+MANY, ROUNDS = 10_000, 5
+TIMED = """
+#include "network.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Answers as many images of a file as asked, again and again; prints the seconds of each round. */
+int main(int count, char **arguments)
+{
+    static %(type)s images[%(images)d][%(upper)s_INPUTS];
+    float probabilities[%(upper)s_CLASSES], sum = 0.0f;
+    int asked = atoi(arguments[2]), rounds = atoi(arguments[3]);
+    FILE *file = fopen(arguments[1], "rb");
+    if (count != 4 || !file || fread(images, sizeof images, 1, file) != 1)
+        return 1;
+    for (int r = 0; r < rounds; r++) {
+        struct timespec begin, end;
+        clock_gettime(CLOCK_MONOTONIC, &begin);
+        for (int n = 0; n < asked; n++) {
+            %(name)s_predict(images[(r * asked + n) %% %(images)d], probabilities);
+            sum += probabilities[0];
+        }
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        printf("%%.9f\\n", (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec));
+    }
+    return sum < 0.0f;
+}
+"""
+
+
+def c_seconds(content: bytes, images: Any, folder: Path) -> Callable[[int, int], list[float]]:
+    """The function (images, rounds) → seconds of each round, of a C export that is compiled for this machine."""
+    (folder / "network.h").write_bytes(content)
+    found = {"name": "network", "upper": "NETWORK", "images": len(images)}
+    found["type"] = "uint8_t" if images.dtype == np.uint8 else "float"
+    (folder / "timed.c").write_text("#define _POSIX_C_SOURCE 199309L\n" + TIMED % found)
+    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-O3", "-march=native"]
+    subprocess.run([*c.compiler(), *flags, "-o", "timed", "timed.c", "-lm"], cwd=folder, check=True)
+    images.tofile(folder / "images")
+
+    def seconds(asked: int, rounds: int) -> list[float]:
+        command = [str(folder / "timed"), str(folder / "images"), str(asked), str(rounds)]
+        return [float(line) for line in subprocess.run(command, capture_output=True, check=True).stdout.split()]
+
+    return seconds
+
+
+def own_seconds(network: gn.Network, images: Any) -> Callable[[int, int], list[float]]:
+    """The same of `predict_proba` on one thread: one call for all the images."""
+    network._predictor = Predictor(network, threads=1)
+
+    def seconds(asked: int, rounds: int) -> list[float]:
+        found = []
+        for number in range(rounds):
+            chosen = images[number % len(images)][None] if asked == 1 else images[:asked]
+            begin = time.perf_counter()
+            network.predict_proba(chosen)
+            found.append(time.perf_counter() - begin)
+        return found
+
+    return seconds
+
+
+def measure_c(run: gn.Run) -> None:
+    network, images = run.network, run.splits.train.images[:MANY]
+    metadata = {"file": "network.h", **metadata_of(network), "input_type": type_of(images)}
+    content = c.encode(network, metadata, name="network")
+    with tempfile.TemporaryDirectory() as folder:
+        askers = {"C": c_seconds(content, images, Path(folder)), "predict_proba": own_seconds(network, images)}
+        for asked, rounds in ((1, 200), (len(images), 1)):
+            found: dict[str, list[float]] = {name: [] for name in askers}
+            for _ in range(ROUNDS):
+                for name, seconds in askers.items():
+                    found[name].append(statistics.median(seconds(asked, rounds)))
+            medians = {name: statistics.median(values) for name, values in found.items()}
+            shown = ", ".join(f"{name} {1e6 * value / asked:.2f} µs an image" for name, value in medians.items())
+            print(f"{asked:>6} images: {shown}; C takes {medians['C'] / medians['predict_proba']:.2f}× as long")
+    print(f"header: {len(content) / 1e6:.2f} MB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--c", metavar="RUN", help="the C export of this run beside predict_proba, on one core")
+    chosen = parser.parse_args()
+    if chosen.c:
+        measure_c(gn.Run.load(chosen.c))
+
+
+if __name__ == "__main__":
+    main()
