@@ -15,7 +15,15 @@ from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
 from glassnet.runtime import Predictor
 from glassnet.sklearn.build import make_network, make_optimizer
-from glassnet.sklearn.inputs import all_classes, check_labels, check_samples, class_weights, indices, require_two
+from glassnet.sklearn.inputs import (
+    all_classes,
+    check_early_stopping,
+    check_labels,
+    check_samples,
+    class_weights,
+    indices,
+    require_two,
+)
 from glassnet.sklearn.results import Results
 from glassnet.sklearn.samples import Samples, arrange
 from glassnet.sklearn.training import threads, train
@@ -141,6 +149,7 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
 
     classes_: Array
     t_: int
+    _seed: int  # of the training
     _moments: Sequence[Array]  # of the optimizer, for partial_fit
 
     def __init__(
@@ -208,7 +217,8 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
         if (X_val is None) != (y_val is None):
             given, other = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
             raise InputError(tr("{given} is given without {other}.", given=given, other=other), where="NetworkClassifier.fit")
-        if X_val is not None and self.early_stopping is False:
+        sets_aside = check_early_stopping(self.early_stopping)
+        if X_val is not None and sets_aside is False:
             raise InputError(
                 tr("X_val and y_val are given, but early_stopping is False."),
                 where="NetworkClassifier.fit",
@@ -225,18 +235,18 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
         rng = check_random_state(self.random_state)
         if not again:
             self._begin(X, rng)
-        seed, validation = int(rng.randint(2**31 - 1)), None
+        self._seed, validation = int(rng.randint(2**31 - 1)), None
         if X_val is not None:
             X_val = check_samples(self, X_val, reset=False)
             where = "NetworkClassifier.fit(y_val)"
             validation = self._data(X_val, indices(check_labels(y_val, X_val, where), self.classes_, where))
-        elif self.early_stopping is True:
-            samples, held_out = samples.hold_out(labels, self.validation_fraction, seed)
+        elif sets_aside:
+            samples, held_out = samples.hold_out(labels, self.validation_fraction, self._seed)
             validation = self._data(X, labels, held_out)
         weights = class_weights(self.class_weight, self.classes_, labels[samples.chosen], samples.weights)
         if weights is not None:
             weights = weights / weights.mean()  # the learning rate keeps its meaning
-        return self._train(Splits(self._data(X, labels, samples), validation), weights, seed)
+        return self._train(Splits(self._data(X, labels, samples), validation), weights)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one more epoch on these samples; moments of the optimizer are kept.
@@ -253,7 +263,7 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
         self : NetworkClassifier
         """
         for option, wrong in (
-            ("early_stopping", self.early_stopping is True),
+            ("early_stopping", check_early_stopping(self.early_stopping)),
             ("class_weight", self.class_weight == "balanced"),
         ):
             if wrong:
@@ -269,9 +279,11 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
         labels = indices(y, self.classes_, where)
         samples = arrange(X, labels, self._sample_weights(sample_weight, X))
         if first:
-            self._begin(X, check_random_state(self.random_state))
+            rng = check_random_state(self.random_state)
+            self._begin(X, rng)
+            self._seed = int(rng.randint(2**31 - 1))
         weights = class_weights(self.class_weight, self.classes_, labels[samples.chosen], samples.weights)
-        return self._train(Splits(self._data(X, labels, samples)), weights, self._seed, more=True)
+        return self._train(Splits(self._data(X, labels, samples)), weights, more=True)
 
     def predict(self, X: Any) -> Array:
         """The class (n_samples,) of each sample of X, as in `fit`."""
@@ -295,7 +307,6 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
 
     def _begin(self, X: Array, rng: np.random.RandomState) -> None:
         """Make a new network for samples like X."""
-        self._seed = int(rng.randint(2**31 - 1))
         self.network_ = make_network(
             X.shape[1:],
             [str(name) for name in self.classes_],
@@ -305,10 +316,10 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
             loss=self.loss,
             alpha=self.alpha,
             is_bytes=X.dtype == np.uint8,
-            seed=self._seed,
+            seed=int(rng.randint(2**31 - 1)),
         )
 
-    def _train(self, data: Splits, weights: NDArray[np.float64] | None, seed: int, *, more: bool = False) -> Self:
+    def _train(self, data: Splits, weights: NDArray[np.float64] | None, *, more: bool = False) -> Self:
         """Train the network: from the start, or for one epoch `more`."""
         before = (self.history_, self._moments) if more and hasattr(self, "history_") else None
         done = len(self.history_) if before else 0
@@ -324,7 +335,7 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
             augmentation=self.augmentation,
             threads=threads(self.n_jobs),
             verbose=bool(self.verbose),
-            seed=seed,
+            seed=self._seed,
             before=before,
         )
         self.t_ = (self.t_ if before else 0) + len(data.train) * (len(self.history_) - done)
@@ -342,5 +353,5 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
 
     def _known_rows(self, X: Any) -> Array:
         """X as rows that the network takes."""
-        check_is_fitted(self)
+        check_is_fitted(self, "history_")
         return self.network_.rows(check_samples(self, X, reset=False))

@@ -64,6 +64,16 @@ def check_labels(y: Any, X: Array, where: str) -> Array:
     return np.asarray(labels)
 
 
+def check_early_stopping(value: Any) -> bool | None:
+    """True, False, or None for "auto"."""
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if not isinstance(value, str) or value != "auto":
+        where, expected = "NetworkClassifier(early_stopping)", "True | False | 'auto'"
+        raise InputError(tr("Unknown choice."), where=where, expected=expected, received=repr(value))
+    return None
+
+
 def indices(labels: Array, classes: Array, where: str) -> NDArray[np.int64]:
     """The index of each label among the sorted classes."""
     wrong = np.setdiff1d(labels, classes)

@@ -25,7 +25,7 @@ class Results:
     @property
     def diagnosis_(self) -> Diagnosis:
         """What is wrong with the training, causes first."""
-        check_is_fitted(self)
+        check_is_fitted(self, "history_")
         if self._diagnosis is None:
             if self._trained_on is None:
                 raise NotFittedError(tr("The diagnosis needs the training samples, which a pickle does not hold: fit again."))
