@@ -1,5 +1,6 @@
 # The public names. Each is imported at its first use, so that `import glassnet` costs next to nothing.
 
+from . import sklearn as sklearn
 from .analysis import explain as explain
 from .analysis.diagnosis import (
     Diagnosis as Diagnosis,

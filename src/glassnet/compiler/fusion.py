@@ -35,7 +35,7 @@ class Block:
         """The kind of the activation, and its slope."""
         if self.activation is None:
             return {"activation": kinds.NO_ACTIVATION, "slope": 0.0}
-        return {"activation": ACTIVATION_KINDS[type(self.activation)], "slope": getattr(self.activation, "slope", 0.0)}
+        return {"activation": ACTIVATION_KINDS[type(self.activation)], "slope": _slope(self.activation)}
 
 
 def starts_block(layer: Layer) -> bool:
@@ -43,9 +43,14 @@ def starts_block(layer: Layer) -> bool:
     return type(layer) in BLOCK_LAYERS
 
 
+def _slope(layer: Layer) -> float:
+    """The slope of a LeakyReLU below zero."""
+    return layer.slope if isinstance(layer, LeakyReLU) else 0.0
+
+
 def _never_decreases(layer: Layer) -> bool:
     """Whether it is a non-decreasing activation whose derivative follows from its output."""
-    return type(layer) in ACTIVATIONS and getattr(layer, "slope", 0.0) >= 0
+    return type(layer) in ACTIVATIONS and _slope(layer) >= 0
 
 
 def find_block(layers: Sequence[Layer], offsets: Sequence[ParamOffsets]) -> Block:

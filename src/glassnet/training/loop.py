@@ -76,6 +76,12 @@ class Training:
             self.stack.state[...] = self.best
         return history
 
+    def go_on(self, history: History, moments: Sequence[Array]) -> None:
+        """Go on from an earlier training of the network, on other images: its history, and the moments of its optimizer."""
+        self.progress.history.epochs.extend(history.epochs)
+        for own, earlier in zip(self.trainer.moments, moments, strict=True):
+            own[...] = earlier
+
     def _end(self) -> None:
         self.stack.state[...] = self._last_epoch
         self.trainer.close()

@@ -1,1 +1,0 @@
-"""scikit-learn's face of a network: `NetworkClassifier`."""
