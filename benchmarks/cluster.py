@@ -51,7 +51,7 @@ def on_cluster(path: Path, network: Network, block: int, *, kill: bool) -> tuple
 
     own = {"GLASSNET_THREADS": "1"}  # of each worker process: there is one for each core
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, env=own, dashboard_address=None, silence_logs=50) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, env=own, dashboard_address=":0", silence_logs=50) as cluster,
         Client(cluster) as client,
     ):
         pids = list(client.run(os.getpid).values())

@@ -18,6 +18,7 @@ from hypothesis import given, settings, strategies as st
 
 import glassnet as gn
 from benchmarks.mangling import mangled
+from glassnet.data import find_mnist
 from glassnet.data.options import ImageOptions
 from glassnet.data.readers import pickle_machine
 from glassnet.data.readers.pickle_machine import OPERATIONS, Machine
@@ -94,6 +95,21 @@ def test_what_python_2_dumped(protocol: int, array: Any, tmp_path: Path) -> None
     for (images, labels), (wanted, marks) in zip(expected, PARTS, strict=True):
         np.testing.assert_array_equal(images, wanted)
         np.testing.assert_array_equal(labels, marks)
+
+
+@pytest.mark.skipif(find_mnist() is None, reason="MNIST is not here (set GLASSNET_DATA)")
+def test_nielsens_mnist(tmp_path: Path) -> None:
+    """His file in his form, float32 k/256 and int64 labels, from some of the real images."""
+    mnist = gn.load_dataset("mnist")
+    kept = [part[:120] for part in (mnist.train, mnist.validation, mnist.test) if part is not None]
+    pairs = [((part.flat / np.float32(256)).astype(np.float32), part.labels) for part in kept]
+    content = b"(" + b"".join(two(python_2_text(images), python_2(labels), 0) for images, labels in pairs) + b"t."
+    found = read(gzip.compress(content, 1), tmp_path, "mnist.pkl.gz")
+    for mine, part in zip((found.train, found.validation, found.test), kept, strict=True):
+        assert mine is not None
+        assert (mine.images.dtype, mine.shape, mine.classes) == (np.float32, (28, 28, 1), part.classes)
+        np.testing.assert_array_equal(mine.images * 256, part.images)
+        np.testing.assert_array_equal(mine.labels, part.labels)
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4, 5])
