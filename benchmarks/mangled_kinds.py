@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import json
+import pickle
 import shutil
 import struct
 import tempfile
@@ -194,6 +195,14 @@ def _read_npy(path: Path) -> object:
     return _data(path.parent / "data.npz")
 
 
+def _write_pickle(protocol: int, name: str = "data.pkl", pack: Callable[[bytes], bytes] = bytes) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / name).write_bytes(pack(pickle.dumps(((IMAGES[:24], LABELS[:24]), (IMAGES[24:], LABELS[24:])), protocol)))
+        return folder / name
+
+    return write
+
+
 def _write_mat(**options: Any) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         from scipy.io import savemat
@@ -290,6 +299,9 @@ KINDS = {
     "npy-labels": Kind(_write_npy("y"), _read_npy),
     "npy-classes": Kind(_write_npy("classes"), _read_npy),
     "npy-alone": Kind(_write_npy("x"), lambda path: read_image(path, IMAGES.shape)),
+    "pickle": Kind(_write_pickle(4), _data),
+    "pickle-text": Kind(_write_pickle(0), _data),
+    "pickle-gz": Kind(_write_pickle(2, "data.pkl.gz", gzip.compress), _data),
     "mat": Kind(_write_mat(), _data),
     "mat-compressed": Kind(_write_mat(do_compression=True), _data),
     "mat-4": Kind(_write_mat(format="4"), _data),

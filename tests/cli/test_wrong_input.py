@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
 import shutil
@@ -343,6 +344,21 @@ def test_damaged_idx_files(
     assert PARTS[place] in parts["where"]
     assert expected in parts["expected"]
     assert parts["received"] == received
+
+
+def test_a_pickle_with_code_in_it(cli: CommandLine, here: Path) -> None:
+    """Refused by a shipped recipe, and where the file is one's own data: nothing of it has run."""
+    content = b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x09touch ran\x85R."
+    (here / "evil.pkl.gz").write_bytes(gzip.compress(content))
+    for arguments in (("train", "nielsen-30", "--data", "evil.pkl.gz"), ("train", "evil.pkl.gz"), ("inspect", "evil.pkl.gz")):
+        parts = cli.wrong(*arguments)
+        assert parts.pop("where").endswith("evil.pkl.gz, byte 15")
+        assert parts == {
+            "what": "The pickle holds more than arrays. Loading it could run any code, so it is not loaded.",
+            "expected": "NumPy arrays of numbers or texts, in tuples or lists",
+            "received": "GLOBAL os system",
+            "try": "np.savez with the arrays alone writes a file that can be read",
+        }
 
 
 def test_idx_file_that_is_missing(cli: CommandLine, idx: Callable[..., Path]) -> None:

@@ -37,7 +37,12 @@ def pickled(thing: Any) -> Any:
     return pickle.loads(pickle.dumps(thing))
 
 
-each_way = pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickled])
+def pickled_for_a_cluster(thing: Any) -> Any:
+    """As Dask, Ray and joblib do it: classes and functions that can't be imported travel, too."""
+    return pickle.loads(pytest.importorskip("cloudpickle", reason="cloudpickle is not installed").dumps(thing))
+
+
+each_way = pytest.mark.parametrize("way", [copy.copy, copy.deepcopy, pickled, pickled_for_a_cluster])
 RNG = np.random.default_rng(1)
 DATA = gn.Dataset((255 * RNG.random((40, 6, 6))).astype(np.uint8), np.arange(40) % 3, groups=np.arange(40), names=["a"] * 40)
 SPLITS = gn.Splits(DATA[:30], DATA[30:35], DATA[35:])
@@ -77,6 +82,26 @@ def test_a_copy_goes_on_where_joblib_gives_read_only_memory(tmp_path: Path) -> N
         np.testing.assert_array_equal(twin(DATA.images), wanted)
         twin.fit(DATA, epochs=1, seed=2)
         assert (twin(DATA.images) != wanted).any()
+
+
+def test_a_layer_of_ones_own_travels_with_its_network() -> None:
+    class Doubled(gn.Layer):
+        def forward(self, x: Any, *, training: bool = False, rng: Any = None) -> Any:
+            return 2 * x, lambda dy: (2 * dy, {})
+
+    net = Network([Flatten(), Doubled(), Dense(3)], input_shape=(6, 6, 1), seed=1)
+    images = DATA.images.astype(np.float32)
+    twin = pickled_for_a_cluster(net)
+    np.testing.assert_array_equal(twin(images), net(images))
+
+
+def test_what_was_made_for_predictions_does_not_travel() -> None:
+    net = network()
+    before = len(pickle.dumps(net))
+    net.predict_proba(DATA.images)
+    assert net.predictor is not None
+    assert len(pickle.dumps(net)) == before
+    assert pickled(net)._predictor is None
 
 
 OTHER_PROCESS = """

@@ -17,6 +17,7 @@ from glassnet.data.readers.image_sources import holds_images
 from glassnet.data.readers.mat import read_mat
 from glassnet.data.readers.mnist import holds_mnist
 from glassnet.data.readers.npz import read_npz
+from glassnet.data.readers.pickled import is_pickle, read_pickle
 from glassnet.data.splits import divide
 from glassnet.errors import DataError, InputError
 from glassnet.support.habits import answered
@@ -76,6 +77,7 @@ PATH_READERS: list[PathReader] = [
         accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz",
         read=_divided(read_npz),
     ),
+    PathReader(mark("a pickle of arrays, .pkl or .pkl.gz"), accepts=is_pickle, read=_divided(read_pickle)),
     PathReader(
         mark("a .mat"),
         accepts=lambda path: _is_file(path, (".mat",), b"MATLAB 5.0 MAT-file"),
@@ -112,7 +114,8 @@ def load_dataset(
     """Read a data set by its name (see `list_datasets`) or path, in splits.
 
     Paths: a folder or zip with one folder a class, or with labels in the file names (`pattern`), perhaps below folders
-    train, validation and test; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5`; a folder with a `.h5` a part.
+    train, validation and test; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5`; a folder with a `.h5` a part;
+    a `.pkl` or `.pkl.gz` of arrays, which is read without unpickling it.
 
     `size`, `color`  `(H, W)` or one number; "grey" or "rgb"; None leaves images as they are
     `fit`            for images of another aspect ratio: "stretch", "crop" (the centre) or "pad" (with black)
