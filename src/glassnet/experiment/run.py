@@ -38,13 +38,14 @@ from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
+from glassnet.support.upwards import Shown
 from glassnet.training import Callback, EarlyStopping, History
 from glassnet.training.callbacks import EpochFunction, as_callbacks
 from glassnet.training.display import default_display, waiting
 
 
 @dataclass
-class Run:
+class Run(Shown):
     """`network`, `history` and `recipe` of one training, in `folder`."""
 
     folder: Path
