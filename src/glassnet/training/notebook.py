@@ -100,8 +100,8 @@ def _bundle(progress: Progress, text: str) -> dict[str, str]:
         ),
     ]
     names = {TRAIN: tr("training"), VALIDATION: tr("validation")}
-    keys = " &nbsp; ".join(f'<span style="color:{colour}">━ {escape(name)}</span>' for colour, name in names.items())
-    drawn = "".join(charts) and f'<div style="font-size:12px">{keys}</div><div>{"".join(charts)}</div>'
+    keys = " &nbsp; ".join(f'<span style="color:{colour}">━</span> {escape(name)}' for colour, name in names.items())
+    drawn = "".join(charts) and f'<div style="font-size:12px;margin:4px 0">{keys}</div><div>{"".join(charts)}</div>'
     style = "font-size:13px;font-variant-numeric:tabular-nums;margin-bottom:4px"
     html = f'<div class="glassnet-training"><div style="{style}">{escape(text)}</div>{bar}{drawn}</div>'
     return {"text/plain": text, "text/html": html}
@@ -130,11 +130,12 @@ def chart(title: str, curves: dict[str, Sequence[float | None]], *, logarithmic:
         return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - up * (HEIGHT - BOTTOM - TOP)
 
     parts = []
-    for value in (bottom + share * (top - bottom) for share in (0, 1 / 3, 2 / 3, 1)):
-        shown = 10**value if steep else value
-        _, y = place(1, shown)
+    levels = [bottom + share * (top - bottom) for share in (0, 1 / 3, 2 / 3, 1)]
+    ticks = [10**level if steep else level for level in levels]
+    for tick, text in zip(ticks, _texts(ticks), strict=True):
+        _, y = place(1, tick)
         parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{FAINT}"/>')
-        parts.append(f'<text x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{shown:.3g}</text>')
+        parts.append(f'<text x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
     for epoch, anchor in {1: "start", last: "end"}.items() if last > 1 else [(1, "middle")]:
         parts.append(f'<text x="{place(epoch, high)[0]:.1f}" y="{HEIGHT - 6}" text-anchor="{anchor}">{epoch}</text>')
     for colour, points in found.items():
@@ -149,6 +150,15 @@ def chart(title: str, curves: dict[str, Sequence[float | None]], *, logarithmic:
         f'fill="currentColor" style="max-width:100%"><text x="{LEFT}" y="11">{label}</text>'
         f'<g transform="translate(0 14)">{"".join(parts)}</g></svg>'
     )
+
+
+def _texts(ticks: Sequence[float]) -> list[str]:
+    """The numbers with as few digits as tell them apart, at least three and at most six."""
+    for digits in (3, 4, 5, 6):
+        texts = [f"{tick:.{digits}g}" for tick in ticks]
+        if len(set(texts)) == len(texts):
+            break
+    return texts
 
 
 def _points(column: Sequence[float | None]) -> list[tuple[int, float]]:

@@ -102,6 +102,7 @@ def test_a_chart_by_hand() -> None:
     assert [y for _, y in places(steep)] == [10.0, 84.0, 158.0]
     assert ticks(steep)[1:5] == ["0.01", "0.0464", "0.215", "1"]
     assert places(chart("one", {"red": [5.0]})) == [(198.0, 84.0)]
+    assert ticks(chart("narrow", {"red": [1.3001, 1.3004]}))[1:5] == ["1.3001", "1.3002", "1.3003", "1.3004"]
     assert chart("nothing", {"red": [None, nan], "blue": []}) == ""
     assert len(places(chart("many", {"red": [float(i % 7) for i in range(10_000)]}))) <= 302
 
