@@ -32,6 +32,8 @@ from .errors import (
     RecipeError as RecipeError,
     RunError as RunError,
     ShapeError as ShapeError,
+    TrackerWarning as TrackerWarning,
+    TrainingWarning as TrainingWarning,
 )
 from .experiment.ensemble import Ensemble as Ensemble
 from .experiment.lr_finder import RateTest as RateTest, find_learning_rate as find_learning_rate
@@ -97,9 +99,11 @@ from .training import (
     Callback as Callback,
     EarlyStopping as EarlyStopping,
     History as History,
+    MLflow as MLflow,
     Stop as Stop,
     StopReason as StopReason,
-    TrainingWarning as TrainingWarning,
+    TensorBoard as TensorBoard,
+    WandB as WandB,
 )
 
 __version__: str

@@ -94,6 +94,14 @@ class ModelFileWarning(UserWarning):
     """A model or checkpoint file that can be used, but not checked: it was saved before files had checksums."""
 
 
+class TrainingWarning(UserWarning):
+    """Training ended early, because the loss was no longer finite."""
+
+
+class TrackerWarning(TrainingWarning):
+    """A tracker, such as `MLflow`, failed; the training goes on without it."""
+
+
 class RunError(GlassnetError, ValueError):
     """A run folder that is not one, or can't be written or resumed."""
 

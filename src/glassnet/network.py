@@ -138,7 +138,7 @@ class Network(KnowsImages):
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
         `threads`: by default as many as make it faster; the result never depends on it. `statistics`: whether the history
         has statistics of the layers' outputs for a few training images, which `diagnose` reads; weights do not depend on it.
-        `progress`: True shows it, False does not, None does on a terminal.
+        `progress`: True shows it, False does not, None does on a terminal and in a notebook.
         """
         data = self.labelled(train, "fit(train)", learn=True)
         held_out = None if validation is None else as_dataset(validation, "fit(validation)", data.classes)

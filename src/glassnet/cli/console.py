@@ -126,9 +126,9 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
     """Show glassnet's own warnings once, as a sentence; others as Python does."""
-    from glassnet.errors import DataWarning, ModelFileWarning
+    from glassnet.errors import DataWarning, ModelFileWarning, TrackerWarning
 
-    ours = (DataWarning, ModelFileWarning)
+    ours = (DataWarning, ModelFileWarning, TrackerWarning)
     with warnings.catch_warnings():
         for category in ours:
             warnings.simplefilter("always", category)

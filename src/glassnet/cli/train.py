@@ -58,15 +58,24 @@ def command(
         bool, typer.Option("--explain", help=mark("For your own images: show the recipe and its reasons, and don't train."))
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help=mark("Show the training on a page in the browser."))] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TRACKER",
+            help=mark("Log to tensorboard:FOLDER, mlflow:ADDRESS, trackio:PROJECT or wandb:PROJECT; repeatable."),
+        ),
+    ] = None,
 ) -> None:
     from glassnet.cli import own_data
     from glassnet.cli.artefacts import Artefacts
+    from glassnet.errors import TrackerWarning, TrainingWarning
     from glassnet.experiment import run, sweep
     from glassnet.experiment.run_folder import RECIPE, require_run
-    from glassnet.training import TrainingWarning
     from glassnet.training.display import EpochCount, Preload, SeedLine
+    from glassnet.training.trackers import tracker
 
     _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
+    trackers = [tracker(text) for text in track or []]
     page = _watch(seeds) if watch and not explain else None
     options: dict[str, Any] = {
         "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads, "progress": True
@@ -79,13 +88,14 @@ def command(
         chosen = made
     trained = EpochCount()
     extras = _extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE)
-    options["callbacks"] = [trained, Preload(DRAWING, WARM_UP), *extras]
+    options["callbacks"] = [trained, Preload(DRAWING, WARM_UP), *extras, *trackers]
     if page is not None:
         options["watch"] = page
     files: Artefacts | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TrainingWarning)  # the report says it
+            warnings.simplefilter("always", TrackerWarning)
             if seeds is not None:
                 options["callbacks"].append(SeedLine())
                 runs = sweep.train_seeds(chosen, seeds, out=out, **options)

@@ -20,13 +20,19 @@ def keep_text(path: Path, text: str, *, durable: bool = False) -> None:
 
 
 class KeepRecipe(Callback):
-    """Writes recipe.toml when training begins: one that can't begin leaves the folder as it was."""
+    """Writes recipe.toml when training begins: one that can't begin leaves the folder as it was.
+
+    Tells the callbacks after it which run this is.
+    """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
         self._path, self._recipe = path, recipe
 
     def on_train_begin(self, progress: Progress) -> None:
         keep_text(self._path, self._recipe.to_toml(), durable=True)
+        data = self._recipe.data
+        progress.folder = self._path.parent
+        progress.settings = {"recipe": self._recipe.name, "data": data.path or data.dataset, **progress.settings}
 
 
 class KeepHistory(Callback):

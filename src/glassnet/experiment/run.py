@@ -38,12 +38,14 @@ from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
+from glassnet.support.upwards import Shown
 from glassnet.training import Callback, EarlyStopping, History
+from glassnet.training.callbacks import EpochFunction, as_callbacks
 from glassnet.training.display import default_display, waiting
 
 
 @dataclass
-class Run:
+class Run(Shown):
     """`network`, `history` and `recipe` of one training, in `folder`."""
 
     folder: Path
@@ -153,7 +155,7 @@ def train(
     resume: bool = False,
     threads: int | None = None,
     progress: bool | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | EpochFunction | Sequence[Callback | EpochFunction] = (),
     watch: Callable[[Path], Callback] | None = None,
 ) -> Run:
     """Train a recipe (by name, path or object) into the folder `out`.
@@ -162,11 +164,12 @@ def train(
 
     `out`: by default runs/NAME, or the first of runs/NAME-2, … that does not exist. `data`: a folder or file instead of the
     recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is an interrupted run, which continues
-    from its last checkpoint to bit-identical results. `progress`: as in Network.fit.
+    from its last checkpoint to bit-identical results. `progress`, `callbacks`: as in Network.fit.
     `watch`: given the run's folder, a callback that shows the training elsewhere; `ShowLive` writes what it can read there.
     """
     chosen, splits = prepare(recipe, seed=seed, data=data, epochs=epochs, settings=settings)
     network, training = chosen.make_network(splits), chosen.training
+    others = as_callbacks(callbacks, "train(callbacks)")
     optimizer, shifts = chosen.make_optimizer(), training.expand_shifts
     train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
     saved = False
@@ -185,7 +188,7 @@ def train(
                     KeepHistory(folder / HISTORY),
                     *([KeepSnapshots(folder, training.snapshots)] if training.snapshots else []),
                     *([] if training.patience is None else [EarlyStopping(training.patience)]),
-                    *callbacks,
+                    *others,
                     *([] if watch is None else [ShowLive(folder), watch(folder)]),
                 ],
                 class_weight=training.class_weight,
@@ -204,6 +207,8 @@ def train(
             network.save(folder / MODEL)
             saved = True
             keep_text(folder / HISTORY, history.lines(), durable=True)
+            for callback in others:
+                callback.on_run_saved(folder)
         except KeyboardInterrupt as interrupt:
             kept = tr("The last whole epoch is kept.") if (folder / CHECKPOINT).exists() else tr("No epoch was completed.")
             command = f"glassnet train --resume {folder}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import nan, sqrt
+from dataclasses import asdict, dataclass
+from math import isfinite, nan, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +29,14 @@ def wilson(correct: int, total: int) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class ClassReport:
-    """One class: `correct` of its `total` images were classified correctly; its precision and recall."""
+    """One class: `correct` of its `total` images were classified correctly; its precision, recall and f1."""
 
     name: str
     total: int
     correct: int
     precision: float
     recall: float
+    f1: float
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,10 @@ class Evaluation(Shown):
 
     @property
     def per_class(self) -> list[ClassReport]:
-        """Precision and recall of each class, in the order of the classes; NaN where they are undefined.
+        """Precision, recall and f1 of each class, in the order of the classes; NaN where they are undefined.
 
-        The precision of a class that is never predicted is, and the recall of one without images.
+        The precision of a class that is never predicted is, and the recall of one without images. f1 is their harmonic mean,
+        2·correct / (predicted + images), undefined where both are.
         """
         right, called, present = np.diag(self.confusion), self.confusion.sum(axis=0), self.confusion.sum(axis=1)
         return [
@@ -71,9 +74,28 @@ class Evaluation(Shown):
                 int(right[i]),
                 float(right[i] / called[i]) if called[i] else nan,
                 float(right[i] / present[i]) if present[i] else nan,
+                float(2 * right[i] / (called[i] + present[i])) if called[i] + present[i] else nan,
             )
             for i, name in enumerate(self.classes)
         ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dictionary that JSON can hold; None for what is undefined, or not finite.
+
+        {"accuracy", "interval", "loss", "correct", "total", "classes", "confusion", "per_class": [{"name", "total",
+        "correct", "precision", "recall", "f1"}, …]}; confusion[i][j] counts images of class i that were classified as j.
+        """
+        rows = [{name: _finite(value) for name, value in asdict(report).items()} for report in self.per_class]
+        return {
+            "accuracy": self.accuracy,
+            "interval": list(self.interval),
+            "loss": _finite(self.loss),
+            "correct": self.correct,
+            "total": self.total,
+            "classes": list(self.classes),
+            "confusion": self.confusion.tolist(),
+            "per_class": rows,
+        }
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -86,6 +108,10 @@ class Evaluation(Shown):
             high=100 * high,
             loss=self.loss,
         )
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from glassnet.analysis.diagnosis import Diagnosis
 from glassnet.data import Dataset, Splits
+from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.nn import summary
 from glassnet.nn.metrics import Evaluation
@@ -25,12 +26,14 @@ from glassnet.support.i18n import language, tr
 from glassnet.training import History
 
 IMAGES = 10  # of a data set
+CLASSES = 30  # of a confusion matrix that is shown, at most
 LEAST_SIDE = 56  # pixels on the page
 STYLE = Markup("""<style>
 .glassnet { --ink: currentColor; --muted: currentColor; --line: rgb(128 128 128 / .35); --train: #8a8f98; --accent: #3b82f6 }
 .glassnet table { border-collapse: collapse; margin: .4em 0 }
 .glassnet :is(td, th) { padding: .15em .7em; text-align: right; border-bottom: 1px solid var(--line); background: none }
 .glassnet :is(td, th):is(:first-child, .name) { text-align: left }
+.glassnet caption { text-align: left; font-size: .85em }
 .glassnet figure { display: inline-block; margin: 0 .5em .5em 0; text-align: center; font-size: .85em }
 .glassnet figure img { display: block; margin: 0 auto; image-rendering: pixelated }
 </style>""")
@@ -52,15 +55,24 @@ def _(thing: Network) -> Markup:
 def _(thing: History) -> Markup:
     if not thing.epochs:
         return _framed(_line(repr(thing)))
-    drawn = inline_svg(history_figure(thing), f"history-{secrets.token_hex(4)}", tr("Loss and accuracy over the epochs"))
-    return _framed(_line(repr(thing)), drawn)
+    stopped = [] if thing.stopped is None else [_line(thing.stopped.text)]
+    return _framed(_line(repr(thing)), *stopped, _curves(thing))
 
 
 @html.register
 def _(thing: Evaluation) -> Markup:
     heads = [tr("class"), tr("images"), tr("correct"), tr("precision, %"), tr("recall, %")]
     rows = [(one.name, one.total, one.correct, _percent(one.precision), _percent(one.recall)) for one in thing.per_class]
-    return _framed(_line(str(thing)), _table(heads, rows))
+    return _framed(_line(str(thing)), _table(heads, rows), _confusion(thing))
+
+
+@html.register
+def _(thing: Run) -> Markup:
+    name = _line(thing.recipe.heading, str(thing.folder))
+    drawn = _curves(thing.history) if thing.history.epochs else Markup()
+    rows = summary.rows(thing.network.layers, thing.network.shapes, thing.network.dtype.itemsize)
+    table = _table(["", *map(tr, summary.COLUMNS)], rows, names=2)
+    return _framed(name, _line(repr(thing.history)), drawn, table)
 
 
 @html.register
@@ -99,6 +111,29 @@ def _framed(*parts: str) -> Markup:
     hidden = "zh" if language() == "en" else "en"  # of the texts in charts
     rule = Markup("<style>.glassnet .{} {{ display: none }}</style>").format(hidden)
     return Markup('<div class="glassnet">{}</div>').format(Markup().join([STYLE, rule, *parts]))
+
+
+def _curves(history: History) -> Markup:
+    name = f"history-{secrets.token_hex(4)}"
+    return inline_svg(history_figure(history), name, tr("Loss and accuracy over the epochs"))
+
+
+def _confusion(result: Evaluation) -> Markup:
+    """The confusion matrix, where it fits: a darker cell is a larger share of the images of its class."""
+    count = len(result.classes)
+    if count > CLASSES:
+        return Markup()
+    cell = Markup('<td style="background:rgb(59 130 246 / {:.2f})">{}</td>')
+    rows = [
+        Markup("<tr><th>{}</th>{}</tr>").format(
+            name, Markup().join(cell.format(0.6 * number / max(1, row.sum()), number or "") for number in row)
+        )
+        for name, row in zip(result.classes, result.confusion, strict=True)
+    ]
+    heads = Markup().join(Markup("<th>{}</th>").format(name) for name in result.classes)
+    return Markup("<table><caption>{}</caption><tr><th></th>{}</tr>{}</table>").format(
+        tr("Rows: class; columns: predicted class"), heads, Markup().join(rows)
+    )
 
 
 def _line(*words: str) -> Markup:

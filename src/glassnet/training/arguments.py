@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import listing, tr
 from glassnet.support.memory import require_memory
+from glassnet.support.registry import describe
 
 ORDER, DROPOUT, AUGMENTATION = 0, 1, 2  # streams of random numbers of an epoch
 
@@ -40,6 +42,24 @@ class Plan(StepPlan):
     @property
     def steps_per_epoch(self) -> int:
         return -(-len(self.train) // self.batch_size)
+
+    def shown(self) -> dict[str, Any]:
+        """The settings, to be shown: `Progress.settings`."""
+        return {
+            "optimizer": describe(self.optimizer),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "images": len(self.train),
+            "average": self.averaging,
+            "augmentation": None if self.augmentation is None else describe(self.augmentation),
+            "plain_epochs": self.plain_epochs or None,
+        }
+
+
+def network_settings(stack: Stack) -> dict[str, Any]:
+    """Those of the network, to be shown."""
+    return {"layers": [repr(layer) for layer in stack.layers], "loss": repr(stack.loss), "parameters": stack.flat.size}
 
 
 def epoch_generator(seed: int, epoch: int, stream: int) -> np.random.Generator:

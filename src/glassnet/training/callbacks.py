@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from glassnet.errors import InputError
 from glassnet.nn.stack import Stack
@@ -26,6 +28,10 @@ class Progress:
     step: int = 0  # steps done in this epoch
     cost: float = float("nan")  # mean over the steps of this epoch so far
     reason: Stop | None = None
+    error: type[BaseException] | None = None  # what ended the training instead, such as KeyboardInterrupt
+    settings: dict[str, Any] = field(default_factory=dict)  # of the training, to be shown
+    checkpoint: Path | None = None
+    folder: Path | None = None  # of the run, where there is one
 
     def stop(self, reason: str | Stop) -> None:
         """End training after this step or epoch, for a reason, perhaps in words, that history.stopped will give."""
@@ -55,6 +61,9 @@ class Callback:
 
     def on_train_end(self, progress: Progress) -> None:
         """After the last epoch, however training ended."""
+
+    def on_run_saved(self, folder: Path) -> None:
+        """After `gn.train` has written the model into the run's folder; `fit` does not call it."""
 
 
 class EarlyStopping(Callback):

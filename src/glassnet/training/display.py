@@ -1,4 +1,4 @@
-"""Progress of training: a live bar on a terminal, one plain line an epoch elsewhere."""
+"""Progress of training: a live bar on a terminal, curves in a notebook, one plain line an epoch elsewhere."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from glassnet.support.i18n import tr
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch
+from glassnet.training.notebook import NotebookCurves, in_notebook
 
 PATIENCE = 0.7  # seconds of silence before a wait is explained
 
@@ -172,7 +173,12 @@ def waiting(text: str, progress: bool | None) -> Iterator[None]:
 
 
 def default_display(progress: bool | None, every: int = 1) -> list[Callback]:
-    """True: a bar, or a line each `every` epochs; None: a bar on a terminal, else nothing; False: nothing."""
+    """True: a bar, or a line each `every` epochs; None: a bar on a terminal, else nothing; False: nothing.
+
+    In a notebook, unless False: a bar and curves.
+    """
+    if progress is not False and in_notebook():
+        return [NotebookCurves()]
     if progress is False or (progress is None and not sys.stdout.isatty()):
         return []
     return [LiveBar() if sys.stdout.isatty() else PlainLines(every=every)]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from math import isfinite, isnan
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from math import isfinite, isnan, nan
 from typing import Any
 
+from glassnet.errors import InputError
+from glassnet.support.i18n import tr
 from glassnet.support.strict_json import line, numbers
 from glassnet.support.upwards import Shown, present
 from glassnet.training.stop import Stop, StopReason
@@ -77,6 +79,24 @@ class History(Shown):
         names = {"loss": "train_cost", "accuracy": "train_accuracy", "val_loss": "validation_cost"}
         columns = {name: self._column(own) for name, own in {**names, "val_accuracy": "validation_accuracy"}.items()}
         return {name: column for name, column in columns.items() if None not in column}
+
+    def frame(self) -> Any:
+        """A pandas DataFrame with a row for each epoch, the index, and the figures as columns; NaN where not measured.
+
+            history.frame()[["train_accuracy", "validation_accuracy"]].plot()
+
+        The columns are train_cost, train_accuracy, validation_cost, validation_accuracy, validation_correct,
+        validation_total, learning_rate, seconds and steps. Raises `InputError` where pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise InputError(
+                tr("A data frame needs pandas, which is not installed."), where="history.frame()", hint="pip install pandas"
+            ) from None
+        names = [found.name for found in fields(Epoch) if found.name != "epoch" and found.default_factory is MISSING]
+        columns = {name: [nan if value is None else value for value in self._column(name)] for name in names}
+        return pd.DataFrame(columns, index=pd.Index(self._column("epoch"), name="epoch"))
 
     def plot(self) -> Any:
         """Loss and accuracy over the epochs, as a matplotlib figure."""

@@ -13,11 +13,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from glassnet.data.augmentation import image_shape
+from glassnet.errors import TrainingWarning
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor, Trainer, make_trainer
 from glassnet.support.arrays import Array
 from glassnet.support.registry import describe
-from glassnet.training.arguments import AUGMENTATION, DROPOUT, ORDER, Plan, check_length, epoch_generator
+from glassnet.training.arguments import AUGMENTATION, DROPOUT, ORDER, Plan, check_length, epoch_generator, network_settings
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
@@ -27,10 +28,6 @@ from glassnet.training.stop import Stop, StopReason
 Result = TypeVar("Result")
 STRETCH = 0.1  # seconds of compiled steps between two checks of the clock, the keyboard and the loss
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at the least
-
-
-class TrainingWarning(UserWarning):
-    """Training ended early, because the loss was no longer finite."""
 
 
 class Training:
@@ -46,7 +43,14 @@ class Training:
         self.predictor = Predictor(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.watch = Watch(stack, plan.train) if plan.statistics else None
-        self.progress = Progress(stack, plan.epochs, plan.steps_per_epoch, History(seed=plan.seed))
+        self.progress = Progress(
+            stack,
+            plan.epochs,
+            plan.steps_per_epoch,
+            History(seed=plan.seed),
+            settings=network_settings(stack) | plan.shown(),
+            checkpoint=plan.checkpoint,
+        )
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
         # The result after the last whole epoch, and after the one before it; the state before the last step.
         self._last_epoch, self._previous_epoch, self._before_last_step = self.best.copy(), self.best.copy(), self.best.copy()
@@ -69,6 +73,9 @@ class Training:
                     break
                 self._epoch(epoch)
             self._last_epoch[...] = self.kept
+        except BaseException as error:
+            self.progress.error = type(error)
+            raise
         finally:
             self._end()
         history.stopped = self.progress.reason

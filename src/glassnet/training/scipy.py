@@ -18,6 +18,8 @@ from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor
 from glassnet.support.arrays import Array
+from glassnet.support.registry import describe
+from glassnet.training.arguments import network_settings
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.history import Epoch, History
 from glassnet.training.statistics import validate
@@ -49,7 +51,8 @@ def minimize(
     rng = np.random.default_rng(0)  # dropout of rate 0 needs one, too
     size, rows = stack.flat.size, exact.rows(train.images)
     held_out = None if validation is None else stack.rows(validation.images)
-    progress = Progress(stack, epochs, 1, History())
+    settings = {**network_settings(stack), "optimizer": describe(method), "epochs": epochs, "images": len(train)}
+    progress = Progress(stack, epochs, 1, History(), settings=settings)
     seen: dict[str, float] = {}
     start = time.perf_counter()
 
@@ -100,6 +103,9 @@ def minimize(
             progress.history.stopped = Stop(StopReason.SOLVER, len(progress.history), words=str(result.message))
     except _StoppedError:
         progress.history.stopped = progress.reason
+    except BaseException as error:
+        progress.error = type(error)
+        raise
     finally:
         for callback in callbacks:
             callback.on_train_end(progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import isnan
 
 import numpy as np
@@ -61,3 +62,26 @@ def test_network_counts_its_own() -> None:
     assert (result.correct, result.total) == (3, 6)
     assert result.loss == pytest.approx(0.5)  # ½‖e_i − e_j‖² is 1 for the three that are wrong
     np.testing.assert_array_equal(result.confusion, confusion_matrix(LABELS, FOUND, 3))
+
+
+def test_an_evaluation_as_a_dictionary_is_json() -> None:
+    result = Evaluation(float("inf"), 3, 6, confusion_matrix(LABELS, FOUND, 4), ("a", "b", "c", "d"))
+    found = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+    assert found == result.to_dict()
+    assert (found["accuracy"], found["correct"], found["total"], found["loss"]) == (0.5, 3, 6, None)
+    assert found["interval"] == pytest.approx(result.interval)
+    assert found["classes"] == ["a", "b", "c", "d"]
+    assert found["confusion"] == [[2, 1, 0, 0], [1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    assert found["per_class"] == [
+        {"name": "a", "total": 3, "correct": 2, "precision": 0.5, "recall": 2 / 3, "f1": 4 / 7},
+        {"name": "b", "total": 2, "correct": 1, "precision": 0.5, "recall": 0.5, "f1": 0.5},
+        {"name": "c", "total": 1, "correct": 0, "precision": None, "recall": 0.0, "f1": 0.0},
+        {"name": "d", "total": 0, "correct": 0, "precision": None, "recall": None, "f1": None},
+    ]
+
+
+def test_f1_is_that_of_scikit_learn() -> None:
+    from sklearn.metrics import f1_score
+
+    result = Evaluation(0.0, 3, 6, confusion_matrix(LABELS, FOUND, 3), ("a", "b", "c"))
+    assert [report.f1 for report in result.per_class] == pytest.approx(list(f1_score(LABELS, FOUND, average=None)))

@@ -6,6 +6,7 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ RNG = np.random.default_rng(1)
 EVIL = '<script>alert("1")</script>'
 DATA = gn.Dataset((255 * RNG.random((30, 8, 6, 3))).astype(np.uint8), np.arange(30) % 3, classes=("a", EVIL, "c"))
 EPOCHS = [Epoch(n, 1 / n, 0.3 * n, 1.5 / n, 0.25 * n, 7, 30, 0.1, 1.0) for n in (1, 2, 3)]
+STOP = gn.Stop(gn.StopReason.NO_IMPROVEMENT, 3, since=2, patience=2)
 FINDING = gn.Finding("dead units", f"half of them {EVIL}", "the rate is too high", ("a lower rate", "LeakyReLU"))
 
 
@@ -30,7 +32,12 @@ SHOWN = {
     "network": (network(), ["Dense(units=3", "435", "SoftmaxCrossEntropy"]),
     "history": (gn.History(EPOCHS), ["<svg", "3 epochs", "validation accuracy 75.00 %"]),
     "empty history": (gn.History(), ["no epochs"]),
-    "evaluation": (network().evaluate(DATA), [" / 30 correct", "precision, %"]),
+    "evaluation": (network().evaluate(DATA), [" / 30 correct", "precision, %", "Rows: class; columns: predicted class"]),
+    "stopped history": (gn.History(EPOCHS, stopped=STOP), ["<svg", "no better for 2 epochs"]),
+    "run": (
+        gn.Run(Path("runs/a"), gn.load_recipe("digits"), network(), gn.History(EPOCHS)),
+        ["runs/a", "<svg", "Dense(units=3"],
+    ),
     "diagnosis": (gn.Diagnosis((FINDING,)), ["<ol>", "the rate is too high", "<li>LeakyReLU</li>"]),
     "nothing wrong": (gn.Diagnosis(), ["Nothing wrong found."]),
     "dataset": (DATA, ["30 images of 8×6×3", "data:image/png;base64,"]),
@@ -75,6 +82,15 @@ def test_it_is_shown(name: str) -> None:
     assert not page.open
     assert "script" not in page.tags
     assert EVIL not in text
+
+
+def test_the_confusion_matrix_is_shown_where_it_fits() -> None:
+    counts = np.array([[3, 1], [0, 0]])
+    text = html(gn.Evaluation(0.5, 3, 4, counts, ("a", "b")))
+    cells = re.findall(r'<td style="background:rgb\(59 130 246 / ([\d.]+)\)">(\d*)</td>', text)
+    assert cells == [("0.45", "3"), ("0.15", "1"), ("0.00", ""), ("0.00", "")]
+    many = tuple(map(str, range(31)))
+    assert "Rows: class" not in html(gn.Evaluation(0.5, 3, 4, np.zeros((31, 31), int), many))
 
 
 def test_two_histories_share_no_ids() -> None:
