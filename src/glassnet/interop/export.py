@@ -34,7 +34,9 @@ class Form(NamedTuple):
     module: str
 
 
-FORMS: dict[str, Form] = {}
+FORMS: dict[str, Form] = {
+    "onnx": Form("ONNX", "glassnet.interop.onnx"),
+}
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,11 @@ def export(model: Run | Network, path: str | Path, form: str, **options: Any) ->
     path = Path(path)
     network = model.network if isinstance(model, Run) else model
     module = importlib.import_module(FORMS[form].module)
-    metadata = metadata_of(network)
-    content: bytes = module.encode(network, metadata, **options)
     part, images = _images(model)
+    metadata = {"file": path.name, **metadata_of(network), "input_type": type_of(images)}
+    content: bytes = module.encode(network, metadata, **options)
     proof = prove(network, images, module.predictor(content), part)
-    record = {"form": form, "file": path.name, **metadata, **asdict(proof), "holds": proof.holds}
+    record = {"form": form, **metadata, **asdict(proof), "holds": proof.holds}
     if proof.holds:
         with writing(path):
             write_bytes(path, content)
@@ -78,6 +80,18 @@ def export(model: Run | Network, path: str | Path, form: str, **options: Any) ->
     if isinstance(model, Run):
         add_export(model.folder, {"time": datetime.now(UTC).isoformat(timespec="seconds"), **record})
     return proof
+
+
+def export_onnx(model: Run | Network, path: str | Path, opset: int | None = None) -> Proof:
+    """Write a run or network as an ONNX file, unless onnxruntime answers differently with it; the proof, as of `export`.
+
+        gn.export_onnx(gn.Run.load("runs/a"), "model.onnx").holds
+
+    Input: "image" (N, *input_shape), uint8, or float32 for a network that was trained on such numbers. Outputs:
+    "probabilities" (N, classes), float32, and "label" (N,), int64. `opset`: the version of ONNX's operators, 17 to 26.
+    Raises `InputError` without the packages onnx and onnxruntime, for another opset, or for a layer that has no form in ONNX.
+    """
+    return export(model, path, "onnx", opset=opset)
 
 
 def prove(network: Network, images: Array, predict: Predict, part: str) -> Proof:
@@ -104,9 +118,14 @@ def metadata_of(network: Network) -> dict[str, Any]:
     }
 
 
+def type_of(images: Array) -> str:
+    """What an export takes that is made for such images: "uint8" or "float32"."""
+    return "uint8" if images.dtype == np.uint8 else "float32"
+
+
 def _images(model: Run | Network) -> tuple[str, Array]:
     if isinstance(model, Network):
-        rng = np.random.default_rng(0)
-        return "random", rng.integers(0, 256, (100, *model.input_shape), dtype=np.uint8)
+        images = np.random.default_rng(0).integers(0, 256, (100, *model.input_shape), dtype=np.uint8)
+        return "random", images if model.takes_pixels else images.astype(np.float32)
     splits = read_splits(model.recipe, anew=True)
     return ("training", splits.train.images) if splits.validation is None else ("validation", splits.validation.images)
