@@ -38,6 +38,7 @@ class Form(NamedTuple):
 FORMS: dict[str, Form] = {
     "numpy": Form("NumPy", "glassnet.interop.numpy"),
     "c": Form("C", "glassnet.interop.c"),
+    "onnx": Form("ONNX", "glassnet.interop.onnx"),
 }
 
 
@@ -114,6 +115,18 @@ def export_c(model: Run | Network, path: str | Path, *, name: str | None = None)
     gn.export_c(run, "digits.h")
     """
     return export(model, path, "c", name=name)
+
+
+def export_onnx(model: Run | Network, path: str | Path, opset: int | None = None) -> Proof:
+    """Write a run or network as an ONNX file, unless onnxruntime answers differently with it; the proof, as of `export`.
+
+        gn.export_onnx(gn.Run.load("runs/a"), "model.onnx").holds
+
+    Input: "image" (N, *input_shape), uint8, or float32 for a network that was trained on such numbers. Outputs:
+    "probabilities" (N, classes), float32, and "label" (N,), int64. `opset`: the version of ONNX's operators, 17 to 26.
+    Raises `InputError` without the packages onnx and onnxruntime, for another opset, or for a layer that has no form in ONNX.
+    """
+    return export(model, path, "onnx", opset=opset)
 
 
 def prove(network: Network, images: Array, predict: Predict, part: str) -> Proof:
