@@ -1,8 +1,8 @@
-"""What exported networks need beside our own: `python -m benchmarks.exports --c RUN`, `python -m benchmarks.exports --onnx RUN…`.
+"""What exports need beside our own: `python -m benchmarks.exports --c RUN`, `python -m benchmarks.exports --onnx RUN…`.
 
---c: beside `Network.predict_proba` on one core, one image and up to 10,000 training images of the run. The C export is compiled
-with -O3 -march=native. --onnx: onnxruntime beside `Network.predict`, one image and 10,000 in one call, on one thread and on two;
-onnxruntime has the images in the batches that are quickest for it. All are asked in turn, several times; the median counts.
+--c: beside `Network.predict_proba` on one core, one image and up to 10,000 training images of the run. The C export is
+compiled with -O3 -march=native. --onnx: onnxruntime beside `Network.predict`, one image and 10,000 in one call, on one thread
+and on two; onnxruntime has the images in the batches that are quickest for it. All are asked in turn; the median counts.
 """
 
 from __future__ import annotations
