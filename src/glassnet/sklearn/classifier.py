@@ -142,7 +142,7 @@ class NetworkClassifier(Results, ClassifierMixin, BaseEstimator):  # type: ignor
     >>> from sklearn.datasets import load_digits
     >>> from sklearn.model_selection import cross_val_score
     >>> X, y = load_digits(return_X_y=True)
-    >>> classifier = NetworkClassifier(hidden_layer_sizes=(30,), max_iter=20, random_state=1)
+    >>> classifier = NetworkClassifier(hidden_layer_sizes=(30,), learning_rate_init=0.01, max_iter=20, random_state=1)
     >>> bool(cross_val_score(classifier, X / 16, y, cv=3).mean() > 0.9)
     True
     """

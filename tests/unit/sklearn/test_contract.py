@@ -68,3 +68,12 @@ def test_weights_are_repetitions_with_any_optimizer_and_mini_batch(optimizer: st
     assert np.array_equal(repeated.predict_proba(X), weighted.predict_proba(X))
     assert repeated.loss_curve_ == weighted.loss_curve_
     assert repeated.validation_scores_ == weighted.validation_scores_
+
+
+def test_the_example_of_the_docstring_runs() -> None:
+    import doctest
+
+    from glassnet.sklearn import classifier
+
+    result = doctest.testmod(classifier, raise_on_error=True)
+    assert result.attempted >= 5
