@@ -285,11 +285,18 @@ def _write_zip(method: int) -> Callable[[Path], Path]:
     return write
 
 
+def _write_nielsen(folder: Path) -> Path:
+    arrays = {"weights": [RNG.normal(size=(4, 6)).tolist()], "biases": [RNG.normal(size=(4, 1)).tolist()]}
+    (folder / "net.json").write_text(json.dumps({"sizes": [6, 4], **arrays, "cost": "CrossEntropyCost"}))
+    return folder / "net.json"
+
+
 KINDS = {
     "model": Kind(_write_model, _read_model, sealed=True),
     "checkpoint": Kind(_write_checkpoint, _read_checkpoint, sealed=True),
     "model-format-1": Kind(_as_format_1(_write_model), _read_model),
     "checkpoint-format-1": Kind(_as_format_1(_write_checkpoint), _read_checkpoint),
+    "nielsen.json": Kind(_write_nielsen, lambda path: gn.from_nielsen(path).parameters, text=True),
     "recipe.toml": Kind(_write_run("recipe.toml"), _read_run, text=True),
     "history.jsonl": Kind(_write_run("history.jsonl"), _read_run, text=True),
     "ledger.jsonl": Kind(_write_run("ledger.jsonl"), _read_run, text=True),
