@@ -34,7 +34,7 @@ class Form(NamedTuple):
     module: str
 
 
-FORMS: dict[str, Form] = {}
+FORMS: dict[str, Form] = {"torch": Form("PyTorch", "glassnet.interop.torch")}
 
 
 @dataclass(frozen=True)
