@@ -118,6 +118,15 @@ def test_outputs_are_those_of_the_module(name: str) -> None:
     assert network.dtype == np.float32
 
 
+def test_a_module_in_two_places() -> None:
+    bent, dense = nn.Tanh(), nn.Linear(12, 12)
+    module = row(dense, bent, dense, bent)
+    network = gn.from_torch(module, FLAT)
+    assert len(network.layers) == 4
+    x = images(FLAT)
+    np.testing.assert_allclose(network(x), asked(module, x), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
 def test_recurrent_modules_give_all_states(kind: Any) -> None:
     module = disturbed(kind(5, 4, batch_first=True))
