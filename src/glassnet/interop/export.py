@@ -39,6 +39,7 @@ FORMS: dict[str, Form] = {
     "numpy": Form("NumPy", "glassnet.interop.numpy"),
     "c": Form("C", "glassnet.interop.c"),
     "onnx": Form("ONNX", "glassnet.interop.onnx"),
+    "torch": Form("PyTorch", "glassnet.interop.torch"),
 }
 
 
