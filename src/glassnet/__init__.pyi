@@ -38,6 +38,7 @@ from .experiment.prepare import find as find, prepare as prepare
 from .experiment.recipe import Recipe as Recipe, list_recipes as list_recipes, load_recipe as load_recipe
 from .experiment.run import Run as Run, train as train
 from .interop.export import export_onnx as export_onnx
+from .interop.from_onnx import from_onnx as from_onnx
 from .network import Network as Network
 from .nn import architectures as architectures
 from .nn.activations import (
