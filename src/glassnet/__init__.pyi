@@ -43,6 +43,7 @@ from .experiment.run import Run as Run, train as train
 from .interop.export import export_c as export_c, export_numpy as export_numpy, export_onnx as export_onnx
 from .interop.from_keras import from_keras as from_keras
 from .interop.from_nielsen import from_nielsen as from_nielsen
+from .interop.from_onnx import from_onnx as from_onnx
 from .interop.from_torch import from_torch as from_torch
 from .interop.to_torch import to_torch as to_torch
 from .interop.torch import export_torch as export_torch

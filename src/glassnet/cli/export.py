@@ -43,6 +43,7 @@ def command(
 ) -> None:
     from glassnet.errors import InputError
     from glassnet.experiment.run import Run
+    from glassnet.interop.export import check_path
 
     files = {"onnx": onnx, "numpy": numpy, "c": c, "torch": torch}
     chosen = {form: path for form, path in files.items() if path is not None}
@@ -54,6 +55,8 @@ def command(
     if chosen and len(runs) > 1:
         hint = tr("export each of them by itself")
         raise InputError(tr("Only a page holds several networks."), where="glassnet export", received=len(runs), hint=hint)
+    for path in chosen.values():
+        check_path(path)
     loaded = [Run.load(run) for run in runs]
     if page is not None:
         from glassnet.present.page import write_page
@@ -76,10 +79,8 @@ def _prove(run: Run, path: Path, form: str, options: dict[str, Any]) -> bool:
         if (run.folder / REPORT).is_file():
             report(run)
     if not proof.holds:
-        what = tr(
-            "The export answers differently for {count} images, so {path} was not written.", count=proof.changed, path=path
-        )
-        complain(what)
+        what = mark("The export answers differently (images with another class: {count}), so {path} was not written.")
+        complain(tr(what, count=proof.changed, path=path))
         complain(proof.text)
         return False
     say(tr("{path}   {size:.1f} MB", path=path, size=path.stat().st_size / 1e6), f"  {proof.text}")

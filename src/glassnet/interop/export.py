@@ -21,6 +21,7 @@ from glassnet.network import Network
 from glassnet.support.arrays import Array
 from glassnet.support.atomic import write_bytes, write_text
 from glassnet.support.i18n import Message, mark, tr
+from glassnet.support.storage import as_path
 
 PARTS = {"validation": mark("validation images"), "training": mark("training images"), "random": mark("random images")}
 TIE = 1e-5  # of probabilities: two classes within it are equally likely
@@ -83,8 +84,9 @@ def export(model: Run | Network, path: str | Path, form: str, **options: Any) ->
     A run is proven on its validation images, read anew from their files; a network on random bytes. Raises `InputError` for
     a layer that the form lacks, `WriteError` where the files can't be written.
     """
-    path = Path(path)
+    path = as_path(path)
     network = model.network if isinstance(model, Run) else model
+    check_path(path)
     module = importlib.import_module(FORMS[form].module)
     part, images = _images(model)
     metadata = {"file": path.name, **metadata_of(network), "input_type": type_of(images)}
@@ -128,6 +130,13 @@ def export_onnx(model: Run | Network, path: str | Path, opset: int | None = None
     Raises `InputError` without the packages onnx and onnxruntime, for another opset, or for a layer that has no form in ONNX.
     """
     return export(model, path, "onnx", opset=opset)
+
+
+def check_path(path: Path) -> None:
+    """Refuse a path that no file can have."""
+    if not path.parent.is_dir() or path.is_dir():
+        what = tr("The export needs the name of a file in a folder that exists.")
+        raise InputError(what, where=path, received=tr("a folder") if path.is_dir() else tr("no such folder"))
 
 
 def prove(network: Network, images: Array, predict: Predict, part: str) -> Proof:

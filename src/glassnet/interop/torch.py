@@ -21,7 +21,6 @@ from glassnet.network import Network
 from glassnet.nn.stack import Stack
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
-from glassnet.support.storage import as_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -40,12 +39,12 @@ def export_torch(model: Run | Network, path: str | Path, *, takes_bytes: bool | 
     Raises `InputError` for another ending, a layer that PyTorch has no module for, and where PyTorch is not installed;
     `WriteError` where the file can't be written.
     """
-    path = as_path(path)
-    return export(model, path, "torch", suffix=path.suffix.lower(), takes_bytes=takes_bytes)
+    return export(model, path, "torch", takes_bytes=takes_bytes)
 
 
-def encode(network: Network, metadata: dict[str, Any], *, suffix: str, takes_bytes: bool | None = None) -> bytes:
-    """The bytes of a file with this ending."""
+def encode(network: Network, metadata: dict[str, Any], *, takes_bytes: bool | None = None) -> bytes:
+    """The bytes of a file with the ending of `metadata["file"]`."""
+    suffix = Path(metadata["file"]).suffix.lower()
     if suffix not in SUFFIXES:
         what, where = tr("PyTorch's files have another ending."), "export_torch(path)"
         raise InputError(what, where=where, expected=" | ".join(SUFFIXES), received=repr(suffix))

@@ -56,27 +56,27 @@ def test_every_layer_has_a_module() -> None:
 def test_layers(make: Callable[[], Made]) -> None:
     network, images = make()
     assert_module_answers(network, images)
-    assert_same(network, predictor(encode(network, metadata_of(network), suffix=".safetensors")), images)
+    assert_same(network, predictor(encode(network, metadata_of(network) | {"file": "net.safetensors"})), images)
 
 
 @pytest.mark.parametrize("make", networks_of_recipes())
 def test_recipes(make: Callable[[], Made]) -> None:
     network, images = make()
     assert_module_answers(network, images)
-    assert_same(network, predictor(encode(network, metadata_of(network), suffix=".safetensors")), images)
+    assert_same(network, predictor(encode(network, metadata_of(network) | {"file": "net.safetensors"})), images)
 
 
 @pytest.mark.parametrize("make", [pytest.param(lambda n=n, i=i: of_layer(n, i), id=f"{n}-{i}") for n, i in PROGRAMS])
 def test_programs(make: Callable[[], Made]) -> None:
     network, images = make()
-    predict = predictor(encode(network, metadata_of(network), suffix=".pt2"))
+    predict = predictor(encode(network, metadata_of(network) | {"file": "net.pt2"}))
     assert_same(network, predict, images)
     assert_same(network, predict, images[:1])
 
 
 def test_program_of_a_recipe() -> None:
     network, images = of_recipe("mnist-cnn")
-    assert_same(network, predictor(encode(network, metadata_of(network), suffix=".pt2")), images)
+    assert_same(network, predictor(encode(network, metadata_of(network) | {"file": "net.pt2"})), images)
 
 
 def test_float64_stays_exact() -> None:
@@ -143,9 +143,9 @@ def test_float_images_of_a_network_with_pixels() -> None:
     network = gn.Network([16, 5, 3], seed=1)
     images = np.random.default_rng(1).random((5, 16), dtype=np.float32)
     metadata = metadata_of(network)
-    assert_same(network, predictor(encode(network, metadata, suffix=".pt2", takes_bytes=False)), images)
+    assert_same(network, predictor(encode(network, metadata | {"file": "net.pt2"}, takes_bytes=False)), images)
     with pytest.raises(InputError, match="another type") as caught:
-        predictor(encode(network, metadata, suffix=".pt2"))(images)
+        predictor(encode(network, metadata | {"file": "net.pt2"}))(images)
     assert caught.value.hint == "takes_bytes=False"
 
 
