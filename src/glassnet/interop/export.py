@@ -82,7 +82,7 @@ def export(model: Run | Network, path: str | Path, form: str, **options: Any) ->
     """Write a run or network to `path`, unless it answers differently there; the proof, which is also beside it as JSON.
 
     A run is proven on its validation images, read anew from their files; a network on random bytes. Raises `InputError` for
-    a layer that the form lacks, `WriteError` where the files can't be written.
+    a layer that the form lacks or a path that is none, `WriteError` where the files can't be written.
     """
     path = as_path(path)
     network = model.network if isinstance(model, Run) else model

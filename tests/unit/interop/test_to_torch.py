@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.errors import InputError, WriteError
+from glassnet.errors import InputError
 from glassnet.interop.export import metadata_of
 from glassnet.interop.to_torch import _MODULES
 from glassnet.interop.torch import encode, predictor
@@ -182,5 +182,5 @@ def test_where_pytorch_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(WriteError):
+    with pytest.raises(InputError):
         gn.export_torch(gn.Network([4, 2]), tmp_path / "none" / "net.safetensors")
