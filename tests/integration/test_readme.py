@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import traceback
@@ -145,7 +146,21 @@ def provide_photos(folder: Path) -> None:
             Image.fromarray(pixels[:, :, 0]).save(path)
 
 
-@pytest.mark.parametrize("path", FILES, ids=str)
+def code_of(block: Block) -> object:
+    """A block without its comments."""
+    return (
+        ast.dump(ast.parse(block.body))
+        if block.language in PYTHON
+        else [shlex.split(c, comments=True) for c in block.commands]
+    )
+
+
+def test_the_chinese_readme_has_the_blocks_of_the_english_one() -> None:
+    english, chinese = ([code_of(block) for block in read(Path(name))] for name in ("README.md", "README.zh-CN.md"))
+    assert chinese == english
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.name != "README.zh-CN.md"], ids=str)
 def test_every_block_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = read(path)
     if path.name.startswith("README"):

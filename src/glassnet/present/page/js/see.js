@@ -103,7 +103,7 @@ export const mountSee = (section, page) => {
   new IntersectionObserver((entries) => {
     isVisible = entries.at(-1).isIntersecting;
     if (isVisible) drawAll();
-  }, { rootMargin: "80px" }).observe(see);
+  }, { rootMargin: "-40px" }).observe(see); // less than that shows no figure of the panel
   let width = 0;
   new ResizeObserver(() => {
     const wide = matchMedia("(min-width: 1000px)").matches;
