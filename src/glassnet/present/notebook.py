@@ -114,8 +114,9 @@ def _framed(*parts: str) -> Markup:
 
 
 def _curves(history: History) -> Markup:
-    name = f"history-{secrets.token_hex(4)}"
-    return inline_svg(history_figure(history), name, tr("Loss and accuracy over the epochs"))
+    drawn = inline_svg(history_figure(history), f"history-{secrets.token_hex(4)}", tr("Loss and accuracy over the epochs"))
+    key = Markup('<span style="color:var({})">━</span> {} &nbsp; ')
+    return key.format("--train", tr("training")) + key.format("--accent", tr("validation")) + drawn
 
 
 def _confusion(result: Evaluation) -> Markup:
