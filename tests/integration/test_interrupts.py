@@ -188,3 +188,20 @@ def test_a_forked_process_starts_threads_of_its_own(monkeypatch: pytest.MonkeyPa
     assert ours.poll(60)
     np.testing.assert_array_equal(ours.recv(), wanted)
     process.join()
+
+
+def test_an_interrupt_while_a_thread_is_started_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own wait for the thread, interrupted in the wrong place, raises RuntimeError instead."""
+
+    def start(thread: threading.Thread) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            threading.Lock().release()
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    with pytest.raises(KeyboardInterrupt):
+        Workers(2)
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: threading.Lock().release())
+    with pytest.raises(RuntimeError, match="release unlocked lock"):
+        Workers(2)

@@ -27,7 +27,7 @@ class Workers:
         self._queues: list[SimpleQueue[Any]] = [SimpleQueue() for _ in range(count)]
         for number, queue in enumerate(self._queues):
             arguments = (queue, self._queues[1:] if number == 0 else (), weakref.ref(self))
-            threading.Thread(target=_work, args=arguments, name=f"glassnet-{number}", daemon=True).start()
+            _start(threading.Thread(target=_work, args=arguments, name=f"glassnet-{number}", daemon=True))
 
     @property
     def usable(self) -> bool:
@@ -66,6 +66,15 @@ class Workers:
 
         self._queues[0].put((lead, ended))
         return ended
+
+
+def _start(thread: threading.Thread) -> None:
+    try:
+        thread.start()
+    except RuntimeError as error:  # "release unlocked lock": an interrupt while Python waited for the thread to begin
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
 
 
 class _Signal:
