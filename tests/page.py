@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from glassnet.present.page.bundle import bundle
 from glassnet.present.page.model import describe_network
 from glassnet.present.page.write import MODULES, joined
 
-# Width, theme and language of a page: every two of them together in one of the ways.
-WAYS = [(390, "light", "en-GB"), (390, "dark", "zh-CN"), (1440, "dark", "en-GB"), (1440, "light", "zh-CN")]
+# Width, theme and language of a page.
+ALL_WAYS = list(itertools.product((390, 1440), ("light", "dark"), ("en-GB", "zh-CN")))
+WAYS = [(390, "light", "en-GB"), (390, "dark", "zh-CN"), (1440, "dark", "en-GB"), (1440, "light", "zh-CN")]  # every pair
 PROBE = """import { Model } from "./model.js";
 import { Trainer } from "./trainer.js";
 import { openBundle } from "./bundle.js";

@@ -11,7 +11,7 @@ import pytest
 
 import glassnet as gn
 from glassnet.experiment import run as runs
-from tests.page import WAYS
+from tests.page import ALL_WAYS
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ NAMES = ("report", "report of a failure", "chain", "trace", "trace of sigmoids",
 def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str) -> None:
     """The two pages in all ways; those of other networks, whose parts differ, in one."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
-    for width, theme, locale in WAYS if name in ("report", "trace") else WAYS[-1:]:
+    for width, theme, locale in ALL_WAYS if name in ("report", "trace") else ALL_WAYS[-1:]:
         with opened(browser, pages[name], width, theme, locale) as page:
             for fold in page.query_selector_all("details:not([open]) > summary"):
                 fold.click()

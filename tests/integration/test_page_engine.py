@@ -152,9 +152,8 @@ def test_modules_are_made_from_the_kernels_as_they_are(name: str) -> None:
     assert bytes(kernels(name)).endswith(digest_of_sources().encode()), "the kernels have changed: make wasm"
 
 
-def test_the_module_is_made_anew_to_the_same_bytes(tmp_path: Path) -> None:
-    """One of the two, as it takes half a minute; `test_modules_are_made_from_the_kernels_as_they_are` holds for both."""
-    name = next(iter(MODULES))
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_are_made_anew_to_the_same_bytes(name: str, tmp_path: Path) -> None:
     if not bytes(kernels(name)).endswith(section(versions())):
         pytest.skip("the module was made by other versions than " + versions())
     environment = {**os.environ, "GLASSNET_SIMD": "wasm"}

@@ -14,7 +14,7 @@ from glassnet.experiment import run as runs
 from glassnet.experiment.run import Run
 from glassnet.present.page import write_page
 from glassnet.present.page.model import some_samples
-from tests.page import WAYS
+from tests.page import ALL_WAYS
 
 CONVOLUTION: list[Any] = [
     "Pixels", {"type": "Conv2D", "filters": 6, "kernel_size": 3}, "BatchNorm", "ReLU",
@@ -179,7 +179,7 @@ def test_saliency_and_the_nearest_training_images(
 
 @pytest.mark.parametrize(
     "opened",
-    [("convolution", *way) for way in WAYS[::2]] + [("recurrent", *way) for way in WAYS[1::2]],
+    [("convolution", *way) for way in ALL_WAYS[::3]] + [("recurrent", *way) for way in ALL_WAYS[1::3]],
     indirect=True,
     ids=str,
 )

@@ -15,7 +15,7 @@ import glassnet as gn
 from glassnet.experiment import run as runs
 from glassnet.present.page import page_html
 from glassnet.present.page.snapshots import dequantised, pack_snapshots, quantised
-from tests.page import WAYS
+from tests.page import ALL_WAYS
 
 LAYERS = [
     "Pixels", {"type": "Conv2D", "filters": 8, "kernel_size": 3}, "BatchNorm", "ReLU", "MaxPool2D", "Flatten",
@@ -416,7 +416,7 @@ def test_a_whole_session_by_keyboard_alone(browser: Any, path: Path) -> None:
         assert page.locator(".changed").inner_text()
 
 
-@pytest.mark.parametrize(("width", "theme", "locale"), WAYS)
+@pytest.mark.parametrize(("width", "theme", "locale"), ALL_WAYS)
 def test_axe_finds_no_violation_in_any_state(browser: Any, path: Path, width: int, theme: str, locale: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
     with opened(browser, path, width, theme, locale) as page:

@@ -20,17 +20,6 @@ if TYPE_CHECKING:
     from glassnet.experiment.run import Run
     from glassnet.server.watch import Watch
 
-DRAWING = (  # what is imported for the figures and the report
-    "matplotlib.backends.backend_agg",
-    "matplotlib.backends.backend_svg",
-    "matplotlib.figure",
-    "scipy.ndimage",
-    "scipy.spatial.distance",
-    "jinja2",
-    "glassnet.present.figures.training",
-    "glassnet.present.report.write",
-)
-WARM_UP = ("glassnet.present.figures.base:find_fonts", "glassnet.present.report.write:template")
 HELP = mark("Train on your own images, or the network of a recipe.")
 
 
@@ -68,10 +57,11 @@ def command(
 ) -> None:
     from glassnet.cli import own_data
     from glassnet.cli.artefacts import Artefacts
+    from glassnet.cli.preload import Preload
     from glassnet.errors import TrackerWarning, TrainingWarning
     from glassnet.experiment import run, sweep
     from glassnet.experiment.run_folder import RECIPE, require_run
-    from glassnet.training.display import EpochCount, Preload, SeedLine
+    from glassnet.training.display import EpochCount, SeedLine
     from glassnet.training.trackers import tracker
 
     _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
@@ -88,7 +78,7 @@ def command(
         chosen = made
     trained = EpochCount()
     extras = _extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE)
-    options["callbacks"] = [trained, Preload(DRAWING, WARM_UP), *extras, *trackers]
+    options["callbacks"] = [trained, Preload(), *extras, *trackers]
     if page is not None:
         options["watch"] = page
     files: Artefacts | None = None

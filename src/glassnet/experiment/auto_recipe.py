@@ -238,7 +238,7 @@ def _seconds(epochs: int, images: int, operations: int) -> float:
 
 def _budget(found: Survey) -> float:
     """Seconds on two cores: 5 minutes for 50,000 images, less for fewer; photographs are harder."""
-    return min(500, found.train / 180 + 33 if found.ink else found.train / 240 + 100)
+    return min(500, found.train / 185 + 32 if found.ink else found.train / 240 + 100)
 
 
 def _decide_network(found: Survey, recipe: Recipe, decisions: list[Decision]) -> NetworkSection:

@@ -56,7 +56,7 @@ def _damaged(path: Path, error: BaseException) -> ModelFileError:
 def _load(path: Path) -> Any:
     """The model in a file, checked. Weights in other files are read from its own folder only: onnx sees to that."""
     onnx, _ = require()
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no types
 
     if not path.is_file():
         raise ModelFileError(tr("There is no such file."), where=path, expected=tr("an ONNX file"))

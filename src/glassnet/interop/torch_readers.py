@@ -94,7 +94,8 @@ class Walk(Importer):
         if self.pad is not None:
             if self.pad[0] != value:
                 self.refuse(tr("A padding is only read before a Conv2d, or of −∞ before a MaxPool2d."))
-            margins = tuple(a + b for a, b in zip(margins, self.pad[1], strict=True))  # type: ignore[assignment]
+            top, bottom, left, right = (a + b for a, b in zip(margins, self.pad[1], strict=True))
+            margins = (top, bottom, left, right)
             self.pad = None
         if not any(margins):
             return make(size, strides, "valid")

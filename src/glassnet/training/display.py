@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from glassnet.support.i18n import tr
@@ -68,27 +67,6 @@ class EpochCount(Callback):
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         self.count += 1
-
-
-class Preload(Callback):
-    """Imports the modules in a thread while the network is trained, so that its end need not wait for them.
-
-    `then`: functions without arguments to call after that, "module:name".
-    """
-
-    def __init__(self, modules: Sequence[str], then: Sequence[str] = ()) -> None:
-        self._modules, self._then = modules, then
-
-    def on_train_begin(self, progress: Progress) -> None:
-        threading.Thread(target=self._load).start()
-
-    def _load(self) -> None:
-        with contextlib.suppress(Exception):  # what fails here fails again where it is needed, and is reported there
-            for name in self._modules:
-                importlib.import_module(name)
-            for name in self._then:
-                module, _, function = name.partition(":")
-                getattr(importlib.import_module(module), function)()
 
 
 class LiveBar(Callback):

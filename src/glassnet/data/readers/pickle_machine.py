@@ -187,7 +187,8 @@ class Machine:
         made, state = self.last(2)
         match made, state:
             case _Kind(), (int(), str() | bytes() as order, None, None, None, *_):
-                made.dtype = made.dtype.newbyteorder(order.decode() if isinstance(order, bytes) else order)  # type: ignore[arg-type]
+                order = order.decode() if isinstance(order, bytes) else order
+                made.dtype = made.dtype.newbyteorder(order)  # type: ignore[arg-type]  # NumPy refuses other letters
             case PickledArray(None), (int(), tuple() as shape, _Kind() as kind, int() as fortran, bytes() as content):
                 made.array = _filled(content, kind, shape, fortran=bool(fortran))
             case _:
