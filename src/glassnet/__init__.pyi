@@ -15,6 +15,7 @@ from .analysis.trace import Trace as Trace, trace as trace
 from .data import (
     Dataset as Dataset,
     Splits as Splits,
+    draw_characters as draw_characters,
     expand_by_shifts as expand_by_shifts,
     list_datasets as list_datasets,
     load_dataset as load_dataset,

@@ -17,15 +17,15 @@ SAID_ALREADY = ("unreadable-images", "unlabelled-images")  # in the warnings of 
 INDENT = 16
 
 
-def make_recipe(path: str, changes: dict[str, Any], *, explain: bool) -> Recipe | None:
-    """The recipe for the data at `path` with the user's `changes`, and what to know of it in some lines.
+def make_recipe(path: str | None, changes: dict[str, Any], *, explain: bool) -> Recipe | None:
+    """The recipe for the data at `path`, None for what is drawn, with the user's `changes`, and what to know of it.
 
     With `explain` the decisions, their reasons and the TOML text are printed, and None is returned. Raises `InputError` for
     `explain` of what is no path of data, and errors as `auto_recipe` does.
     """
     from glassnet.errors import InputError
 
-    if not is_own_data(path):
+    if path is not None and not is_own_data(path):
         raise InputError(
             tr("--explain is for images of your own: the decisions of a written recipe are in its text."),
             where="glassnet train --explain",
@@ -45,7 +45,7 @@ def make_recipe(path: str, changes: dict[str, Any], *, explain: bool) -> Recipe 
     parts: list[str] = [tr("{value} pixels", value=values["size"])] if "size" in values else []
     epochs = tr("1 epoch") if recipe.training.epochs == 1 else tr("{epochs} epochs", epochs=recipe.training.epochs)
     parts += [values["network"], epochs, _time(made.seconds)]
-    say(*heading, _sentence(parts), tr("Why: glassnet train {path} --explain", path=path), *warnings, "")
+    say(*heading, _sentence(parts), tr("Why: glassnet train {path} --explain", path=path or "--fonts …"), *warnings, "")
     return recipe
 
 
@@ -71,7 +71,7 @@ def _explained(made: AutoRecipe) -> list[str]:
     return [*lines, "", _sentence([_time(made.seconds)])]
 
 
-def _warnings(recipe: Recipe, path: str) -> list[str]:
+def _warnings(recipe: Recipe, path: str | None) -> list[str]:
     """One line for each finding of a quick inspection."""
     from glassnet.analysis.inspection import inspect
     from glassnet.experiment.run import read_splits
@@ -83,5 +83,7 @@ def _warnings(recipe: Recipe, path: str) -> list[str]:
     if not lines:
         return []
     size = recipe.data.size
+    if path is None:
+        return ["", *lines]
     option = "" if size is None else f" --size {size if isinstance(size, int) else 'x'.join(map(str, size))}"
     return ["", *lines, tr("  more:  {command}", command=f"glassnet inspect {path}{option}")]

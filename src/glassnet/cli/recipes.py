@@ -24,5 +24,5 @@ def command(
     width = max(len(recipe.name) for recipe in recipes)
     for recipe in recipes:
         say(f"{recipe.name:<{width}}  {recipe.heading}")
-        say(" " * width + tr("  data: {data}; expect: {expect}", data=recipe.data.dataset, expect=recipe.message("expect")))
+        say(" " * width + tr("  data: {data}; expect: {expect}", data=recipe.data.source, expect=recipe.message("expect")))
     say("", tr("glassnet train NAME trains one, glassnet recipes NAME prints its text."))

@@ -40,6 +40,17 @@ def command(
         typer.Option(min=2, help=mark("Train with this many seeds, one after the other; print mean and standard deviation.")),
     ] = None,
     settings: Settings = None,
+    fonts: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FONT|DIR|FAMILY|system",
+            help=mark("Train on characters drawn from these fonts; repeatable. No design is in two parts."),
+        ),
+    ] = None,
+    characters: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT|SET", help=mark("The characters: a text, or digits, latin, numerals, hanzi.")),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help=mark("The run folder; by default runs/NAME."))] = None,
     resume: Annotated[Path | None, typer.Option(help=mark("Resume this run, which was interrupted."))] = None,
     threads: Threads = None,
@@ -64,20 +75,24 @@ def command(
     from glassnet.training.display import EpochCount, SeedLine
     from glassnet.training.trackers import tracker
 
-    _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
+    drawn = {"data.fonts": fonts, "data.characters": characters} if fonts or characters else {}
+    _check_usage(
+        recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None, "--fonts": fonts or characters}
+    )
     trackers = [tracker(text) for text in track or []]
     page = _watch(seeds) if watch and not explain else None
+    changes = changes_of(settings) | drawn
     options: dict[str, Any] = {
-        "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads, "progress": True
+        "seed": seed, "data": data, "epochs": epochs, "settings": changes, "threads": threads, "progress": True
     }  # fmt: skip
     chosen: str | Recipe = str(recipe)
-    if recipe is not None and (explain or own_data.is_own_data(recipe)):
+    if resume is None and (recipe is None or explain or own_data.is_own_data(recipe)):
         made = own_data.make_recipe(recipe, run.settings_of(seed, data, epochs, options["settings"]), explain=explain)
         if made is None:
             return
         chosen = made
     trained = EpochCount()
-    extras = _extras(chosen if recipe is not None else require_run(Path(str(resume))) / RECIPE)
+    extras = _extras(chosen if resume is None else require_run(Path(str(resume))) / RECIPE)
     options["callbacks"] = [trained, Preload(), *extras, *trackers]
     if page is not None:
         options["watch"] = page
@@ -116,11 +131,11 @@ def _check_usage(recipe: str | None, resume: Path | None, others: dict[str, obje
     """Either a recipe or a run to resume; `others`: options that do not go with the latter."""
     from glassnet.errors import InputError
 
-    if (recipe is None) == (resume is None):
+    if (recipe is None and others["--fonts"] is None) if resume is None else recipe is not None:
         raise InputError(
             tr("Give either a recipe to train or a run to resume."),
             where="glassnet train",
-            expected=tr("RECIPE, or --resume RUN"),
+            expected=tr("RECIPE, --fonts FONT, or --resume RUN"),
             received=tr("both") if recipe else tr("neither"),
             hint="glassnet train digits",
         )

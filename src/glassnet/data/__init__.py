@@ -8,6 +8,7 @@ from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.fetch import Remote, cache_folder, fetch_remote
 from glassnet.data.load import load_dataset
 from glassnet.data.readers.builtin import make_chain, read_digits
+from glassnet.data.readers.drawn import draw_characters
 from glassnet.data.readers.idx import read_idx
 from glassnet.data.readers.image import read_image
 from glassnet.data.readers.mnist import find_mnist, mnist_folders, read_mnist
@@ -20,6 +21,7 @@ __all__ = [
     "Splits",
     "cache_folder",
     "divide",
+    "draw_characters",
     "expand_by_shifts",
     "fetch_remote",
     "find_mnist",

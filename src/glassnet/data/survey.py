@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from glassnet.data.decode_many import decode_all
 from glassnet.data.load import find_reader
 from glassnet.data.options import ImageOptions, ReadOptions, as_options
 from glassnet.data.polarity import DRAWINGS, polarity
+from glassnet.data.readers.drawn import draw_characters
 from glassnet.data.readers.filename_labels import check_classes, understand
 from glassnet.data.readers.image_sources import Folder, ImageFiles, Zip
 from glassnet.data.splits import DEFAULT_FRACTIONS
@@ -61,11 +62,18 @@ def survey(path: Path, **options: Any) -> Survey:
     chosen = as_options(**options)
     reader = find_reader(path, chosen)
     if not reader.takes_pattern:
-        return _of_arrays(reader.read(path, chosen), path)
+        return survey_arrays(reader.read(path, chosen), path)
     if path.is_dir():
         return _of_files(Folder(path), chosen)
     with contextlib.closing(Zip(path)) as files:
         return _of_files(files, chosen)
+
+
+def survey_drawn(options: dict[str, Any], copies: int) -> Survey:
+    """The survey of characters that are drawn; `options` as in `draw_characters`. One copy of each is looked at."""
+    found = survey_arrays(draw_characters(**options | {"copies": 1}), "fonts")
+    counts = {name: copies * count for name, count in found.counts.items()}
+    return replace(found, counts=counts, train=copies * found.train)
 
 
 def _of_files(files: ImageFiles, options: ReadOptions) -> Survey:
@@ -98,7 +106,8 @@ def _of_files(files: ImageFiles, options: ReadOptions) -> Survey:
     )
 
 
-def _of_arrays(splits: Splits, path: Path) -> Survey:
+def survey_arrays(splits: Splits, path: object) -> Survey:
+    """The survey of images in memory; `path`, for errors, is where they are from. Raises `DataError` for floating targets."""
     train = splits.train
     if train.classes is None:
         raise DataError(

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from glassnet.data.options import as_size
-from glassnet.data.survey import Survey, survey
+from glassnet.data.readers.drawn import COPIES
+from glassnet.data.survey import Survey, survey, survey_drawn
 from glassnet.errors import DataError, RecipeError
 from glassnet.experiment.recipe import DataSection, NetworkSection, Recipe, TrainingSection, list_recipes, load_recipe
 from glassnet.network import Network
 from glassnet.nn.architectures import as_layers
-from glassnet.support.i18n import Message, listing, mark, tr
+from glassnet.support.i18n import Message, listing, mark, same, tr
 from glassnet.support.paths import as_path, exists
 from glassnet.support.registry import did_you_mean, nearest
 
@@ -109,31 +110,31 @@ def _no_such(text: str, recipes: list[str]) -> RecipeError:
     )
 
 
-def auto_recipe(path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -> AutoRecipe:
+def auto_recipe(path: str | os.PathLike[str] | None, settings: dict[str, Any] | None = None) -> AutoRecipe:
     """The recipe for the images in a folder, a zip, a .npz, …, with the reason of each decision.
 
     `settings` as in `train`; those of the data (size, color, fit, pattern, split, …) are kept, and the rest fits them.
-    Raises `DataError` and `InputError` as `load_dataset` does.
+    Without a path they say what is drawn from fonts. Raises `DataError` and `InputError` as reading the data does.
     """
-    place = as_path(path).absolute()
     keys = {key: value for key, value in (settings or {}).items() if key.removeprefix("data.") in DataSection.model_fields}
-    start = Recipe(
-        name=place.stem if place.is_file() else place.name or "data",
-        data=DataSection(path=str(place)),
-        network=NetworkSection(architecture="vgg"),
-        training=TrainingSection(epochs=1),
-    ).changed(keys)
+    data, name = DataSection(characters="digits", size=SMALL_INK), "characters"
+    if path is not None:
+        place = as_path(path).absolute()
+        data, name = DataSection(path=str(place)), place.stem if place.is_file() else place.name or "data"
+    network, training = NetworkSection(architecture="vgg"), TrainingSection(epochs=1)
+    start = Recipe(name=name, data=data, network=network, training=training).changed(keys)
     given = start.data
-    options = given.model_dump(include={"pattern", "split", "fractions"})
-    found = survey(as_path(given.path or place), **options)
+    if given.is_drawn:
+        found = survey_drawn(given.drawn_options, given.copies or COPIES)
+    else:
+        found = survey(as_path(str(given.path)), **given.model_dump(include={"pattern", "split", "fractions"}))
     decisions = [_decide_kind(found)]
     data = _decide_data(found, given, decisions)
     start = start.model_copy(update={"data": data})
-    network = _decide_network(found, start, decisions)
-    start = start.model_copy(update={"network": network})
+    start = start.model_copy(update={"network": _decide_network(found, start, decisions)})
     epochs = next((value for key, value in (settings or {}).items() if key.removeprefix("training.") == "epochs"), None)
     training = _decide_training(found, start, epochs, decisions)
-    title = tr("Your images: {name}", name=start.name)
+    title = same(data.source) if data.is_drawn else tr("Your images: {name}", name=start.name)
     about = _about(found)
     texts = {"title": title.en, "title_zh": title.zh, "about": about.en, "about_zh": about.zh}
     return AutoRecipe(start.model_copy(update={"training": training, **texts}), tuple(decisions), found)

@@ -32,7 +32,7 @@ class KeepRecipe(Callback):
         keep_text(self._path, self._recipe.to_toml(), durable=True)
         data = self._recipe.data
         progress.folder = self._path.parent
-        progress.settings = {"recipe": self._recipe.name, "data": data.path or data.dataset, **progress.settings}
+        progress.settings = {"recipe": self._recipe.name, "data": data.source, **progress.settings}
 
 
 class KeepHistory(Callback):

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from glassnet.data import Splits, load_dataset
+from glassnet.data import Splits, draw_characters, load_dataset
 from glassnet.data.augmentation import Augmentation, as_augmentation
 from glassnet.data.options import Color, Fit, SplitKind, as_fractions, as_pattern, as_size, check_fold
 from glassnet.errors import GlassnetError, InputError, RecipeError
@@ -23,6 +23,7 @@ from glassnet.support.i18n import Message, same, tr
 from glassnet.support.registry import nearest, unknown
 
 Description = str | dict[str, Any]
+DRAWN = {"characters", "fonts", "test_fonts", "copies"}  # keys of data that is drawn
 CHECKS: dict[str, Callable[[Any], object]] = {"size": as_size, "pattern": as_pattern, "fractions": as_fractions}
 
 
@@ -31,10 +32,17 @@ class Section(BaseModel):
 
 
 class DataSection(Section):
-    """`dataset`: a name of `glassnet datasets`; `path`: a folder or file instead; the rest: options of `load_dataset`."""
+    """`dataset`: a name of `glassnet datasets`; `path`: a folder or file instead; the rest: options of `load_dataset`.
+
+    With `fonts` or `characters` the images are drawn: `draw_characters`, with `test_fonts` and `copies`.
+    """
 
     dataset: str = "digits"
     path: str | None = None
+    characters: str | None = Field(default=None, min_length=1)
+    fonts: list[str] | None = Field(default=None, min_length=1)
+    test_fonts: list[str] | None = Field(default=None, min_length=1)
+    copies: int | None = Field(default=None, gt=0)
     size: int | list[int] | None = None
     color: Color | None = None
     fit: Fit = "stretch"
@@ -52,14 +60,41 @@ class DataSection(Section):
         return value
 
     @model_validator(mode="after")
-    def _check_fold(self) -> DataSection:
+    def _check_options(self) -> DataSection:
         check_fold(self.fold, self.folds)
+        if self.is_drawn and self.path is not None:
+            raise InputError(
+                tr("Images are either drawn from fonts or read from a path."),
+                expected=tr("fonts and characters, or a path"),
+                received=tr("both"),
+            )
         return self
 
     def read(self) -> Splits:
         """The splits of the data."""
-        options = self.model_dump(exclude={"dataset", "path", "split_seed"})
+        if self.is_drawn:
+            return draw_characters(**self.drawn_options)
+        options = self.model_dump(exclude={"dataset", "path", "split_seed"} | DRAWN)
         return load_dataset(self.path or self.dataset, **options, seed=self.split_seed)
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the images are characters drawn from fonts."""
+        return self.characters is not None or self.fonts is not None
+
+    @property
+    def drawn_options(self) -> dict[str, Any]:
+        """The arguments of `draw_characters`."""
+        kept = DRAWN | {"size", "split", "fractions", "fold", "folds"}
+        return self.model_dump(include=kept, exclude_none=True) | {"seed": self.split_seed}
+
+    @property
+    def source(self) -> str:
+        """Where the images are from, to be shown."""
+        if self.is_drawn:
+            return tr("{characters}, drawn from {fonts}", characters=self.characters or "digits",
+                      fonts=", ".join(self.fonts or ["system"]))  # fmt: skip
+        return self.path or self.dataset
 
 
 class NetworkSection(Section):
@@ -158,8 +193,10 @@ class Recipe(Section):
         import tomli_w
 
         values = self.model_dump(exclude_none=True)
-        if self.data.path is not None and self.data.dataset == DataSection.model_fields["dataset"].default:
-            del values["data"]["dataset"]  # not read
+        if (self.data.path is not None or self.data.is_drawn) and self.data.dataset == DataSection.model_fields[
+            "dataset"
+        ].default:
+            del values["data"]["dataset"]
         return tomli_w.dumps(values)
 
     def changed(self, settings: dict[str, Any]) -> Recipe:

@@ -95,7 +95,7 @@ class Run(Shown):
     def test(self) -> Dataset:
         """The test set; `evaluate` uses it and records that in the ledger."""
         if self.splits.test is None:
-            raise DataError(tr("This data has no test set."), where=self.recipe.data.path or self.recipe.data.dataset)
+            raise DataError(tr("This data has no test set."), where=self.recipe.data.source)
         return self.splits.test
 
     @property

@@ -58,7 +58,7 @@ def part_of(run: Run, part: str) -> Dataset:
         )  # fmt: skip
     found = run.splits.train if part == "train" else run.splits.validation
     if found is None:
-        raise DataError(tr("This data has no validation set."), where=run.recipe.data.path or run.recipe.data.dataset)
+        raise DataError(tr("This data has no validation set."), where=run.recipe.data.source)
     return found
 
 

@@ -75,7 +75,7 @@ def trained(facts: Facts) -> list[Row]:
         rows.append((tr("Expected"), recipe.message("expect")))
     if recipe.overridden:
         rows.append((tr("Changed in the recipe"), Markup("<br>").join(recipe.overridden)))
-    source = recipe.data.path or recipe.data.dataset
+    source = recipe.data.source
     parts = [markup("{}", source)]
     splits = run.splits
     for name, part in ((tr("training"), splits.train), (tr("validation"), splits.validation), (tr("test"), splits.test)):

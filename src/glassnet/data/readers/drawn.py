@@ -1,0 +1,170 @@
+"""Characters drawn from fonts, each several times with random distortions: training images without a collection."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from glassnet.data.augmentation import Augmentation
+from glassnet.data.dataset import Dataset, Splits
+from glassnet.data.decode_many import progress
+from glassnet.data.fonts import SYSTEM, Face, find_faces
+from glassnet.data.options import as_options
+from glassnet.data.splits import divide
+from glassnet.errors import DataError, InputError
+from glassnet.support.checks import whole_number
+from glassnet.support.habits import answered
+from glassnet.support.i18n import tr
+from glassnet.support.memory import require_memory_for_data
+
+Bytes = npt.NDArray[np.uint8]
+SIZE = 32  # pixels of each side, where no size is given
+COPIES = 8
+FILLED = 0.84  # of the image: the largest character of a font
+SETS = {
+    "digits": "0123456789",
+    "numerals": "零一二三四五六七八九十百千万亿",
+    "latin": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+    "hanzi": bytes(byte for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF if high < 0xD7 else 0xFA)
+                   for byte in (high, low)).decode("gb2312"),
+}  # fmt: skip
+"""Characters by name; "hanzi": the 3,755 of level 1 of GB 2312, in its order."""
+
+
+@answered
+def draw_characters(
+    characters: str | Sequence[str] = "digits",
+    fonts: Sequence[str | os.PathLike[str]] = (SYSTEM,),
+    *,
+    test_fonts: Sequence[str | os.PathLike[str]] = (),
+    copies: int = COPIES,
+    size: int | Sequence[int] | None = SIZE,
+    split: str | None = None,
+    fractions: Sequence[float] | None = None,
+    fold: int | None = None,
+    folds: int = 5,
+    seed: int = 0,
+) -> Splits:
+    """Characters drawn `copies` times from each font, light on black: images `uint8` (N, H, W, 1), in splits.
+
+    `characters`  the classes: a text such as "0123", or "digits", "latin", "numerals" (零 to 亿), "hanzi" (3,755 of GB 2312)
+    `fonts`       font files, folders of them, names of families such as "DejaVu Sans", or "system": all that are installed
+    `test_fonts`  those of the test part; by default some of `fonts`. Styles of one design are never in two parts
+    `size`        `(H, W)` or one number
+    `split`, `fractions`, `fold`, `folds`, `seed`   as in `load_dataset`; "stratified" puts every font in every part
+
+    Each copy is thinner or bolder, turned, leaning, stretched, moved and bent at random, as a function of the seed alone.
+    Fonts in folders that lack a character are named in `Splits.left_out`. Raises `DataError` for fonts that are none, lack a
+    character, or are too few for the parts, and `InputError` for wrong options.
+
+        splits = gn.draw_characters("0123456789", ["DejaVu Sans", "DejaVu Serif"], copies=4, split="stratified")
+    """
+    given = tuple(SETS.get(characters, characters) if isinstance(characters, str) else characters)
+    _check_characters(given, characters)
+    whole_number(copies, tr("The number of copies must be a whole number above 0."), "copies", tr("1 or more"), least=1)
+    options = as_options(size=size, split=split, fractions=fractions, fold=fold, folds=folds, seed=seed)
+    found = find_faces([fonts] if isinstance(fonts, str) else fonts, given)
+    test = find_faces([test_fonts] if isinstance(test_fonts, str) else test_fonts, given).faces if test_fonts else ()
+    if shared := sorted({face.group for face in found.faces} & {face.group for face in test}):
+        raise DataError(
+            tr("A font that is held out for the test is also trained on."),
+            where="test_fonts",
+            expected=tr("other fonts than in fonts"),
+            received=", ".join(shared),
+        )
+    drawn = [
+        _draw(faces, given, options.size or (SIZE, SIZE), copies, [seed, part])
+        for part, faces in enumerate((found.faces, test))
+        if faces
+    ]
+    splits = divide(Splits(drawn[0], test=drawn[1] if test else None), options)
+    reasons = tuple(tr("no glyph for {characters}", characters=lacking) for lacking in found.without.values())
+    return replace(splits, left_out=tuple(found.without), reasons=reasons)
+
+
+def _check_characters(given: tuple[str, ...], characters: object) -> None:
+    """Raise `InputError` unless these are two or more different characters."""
+    wrong = [repr(item) for item in given if not isinstance(item, str) or len(item) != 1 or item.isspace()]
+    twice = [tr("{character} twice", character=repr(item)) for item, count in Counter(given).items() if count > 1]
+    if len(given) < 2 or wrong or twice:
+        raise InputError(
+            tr("These are not characters to be drawn."),
+            where="characters",
+            expected=tr("two or more different ones, such as '0123', or a set: {sets}", sets=" | ".join(SETS)),
+            received=next(iter([*wrong, *twice]), repr(characters)),
+        )
+
+
+def _draw(
+    faces: Sequence[Face], characters: tuple[str, ...], size: tuple[int, int], copies: int, seed: Sequence[int]
+) -> Dataset:
+    """All characters from all faces, `copies` times each."""
+    per_face = len(characters) * copies
+    count = len(faces) * per_face
+    what = tr("{count:,} drawn images", count=count)
+    require_memory_for_data(count * size[0] * size[1], what, "fonts", tr("fewer copies or fonts, or a smaller size"))
+    images = np.empty((count, *size, 1), np.uint8)
+    with progress(tr("drawing characters"), count) as advance:
+        for number, face in enumerate(faces):
+            glyphs = draw_glyphs(face, characters, (2 * size[0], 2 * size[1]))
+            for copy in range(copies):
+                start = number * per_face + copy * len(characters)
+                images[start : start + len(characters)] = distorted(glyphs, [*seed, number, copy])
+                advance(len(characters))
+    labels = np.tile(np.arange(len(characters)), len(faces) * copies)
+    groups = np.repeat([face.group for face in faces], per_face)
+    return Dataset(images, labels, classes=characters, groups=groups)
+
+
+def draw_glyphs(face: Face, characters: Sequence[str], size: tuple[int, int]) -> Bytes:
+    """Light characters on black, (N, H, W), in the middle, in one scale: the largest fills 84 % of a side.
+
+    Raises `DataError` for a glyph without ink.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = size
+    font = ImageFont.truetype(face.path, 100, index=face.index)
+    boxes = np.array([font.getbbox(character) for character in characters], np.float64)
+    sides = boxes[:, 2:] - boxes[:, :2]
+    if (sides <= 0).any():
+        empty = characters[int((sides <= 0).any(axis=1).argmax())]
+        raise DataError(tr("A glyph of this font is empty."), where=str(face), received=repr(empty),
+                        hint=tr("leave the font out, or these characters"))  # fmt: skip
+    scale = FILLED * min(width / sides[:, 0].max(), height / sides[:, 1].max())
+    font = ImageFont.truetype(face.path, max(1, round(100 * scale)), index=face.index)
+    glyphs = np.zeros((len(characters), height, width), np.uint8)
+    for index, character in enumerate(characters):
+        left, top, right, bottom = font.getbbox(character)
+        canvas = Image.new("L", (width, height))
+        place = ((width - left - right) / 2, (height - top - bottom) / 2)
+        ImageDraw.Draw(canvas).text(place, character, fill=255, font=font)
+        glyphs[index] = np.asarray(canvas)
+    return glyphs
+
+
+def distorted(glyphs: Bytes, seed: Sequence[int]) -> Bytes:
+    """Glyphs (N, H, W), each distorted at random, at half their size (N, H/2, W/2, 1)."""
+    rng = np.random.default_rng(seed)
+    pens = rng.random(len(glyphs))
+    bold, thin = pens < 0.3, pens > 0.8
+    inked = glyphs.copy()
+    inked[bold] = _spread(glyphs[bold], np.maximum)
+    inked[thin] = _spread(glyphs[thin], np.minimum) // 2 + glyphs[thin] // 2  # a hairline stays
+    side = max(glyphs.shape[1:])
+    change = Augmentation(shift=0.06 * side, rotation=7, scale=0.14, stretch=0.12, shear=10, elastic=0.016 * side)
+    moved = change(inked, seed=int(rng.integers(2**63))).astype(np.uint16)
+    rows = moved[:, ::2] + moved[:, 1::2]
+    return ((rows[:, :, ::2] + rows[:, :, 1::2] + 2) // 4).astype(np.uint8)[..., None]
+
+
+def _spread(glyphs: Bytes, extreme: Callable[[Bytes, Bytes], Bytes]) -> Bytes:
+    """The extreme of each pixel, its left and its upper neighbours; glyphs have black margins."""
+    for axis in (1, 2):
+        glyphs = extreme(glyphs, np.roll(glyphs, 1, axis=axis))
+    return glyphs
