@@ -94,13 +94,14 @@ def luck(result: SearchResult, flattery: Flattery | None) -> list[Message]:
         return [first, tr(text), _last()]
     if flattery.folds:
         text = mark(
-            "When the best trial is chosen by all folds but one and measured on that one, it reaches {honest} on average."
+            "When the best trial is chosen by all folds but one and measured on that one, it reaches {honest} on average (a rough estimate from {parts})."
         )
     else:
         text = mark(
-            "When the best trial is chosen by all seeds but one and measured with that one, it reaches {honest} on average."
+            "When the best trial is chosen by all seeds but one and measured with that one, it reaches {honest} on average (a rough estimate from {parts})."
         )
-    found = [first, tr(text, honest=with_unit(result, flattery.honest))]
+    parts = result.plan.folds if flattery.folds else result.plan.seeds
+    found = [first, tr(text, honest=with_unit(result, flattery.honest), parts=parts)]
     if flattery.excess > 0 and shown(result, flattery.excess).strip("0.") != "":
         if result.plan.maximise:
             text = mark("So about {excess} percentage points of the value above come from the choice.")
