@@ -193,7 +193,7 @@ def draw_dots(axes: Axes, plan: SearchPlan, places: Iterable[float], values: Arr
     x, y = np.array(list(places), dtype=float), factor_of(plan) * values
     low, high = axes.get_ylim()
     out = (y < low) | (y > high)
-    axes.plot(x[~out], y[~out], color=colour, markersize=4.5, alpha=0.75, **DOTS)
+    axes.plot(x[~out], y[~out], color=colour, markersize=4.5 if len(x) < 200 else 3, alpha=0.75, **DOTS)
     edge = low + 0.025 * (high - low) if plan.maximise else high - 0.025 * (high - low)
     axes.plot(
         x[out],
@@ -278,7 +278,12 @@ def _legend_below(axes: Axes) -> None:
 
 
 def _whole(axes: Axes) -> None:
+    """Ticks at whole numbers only."""
     from matplotlib.ticker import MaxNLocator
+
+    low, high = axes.get_xlim()
+    if high - low < 2:
+        axes.set_xlim((low + high) / 2 - 1, (low + high) / 2 + 1)
 
     axes.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
 

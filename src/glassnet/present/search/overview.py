@@ -94,11 +94,13 @@ def luck(result: SearchResult, flattery: Flattery | None) -> list[Message]:
         return [first, tr(text), _last()]
     if flattery.folds:
         text = mark(
-            "When the best trial is chosen by all folds but one and measured on that one, it reaches {honest} on average (a rough estimate from {parts})."
+            "When the best trial is chosen by all folds but one and measured on that one, "
+            "it reaches {honest} on average (a rough estimate from {parts})."
         )
     else:
         text = mark(
-            "When the best trial is chosen by all seeds but one and measured with that one, it reaches {honest} on average (a rough estimate from {parts})."
+            "When the best trial is chosen by all seeds but one and measured with that one, "
+            "it reaches {honest} on average (a rough estimate from {parts})."
         )
     parts = result.plan.folds if flattery.folds else result.plan.seeds
     found = [first, tr(text, honest=with_unit(result, flattery.honest), parts=parts)]
@@ -139,7 +141,7 @@ def searched(result: SearchResult) -> list[Row]:
     rows: list[Row] = [(tr("Recipe"), plan.recipe.name)]
     rows.append((tr("Data"), plan.recipe.data.path or plan.recipe.data.dataset))
     space = [markup("<b>{}</b>: {}", parameter.key, described(parameter)) for parameter in plan.space]
-    rows.append((tr("Parameters"), Markup("<br>").join(space)))
+    rows.append((tr("Search space"), Markup("<br>").join(space)))
     rows.append((tr("Method"), tr(METHODS[plan.method])))
     rows.append((tr("Pruning"), tr(PRUNERS[plan.pruner])))
     text = mark("{count} planned, seed {seed}")
