@@ -33,7 +33,7 @@ def soft_targets(section: DistillationSection, student: Network, train: Dataset)
 def mixed_targets(
     teachers: Sequence[Network], train: Dataset, loss: Loss, outputs: int, temperature: float, weight: float
 ) -> Array:
-    """w·mean_k q_k + (1 − w)·t, q_k = p_k^(1/T) / Σ p_k^(1/T) with teacher k's probabilities p_k, t the targets of the labels.
+    """w·mean_k q_k + (1 − w)·t; q_k = p_k^(1/T) / Σ p_k^(1/T), p_k: probabilities of teacher k, t: the targets of the labels.
 
     As p = softmax(z), q is softmax(z/T). For one output, a sigmoid's, the columns of class 1.
     """
