@@ -173,7 +173,10 @@ def train(
     others = as_callbacks(callbacks, "train(callbacks)")
     optimizer, shifts = chosen.make_optimizer(), training.expand_shifts
     train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
-    soft = None if chosen.distillation is None else soft_targets(chosen.distillation, network, train_set)
+    soft = None
+    if chosen.distillation is not None:
+        with waiting(tr("The teachers classify the training images …"), progress):
+            soft = soft_targets(chosen.distillation, network, train_set)
     saved = False
     with nullcontext(old_folder(Path(out))) if resume and out is not None else new_folder(out, chosen.name) as folder:
         try:
