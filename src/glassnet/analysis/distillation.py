@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from glassnet.analysis.comparison.paired import Effect, effect
+from glassnet.analysis.comparison.power import needed
 from glassnet.experiment.distill import DISTILLED, LABELS, Arm, Distillation, plan
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import TEMPERATURE, WEIGHT, Recipe
 from glassnet.experiment.run import Run
 from glassnet.experiment.teachers import Teachers
 from glassnet.nn.metrics import Evaluation, Spread
-from glassnet.support.i18n import Message, tr
+from glassnet.support.i18n import Message, mark, tr
 
 LEVEL = 0.05  # of significance
 
@@ -24,8 +26,8 @@ class Distilled:
     """What a distillation found, on validation data.
 
     `members`: accuracies of the teachers; `ensemble`: their evaluation together; `distilled`, `labels`: accuracies of the
-    students, seed by seed; `difference`: its mean, with the 95 % `interval` and the p-value of a paired t-test over the
-    seeds; `student`: the best distilled run, where the difference is shown, else None.
+    students, seed by seed; `effect`: the difference of their means, with its interval and p-value, from pairs of the same
+    seed; `student`: the best distilled run, where distilling is shown to be better, else None.
     """
 
     folder: Path
@@ -35,34 +37,31 @@ class Distilled:
     ensemble: Evaluation
     distilled: Spread
     labels: Spread
-    interval: tuple[float, float]
-    probability: float
+    effect: Effect
     student: Run | None
 
     @property
-    def difference(self) -> float:
-        return self.distilled.mean - self.labels.mean
-
-    @property
     def message(self) -> Message:
-        """Whether distilling is shown to be better, with the figures."""
-        low, high = (100 * end for end in self.interval)
-        if self.student is not None:
-            verdict = tr("Distilling is better than the labels alone:")
-        elif self.probability <= LEVEL:
-            verdict = tr("Distilling is worse than the labels alone:")
+        """Whether distilling is shown to be better, with the figures and, if not, what would be needed."""
+        found, shown = self.effect, self.effect.p <= LEVEL
+        if shown:
+            better = mark("Distilling is better than the labels alone: {figures}.")
+            text = better if found.value > 0 else mark("Distilling is worse than the labels alone: {figures}.")
         else:
-            verdict = tr("It is not shown that distilling is better than the labels alone:")
+            text = mark("It is not shown that distilling is better than the labels alone: {figures}.")
+        low, high = (100 * end for end in found.interval)
         figures = tr(
-            "{difference:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}, p = {probability:.2g} (paired t-test over "
-            "{seeds} seeds).",
-            difference=100 * self.difference,
+            "{value:+.2f} points, 95 % interval {low:+.2f} to {high:+.2f}, p = {p:.2g} ({test})",
+            value=100 * found.value,
             low=low,
             high=high,
-            probability=self.probability,
-            seeds=len(self.labels.values),
+            p=found.p,
+            test=found.test,
         )
-        return verdict + " " + figures
+        if not shown and found.value > 0:
+            seeds = len(self.labels.values)
+            figures += tr("; {needed}", needed=needed(found, self.ensemble.total, seeds, level=LEVEL).message)
+        return tr(text, figures=figures)
 
     def __str__(self) -> str:
         return self.message
@@ -108,38 +107,22 @@ def distill(
 def carry_out(chosen: Distillation, **options: Any) -> Distilled:
     """Do what is left of a distillation; `options` as in `Distillation.train`."""
     teachers, students = chosen.train(**options)
-    right = {arm: _right(runs, chosen) for arm, runs in students.items()}
-    accuracies = {arm: rows.mean(axis=1) for arm, rows in right.items()}
-    interval, probability = _paired(accuracies[DISTILLED], accuracies[LABELS])
-    shown = probability <= LEVEL and interval[0] > 0
-    best = students[DISTILLED][int(accuracies[DISTILLED].argmax())]
+    data = chosen.validation
+    right = {
+        arm: np.array([run.network.predict(data.images) == data.labels for run in runs]) for arm, runs in students.items()
+    }
+    seeds = [run.recipe.training.seed for run in students[DISTILLED]]
+    found = effect(right[DISTILLED], right[LABELS], (seeds, seeds))
+    shown = found.value > 0 and found.p <= LEVEL
+    best = students[DISTILLED][int(right[DISTILLED].mean(axis=1).argmax())]
     return Distilled(
         folder=chosen.folder,
         teachers=tuple(teachers),
         students={arm: tuple(runs) for arm, runs in students.items()},
-        members=Spread(tuple(run.network.evaluate(chosen.validation).accuracy for run in teachers)),
-        ensemble=Ensemble([run.network for run in teachers]).evaluate(chosen.validation),
-        distilled=Spread(tuple(map(float, accuracies[DISTILLED]))),
-        labels=Spread(tuple(map(float, accuracies[LABELS]))),
-        interval=interval,
-        probability=probability,
+        members=Spread(tuple(run.network.evaluate(data).accuracy for run in teachers)),
+        ensemble=Ensemble([run.network for run in teachers]).evaluate(data),
+        distilled=Spread(tuple(map(float, right[DISTILLED].mean(axis=1)))),
+        labels=Spread(tuple(map(float, right[LABELS].mean(axis=1)))),
+        effect=found,
         student=chosen.keep(best) if shown else None,
     )
-
-
-def _right(runs: list[Run], chosen: Distillation) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Which validation images each run classifies correctly, (runs, N)."""
-    data = chosen.validation
-    return np.array([run.network.predict(data.images) == data.labels for run in runs])
-
-
-def _paired(first: Any, second: Any) -> tuple[tuple[float, float], float]:
-    """Student's paired t-test over seeds: the 95 % interval of the mean difference, and the two-sided p-value."""
-    from scipy.stats import ttest_rel
-
-    change = first - second
-    if not np.ptp(change):
-        return (float(change[0]), float(change[0])), 1.0 if change[0] == 0 else 0.0
-    found = ttest_rel(first, second)
-    low, high = found.confidence_interval(1 - LEVEL)
-    return (float(low), float(high)), float(found.pvalue)

@@ -23,7 +23,7 @@ from glassnet.support.i18n import Message, same, tr
 from glassnet.support.registry import nearest, unknown
 
 Description = str | dict[str, Any]
-TEMPERATURE, WEIGHT = 1.0, 0.9  # of distillation: python -m benchmarks.distill
+TEMPERATURE, WEIGHT = 2.0, 0.9  # of distillation: python -m benchmarks.distill
 CHECKS: dict[str, Callable[[Any], object]] = {"size": as_size, "pattern": as_pattern, "fractions": as_fractions}
 
 
