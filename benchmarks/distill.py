@@ -1,8 +1,8 @@
 """Distillation on real data: `python -m benchmarks.distill [mnist|chinese] [--out FOLDER] [--seeds N]`.
 
-An ensemble of convolutional networks, of short trainings, into a small network of dense layers: accuracies on validation data,
-sizes, prediction times; then other temperatures and weights, and, for digits, students that see shifted copies too. The same
-folder again goes on.
+An ensemble of convolutional networks, of short trainings, into a small network of dense layers: accuracies on validation
+data, sizes, prediction times; then other temperatures and weights, and, for MNIST, students that see shifted copies too. The
+same folder again goes on.
 """
 
 from __future__ import annotations
