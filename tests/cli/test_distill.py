@@ -106,6 +106,9 @@ def test_a_distillation_that_is_shown_to_be_better_keeps_a_student(cli: CommandL
     assert "Training" not in again.out
     assert again.lines[-8:] == outcome.lines[-8:]
     assert models(Path("a")) == before
+    more = cli("distill", "teachers", "--into", "wide.toml", "--weight", 1, "--seeds", 4, "--out", "a")
+    assert more.lines[1].startswith("2 trainings are left, about ")  # the others are as they were
+    assert before.items() <= models(Path("a")).items()
 
 
 def test_the_figures_are_those_of_the_validation_data(cli: CommandLine, teachers: Path, small: Path) -> None:

@@ -16,7 +16,7 @@ from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import TEMPERATURE, WEIGHT, Recipe, load_recipe
 from glassnet.experiment.run import Run, train
-from glassnet.experiment.run_folder import MODEL, RECIPE, new_folder
+from glassnet.experiment.run_folder import MODEL, RECIPE, fingerprint_of, new_folder
 from glassnet.experiment.sweep import SEED
 from glassnet.experiment.teachers import Teachers, check_same_images, choose, splits_of
 from glassnet.support.atomic import write_text
@@ -117,12 +117,17 @@ class Distillation:
         return teachers, students
 
     def keep(self, student: Run) -> Run:
-        """A copy of a student's run in `folder`/student."""
-        home, part = self.folder / STUDENT, self.folder / f"{STUDENT}.part"
-        if not home.exists():
-            with writing(home):
-                shutil.copytree(student.folder, part, dirs_exist_ok=True)
-                part.replace(home)
+        """A copy of a student's run in `folder`/student, or student-2, … where another was kept with fewer seeds."""
+        number, home = 1, self.folder / STUDENT
+        while home.exists():
+            if fingerprint_of(home) == student.fingerprint:
+                return Run.load(home)
+            number += 1
+            home = self.folder / f"{STUDENT}-{number}"
+        part = self.folder / f"{STUDENT}.part"
+        with writing(home):
+            shutil.copytree(student.folder, part, dirs_exist_ok=True)
+            part.replace(home)
         return Run.load(home)
 
 
@@ -137,7 +142,7 @@ def plan(
     out: str | Path | None = None,
     settings: dict[str, Any] | None = None,
 ) -> Distillation:
-    """A distillation, checked; its folder is made, or goes on if it is of the same distillation."""
+    """A distillation, checked; its folder is made, or goes on if it is of the same distillation, maybe with more seeds."""
     few = tr("A paired comparison needs at least two seeds.")
     whole_number(seeds, few, "distill(seeds)", tr("{least} or more", least=2), 2)
     positive(temperature, tr("The temperature must be positive."), "distill(temperature)")
@@ -156,7 +161,6 @@ def plan(
         "teachers": [teacher.identity for teacher in chosen],
         "temperature": float(temperature),
         "weight": float(weight),
-        "seeds": int(seeds),
     }
     folder = _folder(out, f"{student.name}-distilled", question)
     parts = [Part(each.recipe, each.folder or folder / f"{TEACHER}{place}") for place, each in enumerate(chosen, 1)]
@@ -179,7 +183,7 @@ def _folder(out: str | Path | None, name: str, question: dict[str, Any]) -> Path
         raise RunError(
             tr("This folder holds another distillation."),
             where=path,
-            expected=tr("the same teachers, student, seeds, temperature and weight"),
+            expected=tr("the same teachers, student, temperature and weight"),
             hint=tr("choose another with --out"),
         )
     return Path(out)
