@@ -9,6 +9,7 @@ from .analysis.diagnosis import (
     diagnose as diagnose,
     diagnose_difference as diagnose_difference,
 )
+from .analysis.distillation import Distilled as Distilled, distill as distill
 from .analysis.gradient_check import check_gradients as check_gradients
 from .analysis.inspection import inspect as inspect
 from .analysis.trace import Trace as Trace, trace as trace

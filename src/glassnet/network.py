@@ -30,6 +30,7 @@ from glassnet.support.storage import as_path, fill, model_path, read_tensors, wr
 from glassnet.training.arguments import (
     Plan,
     as_dataset,
+    as_soft_targets,
     check_fit,
     check_labels,
     check_seed,
@@ -115,6 +116,7 @@ class Network(KnowsImages):
         callbacks: Callback | EpochFunction | Sequence[Callback | EpochFunction] = (),
         class_weight: Mapping[int, float] | str | None = None,
         sample_weight: Array | None = None,
+        soft_targets: Array | None = None,
         augmentation: Augmentation | dict[str, Any] | None = None,
         plain_epochs: int = 0,
         keep: str = "last",
@@ -131,7 +133,10 @@ class Network(KnowsImages):
         default, for the tutorial's networks of sizes SGD(3.0); `ScipyMinimize` takes the whole set at once. `callbacks`: one,
         several, or functions (progress, epoch), called after each epoch. `seed`: of the order of the images
         and of dropout. `class_weight`: {class: weight}, or "balanced": images/(classes·images of the class).
-        `sample_weight` (N,): the loss of a batch is Σ wᵢ·lossᵢ / N. `augmentation`: random changes of the training images,
+        `sample_weight` (N,): the loss of a batch is Σ wᵢ·lossᵢ / N.
+        `soft_targets` (N, outputs): what the loss compares the outputs with instead of the labels, such as another network's
+        probabilities; accuracy is that of the labels, and augmented images keep the targets of the original.
+        `augmentation`: random changes of the training images,
         anew in every step but in the last `plain_epochs`. `keep`: the weights of the "last" epoch, or of the "best" on the
         validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
@@ -150,14 +155,18 @@ class Network(KnowsImages):
         if held_out is not None:
             check_labels(self, held_out, "fit(validation)")
         weights = image_weights(data, class_weight, sample_weight)
+        soft = as_soft_targets(soft_targets, len(data), self)
         display = [*default_display(progress), *as_callbacks(callbacks, "fit(callbacks)")]
         self._predictor = None
         self.forget_images()
         if isinstance(chosen, ScipyMinimize):
-            return minimize(self, data, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display)
+            return minimize(
+                self, data, soft, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display
+            )
         plan = Plan(
             train=data,
             epochs=int(epochs),
+            soft_targets=soft,
             batch_size=min(int(batch_size), len(data)),
             optimizer=chosen,
             validation=held_out,

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+import pytest
+
 import glassnet as gn
 from benchmarks import svm
+from glassnet.analysis.comparison.baselines import Fitted, fit_svc, tune_svc
 
 
 def test_each_svc_is_measured_on_the_test_set() -> None:
@@ -22,7 +28,25 @@ def test_the_test_set_chooses_nothing() -> None:
     splits = gn.load_dataset("digits")
     assert splits.validation is not None
     grid = {"gamma": (0.001, 1.0)}
-    assert svm.tune(splits.train, splits.validation, grid) == {"gamma": 1.0}
-    poor = svm.fit(splits.train, {"gamma": 0.001}).predict(svm.vectors(splits.validation))
+    assert tune_svc(splits.train, splits.validation, grid) == {"gamma": 1.0}
+    poor = Fitted(fit_svc(splits.train, {"gamma": 0.001})).predict(splits.validation.images)
     mislabelled = gn.Dataset(splits.validation.images, poor, classes=splits.classes)
-    assert svm.tune(splits.train, mislabelled, grid) == {"gamma": 0.001}
+    assert tune_svc(splits.train, mislabelled, grid) == {"gamma": 0.001}
+
+
+def test_with_all_images_validation_is_trained_on_once_the_options_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    splits = gn.load_dataset("digits")
+    assert splits.validation is not None
+    both = svm.join(splits.train, splits.validation)
+    np.testing.assert_array_equal(both.labels, np.concatenate([splits.train.labels, splits.validation.labels]))
+    assert both.classes == splits.classes
+    trained: list[int] = []
+
+    def fit(train: gn.Dataset, options: dict[str, Any], *, cache_size: float) -> Any:
+        trained.append(len(train))
+        return fit_svc(train, options)
+
+    monkeypatch.setattr(svm, "fit_svc", fit)
+    found = list(svm.measure(splits, grid={"gamma": (0.001, 1.0)}, joined=True))
+    assert [measured.options for measured in found] == [{"gamma": "auto"}, {"gamma": 1.0}]
+    assert trained == [len(both)] * 2

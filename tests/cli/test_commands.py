@@ -29,6 +29,7 @@ COMMANDS = (
     "serve",
     "check",
     "diagnose",
+    "distill",
     "trace",
     "find-rate",
     "export",

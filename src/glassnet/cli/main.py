@@ -12,6 +12,7 @@ from glassnet.cli import (
     check,
     datasets,
     diagnose,
+    distill,
     evaluate,
     export,
     find_rate,
@@ -52,6 +53,7 @@ for module in (
     trace,
     find_rate,
     inspect,
+    distill,
     recipes,
     datasets,
 ):

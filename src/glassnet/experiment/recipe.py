@@ -24,6 +24,7 @@ from glassnet.support.registry import nearest, unknown
 
 Description = str | dict[str, Any]
 DRAWN = {"characters", "fonts", "test_fonts", "copies"}  # keys of data that is drawn
+TEMPERATURE, WEIGHT = 2.0, 0.9  # of distillation: python -m benchmarks.distill
 CHECKS: dict[str, Callable[[Any], object]] = {"size": as_size, "pattern": as_pattern, "fractions": as_fractions}
 
 
@@ -153,8 +154,20 @@ class EvaluationSection(Section):
     view_augmentation: dict[str, Any] | None = None
 
 
+class DistillationSection(Section):
+    """Soft targets: `weight`·(the teachers' mean probabilities) + (1 − `weight`)·(the labels).
+
+    `teachers`: run folders, with the fingerprint of each model; `temperature`: T of their probabilities, p^(1/T) / Σ p^(1/T).
+    """
+
+    teachers: dict[str, str] = Field(min_length=1)
+    temperature: float = Field(default=TEMPERATURE, gt=0)
+    weight: float = Field(default=WEIGHT, ge=0, le=1)
+
+
 SECTIONS: dict[str, type[Section]] = {
-    "data": DataSection, "network": NetworkSection, "training": TrainingSection, "evaluation": EvaluationSection
+    "data": DataSection, "network": NetworkSection, "training": TrainingSection, "evaluation": EvaluationSection,
+    "distillation": DistillationSection,
 }  # fmt: skip
 
 
@@ -177,6 +190,7 @@ class Recipe(Section):
     network: NetworkSection
     training: TrainingSection
     evaluation: EvaluationSection = EvaluationSection()
+    distillation: DistillationSection | None = None
 
     def message(self, key: Literal["title", "about", "expect"]) -> Message:
         """The text in both languages; English if there is no Chinese."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from glassnet.experiment.run_folder import (
     MODEL,
     RECIPE,
     add_look,
+    fingerprint_of,
     new_folder,
     not_writable,
     old_folder,
@@ -33,6 +33,7 @@ from glassnet.experiment.run_folder import (
     require_run,
 )
 from glassnet.experiment.snapshots import KeepSnapshots, Snapshot, read_snapshots
+from glassnet.experiment.soft_targets import soft_targets
 from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
@@ -101,7 +102,7 @@ class Run(Shown):
     @property
     def fingerprint(self) -> str:
         """The beginning of the SHA-256 of the model file."""
-        return hashlib.sha256((self.folder / MODEL).read_bytes()).hexdigest()[:16]
+        return fingerprint_of(self.folder)
 
     def evaluate(self, views: int | None = None) -> Evaluation:
         """Evaluate on the test set; the ledger records it before the result is returned.
@@ -172,6 +173,10 @@ def train(
     others = as_callbacks(callbacks, "train(callbacks)")
     optimizer, shifts = chosen.make_optimizer(), training.expand_shifts
     train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
+    soft = None
+    if chosen.distillation is not None:
+        with waiting(tr("The teachers classify the training images …"), progress):
+            soft = soft_targets(chosen.distillation, network, train_set)
     saved = False
     with nullcontext(old_folder(Path(out))) if resume and out is not None else new_folder(out, chosen.name) as folder:
         try:
@@ -192,6 +197,7 @@ def train(
                     *([] if watch is None else [ShowLive(folder), watch(folder)]),
                 ],
                 class_weight=training.class_weight,
+                soft_targets=soft,
                 augmentation=chosen.make_augmentation(),
                 plain_epochs=training.plain_epochs,
                 keep=training.keep,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,11 @@ def require_run(folder: Path) -> Path:
             received=tr("no such folder") if not folder.exists() else tr("no {file} in it", file=RECIPE),
         )
     return folder
+
+
+def fingerprint_of(folder: Path) -> str:
+    """The beginning of the SHA-256 of a run's model file."""
+    return hashlib.sha256((folder / MODEL).read_bytes()).hexdigest()[:16]
 
 
 def old_folder(folder: Path) -> Path:

@@ -31,6 +31,7 @@ class Plan(StepPlan):
 
     train: Dataset
     epochs: int
+    soft_targets: Array | None = None  # (N, outputs), in place of the labels
     validation: Dataset | None = None
     seed: int = 0
     keep_best: bool = False
@@ -38,6 +39,11 @@ class Plan(StepPlan):
     resume: bool = False
     plain_epochs: int = 0  # the last ones, without augmentation
     statistics: bool = True  # of the layers' outputs, after each epoch
+
+    @property
+    def targets(self) -> Array:
+        """What the loss compares the outputs with: the soft targets, else the labels."""
+        return self.train.labels if self.soft_targets is None else self.soft_targets
 
     @property
     def steps_per_epoch(self) -> int:
@@ -176,6 +182,21 @@ def check_labels(stack: Stack, data: Dataset, where: str) -> None:
             received=highest,
             hint=tr("give the last Dense layer {units} units", units=highest + 1),
         )
+
+
+def as_soft_targets(values: Array | None, images: int, stack: Stack) -> Array | None:
+    """Soft targets (N, outputs), one row for each image, or None."""
+    if values is None:
+        return None
+    rows = np.asarray(values)
+    if rows.dtype.kind != "f" or rows.shape != (images, stack.outputs) or not np.isfinite(rows).all():
+        raise InputError(
+            tr("Soft targets are one row of numbers for each training image."),
+            where="fit(soft_targets)",
+            expected=tr("floating numbers ({images}, {outputs}), all finite", images=images, outputs=stack.outputs),
+            received=f"{rows.dtype} {rows.shape}",
+        )
+    return np.asarray(rows, dtype=np.float64)
 
 
 def check_sign(data: Dataset, outputs: int) -> None:

@@ -39,10 +39,10 @@ class Training:
         self.rows = stack.rows(plan.train.images)
         augmented = plan.augmentation is not None
         shape = image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
-        self.trainer: Trainer = make_trainer(stack, self.rows, plan.train.labels, replace(plan, image_shape=shape))
+        self.trainer: Trainer = make_trainer(stack, self.rows, plan.targets, replace(plan, image_shape=shape))
         self.predictor = Predictor(stack, plan.threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
-        self.watch = Watch(stack, plan.train) if plan.statistics else None
+        self.watch = Watch(stack, plan.train.images, plan.targets) if plan.statistics else None
         self.progress = Progress(
             stack,
             plan.epochs,

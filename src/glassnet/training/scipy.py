@@ -33,6 +33,7 @@ class _StoppedError(Exception):
 def minimize(
     stack: Stack,
     train: Dataset,
+    soft_targets: Array | None,
     *,
     method: ScipyMinimize,
     epochs: int,
@@ -40,7 +41,7 @@ def minimize(
     weights: NDArray[np.float64] | None,
     callbacks: Sequence[Callback],
 ) -> History:
-    """Optimize the network's parameters by `method`, in at most `epochs` iterations."""
+    """Optimize the network's parameters by `method`, in at most `epochs` iterations; arguments as in `Network.fit`."""
     from scipy.optimize import minimize as scipy_minimize
 
     stack.adapt(train.images)
@@ -48,6 +49,7 @@ def minimize(
     for layer in walk(exact.layers):
         if isinstance(layer, Dropout):
             layer.rate = 0.0
+    targets = train.labels if soft_targets is None else soft_targets
     rng = np.random.default_rng(0)  # dropout of rate 0 needs one, too
     size, rows = stack.flat.size, exact.rows(train.images)
     held_out = None if validation is None else stack.rows(validation.images)
@@ -58,7 +60,7 @@ def minimize(
 
     def cost(values: Array) -> tuple[float, Array]:
         exact.parameters = values
-        losses, raw, gradient = exact.losses_and_gradient(rows, train.labels, weights, training=True, rng=rng)
+        losses, raw, gradient = exact.losses_and_gradient(rows, targets, weights, training=True, rng=rng)
         penalty, more = exact.penalty_and_gradient()
         seen["cost"] = float(losses.mean())
         seen["accuracy"] = float((exact.decide(raw) == train.labels).mean()) if train.is_classification else np.nan
