@@ -20,7 +20,7 @@ from glassnet.present.figures.explanations import (
 from glassnet.present.figures.images import augmentation_figure, images_figure
 from glassnet.present.figures.prepared import ShownImage, prepared_figure
 from glassnet.present.figures.quality import calibration_figure, class_accuracy_figure, confusion_figure
-from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure
+from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure, label_sheet_figure
 from glassnet.present.figures.training import training_figure
 from glassnet.present.figures.weights import weights_figure
 
@@ -43,6 +43,7 @@ __all__ = [
     "gradients_figure",
     "history_figure",
     "images_figure",
+    "label_sheet_figure",
     "learning_rate_figure",
     "nearest_figure",
     "occlusion_figure",
