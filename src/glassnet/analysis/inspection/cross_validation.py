@@ -15,7 +15,7 @@ from glassnet.data.resize import bring_pixels
 from glassnet.data.splits import fold_of_each
 from glassnet.errors import InputError
 from glassnet.network import Network
-from glassnet.nn import Layer, Pixels, Standardize
+from glassnet.nn import Pixels, Standardize, Tanh
 from glassnet.nn.architectures import mlp, vgg
 from glassnet.nn.losses import SoftmaxCrossEntropy
 from glassnet.nn.optimizers import AdamW
@@ -96,14 +96,16 @@ def fold_probabilities(
 
 
 def quick_network(data: Dataset, seed: int) -> Network:
-    """Three convolutions with batch norm for images; a hidden layer with dropout for rows of features."""
-    classes, are_images = len(data.classes or ()), len(data.shape) == 3 and min(data.shape[:2]) >= 4
-    scaling: Layer = Pixels()
-    if data.images.dtype != np.uint8:
-        spread = float(data.images.std())
-        scaling = Standardize(float(data.images.mean()), spread if spread > 0 else 1.0) if are_images else Standardize()
-    layers = vgg(classes, ((16,), (32,), (64,))) if are_images else mlp(classes, (128,), dropout=0.3)
-    layers = [scaling if isinstance(layer, Pixels) else layer for layer in layers]
+    """For images three convolutions with batch norm; for rows of features a hidden layer with dropout."""
+    classes = len(data.classes or ())
+    if len(data.shape) != 3 or min(data.shape[:2]) < 4:
+        # Tanh: a feature that is hardly ever other than 0 becomes huge when it is standardised.
+        layers = [Standardize(), Tanh(), *mlp(classes, (128,), dropout=0.3)]
+        layers = [layer for layer in layers if not isinstance(layer, Pixels)]
+    else:
+        layers = vgg(classes, ((16,), (32,), (64,)))
+        if data.images.dtype != np.uint8:
+            layers[0] = Standardize(float(data.images.mean()), float(data.images.std()) or 1.0)
     return Network(layers, input_shape=data.shape, loss=SoftmaxCrossEntropy(label_smoothing=SMOOTHING), seed=seed)
 
 
