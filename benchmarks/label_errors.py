@@ -1,6 +1,6 @@
 """How well planted label errors are found: `python -m benchmarks.label_errors [DATA…] [--seeds 3]`.
 
-5 % of the labels of 10,000 images are changed: to any other class ("uniform"), or to a similar one ("similar", such as 3 ↔ 8).
+5 % of the labels of 10,000 images are changed: to any other class ("uniform"), or to a similar one ("similar", as 3 ↔ 8).
 Average precision of three rankings of all images: the k-fold probabilities of `glassnet inspect --labels` with each score of
 cleanlab, and the votes of the 15 nearest neighbours against the label, which the rule "doubtful-labels" goes by. Beside
 them, how many labels each of the two rules reports and how many of those are planted. "none" plants nothing: what is
@@ -133,6 +133,9 @@ def main(arguments: list[str] | None = None) -> int:
             for kind, measured in results.items():
                 changed, wrong = with_errors(pool, kind, options.share, SIMILAR[name], seed)
                 measure(changed, wrong, neighbours, seed, measured)
+                if wrong.any():
+                    found = f"k-fold {measured.kfold[METHOD][-1]:.3f}, neighbours {measured.neighbours[-1]:.3f}"
+                    print(f"{name}, {kind}, seed {seed}: {found}", flush=True)
         for kind, measured in results.items():
             title = f"{name}, {options.images:,} images, {kind}, {options.seeds} seeds"
             print("\n".join([title, *measured.lines()]), flush=True)
