@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,3 +72,42 @@ def test_what_it_refuses(cli: CommandLine, faulty: str) -> None:
     Path("file").write_text("", encoding="utf-8")
     assert cli.wrong("inspect", faulty, "--out", "file/a")["what"] == "The folder can't be written."
     assert "Missing argument" in cli.misused("inspect")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_second_opinion_on_labels(cli: CommandLine, here: Path, monkeypatch: pytest.MonkeyPatch, language: str) -> None:
+    monkeypatch.setenv("GLASSNET_LANG", language)
+    monkeypatch.setattr("glassnet.analysis.inspection.cross_validation.LEAST_STEPS", 100)
+    data = gn.load_dataset("digits").train[:300]
+    labels = np.array(data.labels)
+    labels[:6] = (labels[:6] + 4) % 10
+    np.savez(here / "wrong.npz", images=data.images, labels=labels)
+    outcome = cli.good("inspect", "wrong.npz", "--labels", "--out", "a")
+    text = " ".join(outcome.out.split())
+    if language == "en":
+        assert "Judging labels …" in outcome.lines
+        assert "whose label a network that was not trained on them contradicts" in text
+        assert "the network agrees with" in text
+    else:
+        assert "正在判断标签……" in outcome.lines
+        assert "的标签与未用它们训练过的网络矛盾" in text
+        assert "很可能错误的标签" in text
+    assert {"labels.csv", "labels-01.png", "labels-02.png", "inspection.json"} <= {path.name for path in Path("a").iterdir()}
+    rows = Path("a/labels.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == 301
+    assert rows[0].startswith("rank,split,index,file,given,suggested,")
+    found = json.loads(Path("a/inspection.json").read_text(encoding="utf-8"))["findings"]
+    assert "likely-wrong-labels" in {finding["name"] for finding in found}
+
+
+def test_labels_that_can_not_be_judged(cli: CommandLine, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = gn.load_dataset("digits").train
+    few = data[np.concatenate([np.flatnonzero(data.labels == 2)[:4], np.flatnonzero(data.labels == 5)])]
+    np.savez(here / "few.npz", images=few.images, labels=few.labels == 5)
+    assert "has too few images for its labels to be checked." in cli.wrong("inspect", "few.npz", "--labels")["what"]
+    assert cli.wrong("inspect", "chain", "--labels")["what"] == "These labels can't be checked."
+    one = data[data.labels == 3]
+    np.savez(here / "one.npz", images=one.images, labels=np.zeros(len(one), np.int64))
+    assert cli.wrong("inspect", "one.npz", "--labels")["expected"] == "images of two classes or more"
+    monkeypatch.setitem(sys.modules, "cleanlab", None)
+    assert cli.wrong("inspect", "few.npz", "--labels")["try"] == 'pip install "glassnet[labels]"'

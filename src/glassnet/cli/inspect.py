@@ -41,6 +41,16 @@ def command(
         Path | None,
         typer.Option(help=mark("Write contact sheets of each class and finding, and all results as JSON, into this folder.")),
     ] = None,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels",
+            help=mark(
+                "A second opinion on labels: k-fold probabilities of a quick network, judged by cleanlab; with --out, "
+                "contact sheets ordered by doubt, and labels.csv."
+            ),
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help=mark("Print all results as JSON instead of the report."))] = False,
     strict: Annotated[bool, typer.Option("--strict", help=mark("Exit with 1 if anything is found."))] = False,
 ) -> None:
@@ -60,7 +70,8 @@ def command(
         "folds": folds,
         "seed": split_seed,
     }
-    found = inspect(data, **{name: value for name, value in options.items() if value is not None})
+    given = {name: value for name, value in options.items() if value is not None}
+    found = inspect(data, labels=labels, progress=labels and not as_json, **given)
     if out is not None:
         with writing(out, tr("The folder can't be written.")):
             out.mkdir(parents=True, exist_ok=True)

@@ -71,8 +71,14 @@ def split_folds(dataset: Dataset, folds: int = 5, seed: Seed = 0, by: SplitKind 
 
     Raises `InputError` as the split of that kind does, and for fewer than 2 folds.
     """
+    part_of = fold_of_each(dataset, folds, seed, by)
+    return tuple(dataset[np.flatnonzero(part_of == fold)] for fold in range(folds))
+
+
+def fold_of_each(dataset: Dataset, folds: int = 5, seed: Seed = 0, by: SplitKind = "stratified") -> Parts:
+    """The fold of each image `(N,)`, 0 to `folds` − 1: those that `split_folds` divides into. Raises as it does."""
     check_fold(0, folds, "split_folds(folds)")
-    return _split(dataset, by, np.full(folds, 1 / folds), np.random.default_rng(seed))
+    return _kind(by)(dataset, np.full(folds, 1 / folds), np.random.default_rng(seed))
 
 
 def divide(found: Splits, options: SplitOptions, default: Fractions = DEFAULT_FRACTIONS) -> Splits:

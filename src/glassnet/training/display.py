@@ -6,7 +6,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 from glassnet.support.i18n import tr
@@ -148,6 +148,40 @@ def waiting(text: str, progress: bool | None) -> Iterator[None]:
         timer.join()
         if spinner is not None:
             spinner.stop()
+
+
+@contextlib.contextmanager
+def steps_display(text: str, steps: int, progress: bool | None) -> Iterator[Callable[[], None]]:
+    """A function to call after each of so many steps of a long work: a bar with the time left on a terminal; elsewhere a
+    line at each fifth of the steps. `progress` as in `fit`."""
+    done, start = 0, time.perf_counter()
+    if progress is False or (progress is None and not sys.stdout.isatty()):
+        yield lambda: None
+    elif sys.stdout.isatty():
+        from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn(text),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn(tr("left")),
+            TimeRemainingColumn(),
+        )
+        with Bar(*columns, transient=True) as bar:
+            task = bar.add_task("", total=steps)
+            yield lambda: bar.advance(task)
+    else:
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            if done * 5 // steps > (done - 1) * 5 // steps and done < steps:
+                left = (time.perf_counter() - start) * (steps - done) / done
+                share = round(100 * done / steps)
+                print_line(tr("{text}: {share} %, about {seconds:.0f} s left", text=text, share=share, seconds=left))
+
+        print_line(tr("{text} …", text=text))
+        yield advance
 
 
 def default_display(progress: bool | None, every: int = 1) -> list[Callback]:

@@ -8,19 +8,28 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from glassnet.analysis.inspection import images, parts
+from glassnet.analysis.inspection.cross_validation import FOLDS, epochs_of
 from glassnet.analysis.inspection.duplicates import exact_groups, near_groups
 from glassnet.analysis.inspection.findings import Finding, counted
+from glassnet.analysis.inspection.label_scores import (
+    check_checkable,
+    check_cleanlab,
+    check_scores,
+    score_labels,
+)
 from glassnet.analysis.inspection.labels import check_labels
 from glassnet.analysis.inspection.neighbours import find_neighbours
 from glassnet.analysis.inspection.pixels import blank, value_range
-from glassnet.analysis.inspection.pool import Pool
+from glassnet.analysis.inspection.pool import Indices, Pool
 from glassnet.analysis.inspection.result import Check, Inspection, Part
 from glassnet.data import Dataset, Splits, list_datasets, load_dataset
 from glassnet.errors import DataWarning, InputError, MixedSizesError
 from glassnet.experiment.recipe import list_recipes, load_recipe
 from glassnet.support.i18n import mark, tr
+from glassnet.training.display import steps_display
 
 Data: TypeAlias = str | os.PathLike[str] | Splits | Dataset
 SIZE = 64
@@ -41,6 +50,7 @@ _MOST_SEVERE_FIRST = (
     mark("mixed-sizes"),
     mark("blank-images"),
     mark("contradicting-near-duplicates"),
+    mark("likely-wrong-labels"),
     mark("doubtful-labels"),
     mark("uneven-splits"),
     mark("class-imbalance"),
@@ -49,16 +59,32 @@ _MOST_SEVERE_FIRST = (
 )
 
 
-def inspect(data: Data, *, quick: bool = False, **options: Any) -> Inspection:
+def inspect(
+    data: Data,
+    *,
+    quick: bool = False,
+    labels: bool = False,
+    labels_seed: int = 0,
+    progress: bool | None = None,
+    **options: Any,
+) -> Inspection:
     """Find unreadable, blank, duplicate, leaked and inverted images, class imbalance and doubtful labels.
 
     `data` is the name or path of a data set, as for `load_dataset`; the name or path of a recipe, for its data; or `Splits`
     or a `Dataset`. `options` are those of `load_dataset` and override those of a recipe. Images of different sizes are
     resized to 64 × 64 unless a size is given. `quick` leaves out what compares images with their neighbours: near duplicates
-    and doubtful labels. Raises `DataError`, `InputError` and `RecipeError` as the readers do.
+    and doubtful labels. `labels` adds a second opinion on labels: a quick network is trained on four of five folds and judges
+    the fifth, five times, and cleanlab (extra `labels`) says which labels are likely wrong; about 20 s for 10,000 images of
+    28 × 28 on two cores. `label_scores` of the result then has all of them by doubt. `labels_seed`: of folds and networks.
+    `progress` as in `Network.fit`. Raises `DataError`, `InputError` and `RecipeError` as the readers do, and with `labels`
+    `InputError` for targets, a single class, a class of fewer than 5 images, and if cleanlab is missing.
     """
+    if labels:
+        check_cleanlab()
     splits, source, sizes = _as_splits(data, options)
     pool = Pool.of(splits)
+    if labels:
+        check_checkable(pool)
     facts = tuple(
         Part(
             name,
@@ -100,12 +126,22 @@ def inspect(data: Data, *, quick: bool = False, **options: Any) -> Inspection:
             tr("checked") if grouped else tr("the data has no groups"),
         ),
     ]
-    _check_images(pool, whole.width, findings, checks, quick=quick)
+    copies, doubted = _check_images(pool, whole.width, findings, checks, quick=quick)
+    scores = None
+    if labels:
+        with steps_display(tr("Judging labels"), FOLDS * epochs_of(len(pool)), progress) as advance:
+            scores, by = score_labels(pool, copies=copies, neighbours=doubted, seed=labels_seed, advance=advance)
+        likely, check = check_scores(scores, by)
+        findings += likely
+        checks.append(check)
     findings.sort(key=lambda finding: _MOST_SEVERE_FIRST.index(finding.name))
-    return Inspection(source, splits, tuple(findings), facts, tuple(checks))
+    return Inspection(source, splits, tuple(findings), facts, tuple(checks), scores)
 
 
-def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], checks: list[Check], *, quick: bool) -> None:
+def _check_images(
+    pool: Pool, pixel_range: float, findings: list[Finding], checks: list[Check], *, quick: bool
+) -> tuple[list[Indices], npt.NDArray[np.bool_] | None]:
+    """The groups of identical images, and which labels the neighbours contradict, `(N,)`; None if they were not asked."""
     is_blank = blank(pool.images, pixel_range) if pool.are_images else np.zeros(len(pool), np.bool_)
     indices = np.flatnonzero(~is_blank)
     findings += images.blank_images(pool, np.flatnonzero(is_blank))
@@ -119,17 +155,17 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
     names = ("near-duplicates", "near-duplicates-across-splits", "contradicting-near-duplicates")
     if not pool.are_images:
         checks.append(Check((*names, "mixed-polarity", "doubtful-labels"), "", tr("not checked: the data are not images")))
-        return
+        return copies, None
     inverted, result = images.mixed_polarity(pool, indices)
     findings += inverted
     method = tr("drawings whose background, the median of their border, is light while that of the others is dark")
     checks.append(Check(("mixed-polarity",), method, result))
     if quick:
-        return
+        return copies, None
     unique = np.setdiff1d(indices, np.concatenate([group[1:] for group in copies])) if copies else indices
     if len(unique) < 3:
         checks.append(Check((*names, "doubtful-labels"), "", tr("not checked: too few images")))
-        return
+        return copies, None
     neighbours = find_neighbours(pool.images, unique)
     copies_of = {int(copy[0]): copy for copy in copies}
     near = [
@@ -147,9 +183,12 @@ def _check_images(pool: Pool, pixel_range: float, findings: list[Finding], check
             counted(len(near), "group"),
         )
     )
-    doubtful, check = check_labels(pool, neighbours)
+    doubtful, check, doubts = check_labels(pool, neighbours)
     findings += doubtful
     checks.append(check)
+    if doubts is None or doubts.indices is None:
+        return copies, None
+    return copies, np.isin(np.arange(len(pool)), doubts.indices)
 
 
 def _as_splits(data: Data, options: dict[str, Any]) -> tuple[Splits, str, Finding | None]:

@@ -33,25 +33,25 @@ class Doubts:
     skipped: int
 
 
-def check_labels(pool: Pool, neighbours: Neighbours) -> tuple[list[Finding], Check]:
-    """The finding, if any, and what was checked."""
+def check_labels(pool: Pool, neighbours: Neighbours) -> tuple[list[Finding], Check, Doubts | None]:
+    """The finding, if any, what was checked, and the doubts; None without classes."""
     method = tr(
         "labels that none of the {voters} nearest neighbours by edge directions has, while most of them agree on another "
         "one; works for drawings, but not for most photographs",
         voters=VOTERS,
     )
     if pool.labels is None:
-        return [], Check(("doubtful-labels",), method, tr("there are no classes"))
+        return [], Check(("doubtful-labels",), method, tr("there are no classes")), None
     doubts = contradicted(neighbours, pool.labels, len(pool.classes))
     agreement = tr("neighbours agree with {share:.1f} % of the labels", share=100 * doubts.agreement)
     if doubts.indices is None:
-        return [], Check(("doubtful-labels",), method, tr("not checked: {agreement}, too few", agreement=agreement))
+        return [], Check(("doubtful-labels",), method, tr("not checked: {agreement}, too few", agreement=agreement)), doubts
     results = [same(f"{len(doubts.indices):,}"), agreement]
     if doubts.skipped:
         results.append(tr("{count:,} images in classes that are too small", count=doubts.skipped))
     check = Check(("doubtful-labels",), method, clauses(results))
     if not len(doubts.indices):
-        return [], check
+        return [], check, doubts
     votes = mark("{count} of {voters} neighbours have label {label}")
     images = tuple(
         (pool.reference(int(index), tr(votes, count=count, voters=VOTERS, label=repr(pool.classes[label]))),)
@@ -70,7 +70,7 @@ def check_labels(pool: Pool, neighbours: Neighbours) -> tuple[list[Finding], Che
         (tr("look at them, worst first, and correct the wrong labels"),),
         images,
     )
-    return [finding], check
+    return [finding], check, doubts
 
 
 def contradicted(neighbours: Neighbours, labels: npt.NDArray[np.int64], classes: int) -> Doubts:
@@ -82,10 +82,8 @@ def contradicted(neighbours: Neighbours, labels: npt.NDArray[np.int64], classes:
     voters = min(VOTERS, neighbours.count)
     own = labels[neighbours.indices]
     counts = np.bincount(own, minlength=classes)
-    votes = np.zeros((len(own), classes), np.intp)
+    votes = votes_of(neighbours, own, classes)
     rows = np.arange(len(own))
-    for rank in range(voters):
-        votes[rows, own[neighbours.nearest[:, rank]]] += 1
     majority = votes.argmax(axis=1)
     agreement = float((majority == own).mean())
     largest = float(counts.max() / len(own))
@@ -96,3 +94,12 @@ def contradicted(neighbours: Neighbours, labels: npt.NDArray[np.int64], classes:
     distance = neighbours.distances[wrong, :voters].mean(axis=1)
     wrong = wrong[np.lexsort((distance, -votes[wrong, majority[wrong]]))]
     return Doubts(agreement, neighbours.indices[wrong], majority[wrong], votes[wrong, majority[wrong]], skipped)
+
+
+def votes_of(neighbours: Neighbours, own: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.intp]:
+    """How many of the 15 nearest neighbours of each image have each label, `(n, classes)`; `own` `(n,)`: the labels."""
+    votes = np.zeros((len(own), classes), np.intp)
+    rows = np.arange(len(own))
+    for rank in range(min(VOTERS, neighbours.count)):
+        votes[rows, own[neighbours.nearest[:, rank]]] += 1
+    return votes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from glassnet.analysis.inspection.pixels import Range
 from glassnet.data import Splits
 from glassnet.support.i18n import mark, tr
 from glassnet.support.terminal import table, text_width
+
+if TYPE_CHECKING:
+    from glassnet.analysis.inspection.label_scores import LabelScores
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Check:
 @dataclass(frozen=True)
 class Inspection:
     """`findings`, most severe first; `parts`, statistics of the splits; `checks` with their methods; `splits`, the data.
+    `label_scores`: with `labels`, how far each label is to be doubted.
 
     `finding(name)` is one of the findings, or None. `as_dict()` gives everything for JSON, `str()` a report.
     """
@@ -55,6 +59,7 @@ class Inspection:
     findings: tuple[Finding, ...]
     parts: tuple[Part, ...]
     checks: tuple[Check, ...]
+    label_scores: LabelScores | None = None
 
     def finding(self, name: str) -> Finding | None:
         return next((finding for finding in self.findings if finding.name == name), None)

@@ -28,7 +28,7 @@ from glassnet.present.figures.search import (
     ranking_figure,
     slices_figure,
 )
-from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure
+from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure, label_sheet_figure
 from glassnet.present.figures.training import training_figure
 from glassnet.present.figures.weights import weights_figure
 
@@ -53,6 +53,7 @@ __all__ = [
     "history_figure",
     "images_figure",
     "importance_figure",
+    "label_sheet_figure",
     "learning_rate_figure",
     "nearest_figure",
     "occlusion_figure",

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from glassnet.analysis.inspection import Finding, ImageReference, Inspection
+from glassnet.analysis.inspection.label_scores import DOUBTED_BY, LabelScores
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
 from glassnet.present.figures.base import GREY, families, save_figure
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[np.uint8]
 LINE, GROUND = "#afb8c1", "#eaeef2"
+LABELS_PER_SHEET, LEAST_LABELS, MOST_LABELS = 60, 120, 600
 _COLUMNS, _ROWS, _INCH, _LARGE_INCH = 12, 10, 0.72, 1.35
 
 
@@ -74,42 +76,65 @@ def finding_figure(splits: Splits, finding: Finding, *, most: int = 30) -> Figur
     columns = across * wide
     cells = [image for group in groups for image in (*group, *[None] * (wide - len(group)))]
     captions = [None if cell is None else _caption(cell) for cell in cells]
-    below = 0.1 + 0.085 * max(1 + caption.count("\n") for caption in captions if caption is not None)
-    figure, axes = _canvas(len(cells), columns, below, _LARGE_INCH)
-    limits = _limits(splits.train)
     title, shown, count = finding.title, len(groups), len(finding.groups)
     if shown < count:
         title = tr("{title} ({shown} of {count:,} shown)", title=title, shown=shown, count=count)
-    _title(axes, title)
+    limits = _limits(splits.train)
     tiles = [None if cell is None else _tile(getattr(splits, cell.part).images[cell.index], limits) for cell in cells]
-    _draw(axes, tiles, columns, _LARGE_INCH, below)
-    for number, caption in enumerate(captions):
-        if caption is not None:
-            row, column = divmod(number, columns)
-            axes.text(
-                column + 0.03, row * (1 + below) + 1, caption, fontsize=6.5, va="top", color=GREY, linespacing=1.15,
-                family=families(), parse_math=False,
-            )  # fmt: skip
+    figure, axes, below = _captioned(tiles, captions, title, columns)
     if wide > 1:
         _frames(axes, groups, wide, across, below)
     return figure
 
 
+def label_sheet_figure(scores: LabelScores, page: int = 0) -> Figure:
+    """60 images by doubt: given label → suggested label with its probability, file or index, and who doubts the label.
+
+    `page` 0 has those most in doubt. `InputError` for a page that there is not, and for data that are no images.
+    """
+    pool = scores.pool
+    check_drawable(pool.images.shape[1:], "label_sheet_figure(scores)")
+    pages = -(-len(pool) // LABELS_PER_SHEET)
+    if not 0 <= page < pages:
+        raise InputError(
+            tr("There is no such page."),
+            where="label_sheet_figure(page)",
+            expected=tr("0 to {last}", last=pages - 1),
+            received=page,
+        )
+    first = page * LABELS_PER_SHEET
+    shown = scores.order[first : first + LABELS_PER_SHEET].tolist()
+    limits = _limits(pool.parts["train"])
+    title = tr("labels by doubt, {first:,} to {last:,} of {count:,}; likely wrong: {wrong:,}",
+               first=first + 1, last=first + len(shown), count=len(pool), wrong=int(scores.likely_wrong.sum()))  # fmt: skip
+    tiles = [_tile(pool.images[index], limits) for index in shown]
+    return _captioned(tiles, [_doubt(scores, index) for index in shown], title, 10)[0]
+
+
 def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
     """Write inspection.json, inspection.txt and a PNG sheet for each class and each finding with images; the files.
 
+    With a second opinion on labels also labels.csv, all labels by doubt, and sheets labels-01.png, … of the first.
     The folder is created. Raises OSError if something can't be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = [folder / "inspection.json", folder / "inspection.txt"]
     write_text(written[0], json.dumps(plain(inspection.as_dict()), indent=1, allow_nan=False) + "\n")
     write_text(written[1], str(inspection).encode("utf-8", "backslashreplace").decode() + "\n")
-    splits = inspection.splits
+    splits, scores = inspection.splits, inspection.label_scores
+    if scores is not None:
+        written.append(folder / "labels.csv")
+        write_text(written[-1], scores.csv())
     if not drawable(splits.train.shape):
         return written
     sheets: dict[str, tuple[Callable[[Splits, Any], Figure], Any]] = {
         f"finding-{finding.name}.png": (finding_figure, finding) for finding in inspection.findings if finding.groups
     }
+    if scores is not None:
+        sheets.pop("finding-likely-wrong-labels.png", None)  # which the sheets of labels show
+        for page in range(label_pages(scores)):
+            save_figure(label_sheet_figure(scores, page), folder / f"labels-{page + 1:02}.png")
+            written.append(folder / f"labels-{page + 1:02}.png")
     classes = splits.classes or ()
     for index, name in enumerate(classes):
         number = str(index).zfill(len(str(len(classes) - 1)))
@@ -119,6 +144,12 @@ def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
         save_figure(draw(splits, what), folder / file)
         written.append(folder / file)
     return written
+
+
+def label_pages(scores: LabelScores) -> int:
+    """The sheets that `write_inspection` writes: for the first 120 images, or all that are likely wrong; at most ten."""
+    least = max(LEAST_LABELS, int(scores.likely_wrong.sum()))
+    return -(-min(least, len(scores.pool), MOST_LABELS) // LABELS_PER_SHEET)
 
 
 def legible(text: str) -> str:
@@ -162,6 +193,24 @@ def _canvas(count: int, columns: int, below: float, inch: float) -> tuple[Figure
     return figure, axes
 
 
+def _captioned(
+    tiles: Sequence[Pixels | None], captions: Sequence[str | None], title: str, columns: int
+) -> tuple[Figure, Axes, float]:
+    """The tiles in rows with a caption below each; and the height of that space, in tiles."""
+    below = 0.1 + 0.085 * max(1 + caption.count("\n") for caption in captions if caption is not None)
+    figure, axes = _canvas(len(tiles), columns, below, _LARGE_INCH)
+    _title(axes, title)
+    _draw(axes, tiles, columns, _LARGE_INCH, below)
+    for number, caption in enumerate(captions):
+        if caption is not None:
+            row, column = divmod(number, columns)
+            axes.text(
+                column + 0.03, row * (1 + below) + 1, caption, fontsize=6.5, va="top", color=GREY, linespacing=1.15,
+                family=families(), parse_math=False,
+            )  # fmt: skip
+    return figure, axes, below
+
+
 def _title(axes: Axes, text: str) -> None:
     axes.set_title(text, fontsize=11, loc="left", family=families(), parse_math=False)
 
@@ -199,8 +248,23 @@ def _caption(image: ImageReference, width: int = 24) -> str:
     if image.label is not None:
         lines[0] += f": {legible(image.label)}"
     if image.file:
-        name = legible(image.file.rpartition("/")[2])
-        lines.append(name if len(name) <= width else f"{name[: width - 12]}…{name[-11:]}")
+        lines.append(_shortened(image.file, width))
     if image.note:
         lines.append(legible(image.note.replace(" neighbours say ", " say ")))
+    return "\n".join(lines)
+
+
+def _shortened(file: str, width: int = 24) -> str:
+    name = legible(file.rpartition("/")[2])
+    return name if len(name) <= width else f"{name[: width - 12]}…{name[-11:]}"
+
+
+def _doubt(scores: LabelScores, index: int) -> str:
+    """Given and suggested label, file or index, and who doubts the label."""
+    image, classes, suggested = scores.pool.reference(index), scores.pool.classes, scores.suggested[index]
+    share = 100 * scores.probabilities[index, suggested]
+    given, other = (legible(classes[label])[:12] for label in (scores.given[index], suggested))
+    lines = [f"{given} → {other}  {share:.0f} %", _shortened(image.file) if image.file else f"{image.part} {image.index}"]
+    if by := scores.doubted_by(index):
+        lines.append(tr(DOUBTED_BY[by]))
     return "\n".join(lines)
