@@ -16,6 +16,7 @@ from glassnet.cli import (
     export,
     find_rate,
     inspect,
+    learning_curve,
     playground,
     predict,
     recipes,
@@ -52,6 +53,7 @@ for module in (
     trace,
     find_rate,
     inspect,
+    learning_curve,
     recipes,
     datasets,
 ):
