@@ -25,9 +25,9 @@ MNIST = [
     {"type": "Dense", "units": 10},
 ]
 NUMERALS = [
-    "Pixels",
+    "Pixels", {"type": "AveragePool2D", "pool_size": 2},
     {"type": "Conv2D", "filters": 8, "kernel_size": 3}, "ReLU", "MaxPool2D",
-    {"type": "Conv2D", "filters": 16, "kernel_size": 3}, "ReLU", "MaxPool2D",
+    {"type": "Conv2D", "filters": 16, "kernel_size": 3}, "ReLU",
     "Flatten", {"type": "Dense", "units": 15},
 ]  # fmt: skip
 WRITERS = {"dataset": "chinese-numerals", "size": 32, "split": "group", "fractions": [0.7, 0.1, 0.2]}

@@ -49,8 +49,9 @@ class ShareDisplay(Callback):
             with contextlib.suppress(OSError):
                 bar.start()
 
-    def on_train_begin(self, progress: Progress) -> None:
-        self._images = progress.settings.get("images", 0)
+    def next(self, images: int) -> None:
+        """A training on so many images begins."""
+        self._images = images
 
     def on_epoch_end(self, progress: Progress, epoch: Epoch) -> None:
         if self._bar is not None:

@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class SharePlan:
-    """`draws` trainings of `recipe` on each of the `shares` of the training images, each on other images and seeds."""
+    """`draws` trainings of `recipe` on each of the `shares` of the training images, with different images and seeds."""
 
     recipe: Recipe
     splits: Splits

@@ -24,13 +24,15 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 POWER, HILL = 0, 1
-FLOORS = np.geomspace(0.001, 1, 49)[1::2]  # as a share of the lowest mean error measured
-SLOPES = 0.05 + 1.45 * (np.arange(30) + 0.5) / 30
-MIDDLES = np.linspace(-6, 6, 61)  # standard errors around the error at the middle size
-SPREADS = np.geomspace(0.005, 0.6, 13)  # σ
+FLOORS = np.geomspace(0.001, 1, 25)[1::2]  # as a share of the lowest mean error measured
+SLOPES = (0.05, 1.5)
+CELLS = (np.arange(24) + 0.5) / 24  # of the range of slopes
+MIDDLES = np.linspace(-6, 6, 31)  # standard errors around the error at the middle size
+SPREADS = np.geomspace(0.005, 0.6, 9)  # σ
 CALMING = (0.0, 0.25, 0.5)  # h
 SHARED = 0.5  # of the binomial variance, common to all trainings
-WORLDS = 8000  # drawn from the posterior
+WORLDS = 6000  # drawn from the posterior
+UNLIKELY = 10.0  # log-likelihood below the best, from which slopes are left out
 TINY = 1e-12
 
 
@@ -91,21 +93,24 @@ def fit(images: Floats, wrong: Floats, total: int, chance: float, seed: int = 0)
     chance = max(chance, min(1.0, 1.02 * float(error.max())))
     seen, sampled = _logit(error), 1 / (total * error * (1 - error))
     middle_size = float(np.exp(np.log(images).mean()))
-    means = [error[images == size].mean() for size in np.unique(images)]
-    lowest = float(np.min(means))
-    axes = np.arange(3.0), lowest * FLOORS, SLOPES, _middles(images, seen, sampled)
-    family, floor, slope, middle = np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")])
-    left = np.clip((_expit(middle) - floor) / (chance - floor), TINY, 1 - TINY)
-    scale = middle_size / np.maximum(reach(family, left, slope), TINY)
-    square = np.empty((len(images), len(family)))
-    for row, (size, value) in enumerate(zip(images, seen, strict=True)):
-        square[row] = (value - _logit(floor + (chance - floor) * decay(family, size / scale, slope))) ** 2
+    sizes, size_of = np.unique(images, return_inverse=True)
+    lowest = float(np.min(np.bincount(size_of, error) / np.bincount(size_of)))
     luck = [(spread, h) for h in CALMING for spread in SPREADS]
-    fits = np.empty((len(luck), len(family)))
-    for row, (spread, h) in enumerate(luck):
-        variance = (spread * (images / middle_size) ** -h) ** 2 + (1 - SHARED) * sampled
-        fits[row] = -0.5 * (np.log(variance).sum() + (1 / variance) @ square)
-    weight = np.exp(fits - fits.max()).ravel()
+    variances = np.stack([(spread * (images / middle_size) ** -h) ** 2 + (1 - SHARED) * sampled for spread, h in luck])
+    axes = np.arange(3.0), lowest * FLOORS, CELLS, _middles(images, seen, sampled)
+    shape = tuple(map(len, axes))
+    family, floor, cell, middle = np.stack([part.ravel() for part in np.meshgrid(*axes, indexing="ij")])
+    left = np.clip((_expit(middle) - floor) / (chance - floor), TINY, 1 - TINY)
+    first, width = np.full(shape[:2], SLOPES[0]), np.full(shape[:2], SLOPES[1] - SLOPES[0])
+    for _ in range(2):  # on all slopes, then finely on those that are likely for the family and the floor
+        start, range_ = (np.repeat(part.ravel(), shape[2] * shape[3]) for part in (first, width))
+        slope = start + range_ * cell
+        scale = middle_size / np.maximum(reach(family, left, slope), TINY)
+        curves = np.stack([_logit(floor + (chance - floor) * decay(family, size / scale, slope)) for size in sizes])
+        square = (seen[:, np.newaxis] - curves[size_of]) ** 2
+        fits = -0.5 * ((1 / variances) @ square + np.log(variances).sum(axis=1, keepdims=True))
+        first, width = _narrowed(fits.max(axis=0).reshape(shape).max(axis=3), first, width)
+    weight = (np.exp(fits - fits.max()) * range_).ravel()
     rng = np.random.default_rng(seed)
     places = np.searchsorted(np.cumsum(weight), weight.sum() * (np.arange(WORLDS) + rng.random()) / WORLDS)
     row, chosen = np.divmod(np.minimum(places, weight.size - 1), len(family))
@@ -114,6 +119,18 @@ def fit(images: Floats, wrong: Floats, total: int, chance: float, seed: int = 0)
         family[chosen], floor[chosen], scale[chosen], slope[chosen],
         largest[row] * rng.standard_normal(WORLDS), rng.standard_normal(WORLDS) / (2 * np.sqrt(total)), chance,
     )  # fmt: skip
+
+
+def _narrowed(best: Floats, first: Floats, width: Floats) -> tuple[Floats, Floats]:
+    """Start and width of the slopes that are likely, and one cell more on each side: (families, floors).
+
+    `best` (families, floors, cells): the highest log-likelihood in each.
+    """
+    likely = best > best.max(axis=2, keepdims=True) - UNLIKELY
+    cells = likely.shape[2]
+    low = np.maximum(likely.argmax(axis=2) - 1, 0)
+    high = np.minimum(cells - likely[..., ::-1].argmax(axis=2) + 1, cells)
+    return first + width * low / cells, width * (high - low) / cells
 
 
 def _middles(images: Floats, seen: Floats, sampled: Floats) -> Floats:

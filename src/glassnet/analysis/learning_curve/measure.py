@@ -60,6 +60,7 @@ def measure(
         display.begin(len(plan.trainings) - len(left), work, work * seconds_of(plan, threads) if display.shown else 0.0)
     try:
         for share, draw in left:
+            display.next(plan.images(share))
             measured = train_share(plan, share, draw, threads=threads, callbacks=[display])
             done[share, draw] = measured
             known.append(measured)
