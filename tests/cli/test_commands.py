@@ -33,6 +33,7 @@ COMMANDS = (
     "find-rate",
     "export",
     "inspect",
+    "learning-curve",
     "recipes",
     "datasets",
     "playground",
