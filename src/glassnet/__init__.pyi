@@ -12,6 +12,7 @@ from .analysis.diagnosis import (
 from .analysis.distillation import Distilled as Distilled, distill as distill
 from .analysis.gradient_check import check_gradients as check_gradients
 from .analysis.inspection import inspect as inspect
+from .analysis.learning_curve import LearningCurve as LearningCurve, learning_curve as learning_curve
 from .analysis.trace import Trace as Trace, trace as trace
 from .data import (
     Dataset as Dataset,

@@ -34,6 +34,7 @@ COMMANDS = (
     "find-rate",
     "export",
     "inspect",
+    "learning-curve",
     "recipes",
     "datasets",
     "playground",

@@ -17,6 +17,7 @@ from glassnet.cli import (
     export,
     find_rate,
     inspect,
+    learning_curve,
     playground,
     predict,
     recipes,
@@ -54,6 +55,7 @@ for module in (
     find_rate,
     inspect,
     distill,
+    learning_curve,
     recipes,
     datasets,
 ):

@@ -18,6 +18,7 @@ from glassnet.present.figures.explanations import (
     typical_input_figure,
 )
 from glassnet.present.figures.images import augmentation_figure, images_figure
+from glassnet.present.figures.learning_curve import learning_curve_figure
 from glassnet.present.figures.parallel import parallel_coordinates_figure
 from glassnet.present.figures.prepared import ShownImage, prepared_figure
 from glassnet.present.figures.quality import calibration_figure, class_accuracy_figure, confusion_figure
@@ -54,6 +55,7 @@ __all__ = [
     "images_figure",
     "importance_figure",
     "label_sheet_figure",
+    "learning_curve_figure",
     "learning_rate_figure",
     "nearest_figure",
     "occlusion_figure",
