@@ -35,7 +35,7 @@ Over = Sequence[str | Parameter] | Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Point:
-    """`number`: from 0; `settings`: None where they are suggested as the trial begins; `identity`: of recipe, folds, seeds."""
+    """`number`: from 0; `settings`: None where suggested as the trial begins; `identity`: of recipe, folds, seeds."""
 
     number: int
     settings: Settings | None

@@ -8,10 +8,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import inf, isfinite
+from typing import Any
 
 import numpy as np
 
 from glassnet.data import Dataset, Splits
+from glassnet.data.options import SplitKind
 from glassnet.data.splits import split_folds
 from glassnet.errors import DataError, TrainingWarning
 from glassnet.experiment.recipe import Recipe
@@ -99,17 +101,17 @@ def _fold(splits: Splits, seed: int, count: int, fold: int) -> Splits:
 def _folds(splits: Splits, seed: int, count: int) -> tuple[Dataset, ...]:
     """Training and validation data together in parts: by group where there are groups, else stratified."""
     whole = splits.train if splits.validation is None else _joined([splits.train, splits.validation])
-    kind = "group" if whole.groups is not None else "random" if whole.classes is None else "stratified"
+    kind: SplitKind = "group" if whole.groups is not None else "random" if whole.classes is None else "stratified"
     return split_folds(whole, count, seed, kind)
 
 
 def _joined(parts: list[Dataset]) -> Dataset:
-    def column(name: str) -> np.ndarray | None:  # type: ignore[type-arg]
+    def column(name: str) -> Any:
         columns = [getattr(part, name) for part in parts]
         return None if any(each is None for each in columns) else np.concatenate(columns)
 
     images, labels, groups, names = map(column, ("images", "labels", "groups", "names"))
-    return Dataset(images, labels, parts[0].classes, groups, names)  # type: ignore[arg-type]  # these two are never None
+    return Dataset(images, labels, parts[0].classes, groups, names)
 
 
 def _train(recipe: Recipe, splits: Splits, callbacks: list[Callback], threads: int | None) -> History:
