@@ -67,7 +67,9 @@ class Parameter:
 
 def shown(value: Any) -> str:
     """A value as `--set` takes it."""
-    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else json.dumps(value)
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def parse_parameter(text: str, recipe: Recipe) -> Parameter:
