@@ -116,7 +116,7 @@ def command(
 
 
 def _check_usage(recipe: str | None, over: list[str] | None, resume: Path | None, others: Mapping[str, object]) -> None:
-    """Either a recipe and keys to search over, or a search to go on with; `others`: options that do not go with the latter."""
+    """Either a recipe and keys to search over, or a search to go on with, which `others` do not go with."""
     from glassnet.errors import InputError
 
     if (recipe is None) == (resume is None):
@@ -256,14 +256,12 @@ def _report(result: SearchResult) -> None:
         tr("  {path}   all trials", path=folder / TRIALS),
     )
     if ranked:
+        command = f"glassnet train {shlex.quote(str(folder / BEST))} --seeds 5"
         say(
             tr("  {path}   the recipe of the best", path=folder / BEST),
             "",
             tr("Next:"),
-            tr(
-                "  {command}  train the best with five seeds",
-                command=f"glassnet train {shlex.quote(str(folder / BEST))} --seeds 5",
-            ),
+            tr("  {command}  train the best with five seeds", command=command),
         )
 
 
