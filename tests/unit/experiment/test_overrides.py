@@ -88,7 +88,7 @@ def test_hidden_sets_each_dense_layer_but_the_last_of_a_list() -> None:
         ({"hidden": []}, "The units of the hidden dense layers are whole numbers above 0."),
         ({"hidden": "50-50-50"}, "The network has another number of hidden dense layers."),
         ({"hidden": 50, "network.layers": [64, 10]}, "This network has no hidden dense layers."),
-        ({"hidden": 5, "network.layers": ["Flatten", {"type": "Dense", "units": 2}]}, "This network has no hidden dense layers."),
+        ({"hidden": 5, "network.layers": [{"type": "Dense", "units": 2}]}, "This network has no hidden dense layers."),
         ({"hidden": 50, "architecture": "vgg"}, "This network has no hidden dense layers."),
     ],
 )  # fmt: skip

@@ -117,7 +117,7 @@ def _joined(parts: list[Dataset]) -> Dataset:
 
 def _train(recipe: Recipe, splits: Splits, callbacks: list[Callback], threads: int | None) -> History:
     network = recipe.make_network(splits)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", TrainingWarning)  # its value says it
         return network.fit(
             **fit_options(recipe, splits),
