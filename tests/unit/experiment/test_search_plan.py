@@ -133,7 +133,7 @@ def test_targets_are_judged_by_their_loss() -> None:
         ),
         (["optimizer=SGD,Adm"], {}, "Unknown optimizer.", "--over optimizer=Adm; recipe digits, training.optimizer"),
         (["hidden=8,0"], {}, "The units of the hidden dense layers are whole numbers above 0.", "--over hidden=0; hidden"),
-        (["network.layers=[64,10],[100,10]"], {}, "These are not images that the network can read.", None),
+        (["network.layers=[64,10],[100,10]"], {}, "The images do not fit the network.", None),
         (["hidden=8", "learning_rate=1,-1"], {}, "The learning rate must be positive.", None),
     ],
 )  # fmt: skip

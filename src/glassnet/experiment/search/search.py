@@ -1,21 +1,26 @@
-"""A search in one process."""
+"""A search: workers in this process and others train the points of a plan; the study is their common memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
-from dataclasses import asdict
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from uuid import uuid4
 
-from glassnet.errors import GlassnetError
+from glassnet.data import Splits
+from glassnet.errors import InputError, RunError
 from glassnet.experiment.run import read_splits
 from glassnet.experiment.run_folder import new_folder
-from glassnet.experiment.search.plan import PLAN, plan_text, points
+from glassnet.experiment.search.plan import PLAN, plan_text, points, read_plan
 from glassnet.experiment.search.records import SearchPlan, SearchResult, Trial
-from glassnet.experiment.search.trial import run_trial
-from glassnet.support.atomic import write_text
-from glassnet.support.strict_json import line, lines
+from glassnet.support.atomic import sweep, write_text
+from glassnet.support.i18n import tr
+from glassnet.support.memory import DATA_FRACTION, available
+
+COPIES = 3  # of the data set, that a worker may need
+Shown = Callable[[Trial], object]
 
 
 def search(
@@ -23,31 +28,100 @@ def search(
     *,
     out: str | Path | None = None,
     storage: str | None = None,
+    name: str | None = None,
     workers: int | None = None,
     threads: int | None = None,
-    on_trial: Callable[[Trial], object] | None = None,
+    on_trial: Shown | None = None,
+    say: Callable[[str], object] | None = None,
     resume: bool = False,
+    interval: float = 3.0,
+    grace: float = 15.0,
 ) -> SearchResult:
-    splits, trials = read_splits(plan.recipe), []
-    with nullcontext(Path(out)) if resume and out else new_folder(out, f"search-{plan.recipe.name}") as folder:
+    """Train all points of a plan that the study does not have yet, and return the trials of all.
+
+    `out`: a new folder, or with `resume` that of a search to go on with. `storage`: by default an sqlite file in it, else the
+    URL of a PostgreSQL database, where the same search on other machines joins in; `name`: of the study, by default the
+    recipe's. `workers`: processes, by default one for each core; `threads` of each. `on_trial` is called for each trial that
+    ends, wherever it ran; `say` with a line where a worker or the storage fails and the search goes on (default: on stderr).
+    A worker renews its claims every `interval` seconds; when it has not done so for `grace` seconds, others take over.
+
+    On Ctrl-C what has finished is kept. Raises `InputError` for a storage that can't be opened or holds another study, and
+    `RunError` for a folder that is not empty, and for a storage that goes away for more than a quarter of an hour.
+    """
+    require()
+    from glassnet.experiment.search.session import Session
+    from glassnet.experiment.search.storage import file_url
+    from glassnet.experiment.search.worker import Job
+
+    splits = read_splits(plan.recipe)
+    count = _workers(workers, splits, len(points(plan)))
+    with _folder(plan, out, resume) as folder:
+        job = Job(
+            folder=str(folder.absolute()),
+            url=storage or file_url(folder),
+            name=name or plan.recipe.name,
+            token=uuid4().hex,
+            threads=threads or max(1, _cores() // count),
+            interval=interval,
+            grace=grace,
+        )
+        session = Session(plan, splits, job, say or _on_stderr)
         write_text(folder / PLAN, plan_text(plan))
-        file = folder / "trials.jsonl"
-        done = {row["point"]: row for row in lines(file.read_text())} if file.exists() else {}
-        for point in points(plan):
-            if point.identity in done:
-                row = done[point.identity]
-                trials.append(Trial(**{**row, "parts": tuple(row["parts"]), "curve": tuple(row["curve"])}))
-                continue
-            try:
-                outcome = run_trial(plan, point.settings or {}, splits, threads=threads)
-                found: dict[str, Any] = {"parts": outcome.parts, "curve": outcome.curve, "seconds": outcome.seconds}
-            except GlassnetError as error:
-                found = {"state": "failed", "error": str(error)}
-            found = {"state": "complete", "settings": point.settings or {}, **found}
-            trial = Trial(number=point.number, point=point.identity, **found)
-            trials.append(trial)
-            with file.open("a") as opened:
-                opened.write(line(asdict(trial)))
-            if on_trial is not None:
-                on_trial(trial)
-    return SearchResult(plan, tuple(trials), folder)
+    return SearchResult(plan, session.run(count - 1, on_trial or _ignore), folder)
+
+
+def require() -> None:
+    """Raise `InputError` where the packages of the extra `search` are missing."""
+    try:
+        import optuna  # noqa: F401
+        import sqlalchemy  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            tr("A search needs packages that are not installed."),
+            where="glassnet search",
+            received=str(error),
+            hint='pip install "glassnet[search]"',
+        ) from None
+
+
+def _on_stderr(text: str) -> None:
+    print(f"glassnet: {text}", file=sys.stderr, flush=True)
+
+
+def _ignore(trial: Trial) -> None:
+    pass
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _workers(wanted: int | None, splits: Splits, most: int) -> int:
+    """As many as there are cores, and room for the data; no more than points."""
+    if wanted is not None and wanted < 1:
+        raise InputError(tr("The number of workers must be positive."), where="workers", expected="≥ 1", received=wanted)
+    size = sum(part.images.nbytes for part in (splits.train, splits.validation, splits.test) if part is not None)
+    room = DATA_FRACTION * available() / (COPIES * size)
+    return min(most, max(1, wanted or int(min(_cores(), room))))
+
+
+@contextmanager
+def _folder(plan: SearchPlan, out: str | Path | None, resume: bool) -> Iterator[Path]:
+    if resume:
+        if out is None:
+            raise InputError(
+                tr("To go on, a search needs its folder."), where="search(out)", hint="glassnet search --resume OUT"
+            )
+        read_plan(out)
+        sweep(Path(out))
+        yield Path(out)
+        return
+    if out is not None and (Path(out) / PLAN).is_file():
+        raise RunError(
+            tr("There is a search in this folder."),
+            where=Path(out),
+            expected=tr("a new or empty folder"),
+            hint=tr("go on with it: glassnet search --resume {folder}", folder=out),
+        )
+    with new_folder(out, f"search-{plan.recipe.name}") as folder:
+        yield folder

@@ -215,7 +215,7 @@ def distributions(space: Sequence[Parameter]) -> dict[str, BaseDistribution]:
     found: dict[str, BaseDistribution] = {}
     for parameter in space:
         if parameter.values is not None:
-            found[parameter.key] = CategoricalDistribution(tuple(map(_stand_in, parameter.values)))
+            found[parameter.key] = CategoricalDistribution(tuple(map(stand_in, parameter.values)))
         elif parameter.whole:
             found[parameter.key] = IntDistribution(int(parameter.low), int(parameter.high), log=parameter.log)
         else:
@@ -229,14 +229,14 @@ def settings_of(space: Sequence[Parameter], suggested: Settings) -> Settings:
     for parameter in space:
         value = suggested[parameter.key]
         if parameter.values is not None:
-            value = next(own for own in parameter.values if _same(_stand_in(own), value))
+            value = next(own for own in parameter.values if _same(stand_in(own), value))
         elif not parameter.whole:
             value = min(max(float(f"{value:.{DIGITS}g}"), parameter.low), parameter.high)
         settings[parameter.key] = value
     return settings
 
 
-def _stand_in(value: Any) -> Any:
+def stand_in(value: Any) -> Any:
     """What a categorical distribution can hold."""
     return value if isinstance(value, (bool, int, float, str)) or value is None else canonical(value)
 
