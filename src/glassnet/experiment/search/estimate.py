@@ -7,10 +7,12 @@ import time
 from dataclasses import replace
 
 from glassnet.data import Splits
+from glassnet.errors import InputError
 from glassnet.experiment.search.plan import points
 from glassnet.experiment.search.records import SearchPlan
 from glassnet.experiment.search.space import Settings
 from glassnet.experiment.search.trial import run_trial
+from glassnet.support.i18n import tr
 from glassnet.support.memory import DATA_FRACTION, available
 from glassnet.training import Callback, Progress
 
@@ -46,9 +48,11 @@ class _Moment(Callback):
 
 def share_cores(plan: SearchPlan, splits: Splits, workers: int | None, threads: int | None) -> tuple[int, int]:
     """The workers, by default one for each core or trial while the memory has room for the data, and the threads of each."""
+    if workers is not None and workers < 1:
+        raise InputError(tr("The number of workers must be positive."), where="workers", expected="≥ 1", received=workers)
     size = sum(part.images.nbytes for part in (splits.train, splits.validation, splits.test) if part is not None)
     room = max(1, int(min(plan.trials, DATA_FRACTION * available() / (COPIES * size))))
-    chosen = min(cores(), room) if workers is None else workers
+    chosen = min(plan.trials, min(cores(), room) if workers is None else workers)
     return chosen, threads or max(1, cores() // chosen)
 
 
