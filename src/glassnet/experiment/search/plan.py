@@ -224,7 +224,7 @@ def plan_text(plan: SearchPlan) -> str:
 
 def read_plan(path: str | Path) -> SearchPlan:
     """The plan in a file, or in the folder of a search. Raises `RunError` for what is none."""
-    found = Path(path) / PLAN if Path(path).is_dir() else Path(path)
+    found = Path(path) if Path(path).is_file() else Path(path) / PLAN
     try:
         return _PLANS.validate_json(found.read_bytes())
     except FileNotFoundError:
