@@ -159,9 +159,8 @@ def test_the_folder_of_another_search(cli: CommandLine) -> None:
 
 
 def trial(number: int, value: float | None, state: Any = "complete") -> Trial:
-    return Trial(
-        number=number, point=str(number), settings={"hidden": 4}, state=state, parts=() if value is None else (value,)
-    )
+    parts = () if value is None else (value,)
+    return Trial(number=number, point=str(number), settings={"hidden": 4}, state=state, parts=parts)
 
 
 def test_the_bar_on_a_terminal_counts_and_names_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
