@@ -25,6 +25,12 @@ TINY = ("--set", "network.layers=[64,8,10]", "--set", "optimizer=SGD", "--epochs
 GRID = ("--over", "hidden=4,8", "--over", "learning_rate=0.01,1")
 
 
+@pytest.fixture
+def plain_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty page, for tests of other things: drawing takes longer than training."""
+    monkeypatch.setattr("glassnet.present.search.search_page", lambda result, path: path.touch())
+
+
 def rows(folder: str) -> list[dict[str, str]]:
     with Path(folder, "trials.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -42,6 +48,7 @@ def test_a_grid_from_plan_to_winner(cli: CommandLine) -> None:
     assert list(found[0]) == ["trial", "hidden", "learning_rate", "state", "value", "spread", "point"]
     best = max(found, key=lambda row: float(row["value"]))
     assert any(line.split()[:2] == [best["trial"], f"{100 * float(best['value']):.2f}"] for line in outcome.lines)
+    assert Path("a/search.html").stat().st_size > 10_000
     recipe = gn.load_recipe("a/best.toml")
     assert recipe.network.layers == [64, int(best["hidden"]), 10]
     assert recipe.training.epochs == 2
@@ -56,6 +63,7 @@ def test_a_grid_from_plan_to_winner(cli: CommandLine) -> None:
     assert shlex.split(command)[1] == "train"
 
 
+@pytest.mark.usefixtures("plain_page")
 def test_folds_and_seeds_give_values_with_their_spread(cli: CommandLine) -> None:
     outcome = cli.good(
         "search", "digits", "--over", "hidden=4,8", *TINY, "--folds", 2, "--seeds", 2, "--seed", 3, "--out", "a"
@@ -70,6 +78,7 @@ def test_folds_and_seeds_give_values_with_their_spread(cli: CommandLine) -> None
     assert (plan.folds, plan.seeds, plan.seed, plan.recipe.training.seed) == (2, 2, 3, 3)
 
 
+@pytest.mark.usefixtures("plain_page")
 def test_random_points_go_on_with_more_trials(cli: CommandLine) -> None:
     over = ("--over", "learning_rate=log:0.01:1", "--method", "random")
     cli.good("search", "digits", *over, *TINY, "--trials", 2, "--out", "a")
@@ -85,6 +94,7 @@ def test_random_points_go_on_with_more_trials(cli: CommandLine) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.usefixtures("plain_page")
 def test_ones_own_images(cli: CommandLine) -> None:
     labels = np.arange(90) % 3
     images = (80 * labels[:, None, None] + np.random.default_rng(0).integers(0, 60, (90, 8, 8))).astype(np.uint8)
@@ -107,6 +117,7 @@ def test_when_every_trial_fails_the_exit_code_is_1(cli: CommandLine, monkeypatch
     assert not Path("a/best.toml").exists()
 
 
+@pytest.mark.usefixtures("plain_page")
 def test_an_interrupt_ends_with_130_and_says_how_to_go_on(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     add = TrialProgress.add
 
@@ -146,6 +157,7 @@ def test_wrong_searches(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> No
     assert "Invalid value for '--trials'" in cli.misused("search", "digits", *GRID, "--trials", 0)
 
 
+@pytest.mark.usefixtures("plain_page")
 def test_the_folder_of_another_search(cli: CommandLine) -> None:
     cli.good("search", "digits", "--over", "hidden=4", *TINY, "--out", "a")
     parts = cli.wrong("search", "digits", "--over", "hidden=5", *TINY, "--out", "a")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from glassnet.experiment.search.records import SearchPlan, SearchResult, Trial
 
 HELP = mark("Search for the best values of a recipe's keys, on validation data.")
+PAGE = "search.html"
 SHOWN = 10  # trials in the table at the end
 METHODS = {"grid": mark("a grid"), "random": mark("random points"), "tpe": mark("points suggested by TPE")}
 
@@ -233,6 +234,7 @@ def _time(seconds: float) -> str:
 def _report(result: SearchResult) -> None:
     """The best trials, the files, and the command that trains the winner."""
     from glassnet.experiment.search.results import BEST, TRIALS, write_results
+    from glassnet.present.search import search_page
     from glassnet.support.terminal import table
 
     write_results(result)
@@ -250,9 +252,12 @@ def _report(result: SearchResult) -> None:
     if failed:
         error = (failed[0].error or "").splitlines()
         say(tr("Failed: {count} trials. The first: {error}", count=len(failed), error=error[0] if error else ""))
+    say()
+    with working(tr("Drawing the figures and writing the page …")):
+        search_page(result, folder / PAGE)
     say(
-        "",
         tr("Everything is in {folder}", folder=folder),
+        tr("  {path}   the search on one page, for a browser", path=folder / PAGE),
         tr("  {path}   all trials", path=folder / TRIALS),
     )
     if ranked:
