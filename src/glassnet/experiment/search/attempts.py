@@ -13,7 +13,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, SuccessiveHalvingPruner
-from optuna.samplers import RandomSampler, TPESampler
+from optuna.samplers import RandomSampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from glassnet.errors import InputError
@@ -21,6 +21,7 @@ from glassnet.experiment.search.plan import Point, fingerprint, plan_text
 from glassnet.experiment.search.records import SearchPlan, State, Trial
 from glassnet.experiment.search.space import Settings, distributions, settings_of, stand_in
 from glassnet.experiment.search.storage import Storage, shown
+from glassnet.experiment.search.suggestions import Suggestions
 from glassnet.experiment.search.trial import Outcome
 from glassnet.support.i18n import tr
 
@@ -46,6 +47,7 @@ class Attempts:
         self._plan, self._trials = plan, storage.trials
         self._returned: set[int] = set()
         self._distributions: dict[str, BaseDistribution] = distributions(plan.space)
+        self._suggestions = Suggestions(self._distributions, plan.maximise)
         self._study = optuna.create_study(
             storage=storage.trials,
             study_name=name,
@@ -75,16 +77,14 @@ class Attempts:
     def begin(self, point: Point) -> Attempt:
         """A new trial that is running. May leave another one if its answer is lost: `sweep` ends it."""
         if point.settings is None:
-            seed = int(np.random.SeedSequence([self._plan.seed, point.number]).generate_state(1)[0])
-            self._study.sampler = TPESampler(seed=seed, constant_liar=True)
-            asked = self._study.ask(self._distributions)
-            return Attempt(point, asked._trial_id, settings_of(self._plan.space, asked.params))
-        template = create_trial(
-            state=TrialState.RUNNING,
-            params={key: stand_in(value) for key, value in point.settings.items()},
-            distributions=self._distributions,
-        )
-        return Attempt(point, self._trials.create_new_trial(self.study_id, template), point.settings)
+            trials = self._trials.get_all_trials(self.study_id, deepcopy=False)
+            values = self._suggestions.suggest(trials, self._plan.seed, point.number)
+            settings = settings_of(self._plan.space, values)
+        else:
+            settings = point.settings
+            values = {key: stand_in(value) for key, value in settings.items()}
+        template = create_trial(state=TrialState.RUNNING, params=values, distributions=self._distributions)
+        return Attempt(point, self._trials.create_new_trial(self.study_id, template), settings)
 
     def should_prune(self, attempt: Attempt, step: int, value: float) -> bool:
         """Note the value of a step; whether the trial is to be pruned. Raises `UpdateFinishedTrialError` for a lost one."""

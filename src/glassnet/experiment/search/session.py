@@ -14,7 +14,7 @@ from glassnet.experiment.search.storage import is_away
 from glassnet.experiment.search.worker import LEAVING, Job, Worker
 from glassnet.support.i18n import tr
 
-LOOK = 0.3  # seconds between two looks at the workers and the trials
+LOOK = 0.5  # seconds between two looks at the workers and the trials
 
 
 class Session:
