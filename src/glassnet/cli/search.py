@@ -70,7 +70,7 @@ def command(
     from glassnet.cli.search_progress import TrialProgress
     from glassnet.experiment.run import read_splits
     from glassnet.experiment.search.estimate import share_cores
-    from glassnet.experiment.search.plan import fingerprint, make_plan
+    from glassnet.experiment.search.plan import continues, make_plan
     from glassnet.experiment.search.search import search
 
     others = {
@@ -93,7 +93,7 @@ def command(
             seeds=seeds,
             seed=seed or 0,
         )
-        resume = out if out is not None and _same_search(out, fingerprint(plan)) else None
+        resume = out if out is not None and continues(plan, out) else None
     splits = read_splits(plan.recipe)
     shares = share_cores(plan, splits, workers, threads)
     _show_plan(plan, splits, shares)
@@ -173,23 +173,6 @@ def _resumed(folder: Path, trials: int | None) -> SearchPlan:
             received=trials,
         )
     return replace(plan, trials=trials)
-
-
-def _same_search(folder: Path, wanted: str) -> bool:
-    """Whether the folder holds this search. Raises `RunError` for another one."""
-    from glassnet.errors import RunError
-    from glassnet.experiment.search.plan import PLAN, fingerprint, read_plan
-
-    if not (folder / PLAN).is_file():
-        return False
-    if fingerprint(read_plan(folder)) != wanted:
-        raise RunError(
-            tr("There is another search in this folder."),
-            where=folder,
-            expected=tr("a new or empty folder, or the same search"),
-            hint=tr("choose another with --out"),
-        )
-    return True
 
 
 def _show_plan(plan: SearchPlan, splits: Splits, shares: tuple[int, int]) -> None:

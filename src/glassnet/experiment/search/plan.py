@@ -214,6 +214,20 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
+def continues(plan: SearchPlan, folder: Path) -> bool:
+    """Whether a folder holds a search with this plan, apart from its trials. Raises `RunError` for another search."""
+    if not (folder / PLAN).is_file():
+        return False
+    if fingerprint(read_plan(folder)) != fingerprint(plan):
+        raise RunError(
+            tr("There is another search in this folder."),
+            where=folder,
+            expected=tr("a new or empty folder, or the same search"),
+            hint=tr("choose another with --out"),
+        )
+    return True
+
+
 _PLANS = TypeAdapter(SearchPlan)
 
 
