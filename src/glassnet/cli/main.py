@@ -20,6 +20,7 @@ from glassnet.cli import (
     predict,
     recipes,
     report,
+    search,
     serve,
     trace,
     train,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 for module in (
     train,
+    search,
     evaluate,
     report,
     predict,

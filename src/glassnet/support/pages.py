@@ -52,8 +52,8 @@ def sealed(page: str) -> str:
     return page
 
 
-def environment(package: str, folder: str) -> Environment:
-    """Templates in which {{ tr("…") }}, and any other message, appears in both languages.
+def environment(package: str, *folders: str) -> Environment:
+    """Templates of these folders of a package, in which {{ tr("…") }}, and any other message, appears in both languages.
 
     They extend `page/base.html`, which has the header, colours, type and spacing of all pages; `sealed` completes what is
     rendered from them.
@@ -61,7 +61,9 @@ def environment(package: str, folder: str) -> Environment:
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     found = Environment(
-        loader=ChoiceLoader([PackageLoader(package, folder), PackageLoader("glassnet.support", "page")]),
+        loader=ChoiceLoader(
+            [*(PackageLoader(package, folder) for folder in folders), PackageLoader("glassnet.support", "page")]
+        ),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

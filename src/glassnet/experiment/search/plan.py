@@ -214,6 +214,20 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()[:16]
 
 
+def continues(plan: SearchPlan, folder: Path) -> bool:
+    """Whether a folder holds a search with this plan, apart from its trials. Raises `RunError` for another search."""
+    if not (folder / PLAN).is_file():
+        return False
+    if fingerprint(read_plan(folder)) != fingerprint(plan):
+        raise RunError(
+            tr("There is another search in this folder."),
+            where=folder,
+            expected=tr("a new or empty folder, or the same search"),
+            hint=tr("choose another with --out"),
+        )
+    return True
+
+
 _PLANS = TypeAdapter(SearchPlan)
 
 
@@ -224,7 +238,7 @@ def plan_text(plan: SearchPlan) -> str:
 
 def read_plan(path: str | Path) -> SearchPlan:
     """The plan in a file, or in the folder of a search. Raises `RunError` for what is none."""
-    found = Path(path) / PLAN if Path(path).is_dir() else Path(path)
+    found = Path(path) if Path(path).is_file() else Path(path) / PLAN
     try:
         return _PLANS.validate_json(found.read_bytes())
     except FileNotFoundError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,8 @@ class SearchPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One point: its `settings` by key, the result of each `part` (fold × seed), the validation curve of the first part.
+    """One point: its `settings` by key, the result of each `part` (fold by fold, in it seed by seed), the validation
+    curve of the first part.
 
     `number`: its place in the search; `point`: the hash of its recipe and seed; `seconds`: of training.
     """
@@ -72,10 +74,12 @@ class SearchResult:
 
     @property
     def ranked(self) -> tuple[Trial, ...]:
-        """The complete trials, the best first; ties in the order of their numbers."""
+        """The complete trials, the best first, values that are not finite last; ties in the order of their numbers."""
         sign = -1 if self.plan.maximise else 1
         complete = [trial for trial in self.trials if trial.state == "complete" and trial.value is not None]
-        return tuple(sorted(complete, key=lambda trial: (sign * (trial.value or 0.0), trial.number)))
+        return tuple(
+            sorted(complete, key=lambda trial: (not isfinite(trial.value or 0.0), sign * (trial.value or 0.0), trial.number))
+        )
 
     @property
     def best(self) -> Trial | None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
-from glassnet.data import Splits
 from glassnet.errors import InputError, RunError
 from glassnet.experiment.run import read_splits
 from glassnet.experiment.run_folder import new_folder
-from glassnet.experiment.search.plan import PLAN, plan_text, points, read_plan
+from glassnet.experiment.search.estimate import share_cores
+from glassnet.experiment.search.plan import PLAN, plan_text, read_plan
 from glassnet.experiment.search.records import SearchPlan, SearchResult, Trial
 from glassnet.support.atomic import sweep, write_text
 from glassnet.support.i18n import tr
-from glassnet.support.memory import DATA_FRACTION, available
 
-COPIES = 3  # of the data set, that a worker may need
 Shown = Callable[[Trial], object]
 
 
@@ -54,14 +51,14 @@ def search(
     from glassnet.experiment.search.worker import Job
 
     splits = read_splits(plan.recipe)
-    count = _workers(workers, splits, len(points(plan)))
+    count, each = share_cores(plan, splits, workers, threads)
     with _folder(plan, out, resume) as folder:
         job = Job(
             folder=str(folder.absolute()),
             url=storage or file_url(folder),
             name=name or plan.recipe.name,
             token=uuid4().hex,
-            threads=threads or max(1, _cores() // count),
+            threads=each,
             interval=interval,
             grace=grace,
         )
@@ -90,19 +87,6 @@ def _on_stderr(text: str) -> None:
 
 def _ignore(trial: Trial) -> None:
     pass
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _workers(wanted: int | None, splits: Splits, most: int) -> int:
-    """As many as there are cores, and room for the data; no more than points."""
-    if wanted is not None and wanted < 1:
-        raise InputError(tr("The number of workers must be positive."), where="workers", expected="≥ 1", received=wanted)
-    size = sum(part.images.nbytes for part in (splits.train, splits.validation, splits.test) if part is not None)
-    room = DATA_FRACTION * available() / (COPIES * size)
-    return min(most, max(1, wanted or int(min(_cores(), room))))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Settings = dict[str, Any]
 DIGITS = 6  # of a number from a range: enough, and the same on any machine
+PROBES = (0.382, 0.107, 0.916)  # shares of a range
 OPEN, CLOSE, QUOTES = "[{", "]}", "\"'"
 EXAMPLE = "hidden=10,30,100 | learning_rate=0.001:10 | learning_rate=log:0.001:10 | learning_rate=log:0.001:10:5"
 
@@ -67,7 +68,9 @@ class Parameter:
 
 def shown(value: Any) -> str:
     """A value as `--set` takes it."""
-    return value if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else json.dumps(value)
+    if isinstance(value, float):
+        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def parse_parameter(text: str, recipe: Recipe) -> Parameter:
@@ -156,9 +159,8 @@ def _number(part: str, text: str) -> float:
 
 def _takes_only_whole(key: str, low: float, high: float, recipe: Recipe) -> bool:
     """Whether the recipe refuses what lies between whole numbers in a range, but not these."""
-    between = low + 0.382 * (high - low)
-    between += 0.25 if between.is_integer() else 0.0
-    return not _accepts(recipe, {key: between}) and _accepts(recipe, {key: floor(low + 0.5)})
+    between = [value for share in PROBES if not (value := low + share * (high - low)).is_integer()]
+    return not any(_accepts(recipe, {key: value}) for value in between) and _accepts(recipe, {key: floor(low + 0.5)})
 
 
 def _accepts(recipe: Recipe, settings: Settings) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Any
@@ -47,14 +47,15 @@ def run_trial(
     threads: int | None = None,
     report: Report | None = None,
     stop: Callable[[], bool] | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Outcome:
     """Train the plan's recipe with these settings and return the values that it reaches on validation data.
 
     A value is the validation accuracy (the loss where there are no classes) of the last epoch, or of the best where the
     recipe keeps that; 0 (infinity) where training ended because numbers became infinite. `splits`: the data of the plan's
     recipe; the test set is not used. `report(step, value)` is called after each epoch, or after each part with the mean so
-    far where there are several; the trial is pruned where `stop()` is true then. The values depend on nothing but the plan,
-    the settings and the data.
+    far where there are several; the trial is pruned where `stop()` is true then. `callbacks`: of each training. The values
+    depend on nothing but the plan, the settings and the data.
     """
     recipe = plan.recipe.changed(settings)
     if recipe.data != plan.recipe.data:
@@ -64,7 +65,7 @@ def run_trial(
     for number, (part, changed) in enumerate(_parts(plan, recipe, splits)):
         watch = None if several or (report is None and stop is None) else _Report(plan.maximise, report, stop)
         start = time.perf_counter()
-        history = _train(changed, part, [] if watch is None else [watch], threads)
+        history = _train(changed, part, [*([] if watch is None else [watch]), *callbacks], threads)
         outcome.seconds += time.perf_counter() - start
         outcome.parts += (value_of(history, changed, plan.maximise),)
         if number == 0:
@@ -116,7 +117,7 @@ def _joined(parts: list[Dataset]) -> Dataset:
 
 def _train(recipe: Recipe, splits: Splits, callbacks: list[Callback], threads: int | None) -> History:
     network = recipe.make_network(splits)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), np.errstate(over="ignore", invalid="ignore"):
         warnings.simplefilter("ignore", TrainingWarning)  # its value says it
         return network.fit(
             **fit_options(recipe, splits),

@@ -18,8 +18,16 @@ from glassnet.present.figures.explanations import (
     typical_input_figure,
 )
 from glassnet.present.figures.images import augmentation_figure, images_figure
+from glassnet.present.figures.parallel import parallel_coordinates_figure
 from glassnet.present.figures.prepared import ShownImage, prepared_figure
 from glassnet.present.figures.quality import calibration_figure, class_accuracy_figure, confusion_figure
+from glassnet.present.figures.search import (
+    best_curve_figure,
+    importance_figure,
+    progress_figure,
+    ranking_figure,
+    slices_figure,
+)
 from glassnet.present.figures.sheets import contact_sheet_figure, finding_figure
 from glassnet.present.figures.training import training_figure
 from glassnet.present.figures.weights import weights_figure
@@ -34,6 +42,7 @@ __all__ = [
     "activation_statistics_figure",
     "activations_figure",
     "augmentation_figure",
+    "best_curve_figure",
     "calibration_figure",
     "class_accuracy_figure",
     "confusion_figure",
@@ -43,12 +52,17 @@ __all__ = [
     "gradients_figure",
     "history_figure",
     "images_figure",
+    "importance_figure",
     "learning_rate_figure",
     "nearest_figure",
     "occlusion_figure",
+    "parallel_coordinates_figure",
     "prepared_figure",
+    "progress_figure",
+    "ranking_figure",
     "saliency_figure",
     "save_figure",
+    "slices_figure",
     "training_figure",
     "typical_input_figure",
     "updates_figure",

@@ -34,6 +34,8 @@ SERIES = (
     "#4d7c0f",
     "#6d28d9",
 )  # distinct on white and black
+SHADES = ("#e06a2b", "#d14f6c", "#b83289", "#8f0da4", "#5b02a3", "#0d0887")  # of a value, from the worst to the best
+PAPER = "#fffffe"  # behind texts that lines run through
 EAST_ASIAN = (
     "Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Micro Hei", "PingFang SC", "Heiti SC",
     "Hiragino Sans GB", "Microsoft YaHei", "SimHei", "Noto Sans CJK JP", "Noto Serif CJK SC", "Noto Serif CJK JP",
@@ -56,8 +58,12 @@ def new_axes(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
-def chart(width: float, height: float, *, rows: Sequence[float] = (1,), left: float = 0.54) -> tuple[Figure, list[Axes]]:
+def chart(
+    width: float, height: float, *, rows: Sequence[float] = (1,), left: float = 0.54, share: bool = True
+) -> tuple[Figure, list[Axes]]:
     """A figure of plots one above the other, `rows` their relative heights, with fixed margins; `left`: inches for its ticks.
+
+    `share`: whether they have the same x axis.
 
     To fit the margins to the texts instead, as `new_figure` does, takes longer than all the rest of the drawing.
     """
@@ -65,7 +71,7 @@ def chart(width: float, height: float, *, rows: Sequence[float] = (1,), left: fl
 
     figure = Figure(figsize=(width, height))
     figure.subplots_adjust(left / width, 0.47 / height, 1 - 0.15 / width, 1 - 0.26 / height, hspace=0.25)
-    return figure, list(figure.subplots(len(rows), 1, sharex=True, squeeze=False, height_ratios=rows)[:, 0])
+    return figure, list(figure.subplots(len(rows), 1, sharex=share, squeeze=False, height_ratios=rows)[:, 0])
 
 
 def width_of(text: str, size: float = 9) -> float:

@@ -17,7 +17,20 @@ from glassnet.present.figures import (
     gradients_figure,
     updates_figure,
 )
-from glassnet.present.figures.base import GREY, INK, LINE, PALE, SERIES, TRAIN, VALIDATION, WRONG, render, texts_of
+from glassnet.present.figures.base import (
+    GREY,
+    INK,
+    LINE,
+    PALE,
+    PAPER,
+    SERIES,
+    SHADES,
+    TRAIN,
+    VALIDATION,
+    WRONG,
+    render,
+    texts_of,
+)
 from glassnet.present.figures.curves import STATISTICS
 from glassnet.present.report.facts import Facts
 from glassnet.support.i18n import Message, mark
@@ -36,8 +49,18 @@ ABOUT = {  # the label of each chart
     **{ACTIVITY + statistic: text for statistic, text in STATISTICS.items()},
 }
 
-COLOURS = {INK: "ink", GREY: "muted", LINE: "line", TRAIN: "train", VALIDATION: "accent", WRONG: "bad", PALE: "pale"}
+COLOURS = {
+    INK: "ink",
+    GREY: "muted",
+    LINE: "line",
+    TRAIN: "train",
+    VALIDATION: "accent",
+    WRONG: "bad",
+    PALE: "pale",
+    PAPER: "paper",
+}
 COLOURS |= {colour: f"series{number}" for number, colour in enumerate(SERIES) if colour not in COLOURS}
+COLOURS |= {colour: f"shade{number}" for number, colour in enumerate(SHADES)}
 TEXT = re.compile(r"(<text [^>]*>)([^<]+)(</text>)")
 NAMES = re.compile(r'(\bid="|href="#|url\(#)')
 
