@@ -1,6 +1,6 @@
 """A PostgreSQL for the tests of searches on many machines: one that is there, else the system's package.
 
-`python -m tests.install_postgresql` (part of `make test`) installs it. Without one these tests are skipped and the others run.
+`python -m tests.install_postgresql` (part of `make test`) installs it. Without one these tests are skipped.
 """
 
 from __future__ import annotations

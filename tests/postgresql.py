@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own: in a temporary folder, on a Unix socket, as user postgres where the test runs as root."""
+"""A PostgreSQL server of a test's own: in a temporary folder, on a Unix socket, as user postgres where root runs the test."""
 
 from __future__ import annotations
 
