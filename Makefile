@@ -16,6 +16,7 @@ $(VENV)/installed: pyproject.toml
 $(VENV)/tested: $(VENV)/installed
 	$(PIP) --group test --group parity --group lint --group wasm
 	$(BIN)/python -m tests.install_browser
+	$(BIN)/python -m tests.install_postgresql
 	@touch $@
 
 $(VENV)/peers: $(VENV)/installed

@@ -43,6 +43,7 @@ from .experiment.lr_finder import RateTest as RateTest, find_learning_rate as fi
 from .experiment.prepare import find as find, prepare as prepare
 from .experiment.recipe import Recipe as Recipe, list_recipes as list_recipes, load_recipe as load_recipe
 from .experiment.run import Run as Run, train as train
+from .experiment.search.recipe_search import search as search
 from .interop.export import export_c as export_c, export_numpy as export_numpy, export_onnx as export_onnx
 from .interop.from_keras import from_keras as from_keras
 from .interop.from_nielsen import from_nielsen as from_nielsen

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     "train",
+    "search",
     "evaluate",
     "report",
     "predict",

@@ -22,6 +22,7 @@ from glassnet.cli import (
     predict,
     recipes,
     report,
+    search,
     serve,
     trace,
     train,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for module in (
     train,
+    search,
     evaluate,
     report,
     predict,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +24,7 @@ Views = Annotated[
 def changes_of(settings: Sequence[str] | None) -> dict[str, Any]:
     """The keys and values of `--set`; a value is TOML, or else plain text."""
     from glassnet.errors import RecipeError
+    from glassnet.experiment.overrides import value_of
 
     changes: dict[str, Any] = {}
     for text in settings or []:
@@ -34,8 +34,5 @@ def changes_of(settings: Sequence[str] | None) -> dict[str, Any]:
             raise RecipeError(
                 tr("A setting must be KEY=VALUE."), where="--set", expected="training.epochs=5", received=repr(text)
             )
-        try:
-            changes[key] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            changes[key] = value
+        changes[key] = value_of(value)
     return changes

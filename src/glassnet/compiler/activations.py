@@ -30,7 +30,7 @@ def lower_activation(kind: int, x: Value, out: ProgramBuilder, slope: float = 0.
 def _(
     layer: Sigmoid | Tanh | ReLU | LeakyReLU | GELU | Swish, x: Value, offsets: ParamOffsets, out: ProgramBuilder
 ) -> tuple[Value, Back]:
-    return lower_activation(ACTIVATION_KINDS[type(layer)], x, out, getattr(layer, "slope", 0.0))
+    return lower_activation(ACTIVATION_KINDS[type(layer)], x, out, layer.slope if isinstance(layer, LeakyReLU) else 0.0)
 
 
 @lower.register

@@ -171,37 +171,21 @@ def train(
     chosen, splits = prepare(recipe, seed=seed, data=data, epochs=epochs, settings=settings)
     network, training = chosen.make_network(splits), chosen.training
     others = as_callbacks(callbacks, "train(callbacks)")
-    optimizer, shifts = chosen.make_optimizer(), training.expand_shifts
-    train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
-    soft = None
-    if chosen.distillation is not None:
-        with waiting(tr("The teachers classify the training images …"), progress):
-            soft = soft_targets(chosen.distillation, network, train_set)
+    options = fit_options(chosen, splits, network, progress)
     saved = False
     with nullcontext(old_folder(Path(out))) if resume and out is not None else new_folder(out, chosen.name) as folder:
         try:
             history = network.fit(
-                train_set,
-                training.epochs,
-                batch_size=training.batch_size,
-                optimizer=optimizer,
-                validation=splits.validation,
-                seed=training.seed,
+                **options,
                 callbacks=[
                     *default_display(progress, training.show_every),
                     KeepRecipe(folder / RECIPE, chosen),
                     KeepHistory(folder / HISTORY),
                     *([KeepSnapshots(folder, training.snapshots)] if training.snapshots else []),
-                    *([] if training.patience is None else [EarlyStopping(training.patience)]),
+                    *early_stopping(chosen),
                     *others,
                     *([] if watch is None else [ShowLive(folder), watch(folder)]),
                 ],
-                class_weight=training.class_weight,
-                soft_targets=soft,
-                augmentation=chosen.make_augmentation(),
-                plain_epochs=training.plain_epochs,
-                keep=training.keep,
-                average=training.average,
                 checkpoint=folder / CHECKPOINT,
                 resume=resume,
                 threads=threads,
@@ -223,6 +207,34 @@ def train(
         except WriteError as error:
             raise _cut_off(folder, error, saved) from None
     return Run(folder, chosen, network, history, splits)
+
+
+def fit_options(recipe: Recipe, splits: Splits, network: Network, progress: bool | None = False) -> dict[str, Any]:
+    """The arguments of `Network.fit` that a recipe gives; the teachers of a distillation are asked here."""
+    training = recipe.training
+    shifts = training.expand_shifts
+    options = {
+        "train": expand_by_shifts(splits.train, shifts) if shifts else splits.train,
+        "epochs": training.epochs,
+        "batch_size": training.batch_size,
+        "optimizer": recipe.make_optimizer(),
+        "validation": splits.validation,
+        "seed": training.seed,
+        "class_weight": training.class_weight,
+        "augmentation": recipe.make_augmentation(),
+        "plain_epochs": training.plain_epochs,
+        "keep": training.keep,
+        "average": training.average,
+    }
+    if recipe.distillation is not None:
+        with waiting(tr("The teachers classify the training images …"), progress):
+            options["soft_targets"] = soft_targets(recipe.distillation, network, options["train"])
+    return options
+
+
+def early_stopping(recipe: Recipe) -> list[Callback]:
+    """The callback for the recipe's patience, if it has one."""
+    return [] if recipe.training.patience is None else [EarlyStopping(recipe.training.patience)]
 
 
 def _fit_novelty(network: Network, splits: Splits, threads: int | None) -> None:

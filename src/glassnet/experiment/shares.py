@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from glassnet.data import Dataset, Splits, expand_by_shifts
+from glassnet.data import Dataset, Splits
 from glassnet.data.splits import split_by_group, split_stratified
 from glassnet.errors import DataError, InputError
 from glassnet.experiment.recipe import Recipe
-from glassnet.experiment.run import prepare
+from glassnet.experiment.run import early_stopping, fit_options, prepare
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.checks import is_number, whole_number
 from glassnet.support.i18n import Message, listing, tr
-from glassnet.training import Callback, EarlyStopping
+from glassnet.training import Callback
 
 LEAST_STEPS = 1500
 """Steps that the training on a share takes at least, by more epochs, or as many as the training on all images takes."""
@@ -107,7 +107,7 @@ def plan_shares(
     draws = whole_number(draws, tr("The number of draws must be positive."), "learning_curve(draws)")
     given = None if shares is None else _checked(shares)
     chosen, splits = prepare(recipe, **options)
-    where = chosen.data.path or chosen.data.dataset
+    where = chosen.data.source
     if splits.classes is None:
         raise DataError(
             tr("A learning curve is of accuracies, and this data has no classes."),
@@ -161,26 +161,15 @@ def train_share(
     subset = subset_of(plan, share, draw)
     seed = int(_generator(plan, share, draw, 1).integers(2**31))
     epochs = epochs or plan.epochs(len(subset))
-    training = plan.recipe.training.model_copy(update={"seed": seed, "epochs": epochs})
+    plain = min(plan.recipe.training.plain_epochs, epochs)
+    training = plan.recipe.training.model_copy(update={"seed": seed, "epochs": epochs, "plain_epochs": plain})
     recipe = plan.recipe.model_copy(update={"training": training})
-    network = recipe.make_network(replace(plan.splits, train=subset))
     watched = training.keep == "best" or training.patience is not None
+    splits = Splits(subset, plan.validation if watched else None)
+    network = recipe.make_network(splits)
+    callbacks = [*early_stopping(recipe), *callbacks]
     network.fit(
-        expand_by_shifts(subset, training.expand_shifts) if training.expand_shifts else subset,
-        epochs,
-        batch_size=training.batch_size,
-        optimizer=recipe.make_optimizer(),
-        validation=plan.validation if watched else None,
-        seed=seed,
-        callbacks=[*([] if training.patience is None else [EarlyStopping(training.patience)]), *callbacks],
-        class_weight=training.class_weight,
-        augmentation=recipe.make_augmentation(),
-        plain_epochs=min(training.plain_epochs, epochs),
-        keep=training.keep,
-        average=training.average,
-        threads=threads,
-        statistics=False,
-        progress=False,
+        **fit_options(recipe, splits, network), callbacks=callbacks, threads=threads, statistics=False, progress=False
     )
     found = network.evaluate(plan.validation)
     return Measured(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,9 @@ from glassnet.errors import InputError
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import DataSection, Recipe
 from glassnet.experiment.run import Run, read_splits
+from glassnet.experiment.search.plan import PLAN
 from glassnet.experiment.search.records import SearchResult
+from glassnet.experiment.search.search import load_search
 from glassnet.experiment.sweep import check_distinct, load_runs
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
@@ -44,9 +45,8 @@ def choose(teachers: Teachers, best: int | None = None) -> list[Teacher]:
 def _load(teachers: str | Path | Run | Sequence[str | Path | Run]) -> list[Run] | SearchResult:
     """Runs, from their folders and from folders of seeds; or the search in the one folder that is given."""
     given = [teachers] if isinstance(teachers, (str, Path, Run)) else list(teachers)
-    if len(given) == 1 and not isinstance(given[0], Run) and (Path(given[0]) / "search.json").is_file():
-        found: SearchResult = import_module("glassnet.experiment.search.search").load_search(Path(given[0]))
-        return found
+    if len(given) == 1 and not isinstance(given[0], Run) and (Path(given[0]) / PLAN).is_file():
+        return load_search(Path(given[0]))
     runs = [run for each in given for run in ([each] if isinstance(each, Run) else load_runs(Path(each)))]
     if not runs:
         what = tr("A distillation needs teachers.")
@@ -91,7 +91,7 @@ def splits_of(recipe: Recipe, folder: Path | None = None) -> Splits:
     if splits.classes is None or splits.validation is None:
         raise InputError(
             tr("Distilling needs class labels and validation images."),
-            where=folder or recipe.data.path or recipe.data.dataset,
+            where=folder or recipe.data.source,
             expected=tr("classes, and a validation part"),
             received=tr("targets instead of class labels") if splits.classes is None else tr("no validation part"),
         )

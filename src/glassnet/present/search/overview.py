@@ -139,7 +139,7 @@ def searched(result: SearchResult) -> list[Row]:
     """The table of what was searched."""
     plan = result.plan
     rows: list[Row] = [(tr("Recipe"), plan.recipe.name)]
-    rows.append((tr("Data"), plan.recipe.data.path or plan.recipe.data.dataset))
+    rows.append((tr("Data"), plan.recipe.data.source))
     space = [markup("<b>{}</b>: {}", parameter.key, described(parameter)) for parameter in plan.space]
     rows.append((tr("Search space"), Markup("<br>").join(space)))
     rows.append((tr("Method"), tr(METHODS[plan.method])))
