@@ -10,6 +10,7 @@ import typer
 
 from glassnet.cli import (
     check,
+    compare,
     datasets,
     diagnose,
     evaluate,
@@ -42,6 +43,7 @@ app = typer.Typer(
 for module in (
     train,
     evaluate,
+    compare,
     report,
     predict,
     export,

@@ -41,7 +41,8 @@ class Fitted:
 
     def predict(self, images: NDArray[Any]) -> NDArray[np.int64]:
         """Class indices (N,) of images (N, …)."""
-        return np.asarray(self.model.predict(rows(images)), dtype=np.int64)
+        with one_thread():
+            return np.asarray(self.model.predict(rows(images)), dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,19 @@ class Baseline:
         few, asked = spaced(train, PILOT), spaced(validation, ANSWERS)
         if len(np.unique(few.labels)) < 2:
             return 0.0
+        places = np.concatenate([np.flatnonzero(few.labels == label)[:3] for label in np.unique(few.labels)])
+        self.fit(few[places], asked)  # what is imported for the first time is not part of it
         began = time.perf_counter()
         self.fit(few, asked).predict(asked.images)
         seconds = time.perf_counter() - began
         return seconds * self.work(len(train), len(validation)) / self.work(len(few), len(asked))
+
+
+def one_thread() -> Any:
+    """OpenMP in one thread: boosting meets thousands of barriers, which take minutes where another process has a core."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1, user_api="openmp")
 
 
 def rows(images: NDArray[Any]) -> Rows:
@@ -152,11 +162,11 @@ def _boosting(train: Dataset, validation: Dataset) -> Fitted:
     from sklearn.pipeline import make_pipeline
 
     images, trees = rows(train.images), HistGradientBoostingClassifier(random_state=0)
-    if images.shape[1] <= 2 * COMPONENTS:
-        return Fitted(trees.fit(images, train.labels))
     components = min(COMPONENTS, len(train))
-    model = make_pipeline(PCA(components, svd_solver="randomized", random_state=0), trees)
-    return Fitted(model.fit(images, train.labels), {"components": components})
+    reduce = images.shape[1] > 2 * COMPONENTS
+    model = make_pipeline(PCA(components, svd_solver="randomized", random_state=0), trees) if reduce else trees
+    with one_thread():
+        return Fitted(model.fit(images, train.labels), {"components": components} if reduce else {})
 
 
 def _grid_work(n: int, m: int) -> float:
@@ -171,5 +181,5 @@ BASELINES = (
     Baseline(mark("k-nearest neighbours"), _neighbours, lambda n, m: n * m, tuned=True),
     Baseline(mark("SVC, default"), _default_svc, lambda n, m: n * (n + m)),
     Baseline(mark("SVC, tuned"), _tuned_svc, _grid_work, tuned=True),
-    Baseline(mark("gradient boosting"), _boosting, lambda n, m: n),
+    Baseline(mark("gradient boosting"), _boosting, lambda n, m: n + 2000),
 )

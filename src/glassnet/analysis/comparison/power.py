@@ -56,7 +56,7 @@ def needed(found: Effect, images: int, seeds: int, *, level: float = 0.05) -> Ne
         freedom = variance.freedom * factor_seeds
         return (quantile(1 - level / 2, freedom) + quantile(POWER, freedom)) * sqrt(total)
 
-    size = abs(found.value)
+    size = abs(found.value) or -1.0  # none suffices where there is no difference
     more_images = _smallest(lambda more: detectable(1 + more / images, 1) <= size, MOST_IMAGES)
     more_seeds = _smallest(lambda more: detectable(1, 1 + more / seeds) <= size, MOST_SEEDS) if several else None
     return Needed(more_images, more_seeds, detectable(1, 1))
