@@ -1,9 +1,9 @@
 """Does a comparison keep its level, and see what is there? `python -m benchmarks.comparison [--networks FILE] [--pairs N]`.
 
 Networks 784-100-10 and 784-40-10 are trained on MNIST with 24 seeds each and asked about the 20,000 images of validation and
-test set, which are the population here. A planted pair is 10,000 images drawn from these with replacement, and networks or seeds
-drawn from both recipes; of the errors of the second, so large a share is corrected at random that the true difference is
-exactly 0, or exactly 0.5 points. Errors overlap as those of real networks do, and seeds vary as theirs.
+test set, which are the population here. A planted pair is 10,000 images drawn from these with replacement, and networks or
+seeds drawn from both recipes; of the errors of the second, so large a share is corrected at random that the true difference
+is exactly 0, or exactly 0.5 points. Errors overlap as those of real networks do, and seeds vary as theirs.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def prepare(
     names = short_names(folders)
     groups = [Group(name, tuple(group)) for name, group in zip(names, loaded, strict=True)]
     prepared = comparing(groups, "test" if test else "validation", baselines=baselines)
-    if seeds is None or all(len(group.runs) >= seeds for group in groups):
+    if seeds is None:
         return prepared
     lines = [] if options.get("progress") is False else [SeedLine()]
     more = [

@@ -73,7 +73,7 @@ class Comparing:
         for baseline in self.baselines:
             yield baseline, baseline.estimate(self.splits.train, self.data)
 
-    def steps(self) -> list[tuple[Message, Callable[[], Entrant]]]:
+    def steps(self) -> Sequence[tuple[Message, Callable[[], Entrant]]]:
         """The name of each group of runs and of each baseline, and what measures it.
 
         On the test set, the ledger of each run records the evaluation.

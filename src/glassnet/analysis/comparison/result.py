@@ -22,9 +22,9 @@ UNITS = ("B", "kB", "MB", "GB")
 class Entrant:
     """A run, runs of several seeds, or a baseline.
 
-    `right`: which images each network classifies correctly, (seeds, images); `seeds`: None for a baseline. `training`: seconds,
-    the mean over seeds, with the search for `options`; `prediction`: seconds an image; `size`: bytes of one network's numbers,
-    or of the pickled baseline. `chosen`: what was chosen on the validation images that are compared on.
+    `right`: which images each network classifies correctly, (seeds, images); `seeds`: None for a baseline. `training`:
+    seconds, the mean over seeds, with the search for `options`; `prediction`: seconds an image; `size`: bytes of one
+    network's numbers, or of the pickled baseline. `chosen`: what was chosen on the validation images that are compared on.
     """
 
     name: Message
@@ -94,7 +94,8 @@ class Pair:
         return {
             "better": self.better.name.en, "worse": self.worse.name.en, "difference": found.value,
             "interval": list(found.interval), "p": found.p, "p_holm": self.p, "shown": self.shown, "test": found.test.en,
-            "more_images": more and more.images, "more_seeds": more and more.seeds, "least_difference": more and more.least,
+            "more_images": more and more.images, "more_seeds": more and more.seeds, "more_of_both": more and more.together,
+            "least_difference": more and more.least,
         }  # fmt: skip
 
 
