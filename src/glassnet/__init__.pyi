@@ -2,6 +2,7 @@
 
 from . import sklearn as sklearn
 from .analysis import explain as explain
+from .analysis.comparison import Comparison as Comparison, compare as compare
 from .analysis.diagnosis import (
     Diagnosis as Diagnosis,
     Difference as Difference,

@@ -25,6 +25,7 @@ COMMANDS = (
     "train",
     "search",
     "evaluate",
+    "compare",
     "report",
     "predict",
     "serve",

@@ -10,6 +10,7 @@ import typer
 
 from glassnet.cli import (
     check,
+    compare,
     datasets,
     diagnose,
     distill,
@@ -46,6 +47,7 @@ for module in (
     train,
     search,
     evaluate,
+    compare,
     report,
     predict,
     export,

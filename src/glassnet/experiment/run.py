@@ -213,7 +213,7 @@ def fit_options(recipe: Recipe, splits: Splits, network: Network, progress: bool
     """The arguments of `Network.fit` that a recipe gives; the teachers of a distillation are asked here."""
     training = recipe.training
     shifts = training.expand_shifts
-    options = {
+    options: dict[str, Any] = {
         "train": expand_by_shifts(splits.train, shifts) if shifts else splits.train,
         "epochs": training.epochs,
         "batch_size": training.batch_size,

@@ -167,10 +167,8 @@ def train_share(
     watched = training.keep == "best" or training.patience is not None
     splits = Splits(subset, plan.validation if watched else None)
     network = recipe.make_network(splits)
-    callbacks = [*early_stopping(recipe), *callbacks]
-    network.fit(
-        **fit_options(recipe, splits, network), callbacks=callbacks, threads=threads, statistics=False, progress=False
-    )
+    options = fit_options(recipe, splits, network) | {"callbacks": [*early_stopping(recipe), *callbacks]}
+    network.fit(**options, threads=threads, statistics=False, progress=False)
     found = network.evaluate(plan.validation)
     return Measured(
         share=share, draw=draw, images=len(subset), epochs=epochs, correct=found.correct, total=found.total,

@@ -18,7 +18,8 @@ from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.i18n import mark, tr
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
-PARTS = {"validation": mark("validation"), "test": mark("test")}
+Part = Literal["train", "validation", "test"]
+PARTS: dict[Part, str] = {"train": mark("training"), "validation": mark("validation"), "test": mark("test")}
 
 
 def train_seeds(
@@ -74,7 +75,7 @@ def check_distinct(folders: Sequence[Path]) -> None:
             raise InputError(tr("A run is listed twice."), where=folder, expected=tr("each run once"))
 
 
-def check_same_data(runs: Sequence[Run], part: Literal["validation", "test"]) -> None:
+def check_same_data(runs: Sequence[Run], part: Part) -> None:
     """Raise `RunError` unless all runs have the same data in a split."""
     first, *others = (getattr(run.splits, part) for run in runs)
     for run, other in zip(runs[1:], others, strict=True):

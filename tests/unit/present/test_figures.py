@@ -257,3 +257,26 @@ def test_no_interval_strikes_out_a_number() -> None:
     axes = figures.class_accuracy_figure(result).axes[0]
     assert {text.get_text() for text in axes.texts} == {"0", "100"}
     assert all(text.get_position()[0] > 100 for text in axes.texts)
+
+
+def test_a_comparison_shows_each_seed_and_what_lies_far_below() -> None:
+    from glassnet.analysis.comparison.result import Comparison, Entrant
+    from glassnet.support.i18n import same
+
+    rng = np.random.default_rng(0)
+    parts = [
+        Entrant(name=same(name), right=rng.random((k, 2000)) < p, seeds=seeds, training=1.0, prediction=1e-6, size=100)
+        for name, k, p, seeds in (("a", 3, 0.97, (0, 1, 2)), ("b", 1, 0.96, None), ("c", 1, 0.95, None), ("d", 1, 0.1, None))
+    ]
+    found = Comparison.of(parts, "test")
+    figure = figures.comparison_figure(found)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a, 3 seeds", "b", "c", "d"]
+    low, high = axes.get_xlim()
+    assert 90 <= low < 95 < 97 < high <= 100
+    texts = [text.get_text() for text in axes.texts]
+    assert f"← {100 * found.entrants[-1].accuracy:.1f} %" in texts
+    assert texts[:3] == [f"{100 * entrant.accuracy:.2f}" for entrant in found.entrants[:3]]
+    dots = [line for line in axes.lines if line.get_marker() == "."]
+    np.testing.assert_allclose(dots[0].get_xdata(), 100 * parts[0].right.mean(axis=1))
+    assert "2,000 test images" in axes.get_title(loc="left")

@@ -144,7 +144,7 @@ def _of_networks(first: Right, second: Right) -> Effect:
     more, less = (b + 1) / (n + 2), (c + 1) / (n + 2)  # adjusted as Bonett and Price do
     half = Z * sqrt((more + less - (more - less) ** 2) / (n + 2))
     value, middle = (b - c) / n, more - less
-    variance = Variance(images=max(b + c - (b - c) ** 2 / n, 0.0) / n**2, seeds=nan, both=0.0)
+    variance = Variance(images=(half / Z) ** 2, seeds=nan, both=0.0)
     text = mark("McNemar's exact test: {first:,} images only the first has right, {second:,} only the second")
     interval = max(-1.0, middle - half), min(1.0, middle + half)
     return Effect(value, interval, mcnemar(first, second), variance, tr(text, first=b, second=c))

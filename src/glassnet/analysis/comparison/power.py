@@ -17,26 +17,39 @@ MOST_IMAGES, MOST_SEEDS = 10_000_000, 1000
 class Needed:
     """For a power of 80 %, if the true difference is the one that was found: so many `images` or `seeds` more.
 
-    None where even very many of one kind don't suffice; `seeds` is None, too, where each has only one. `least`: the
-    difference that would have been shown with this power.
+    None where even very many of one kind don't suffice: then `together`, images and seeds. `seeds` is None, too, where each
+    has only one. `least`: the difference that would have been shown with this power.
     """
 
     images: int | None
     seeds: int | None
+    together: tuple[int, int] | None
     least: float
 
     @property
     def message(self) -> Message:
-        least = tr("a difference of {points:.2f} points would have been shown, in 4 of 5 cases", points=100 * self.least)
-        if self.images is None and self.seeds is None:
-            return least
-        images = tr("about {count:,} more images", count=_rounded(self.images)) if self.images is not None else None
-        if self.seeds is None:
-            return tr("{images} would be needed", images=images)
-        seeds = tr(mark("{count:,} more seeds") if self.seeds > 1 else mark("one more seed"), count=self.seeds)
-        if images is None:
-            return tr("about {seeds} would be needed", seeds=seeds)
-        return tr("{images} or {seeds} would be needed", images=images, seeds=seeds)
+        if self.together is not None:
+            return tr(
+                "{images} and {seeds} would be needed", images=_images(self.together[0]), seeds=_seeds(self.together[1])
+            )
+        if self.images is not None and self.seeds is not None:
+            return tr("{images} or {seeds} would be needed", images=_images(self.images), seeds=_seeds(self.seeds))
+        if self.images is not None:
+            return tr("{images} would be needed", images=_images(self.images))
+        if self.seeds is not None:
+            return tr("about {seeds} would be needed", seeds=_seeds(self.seeds))
+        text = mark("a difference of {points:.2f} points would have been shown, in 4 of 5 cases")
+        return tr(text, points=100 * self.least)
+
+
+def _images(count: int) -> Message:
+    """To two digits, upwards: it is an estimate."""
+    step = int(10 ** max(0, len(str(count)) - 2))
+    return tr("about {count:,} more images", count=ceil(count / step) * step)
+
+
+def _seeds(count: int) -> Message:
+    return tr(mark("{count:,} more seeds") if count > 1 else mark("one more seed"), count=count)
 
 
 def needed(found: Effect, images: int, seeds: int, *, level: float = 0.05) -> Needed:
@@ -56,10 +69,14 @@ def needed(found: Effect, images: int, seeds: int, *, level: float = 0.05) -> Ne
         freedom = variance.freedom * factor_seeds
         return (quantile(1 - level / 2, freedom) + quantile(POWER, freedom)) * sqrt(total)
 
-    size = abs(found.value)
+    size = abs(found.value) or -1.0  # none suffices where there is no difference
     more_images = _smallest(lambda more: detectable(1 + more / images, 1) <= size, MOST_IMAGES)
     more_seeds = _smallest(lambda more: detectable(1, 1 + more / seeds) <= size, MOST_SEEDS) if several else None
-    return Needed(more_images, more_seeds, detectable(1, 1))
+    together = None
+    if several and more_images is None and more_seeds is None:
+        scale = _smallest(lambda more: detectable(1 + more / seeds, 1 + more / seeds) <= size, MOST_SEEDS)
+        together = (ceil(images * scale / seeds), scale) if scale is not None else None
+    return Needed(more_images, more_seeds, together, detectable(1, 1))
 
 
 def _smallest(suffices: Callable[[int], bool], most: int) -> int | None:
@@ -71,9 +88,3 @@ def _smallest(suffices: Callable[[int], bool], most: int) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if suffices(middle) else (middle, high)
     return high
-
-
-def _rounded(count: int) -> int:
-    """To two digits, upwards: it is an estimate."""
-    step = int(10 ** max(0, len(str(count)) - 2))
-    return ceil(count / step) * step

@@ -1,6 +1,7 @@
 """Figures for files and notebooks: functions from results to matplotlib figures."""
 
 from glassnet.present.figures.base import GREY, TRAIN, VALIDATION, WRONG, save_figure
+from glassnet.present.figures.comparison import comparison_figure
 from glassnet.present.figures.curves import (
     accuracy_figure,
     activation_statistics_figure,
@@ -46,6 +47,7 @@ __all__ = [
     "best_curve_figure",
     "calibration_figure",
     "class_accuracy_figure",
+    "comparison_figure",
     "confusion_figure",
     "contact_sheet_figure",
     "cost_figure",
