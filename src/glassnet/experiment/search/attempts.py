@@ -72,7 +72,7 @@ class Attempts:
                 where=tr("study {name} in {storage}", name=self._study.study_name, storage=shown(storage.url)),
                 expected=tr("plan {fingerprint}", fingerprint=mine),
                 received=tr("plan {fingerprint}", fingerprint=found) if found else tr("a study that glassnet did not make"),
-                hint=tr("search with the same recipe and options, or give this search another name or storage"),
+                hint=tr("search with the same recipe and options, or in another database"),
             )
 
     def begin(self, point: Point) -> Attempt:

@@ -148,9 +148,7 @@ class Persistent:
                     raise RunError(
                         tr("The storage of the search can't be reached any more."),
                         received=_own_words(error),
-                        hint=tr(
-                            "what is finished is kept; go on with the same command, and --resume where there is a folder"
-                        ),
+                        hint=tr("what has finished is kept; go on with glassnet search --resume"),
                     ) from None
                 if not self._said:
                     self._say(tr("The storage can't be reached; trying again: {reason}", reason=_own_words(error)))
