@@ -62,10 +62,11 @@ class Attempts:
 
     def _check(self, storage: Storage) -> None:
         mine = fingerprint(self._plan)
-        if not self._study.user_attrs and not self._study.get_trials(deepcopy=False):
-            self._study.set_user_attr("plan", plan_text(self._plan))
-            self._study.set_user_attr("fingerprint", mine)
         found = self._study.user_attrs.get("fingerprint")
+        if found is None and not self._study.get_trials(deepcopy=False):
+            self._study.set_user_attr("fingerprint", mine)  # first: without it the study is not recognised
+            self._study.set_user_attr("plan", plan_text(self._plan))
+            found = self._study.user_attrs["fingerprint"]
         if found != mine:
             raise InputError(
                 tr("The storage holds a study of this name with another plan."),
