@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -82,6 +84,19 @@ def check_study(url: str, plan: SearchPlan) -> int:
     return states["FAIL"]
 
 
+def test_opened_by_many_at_once(storage: str, plan: SearchPlan) -> None:
+    """The first makes the tables and the study; none minds that others do the same."""
+
+    def open_study(_: int) -> int:
+        made = open_storage(storage)
+        found = Attempts(plan, made, "together").study_id
+        made.close()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(open_study, range(8)))) == 1
+
+
 class Other:
     """The first worker process of a search in this test, and what is done to it."""
 
@@ -110,8 +125,6 @@ class Other:
         act()
 
     def claims(self, token: str) -> Any:
-        import contextlib
-
         @contextlib.contextmanager
         def opened() -> Iterator[Claims]:
             made = open_storage(self._url)
@@ -206,6 +219,7 @@ def test_database_stopped_and_started_again(
 
 SCRIPT = """
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from glassnet.experiment.search.plan import read_plan
 from glassnet.experiment.search.search import search
