@@ -74,7 +74,7 @@ def load_search(folder: str | Path, *, storage: str | None = None, name: str | N
     """
     require()
     from glassnet.experiment.search.attempts import Attempts
-    from glassnet.experiment.search.storage import FILE, file_url, open_storage
+    from glassnet.experiment.search.storage import file_url, open_storage
 
     path, plan = Path(folder), read_plan(folder)
     if storage is None and not (path / FILE).is_file():
