@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,9 +23,10 @@ from glassnet.experiment.search import worker
 from glassnet.experiment.search.attempts import Attempt, Attempts
 from glassnet.experiment.search.claims import Claims
 from glassnet.experiment.search.plan import make_plan, points
-from glassnet.experiment.search.records import Method, Pruner, SearchPlan
+from glassnet.experiment.search.records import FILE, Method, Pruner, SearchPlan
 from glassnet.experiment.search.search import search
-from glassnet.experiment.search.storage import FILE, Persistent, Storage, file_url, open_storage
+from glassnet.experiment.search.storage import Persistent, Storage, file_url, open_storage
+from glassnet.experiment.search.suggestions import Suggestions
 from glassnet.experiment.search.trial import Outcome
 
 OVER = ["hidden=5,8", "learning_rate=0.1,0.3,1"]
@@ -165,8 +168,10 @@ class _Steps:
 # ------------------------------------------------------------------ a search
 
 
-@pytest.mark.parametrize("method", ["grid", "random", "tpe"])
-@pytest.mark.parametrize("pruner", ["none", "median", "halving", "hyperband"])
+@pytest.mark.parametrize(
+    ("method", "pruner"),
+    [("grid", "none"), ("random", "median"), ("grid", "halving"), ("tpe", "hyperband"), ("tpe", "none")],
+)
 def test_one_worker_finds_the_same_again(tmp_path: Path, method: Method, pruner: Pruner) -> None:
     trials = None if method == "grid" else 8
     over = ["hidden=4,6", "learning_rate=0.02,0.1,0.3,3"] if method == "grid" else ["hidden=4:9", "learning_rate=log:0.02:3"]
@@ -181,16 +186,27 @@ def test_one_worker_finds_the_same_again(tmp_path: Path, method: Method, pruner:
         assert len({tuple(row[2].values()) for row in first}) == 8
 
 
-def test_the_seed_and_earlier_trials_decide_what_tpe_suggests(tmp_path: Path) -> None:
-    over = ["learning_rate=log:0.01:10"]
-    rates = {}
-    for seed in (1, 2):
-        table = run(make("tpe", over, epochs=2, trials=25, seed=seed), tmp_path / str(seed))
-        rates[seed] = [row[2]["learning_rate"] for row in table]
-        best = max(table, key=lambda row: row[4])[2]["learning_rate"]
-        late = rates[seed][15:]
-        assert sum(abs(rate / best - 1) < 0.9 for rate in late) > len(late) / 2  # it looks where it was good
-    assert rates[1] != rates[2]
+def test_tpe_suggests_near_the_best_and_away_from_what_runs() -> None:
+    from optuna.distributions import FloatDistribution
+    from optuna.trial import FrozenTrial, TrialState, create_trial
+
+    where = {"rate": FloatDistribution(0.01, 100.0, log=True)}
+
+    def trial(number: int, rate: float, state: TrialState = TrialState.COMPLETE) -> FrozenTrial:
+        value = None if state == TrialState.RUNNING else -(math.log10(rate) ** 2)
+        made = create_trial(state=state, params={"rate": rate}, distributions=where, value=value)
+        made._trial_id = number
+        return made
+
+    trials = [trial(number, 10 ** (number / 10 - 2)) for number in range(40)]  # the best is 1
+    kept = Suggestions(where, maximise=True)
+    rates = [kept.suggest(trials, 1, number)["rate"] for number in range(20)]
+    assert [Suggestions(where, maximise=True).suggest(trials, 1, number)["rate"] for number in range(20)] == rates
+    assert rates != [kept.suggest(trials, 2, number)["rate"] for number in range(20)]
+    assert statistics.median(abs(math.log10(rate)) for rate in rates) < 0.6  # 1 of points that are spread evenly
+    running = [trial(100 + number, rate, TrialState.RUNNING) for number, rate in enumerate(rates)]
+    assert [kept.suggest([*trials, *running], 1, number)["rate"] for number in range(20)] != rates
+    assert [kept.suggest(trials, 1, number)["rate"] for number in range(20)] == rates  # they are gone again
 
 
 def test_every_answer_of_the_database_may_be_lost(tmp_path: Path, plan: SearchPlan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,6 +293,8 @@ def test_a_study_of_another_plan(tmp_path: Path, plan: SearchPlan) -> None:
     assert caught.value.expected != caught.value.received
     assert not (tmp_path / "other").exists()
     search(other, out=tmp_path / "other", storage=url, name="four epochs", workers=1)
+    with pytest.raises(InputError, match="another storage"):
+        search(other, out=tmp_path / "other", resume=True)
     with pytest.raises(RunError, match=r"There is a search in this folder.*\n.*\n.*\n.*--resume"):
         search(plan, out=tmp_path / "out")
 

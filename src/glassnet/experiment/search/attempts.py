@@ -46,6 +46,7 @@ class Attempts:
     def __init__(self, plan: SearchPlan, storage: Storage, name: str) -> None:
         self._plan, self._trials = plan, storage.trials
         self._returned: set[int] = set()
+        self.own: list[Trial] = []  # those that were ended here, as `ended` would return them
         self._distributions: dict[str, BaseDistribution] = distributions(plan.space)
         self._suggestions = Suggestions(self._distributions, plan.maximise)
         self._study = optuna.create_study(
@@ -71,7 +72,7 @@ class Attempts:
                 where=tr("study {name} in {storage}", name=self._study.study_name, storage=shown(storage.url)),
                 expected=tr("plan {fingerprint}", fingerprint=mine),
                 received=tr("plan {fingerprint}", fingerprint=found) if found else tr("a study that glassnet did not make"),
-                hint=tr("search with the same recipe and options, or give this search another name or storage"),
+                hint=tr("search with the same recipe and options, or in another database"),
             )
 
     def begin(self, point: Point) -> Attempt:
@@ -112,7 +113,12 @@ class Attempts:
             patient(lambda: self._trials.set_trial_state_values(attempt.trial_id, state, values))
         except UpdateFinishedTrialError:  # declared lost, or ended by an attempt whose answer was lost
             ended: FrozenTrial = patient(lambda: self._trials.get_trial(attempt.trial_id))
-            return _counts(ended)
+            if not _counts(ended):
+                return False
+        trial = Trial(
+            **{**result, "parts": outcome.parts, "curve": outcome.curve, "state": STATES[state]}  # type: ignore[arg-type]
+        )
+        self.own.append(trial)
         return True
 
     def end(self, trial_id: int) -> bool:

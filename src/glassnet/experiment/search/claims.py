@@ -116,6 +116,12 @@ class Claims:
         with self._engine.begin() as connection:
             return set(connection.scalars(select(_c.trial_id).where(_c.study_id == self._study, _c.trial_id.is_not(None))))
 
+    def done_elsewhere(self) -> int:
+        """How many points other workers have finished."""
+        with self._engine.begin() as connection:
+            others = (_c.study_id == self._study, _c.done == true(), _c.token != self.token)
+            return connection.scalar(select(func.count()).where(*others)) or 0
+
     def drop(self, claim: Claim) -> bool:
         """Free a point, unless its claim is no longer as it was read."""
         same = (_c.point == claim.point, _c.token == claim.token, _c.trial_id.is_not_distinct_from(claim.trial_id))

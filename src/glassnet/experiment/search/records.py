@@ -15,6 +15,7 @@ from glassnet.experiment.search.space import Parameter
 Method = Literal["grid", "random", "tpe"]
 Pruner = Literal["none", "median", "halving", "hyperband"]
 State = Literal["complete", "pruned", "failed"]
+FILE = "study.sqlite3"  # the trials, in the folder of a search
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from glassnet.experiment.run import read_splits
 from glassnet.experiment.run_folder import new_folder
 from glassnet.experiment.search.estimate import share_cores
 from glassnet.experiment.search.plan import PLAN, plan_text, read_plan
-from glassnet.experiment.search.records import SearchPlan, SearchResult, Trial
+from glassnet.experiment.search.records import FILE, SearchPlan, SearchResult, Trial
 from glassnet.support.atomic import sweep, write_text
 from glassnet.support.i18n import tr
 
@@ -52,7 +52,7 @@ def search(
 
     splits = read_splits(plan.recipe)
     count, each = share_cores(plan, splits, workers, threads)
-    with _folder(plan, out, resume) as folder:
+    with _folder(plan, out, storage, resume) as folder:
         job = Job(
             folder=str(folder.absolute()),
             url=storage or file_url(folder),
@@ -90,13 +90,20 @@ def _ignore(trial: Trial) -> None:
 
 
 @contextmanager
-def _folder(plan: SearchPlan, out: str | Path | None, resume: bool) -> Iterator[Path]:
+def _folder(plan: SearchPlan, out: str | Path | None, storage: str | None, resume: bool) -> Iterator[Path]:
     if resume:
         if out is None:
             raise InputError(
                 tr("To go on, a search needs its folder."), where="search(out)", hint="glassnet search --resume OUT"
             )
         read_plan(out)
+        if storage is None and not (Path(out) / FILE).is_file():
+            raise InputError(
+                tr("The trials of this search are in another storage."),
+                where=Path(out),
+                expected="--storage URL",
+                received=tr("no {file} in it", file=FILE),
+            )
         sweep(Path(out))
         yield Path(out)
         return

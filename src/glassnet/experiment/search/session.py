@@ -24,7 +24,8 @@ class Session:
         self._job, self._say, self._stop = job, say, Event()
         self._wanted = {point.identity for point in points(plan)}
         self._worker = Worker(plan, splits, job, self._stop, say)
-        self._trials: list[Trial] = []
+        self._trials: dict[str, Trial] = {}  # by point
+        self._elsewhere = 0  # how many of them were not trained here
         self._failure: BaseException | None = None
 
     def run(self, children: int, on_trial: Callable[[Trial], object]) -> tuple[Trial, ...]:
@@ -52,7 +53,7 @@ class Session:
             if thread.is_alive():  # it may be in the midst of an epoch for long
                 self._worker.release(self._job.token)
             self._worker.close()
-        return tuple(sorted(self._trials, key=lambda trial: trial.number))
+        return tuple(sorted(self._trials.values(), key=lambda trial: trial.number))
 
     def _work(self) -> None:
         try:
@@ -63,14 +64,16 @@ class Session:
     def _look(self, on_trial: Callable[[Trial], object], quietly: bool = True) -> None:
         """Show the trials that have ended since, here or elsewhere; while the storage is away, there are none."""
         try:
-            ended = self._worker.attempts.ended()
+            own, elsewhere = list(self._worker.attempts.own), self._worker.claims.done_elsewhere()
+            others = self._worker.attempts.ended() if elsewhere > self._elsewhere else ()  # reading costs a millisecond each
+            self._elsewhere = elsewhere
         except Exception as error:
             if quietly and is_away(error):
                 return
             raise
-        for trial in ended:
-            if trial.point in self._wanted:
-                self._trials.append(trial)
+        for trial in (*own, *others):
+            if trial.point in self._wanted and trial.point not in self._trials:
+                self._trials[trial.point] = trial
                 on_trial(trial)
 
     def _kept(self) -> str:

@@ -18,9 +18,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModu
 
 from glassnet.errors import InputError, RunError, reason
 from glassnet.experiment.search.claims import TABLE
+from glassnet.experiment.search.records import FILE
 from glassnet.support.i18n import tr
 
-FILE = "study.sqlite3"  # in the folder of a search
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}  # psycopg 3, which the extra installs
 LOCKED = 60  # seconds that a transaction waits for another one's end in sqlite
 ALIVE = {"connect_timeout": 10, "keepalives_idle": 30, "tcp_user_timeout": 60_000}  # a silent network is noticed
@@ -148,9 +148,7 @@ class Persistent:
                     raise RunError(
                         tr("The storage of the search can't be reached any more."),
                         received=_own_words(error),
-                        hint=tr(
-                            "what is finished is kept; go on with the same command, and --resume where there is a folder"
-                        ),
+                        hint=tr("what has finished is kept; go on with glassnet search --resume"),
                     ) from None
                 if not self._said:
                     self._say(tr("The storage can't be reached; trying again: {reason}", reason=_own_words(error)))
