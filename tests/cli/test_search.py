@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
+from glassnet.cli.search import shorten
 from glassnet.cli.search_progress import TrialProgress, value_text
 from glassnet.experiment.search import search as searching
 from glassnet.experiment.search.plan import make_plan, read_plan
@@ -186,6 +187,8 @@ def test_the_bar_on_a_terminal_counts_and_names_the_best(monkeypatch: pytest.Mon
 
 
 def test_values_as_text() -> None:
+    assert shorten("[784, 30, 10]") == "[784, 30, 10]"
+    assert shorten("a" * 30 + "b" * 30) == "a" * 15 + "…" + "b" * 15
     accuracy, loss = make_plan("digits", ["hidden=4"]), make_plan(
         gn.load_recipe("chain").changed({"data.fractions": [0.5, 0.5, 0.0]}), ["learning_rate=1"]
     )  # fmt: skip

@@ -1,9 +1,10 @@
-"""The report and the trace page in a browser: axe's rules, the order of the first screen, keyboard, print, no orphans."""
+"""Report, trace and search pages in a browser: axe's rules, the first screen, keyboard, print, no orphans."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import pytest
 
 import glassnet as gn
 from glassnet.experiment import run as runs
+from glassnet.experiment.search.records import SearchResult
+from glassnet.present.search import search_page
 from tests.page import ALL_WAYS
+from tests.search import trained_search
 
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Both pages of a convolutional network and of a dense one with findings, by name."""
+    """Both pages of a convolutional network and of a dense one with findings, and that of a search, by name."""
     folder = tmp_path_factory.mktemp("accessible")
     layers = ["Pixels", {"type": "Conv2D", "filters": 6, "kernel_size": 3}, "BatchNorm", "ReLU", "Flatten"]
     layers += [{"type": "Dense", "units": 16}, "ReLU", {"type": "Dense", "units": 10}]
@@ -26,8 +30,19 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     chain = runs.train("chain", epochs=2, out=folder / "chain")
     bad.evaluate()  # its report has a ledger
     found = {name: gn.report(run) for name, run in (("report", good), ("report of a failure", bad), ("chain", chain))}
+    found["search"] = search_page(with_all_states(), folder / "search.html")
     traced = {"trace": good, "trace of sigmoids": bad, "trace of a chain": chain}
     return found | {name: gn.trace(run).save(folder / f"{name}.html") for name, run in traced.items()}
+
+
+def with_all_states() -> SearchResult:
+    """A search that was really trained, then with a pruned and a failed trial."""
+    result = trained_search()
+    pruned, failed = (
+        replace(result.trials[0], state="pruned"),
+        replace(result.trials[1], state="failed", parts=(), error="NaN"),
+    )
+    return replace(result, trials=(pruned, failed, *result.trials[2:]))
 
 
 @contextlib.contextmanager
@@ -41,14 +56,14 @@ def opened(browser: Any, path: Path, width: int = 1440, theme: str = "light", lo
     context.close()
 
 
-NAMES = ("report", "report of a failure", "chain", "trace", "trace of sigmoids", "trace of a chain")
+NAMES = ("report", "report of a failure", "chain", "search", "trace", "trace of sigmoids", "trace of a chain")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str) -> None:
-    """The two pages in all ways; those of other networks, whose parts differ, in one."""
+    """The three pages in all ways; those of other networks, whose parts differ, in one."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
-    for width, theme, locale in ALL_WAYS if name in ("report", "trace") else ALL_WAYS[-1:]:
+    for width, theme, locale in ALL_WAYS if name in ("report", "trace", "search") else ALL_WAYS[-1:]:
         with opened(browser, pages[name], width, theme, locale) as page:
             for fold in page.query_selector_all("details:not([open]) > summary"):
                 fold.click()
@@ -121,9 +136,33 @@ def test_print_is_light_without_buttons_and_with_images(browser: Any, pages: dic
             assert page.evaluate(exact) == "exact"  # browsers leave out backgrounds otherwise
 
 
-def test_both_pages_have_the_same_header(browser: Any, pages: dict[str, Path]) -> None:
+def test_the_table_of_trials_sorts_by_any_column(browser: Any, pages: dict[str, Path]) -> None:
+    def column(page: Any, number: int) -> list[str]:
+        cells: list[str] = page.locator(f"table.sortable tbody tr > :nth-child({number})").all_inner_texts()
+        return cells
+
+    with opened(browser, pages["search"]) as page:
+        numbers = [f"#{number}" for number in range(12)]
+        assert column(page, 1) == numbers
+        heading = page.locator("table.sortable thead th").nth(1)
+        heading.locator("button").focus()
+        page.keyboard.press("Enter")
+        assert heading.get_attribute("aria-sort") == "ascending"
+        values = [float(text) for text in column(page, 2) if text != "–"]
+        assert values == sorted(values)
+        assert column(page, 2)[-1] == "–"  # the failed one
+        page.keyboard.press("Enter")
+        assert heading.get_attribute("aria-sort") == "descending"
+        assert [float(text) for text in column(page, 2)[:-1]] == sorted(values, reverse=True)
+        assert column(page, 2)[-1] == "–"
+        page.locator("table.sortable thead button").first.click()
+        assert column(page, 1) == numbers  # by their value: #2 before #10
+        assert heading.get_attribute("aria-sort") is None
+
+
+def test_all_pages_have_the_same_header(browser: Any, pages: dict[str, Path]) -> None:
     looks = []
-    for name in ("report", "trace"):
+    for name in ("report", "trace", "search"):
         with opened(browser, pages[name]) as page:
             looks.append(
                 page.evaluate(
@@ -134,4 +173,4 @@ def test_both_pages_have_the_same_header(browser: Any, pages: dict[str, Path]) -
                     })"""
                 )
             )
-    assert looks[0] == looks[1]
+    assert looks[0] == looks[1] == looks[2]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HELP = mark("Search for the best values of a recipe's keys, on validation data.")
 PAGE = "search.html"
 SHOWN = 10  # trials in the table at the end
+WIDEST = 32  # characters of a value in it
 METHODS = {"grid": mark("a grid"), "random": mark("random points"), "tpe": mark("points suggested by TPE")}
 
 
@@ -257,9 +258,15 @@ def value_name(plan: SearchPlan) -> str:
     return tr("accuracy") if plan.maximise else tr("loss")
 
 
+def shorten(text: str) -> str:
+    """The text, or the beginning and the end of a long one."""
+    half = WIDEST // 2 - 1
+    return text if len(text) <= WIDEST else f"{text[:half]}…{text[-half:]}"
+
+
 def _row(plan: SearchPlan, trial: Trial, keys: list[str]) -> list[str]:
     from glassnet.cli.search_progress import value_text
     from glassnet.experiment.search.space import shown
 
-    settings = [shown(trial.settings[key]) for key in keys]
+    settings = [shorten(shown(trial.settings[key])) for key in keys]
     return [str(trial.number), value_text(plan, trial), *settings, f"{trial.seconds:.1f}"]

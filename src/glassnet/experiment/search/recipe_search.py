@@ -41,11 +41,11 @@ def search(
         result = gn.search("digits", {"hidden": [32, 64, 128], "learning_rate": "log:0.001:0.1"}, trials=30)
         run = gn.train(result.recipe_of(result.best))
 
-    `over`: {key: values, or a range as text}, or texts as `--over` takes them. `method`: "grid", "random" or "tpe", by default
-    a grid where all keys have values, else TPE. `pruner`: "median", "halving" or "hyperband" ends trials that fall behind.
-    Each trial trains `folds` times `seeds` networks. `seed`: of the points; the trainings begin with the recipe's. `data`,
-    `epochs`, `settings`: as in `train`. `out`: by default runs/search-NAME; where it holds the same search, that goes on.
-    `workers`: processes, by default one for each core; `storage`: the URL of a database that workers on other machines share.
+    `over`: {key: values, or a range as text}, or texts as `--over` takes them. `method`: "grid", "random" or "tpe"; by
+    default a grid where all keys have values, else TPE. `pruner`: "median", "halving" or "hyperband" ends trials that fall
+    behind. Each trial trains `folds` times `seeds` networks, the first with the recipe's seed; `seed` is that of the points.
+    `data`, `epochs`, `settings`: as in `train`. `out`: by default runs/search-NAME; where it holds the same search, that
+    goes on. `workers`: processes, by default one for each core; `storage`: the URL of a database for workers elsewhere, too.
     Raises `RecipeError`, `InputError` and `DataError` before anything starts.
     """
     changes = settings_of(None, data, epochs, settings)

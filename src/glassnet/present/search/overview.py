@@ -95,12 +95,12 @@ def luck(result: SearchResult, flattery: Flattery | None) -> list[Message]:
     if flattery.folds:
         text = mark(
             "When the best trial is chosen by all folds but one and measured on that one, "
-            "it reaches {honest} on average (a rough estimate from {parts})."
+            "it reaches {honest} on average (a rough estimate from {parts} folds)."
         )
     else:
         text = mark(
             "When the best trial is chosen by all seeds but one and measured with that one, "
-            "it reaches {honest} on average (a rough estimate from {parts})."
+            "it reaches {honest} on average (a rough estimate from {parts} seeds)."
         )
     parts = result.plan.folds if flattery.folds else result.plan.seeds
     found = [first, tr(text, honest=with_unit(result, flattery.honest), parts=parts)]
