@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -30,14 +30,14 @@ from tests.postgresql import Server
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
-OVER = ["hidden=6,8", "learning_rate=0.05,0.1,0.2"]
+OVER = ["hidden=6,8", "learning_rate=0.05,0.1"]
 QUICK: dict[str, Any] = {"interval": 0.3, "grace": 2.0}
 Table = list[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module")
 def plan() -> SearchPlan:
-    return make_plan(gn.load_recipe("digits").changed({"epochs": 80}), OVER)
+    return make_plan(gn.load_recipe("digits").changed({"epochs": 250}), OVER)
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +112,7 @@ class Other:
 
         monkeypatch.setattr(processes, "Child", Known)
         self._threads: list[Thread] = []
+        self.acted = Event()
 
     def when_it_trains(self, act: Callable[[], object]) -> None:
         """Call `act` in the midst of a trial of the first child."""
@@ -123,6 +124,7 @@ class Other:
         with self.claims(self.started[0].job.token) as claims:
             wait_for(lambda: any(claim.trial_id is not None for claim in claims.unfinished(claims.token)))
         act()
+        self.acted.set()
 
     def claims(self, token: str) -> Any:
         @contextlib.contextmanager
@@ -155,7 +157,7 @@ def test_killed_in_the_midst_of_a_trial(
     """Its point is free at once, and it is started again."""
     other, said = Other(monkeypatch, storage, plan), list[str]()
     other.when_it_trains(lambda: other.send(signal.SIGKILL))
-    slow_down(monkeypatch)
+    begin_after(monkeypatch, other.acted)
     found = search(plan, out=tmp_path / "out", storage=storage, workers=2, say=said.append, interval=0.3, grace=600)
     other.join()
     assert table(found) == alone
@@ -164,17 +166,15 @@ def test_killed_in_the_midst_of_a_trial(
     assert len(other.started) == 2
 
 
-def slow_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker of this process leaves something to do for the others, which take long to start."""
-    trained, waited = worker.Worker._trained, [False]
+def begin_after(monkeypatch: pytest.MonkeyPatch, acted: Event) -> None:
+    """The worker of this process claims a point, but trains nothing before that."""
+    trained = worker.Worker._trained
 
-    def slowly(self: worker.Worker, point: Any) -> bool:
-        if not waited[0]:
-            waited[0] = True
-            wait_for(lambda: len(self.claims.unfinished()) > len(self.claims.unfinished(self.claims.token)))
+    def later(self: worker.Worker, point: Any) -> bool:
+        assert acted.wait(60)
         return trained(self, point)
 
-    monkeypatch.setattr(worker.Worker, "_trained", slowly)
+    monkeypatch.setattr(worker.Worker, "_trained", later)
 
 
 def test_suspended_for_longer_than_the_grace(
@@ -185,12 +185,13 @@ def test_suspended_for_longer_than_the_grace(
 
     def suspend() -> None:
         other.send(signal.SIGSTOP)
+        other.acted.set()
         with other.claims(other.started[0].job.token) as claims:
             wait_for(lambda: not claims.unfinished(claims.token))
         other.send(signal.SIGCONT)
 
     other.when_it_trains(suspend)
-    slow_down(monkeypatch)
+    begin_after(monkeypatch, other.acted)
     found = search(plan, out=tmp_path / "out", storage=storage, workers=2, **QUICK)
     other.join()
     assert table(found) == alone
@@ -205,11 +206,12 @@ def test_database_stopped_and_started_again(
 
     def restart() -> None:
         server.stop()
+        other.acted.set()
         time.sleep(2 * QUICK["grace"])
         server.start()
 
     other.when_it_trains(restart)
-    slow_down(monkeypatch)
+    begin_after(monkeypatch, other.acted)
     found = search(plan, out=tmp_path / "out", storage=url, workers=2, say=said.append, **QUICK)
     other.join()
     assert table(found) == alone
@@ -218,15 +220,22 @@ def test_database_stopped_and_started_again(
 
 
 SCRIPT = """
-import sys
-from concurrent.futures import ThreadPoolExecutor
+import sys, time
 from pathlib import Path
+from glassnet.experiment.search import worker
 from glassnet.experiment.search.plan import read_plan
 from glassnet.experiment.search.search import search
 
+def wait_for_the_other(self, point):
+    while len(self.claims.unfinished()) == len(self.claims.unfinished(self.claims.token)):
+        time.sleep(0.01)
+    print("begun", flush=True)
+    self._stop.wait(60)
+    return trained(self, point)
+
 if __name__ == "__main__":
-    show = lambda trial: print(trial.number, flush=True)
-    search(read_plan(Path(sys.argv[1])), out=sys.argv[2], workers=2, interval=0.3, grace=1.0, on_trial=show)
+    trained, worker.Worker._trained = worker.Worker._trained, wait_for_the_other
+    search(read_plan(Path(sys.argv[1])), out=sys.argv[2], workers=2, interval=0.3, grace=1.0)
 """
 
 
@@ -241,9 +250,9 @@ def test_whole_search_killed_and_continued(tmp_path: Path, plan: SearchPlan, alo
         [sys.executable, "-c", SCRIPT, str(tmp_path / "plan.json"), str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert child.stdout is not None
-    assert child.stdout.readline()  # a trial has finished
-    wait_for(lambda: descendants(child.pid))
+    assert child.stdout.readline() == b"begun\n"
     others = descendants(child.pid)
+    assert others
     child.send_signal(number)
     error = child.communicate(timeout=60)[1].decode()
     if number == signal.SIGINT:

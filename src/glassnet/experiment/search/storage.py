@@ -15,6 +15,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, RDBStorage
 from sqlalchemy import URL, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from glassnet.errors import InputError, RunError, reason
 from glassnet.experiment.search.claims import TABLE
@@ -106,12 +107,14 @@ def _open(address: URL) -> Storage:
     is_file = address.get_backend_name() == "sqlite"
     options: dict[str, Any] = {"timeout": LOCKED} if is_file else ALIVE
     text = address.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")  # Optuna formats it
-    database = RDBStorage(text, engine_kwargs={"connect_args": options})
+    made = RDBStorage(text, engine_kwargs={"connect_args": options, "poolclass": NullPool})  # fails with nothing left open
+    TABLE.create(made.engine, checkfirst=True)
+    kept: dict[str, Any] = {"skip_table_creation": True, "skip_compatibility_check": True}
+    database = RDBStorage(text, engine_kwargs={"connect_args": options}, **kept)
     if is_file:
         event.listen(database.engine, "connect", _set_up)
         event.listen(database.engine, "begin", _begin)
         database.engine.dispose()
-    TABLE.create(database.engine, checkfirst=True)
     return Storage(address.render_as_string(hide_password=False), optuna.storages.get_storage(database), database.engine)
 
 
