@@ -8,9 +8,21 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import TPESampler
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from glassnet.experiment.search.space import Settings
+
+
+class _Sampler(TPESampler):
+    """TPE over a space that is known: to find it in the trials takes a third of the time of a suggestion."""
+
+    def __init__(self, space: dict[str, BaseDistribution], seed: int) -> None:
+        super().__init__(seed=seed, constant_liar=True)
+        self._space = {name: one for name, one in space.items() if not one.single()}
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._space
 
 
 class Suggestions:
@@ -33,7 +45,7 @@ class Suggestions:
             elif trial.state == TrialState.RUNNING:
                 passing.append(self._add(trial))
         own = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-        self._study.sampler = TPESampler(seed=own, constant_liar=True)
+        self._study.sampler = _Sampler(self._distributions, own)
         asked = self._study.ask(self._distributions)
         for trial_id in (*passing, asked._trial_id):  # failed ones count for nothing
             self._study._storage.set_trial_state_values(trial_id, TrialState.FAIL)
