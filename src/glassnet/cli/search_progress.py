@@ -79,7 +79,7 @@ class TrialProgress:
     def _line(self, trial: Trial) -> str:
         states = {"complete": value_text(self._plan, trial), "pruned": tr("pruned"), "failed": tr("failed")}
         return tr(
-            "Trial {done}/{total}: {value}  {settings}",
+            "{done} of {total}: {value}  {settings}",
             done=len(self._done),
             total=self._plan.trials,
             value=states[trial.state],
