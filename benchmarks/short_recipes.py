@@ -13,8 +13,8 @@ import numpy as np
 
 import glassnet as gn
 from glassnet.data import Dataset, Splits
-from glassnet.experiment.recipe import DataSection
 from glassnet.experiment.run import read_splits
+from glassnet.experiment.sections import DataSection
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from glassnet.analysis.comparison.paired import Effect, effect
 from glassnet.analysis.comparison.power import needed
 from glassnet.experiment.distill import DISTILLED, LABELS, Arm, Distillation, plan
 from glassnet.experiment.ensemble import Ensemble
-from glassnet.experiment.recipe import TEMPERATURE, WEIGHT, Recipe
+from glassnet.experiment.recipe import Recipe
 from glassnet.experiment.run import Run
+from glassnet.experiment.sections import TEMPERATURE, WEIGHT
 from glassnet.experiment.teachers import Teachers
 from glassnet.nn.metrics import Evaluation, Spread
 from glassnet.support.i18n import Message, mark, tr

@@ -50,7 +50,7 @@ def command(
     from glassnet.analysis.distillation import carry_out
     from glassnet.errors import TrainingWarning
     from glassnet.experiment.distill import plan
-    from glassnet.experiment.recipe import TEMPERATURE, WEIGHT
+    from glassnet.experiment.sections import TEMPERATURE, WEIGHT
 
     chosen = plan(
         teachers,

@@ -14,9 +14,10 @@ from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.errors import RunError, TrainingWarning, reason, writing
 from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.ensemble import Ensemble
-from glassnet.experiment.recipe import TEMPERATURE, WEIGHT, Recipe, load_recipe
+from glassnet.experiment.recipe import Recipe, load_recipe
 from glassnet.experiment.run import Run, train
 from glassnet.experiment.run_folder import MODEL, RECIPE, fingerprint_of, new_folder
+from glassnet.experiment.sections import TEMPERATURE, WEIGHT
 from glassnet.experiment.sweep import SEED
 from glassnet.experiment.teachers import Teachers, check_same_images, choose, splits_of
 from glassnet.support.atomic import write_text

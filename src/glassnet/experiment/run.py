@@ -16,7 +16,7 @@ from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, Unfinish
 from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.keeping import KeepHistory, KeepRecipe, keep_text
 from glassnet.experiment.live import ShowLive
-from glassnet.experiment.recipe import DataSection, Recipe, load_recipe
+from glassnet.experiment.recipe import Recipe, load_recipe
 from glassnet.experiment.run_folder import (
     CHECKPOINT,
     HISTORY,
@@ -32,6 +32,7 @@ from glassnet.experiment.run_folder import (
     read_ledger,
     require_run,
 )
+from glassnet.experiment.sections import DataSection
 from glassnet.experiment.snapshots import KeepSnapshots, Snapshot, read_snapshots
 from glassnet.experiment.soft_targets import soft_targets
 from glassnet.network import Network

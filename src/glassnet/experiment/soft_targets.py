@@ -13,8 +13,8 @@ import numpy as np
 from glassnet.data import Dataset
 from glassnet.errors import RunError
 from glassnet.experiment.ensemble import Ensemble
-from glassnet.experiment.recipe import DistillationSection
 from glassnet.experiment.run_folder import MODEL, fingerprint_of
+from glassnet.experiment.sections import DistillationSection
 from glassnet.network import Network
 from glassnet.nn.losses import Loss
 from glassnet.support.arrays import Array

@@ -11,11 +11,12 @@ import numpy as np
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
 from glassnet.experiment.ensemble import Ensemble
-from glassnet.experiment.recipe import DataSection, Recipe
+from glassnet.experiment.recipe import Recipe
 from glassnet.experiment.run import Run, read_splits
 from glassnet.experiment.search.plan import PLAN
 from glassnet.experiment.search.records import SearchResult
 from glassnet.experiment.search.search import load_search
+from glassnet.experiment.sections import DataSection
 from glassnet.experiment.sweep import check_distinct, load_runs
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
-from glassnet.experiment.recipe import DistillationSection
+from glassnet.experiment.sections import DistillationSection
 from glassnet.experiment.soft_targets import mixed_targets, soft_targets
 
 Array = np.ndarray[Any, Any]

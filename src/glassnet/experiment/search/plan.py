@@ -16,10 +16,11 @@ from glassnet.data import Splits
 from glassnet.errors import DataError, GlassnetError, InputError, RecipeError, RunError
 from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.overrides import OUTSIDE, SHORT, changed, path_to
-from glassnet.experiment.recipe import SECTIONS, Recipe
+from glassnet.experiment.recipe import Recipe
 from glassnet.experiment.run import read_splits
 from glassnet.experiment.search.records import Method, Pruner, SearchPlan
 from glassnet.experiment.search.space import Parameter, Settings, canonical, draw, grid, parse_parameter, shown
+from glassnet.experiment.sections import SECTIONS
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
 from glassnet.support.registry import unknown

@@ -13,7 +13,8 @@ import numpy as np
 
 from glassnet.errors import GlassnetError, RecipeError
 from glassnet.experiment.overrides import SHORT, path_to, value_of
-from glassnet.experiment.recipe import SECTIONS, Recipe
+from glassnet.experiment.recipe import Recipe
+from glassnet.experiment.sections import SECTIONS
 from glassnet.nn.architectures import as_layers
 from glassnet.nn.layer import as_layer
 from glassnet.support.i18n import tr
