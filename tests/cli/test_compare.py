@@ -85,9 +85,9 @@ def test_an_interrupt_keeps_what_is_measured(cli: CommandLine, two: list[Path], 
 
 
 def test_an_interrupted_training_of_seeds_goes_on(cli: CommandLine, two: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    from glassnet.experiment import more_seeds
+    from glassnet.experiment import sweep
 
-    train, calls = more_seeds.train, []
+    train, calls = sweep.train, []
 
     def once(*arguments: Any, **options: Any) -> gn.Run:
         calls.append(options["out"])
@@ -95,7 +95,7 @@ def test_an_interrupted_training_of_seeds_goes_on(cli: CommandLine, two: list[Pa
             raise KeyboardInterrupt
         return train(*arguments, **options)
 
-    monkeypatch.setattr(more_seeds, "train", once)
+    monkeypatch.setattr(sweep, "train", once)
     outcome = cli("compare", *two, "--seeds", 2)
     assert outcome.code == 130
     assert outcome.err.endswith("The seeds that were trained are kept in runs: the same command uses them.\n")

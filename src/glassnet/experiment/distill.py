@@ -15,10 +15,10 @@ from glassnet.errors import RunError, TrainingWarning, reason, writing
 from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import Recipe, load_recipe
-from glassnet.experiment.run import Run, train
+from glassnet.experiment.run import Run
 from glassnet.experiment.run_folder import MODEL, RECIPE, fingerprint_of, new_folder
 from glassnet.experiment.sections import TEMPERATURE, WEIGHT
-from glassnet.experiment.sweep import SEED
+from glassnet.experiment.sweep import SEED, finish
 from glassnet.experiment.teachers import Teachers, check_same_images, choose, splits_of
 from glassnet.support.atomic import write_text
 from glassnet.support.checks import between, positive, whole_number
@@ -45,15 +45,14 @@ class Part:
 
     def finish(self, **options: Any) -> Run:
         """The run; `options` as in `train`. Raises `RunError` where the folder holds the run of another recipe."""
-        begun = (self.folder / RECIPE).exists()
-        if begun and load_recipe(self.folder / RECIPE) != self.recipe:
+        if (self.folder / RECIPE).exists() and load_recipe(self.folder / RECIPE) != self.recipe:
             raise RunError(
                 tr("The run in this folder is of another recipe."),
                 where=self.folder / RECIPE,
                 expected=tr("the recipe of this distillation"),
                 hint=tr("choose another with --out"),
             )
-        return Run.load(self.folder) if self.done else train(self.recipe, out=self.folder, resume=begun, **options)
+        return finish(self.recipe, self.folder, **options)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import Any
 
 from glassnet.errors import InputError
 from glassnet.experiment.recipe import Recipe, load_recipe
-from glassnet.experiment.run import Run, resume, train
-from glassnet.experiment.run_folder import MODEL, RECIPE
-from glassnet.experiment.sweep import SEED
+from glassnet.experiment.run import Run
+from glassnet.experiment.run_folder import RECIPE
+from glassnet.experiment.sections import SECTIONS
+from glassnet.experiment.sweep import SEED, finish
 from glassnet.support.i18n import tr
 
 
@@ -29,17 +30,9 @@ def more_seeds(runs: Sequence[Run], count: int, name: str, out: Path, **options:
     seed = min(found)
     while len(found) < count:
         if seed not in found:
-            found[seed] = _trained(recipe, seed, folder / f"{SEED}{seed}", options)
+            found[seed] = finish(recipe.changed({"training.seed": seed}), folder / f"{SEED}{seed}", **options)
         seed += 1
     return [found[seed] for seed in sorted(found)]
-
-
-def _trained(recipe: Recipe, seed: int, folder: Path, options: dict[str, Any]) -> Run:
-    if (folder / MODEL).exists():
-        return Run.load(folder)
-    if (folder / RECIPE).exists():
-        return resume(folder, **options)
-    return train(recipe, seed=seed, out=folder, **options)
 
 
 def _folder(out: Path, name: str, recipe: Recipe) -> Path:
@@ -54,6 +47,6 @@ def _folder(out: Path, name: str, recipe: Recipe) -> Path:
 
 def _without_seed(recipe: Recipe) -> dict[str, Any]:
     """What is trained, whatever its seed."""
-    found = {part: getattr(recipe, part).model_dump() for part in ("data", "network", "training", "evaluation")}
+    found = recipe.model_dump(include=set(SECTIONS))
     del found["training"]["seed"]
     return found

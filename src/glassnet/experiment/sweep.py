@@ -13,7 +13,7 @@ from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import Recipe
 from glassnet.experiment.run import Run, train
-from glassnet.experiment.run_folder import LEDGER, RECIPE, new_folder, read_ledger
+from glassnet.experiment.run_folder import LEDGER, MODEL, RECIPE, new_folder, read_ledger
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.i18n import mark, tr
 
@@ -52,6 +52,13 @@ def train_seeds(
             interrupt.add_note(tr("{done} of {count} seeds finished.", done=len(runs), count=count))
             raise
     return runs
+
+
+def finish(recipe: Recipe, folder: Path, **options: Any) -> Run:
+    """The run of a recipe in `folder`: read if it is done, resumed if it was begun, else trained; `options` as in `train`."""
+    if (folder / MODEL).exists():
+        return Run.load(folder)
+    return train(recipe, out=folder, resume=(folder / RECIPE).exists(), **options)
 
 
 def is_of_seeds(folder: Path) -> bool:
