@@ -47,6 +47,10 @@ def command(
         bool, typer.Option("--explain", help=mark("For your own images: show the recipe and its reasons, and don't train."))
     ] = False,
     watch: Annotated[bool, typer.Option("--watch", help=mark("Show the training on a page in the browser."))] = False,
+    ranks: Annotated[
+        int | None,
+        typer.Option(min=2, help=mark("Train on this many processes together, on MPI; with --seeds, as many seeds at once.")),
+    ] = None,
     track: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,6 +59,31 @@ def command(
         ),
     ] = None,
 ) -> None:
+    from glassnet.cli.ranks import launch, member
+    from glassnet.runtime.ranks import launched
+
+    if ranks is not None and not launched():
+        fail(launch(ranks, None if (where := resume or out) is None else str(where)))
+    with member(ranks) as team:
+        options: dict[str, Any] = {
+            "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads,
+            "progress": True, "ranks": team,
+        }  # fmt: skip
+        _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
+        _train(recipe, resume, out, seeds, explain, watch, track or [], options)
+
+
+def _train(
+    recipe: str | None,
+    resume: Path | None,
+    out: Path | None,
+    seeds: int | None,
+    explain: bool,
+    watch: bool,
+    track: list[str],
+    options: dict[str, Any],
+) -> None:
+    """Train, and make the report; `options`: of `gn.train`."""
     from glassnet.cli import own_data
     from glassnet.cli.artefacts import Artefacts
     from glassnet.cli.preload import Preload
@@ -64,15 +93,13 @@ def command(
     from glassnet.training.display import EpochCount, SeedLine
     from glassnet.training.trackers import tracker
 
-    _check_usage(recipe, resume, {"--out": out, "--seeds": seeds, "--explain": explain or None})
-    trackers = [tracker(text) for text in track or []]
-    page = _watch(seeds) if watch and not explain else None
-    options: dict[str, Any] = {
-        "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings), "threads": threads, "progress": True
-    }  # fmt: skip
+    writes = options["ranks"] is None or options["ranks"].writes
+    trackers = [tracker(text) for text in track if writes]
+    page = _watch(seeds) if watch and not explain and writes else None
     chosen: str | Recipe = str(recipe)
     if recipe is not None and (explain or own_data.is_own_data(recipe)):
-        made = own_data.make_recipe(recipe, run.settings_of(seed, data, epochs, options["settings"]), explain=explain)
+        given = run.settings_of(options["seed"], options["data"], options["epochs"], options["settings"])
+        made = own_data.make_recipe(recipe, given, explain=explain)
         if made is None:
             return
         chosen = made
@@ -93,6 +120,8 @@ def command(
                 runs = [run.resume(resume, **options)]
             else:
                 runs = [run.train(chosen, out=out, **options)]
+        if not writes:
+            return
         if seeds is None:
             files = Artefacts(runs[0].folder)
             _report(runs[0], files, trained.count)

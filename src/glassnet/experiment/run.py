@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 
 from glassnet.data import Dataset, Splits, expand_by_shifts
 from glassnet.data.style import ImageStyle
-from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, UnfinishedError, WriteError, writing
+from glassnet.errors import MAKE_ROOM, DataError, InputError, RankError, RunError, UnfinishedError, WriteError, writing
+from glassnet.experiment.alike import check_alike
 from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.keeping import KeepHistory, KeepRecipe, keep_text
 from glassnet.experiment.live import ShowLive
@@ -36,12 +37,13 @@ from glassnet.experiment.snapshots import KeepSnapshots, Snapshot, read_snapshot
 from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
+from glassnet.runtime import Ranks
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 from glassnet.support.upwards import Shown
 from glassnet.training import Callback, EarlyStopping, History
 from glassnet.training.callbacks import EpochFunction, as_callbacks
-from glassnet.training.display import default_display, waiting
+from glassnet.training.display import RanksLine, default_display, waiting
 
 
 @dataclass
@@ -157,6 +159,7 @@ def train(
     progress: bool | None = None,
     callbacks: Callback | EpochFunction | Sequence[Callback | EpochFunction] = (),
     watch: Callable[[Path], Callback] | None = None,
+    ranks: Ranks | None = None,
 ) -> Run:
     """Train a recipe (by name, path or object) into the folder `out`.
 
@@ -166,14 +169,19 @@ def train(
     recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is an interrupted run, which continues
     from its last checkpoint to bit-identical results. `progress`, `callbacks`: as in Network.fit.
     `watch`: given the run's folder, a callback that shows the training elsewhere; `ShowLive` writes what it can read there.
+    `ranks`: of processes that all call this and train the network together on MPI; only rank 0 writes and calls callbacks.
     """
     chosen, splits = prepare(recipe, seed=seed, data=data, epochs=epochs, settings=settings)
+    writes = ranks is None or ranks.writes
+    if ranks is not None:
+        check_alike(ranks, chosen, splits)
     network, training = chosen.make_network(splits), chosen.training
     others = as_callbacks(callbacks, "train(callbacks)")
     optimizer, shifts = chosen.make_optimizer(), training.expand_shifts
     train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
     saved = False
-    with nullcontext(old_folder(Path(out))) if resume and out is not None else new_folder(out, chosen.name) as folder:
+    with _folder(out, chosen, resume) if writes else nullcontext(Path()) as folder:
+        again = f"glassnet train --resume {folder if ranks is None else ranks.texts(str(folder))[0]}"
         try:
             history = network.fit(
                 train_set,
@@ -182,8 +190,11 @@ def train(
                 optimizer=optimizer,
                 validation=splits.validation,
                 seed=training.seed,
-                callbacks=[
+                callbacks=[]
+                if not writes
+                else [
                     *default_display(progress, training.show_every),
+                    *([] if ranks is None else [RanksLine()]),
                     KeepRecipe(folder / RECIPE, chosen),
                     KeepHistory(folder / HISTORY),
                     *([KeepSnapshots(folder, training.snapshots)] if training.snapshots else []),
@@ -196,11 +207,14 @@ def train(
                 plain_epochs=training.plain_epochs,
                 keep=training.keep,
                 average=training.average,
-                checkpoint=folder / CHECKPOINT,
+                checkpoint=folder / CHECKPOINT if writes else None,
                 resume=resume,
                 threads=threads,
                 progress=False,
+                ranks=ranks,
             )
+            if not writes:
+                return Run(folder, chosen, network, history, splits)
             with waiting(tr("Learning what the training images look like, to recognise others …"), progress):
                 _fit_novelty(network, splits, threads)
                 network.image_style = ImageStyle.of(splits.train)
@@ -209,14 +223,21 @@ def train(
             keep_text(folder / HISTORY, history.lines(), durable=True)
             for callback in others:
                 callback.on_run_saved(folder)
+        except RankError as error:
+            error.add_note(tr("Go on from the last checkpoint, with any number of ranks: {command}", command=again))
+            raise
         except KeyboardInterrupt as interrupt:
             kept = tr("The last whole epoch is kept.") if (folder / CHECKPOINT).exists() else tr("No epoch was completed.")
-            command = f"glassnet train --resume {folder}"
-            interrupt.add_note(tr("{kept} Continue with: {command}", kept=kept, command=command))
+            interrupt.add_note(tr("{kept} Continue with: {command}", kept=kept, command=again))
             raise
         except WriteError as error:
             raise _cut_off(folder, error, saved) from None
     return Run(folder, chosen, network, history, splits)
+
+
+def _folder(out: str | Path | None, recipe: Recipe, resume: bool) -> AbstractContextManager[Path]:
+    """The folder to write to: that of the run to go on with, or a new one."""
+    return nullcontext(old_folder(Path(out))) if resume and out is not None else new_folder(out, recipe.name)
 
 
 def _fit_novelty(network: Network, splits: Splits, threads: int | None) -> None:

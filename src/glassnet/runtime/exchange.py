@@ -10,10 +10,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.compiler import LOSSES, SharedProgram, cuts, nodes
+from glassnet.errors import InputError
 from glassnet.runtime.executor import Executor
 from glassnet.runtime.ranks import Ranks
+from glassnet.support.i18n import tr
 
+SPEED = 5e10  # multiplications with additions a second and core, near what the kernels reach
+MESSAGE = 1e-5  # seconds of an exchange within a machine, with the call from compiled code
 _Callback = ctypes.CFUNCTYPE(None, ctypes.c_int64)
+
+
+def check_worth(shared: SharedProgram, work: float) -> None:
+    """Refuse ranks for steps of `work` multiplications that take less time than the messages of a step."""
+    count = len(shared.exchanges)
+    step, messages = work / SPEED, count * MESSAGE
+    if step < messages:
+        raise InputError(
+            tr("The steps of this training are too small to share."),
+            where="fit(ranks)",
+            expected=tr(
+                "steps that take longer than {count} exchanges, {time:.0f} µs",
+                count=count,
+                time=1e6 * messages,
+            ),
+            received=tr("steps of about {time:.0f} µs in one process", time=1e6 * step),
+            hint=tr("a larger batch_size, or train several seeds at once: glassnet train RECIPE --seeds 8 --ranks 4"),
+        )
 
 
 class Exchanges:

@@ -21,6 +21,7 @@ from glassnet.support.i18n import tr
 
 TIMEOUT = 60  # seconds without an answer after which a rank counts as hung, unless GLASSNET_RANK_TIMEOUT says otherwise
 SPINS = 2000  # polls before the processor is yielded to others between them (some hundred microseconds)
+REST = 0.01  # seconds between two looks, by a rank that has nothing left to do
 CLOCK = 256  # polls between two looks at the clock
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # what launchers tell the processes they start
 
@@ -134,14 +135,16 @@ class Ranks:
         return True
 
     def leave(self) -> None:
-        """End MPI in this process; what follows it does alone."""
-        if not self.mpi.Is_finalized():
-            self.mpi.Finalize()
+        """Wait, without a limit of time and using no processor, until all ranks call this; then end MPI."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        request = self._comm.Ibarrier()
+        while not request.Test():
+            time.sleep(REST)
+        self.mpi.Finalize()
 
     def abort(self, code: int) -> None:
         """End all ranks at once, with this exit code."""
-        if self.mpi.Is_finalized():
-            os._exit(code)
         self.mpi.COMM_WORLD.Abort(code)
 
 

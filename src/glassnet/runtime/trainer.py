@@ -17,7 +17,7 @@ from glassnet.kernels.context import ParamGroup
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
 from glassnet.nn.optimizers import Optimizer, average
 from glassnet.nn.stack import Stack
-from glassnet.runtime.exchange import Exchanges
+from glassnet.runtime.exchange import Exchanges, check_worth
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
 from glassnet.runtime.ranks import Ranks
 from glassnet.support.arrays import Array
@@ -63,6 +63,11 @@ class Trainer(ABC):
     @abstractmethod
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
         """Run the steps. When it raises (KeyboardInterrupt, for instance), a step may be unfinished."""
+
+    @property
+    def shares(self) -> list[int] | None:
+        """How many images of a mini-batch each rank has, where there are several."""
+        return None
 
     @abstractmethod
     def close(self) -> None:
@@ -114,6 +119,7 @@ class CompiledTrainer(Trainer):
         self._executor = executor
         self._exchanges: Exchanges | None = None
         if ranks is not None and shared is not None:
+            check_worth(shared, work)
             self._exchanges = Exchanges(ranks, shared, executor, batch, self.losses, self.classes)
 
     def begin_epoch(
@@ -134,6 +140,10 @@ class CompiledTrainer(Trainer):
         self._executor.run(first_step, last_step)
         if self._exchanges is not None:
             self._exchanges.check()
+
+    @property
+    def shares(self) -> list[int] | None:
+        return None if self._exchanges is None else self._exchanges.shares
 
     def close(self) -> None:
         self._executor.close()

@@ -51,7 +51,7 @@ class Training:
             plan.epochs,
             plan.steps_per_epoch,
             History(seed=plan.seed),
-            settings=network_settings(stack) | plan.shown(),
+            settings=network_settings(stack) | plan.shown() | {"ranks": self.trainer.shares},
             checkpoint=plan.checkpoint,
         )
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
