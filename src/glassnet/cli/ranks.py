@@ -150,7 +150,6 @@ def member(wanted: int | None) -> Iterator[Ranks | None]:
         output.flush()
         time.sleep(PASSING)
         ranks.abort(code)
-        raise
 
 
 def _code(error: BaseException) -> int:
@@ -164,6 +163,7 @@ def _report(error: BaseException, ranks: Ranks, errors: Any) -> None:
     """Say on stderr what ended this rank. Several report one after the other, as the first ends the others."""
     import traceback
 
+    from glassnet.cli.console import shown
     from glassnet.errors import GlassnetError, RankError
 
     if isinstance(error, RankError):
@@ -172,4 +172,4 @@ def _report(error: BaseException, ranks: Ranks, errors: Any) -> None:
         text = "\n".join([str(error), *getattr(error, "__notes__", [])])
     else:
         text = "".join(traceback.format_exception(error)).rstrip()
-    print(f"glassnet: rank {ranks.rank}: {text}", file=errors, flush=True)
+    print(shown(f"glassnet: rank {ranks.rank}: {text}", errors), file=errors, flush=True)

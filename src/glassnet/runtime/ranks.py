@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,18 +134,23 @@ class Ranks:
             return False
         return True
 
-    def leave(self) -> None:
-        """Wait, without a limit of time and using no processor, until all ranks call this; then end MPI."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    def rest(self) -> None:
+        """Wait, without a limit of time and using no processor, until all ranks call this."""
         request = self._comm.Ibarrier()
         while not request.Test():
             time.sleep(REST)
+
+    def leave(self) -> None:
+        """End MPI when all ranks call this; until then Ctrl-C is ignored."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        self.rest()
         self.mpi.Finalize()
 
-    def abort(self, code: int) -> None:
+    def abort(self, code: int) -> NoReturn:
         """End all ranks at once, with this exit code."""
         self.mpi.COMM_WORLD.Abort(code)
+        os._exit(code)  # until the launcher ends this process, too
 
 
 def _kind(mpi: Any, array: Array) -> Any:
