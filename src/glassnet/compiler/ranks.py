@@ -104,6 +104,7 @@ OF_IMAGES = frozenset({
     op.AVERAGE_POOL_BACKWARD, op.RECURRENT, op.RECURRENT_BACKWARD,
 })  # fmt: skip
 OF_WEIGHTS = frozenset({op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED})
+KNOWN = OF_IMAGES | OF_WEIGHTS | JOINTS.keys() | GRADIENTS.keys()
 
 
 @dataclass
@@ -140,6 +141,8 @@ def share(program: Program) -> SharedProgram:
     out = _Builder([program.records])
     gradients: list[tuple[int, int]] = []
     for opcode, at in program.code.tolist():
+        if opcode not in KNOWN:
+            raise LookupError(f"how ranks share the operation {opcode} is not known")
         needs = {**JOINTS, **GRADIENTS}.get(opcode)
         if needs is not None:
             kind = RECORDS[opcode].dtype
