@@ -181,7 +181,9 @@ def train(
     train_set = expand_by_shifts(splits.train, shifts) if shifts else splits.train
     saved = False
     with _folder(out, chosen, resume) if writes else nullcontext(Path()) as folder:
-        again = f"glassnet train --resume {folder if ranks is None else ranks.texts(str(folder))[0]}"
+        if ranks is not None:
+            folder = Path(ranks.texts(str(folder))[0])
+        again = f"glassnet train --resume {folder}"
         try:
             history = network.fit(
                 train_set,
