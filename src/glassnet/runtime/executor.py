@@ -32,10 +32,14 @@ def thread_count(threads: int | None, work: float, processes: int = 1) -> int:
     """
     if threads is not None:
         return max(1, threads)
+    return max(1, min(most_threads(processes), int(work // WORTH_A_THREAD)))
+
+
+def most_threads(processes: int = 1) -> int:
+    """GLASSNET_THREADS, else a process's share of the cores."""
     limit = check_variable("GLASSNET_THREADS")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = int(limit) if limit else cores // processes
-    return max(1, min(most, int(work // WORTH_A_THREAD)))
+    return int(limit) if limit else max(1, cores // processes)
 
 
 def label_arrays(labels: Array) -> dict[str, Array | None]:

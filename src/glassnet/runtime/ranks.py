@@ -15,15 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError, RankError
+from glassnet.runtime.executor import most_threads
 from glassnet.support.arrays import Array
 from glassnet.support.environment import check_variable
 from glassnet.support.i18n import tr
 
 TIMEOUT = 60  # seconds without an answer after which a rank counts as hung, unless GLASSNET_RANK_TIMEOUT says otherwise
+PREPARING = 600.0  # seconds, before a training begins
 SPINS = 2000  # polls before the processor is yielded to others between them (some hundred microseconds)
 REST = 0.01  # seconds between two looks, by a rank that has nothing left to do
 CLOCK = 256  # polls between two looks at the clock
-SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MPI_LOCALNRANKS")  # what launchers tell the processes they start
+SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # what launchers tell the processes they start
 
 
 def launched() -> int:
@@ -34,7 +36,8 @@ def launched() -> int:
 class Ranks:
     """This process among `size` ranks; the first of them, rank 0, writes what there is to write.
 
-    Every wait for the others ends after `timeout` seconds with a `RankError`: no collective call blocks for ever.
+    Every wait for the others ends after `timeout` seconds with a `RankError`: no collective call blocks for ever. Before a
+    training begins, ranks may take longer: to compile kernels, or to read data.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
@@ -51,11 +54,20 @@ class Ranks:
         self.mpi = MPI
         self._comm, self._last_words = MPI.COMM_WORLD.Dup(), MPI.COMM_WORLD.Dup()
         self.rank, self.size = int(self._comm.rank), int(self._comm.size)
-        self.timeout = float(check_variable("GLASSNET_RANK_TIMEOUT") or TIMEOUT) if timeout is None else timeout
+        limit = float(check_variable("GLASSNET_RANK_TIMEOUT") or TIMEOUT) if timeout is None else timeout
+        self._limit, self.timeout = limit, max(limit, PREPARING)
         local = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
         self.on_this_machine = int(local.size)
         local.Free()
         self.interrupted = False
+
+    def begin(self) -> None:
+        """From here on, `timeout` is that of a training."""
+        self.timeout = self._limit
+
+    def threads(self, wanted: int | None) -> int:
+        """Threads for large work: as wanted, else this rank's share of its machine's cores."""
+        return wanted or most_threads(self.on_this_machine)
 
     @property
     def writes(self) -> bool:

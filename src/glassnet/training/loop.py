@@ -43,7 +43,7 @@ class Training:
         augmented = plan.augmentation is not None
         shape = image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
         self.trainer: Trainer = make_trainer(stack, self.rows, plan.train.labels, replace(plan, image_shape=shape))
-        self.predictor = Predictor(stack, plan.threads)
+        self.predictor = Predictor(stack, plan.threads if plan.ranks is None else plan.ranks.threads(plan.threads))
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.watch = Watch(stack, plan.train) if plan.statistics else None
         self.progress = Progress(

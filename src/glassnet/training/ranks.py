@@ -21,6 +21,7 @@ def begin_alike(ranks: Ranks, arrays: Mapping[str, Array], history: History) -> 
     rows = ranks.texts(plain(history.rows()) if ranks.writes else [])[0]
     if not ranks.writes:
         history.epochs[:] = History.from_rows(rows, seed=history.seed).epochs
+    ranks.begin()
 
 
 def losses_together(
