@@ -36,7 +36,7 @@ def launch(count: int, where: str | None) -> int:
 
     `where`: the run folder, as far as it is known.
     """
-    from glassnet.cli.console import complain
+    from glassnet.cli.console import complain, same_command
     from glassnet.errors import InputError
 
     beside = Path(sys.executable).parent / "mpiexec"
@@ -48,7 +48,7 @@ def launch(count: int, where: str | None) -> int:
             expected=tr("mpiexec, beside Python or on the path"),
             hint='pip install "glassnet[mpi]"',
         )
-    command = [mpiexec, "-n", str(count), sys.executable, *sys.orig_argv[1:]]
+    command = [mpiexec, "-n", str(count), sys.executable, *same_command()]
     ranks = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
     )
