@@ -97,14 +97,15 @@ def _wait(ranks: subprocess.Popen[bytes]) -> int:
 def _pass_on(pipe: IO[bytes] | None, target: Any, seen: list[str]) -> None:
     """Print the lines from a pipe, but the launcher's own; `seen` gets the exit codes that these tell."""
     assert pipe is not None
-    for raw in pipe:
-        line = raw.decode(errors="replace")
-        if found := KILLED.match(line):
-            seen.append(found[1])
-        if not BANNER.match(line):
-            with contextlib.suppress(OSError):
-                target.write(line)
-                target.flush()
+    with pipe:
+        for raw in pipe:
+            line = raw.decode(errors="replace")
+            if found := KILLED.match(line):
+                seen.append(found[1])
+            if not BANNER.match(line):
+                with contextlib.suppress(OSError):
+                    target.write(line)
+                    target.flush()
 
 
 @contextlib.contextmanager
