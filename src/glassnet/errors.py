@@ -128,6 +128,10 @@ def writing(where: object, what: str | None = None) -> Iterator[None]:
         raise WriteError.of(error, where, what) from None
 
 
+class RankError(GlassnetError):
+    """A rank of a training on several processes that died, hangs or failed."""
+
+
 class UnfinishedError(RunError):
     """A training that is done and whose model is safe, though not all that belongs to it could be written."""
 

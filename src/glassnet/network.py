@@ -21,7 +21,7 @@ from glassnet.nn.metrics import Evaluation, confusion_matrix, evaluate_probabili
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Predictor
+from glassnet.runtime import Predictor, Ranks
 from glassnet.support.arrays import Array
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
@@ -126,6 +126,7 @@ class Network(KnowsImages):
         threads: int | None = None,
         statistics: bool = True,
         progress: bool | None = None,
+        ranks: Ranks | None = None,
     ) -> training.History:
         """Train on images and labels; the history, epoch by epoch.
 
@@ -143,7 +144,8 @@ class Network(KnowsImages):
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
         `threads`: by default as many as make it faster; the result never depends on it. `statistics`: whether the history
         has statistics of the layers' outputs for a few training images, which `diagnose` reads; weights do not depend on it.
-        `progress`: True shows it, False does not, None does on a terminal and in a notebook.
+        `progress`: True shows it, False does not, None does on a terminal and in a notebook. `ranks`: of processes that train
+        the network together on MPI, each of which calls this with the same arguments (docs/scale.md).
         """
         data = self.labelled(train, "fit(train)", learn=True)
         held_out = None if validation is None else as_dataset(validation, "fit(validation)", data.classes)
@@ -180,6 +182,7 @@ class Network(KnowsImages):
             augmentation=changes,
             plain_epochs=int(plain_epochs),
             statistics=bool(statistics),
+            ranks=ranks,
         )
         return Training(self, plan, display).run()
 

@@ -87,6 +87,14 @@ def working(text: str) -> Iterator[None]:
         yield
 
 
+_given: list[str] | None = None  # the arguments of `run_app`, where there are any
+
+
+def same_command() -> list[str]:
+    """What Python is called with to run this command once more."""
+    return sys.orig_argv[1:] if _given is None else ["-m", "glassnet", *_given]
+
+
 def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> int:
     """Run a Typer app; its exit code. 2 for wrong input, with one message on stderr; 130 for Ctrl-C."""
     import typer
@@ -96,6 +104,8 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
     from glassnet.support.environment import check_environment
 
     # Typer has its own copy of Click since 0.26 and used Click before: errors are recognised by the name of their class.
+    global _given
+    _given = arguments
     usage = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
     try:
         check_environment()

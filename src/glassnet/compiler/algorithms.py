@@ -12,6 +12,8 @@ from glassnet.nn.layer import Shape
 
 PARTITIONS, FEW_PARTITIONS = 8, 4
 MANY_WEIGHTS = 1 << 16
+MANY_IMAGES = 64  # of a partition, above which there may be more of them …
+MOST_SUMS = 1 << 24  # … as long as their partial sums have no more numbers than these
 ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
 WITHOUT_SUMS = 64
 
@@ -55,8 +57,14 @@ def sparse_rows(pool: Any) -> int:
 
 
 def partitions_of(images: int, weights: int) -> int:
-    """Whatever the threads, so that results do not depend on them; fewer where the sums are long."""
-    return min(images, FEW_PARTITIONS if weights > MANY_WEIGHTS else PARTITIONS)
+    """Whatever the threads and ranks, so that results do not depend on them; fewer where the sums are long.
+
+    Large mini-batches have more, in powers of two: as many ranks can share them.
+    """
+    most = FEW_PARTITIONS if weights > MANY_WEIGHTS else PARTITIONS
+    while 2 * most * MANY_IMAGES <= images and 2 * most * weights <= MOST_SUMS:
+        most *= 2
+    return min(images, most)
 
 
 def recurrent_partitions(images: int, weights: int, training: bool) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from math import prod
@@ -147,7 +147,7 @@ class ProgramBuilder:
         require_activations(4 * (self._workspace + len(constants)) + self.scratch_bytes, self.capacity)
         return Program(
             code=np.array(self._code, dtype=np.int64).reshape(-1, 2),
-            records=_aligned(np.concatenate([*self._records, np.zeros(0, np.uint8)]), np.uint8),
+            records=aligned_bytes(self._records),
             constants=_aligned(constants, np.float32),
             workspace=self._workspace,
             scratch=self.scratch_bytes,
@@ -177,6 +177,11 @@ class ProgramBuilder:
 def lower(layer: Layer, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
     """Emit the layer forward; its output, and a function that emits it backward."""
     raise LookupError(f"The kernels do not know {type(layer).__name__}.")
+
+
+def aligned_bytes(parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Records, one behind the other."""
+    return _aligned(np.concatenate([*parts, np.zeros(0, np.uint8)]), np.uint8)
 
 
 def _aligned(values: Array, dtype: type[np.generic]) -> NDArray[Any]:

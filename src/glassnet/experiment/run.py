@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from glassnet.data import Dataset, Splits, expand_by_shifts
+from glassnet.data import Dataset, Splits
 from glassnet.data.style import ImageStyle
-from glassnet.errors import MAKE_ROOM, DataError, InputError, RunError, UnfinishedError, WriteError, writing
+from glassnet.errors import MAKE_ROOM, DataError, InputError, RankError, RunError, UnfinishedError, WriteError, writing
+from glassnet.experiment.alike import check_alike
 from glassnet.experiment.auto_recipe import as_recipe
+from glassnet.experiment.fit_options import early_stopping, fit_options
 from glassnet.experiment.keeping import KeepHistory, KeepRecipe, keep_text
 from glassnet.experiment.live import ShowLive
 from glassnet.experiment.recipe import Recipe, load_recipe
@@ -34,16 +36,16 @@ from glassnet.experiment.run_folder import (
 )
 from glassnet.experiment.sections import DataSection
 from glassnet.experiment.snapshots import KeepSnapshots, Snapshot, read_snapshots
-from glassnet.experiment.soft_targets import soft_targets
 from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation
 from glassnet.nn.optimizers import ScipyMinimize
+from glassnet.runtime import Ranks
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 from glassnet.support.upwards import Shown
-from glassnet.training import Callback, EarlyStopping, History
+from glassnet.training import Callback, History
 from glassnet.training.callbacks import EpochFunction, as_callbacks
-from glassnet.training.display import default_display, waiting
+from glassnet.training.display import RanksLine, default_display, waiting
 
 
 @dataclass
@@ -159,6 +161,7 @@ def train(
     progress: bool | None = None,
     callbacks: Callback | EpochFunction | Sequence[Callback | EpochFunction] = (),
     watch: Callable[[Path], Callback] | None = None,
+    ranks: Ranks | None = None,
 ) -> Run:
     """Train a recipe (by name, path or object) into the folder `out`.
 
@@ -168,18 +171,28 @@ def train(
     recipe's data set. `settings`: other values for keys of the recipe. `resume`: `out` is an interrupted run, which continues
     from its last checkpoint to bit-identical results. `progress`, `callbacks`: as in Network.fit.
     `watch`: given the run's folder, a callback that shows the training elsewhere; `ShowLive` writes what it can read there.
+    `ranks`: of processes that all call this and train the network together on MPI; only rank 0 writes and calls callbacks.
     """
     chosen, splits = prepare(recipe, seed=seed, data=data, epochs=epochs, settings=settings)
+    writes = ranks is None or ranks.writes
+    if ranks is not None:
+        check_alike(ranks, chosen, splits)
     network, training = chosen.make_network(splits), chosen.training
     others = as_callbacks(callbacks, "train(callbacks)")
-    options = fit_options(chosen, splits, network, progress)
+    options = fit_options(chosen, splits, network, progress if writes else False)
     saved = False
-    with nullcontext(old_folder(Path(out))) if resume and out is not None else new_folder(out, chosen.name) as folder:
+    with _folder(out, chosen, resume) if writes else nullcontext(Path()) as folder:
+        if ranks is not None:
+            folder = Path(ranks.texts(str(folder))[0])
+        again = f"glassnet train --resume {folder}"
         try:
             history = network.fit(
                 **options,
-                callbacks=[
+                callbacks=[]
+                if not writes
+                else [
                     *default_display(progress, training.show_every),
+                    *([] if ranks is None else [RanksLine()]),
                     KeepRecipe(folder / RECIPE, chosen),
                     KeepHistory(folder / HISTORY),
                     *([KeepSnapshots(folder, training.snapshots)] if training.snapshots else []),
@@ -187,11 +200,14 @@ def train(
                     *others,
                     *([] if watch is None else [ShowLive(folder), watch(folder)]),
                 ],
-                checkpoint=folder / CHECKPOINT,
+                checkpoint=folder / CHECKPOINT if writes else None,
                 resume=resume,
                 threads=threads,
                 progress=False,
+                ranks=ranks,
             )
+            if not writes:
+                return Run(folder, chosen, network, history, splits)
             with waiting(tr("Learning what the training images look like, to recognise others …"), progress):
                 _fit_novelty(network, splits, threads)
                 network.image_style = ImageStyle.of(splits.train)
@@ -200,42 +216,21 @@ def train(
             keep_text(folder / HISTORY, history.lines(), durable=True)
             for callback in others:
                 callback.on_run_saved(folder)
+        except RankError as error:
+            error.add_note(tr("Go on from the last checkpoint, with any number of ranks: {command}", command=again))
+            raise
         except KeyboardInterrupt as interrupt:
             kept = tr("The last whole epoch is kept.") if (folder / CHECKPOINT).exists() else tr("No epoch was completed.")
-            command = f"glassnet train --resume {folder}"
-            interrupt.add_note(tr("{kept} Continue with: {command}", kept=kept, command=command))
+            interrupt.add_note(tr("{kept} Continue with: {command}", kept=kept, command=again))
             raise
         except WriteError as error:
             raise _cut_off(folder, error, saved) from None
     return Run(folder, chosen, network, history, splits)
 
 
-def fit_options(recipe: Recipe, splits: Splits, network: Network, progress: bool | None = False) -> dict[str, Any]:
-    """The arguments of `Network.fit` that a recipe gives; the teachers of a distillation are asked here."""
-    training = recipe.training
-    shifts = training.expand_shifts
-    options: dict[str, Any] = {
-        "train": expand_by_shifts(splits.train, shifts) if shifts else splits.train,
-        "epochs": training.epochs,
-        "batch_size": training.batch_size,
-        "optimizer": recipe.make_optimizer(),
-        "validation": splits.validation,
-        "seed": training.seed,
-        "class_weight": training.class_weight,
-        "augmentation": recipe.make_augmentation(),
-        "plain_epochs": training.plain_epochs,
-        "keep": training.keep,
-        "average": training.average,
-    }
-    if recipe.distillation is not None:
-        with waiting(tr("The teachers classify the training images …"), progress):
-            options["soft_targets"] = soft_targets(recipe.distillation, network, options["train"])
-    return options
-
-
-def early_stopping(recipe: Recipe) -> list[Callback]:
-    """The callback for the recipe's patience, if it has one."""
-    return [] if recipe.training.patience is None else [EarlyStopping(recipe.training.patience)]
+def _folder(out: str | Path | None, recipe: Recipe, resume: bool) -> AbstractContextManager[Path]:
+    """The folder to write to: that of the run to go on with, or a new one."""
+    return nullcontext(old_folder(Path(out))) if resume and out is not None else new_folder(out, recipe.name)
 
 
 def _fit_novelty(network: Network, splits: Splits, threads: int | None) -> None:

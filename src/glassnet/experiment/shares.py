@@ -13,8 +13,9 @@ import numpy as np
 from glassnet.data import Dataset, Splits
 from glassnet.data.splits import split_by_group, split_stratified
 from glassnet.errors import DataError, InputError
+from glassnet.experiment.fit_options import early_stopping, fit_options
 from glassnet.experiment.recipe import Recipe
-from glassnet.experiment.run import early_stopping, fit_options, prepare
+from glassnet.experiment.run import prepare
 from glassnet.nn.optimizers import ScipyMinimize
 from glassnet.support.checks import is_number, whole_number
 from glassnet.support.i18n import Message, listing, tr

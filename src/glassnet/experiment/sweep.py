@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
 from glassnet.errors import GlassnetError, InputError, RunError
+from glassnet.experiment.alike import check_alike
 from glassnet.experiment.auto_recipe import as_recipe
 from glassnet.experiment.ensemble import Ensemble
 from glassnet.experiment.recipe import Recipe
-from glassnet.experiment.run import Run, train
+from glassnet.experiment.run import Run, prepare, train
 from glassnet.experiment.run_folder import LEDGER, MODEL, RECIPE, new_folder, read_ledger
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
+from glassnet.runtime import Ranks
 from glassnet.support.i18n import mark, tr
 
 SEED = "seed-"  # a folder of several seeds holds seed-0, seed-1, …
@@ -28,15 +31,21 @@ def train_seeds(
     *,
     seed: int | None = None,
     out: str | Path | None = None,
+    ranks: Ranks | None = None,
     **options: Any,
 ) -> list[Run]:
-    """Train a recipe with `count` seeds, from `seed` or its own on, into out/seed-N; other options as in `train`."""
+    """Train a recipe with `count` seeds, from `seed` or its own on, into out/seed-N; other options as in `train`.
+
+    With `ranks`, as many seeds at once: each rank trains some of them alone, and rank 0 returns them all.
+    """
     chosen = as_recipe(recipe, options.get("settings"))
     if count < 1:
         raise InputError(
             tr("The number of seeds must be positive."), where="train_seeds(count)", expected=tr("1 or more"), received=count
         )
     first = chosen.training.seed if seed is None else seed
+    if ranks is not None:
+        return _train_dealt(ranks, chosen, range(first, first + count), out, options)
     runs: list[Run] = []
     with new_folder(out, chosen.name) as folder:
         try:
@@ -59,6 +68,21 @@ def finish(recipe: Recipe, folder: Path, **options: Any) -> Run:
     if (folder / MODEL).exists():
         return Run.load(folder)
     return train(recipe, out=folder, resume=(folder / RECIPE).exists(), **options)
+
+
+def _train_dealt(ranks: Ranks, recipe: Recipe, seeds: range, out: str | Path | None, options: dict[str, Any]) -> list[Run]:
+    """Deal the seeds to the ranks, one thread each unless `options` say otherwise; on rank 0 the runs of all."""
+    chosen, splits = prepare(recipe, **{name: options.get(name) for name in ("data", "epochs", "settings")})
+    check_alike(ranks, chosen, splits)
+    options["threads"] = options.get("threads") or 1
+    with new_folder(out, recipe.name) if ranks.writes else nullcontext(Path()) as own:
+        folder = Path(ranks.texts(str(own))[0])
+        runs = {
+            seed: train(recipe, seed=seed, out=folder / f"{SEED}{seed}", **options)
+            for seed in seeds[ranks.rank :: ranks.size]
+        }
+        ranks.rest()
+    return [runs.get(seed) or Run.load(folder / f"{SEED}{seed}") for seed in (seeds if ranks.writes else runs)]
 
 
 def is_of_seeds(folder: Path) -> bool:

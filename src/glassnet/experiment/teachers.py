@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
 
 BEST = 5  # trials of a search
-Teachers = str | Path | Run | SearchResult | Sequence[str | Path | Run]
+Teachers: TypeAlias = str | Path | Run | SearchResult | Sequence[str | Path | Run]
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,12 @@ class Context(Record):
     param_group_count: int
     square_sums: int  # float64 of each block of parameters
 
+    # Data-parallel training on several processes, the ranks, which share each mini-batch.
+    ranks: int  # 0 or 1: this process alone
+    rank: int
+    cuts: int  # int64 (2, ranks + 1): the first image of each rank, and the end; of a whole mini-batch, and of the last one
+    exchange: int  # address of the function that EXCHANGE calls, or 0
+
     # This thread.
     thread: int
     threads: int
@@ -87,6 +93,8 @@ class Context(Record):
     step: int
     first: int  # place of its first image in `order`
     images_in_batch: int
+    own_low: int  # this rank's images: own_low … own_high
+    own_high: int
     low: int  # this thread's images: low … high
     high: int
     rate: float

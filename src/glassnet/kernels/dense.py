@@ -25,8 +25,9 @@ def dense(ctx, at):
     op = _dense_at(at)
     x, is_bytes, order, first = source(ctx, op.x)
     multiply_rows(
-        x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, op.inputs, ctx.parameters + 4 * op.weight,
-        op.outputs, bias_at(ctx, op.bias), ctx.workspace + 4 * op.y, SET, ctx.scratch, ctx.thread, ctx.threads,
+        x, is_bytes, op.inputs, F(op.scale), order, first + ctx.own_low, ctx.own_high - ctx.own_low, op.inputs,
+        ctx.parameters + 4 * op.weight, op.outputs, bias_at(ctx, op.bias),
+        ctx.workspace + 4 * (op.y + ctx.own_low * op.outputs), SET, ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
 
 
@@ -35,8 +36,9 @@ def dense_skinny(ctx, at):
     op = _skinny_at(at)
     x, is_bytes, order, first = source(ctx, op.x)
     dot_rows(
-        x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, ctx.workspace + 4 * op.weight_t,
-        op.weight_t_row, op.outputs, bias_at(ctx, op.bias), ctx.workspace + 4 * op.y, ctx.scratch, ctx.thread, ctx.threads,
+        x, is_bytes, op.inputs, F(op.scale), order, first + ctx.own_low, ctx.own_high - ctx.own_low,
+        ctx.workspace + 4 * op.weight_t, op.weight_t_row, op.outputs, bias_at(ctx, op.bias),
+        ctx.workspace + 4 * (op.y + ctx.own_low * op.outputs), ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
 
 
@@ -57,9 +59,9 @@ def dense_transpose(ctx, at):
 def dense_dx(ctx, at):
     op = _dx_at(at)
     multiply_rows(
-        ctx.workspace + 4 * op.dy, int64(0), op.outputs, F(1), ctx.identity, int64(0), ctx.images_in_batch, op.outputs,
-        ctx.workspace + 4 * op.weight_t, op.inputs, ctx.constants, ctx.workspace + 4 * op.dx, SET, ctx.scratch, ctx.thread,
-        ctx.threads,
+        ctx.workspace + 4 * op.dy, int64(0), op.outputs, F(1), ctx.identity, ctx.own_low, ctx.own_high - ctx.own_low,
+        op.outputs, ctx.workspace + 4 * op.weight_t, op.inputs, ctx.constants,
+        ctx.workspace + 4 * (op.dx + ctx.own_low * op.inputs), SET, ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
 
 

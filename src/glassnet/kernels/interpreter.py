@@ -26,8 +26,9 @@ from glassnet.kernels.dropout import dropout
 from glassnet.kernels.inputs import affine, load
 from glassnet.kernels.losses import losses, output
 from glassnet.kernels.norm import layer_norm, layer_norm_dx, layer_norm_gradients
-from glassnet.kernels.operands import context_at, share_of
+from glassnet.kernels.operands import context_at, set_images
 from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, update_parameters
+from glassnet.kernels.ranks import exchange, sum_own_parts
 from glassnet.kernels.recurrent import recurrent
 
 # Groups of operations are units of their own, compiled when a program first has one of them.
@@ -84,6 +85,10 @@ def execute(ctx_at, i):
         losses(ctx_at, at)
     elif opcode == op.OUTPUT:
         output(ctx, at)
+    elif opcode == op.SUM_OWN_PARTS:
+        sum_own_parts(ctx, at)
+    elif opcode == op.EXCHANGE:
+        exchange(ctx, at)
     elif op.CONV <= opcode <= op.AVERAGE_POOL_BACKWARD:
         call_fused_block(ctx.fused_block, ctx_at, opcode, at)
     elif op.RECURRENT <= opcode <= op.RECURRENT_GRADIENTS:
@@ -102,7 +107,7 @@ def run(ctx_at):
     for step in range(ctx.first_step, ctx.last_step):
         ctx.step, ctx.first = step, step * ctx.batch_size
         ctx.images_in_batch = min(ctx.batch_size, ctx.images_in_order - ctx.first)
-        ctx.low, ctx.high = share_of(ctx, ctx.images_in_batch)
+        set_images(ctx)
         ctx.rate = doubles_at(ctx.rates + 8 * step, 1)[0] if ctx.training else 0.0
         if ctx.thread == 0:
             read_stop(ctx.signals, step)

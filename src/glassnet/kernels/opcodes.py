@@ -28,6 +28,9 @@ COPY_CHANNELS = 19  # some channels of x to some of y
 LOSS = 20  # loss, class and dz of each image
 OUTPUT = 21  # class of each image, and its outputs
 
+SUM_OWN_PARTS = 22  # partial sums of this rank, joined
+EXCHANGE = 23  # with the other ranks
+
 # Operations of the unit `fused_block`.
 CONV = 32  # convolution; then the statistics for batch normalisation, or the epilogue: normalise, activate, pool
 CONV_BACKWARD = 33  # dy → partial sums of dW and db, and dx

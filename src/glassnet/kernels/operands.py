@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import int64
 
-from glassnet.kernels.codegen.addresses import floats_at, record_at
+from glassnet.kernels.codegen.addresses import floats_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.context import Context
 from glassnet.kernels.records import INPUT
@@ -30,6 +30,37 @@ def rows_of(ctx, place, width, low, high):
 def share_of(ctx, count):
     """This thread's share of `count` things: the first, and the end."""
     return count * ctx.thread // ctx.threads, count * (ctx.thread + 1) // ctx.threads
+
+
+@compiled
+def rank_cut(ctx, rank):
+    """The first image of a rank in the mini-batch; of the rank behind the last one, the end."""
+    cuts = integers_at(ctx.cuts, 2 * (ctx.ranks + 1))
+    return cuts[rank if ctx.images_in_batch == ctx.batch_size else ctx.ranks + 1 + rank]
+
+
+@compiled
+def set_images(ctx):
+    """This rank's images, and this thread's."""
+    ctx.own_low, ctx.own_high = 0, ctx.images_in_batch
+    if ctx.ranks > 1:
+        ctx.own_low, ctx.own_high = rank_cut(ctx, ctx.rank), rank_cut(ctx, ctx.rank + 1)
+    low, high = share_of(ctx, ctx.own_high - ctx.own_low)
+    ctx.low, ctx.high = ctx.own_low + low, ctx.own_low + high
+
+
+@compiled
+def partition_at(ctx, partitions, image):
+    """The partition that begins with an image; a rank's images are whole partitions."""
+    return (image * partitions + ctx.images_in_batch - 1) // ctx.images_in_batch
+
+
+@compiled
+def partitions_of(ctx, partitions):
+    """This thread's share of this rank's partitions of the mini-batch: the first, and the end."""
+    first = partition_at(ctx, partitions, ctx.own_low)
+    low, high = share_of(ctx, partition_at(ctx, partitions, ctx.own_high) - first)
+    return first + low, first + high
 
 
 @compiled

@@ -239,6 +239,16 @@ class Output(Record, operations=[op.OUTPUT]):
     threshold: float
 
 
+class SumOwnParts(Record, operations=[op.SUM_OWN_PARTS]):
+    partial: int
+    size: int  # of a partial sum
+    partitions: int  # of the mini-batch
+
+
+class Exchange(Record, operations=[op.EXCHANGE]):
+    number: int  # which exchange of a step
+
+
 class PoolShape(Record):
     """Windows over images (height, width, channels): one value for each window and channel."""
 

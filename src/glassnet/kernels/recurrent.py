@@ -17,7 +17,7 @@ from glassnet.kernels.codegen.addresses import clear, copy, floats_at, integers_
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import context_at, images_of, share_of, source
+from glassnet.kernels.operands import context_at, images_of, partitions_of, source
 from glassnet.kernels.reduce import join_gradient
 
 F = np.float32
@@ -255,7 +255,7 @@ def _join(ctx, at):
 @compiled
 def _forward(ctx, at):
     layer = _forward_at(at)
-    first, last = share_of(ctx, layer.partitions)
+    first, last = partitions_of(ctx, layer.partitions)
     for part in range(first, last):
         low, high = images_of(ctx, layer.partitions, part)
         _input_products(ctx, layer, low, high)
@@ -265,7 +265,7 @@ def _forward(ctx, at):
 @compiled
 def _backward(ctx, at):
     layer = _backward_at(at)
-    first, last = share_of(ctx, layer.partitions)
+    first, last = partitions_of(ctx, layer.partitions)
     weights, recurrent, biases, inner = _sizes(layer)
     size = weights + recurrent + biases + inner
     for part in range(first, last):

@@ -18,7 +18,7 @@ import numpy as np
 from glassnet.kernels.codegen.addresses import floats_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import share_of
+from glassnet.kernels.operands import partition_at, rank_cut, share_of
 
 
 @compiled
@@ -47,15 +47,34 @@ def put_gradient_value(ctx, place, gradient):
 
 
 @compiled
-def sum_parts(at, apart, parts, low, high):
+def add_part(at, apart, part, stride, low, high):
+    """A node of the tree: the numbers low … high of a part += those of the part `stride` behind it."""
+    left = floats_at(at + 4 * (part * apart + low), high - low)
+    right = floats_at(at + 4 * ((part + stride) * apart + low), high - low)
+    for i in range(high - low):
+        left[i] += right[i]
+
+
+@compiled
+def rank_of_node(ctx, first, end, parts):
+    """The rank that has all of the parts first … end of the mini-batch, and has joined them; −1: no rank has."""
+    if ctx.ranks > 1:
+        for rank in range(ctx.ranks):
+            if partition_at(ctx, parts, rank_cut(ctx, rank)) <= first and end <= partition_at(
+                ctx, parts, rank_cut(ctx, rank + 1)
+            ):
+                return rank
+    return -1
+
+
+@compiled
+def sum_parts(ctx, at, apart, parts, low, high):
     """The tree over the numbers low … high of each part, `apart` floats from one to the next: in place of the first."""
     stride = 1
     while stride < parts:
         for part in range(0, parts - stride, 2 * stride):
-            left = floats_at(at + 4 * (part * apart + low), high - low)
-            right = floats_at(at + 4 * ((part + stride) * apart + low), high - low)
-            for i in range(high - low):
-                left[i] += right[i]
+            if rank_of_node(ctx, part, min(part + 2 * stride, parts), parts) < 0:
+                add_part(at, apart, part, stride, low, high)
         stride *= 2
     return floats_at(at + 4 * low, high - low)
 
@@ -91,4 +110,4 @@ def tree_sum(nodes, count):
 def join_gradient(ctx, partial, apart, parts, place, count):
     """The gradient of `count` parameters from its partial sums: this thread's share of them."""
     low, high = share_of(ctx, count)
-    put_gradient(ctx, place + low, sum_parts(partial, apart, parts, low, high))
+    put_gradient(ctx, place + low, sum_parts(ctx, partial, apart, parts, low, high))

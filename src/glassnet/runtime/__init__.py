@@ -5,12 +5,14 @@ Both forms have the same interface.
 
 from glassnet.runtime.executor import Executor, thread_count, use_kernels
 from glassnet.runtime.predictor import Predictor
+from glassnet.runtime.ranks import Ranks
 from glassnet.runtime.trainer import CompiledTrainer, ReferenceTrainer, StepPlan, Trainer, make_trainer
 
 __all__ = [
     "CompiledTrainer",
     "Executor",
     "Predictor",
+    "Ranks",
     "ReferenceTrainer",
     "StepPlan",
     "Trainer",

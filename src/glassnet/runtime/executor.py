@@ -25,14 +25,21 @@ def use_kernels(stack: Stack) -> bool:
     return kernels_enabled() and can_lower(stack)
 
 
-def thread_count(threads: int | None, work: float) -> int:
-    """Threads for steps of `work` multiplications: as given, else by the work, at most GLASSNET_THREADS or all cores."""
+def thread_count(threads: int | None, work: float, processes: int = 1) -> int:
+    """Threads for steps of `work` multiplications: as given, else by the work, at most GLASSNET_THREADS or all cores.
+
+    The cores are divided between `processes` of this machine.
+    """
     if threads is not None:
         return max(1, threads)
+    return max(1, min(most_threads(processes), int(work // WORTH_A_THREAD)))
+
+
+def most_threads(processes: int = 1) -> int:
+    """GLASSNET_THREADS, else a process's share of the cores."""
     limit = check_variable("GLASSNET_THREADS")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    most = int(limit) if limit else cores
-    return max(1, min(most, int(work // WORTH_A_THREAD)))
+    return int(limit) if limit else max(1, cores // processes)
 
 
 def label_arrays(labels: Array) -> dict[str, Array | None]:
@@ -61,12 +68,13 @@ class Executor:
         self._alive: dict[str, Array] = {}
         self.threads, self.program = threads, program
         self._signals = aligned_zeros(SIGNALS, np.int64)
+        self.workspace: Array = aligned_zeros(program.workspace)
         self._workers: Workers | None = None
         self.bind(
             code=program.code,
             constants=program.constants,
             parameters=stack.flat,
-            workspace=aligned_zeros(program.workspace),
+            workspace=self.workspace,
             identity=np.arange(program.rows),
             records=program.records,
             signals=self._signals,
@@ -93,21 +101,27 @@ class Executor:
         for name, number in numbers.items():
             self._contexts[name] = number
 
+    @property
+    def mini_batch(self) -> tuple[int, int]:
+        """Of the step that runs: the place of its first image in the order, and how many it has."""
+        return int(self._contexts[0]["first"]), int(self._contexts[0]["images_in_batch"])
+
     def run(self, first_step: int, last_step: int) -> None:
         """Run the steps. No thread is left inside the program when this returns or raises."""
         self.set(first_step=first_step, last_step=last_step)
+        self._signals[...] = 0
         if self.threads == 1:
             self._run(self._first)  # KeyboardInterrupt is raised only after it returns
             return
         if self._workers is None or not self._workers.usable:
             self._workers = Workers(self.threads)
-        self._signals[...] = 0
-        self._workers.run([partial(self._run_thread, number) for number in range(self.threads)], self._stop)
+        self._workers.run([partial(self._run_thread, number) for number in range(self.threads)], self.stop)
 
     def _run_thread(self, thread: int) -> None:
         self._run(self._first + Context.dtype.itemsize * thread)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """End the run after the step that is under way."""
         self._signals[STOP] = 1
 
     def close(self) -> None:

@@ -9,15 +9,19 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from glassnet.compiler import OPTIMIZER_KINDS, assemble, optimizer_options
+from glassnet.compiler import OPTIMIZER_KINDS, assemble, optimizer_options, share
 from glassnet.data.augment import augment
 from glassnet.data.augmentation import Augmentation
+from glassnet.errors import InputError
 from glassnet.kernels.context import ParamGroup
 from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
 from glassnet.nn.optimizers import Optimizer, average
 from glassnet.nn.stack import Stack
+from glassnet.runtime.exchange import Exchanges, check_worth
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
+from glassnet.runtime.ranks import Ranks
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.memory import require_activations, require_memory
 
 COPIES = 5  # vectors of all parameters in a training: the gradient, and four that the training loop keeps
@@ -34,6 +38,7 @@ class StepPlan:
     averaging: float | None = None  # β of the moving average
     augmentation: Augmentation | None = None
     image_shape: tuple[int, int, int] = (0, 0, 0)  # (H, W, C), for the augmentation
+    ranks: Ranks | None = None  # that share each mini-batch
 
 
 class Trainer(ABC):
@@ -59,6 +64,11 @@ class Trainer(ABC):
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
         """Run the steps. When it raises (KeyboardInterrupt, for instance), a step may be unfinished."""
 
+    @property
+    def shares(self) -> list[int] | None:
+        """How many images of a mini-batch each rank has, where there are several."""
+        return None
+
     @abstractmethod
     def close(self) -> None:
         """End the threads."""
@@ -73,7 +83,13 @@ class CompiledTrainer(Trainer):
         program = assemble(
             stack, batch, is_bytes=is_bytes, purpose="train", augmentation=plan.augmentation, image_shape=plan.image_shape
         )
-        executor = Executor(stack, program, thread_count(plan.threads, 3 * batch * sum(stack.operations())))
+        ranks, work = plan.ranks, 3 * batch * sum(stack.operations())
+        shared = None if ranks is None else share(program)
+        if ranks is None or shared is None:
+            executor = Executor(stack, program, thread_count(plan.threads, work))
+        else:
+            threads = thread_count(plan.threads, work / ranks.size, ranks.on_this_machine)
+            executor = Executor(stack, shared.program, threads)
         groups = np.array(stack.param_groups(optimizer.decay), dtype=ParamGroup.dtype)
         executor.bind(
             images=rows,
@@ -101,6 +117,10 @@ class CompiledTrainer(Trainer):
             averaging=plan.averaging or 0.0,
         )
         self._executor = executor
+        self._exchanges: Exchanges | None = None
+        if ranks is not None and shared is not None:
+            check_worth(shared, work)
+            self._exchanges = Exchanges(ranks, shared, executor, batch, self.losses, self.classes)
 
     def begin_epoch(
         self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: Generator, changes: Generator | None = None
@@ -118,9 +138,17 @@ class CompiledTrainer(Trainer):
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
         self._executor.set(past_steps=past_steps, keep_gradient=int(keep_gradient))
         self._executor.run(first_step, last_step)
+        if self._exchanges is not None:
+            self._exchanges.check()
+
+    @property
+    def shares(self) -> list[int] | None:
+        return None if self._exchanges is None else self._exchanges.shares
 
     def close(self) -> None:
         self._executor.close()
+        if self._exchanges is not None:
+            self._exchanges.close()
 
 
 class ReferenceTrainer(Trainer):
@@ -190,6 +218,14 @@ def make_trainer(stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> Tr
     )
     if use_kernels(stack) and type(plan.optimizer) in OPTIMIZER_KINDS:
         return CompiledTrainer(stack, rows, labels, plan)
+    if plan.ranks is not None:
+        raise InputError(
+            tr("Only networks that run on the compiled kernels can be trained on several ranks."),
+            where="fit(ranks)",
+            expected=tr("float32, layers, loss and optimizer with kernels, GLASSNET_KERNELS not 0"),
+            received=repr(stack),
+            hint=tr("train it in one process"),
+        )
     batch = min(plan.batch_size, len(rows))
     require_activations(batch * stack.bytes_per_image, batch)
     return ReferenceTrainer(stack, rows, labels, plan)

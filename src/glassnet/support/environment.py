@@ -26,6 +26,7 @@ KNOWN: dict[str, tuple[Callable[[str], bool], str]] = {  # which values are poss
     "GLASSNET_CACHE": (lambda value: True, mark("a folder")),
     "GLASSNET_LANG": (_is_language, "en | zh"),
     "GLASSNET_THREADS": (_is_count, mark("a whole number above 0")),
+    "GLASSNET_RANK_TIMEOUT": (_is_count, mark("a whole number above 0")),
     "GLASSNET_KERNELS": (lambda value: value in ("0", "1"), "0 | 1"),
     "GLASSNET_TOKEN": (lambda value: True, mark("a text that clients of `glassnet serve` have to know")),
     "GLASSNET_SIMD": (lambda value: value.lower() in UNITS, " | ".join(UNITS)),

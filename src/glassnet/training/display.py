@@ -60,6 +60,15 @@ class SeedLine(Callback):
         print_line(tr("Seed {seed}", seed=progress.history.seed))
 
 
+class RanksLine(Callback):
+    """One line before a training on several ranks: how they share a mini-batch."""
+
+    def on_train_begin(self, progress: Progress) -> None:
+        shares = progress.settings["ranks"]
+        shown = ", ".join(map(str, shares))
+        print_line(tr("{count} ranks share each mini-batch: {shares} images", count=len(shares), shares=shown))
+
+
 class EpochCount(Callback):
     """`count`: the epochs that were trained, without those of a checkpoint."""
 

@@ -6,6 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,11 +18,13 @@ from glassnet.errors import TrainingWarning
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor, Trainer, make_trainer
 from glassnet.support.arrays import Array
+from glassnet.support.i18n import tr
 from glassnet.support.registry import describe
 from glassnet.training.arguments import AUGMENTATION, DROPOUT, ORDER, Plan, check_length, epoch_generator, network_settings
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
+from glassnet.training.ranks import begin_alike
 from glassnet.training.statistics import Statistics, Watch, all_finite, norms, validate
 from glassnet.training.stop import Stop, StopReason
 
@@ -40,7 +43,7 @@ class Training:
         augmented = plan.augmentation is not None
         shape = image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
         self.trainer: Trainer = make_trainer(stack, self.rows, plan.targets, replace(plan, image_shape=shape))
-        self.predictor = Predictor(stack, plan.threads)
+        self.predictor = Predictor(stack, plan.threads if plan.ranks is None else plan.ranks.threads(plan.threads))
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.watch = Watch(stack, plan.train.images, plan.targets) if plan.statistics else None
         self.progress = Progress(
@@ -48,7 +51,7 @@ class Training:
             plan.epochs,
             plan.steps_per_epoch,
             History(seed=plan.seed),
-            settings=network_settings(stack) | plan.shown(),
+            settings=network_settings(stack) | plan.shown() | {"ranks": self.trainer.shares},
             checkpoint=plan.checkpoint,
         )
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
@@ -64,14 +67,18 @@ class Training:
         plan, history = self.plan, self.progress.history
         if plan.resume and plan.checkpoint is not None and plan.checkpoint.exists():
             self._restore(State.load(plan.checkpoint), plan.checkpoint)
+        if plan.ranks is not None:
+            begin_alike(plan.ranks, self._arrays(), history)
+            self._last_epoch[...] = self.kept
         self.progress.epoch = len(history)
         try:
             for callback in self.callbacks:
                 callback.on_train_begin(self.progress)
-            for epoch in range(len(history) + 1, plan.epochs + 1):
-                if self.progress.reason is not None:
-                    break
-                self._epoch(epoch)
+            with nullcontext() if plan.ranks is None else plan.ranks.noting_interrupts():
+                for epoch in range(len(history) + 1, plan.epochs + 1):
+                    if self._stopped():
+                        break
+                    self._epoch(epoch)
             self._last_epoch[...] = self.kept
         except BaseException as error:
             self.progress.error = type(error)
@@ -118,6 +125,14 @@ class Training:
         finally:
             self.stack.state[...] = self._raw
 
+    def _stopped(self) -> bool:
+        """Whether to end; with several ranks, whether any of them does. They also take rank 0's stretch of steps."""
+        if self.plan.ranks is not None:
+            self._stretch, stopped = self.plan.ranks.agree(self._stretch, self.progress.reason is not None)
+            if stopped:
+                self.progress.stop(tr("stopped on another rank"))
+        return self.progress.reason is not None
+
     def _epoch(self, number: int) -> None:
         plan, progress = self.plan, self.progress
         start = time.perf_counter()
@@ -161,7 +176,7 @@ class Training:
 
     def _look(self) -> tuple[dict[str, Any], Statistics]:
         """Results on the validation data, and statistics of the layers' outputs, maybe those of an earlier epoch."""
-        validated = validate(self.predictor, self.held_out, self.plan.validation)
+        validated = validate(self.predictor, self.held_out, self.plan.validation, self.plan.ranks)
         if self.watch is None:
             return validated, {}
         number, every = self.progress.epoch, self.watch.every
@@ -186,7 +201,7 @@ class Training:
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
         """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing loss take effect soon."""
         progress, trainer, batch = self.progress, self.trainer, self.plan.batch_size
-        while first < last and progress.reason is None:
+        while first < last and not self._stopped():
             until = min([last, first + self._stretch, *(
                 (first // every + 1) * every for callback in self.callbacks if (every := callback.every_steps)
             )])  # fmt: skip

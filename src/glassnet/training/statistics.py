@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from glassnet.data import Dataset
 from glassnet.nn import Dropout, Flatten, Layer, LeakyReLU, Pixels, ReLU, Scale, Sigmoid, Standardize, Tanh
 from glassnet.nn.chain import forward_chain
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Predictor
+from glassnet.runtime import Predictor, Ranks
 from glassnet.support.arrays import Array
+from glassnet.training.ranks import losses_together
 
 MOST, LEAST, ONE_IN = 160, 32, 250  # images used: one in 250, within these bounds, so that they cost little time
 COST = 16  # epochs of as many images between looks, in NumPy, keep these to a small part of the time
@@ -39,11 +41,11 @@ def all_finite(vector: Array) -> bool:
         return bool(np.isfinite(vector.sum())) or bool(np.isfinite(vector).all())
 
 
-def validate(predictor: Predictor, rows: Array | None, data: Dataset | None) -> dict[str, Any]:
+def validate(predictor: Predictor, rows: Array | None, data: Dataset | None, ranks: Ranks | None = None) -> dict[str, Any]:
     """The columns of an `Epoch` about validation; `rows`: the images of `data` as the network reads them."""
     if data is None or rows is None:
         return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"))
-    losses, classes = predictor.losses(rows, data.labels)
+    losses, classes = (predictor.losses if ranks is None else partial(losses_together, ranks, predictor))(rows, data.labels)
     correct = int((classes == data.labels).sum()) if data.is_classification else None
     return {
         "validation_cost": float(losses.mean()),

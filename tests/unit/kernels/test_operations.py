@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from glassnet.compiler import assemble
+from glassnet.compiler import assemble, share
 from glassnet.compiler.program_builder import ProgramBuilder
 from glassnet.data.augmentation import Augmentation
 from glassnet.kernels import opcodes, records
@@ -72,6 +72,8 @@ def test_every_operation_is_emitted() -> None:
             augmented = options if purpose == "train" else {}
             program = assemble(net, 64, is_bytes=True, purpose=purpose, **augmented)
             found |= set(program.code[:, 0].tolist())
+            if purpose == "train":
+                found |= set(share(program).program.code[:, 0].tolist())
     assert {name for name, number in OPCODES.items() if number not in found} == set()
 
 

@@ -219,6 +219,8 @@ def test_partitions_of_a_mini_batch() -> None:
     """None is empty, and where sums are long there are few of them."""
     assert [partitions_of(images, 100) for images in (1, 3, 8, 64)] == [1, 3, 8, 8]
     assert [partitions_of(images, 10**6) for images in (1, 3, 8, 64)] == [1, 3, 4, 4]
+    assert [partitions_of(images, 100) for images in (1000, 1024, 2047, 2048, 4096)] == [8, 16, 16, 32, 64]
+    assert [partitions_of(images, 10**6) for images in (511, 512, 1024, 10**6)] == [4, 8, 16, 16]  # 2²⁴ numbers
 
 
 @pytest.mark.parametrize("kind", [SimpleRNN, LSTM, GRU])

@@ -16,8 +16,9 @@ from glassnet.data import Dataset, Splits
 from glassnet.data.options import SplitKind
 from glassnet.data.splits import split_folds
 from glassnet.errors import DataError, TrainingWarning
+from glassnet.experiment.fit_options import early_stopping, fit_options
 from glassnet.experiment.recipe import Recipe
-from glassnet.experiment.run import early_stopping, fit_options, read_splits
+from glassnet.experiment.run import read_splits
 from glassnet.experiment.search.records import SearchPlan
 from glassnet.experiment.search.space import Settings
 from glassnet.support.i18n import tr

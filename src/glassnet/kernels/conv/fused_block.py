@@ -18,7 +18,7 @@ from glassnet.kernels.conv.sparse_conv_grad import sparse_conv_grad
 from glassnet.kernels.conv.winograd import gather_taps, winograd, winograd_gradient, winograd_weights
 from glassnet.kernels.inputs import copy_scaled
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import bias_at, context_at, image_at, images_of, share_of, source
+from glassnet.kernels.operands import bias_at, context_at, image_at, images_of, partitions_of, share_of, source
 from glassnet.kernels.pooling import average_pool
 from glassnet.kernels.records import INPUT
 from glassnet.kernels.reduce import join_gradient, put_gradient, put_gradient_value, sum_parts
@@ -170,7 +170,7 @@ def _conv_backward(ctx, at):
     if block.dx >= 0 and not block.scatter and not block.sparse_rows:
         inside = dy_at + 4 * (block.dy_top * block.dy_width + block.dy_left) * filters
         line, pixel = block.dy_width * filters * conv.stride_y, filters * conv.stride_x
-    first, last = share_of(ctx, block.partitions)
+    first, last = partitions_of(ctx, block.partitions)
     for part in range(first, last):
         partial = ctx.workspace + 4 * (block.partial + part * (size + filters))
         low, high = images_of(ctx, block.partitions, part)
@@ -194,7 +194,7 @@ def _join_winograd(ctx, layer, partial, apart):
     low, high = share_of(ctx, channels)
     for product in range(PRODUCTS):
         sum_parts(
-            partial, apart, layer.partitions, (product * channels + low) * filters, (product * channels + high) * filters
+            ctx, partial, apart, layer.partitions, (product * channels + low) * filters, (product * channels + high) * filters
         )
     for c in range(low, high):
         gather_taps(partial + 4 * c * filters, channels * filters, filters, ctx.scratch, filters)
@@ -207,7 +207,7 @@ def _join_winograd(ctx, layer, partial, apart):
 def _join_transposed(ctx, layer, partial, apart, taps):
     """dW from the partial sums of that of Wᵀ: this thread's share of the filters."""
     low, high = share_of(ctx, layer.filters)
-    total = sum_parts(partial, apart, layer.partitions, low * taps, high * taps)
+    total = sum_parts(ctx, partial, apart, layer.partitions, low * taps, high * taps)
     for tap in range(taps):
         for f in range(low, high):
             put_gradient_value(ctx, layer.weight + tap * layer.filters + f, total[(f - low) * taps + tap])
