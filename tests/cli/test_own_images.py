@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
@@ -397,3 +398,16 @@ def test_predict_a_folder(cli: CommandLine, digits_run: Path, digit_images: list
     assert cli.wrong("predict", digits_run, single, "--csv", "--json")["received"] == "both"
     Path("nothing").mkdir()
     assert cli.wrong("predict", digits_run, "nothing")["what"] == "There are no images here."
+
+
+def test_training_on_characters_drawn_from_fonts(cli: CommandLine) -> None:
+    fonts = ["--fonts", Path(mpl.get_data_path()) / "fonts" / "ttf", "--characters", "01"]
+    explained = cli.good("train", *fonts, "--set", "copies=3", "--explain").out
+    assert "light ink on a dark ground" in explained
+    assert 'characters = "01"' in explained
+    cli.good("train", *fonts, "--set", "copies=2", "--set", "size=12", "--epochs", 1, "--out", "runs/drawn")
+    assert gn.Run.load("runs/drawn").network.classes == ("0", "1")
+    assert gn.Run.load("runs/drawn").recipe.data.characters == "01"
+    assert cli.wrong("train", *fonts, "--resume", "runs/drawn")["what"] == "--resume continues one run in its own folder."
+    assert cli.wrong("train", "--fonts", "DejaVu Sanz")["what"] == "There is no such font on this machine."
+    assert cli.wrong("train")["expected"] == "RECIPE, --fonts FONT, or --resume RUN"
