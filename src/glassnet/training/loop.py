@@ -45,7 +45,7 @@ class Training:
         self.trainer: Trainer = make_trainer(stack, self.rows, plan.targets, replace(plan, image_shape=shape))
         self.predictor = Predictor(stack, plan.threads if plan.ranks is None else plan.ranks.threads(plan.threads))
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
-        self.watch = Watch(stack, plan.train.images, plan.targets) if plan.statistics else None
+        self.watch = Watch(stack, plan.train, plan.targets) if plan.statistics else None
         self.progress = Progress(
             stack,
             plan.epochs,

@@ -69,14 +69,15 @@ class Watch:
     """The outputs of each layer for a few training images, always the same; in NumPy, as they are few.
 
     `every`: after how many epochs it is worth to look again; more than 1 where an epoch has hardly more images than these.
+    `targets`: what is trained on instead of the labels.
     """
 
-    def __init__(self, stack: Stack, images: Array, labels: Array) -> None:
-        count = min(len(images), max(LEAST, min(MOST, len(images) // ONE_IN)))
-        chosen = np.linspace(0, len(images) - 1, count).astype(np.int64)  # spread over a set that may be sorted by class
-        self.every = -(-COST * count // len(images))
-        self._stack, self._labels = stack, labels[chosen]
-        rows = stack.rows(images[chosen])
+    def __init__(self, stack: Stack, data: Dataset, targets: Array | None = None) -> None:
+        count = min(len(data), max(LEAST, min(MOST, len(data) // ONE_IN)))
+        chosen = np.linspace(0, len(data) - 1, count).astype(np.int64)  # spread over a set that may be sorted by class
+        self.every = -(-COST * count // len(data))
+        self._stack, self._labels = stack, (data.labels if targets is None else targets)[chosen]
+        rows = stack.rows(data.images[chosen])
         self._first = first_changing(stack)
         x: Array = rows.reshape(len(rows), *stack.input_shape)
         self._inputs = forward_chain(stack.layers[: self._first], x, stack.dtype)[0]

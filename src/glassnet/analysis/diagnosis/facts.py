@@ -191,7 +191,7 @@ class Facts:
 
     @cached_property
     def _end(self) -> tuple[Statistics, float]:
-        return Watch(self.network, self.train.images, self.train.labels).look()
+        return Watch(self.network, self.train).look()
 
     @property
     def end_activations(self) -> Statistics:
