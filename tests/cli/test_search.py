@@ -43,7 +43,7 @@ def test_a_grid_from_plan_to_winner(cli: CommandLine) -> None:
     assert "  learning_rate  0.01, 1" in outcome.lines
     assert "Each trial: 1 training, 2 epochs; its value is the validation accuracy of the last epoch." in outcome.lines
     assert any(line.startswith("Time: about ") for line in outcome.lines)
-    assert sum(line.startswith("Trial ") for line in outcome.lines) == 4
+    assert sum(" of 4: " in line for line in outcome.lines) == 4
     found = rows("a")
     assert [(row["hidden"], row["learning_rate"]) for row in found] == [("4", "0.01"), ("4", "1"), ("8", "0.01"), ("8", "1")]
     assert list(found[0]) == ["trial", "hidden", "learning_rate", "state", "value", "spread", "point"]
