@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -35,9 +35,18 @@ def test_the_tree_of_six() -> None:
     assert tree(p) == ((p[0] + p[1]) + (p[2] + p[3])) + (p[4] + p[5])
 
 
+class Alone(NamedTuple):
+    """What the sums read of a context: one rank has the whole mini-batch."""
+
+    ranks: int = 1
+    cuts: int = 0
+    images_in_batch: int = 0
+    batch_size: int = 0
+
+
 @numba.njit(**OPTIONS)
-def _sum_parts(at: int, apart: int, parts: int, low: int, high: int) -> None:
-    sum_parts(at, apart, parts, low, high)
+def _sum_parts(ctx: Alone, at: int, apart: int, parts: int, low: int, high: int) -> None:
+    sum_parts(ctx, at, apart, parts, low, high)
 
 
 @numba.njit(**OPTIONS)
@@ -51,7 +60,7 @@ def _tree_sum(nodes: Array, values: Array) -> float:
 def test_partial_sums_of_arrays(count: int) -> None:
     parts = np.random.default_rng(count).standard_normal((count, 3 * LANES + 5)).astype(np.float32)
     found = parts.copy()
-    _sum_parts(found.ctypes.data, parts.shape[1], count, 2, parts.shape[1] - 1)
+    _sum_parts(Alone(), found.ctypes.data, parts.shape[1], count, 2, parts.shape[1] - 1)
     np.testing.assert_array_equal(found[0, 2:-1], tree(list(parts))[2:-1])
     np.testing.assert_array_equal(found[:, [0, 1, -1]], parts[:, [0, 1, -1]])
 

@@ -15,6 +15,7 @@ from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.decode_many import progress
 from glassnet.data.fonts import SYSTEM, Face, find_faces
 from glassnet.data.options import as_options
+from glassnet.data.readers.filename_labels import NUMERAL_CLASSES
 from glassnet.data.splits import divide
 from glassnet.errors import DataError, InputError
 from glassnet.support.checks import whole_number
@@ -28,7 +29,7 @@ COPIES = 8
 FILLED = 0.84  # of the image: the largest character of a font
 SETS = {
     "digits": "0123456789",
-    "numerals": "零一二三四五六七八九十百千万亿",
+    "numerals": NUMERAL_CLASSES,
     "latin": "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
     "hanzi": bytes(byte for high in range(0xB0, 0xD8) for low in range(0xA1, 0xFF if high < 0xD7 else 0xFA)
                    for byte in (high, low)).decode("gb2312"),
@@ -52,7 +53,7 @@ def draw_characters(
 ) -> Splits:
     """Characters drawn `copies` times from each font, light on black: images `uint8` (N, H, W, 1), in splits.
 
-    `characters`  the classes: a text such as "0123", or "digits", "latin", "numerals" (零 to 亿), "hanzi" (3,755 of GB 2312)
+    `characters`  the classes: a text such as "0123", or "digits", "latin", "numerals" (15 Chinese ones), "hanzi" (3,755 of GB 2312)
     `fonts`       font files, folders of them, names of families such as "DejaVu Sans", or "system": all that are installed
     `test_fonts`  those of the test part; by default some of `fonts`. Styles of one design are never in two parts
     `size`        `(H, W)` or one number
