@@ -53,7 +53,7 @@ def draw_characters(
 ) -> Splits:
     """Characters drawn `copies` times from each font, light on black: images `uint8` (N, H, W, 1), in splits.
 
-    `characters`  the classes: a text such as "0123", or "digits", "latin", "numerals", "hanzi" (the 3,755 of GB 2312, level 1)
+    `characters`  the classes: a text such as "0123", or "digits", "latin", "numerals", "hanzi" (3,755 of GB 2312, level 1)
     `fonts`       font files, folders of them, names of families such as "DejaVu Sans", or "system": all that are installed
     `test_fonts`  those of the test part; by default some of `fonts`. Styles of one design are never in two parts
     `size`        `(H, W)` or one number
