@@ -30,7 +30,7 @@ def test_packages_that_are_not_installed(
     assert capsys.readouterr().err.splitlines() == [
         "glassnet: The page of a training needs packages that are not installed.",
         "  where:    glassnet train --watch",
-        "  expected: fastapi, uvicorn",
+        "  expected: starlette, no_such_server",
         "  received: no no_such_server",
         '  try:      pip install "glassnet[serve]"',
     ]

@@ -87,9 +87,9 @@ def command(
         plan = make_plan(
             chosen,
             over or [],
-            method=method,  # type: ignore[arg-type]  # make_plan checks the two
+            method=method,  # type: ignore[arg-type]  # make_plan refuses other words
             trials=trials,
-            pruner=pruner,  # type: ignore[arg-type]
+            pruner=pruner,  # type: ignore[arg-type]  # and this
             folds=folds,
             seeds=seeds,
             seed=seed or 0,

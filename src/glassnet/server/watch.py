@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import select
 import socket
@@ -14,7 +13,8 @@ import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 
-from glassnet.errors import InputError, spell
+from glassnet.errors import spell
+from glassnet.support.extras import require_extra
 from glassnet.support.i18n import tr
 from glassnet.training import Callback, Progress
 
@@ -24,15 +24,9 @@ STARTING = 10.0  # seconds that a training waits for its page at the most
 
 def check_installed() -> None:
     """Raise `InputError` where the packages of the extra `serve` are missing."""
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
-    if missing:
-        raise InputError(
-            tr("The page of a training needs packages that are not installed."),
-            where="glassnet train --watch",
-            expected="fastapi, uvicorn",
-            received=tr("no {names}", names=", ".join(missing)),
-            hint='pip install "glassnet[serve]"',
-        )
+    require_extra(
+        "serve", EXTRA, tr("The page of a training needs packages that are not installed."), "glassnet train --watch"
+    )
 
 
 class Watch(Callback):

@@ -19,6 +19,7 @@ from glassnet.analysis.inspection.pool import Indices, Pool
 from glassnet.analysis.inspection.result import Check
 from glassnet.data import Dataset
 from glassnet.errors import InputError
+from glassnet.support.extras import require_extra
 from glassnet.support.i18n import Message, clauses, mark, same, tr
 
 NAME = "likely-wrong-labels"
@@ -111,15 +112,7 @@ class LabelScores:
 
 def check_cleanlab() -> None:
     """Raise `InputError` if cleanlab is not installed."""
-    try:
-        import cleanlab  # noqa: F401
-    except ImportError:
-        raise InputError(
-            tr("The second opinion on labels needs cleanlab."),
-            where="labels",
-            expected=tr("the package cleanlab"),
-            hint='pip install "glassnet[labels]"',
-        ) from None
+    require_extra("labels", ("cleanlab",), tr("The second opinion on labels needs cleanlab."), "labels")
 
 
 def check_checkable(pool: Pool) -> None:

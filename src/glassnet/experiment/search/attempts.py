@@ -100,7 +100,7 @@ class Attempts:
             error = tr("The value is not a number.")
         state = TrialState.FAIL if error else TrialState.PRUNED if outcome.pruned else TrialState.COMPLETE
         values = None if error or value is None else [value]
-        result = {
+        result: dict[str, Any] = {
             "number": attempt.point.number,
             "point": attempt.point.identity,
             "settings": attempt.settings,
@@ -116,10 +116,7 @@ class Attempts:
             ended: FrozenTrial = patient(lambda: self._trials.get_trial(attempt.trial_id))
             if not _counts(ended):
                 return False
-        trial = Trial(
-            **{**result, "parts": outcome.parts, "curve": outcome.curve, "state": STATES[state]}  # type: ignore[arg-type]
-        )
-        self.own.append(trial)
+        self.own.append(_trial(result, STATES[state]))
         return True
 
     def end(self, trial_id: int) -> bool:
@@ -149,9 +146,11 @@ def _counts(trial: FrozenTrial) -> bool:
 
 
 def _read(trial: FrozenTrial) -> Trial:
-    values: dict[str, Any] = trial.user_attrs[RESULT]
-    lists = {name: tuple(values[name]) for name in ("parts", "curve")}
-    return Trial(**{**values, **lists, "state": STATES[trial.state]})
+    return _trial(trial.user_attrs[RESULT], STATES[trial.state])
+
+
+def _trial(result: dict[str, Any], state: State) -> Trial:
+    return Trial(**result | {"parts": tuple(result["parts"]), "curve": tuple(result["curve"]), "state": state})
 
 
 def _pruner(plan: SearchPlan) -> BasePruner:

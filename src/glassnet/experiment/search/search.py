@@ -15,9 +15,11 @@ from glassnet.experiment.search.estimate import share_cores
 from glassnet.experiment.search.plan import PLAN, plan_text, read_plan
 from glassnet.experiment.search.records import FILE, SearchPlan, SearchResult, Trial
 from glassnet.support.atomic import sweep, write_text
+from glassnet.support.extras import require_extra
 from glassnet.support.i18n import tr
 
 Shown = Callable[[Trial], object]
+EXTRA = ("optuna", "sqlalchemy")
 
 
 def search(
@@ -77,13 +79,7 @@ def load_search(folder: str | Path, *, storage: str | None = None, name: str | N
     from glassnet.experiment.search.storage import file_url, open_storage
 
     path, plan = Path(folder), read_plan(folder)
-    if storage is None and not (path / FILE).is_file():
-        raise InputError(
-            tr("The trials of this search are not in its folder."),
-            where=path,
-            expected=FILE,
-            hint=tr("in Python: load_search(folder, storage=URL)"),
-        )
+    _check_here(path, storage)
     opened = open_storage(storage or file_url(path))
     try:
         trials = Attempts(plan, opened, name or plan.recipe.name).ended()
@@ -94,16 +90,19 @@ def load_search(folder: str | Path, *, storage: str | None = None, name: str | N
 
 def require() -> None:
     """Raise `InputError` where the packages of the extra `search` are missing."""
-    try:
-        import optuna  # noqa: F401
-        import sqlalchemy  # noqa: F401
-    except ImportError as error:
+    require_extra("search", EXTRA, tr("A search needs packages that are not installed."), "glassnet search")
+
+
+def _check_here(folder: Path, storage: str | None) -> None:
+    """Raise `InputError` if no storage is given, and the folder of the search does not hold it either."""
+    if storage is None and not (folder / FILE).is_file():
         raise InputError(
-            tr("A search needs packages that are not installed."),
-            where="glassnet search",
-            received=str(error),
-            hint='pip install "glassnet[search]"',
-        ) from None
+            tr("The trials of this search are in another storage."),
+            where=folder,
+            expected="--storage URL",
+            received=tr("no {file} in it", file=FILE),
+            hint=tr("in Python: load_search(folder, storage=URL)"),
+        )
 
 
 def _on_stderr(text: str) -> None:
@@ -122,13 +121,7 @@ def _folder(plan: SearchPlan, out: str | Path | None, storage: str | None, resum
                 tr("To go on, a search needs its folder."), where="search(out)", hint="glassnet search --resume OUT"
             )
         read_plan(out)
-        if storage is None and not (Path(out) / FILE).is_file():
-            raise InputError(
-                tr("The trials of this search are in another storage."),
-                where=Path(out),
-                expected="--storage URL",
-                received=tr("no {file} in it", file=FILE),
-            )
+        _check_here(Path(out), storage)
         sweep(Path(out))
         yield Path(out)
         return
