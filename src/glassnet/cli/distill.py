@@ -93,11 +93,9 @@ def _announce(chosen: Distillation, threads: int | None) -> None:
     if trials:
         say(tr("The {count} best trials are trained again as teachers.", count=trials))
     if left := len(chosen.left):
-        seconds = chosen.seconds(threads)
-        if seconds < 90:
-            time = tr("about {seconds:.0f} s", seconds=seconds)
-        else:
-            time = tr("about {minutes:.0f} min", minutes=seconds / 60)
+        from glassnet.support.terminal import about_time
+
+        time = about_time(chosen.seconds(threads))
         say(tr("{count} trainings are left, {time}. Folder: {folder}", count=left, time=time, folder=chosen.folder))
 
 

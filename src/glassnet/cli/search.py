@@ -178,7 +178,7 @@ def _resumed(folder: Path, trials: int | None) -> SearchPlan:
 
 def _show_plan(plan: SearchPlan, splits: Splits, shares: tuple[int, int]) -> None:
     from glassnet.experiment.search.estimate import cores, seconds_per_trial
-    from glassnet.support.terminal import table
+    from glassnet.support.terminal import about_time, table
 
     training, parts = plan.recipe.training, plan.folds * plan.seeds
     with working(tr("Training for a moment, to estimate the time …")):
@@ -194,7 +194,7 @@ def _show_plan(plan: SearchPlan, splits: Splits, shares: tuple[int, int]) -> Non
            epochs=training.epochs, value=value, best=best),
         tr("Workers: {workers} × {threads} threads, on {cores} cores. Pruning: {pruner}.",
            workers=shares[0], threads=shares[1], cores=cores(), pruner=plan.pruner),
-        tr("Time: {time}, {seconds:.2g} s for a trial.", time=_time(seconds * plan.trials / shares[0]), seconds=seconds),
+        tr("Time: {time}, {seconds:.2g} s for a trial.", time=about_time(seconds * plan.trials / shares[0]), seconds=seconds),
         "",
     )  # fmt: skip
 
@@ -203,16 +203,6 @@ def _kind(parameter: Any) -> str:
     if not parameter.is_range:
         return ""
     return tr("whole numbers") if parameter.whole else ""
-
-
-def _time(seconds: float) -> str:
-    if seconds < 1.5:
-        return tr("about a second")
-    if seconds < 100:
-        return tr("about {seconds:.0f} s", seconds=seconds)
-    if seconds < 6000:
-        return tr("about {minutes:.0f} minutes", minutes=seconds / 60)
-    return tr("about {hours:.1f} hours", hours=seconds / 3600)
 
 
 def _report(result: SearchResult) -> None:

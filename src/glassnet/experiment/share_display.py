@@ -7,17 +7,10 @@ import sys
 from typing import Any
 
 from glassnet.experiment.shares import Measured, SharePlan
-from glassnet.support.i18n import NOTHING, Message, tr
+from glassnet.support.i18n import NOTHING, tr
+from glassnet.support.terminal import about_time
 from glassnet.training import Callback, Epoch, Progress
 from glassnet.training.display import print_line
-
-
-def duration(seconds: float) -> Message:
-    if seconds < 10:
-        return tr("some seconds")
-    if seconds < 100:
-        return tr("about {seconds:.0f} s", seconds=round(seconds, -1))
-    return tr("about {minutes:.0f} minutes", minutes=seconds / 60)
 
 
 class ShareDisplay(Callback):
@@ -38,7 +31,7 @@ class ShareDisplay(Callback):
         if not self.shown:
             return
         kept = tr("; {done} of them are done", done=done) if done else NOTHING
-        print_line(tr("{plan}{kept}: {time}.", plan=self._plan.about(), kept=kept, time=duration(seconds)))
+        print_line(tr("{plan}{kept}: {time}.", plan=self._plan.about(), kept=kept, time=about_time(seconds)))
         self._count = done
         if self._live:
             from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeElapsedColumn, TimeRemainingColumn

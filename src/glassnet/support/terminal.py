@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from shutil import get_terminal_size
 from unicodedata import east_asian_width
 
+from glassnet.support.i18n import Message, tr
+
 CHINESE = r"[\u2e80-\u9fff\uff00-\uffef]"
 NOT_FIRST = "，。、；：！？）》」』”’…％"  # Chinese punctuation that does not begin a line
 NOT_LAST = "（《「『“‘"
@@ -67,3 +69,14 @@ def _wrapped(line: str, width: int) -> list[str]:
             now, gap = " " * hang, ""
         now, gap = now + gap + piece, ""
     return [*lines, now]
+
+
+def about_time(seconds: float) -> Message:
+    """How long something is estimated to take."""
+    if seconds < 1.5:
+        return tr("about a second")
+    if seconds < 100:
+        return tr("about {seconds:.0f} s", seconds=seconds)
+    if seconds < 6000:
+        return tr("about {minutes:.0f} minutes", minutes=seconds / 60)
+    return tr("about {hours:.1f} hours", hours=seconds / 3600)
