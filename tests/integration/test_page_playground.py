@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from glassnet.nn.optimizers import SGD, Adam, Optimizer
 from glassnet.nn.penalties import L2
 from glassnet.present.page.playground import Choice, playground_payload, write_playground
 from glassnet.runtime import ReferenceTrainer, StepPlan
+from tests.waiting import until
 
 STEPS = 500
 CHOICES = [
@@ -52,17 +52,9 @@ def opened(browser: Any, path: Path, width: int = 1440, theme: str = "light", lo
     context.close()
 
 
-def wait(page: Any, condition: str) -> None:
-    """Playwright's own waiting needs eval, which the page's policy forbids."""
-    end = time.monotonic() + 60
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, condition
-        page.wait_for_timeout(50)
-
-
 def trained(page: Any, steps: int = 500) -> None:
     """Wait until more than so many steps were taken and the training has ended."""
-    wait(page, f"!glassnet.playground.running && glassnet.playground.trial.taken > {steps}")
+    until(lambda: page.evaluate(f"!glassnet.playground.running && glassnet.playground.trial.taken > {steps}"))
 
 
 # ------------------------------------------------------------------ numbers
@@ -261,4 +253,4 @@ def test_by_keyboard_alone(page: Any) -> None:
     reach("canvas[role=application]")
     for key in ("Space", *["ArrowDown"] * 6):
         page.keyboard.press(key)
-    wait(page, "document.querySelector('.answer .best strong').textContent !== '–'")
+    until(lambda: page.evaluate("document.querySelector('.answer .best strong').textContent !== '–'"))

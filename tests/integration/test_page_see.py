@@ -15,6 +15,7 @@ from glassnet.experiment.run import Run
 from glassnet.present.page import write_page
 from glassnet.present.page.model import some_samples
 from tests.page import ALL_WAYS
+from tests.waiting import until
 
 CONVOLUTION: list[Any] = [
     "Pixels", {"type": "Conv2D", "filters": 6, "kernel_size": 3}, "BatchNorm", "ReLU",
@@ -25,6 +26,8 @@ RECURRENT: list[Any] = [
     "Pixels", {"type": "GRU", "units": 9, "return_sequences": True}, {"type": "LSTM", "units": 8},
     {"type": "Dense", "units": 10},
 ]  # fmt: skip
+# How many values a canvas shows.
+SHADES = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
 NETWORKS: dict[str, list[Any]] = {"convolution": CONVOLUTION, "recurrent": RECURRENT, "dense": [64, 30, 10]}
 
 
@@ -83,11 +86,7 @@ def test_every_layer_is_drawn_in_its_order(opened: Any, request: pytest.FixtureR
         one = figure(opened, str(place))
         one.scroll_into_view_if_needed()
         assert one.locator("figcaption b").inner_text() == run.network.names[place]
-        opened.wait_for_function(
-            "([path]) => { const c = document.querySelector(`.layer[data-path='${path}'] canvas`);"
-            "return new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size > 4; }",
-            arg=[str(place)],
-        )
+        until(lambda one=one: one.locator("canvas").first.evaluate(SHADES) > 4)
 
 
 @pytest.mark.parametrize("opened", [("convolution",)], indirect=True)
@@ -145,7 +144,7 @@ def test_values_follow_the_drawing_and_the_panel_the_answer(opened: Any) -> None
     page.locator(".sum h3 b").wait_for()
     before = page.locator(".sum h3").inner_text()
     page.locator(".samples button").nth(1).evaluate("button => button.click()")
-    page.wait_for_function("text => document.querySelector('.sum h3').textContent !== text", arg=before)
+    until(lambda: page.locator(".sum h3").text_content() != before)
     answer = page.evaluate("[...document.querySelectorAll('.bars li')].findIndex(row => row.classList.contains('first'))")
     name, value = shown(page)
     assert name.endswith(f"[{answer}]")

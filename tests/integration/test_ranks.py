@@ -7,8 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 import glassnet as gn
 from glassnet.training.checkpoint import State
 from tests.integration.ranks_worker import cases, train
+from tests.waiting import until
 
 MPIEXEC = Path(sys.executable).with_name("mpiexec")
 pytestmark = pytest.mark.skipif(not MPIEXEC.exists(), reason="there is no mpiexec beside Python: the extra `mpi` brings one")
@@ -79,13 +79,6 @@ def ranks_of(folder: Path) -> dict[int, int]:
         if rank and str(folder).encode() in command and b"mpiexec" not in command.split(b"\0")[0]:
             found[int(rank[1])] = int(process.name)
     return found
-
-
-def until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + HANGS
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.fixture

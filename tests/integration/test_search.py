@@ -27,6 +27,7 @@ from glassnet.experiment.search.search import search
 from glassnet.experiment.search.storage import file_url, open_storage
 from tests.install_postgresql import programs
 from tests.postgresql import Server
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
 
@@ -120,9 +121,9 @@ class Other:
         self._threads[-1].start()
 
     def _watch(self, act: Callable[[], object]) -> None:
-        wait_for(lambda: self.started)
+        until(lambda: self.started)
         with self.claims(self.started[0].job.token) as claims:
-            wait_for(lambda: any(claim.trial_id is not None for claim in claims.unfinished(claims.token)))
+            until(lambda: any(claim.trial_id is not None for claim in claims.unfinished(claims.token)))
         act()
         self.acted.set()
 
@@ -142,13 +143,6 @@ class Other:
         for thread in self._threads:
             thread.join(60)
             assert not thread.is_alive()
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 def test_killed_in_the_midst_of_a_trial(
@@ -187,7 +181,7 @@ def test_suspended_for_longer_than_the_grace(
         other.send(signal.SIGSTOP)
         other.acted.set()
         with other.claims(other.started[0].job.token) as claims:
-            wait_for(lambda: not claims.unfinished(claims.token))
+            until(lambda: not claims.unfinished(claims.token))
         other.send(signal.SIGCONT)
 
     other.when_it_trains(suspend)
@@ -207,6 +201,7 @@ def test_database_stopped_and_started_again(
     def restart() -> None:
         server.stop()
         other.acted.set()
+        until(lambda: said)  # this process has finished a trial meanwhile
         time.sleep(2 * QUICK["grace"])
         server.start()
 
@@ -259,7 +254,7 @@ def test_whole_search_killed_and_continued(tmp_path: Path, plan: SearchPlan, alo
         assert f"trials have finished. Continue with: glassnet search --resume {out}" in error
     else:
         assert error == ""
-    wait_for(lambda: not any(map(is_alive, others)))
+    until(lambda: not any(map(is_alive, others)))
     ended: list[Trial] = []
     found = search(read_plan(out), out=out, workers=1, resume=True, on_trial=ended.append, **QUICK)
     assert table(found) == alone

@@ -10,10 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,11 +20,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.page import WAYS
+from tests.waiting import SOON, until
 
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the socket is handed over as POSIX does")
 
-SOON = 60.0  # seconds, on a busy machine
 LONG = ["digits", "--epochs", "100000", "--set", "patience=100000", "--seed", "3"]
 
 
@@ -59,13 +58,6 @@ class Watched:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", urlsplit(self.address).port), 5):
             return True
         return False
-
-
-def until(true: Callable[..., object], seconds: float = SOON) -> None:
-    limit = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < limit
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -143,9 +135,7 @@ def test_a_hidden_tab_has_no_stream_and_a_shown_one_is_up_to_date(browser: Any, 
     until(lambda: epoch_shown(page) > before)
     watched.process.send_signal(signal.SIGINT)
     assert watched.end() == 130
-    page.wait_for_function(
-        "document.querySelector('#text').innerText.includes('glassnet train --resume')", timeout=1000 * SOON
-    )
+    until(lambda: "glassnet train --resume" in page.inner_text("#text"))
     context.close()
     until(lambda: not watched.is_served())
 
