@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
+from glassnet.data.readers.drawn import SETS
 from glassnet.errors import InputError
 from glassnet.experiment.recipe import Recipe, list_recipes
 from glassnet.interop.export import Predict, prove
@@ -82,8 +83,11 @@ OTHER_ENDS: dict[str, Callable[[], gn.Network]] = {
 def network_of(recipe: Recipe) -> gn.Network:
     """The untrained network of a recipe, made for images of the size that its data has."""
     data = recipe.data
-    shape = SHAPES[data.dataset] if data.size is None else (data.size, data.size, SHAPES[data.dataset][-1])
-    outputs = OUTPUTS[data.dataset]
+    if data.is_drawn:
+        shape, outputs = (data.size, data.size, 1), len(SETS[data.characters])
+    else:
+        shape = SHAPES[data.dataset] if data.size is None else (data.size, data.size, SHAPES[data.dataset][-1])
+        outputs = OUTPUTS[data.dataset]
     labels = np.arange(outputs) if outputs > 1 else np.zeros((1, 1), dtype=np.float32)
     classes = [str(label) for label in labels] if outputs > 1 else None
     return recipe.make_network(gn.Splits(gn.Dataset(np.zeros((len(labels), *shape), dtype=np.uint8), labels, classes)))
