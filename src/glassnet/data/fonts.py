@@ -136,7 +136,9 @@ def _named(item: str | os.PathLike[str]) -> Iterator[Face]:
             where="fonts",
             expected=tr("a font file, a folder of them, the name of a family, or {system}", system=repr(SYSTEM)),
             received=repr(str(item)),
-            hint=tr('did you mean "{near}"?', near=close) if close else tr("install it, or name one of those that `fc-list : family` lists"),
+            hint=tr('did you mean "{near}"?', near=close)
+            if close
+            else tr("install it, or name one of those that `fc-list : family` lists"),
         )
 
 
