@@ -97,7 +97,8 @@ def launch(count: int, where: str | None) -> int:
         return code
     complain(
         tr(
-            "glassnet: {cause}, so the others were ended, too. Go on from the last checkpoint, with any number of ranks: {command}",
+            "glassnet: {cause}, so the others were ended, too. Go on from the last checkpoint, with any number of "
+            "ranks: {command}",
             cause=cause,
             command=f"glassnet train --resume {where or 'RUN'}",
         )
