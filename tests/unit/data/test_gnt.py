@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import glassnet as gn
+from benchmarks.published import gnt_record
 from glassnet.data.readers.drawn import SETS
 from glassnet.data.readers.gnt import read_characters, scan_gnt
 from glassnet.data.readers.image_sources import Zip
@@ -25,13 +26,6 @@ RNG = np.random.default_rng(0)
 BLANK = 255
 
 
-def record(character: str, bitmap: Array) -> bytes:
-    """As the format is published: size, code (ASCII with a zero byte), width, height, then rows of bytes."""
-    height, width = bitmap.shape
-    code = character.encode("gb2312").ljust(2, b"\0")
-    return struct.pack("<I", 10 + width * height) + code + struct.pack("<HH", width, height) + bitmap.tobytes()
-
-
 def bitmap(height: int, width: int) -> Array:
     """Dark ink in a white box: the ink touches every side, as in CASIA's files."""
     made = np.full((height, width), BLANK, np.uint8)
@@ -41,7 +35,7 @@ def bitmap(height: int, width: int) -> Array:
 
 def write(path: Path, characters: str, shape: tuple[int, int] = (20, 16)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"".join(record(character, bitmap(*shape)) for character in characters))
+    path.write_bytes(b"".join(gnt_record(character, bitmap(*shape)) for character in characters))
     return path
 
 
@@ -81,7 +75,7 @@ def test_ink_is_light_whole_and_in_the_middle(tmp_path: Path) -> None:
             assert image[rows[0], columns].min() > 100  # 255 − 30, enlarged
             assert image[32, 32] == 0
     exact = RNG.integers(0, 256, (54, 54), np.uint8)
-    (tmp_path / "exact.gnt").write_bytes(record("一", exact))
+    (tmp_path / "exact.gnt").write_bytes(gnt_record("一", exact))
     np.testing.assert_array_equal(read_characters(scan_gnt(tmp_path / "exact.gnt"), [0])[0, 5:59, 5:59, 0], 255 - exact)
 
 
@@ -102,7 +96,7 @@ def test_round_trip(samples: list[tuple[str, Array]], data: st.DataObject) -> No
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "001-f.gnt"
-        path.write_bytes(b"".join(record(*sample) for sample in samples))
+        path.write_bytes(b"".join(gnt_record(*sample) for sample in samples))
         index = pickle.loads(pickle.dumps(scan_gnt(path)))
         assert [index.classes[label] for label in index.labels] == [character for character, _ in samples]
         assert list(index.classes) == sorted(
@@ -175,7 +169,7 @@ def test_images_beside_characters(writers: Path, images: Any) -> None:
         gn.load_dataset(writers)
 
 
-GOOD = record("一", bitmap(5, 4))
+GOOD = gnt_record("一", bitmap(5, 4))
 DAMAGED = {
     "empty": (b"", r"The \.gnt file is empty.*, byte 0\n.*at least one character.*0 bytes"),
     "cut-header": (GOOD + GOOD[:7], r"A character is cut off.*, byte 30\n.*a record of 10 bytes.*received: 7 bytes"),

@@ -122,9 +122,10 @@ def _opened(path: Path) -> Any:
     with reading(path, "tar", tr("a whole archive, as it was downloaded")), tarfile.open(path, "r|*") as archive:
         for member in archive:
             name = member.name.rpartition("/")[2]
+            if name not in wanted:
+                others.append(name)
             content = archive.extractfile(member) if name in wanted and member.isreg() else None
             if content is None:
-                others.append(name)
                 continue
             total += member.size
             if member.size > MOST_BYTES:
