@@ -131,8 +131,9 @@ def test_emnist_of_matlab(tmp_path: Path) -> None:
         assert found.classes == tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
         assert found.groups is not None
         assert found.groups.tolist() == (np.arange(26) // 2).tolist()
-    savemat(tmp_path / "wrong.mat", {"dataset": {"train": part, "test": part, "mapping": mapping[::-1]}})
-    refused(tmp_path / "wrong.mat", "dataset/mapping: .*not rows of a label and the code")
+    for wrong in (mapping[::-1], mapping * np.nan):  # then the labels are the names
+        savemat(tmp_path / "other.mat", {"dataset": {"train": part, "test": part, "mapping": wrong}})
+        assert whole(tmp_path / "other.mat")[0].classes == tuple(map(str, range(1, 27)))
 
 
 # Kuzushiji

@@ -45,18 +45,21 @@ def read_named(path: Path) -> Named:
     with reading(path, ".mat", tr("a whole file, as MATLAB's save writes it")), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SciPy warns of names that occur twice, and of what it can't read
         found = dict(_flat(loadmat(path, simplify_cells=True)))
-    found |= {"class_names": _mapped(found.pop(MAPPING))} if MAPPING in found else {}
+    if MAPPING in found and (names := _mapped(found[MAPPING])) is not None:
+        found["class_names"] = names
     roles = find_roles(found, path)
     others = [f"{name}: {array.shape}" for name, array in found.items() if name not in roles.values()]
     return {role: found[name] for role, name in roles.items()}, others
 
 
-def _mapped(mapping: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """The first character of each class. Raises `ValueError` unless the labels are 0, 1, … or 1, 2, …"""
-    rows = np.atleast_2d(mapping).astype(np.int64)
-    if rows.shape[1] < 2 or not np.array_equal(rows[:, 0] - rows[0, 0], np.arange(len(rows))) or rows[0, 0] not in (0, 1):
-        raise ValueError(f"{MAPPING}: {mapping.shape}, and not rows of a label and the code of its character")
-    return np.array([chr(code) for code in rows[:, 1]])
+def _mapped(mapping: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+    """The first character of each class; None unless the labels are 0, 1, … or 1, 2, … and characters follow them."""
+    if mapping.ndim != 2 or mapping.shape[1] < 2 or mapping.dtype.kind not in "iuf":
+        return None
+    labels, codes = mapping[:, 0], mapping[:, 1]
+    if labels[0] not in (0, 1) or not np.array_equal(labels, labels[0] + np.arange(len(labels))):
+        return None
+    return np.array([chr(int(code)) for code in codes]) if ((codes >= 32) & (codes < 0xD800)).all() else None
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
