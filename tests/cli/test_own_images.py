@@ -426,7 +426,7 @@ def test_published_data_sets(cli: CommandLine) -> None:
         rows = slice(25 * writer, 25 * writer + 25)
         records = [
             gnt_record("零一二三四五六七八九"[label], 255 - image)
-            for image, label in zip(images[rows], labels[rows], strict=False)
+            for image, label in zip(images[rows], labels[rows], strict=True)
         ]
         (folders[1] / f"{1001 + writer}-c.gnt").write_bytes(b"".join(records))
     outcome = cli.good("inspect", folders[0] / "emnist-digits-mapping.txt")
