@@ -56,7 +56,7 @@ def mnist_as_emnist(folder: Path, count: int) -> float:
 
 
 def numerals_as_gnt(folder: Path, writers: int = 100) -> float:
-    """Those of some or all writers, a file each; 亿 and its like are in GB 2312, 零 too. Dark ink on paper, as CASIA has it."""
+    """Those of some or all writers, a file each. Dark ink on paper, as CASIA has it."""
     splits = gn.load_dataset("chinese-numerals", fractions=(1, 0, 0))
     classes, groups = splits.classes or (), splits.train.groups
     assert groups is not None
