@@ -14,7 +14,7 @@ from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
 from glassnet.support.arrays import Array, mean_of
-from glassnet.support.i18n import mark, tr
+from glassnet.support.i18n import first_of, mark, tr
 from glassnet.training.arguments import check_labels
 
 
@@ -39,8 +39,8 @@ class Ensemble:
                     raise InputError(
                         tr("The networks of an ensemble differ in their {what}.", what=tr(what)),
                         where=f"Ensemble(networks), network {number}",
-                        expected=tr("{mine}, as the first network", mine=_spell(mine)),
-                        received=_spell(theirs),
+                        expected=tr("{mine}, as the first network", mine=first_of(list(map(str, mine)))),
+                        received=first_of(list(map(str, theirs))),
                     )
 
     @property
@@ -94,7 +94,3 @@ class Ensemble:
 
     def __repr__(self) -> str:
         return f"Ensemble({len(self.networks)} networks)"
-
-
-def _spell(values: tuple[object, ...]) -> str:
-    return ", ".join(map(str, values[:12])) + (" …" if len(values) > 12 else "")

@@ -15,6 +15,8 @@ DENSE = 1_000
 """Classes up to which a confusion matrix is an array, of 8 MB; for more it is a `scipy.sparse.csr_array`."""
 DRAWN = 60
 """Classes up to which a confusion matrix is drawn, and written to JSON; for more there are its entries off the diagonal."""
+LISTED = 10
+"""The most probable classes that an answer in JSON has where there are more than `DRAWN`."""
 TOP_K, MANY = 5, 20
 """The k of top-k accuracy, which is measured by default where there are more than `MANY` classes."""
 
@@ -55,6 +57,15 @@ def mistakes(confusion: Matrix) -> tuple[Indices, Indices, Indices]:
 def default_k(classes: int) -> int | None:
     """The k of top-k accuracy where none is chosen; None for few classes."""
     return TOP_K if classes > MANY else None
+
+
+def leading(probabilities: dict[str, float], top: int | None = None) -> dict[str, float]:
+    """The `top` largest, the largest first, of equals the first; by default all, but above `DRAWN` classes 10."""
+    count = len(probabilities)
+    chosen = top if top is not None else LISTED if count > DRAWN else count
+    if chosen >= count:
+        return probabilities
+    return dict(sorted(probabilities.items(), key=lambda pair: -pair[1])[:chosen])
 
 
 def top_k_hits(scores: NDArray[np.floating], labels: Indices, k: int) -> int:

@@ -25,9 +25,9 @@ MOST_TRAINING = 10_000  # training images evaluated if there are no validation i
 
 @dataclass(frozen=True)
 class Facts:
-    """`data`: the images of the report, from the split `part`. `predicted` (N,): classes; `confidence` (N,): their probabilities.
+    """`data`: the images of the report, from the split `part`. `predicted` (N,): their classes, with `confidence` (N,).
 
-    `result` is None if the targets have no accuracy, `confidence` if the outputs are not probabilities.
+    `result` is None if the targets have no accuracy, the confidence if the outputs are not probabilities.
     """
 
     run: Run
