@@ -122,6 +122,13 @@ class Evaluation(Shown):
             "per_class": rows,
         }
 
+    def __repr__(self) -> str:
+        names = ", ".join(map(repr, self.classes[:10])) + (
+            f", … ({len(self.classes)} in all)" if len(self.classes) > 10 else ""
+        )
+        top = "" if self.top_k is None else f", top_k={self.top_k}, top_k_correct={self.top_k_correct}"
+        return f"Evaluation(loss={self.loss!r}, correct={self.correct}, total={self.total}{top}, classes=({names}))"
+
     def __str__(self) -> str:
         low, high = self.interval
         found = tr(
