@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
               for which in ("train", "validation", "test") for kind, values in (("x", images), ("y", names))}  # fmt: skip
     np.savez(folder / "many.npz", **arrays)
     (folder / "many.toml").write_text(
-        'title = "many"\n[data]\npath = "many.npz"\n[network]\nloss = "SoftmaxCrossEntropy"\n'
+        f'title = "many"\n[data]\npath = "{folder}/many.npz"\n[network]\nloss = "SoftmaxCrossEntropy"\n'
         'layers = ["Flatten", "Pixels", { type = "Dense", units = 40 }, "ReLU", { type = "Dense", units = 300 }]\n'
         '[training]\nepochs = 4\nbatch_size = 20\noptimizer = "Adam"\n'
     )
@@ -102,7 +103,7 @@ def test_evaluate_prints_few_lines_that_fit(many: Path, cli: CommandLine, monkey
     lines = cli.good("evaluate", many / "run").lines
     assert len(lines) < 45
     assert re.search(r"top-5 accuracy \d+\.\d\d %$", lines[0])
-    assert max(map(len, lines[1:])) <= 90
+    assert max(len(line) for line in lines[1:] if str(many) not in line) <= 80
     text = cli.good("evaluate", many / "run", "--top", 300).out
     assert "top-300 accuracy 100.00 %" in text
     assert gn.Run.load(many / "run").looks[-1]["top_k_correct"] == 600
@@ -126,18 +127,20 @@ def test_predict_lists_the_best_five_and_ten_in_json(many: Path, cli: CommandLin
     assert row[1] == answer["class"]
 
 
+async def _ask(folder: Path, questions: list[dict[str, Any]]) -> list[httpx.Response]:
+    transport = httpx.ASGITransport(app=make_app(load([folder]), quiet=True))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+        return [
+            await client.post("/api/predict", json=[[0, 9] * 4] * 8, params={"prepare": "none", **one}) for one in questions
+        ]
+
+
 def test_the_service_answers_with_the_best_ten_unless_asked_for_all(many: Path) -> None:
-    async def ask(**parameters: Any) -> httpx.Response:
-        transport = httpx.ASGITransport(app=make_app(load([many / "run"]), quiet=True))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
-            return await client.post("/api/predict", json=[[0] * 8] * 8, params=parameters)
-
-    def counted(**parameters: Any) -> int:
-        return len(asyncio.run(ask(prepare="none", **parameters)).json()["predictions"][0]["probabilities"])
-
-    assert [counted(), counted(top=3), counted(top="all")] == [10, 3, 300]
-    assert asyncio.run(ask(top=0)).status_code == 422
-    assert asyncio.run(ask(top="some")).status_code == 422
+    questions: list[dict[str, Any]] = [{}, {"top": 3}, {"top": "all"}, {"top": 0}, {"top": "some"}]
+    with ThreadPoolExecutor(1) as pool:  # a browser of this module's tests has an event loop in this thread
+        told = pool.submit(lambda: asyncio.run(_ask(many / "run", questions))).result()
+    assert [len(one.json()["predictions"][0]["probabilities"]) for one in told[:3]] == [10, 3, 300]
+    assert [one.status_code for one in told] == [200, 200, 200, 422, 422]
 
 
 def test_figures_notebooks_and_texts_are_short(many: Path) -> None:
