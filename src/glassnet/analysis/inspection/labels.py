@@ -95,7 +95,7 @@ def contradicted(neighbours: Neighbours, labels: npt.NDArray[np.int64], classes:
 
 
 def votes_of(voters: npt.NDArray[np.int64], own: npt.NDArray[np.int64]) -> tuple[Indices, Indices, Indices]:
-    """The label that most of the `voters` (n, k) have, the first of equals; how many have it; how many have the image's own."""
+    """The label that most of the `voters` (n, k) have, the first of equals; how many have it, and how many the own one."""
     same_label = sum((voters == voters[:, [rank]]).astype(np.int64) for rank in range(voters.shape[1]))
     most = np.max(same_label, axis=1)
     majority = np.where(same_label == most[:, np.newaxis], voters, np.iinfo(np.int64).max).min(axis=1)
