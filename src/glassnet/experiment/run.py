@@ -107,14 +107,14 @@ class Run(Shown):
         """The beginning of the SHA-256 of the model file."""
         return fingerprint_of(self.folder)
 
-    def evaluate(self, views: int | None = None) -> Evaluation:
+    def evaluate(self, views: int | None = None, top_k: int | None = None) -> Evaluation:
         """Evaluate on the test set; the ledger records it before the result is returned.
 
-        `views`: views of each image to average over; by default those of the recipe.
+        `views`: views of each image to average over; by default those of the recipe. `top_k` as in `Network.evaluate`.
         """
         options = self.views(views)
         read_ledger(self.folder / LEDGER)  # raises before the evaluation if it can't be recorded
-        result = self.network.evaluate(self.test, **options)
+        result = self.network.evaluate(self.test, **options, top_k=top_k)
         self.note(result, **({"views": options["views"]} if options else {}))
         return result
 
@@ -140,6 +140,7 @@ class Run(Shown):
             "correct": result.correct,
             "total": result.total,
             "loss": result.loss,
+            **({} if result.top_k is None else {"top_k": result.top_k, "top_k_correct": result.top_k_correct}),
             "model": self.fingerprint,
             **more,
         }

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pixels import Range
 from glassnet.data import Splits
+from glassnet.nn.confusion import DRAWN
 from glassnet.support.i18n import mark, tr
 from glassnet.support.terminal import table, text_width
 
@@ -110,9 +111,12 @@ class Inspection:
         classes = self.splits.classes
         if classes is not None:
             shown = range(len(classes)) if len(classes) <= 40 else [*range(38), len(classes) - 1]
+            if len(classes) > DRAWN:  # the rarest and the most frequent
+                order = np.argsort(self.splits.train.counts, kind="stable")
+                shown = [*order[:5].tolist(), *order[-5:].tolist()]
             rows += [[tr("class {name}", name=classes[index]), *(part.cell(index) for part in self.parts)] for index in shown]
             if len(classes) > 40:
-                rows.insert(-1, ["…", *("" for _ in self.parts)])
+                rows.insert(-5 if len(classes) > DRAWN else -1, ["…", *("" for _ in self.parts)])
         return [f"  {line}" for line in table([head, *rows])]
 
     def _checks(self) -> list[str]:
