@@ -116,14 +116,14 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
 class Zip:
     """`ImageFiles` in a zip. The fingerprint is of the names, sizes and checksums that its directory gives.
 
-    Raises `DataError` for a zip that is damaged, encrypted, or has paths that lead outside it: nothing would be written
+    `file`: the zip, opened, where it is not at `path` on disk. Raises `DataError` for a zip that is damaged, encrypted, or has paths that lead outside it: nothing would be written
     there, but such a zip is not to be trusted.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: IO[bytes] | None = None) -> None:
         self.path = path
         with reading(path, "zip", tr("a whole zip file")):
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(file or path)
             everything = self._zip.infolist()
             members = [info for info in everything if not info.is_dir()]
         self._members = {_name(info): info for info in members}
