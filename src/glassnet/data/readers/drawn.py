@@ -74,7 +74,7 @@ def draw_characters(
 
 @dataclass(frozen=True)
 class Drawing:
-    """`characters` from all `faces`, `copies` times each, in this order: face, copy, character. `seed`: of the distortions."""
+    """`characters` from all `faces`, `copies` times each, by face, copy and character; `seed`: of the distortions."""
 
     faces: tuple[Face, ...]
     characters: tuple[str, ...]

@@ -21,7 +21,6 @@ from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, DataWarning
 from glassnet.support.i18n import clauses, tr
 
-
 Decode: TypeAlias = Callable[[ImageFiles, Sequence[str], ImageOptions], tuple[npt.NDArray[Any], Reasons]]
 
 

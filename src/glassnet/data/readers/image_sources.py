@@ -31,7 +31,7 @@ class ImageFiles(Protocol):
     `empty`: folders with no image in them or below them. `doubled`: names that several files have, of which one can be read.
     """
 
-    path: Path
+    path: Path | str
     names: tuple[str, ...]
     others: int
     empty: tuple[str, ...]
@@ -66,8 +66,10 @@ class Folder:
     decoding. Raises `DataError` for a folder that can't be listed.
     """
 
+    path: Path | str
+
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = self._root = path
         walked = [(folder.relative_to(path), files) for folder, files in _walk(path)]
         files = [(folder / file).as_posix() for folder, found in walked for file in found]
         self.names = tuple(sorted(filter(is_image, files)))
@@ -76,13 +78,13 @@ class Folder:
         self.doubled: tuple[str, ...] = ()
 
     def open(self, name: str) -> IO[bytes]:
-        return io.BytesIO((self.path / name).read_bytes())
+        return io.BytesIO((self._root / name).read_bytes())
 
     def fingerprint(self, names: Sequence[str]) -> str:
-        digest = hashlib.sha256(os.fsencode(self.path.absolute()))
+        digest = hashlib.sha256(os.fsencode(self._root.absolute()))
         for name in names:
             try:
-                status = (self.path / name).stat()
+                status = (self._root / name).stat()
                 known = f"{status.st_size} {status.st_mtime_ns}"
             except OSError:
                 known = "unreadable"
@@ -116,12 +118,12 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
 class Zip:
     """`ImageFiles` in a zip. The fingerprint is of the names, sizes and checksums that its directory gives.
 
-    `file`: the zip, opened, where it is not at `path` on disk. Raises `DataError` for a zip that is damaged, encrypted, or has paths that lead outside it: nothing would be written
-    there, but such a zip is not to be trusted.
+    `file`: the zip, opened, where `path` is an address. Raises `DataError` for a zip that is damaged, encrypted, or has paths
+    that lead outside it: nothing would be written there, but such a zip is not to be trusted.
     """
 
-    def __init__(self, path: Path, file: IO[bytes] | None = None) -> None:
-        self.path = path
+    def __init__(self, path: Path | str, file: IO[bytes] | None = None) -> None:
+        self.path: Path | str = path
         with reading(path, "zip", tr("a whole zip file")):
             self._zip = zipfile.ZipFile(file or path)
             everything = self._zip.infolist()
