@@ -76,7 +76,7 @@ def command(
 ) -> None:
     drawn = bool(fonts or characters)
     if (check or drawn) and out is None and source is not None:  # one argument, the folder
-        source, out = None, Path(source)
+        out, source = Path(source), None
     if out is None or (check and (drawn or source is not None)):
         raise _refused(check)
     if check:

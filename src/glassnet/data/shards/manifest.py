@@ -6,13 +6,13 @@ import json
 import math
 import zlib
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from glassnet import __version__
 from glassnet.errors import DataError
 from glassnet.support.atomic import write_text
 from glassnet.support.i18n import tr
@@ -76,7 +76,7 @@ class Manifest:
         return slice(number * self.shard, min((number + 1) * self.shard, self.parts[part].images))
 
     def write(self, folder: Path) -> None:
-        known = {"format": VERSION, "glassnet": __version__, "dtype": "uint8", **asdict(self)}
+        known = {"format": VERSION, "glassnet": import_module("glassnet").__version__, "dtype": "uint8", **asdict(self)}
         write_text(folder / MANIFEST, json.dumps(known, indent=1, ensure_ascii=False), durable=True)
 
     @classmethod
