@@ -129,7 +129,7 @@ def million(images: int, folder: Path) -> int:
     """Run all commands; 0 if all of them ended well."""
     text = SETS["hanzi"][:CHARACTERS]
     faces = find_faces(["system"], tuple(text)).faces
-    copies = max(1, round(images / (CHARACTERS * len(faces))))
+    copies = -(-images // (CHARACTERS * len(faces)))
     count = copies * CHARACTERS * len(faces)
     print(f"{count:,} images of {SIZE} × {SIZE}: {CHARACTERS} characters, {len(faces)} fonts, {copies} copies\n", flush=True)
     recipe, shards, trained = folder / "small.toml", folder / f"{count}.shards", folder / f"{count}.run"

@@ -99,9 +99,9 @@ def open_files(where: str | Path, *, listed: bool = True) -> ImageFiles:
     """The image files of a folder or a zip, here or at an address; `listed=False`: files will be opened by name alone."""
     if not is_url(where):
         path = Path(where)
-        if path.is_dir():
-            return Folder(path) if listed else _Listed(path)
-        return Zip(path)
+        if path.is_file():
+            return Zip(path)
+        return Folder(path) if listed else _Listed(path)
     url = str(where)
     system, path_there = file_system(url)
     with fetching(url):

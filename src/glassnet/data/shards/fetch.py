@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,11 @@ from glassnet.data.remote import read_bytes
 from glassnet.data.shards.manifest import HEADER, MANIFEST, UNFINISHED, Manifest, header, images_file
 from glassnet.errors import DataError, writing
 from glassnet.support import cache
-from glassnet.support.atomic import write_bytes
+from glassnet.support.atomic import files_named, write_bytes
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_room
 
+NOTE = re.compile(r"fetched\.(train|validation|test)\.\d{6}")
 TRIES = 3  # of a shard whose checksum is wrong
 
 
@@ -43,10 +45,10 @@ def fetch_shards(url: str) -> Path:
         with progress(tr("fetching shards"), total) as advance:
             for part in known.parts:
                 _fetch_part(base, folder, known, part, advance)
-        for note in (folder / UNFINISHED).glob("fetched.*"):
+        write_bytes(folder / MANIFEST, text.encode(), durable=True)
+        for note, _ in files_named(folder / UNFINISHED, NOTE):
             note.unlink()
         (folder / UNFINISHED).rmdir()
-        write_bytes(folder / MANIFEST, text.encode(), durable=True)
     return folder
 
 

@@ -116,12 +116,16 @@ def _checked(version: object, known: dict[str, Any]) -> Manifest:
         numbers.append(part.images)
         if len(part.crc32) != found.shards(name) or not {"labels"} <= part.arrays.keys() <= {"labels", "groups", "names"}:
             raise ValueError(name)
+        if part.bytes.keys() != part.arrays.keys():
+            raise ValueError(name)
         if not all(type(value) is int for value in (*part.crc32, *part.arrays.values(), *part.bytes.values())):
             raise ValueError(name)
     if dtype != "uint8" or not found.shape or any(type(number) is not int or number < 1 for number in numbers):
         raise ValueError(f"{dtype} {numbers}")
     if found.shard % found.block or not {"train"} <= parts.keys() <= set(PARTS):
         raise ValueError(f"{found.shard} {list(parts)}")
+    if not isinstance(found.made_from, dict):
+        raise TypeError("made_from")
     if not all(isinstance(text, str) for text in (found.source, *(classes or ()), *found.left_out, *found.reasons)):
         raise ValueError("texts")
     return found

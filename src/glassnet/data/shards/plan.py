@@ -175,7 +175,7 @@ def plan_shards(
             expected=tr("a folder, zip, file, name or address, or fonts"),
             received=tr("both") if drawn else tr("neither"),
         )
-    given = {"block": block, "shard_images": shard_images} | _as_json(options)
+    given = {"block": block, "shard_images": shard_images} | _as_json(options | {"fractions": chosen.fractions})
     if drawn:
         found = _of_drawings(characters or "digits", fonts or ["system"], test_fonts, copies, chosen)
     else:

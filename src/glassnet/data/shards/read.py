@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def _read_part(path: Path, known: Manifest, part: str) -> Dataset:
     facts = known.parts[part]
     shape = (facts.images, *known.shape)
     file = path / images_file(part)
-    size = HEADER + facts.images * int(np.prod(known.shape))
+    size = HEADER + facts.images * math.prod(known.shape)
     _check_size(file, size)
     with file.open("rb") as opened:
         if opened.read(HEADER) != header(shape):
@@ -76,14 +77,8 @@ def _check_options(path: Path, known: Manifest, options: ReadOptions) -> None:
     """Raise `DataError` for a size, a colour or a split other than that of the shards."""
     color = {1: "grey", 3: "rgb"}.get(known.shape[-1])
     made = known.made_from
-    fractions = made.get("fractions")
-    split = (made.get("split"), None if fractions is None else [round(part / sum(fractions), 9) for part in fractions],
-             made.get("fold"))  # fmt: skip
-    mine = (
-        options.split,
-        None if options.fractions is None else [round(part, 9) for part in options.fractions],
-        options.fold,
-    )
+    split = [made.get("split"), made.get("fractions"), made.get("fold")]
+    mine = [options.split, None if options.fractions is None else list(options.fractions), options.fold]
     for what, wrong, there, asked in (
         (tr("The images of these shards have another size."), options.size not in (None, known.shape[:2]), known.shape[:2],
          options.size),
@@ -102,7 +97,7 @@ def check_shard(folder: str | Path, part: str, number: int, known: Manifest | No
     """
     path = Path(folder)
     manifest = known or Manifest.read(path)
-    rows, size = manifest.rows(part, number), int(np.prod(manifest.shape))
+    rows, size = manifest.rows(part, number), math.prod(manifest.shape)
     file = path / images_file(part)
     try:
         found = checksum(file, HEADER + rows.start * size, (rows.stop - rows.start) * size)
