@@ -103,7 +103,6 @@ def _data(path: Path) -> object:
 def _write_shards(folder: Path) -> Path:
     np.savez(folder / "data.npz", images=IMAGES, labels=LABELS)
     gn.shard(folder / "data.npz", folder / "shards", workers=1, split="random", block=4, shard_images=8)
-    (folder / "data.npz").unlink()
     return folder / "shards" / "shards.json"
 
 

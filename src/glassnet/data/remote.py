@@ -67,6 +67,8 @@ class RemoteFolder:
         if listed:
             with fetching(url):
                 found = self._system.find(self._root, detail=True)
+                if not found and not self._system.exists(self._root):
+                    raise FileNotFoundError(self._root)
             self._known = {self._inside(name): about for name, about in found.items() if about.get("type") != "directory"}
         self.names = tuple(sorted(filter(is_image, self._known)))
         self.others = len(self._known) - len(self.names)

@@ -39,9 +39,9 @@ class Ranges(SimpleHTTPRequestHandler):
             return
         content = path.read_bytes()
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        first, last = (
-            (int(found[1]), min(int(found[2] or len(content) - 1), len(content) - 1)) if found else (0, len(content) - 1)
-        )
+        first, last = 0, len(content) - 1
+        if found:
+            first, last = int(found[1]), min(int(found[2] or last), last)
         self.asked.append((path.name, first, last))
         self.send_response(206 if found else 200)
         self.send_header("Accept-Ranges", "bytes")
@@ -92,7 +92,7 @@ def test_a_folder_in_memory(images: Write, tmp_path: Path) -> None:
         shard("memory://photos", tmp_path / "out", **SMALL)
         expected, found = gn.load_dataset(source), gn.load_dataset(tmp_path / "out")
         assert by_name(found.train) == by_name(expected.train)
-        with pytest.raises(DataError, match="There are no images here"):
+        with pytest.raises(DataError, match="There is nothing at this address"):
             shard("memory://elsewhere", tmp_path / "other")
         shard(source.as_uri(), tmp_path / "file", **SMALL)
         assert by_name(gn.load_dataset(tmp_path / "file").train) == by_name(expected.train)
@@ -127,11 +127,10 @@ def test_fetching_goes_on_where_it_was_interrupted(
     handler.asked.clear()
     (unfinished,) = (tmp_path / ".cache" / "data" / "shards").glob("*/unfinished")
     (unfinished / "mine.fetched").touch()
-    with pytest.raises(OSError, match=r"not empty|Directory"):
-        fetch_shards(f"{url}/out")
+    fetched = fetch_shards(f"{url}/out")
     assert [path.name for path in unfinished.iterdir()] == ["mine.fetched"]  # not glassnet's
     assert not [name for name, _, _ in handler.asked if name == "train.images.npy"]
-    assert files_of(fetch_shards(f"{url}/out")) == files_of(tmp_path / "out")
+    assert files_of(fetched) == files_of(tmp_path / "out")
 
 
 def test_bytes_that_are_not_those_of_the_manifest(images: Write, tmp_path: Path, served: tuple[str, type[Ranges]]) -> None:

@@ -48,7 +48,8 @@ def fetch_shards(url: str) -> Path:
         write_bytes(folder / MANIFEST, text.encode(), durable=True)
         for note, _ in files_named(folder / UNFINISHED, NOTE):
             note.unlink()
-        (folder / UNFINISHED).rmdir()
+        if not any((folder / UNFINISHED).iterdir()):
+            (folder / UNFINISHED).rmdir()
     return folder
 
 
