@@ -36,7 +36,7 @@ Given: TypeAlias = dict[str, Any]
 
 @dataclass
 class Origin:
-    """`source`: for `open_source`; `made_from`: by which it is known again; `read` gives splits of rows, and an image's shape."""
+    """`source`: for `open_source`; `made_from`: by which it is known again; `read`: splits of rows, and the shape."""
 
     source: Given
     made_from: Given
