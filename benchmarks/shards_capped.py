@@ -2,8 +2,9 @@
 
 `python -m benchmarks.shards capped [--gigabytes 4] [--megabytes 400] [--rounds 2] [--folder DIR] [dense|cnn …]`
 
-The images are those of chinese-numerals (64×64), over and over. The memory is limited by a control group of Linux, to which the
-system's cache of the file counts, too; making one needs root. Before each of these trainings the file is dropped from the cache.
+The images are those of chinese-numerals (64×64), over and over. The memory is limited by a control group of Linux, to which
+the system's cache of the file counts, too; making one needs root. Before each of these trainings the file is dropped from
+the cache.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import hashlib
 import json
 import os
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -71,10 +72,10 @@ def network(kind: str) -> Any:
     import glassnet as gn
 
     if kind == "dense":
-        return gn.Network([gn.Flatten(), gn.Pixels(), gn.Dense(30), gn.Sigmoid(), gn.Dense(15), gn.Sigmoid()],
-                          input_shape=(64, 64, 1), loss="Quadratic", seed=1)  # fmt: skip
-    layers = [gn.Pixels(), gn.Conv2D(8, 5, strides=2), gn.ReLU(), gn.MaxPool2D(2), gn.Conv2D(16, 3), gn.ReLU(), gn.MaxPool2D(2),
-              gn.Flatten(), gn.Dense(15)]  # fmt: skip
+        dense = [gn.Flatten(), gn.Pixels(), gn.Dense(30), gn.Sigmoid(), gn.Dense(15), gn.Sigmoid()]
+        return gn.Network(dense, input_shape=(64, 64, 1), loss="Quadratic", seed=1)
+    layers = [gn.Pixels(), gn.Conv2D(8, 5, strides=2), gn.ReLU(), gn.MaxPool2D(2), gn.Conv2D(16, 3), gn.ReLU(),
+              gn.MaxPool2D(2), gn.Flatten(), gn.Dense(15)]  # fmt: skip
     return gn.Network(layers, input_shape=(64, 64, 1), loss="SoftmaxCrossEntropy", seed=1)
 
 
@@ -94,7 +95,7 @@ def work(kind: str, folder: Path, threads: int, *, inside: bool) -> None:
     print(json.dumps({
         "seconds": history.seconds[0],
         "weights": hashlib.sha256(made.state.tobytes()).hexdigest()[:16],
-        "resident": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "resident": 1024 * int(re.findall(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[0]),
         "read": int(counts["read_bytes"]),
     }))  # fmt: skip
 

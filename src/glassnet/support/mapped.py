@@ -43,6 +43,10 @@ class MappedRows:
         # Pages that were changed in memory alone (mode "c"), or may have been, must be kept.
         return cls(rows, array, releasable=mode in ("r", "r+", "w+"))
 
+    def read_only_asked(self, only: bool) -> None:
+        """Whether the system is to read what it is asked for alone, not what lies around it: of random places, waste."""
+        self._advise("MADV_RANDOM" if only else "MADV_NORMAL", *self._bounds(0, len(self._bytes) // self._row))
+
     def ask(self, first: int, last: int) -> None:
         """Ask the system to read the rows, without waiting for them."""
         start, end = self._bounds(first, last)

@@ -20,6 +20,7 @@ class ReadAhead:
 
     def __init__(self, data: Dataset, rows: MappedRows) -> None:
         self._data, self._rows = data, rows
+        self._rows.read_only_asked(True)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="glassnet-read-ahead")
         self._stopping = threading.Event()
         self._read: list[Future[None]] = []  # one for each window so far
@@ -53,6 +54,7 @@ class ReadAhead:
         """End the thread."""
         self._end_epoch()
         self._pool.shutdown()
+        self._rows.read_only_asked(False)
 
     def _end_epoch(self) -> None:
         self._stopping.set()
