@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import numpy as np
+
 from glassnet import __version__
 from glassnet.data import Dataset, Splits
 from glassnet.data.shards.manifest import manifest_of
@@ -15,7 +17,21 @@ from glassnet.runtime import Ranks
 from glassnet.support.i18n import mark, tr
 
 VERSION = "version"
-BLOCK = 4096  # images whose bytes are copied at once
+    """The size of a data set, and a checksum of its images, if memory-mapped of `SAMPLED` of them, and labels; of shards, of
+    their manifest, which has the checksums."""
+    if data is None:
+        return "none"
+    checksum = hashlib.blake2b(digest_size=8)
+    manifest = manifest_of(data.images)
+    if manifest is not None:
+        checksum.update(repr((manifest.parts, data.images.shape, manifest.classes)).encode())
+        return f"{len(data)} images, {checksum.hexdigest()}"
+    images = data.images
+    if data.block is not None:
+        images = images[np.linspace(0, len(data) - 1, min(len(data), SAMPLED)).astype(np.int64)]
+    for shape, array in ((data.images.shape, images), (data.labels.shape, data.labels)):
+        checksum.update(repr((shape, array.dtype.str)).encode())
+        checksum.update(np.ascontiguousarray(array).data)
 WHAT = {
     VERSION: mark("The ranks run different versions, or on different processors."),
     "recipe": mark("The ranks have different recipes."),
@@ -52,6 +68,7 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _digest(data: Dataset | None) -> str:
+<<<<<<< HEAD
     """The size of a data set, and a checksum of its images and labels, or of the manifest where they are shards."""
     if data is None:
         return "none"
@@ -64,4 +81,16 @@ def _digest(data: Dataset | None) -> str:
         checksum.update(repr((array.shape, array.dtype.str)).encode())
         for start in range(0, len(array), BLOCK):
             checksum.update(array[start : start + BLOCK].tobytes())
+=======
+    """The size of a data set, and a checksum of its images, if memory-mapped of `SAMPLED` of them, and labels."""
+    if data is None:
+        return "none"
+    checksum = hashlib.blake2b(digest_size=8)
+    images = data.images
+    if data.block is not None:
+        images = images[np.linspace(0, len(data) - 1, min(len(data), SAMPLED)).astype(np.int64)]
+    for shape, array in ((data.images.shape, images), (data.labels.shape, data.labels)):
+        checksum.update(repr((shape, array.dtype.str)).encode())
+        checksum.update(np.ascontiguousarray(array).data)
+>>>>>>> 5c101e4a09e680a0ccc15adcdb7884e5fb8cbaaf
     return f"{len(data)} images, {checksum.hexdigest()}"

@@ -117,14 +117,14 @@ def test_floats_are_refused(tmp_path: Path) -> None:
 
 
 def test_training_from_shards_gives_the_bits_of_arrays_in_memory(tmp_path: Path) -> None:
-    shard("digits", tmp_path / "out", workers=1)
+    shard("digits", tmp_path / "out", workers=1, block=50, shard_images=300)
     mapped = gn.load_dataset(tmp_path / "out").train
     copied = Dataset(np.array(mapped.images), mapped.labels, mapped.classes)
     assert not isinstance(copied.images, np.memmap)
     found = []
     for data in (mapped, copied):
         network = gn.Network([64, 12, 10], seed=1)
-        network.fit(data, 1, seed=2, progress=False)
+        network.fit(data, 2, seed=2, shuffle_block=mapped.block, progress=False)
         found.append(network.parameters)
     np.testing.assert_array_equal(*found)
 
@@ -367,6 +367,15 @@ def test_changed_and_swapped_shards_are_seen_by_their_checksums(images: Write, t
     gn.load_dataset(folder)  # its sizes are right
     with pytest.raises(DataError, match="those of shard 1"):
         check_shard(folder, "train", 0)
+    train = gn.load_dataset(folder).train
+    assert train.verify is not None
+    assert train.block == 2
+    with pytest.raises(DataError, match="those of shard 0"):
+        train.verify(7, 9)
+    train.verify(12, 14)
+    network = gn.Network([30, 4, 2], input_shape=(6, 5, 1), seed=1)
+    with pytest.raises(DataError, match="those of shard"):
+        network.fit(train, 1, seed=1, progress=False)
     with pytest.raises(DataError, match=r"images 0 to 5"):
         check_shards(folder)
     check_shard(folder, "train", 2)

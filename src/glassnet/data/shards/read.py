@@ -25,7 +25,7 @@ def holds_shards(path: Path) -> bool:
 def read_shards(path: Path, options: ReadOptions = ReadOptions()) -> Splits:  # noqa: B008  # frozen
     """The parts of a folder of shards; images are read-only `np.memmap`.
 
-    Checks the sizes of all files and the checksums of labels; those of images are checked by `check_shard`.
+    Checks the sizes of all files and the checksums of labels; training checks those of images when it first reads them.
     Raises `DataError` for shards that are not finished, damaged or of a newer version, and for options that contradict them.
     """
     if not (path / MANIFEST).is_file():
@@ -61,7 +61,23 @@ def _read_part(path: Path, known: Manifest, part: str) -> Dataset:
         except (ValueError, OSError, EOFError) as error:
             raise _damaged(other, tr("a .npy file"), reason(error)) from None
     images = np.memmap(file, np.uint8, "r", HEADER, shape)
-    return Dataset(images, arrays["labels"], known.classes, arrays.get("groups"), arrays.get("names"))
+    made = Dataset(images, arrays["labels"], known.classes, arrays.get("groups"), arrays.get("names"))
+    made.block, made.verify = known.block, CheckOnce(path, part, known)
+    return made
+
+
+class CheckOnce:
+    """`check_shard` for the shards that images from the first to behind the last are in, for each of them once."""
+
+    def __init__(self, folder: Path, part: str, known: Manifest) -> None:
+        self._folder, self._part, self._known = folder, part, known
+        self._right: set[int] = set()
+
+    def __call__(self, first: int, last: int) -> None:
+        for number in range(first // self._known.shard, -(-last // self._known.shard)):
+            if number not in self._right:
+                check_shard(self._folder, self._part, number, self._known)
+                self._right.add(number)
 
 
 def _check_size(file: Path, size: int) -> None:
