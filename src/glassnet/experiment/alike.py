@@ -17,21 +17,7 @@ from glassnet.runtime import Ranks
 from glassnet.support.i18n import mark, tr
 
 VERSION = "version"
-    """The size of a data set, and a checksum of its images, if memory-mapped of `SAMPLED` of them, and labels; of shards, of
-    their manifest, which has the checksums."""
-    if data is None:
-        return "none"
-    checksum = hashlib.blake2b(digest_size=8)
-    manifest = manifest_of(data.images)
-    if manifest is not None:
-        checksum.update(repr((manifest.parts, data.images.shape, manifest.classes)).encode())
-        return f"{len(data)} images, {checksum.hexdigest()}"
-    images = data.images
-    if data.block is not None:
-        images = images[np.linspace(0, len(data) - 1, min(len(data), SAMPLED)).astype(np.int64)]
-    for shape, array in ((data.images.shape, images), (data.labels.shape, data.labels)):
-        checksum.update(repr((shape, array.dtype.str)).encode())
-        checksum.update(np.ascontiguousarray(array).data)
+SAMPLED = 1000  # images of a set that may be larger than the memory, evenly spaced
 WHAT = {
     VERSION: mark("The ranks run different versions, or on different processors."),
     "recipe": mark("The ranks have different recipes."),
@@ -68,8 +54,10 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _digest(data: Dataset | None) -> str:
-<<<<<<< HEAD
-    """The size of a data set, and a checksum of its images and labels, or of the manifest where they are shards."""
+    """The size of a data set, and a checksum of its labels and its images, if memory-mapped of `SAMPLED` of them.
+
+    Of shards, it is that of their manifest, which has the checksums of all.
+    """
     if data is None:
         return "none"
     checksum = hashlib.blake2b(digest_size=8)
@@ -77,20 +65,10 @@ def _digest(data: Dataset | None) -> str:
     if manifest is not None:
         checksum.update(repr((manifest.parts, data.images.shape, manifest.classes)).encode())
         return f"{len(data)} images, {checksum.hexdigest()}"
-    for array in (data.images, data.labels):
-        checksum.update(repr((array.shape, array.dtype.str)).encode())
-        for start in range(0, len(array), BLOCK):
-            checksum.update(array[start : start + BLOCK].tobytes())
-=======
-    """The size of a data set, and a checksum of its images, if memory-mapped of `SAMPLED` of them, and labels."""
-    if data is None:
-        return "none"
-    checksum = hashlib.blake2b(digest_size=8)
     images = data.images
     if data.block is not None:
         images = images[np.linspace(0, len(data) - 1, min(len(data), SAMPLED)).astype(np.int64)]
     for shape, array in ((data.images.shape, images), (data.labels.shape, data.labels)):
         checksum.update(repr((shape, array.dtype.str)).encode())
         checksum.update(np.ascontiguousarray(array).data)
->>>>>>> 5c101e4a09e680a0ccc15adcdb7884e5fb8cbaaf
     return f"{len(data)} images, {checksum.hexdigest()}"
