@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.data import Dataset, Splits
+from glassnet.data.remote import is_url
 from glassnet.data.style import ImageStyle
 from glassnet.errors import MAKE_ROOM, DataError, InputError, RankError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.alike import check_alike
@@ -285,7 +286,7 @@ def settings_of(
     seed: int | None, data: str | Path | None, epochs: int | None, settings: dict[str, Any] | None
 ) -> dict[str, Any]:
     """The keys of a recipe that the arguments of `train` replace."""
-    path = None if data is None else str(Path(data).absolute())
+    path = None if data is None else str(data) if is_url(data) else str(Path(data).absolute())
     given = {"training.seed": seed, "training.epochs": epochs, "data.path": path}
     return (settings or {}) | {key: value for key, value in given.items() if value is not None}
 
