@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
+from benchmarks.published import gnt_record
 from glassnet.data import Dataset
 from glassnet.data.shards import manifest as layout, write
 from glassnet.data.shards.manifest import HEADER, Manifest, header, manifest_of, sizes
@@ -409,3 +410,27 @@ def test_notes_are_written_after_the_images(images: Write, tmp_path: Path, monke
         plan.write(0)
     assert plan.left == list(range(plan.shards))
     assert replace(plan) == plan
+
+
+def test_characters_of_gnt_files_are_read_shard_by_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the reader, which holds them all and is not asked."""
+    rng = np.random.default_rng(0)
+    for writer in range(8):
+        bitmaps = rng.integers(0, 256, (12, 9 + writer, 7), dtype=np.uint8)
+        content = b"".join(gnt_record(name, bitmap) for name, bitmap in zip("一丁啊" * 4, bitmaps, strict=True))
+        (tmp_path / f"{writer}-c.gnt").write_bytes(content)
+    options: dict[str, Any] = {"size": 16, "fractions": [0.5, 0.25, 0.25], "seed": 3}
+    whole = gn.load_dataset(tmp_path, **options)
+    monkeypatch.setattr("glassnet.data.load.read_gnt", None)
+    gn.shard(tmp_path, tmp_path / "out", **options, block=4, shard_images=8, workers=1)
+    found = gn.load_dataset(tmp_path / "out")
+    assert found.classes == whole.classes
+    for part in ("train", "validation", "test"):
+        one, other = getattr(found, part), getattr(whole, part)
+        assert set(one.groups) == set(other.groups)
+
+        def content_of(part: Any) -> list[tuple[bytes, int, str]]:
+            rows = zip(part.images, part.labels, part.groups, strict=True)
+            return sorted((image.tobytes(), int(label), str(group)) for image, label, group in rows)
+
+        assert content_of(one) == content_of(other)

@@ -21,6 +21,7 @@ from glassnet.data.decode_many import Reasons, measure
 from glassnet.data.load import load_dataset
 from glassnet.data.options import ImageOptions, ReadOptions
 from glassnet.data.readers.drawn import Drawing, divide_drawings, plan_drawings
+from glassnet.data.readers.gnt import SIZE, is_gnt, is_zip_without_images, scan_gnt
 from glassnet.data.readers.image_files import read_image_files
 from glassnet.data.readers.image_sources import ImageFiles, Zip, holds_images
 from glassnet.data.remote import is_url, open_files
@@ -71,6 +72,25 @@ def of_files(source: str | os.PathLike[str], options: ReadOptions) -> Origin | N
     return Origin(
         {"kind": "files", "path": str(where), "fit": options.fit}, {"source": str(where), "files": fingerprint}, read
     )
+
+
+def of_characters(source: str | os.PathLike[str], options: ReadOptions) -> Origin | None:
+    """CASIA-HWDB's `.gnt` files; None for what is none, and where they are to become colour images."""
+    path = as_path(source).absolute()
+    if source in NAMED_DATASETS or options.color == "rgb" or not is_gnt(path):
+        return None
+    if path.is_file() and path.suffix.lower() == ".zip" and not is_zip_without_images(path):
+        return None
+    index = scan_gnt(path)
+    rows = numbered(0, len(index))
+    digest = hashlib.sha256(json.dumps([index.names, index.classes]).encode())
+    for array in (index.file, index.offset, index.labels):
+        digest.update(array.tobytes())
+
+    def read() -> tuple[Splits, tuple[int, ...]]:
+        return divide(index.splits(lambda chosen: rows[chosen]), options), (*(options.size or (SIZE, SIZE)), 1)
+
+    return Origin({"kind": "gnt", "path": str(path)}, {"source": str(path), "files": digest.hexdigest()}, read)
 
 
 def of_drawings(

@@ -18,7 +18,7 @@ from glassnet.data.dataset import Dataset
 from glassnet.data.options import as_options
 from glassnet.data.readers.drawn import COPIES
 from glassnet.data.shards.manifest import HEADER, MANIFEST, PARTS, PLAN, UNFINISHED, Manifest, header, images_file, sizes
-from glassnet.data.shards.origins import Given, as_json, of_data, of_drawings, of_files
+from glassnet.data.shards.origins import Given, as_json, of_characters, of_data, of_drawings, of_files
 from glassnet.data.shards.sources import rows_of
 from glassnet.errors import DataError, InputError, writing
 from glassnet.support.atomic import replacing, write_text
@@ -169,7 +169,7 @@ def plan_shards(
         found = of_drawings(characters or "digits", fonts or ["system"], test_fonts, copies, chosen)
     else:
         assert source is not None
-        found = of_files(source, chosen) or of_data(source, chosen, options)
+        found = of_characters(source, chosen) or of_files(source, chosen) or of_data(source, chosen, options)
     made_from = found.made_from | given
     if (begun := _begun(folder, made_from)) is not None:
         return begun

@@ -1,4 +1,4 @@
-"""Where the images of shards come from: files to decode, characters to draw, or another data set."""
+"""Where the images of shards come from: files to decode, characters to read or draw, or another data set."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from glassnet.data.decode_many import Reasons, decode_into
 from glassnet.data.fonts import Face
 from glassnet.data.options import Fit
 from glassnet.data.readers.drawn import Drawing
+from glassnet.data.readers.gnt import GntIndex, read_characters, scan_gnt
 from glassnet.data.readers.image_sources import ImageFiles
 from glassnet.data.remote import open_files
 
@@ -51,6 +52,17 @@ class DrawnSource:
         for number in np.unique(parts):
             mine = parts == number
             images[mine] = self.drawings[number].some(own[mine])
+        return {}
+
+
+class CharacterSource:
+    """The characters of `.gnt` files."""
+
+    def __init__(self, index: GntIndex) -> None:
+        self.index = index
+
+    def fill(self, images: Bytes, rows: Rows, names: Sequence[str]) -> Reasons:
+        images[...] = read_characters(self.index, rows.astype(np.int64), images.shape[1:3])
         return {}
 
 
@@ -92,6 +104,8 @@ def open_source(text: str) -> Source:
     known = json.loads(text)
     if known["kind"] == "files":
         return FileSource(open_files(known["path"], listed=False), known["fit"])
+    if known["kind"] == "gnt":
+        return CharacterSource(scan_gnt(Path(known["path"])))
     if known["kind"] == "drawn":
         return DrawnSource([_drawing(part) for part in known["drawings"]])
     from glassnet.data.load import load_dataset
