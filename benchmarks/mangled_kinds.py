@@ -10,7 +10,7 @@ import io
 import json
 import pickle
 import shutil
-import struct
+import tarfile
 import tempfile
 import warnings
 import zipfile
@@ -24,6 +24,7 @@ import numpy as np
 
 import glassnet as gn
 from benchmarks.mangling import mangled
+from benchmarks.published import gnt_record, idx, write_cifar, write_emnist, write_kuzushiji
 from glassnet.data import decode_many, read_image
 from glassnet.errors import GlassnetError
 from glassnet.present.report import report
@@ -230,18 +231,55 @@ def _write_h5(name: str = "data.h5", userblock: bool = False, **options: Any) ->
     return write
 
 
-def _idx(array: Array) -> bytes:
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
-
-
 def _write_idx(ending: str, pack: Callable[[bytes], bytes]) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         for part in ("train", "t10k"):
-            (folder / f"{part}-images-idx3-ubyte{ending}").write_bytes(pack(_idx(IMAGES)))
-            (folder / f"{part}-labels-idx1-ubyte{ending}").write_bytes(pack(_idx(LABELS)))
+            (folder / f"{part}-images-idx3-ubyte{ending}").write_bytes(pack(idx(IMAGES)))
+            (folder / f"{part}-labels-idx1-ubyte{ending}").write_bytes(pack(idx(LABELS)))
         return folder / f"train-images-idx3-ubyte{ending}"
 
     return write
+
+
+# Published data sets
+
+
+def _write_gnt(packed: bool) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        records = [gnt_record("一丁啊!"[index % 4], image) for index, image in enumerate(IMAGES)]
+        for writer in range(3):
+            (folder / f"{1001 + writer}-c.gnt").write_bytes(b"".join(records[10 * writer : 10 * writer + 10]))
+        if not packed:
+            return folder / "1001-c.gnt"
+        with zipfile.ZipFile(folder / "hwdb.zip", "w", zipfile.ZIP_DEFLATED) as file:
+            for path in sorted(folder.glob("*.gnt")):
+                file.write(path, path.name)
+        return folder / "hwdb.zip"
+
+    return write
+
+
+def _write_published(write: Callable[[Path], object], name: str) -> Callable[[Path], Path]:
+    def written(folder: Path) -> Path:
+        write(folder)
+        return next(folder.rglob(name))
+
+    return written
+
+
+EMNIST = functools.partial(
+    write_emnist, name="letters", images=IMAGES, labels=LABELS + 1, mapping="1 65 97\n2 66 98\n3 67 99\n"
+)
+KUZUSHIJI = functools.partial(write_kuzushiji, name="k49", images=IMAGES, labels=LABELS)
+CIFAR = functools.partial(write_cifar, images=RNG.integers(0, 256, (6, 32, 32, 3), np.uint8), labels=np.arange(6) % 3)
+CIFAR_10, CIFAR_100 = functools.partial(CIFAR, classes=10), functools.partial(CIFAR, classes=100)
+
+
+def _write_archive(folder: Path) -> Path:
+    made = CIFAR_10(folder)
+    with tarfile.open(folder / "cifar-10-binary.tar.gz", "w:gz") as file:
+        file.add(made, made.name)
+    return folder / "cifar-10-binary.tar.gz"
 
 
 # Images
@@ -317,6 +355,20 @@ KINDS = {
     "h5-chunked": Kind(_write_h5(chunks=(7, 3, 5), compression="gzip", shuffle=True, fletcher32=True), _data),
     "idx": Kind(_write_idx("", bytes), lambda path: _data(path.parent)),
     "idx-gz": Kind(_write_idx(".gz", gzip.compress), lambda path: _data(path.parent)),
+    "gnt": Kind(_write_gnt(packed=False), _data),
+    "gnt-zip": Kind(_write_gnt(packed=True), _data),
+    "emnist": Kind(_write_published(EMNIST, "*train-labels*"), lambda path: _data(path.parent)),
+    "emnist-mapping": Kind(_write_published(EMNIST, "*mapping.txt"), lambda path: _data(path.parent), text=True),
+    "kuzushiji": Kind(_write_published(KUZUSHIJI, "*train-imgs*"), _data),
+    "kuzushiji-classmap": Kind(_write_published(KUZUSHIJI, "*.csv"), _data, text=True),
+    "cifar-10-binary": Kind(_write_published(CIFAR_10, "data_batch_2.bin"), lambda path: _data(path.parent)),
+    "cifar-100-python": Kind(
+        _write_published(functools.partial(CIFAR_100, pickled=True), "test"), lambda path: _data(path.parent)
+    ),
+    "cifar-10-python-meta": Kind(
+        _write_published(functools.partial(CIFAR_10, pickled=True), "batches.meta"), lambda path: _data(path.parent)
+    ),
+    "cifar-10-tar-gz": Kind(_write_archive, _data),
     "zip-stored": Kind(_write_zip(zipfile.ZIP_STORED), _data),
     "zip-deflated": Kind(_write_zip(zipfile.ZIP_DEFLATED), _data),
     **{form: Kind(_write_images(form), _read_images) for form in ("png", "jpeg", "gif", "bmp", "webp", "ppm")},

@@ -119,6 +119,7 @@ class Network(KnowsImages):
         soft_targets: Array | None = None,
         augmentation: Augmentation | dict[str, Any] | None = None,
         plain_epochs: int = 0,
+        shuffle_block: int | None = None,
         keep: str = "last",
         average: float | None = None,
         checkpoint: str | Path | None = None,
@@ -138,7 +139,9 @@ class Network(KnowsImages):
         `soft_targets` (N, outputs): what the loss compares the outputs with instead of the labels, such as another network's
         probabilities; accuracy is that of the labels, and augmented images keep the targets of the original.
         `augmentation`: random changes of the training images,
-        anew in every step but in the last `plain_epochs`. `keep`: the weights of the "last" epoch, or of the "best" on the
+        anew in every step but in the last `plain_epochs`. `shuffle_block`: the order of an epoch is that of blocks of so many
+        images, shuffled within windows of 64 MiB, instead of one of the whole set; by default for memory-mapped images alone
+        (docs/shards.md). `keep`: the weights of the "last" epoch, or of the "best" on the
         validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
@@ -151,7 +154,7 @@ class Network(KnowsImages):
         held_out = None if validation is None else as_dataset(validation, "fit(validation)", data.classes)
         changes = as_augmentation(augmentation, "fit(augmentation)")
         chosen = default_optimizer(self.layers, self.loss) if optimizer is None else as_optimizer(optimizer, "fit(optimizer)")
-        check_fit(epochs, batch_size, plain_epochs, keep, average, changes, chosen)
+        check_fit(epochs, batch_size, plain_epochs, keep, average, changes, chosen, shuffle_block)
         self._prepare(data)
         check_labels(self, data, "fit(train)")
         if held_out is not None:
@@ -181,6 +184,7 @@ class Network(KnowsImages):
             threads=threads,
             augmentation=changes,
             plain_epochs=int(plain_epochs),
+            shuffle_block=data.block if shuffle_block is None else int(shuffle_block),
             statistics=bool(statistics),
             ranks=ranks,
         )

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import glassnet as gn
+from benchmarks.published import gnt_record, write_emnist
 
 if TYPE_CHECKING:
     from tests.cli.conftest import CommandLine
@@ -411,3 +412,34 @@ def test_training_on_characters_drawn_from_fonts(cli: CommandLine) -> None:
     assert cli.wrong("train", *fonts, "--resume", "runs/drawn")["what"] == "--resume continues one run in its own folder."
     assert cli.wrong("train", "--fonts", "DejaVu Sanz")["what"] == "There is no such font on this machine."
     assert cli.wrong("train")["expected"] == "RECIPE, --fonts FONT, or --resume RUN"
+
+
+def test_published_data_sets(cli: CommandLine) -> None:
+    """By the folder, or by one of the set's files where there are several; wrong ones in one message."""
+    digits = gn.load_dataset("digits").train
+    images, labels = digits.images[:200, :, :, 0], digits.labels[:200]
+    folders = [Path(name) for name in ("emnist", "hwdb")]
+    for folder in folders:
+        folder.mkdir()
+    write_emnist(folders[0], "digits", images, labels, "".join(f"{label} {48 + label}\n" for label in range(10)))
+    for writer in range(8):
+        rows = slice(25 * writer, 25 * writer + 25)
+        records = [
+            gnt_record("零一二三四五六七八九"[label], 255 - image)
+            for image, label in zip(images[rows], labels[rows], strict=True)
+        ]
+        (folders[1] / f"{1001 + writer}-c.gnt").write_bytes(b"".join(records))
+    outcome = cli.good("inspect", folders[0] / "emnist-digits-mapping.txt")
+    assert "400 of 8 × 8 × 1, uint8, 10 classes" in outcome.out
+    assert "200 of 16 × 16 × 1, uint8, 10 classes" in cli.good("inspect", folders[1], "--size", 16).out
+    cli.good("train", folders[1], "--epochs", 1, "--set", "size=16", "--out", "a")
+    done = gn.Run.load("a")
+    assert done.network.classes == tuple(sorted("零一二三四五六七八九", key=lambda character: character.encode("gb2312")))
+    assert done.recipe.data.path == str(folders[1].absolute())
+    path = folders[1] / "1003-c.gnt"
+    path.write_bytes(path.read_bytes()[:-1])
+    parts = cli.wrong("train", folders[1], "--out", "b")
+    assert parts["what"] == "A character is cut off at the end of the file."
+    assert parts["where"] == f"{folders[1].absolute()}/1003-c.gnt, byte {24 * 74}"
+    assert not Path("b").exists()
+    assert cli.wrong("train", "missing.gnt")["what"] == "There is no such file or folder."

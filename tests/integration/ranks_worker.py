@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import glassnet as gn
 from glassnet.runtime import Ranks
 from glassnet.runtime.ranks import launched
+from glassnet.training import order
 
 Case = tuple[list[Any], dict[str, Any]]
 
@@ -29,6 +32,7 @@ def cases() -> dict[str, Case]:
         "dense": (dense, {"batch_size": 100, "optimizer": gn.AdamW(0.003, clip_norm=1.0), **changes}),
         "plain SGD": (dense, {"batch_size": 100, "optimizer": gn.SGD(0.1)}),
         "recurrent": (recurrent, {"batch_size": 70, "optimizer": gn.SGD(0.1, momentum=0.9), "average": 0.9, **changes}),
+        "in blocks": (dense, {"batch_size": 30, "optimizer": gn.SGD(0.1), "shuffle_block": 16}),
         "pooled": (conv[:3] + conv[7:], {"batch_size": 50, "optimizer": gn.SGD(0.05), "keep": "best"}),
     }
 
@@ -38,10 +42,14 @@ def train(name: str, ranks: Ranks | None, threads: int) -> tuple[Any, Any]:
     layers, options = cases()[name]
     splits = gn.load_dataset("digits")
     network = gn.Network(layers, input_shape=(8, 8, 1), loss="SoftmaxCrossEntropy", seed=3)
-    history = network.fit(
-        splits.train[np.arange(322)], 2, validation=splits.validation, seed=5, threads=threads, ranks=ranks, progress=False,
-        **options,
-    )  # fmt: skip
+    images = splits.train[np.arange(322)]
+    with TemporaryDirectory() as folder, mock.patch.object(order, "WINDOW", 5 * 16 * 64):
+        if "shuffle_block" in options and ranks is not None and ranks.rank:  # as rank 0 has them, but in a file
+            np.save(Path(folder) / "images.npy", images.images)
+            images = gn.Dataset(np.load(Path(folder) / "images.npy", mmap_mode="r"), images.labels)
+        history = network.fit(
+            images, 2, validation=splits.validation, seed=5, threads=threads, ranks=ranks, progress=False, **options
+        )
     figures = [
         [epoch.train_cost, epoch.validation_cost, epoch.train_accuracy, *epoch.gradient_norms.values()]
         for epoch in history.epochs

@@ -86,7 +86,8 @@ def job(tmp_path: Path, start: Any) -> Any:
     """A training on three ranks, into tmp_path/run, that has written a checkpoint."""
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE, encoding="utf-8")
-    child = start(["train", str(recipe), "--out", str(tmp_path / "run"), "--ranks", "3"], GLASSNET_RANK_TIMEOUT="4")
+    environment = {"GLASSNET_RANK_TIMEOUT": "4", "TEST_FOLDER": str(tmp_path)}
+    child = start(["train", str(recipe), "--out", str(tmp_path / "run"), "--ranks", "3"], **environment)
     until(lambda: (tmp_path / "run" / "checkpoint.safetensors").exists() or child._process.poll() is not None)
     assert len(ranks_of(tmp_path / "run")) == 3, child.err
     return child
@@ -106,6 +107,33 @@ def test_a_killed_rank_ends_the_others_and_any_number_goes_on(tmp_path: Path, jo
     assert "2 ranks share each mini-batch: 32, 32 images" in going_on.lines
     once = gn.train(tmp_path / "recipe.toml", epochs=epochs, out=tmp_path / "once")
     assert (run / "model.safetensors").read_bytes() == (once.folder / "model.safetensors").read_bytes()
+
+
+def marked(folder: Path) -> dict[str, list[int]]:
+    """The processes of a job, by what they run: those with the folder in their environment."""
+    found: dict[str, list[int]] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if command and b"TEST_FOLDER=" + str(folder).encode() in environment.split(b"\0"):
+            program = Path(command.split(b"\0")[0].decode()).name
+            found.setdefault(program if b"PMI_RANK=" not in environment else "rank", []).append(int(process.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are told that their parent has ended only on Linux")
+@pytest.mark.parametrize("killed", ["mpiexec", "hydra_pmi_proxy", Path(sys.executable).name])
+def test_whatever_is_killed_no_process_is_left(tmp_path: Path, job: Any, killed: str) -> None:
+    """MPI's launcher, its process on a machine, and glassnet's own, which cannot say anything then."""
+    os.kill(marked(tmp_path)[killed][0], signal.SIGKILL)
+    job.end(HANGS)
+    until(lambda: not marked(tmp_path), 10)
+    if killed in ("mpiexec", "hydra_pmi_proxy"):
+        assert job._process.returncode == 1
+        assert job.err.count("glassnet: mpiexec ") == 1
+        assert f"train --resume {tmp_path / 'run'}" in job.err
 
 
 @pytest.mark.parametrize("rank", [0, 2])

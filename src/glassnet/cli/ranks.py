@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -29,6 +30,17 @@ BANNER = re.compile(
     r"application called MPI_Abort|Press Ctrl-C again|Sending Ctrl-C|Ctrl-C caught|internal_Abort|MPICH: )"
 )
 KILLED = re.compile(r"^=   EXIT CODE: (\d+)")
+LOST = 255  # mpiexec's exit code when its process on a machine is gone
+PARENT_DIES = 1  # PR_SET_PDEATHSIG in <linux/prctl.h>
+
+
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """Have this process sent a signal when the one that started it ends, however that happens; on Linux only.
+
+    Else ranks whose launcher is killed would train on, and nobody would see what they print.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PARENT_DIES, number)
 
 
 def launch(count: int, where: str | None) -> int:
@@ -50,7 +62,12 @@ def launch(count: int, where: str | None) -> int:
         )
     command = [mpiexec, "-n", str(count), sys.executable, *same_command()]
     ranks = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        process_group=0,
+        preexec_fn=end_with_parent,
     )
     seen: list[str] = []
     pipes = [
@@ -70,19 +87,27 @@ def launch(count: int, where: str | None) -> int:
         for number, handler in before.items():
             signal.signal(number, handler)
     killed = [int(number) for number in seen if int(number) > 128 or int(number) in (signal.SIGKILL, signal.SIGSEGV)]
-    if killed and code not in (1, 2, 130):
-        ended_by = killed[0] % 128
-        complain(
-            tr(
-                "glassnet: a rank was ended by signal {number} ({name}), so the others were ended, too. Go on from the last "
-                "checkpoint, with any number of ranks: {command}",
-                number=ended_by,
-                name=signal.Signals(ended_by).name if ended_by in set(signal.Signals) else "?",
-                command=f"glassnet train --resume {where or 'RUN'}",
-            )
+    if code < 0:
+        cause = tr("mpiexec was ended by signal {number} ({name})", number=-code, name=_name(-code))
+    elif killed and code not in (1, 2, 130):
+        cause = tr("a rank was ended by signal {number} ({name})", number=killed[0] % 128, name=_name(killed[0] % 128))
+    elif code == LOST:
+        cause = tr("mpiexec has lost its processes on a machine")
+    else:
+        return code
+    complain(
+        tr(
+            "glassnet: {cause}, so the others were ended, too. Go on from the last checkpoint, with any number of "
+            "ranks: {command}",
+            cause=cause,
+            command=f"glassnet train --resume {where or 'RUN'}",
         )
-        return 1
-    return code if code >= 0 else 128 - code
+    )
+    return 1
+
+
+def _name(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else "?"
 
 
 def _wait(ranks: subprocess.Popen[bytes]) -> int:
@@ -122,6 +147,7 @@ def member(wanted: int | None) -> Iterator[Ranks | None]:
     if (count := launched()) < 2:
         yield None
         return
+    end_with_parent(signal.SIGKILL)
     if wanted is not None and wanted != count:
         raise InputError(tr("MPI has started another number of ranks."), where="--ranks", expected=count, received=wanted)
     try:

@@ -11,7 +11,9 @@ import numpy.typing as npt
 
 from glassnet.errors import InputError
 from glassnet.support.i18n import tr
+from glassnet.support.memory import require_memory_for_data
 
+CHECKED = 1 << 22  # numbers at once
 PIXEL_LIMIT = 2.0  # floats in 0…1 may overshoot a little, as resized images do; those in 0…255 lie far beyond
 MOST_UNNAMED_CLASSES = 65_536
 """Higher labels are refused unless the classes are named: they are probably no class indices."""
@@ -26,13 +28,13 @@ def as_pixels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     """
     array = _as_array(values, where)
     if array.dtype == np.bool_:
-        array = array.astype(np.uint8)
+        array = _converted(array, np.uint8, where)
     elif array.dtype.kind in "iu" and array.dtype != np.uint8:
         fits = array.size == 0 or (array.min() >= 0 and array.max() <= 255)
-        array = array.astype(np.uint8 if fits else np.float32)
+        array = _converted(array, np.uint8 if fits else np.float32, where)
     elif array.dtype.kind == "f" and array.dtype != np.float32:
         with np.errstate(over="ignore"):  # what float32 can't hold becomes infinite, and `check_finite` says so
-            array = array.astype(np.float32)
+            array = _converted(array, np.float32, where)
     elif array.dtype.kind not in "iuf":
         raise InputError(
             tr("The images are not numbers."),
@@ -44,13 +46,24 @@ def as_pixels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
+def _converted(array: npt.NDArray[Any], dtype: type[np.number[Any]], where: str) -> npt.NDArray[Any]:
+    """A copy of the images in another type. Raises `DataError` where there is no room for it, as for a memory-mapped file."""
+    what = tr("a copy of the images as {dtype}", dtype=np.dtype(dtype))
+    hint = tr("images as uint8 or float32, which are used where they are")
+    require_memory_for_data(array.size * np.dtype(dtype).itemsize, what, where, hint)
+    return array.astype(dtype)
+
+
 def check_finite(values: npt.NDArray[Any], where: str) -> None:
     """Raise `InputError` where floats `(N, …)` hold NaN or infinity; it names the first item and counts."""
-    if values.dtype.kind != "f" or np.isfinite(values).all():
+    if values.dtype.kind != "f" or not values.size:
         return
-    bad = ~np.isfinite(values).reshape(len(values), -1)
-    items = np.flatnonzero(bad.any(axis=1))
-    count = bad[items[0]].sum()
+    block = max(1, CHECKED * len(values) // values.size)
+    parts = (np.isfinite(values[i : i + block]).reshape(-1, values[0].size).all(axis=1) for i in range(0, len(values), block))
+    items = np.flatnonzero(~np.concatenate(list(parts)))
+    if not len(items):
+        return
+    count = (~np.isfinite(values[items[0]])).sum()
     raise InputError(
         tr("Some values are NaN or infinite as {dtype}.", dtype=values.dtype),
         where=f"{where}, item {items[0]}",

@@ -20,6 +20,7 @@ from glassnet.support.arrays import Array
 from glassnet.support.checks import is_number, whole_number
 from glassnet.support.habits import option_class
 from glassnet.support.i18n import mark, tr
+from glassnet.support.memory import require_memory_for_data
 from glassnet.support.registry import unknown
 
 VIEWS = 8  # of test-time augmentation
@@ -244,6 +245,13 @@ def expand_by_shifts(dataset: Dataset, pixels: int = 1) -> Dataset:
             received=f"{dataset.shape}",
         )
     (height, width, _), times = dataset.shape, len(SHIFTS)
+    size, what = times * dataset.images.nbytes, tr("the images and their shifted copies")
+    require_memory_for_data(
+        size,
+        what,
+        "expand_by_shifts(dataset)",
+        tr("augmentation = {example} shifts them while they are trained on", example="{shift = 1}"),
+    )
     padded = np.pad(dataset.images, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
     starts = [(pixels * (1 - down), pixels * (1 - right)) for down, right in SHIFTS]
     images = np.concatenate([padded[:, top : top + height, left : left + width] for top, left in starts])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias, overload
 
 import numpy as np
@@ -14,10 +15,13 @@ from glassnet.errors import DataError, InputError
 from glassnet.support.checks import is_whole
 from glassnet.support.habits import answered
 from glassnet.support.i18n import mark, tr
+from glassnet.support.mapped import is_mapped
+from glassnet.support.memory import require_memory_for_data
 from glassnet.support.upwards import Shown
 
 Selection: TypeAlias = slice | Sequence[int] | Sequence[bool] | npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_]
 Label: TypeAlias = int | npt.NDArray[np.float64]
+BLOCK = 1 << 20  # bytes that a disk reads nearly as fast, in any order of such pieces, as all in a row
 
 
 class Dataset(Shown):
@@ -30,16 +34,23 @@ class Dataset(Shown):
     `groups`   `(N,)` integers or texts: images with the same value belong together, such as those of one writer; or None.
     `names`    `(N,)` texts: the file of each image; or None.
 
+    Two attributes are for images in a memory-mapped file, and None otherwise; slices with step 1 keep them, other selections
+    are in memory. `block`: so many images in a row are read together, those of 1 MiB unless the file says more.
+    `verify`: a function (first, last) that raises `DataError` where the images from the first to behind the last are not
+    what was written; training calls it, in a thread of its own, before their first use, with any bounds and more than once.
+
     Raises `InputError` for anything that does not fit, with the item that does not.
     """
 
-    __slots__ = ("classes", "groups", "images", "labels", "names")
+    __slots__ = ("block", "classes", "groups", "images", "labels", "names", "verify")
 
     images: npt.NDArray[Any]
     labels: npt.NDArray[Any]
     classes: tuple[str, ...] | None
     groups: npt.NDArray[Any] | None
     names: npt.NDArray[Any] | None
+    block: int | None
+    verify: Callable[[int, int], None] | None
 
     @answered
     def __init__(
@@ -74,8 +85,15 @@ class Dataset(Shown):
         self.images, self.labels = _read_only(pixels), _read_only(marks)
         self.groups = None if group_of is None else _read_only(group_of)
         self.names = None if name_of is None else _read_only(name_of)
+        self.block = max(1, BLOCK * len(self) // self.images.nbytes) if is_mapped(self.images) else None
+        self.verify = None
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """What copies and pickles hold: all arrays, in memory."""
+        return None, {name: getattr(self, name) for name in self.__slots__ if name not in ("block", "verify")}
 
     def __setstate__(self, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
+        self.block = self.verify = None
         for name, value in {**(state[0] or {}), **state[1]}.items():  # copied and pickled arrays come back writable
             setattr(self, name, _read_only(value) if isinstance(value, np.ndarray) else value)
 
@@ -100,13 +118,20 @@ class Dataset(Shown):
             return self.images[index], int(label) if self.is_classification else label
         chosen = key if isinstance(key, slice) else self._positions(np.asarray(key))
         subset = object.__new__(Dataset)  # what was checked once need not be checked again
-        subset.classes = self.classes
+        if not isinstance(chosen, slice):
+            size = len(chosen) * self.images[:1].nbytes
+            hint = tr("a slice with step 1 shares the memory")
+            require_memory_for_data(size, tr("{images:,} chosen images", images=len(chosen)), "Dataset[…]", hint)
+        subset.classes, subset.block, subset.verify = self.classes, None, None
         for name in ("images", "labels", "groups", "names"):
             values = getattr(self, name)
             setattr(subset, name, None if values is None else _read_only(values[chosen]))
         if not len(subset):
             expected = tr("at least one of {total} images", total=len(self))
             raise _wrong_selection(tr("The selection holds no images."), expected, repr(key))
+        if isinstance(chosen, slice) and (bounds := chosen.indices(len(self)))[2] == 1:
+            subset.block = self.block
+            subset.verify = None if self.verify is None else partial(_verify_part, self.verify, bounds[0])
         return subset
 
     @property
@@ -201,6 +226,11 @@ class Splits(Shown):
     def classes(self) -> tuple[str, ...] | None:
         """The names of the classes; None for floating targets."""
         return self.train.classes
+
+
+def _verify_part(verify: Callable[[int, int], None], start: int, first: int, last: int) -> None:
+    """`verify` for a data set that begins at image `start` of another."""
+    verify(start + first, start + last)
 
 
 def _wrong_selection(what: str, expected: str, received: object) -> InputError:

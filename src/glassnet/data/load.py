@@ -12,8 +12,12 @@ from glassnet.data.catalog import NAMED_DATASETS, read_idx_folder
 from glassnet.data.dataset import Splits
 from glassnet.data.options import ReadOptions, as_options
 from glassnet.data.readers import hdf5
+from glassnet.data.readers.cifar import is_cifar, read_cifar
+from glassnet.data.readers.emnist import holds_emnist, read_emnist
+from glassnet.data.readers.gnt import is_gnt, is_zip_without_images, read_gnt
 from glassnet.data.readers.image_files import read_images
 from glassnet.data.readers.image_sources import holds_images
+from glassnet.data.readers.kuzushiji import holds_kuzushiji, read_kuzushiji
 from glassnet.data.readers.mat import read_mat
 from glassnet.data.readers.mnist import holds_mnist
 from glassnet.data.readers.npz import read_npz
@@ -68,13 +72,13 @@ PATH_READERS: list[PathReader] = [
     ),
     PathReader(
         mark("a .zip of such images"),
-        accepts=lambda path: _is_file(path, (".zip",), b"PK\x03\x04", other=".npz"),
+        accepts=lambda path: _is_file(path, (".zip",), b"PK\x03\x04", other=".npz") and not is_zip_without_images(path),
         read=read_images,
         takes_pattern=True,
     ),
     PathReader(
         mark("a .npz"),
-        accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz",
+        accepts=lambda path: path.is_file() and path.suffix.lower() == ".npz" and not holds_kuzushiji(path),
         read=_divided(read_npz),
     ),
     PathReader(mark("a pickle of arrays, .pkl or .pkl.gz"), accepts=is_pickle, read=_divided(read_pickle)),
@@ -93,6 +97,10 @@ PATH_READERS: list[PathReader] = [
         accepts=lambda path: path.is_dir() and bool(hdf5.hdf5_files(path)),
         read=_divided(hdf5.read_hdf5_folder),
     ),
+    PathReader(mark("CASIA-HWDB's .gnt: a file, a folder or a zip"), accepts=is_gnt, read=read_gnt),
+    PathReader(mark("EMNIST's IDX files"), accepts=holds_emnist, read=_divided(read_emnist)),
+    PathReader(mark("Kuzushiji's .npz files"), accepts=holds_kuzushiji, read=_divided(read_kuzushiji)),
+    PathReader(mark("CIFAR-10 or CIFAR-100: a folder or the .tar.gz"), accepts=is_cifar, read=_divided(read_cifar)),
 ]
 
 
@@ -115,7 +123,8 @@ def load_dataset(
 
     Paths: a folder or zip with one folder a class, or with labels in the file names (`pattern`), perhaps below folders
     train, validation and test; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5`; a folder with a `.h5` a part;
-    a `.pkl` or `.pkl.gz` of arrays, which is read without unpickling it.
+    a `.pkl` or `.pkl.gz` of arrays, which is read without unpickling it; EMNIST, Kuzushiji-MNIST and -49, CIFAR-10 and
+    -100, and CASIA-HWDB's `.gnt` as they are published.
 
     `size`, `color`  `(H, W)` or one number; "grey" or "rgb"; None leaves images as they are
     `fit`            for images of another aspect ratio: "stretch", "crop" (the centre) or "pad" (with black)

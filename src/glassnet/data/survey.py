@@ -37,6 +37,7 @@ class Survey:
     `sizes` `(n, 2)`: heights and widths of some images; `channels`: 0 for rows of features, which are no images. `ink`: 1
     for light ink on a dark ground, −1 for dark ink on a light one, 0 for photographs. `colour`: whether they have any.
     `own_test`, `groups`: whether it has a test part of its own, and how many groups; None where that is not known.
+    `block`: that of memory-mapped images, else None.
     """
 
     counts: dict[str, int]
@@ -47,6 +48,7 @@ class Survey:
     colour: bool
     own_test: bool | None = None
     groups: int | None = None
+    block: int | None = None
 
     @property
     def images(self) -> int:
@@ -107,7 +109,7 @@ def _of_files(files: ImageFiles, options: ReadOptions) -> Survey:
 
 
 def survey_arrays(splits: Splits, path: object) -> Survey:
-    """The survey of images in memory; `path`, for errors, is where they are from. Raises `DataError` for floating targets."""
+    """The survey of images in arrays; `path`, for errors, is where they are from. Raises `DataError` for floating targets."""
     train = splits.train
     if train.classes is None:
         raise DataError(
@@ -120,10 +122,10 @@ def survey_arrays(splits: Splits, path: object) -> Survey:
     by_class = {name: int(count) for name, count in zip(train.classes, counts, strict=True)}
     groups = None if train.groups is None else len(np.unique(train.groups))
     if len(train.shape) != 3:
-        return Survey(by_class, len(train), np.array([[1, train.shape[0]]]), 0, 0, False, groups=groups)
+        return Survey(by_class, len(train), np.array([[1, train.shape[0]]]), 0, 0, False, groups=groups, block=train.block)
     chosen = np.sort(np.random.default_rng(0).permutation(len(train))[:SAMPLE])
     sizes = np.array([train.shape[:2]], np.int64)
-    return Survey(by_class, len(train), sizes, *_kind(train.images[chosen]), groups=groups)
+    return Survey(by_class, len(train), sizes, *_kind(train.images[chosen]), groups=groups, block=train.block)
 
 
 def _kind(images: npt.NDArray[Any]) -> tuple[int, int, bool]:

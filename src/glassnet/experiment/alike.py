@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import numpy as np
+
 from glassnet import __version__
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
@@ -14,6 +16,7 @@ from glassnet.runtime import Ranks
 from glassnet.support.i18n import mark, tr
 
 VERSION = "version"
+SAMPLED = 1000  # images of a set that may be larger than the memory, evenly spaced
 WHAT = {
     VERSION: mark("The ranks run different versions, or on different processors."),
     "recipe": mark("The ranks have different recipes."),
@@ -50,10 +53,14 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _digest(data: Dataset | None) -> str:
-    """The size of a data set, and a checksum of its images and labels."""
+    """The size of a data set, and a checksum of its images, if memory-mapped of `SAMPLED` of them, and labels."""
     if data is None:
         return "none"
     checksum = hashlib.blake2b(digest_size=8)
-    for array in (data.images, data.labels):
-        checksum.update(repr((array.shape, array.dtype.str)).encode() + array.tobytes())
+    images = data.images
+    if data.block is not None:
+        images = images[np.linspace(0, len(data) - 1, min(len(data), SAMPLED)).astype(np.int64)]
+    for shape, array in ((data.images.shape, images), (data.labels.shape, data.labels)):
+        checksum.update(repr((shape, array.dtype.str)).encode())
+        checksum.update(np.ascontiguousarray(array).data)
     return f"{len(data)} images, {checksum.hexdigest()}"

@@ -182,6 +182,9 @@ def decide_training(found: Survey, recipe: Recipe, given: object, decisions: lis
     if balanced:
         why = tr("the largest class has more than {times:g} times the images of the smallest", times=IMBALANCE)
         decisions.append(Decision("class_weight", "balanced", why))
+    if found.block is not None:
+        why = tr("the images stay on the disk, and are read in blocks of so many in random order")
+        decisions.append(Decision("shuffle_block", str(found.block), why))
     augmentation = _augmentation(found, recipe, decisions) if found.channels else None
     return TrainingSection(
         epochs=epochs,
@@ -191,6 +194,7 @@ def decide_training(found: Survey, recipe: Recipe, given: object, decisions: lis
         class_weight="balanced" if balanced else None,
         augmentation=augmentation,
         plain_epochs=min(3, epochs // 6) if augmentation else 0,
+        shuffle_block=found.block,
         show_every=max(1, epochs // 25),
     )
 

@@ -62,7 +62,7 @@ def as_recipe(recipe: str | os.PathLike[str] | Recipe, settings: dict[str, Any] 
     if is_own_data(recipe):
         return auto_recipe(recipe, settings).recipe
     place = as_path(recipe)
-    of_data = place.suffix.lower() in (".zip", ".npz", ".mat", ".h5") or len(place.parts) > 1
+    of_data = place.suffix.lower() in (".zip", ".npz", ".mat", ".h5", ".gnt", ".gz") or len(place.parts) > 1
     if of_data and place.suffix.lower() != ".toml" and not exists(place):
         raise DataError(
             tr("There is no such file or folder."),

@@ -27,6 +27,7 @@ def fit_options(recipe: Recipe, splits: Splits, network: Network, progress: bool
         "class_weight": training.class_weight,
         "augmentation": recipe.make_augmentation(),
         "plain_epochs": training.plain_epochs,
+        "shuffle_block": training.shuffle_block,
         "keep": training.keep,
         "average": training.average,
     }

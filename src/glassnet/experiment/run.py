@@ -268,7 +268,16 @@ def prepare(
     changes = settings_of(seed, data, epochs, settings)
     chosen = as_recipe(recipe, changes)
     chosen = chosen.changed(changes) if changes else chosen
-    return chosen, read_splits(chosen)
+    splits = read_splits(chosen)
+    return with_shuffle_block(chosen, splits), splits
+
+
+def with_shuffle_block(recipe: Recipe, splits: Splits) -> Recipe:
+    """The recipe with the default of `training.shuffle_block` for memory-mapped images, so that its runs record it."""
+    block = splits.train.block
+    if block is None or recipe.training.shuffle_block is not None:
+        return recipe
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update={"shuffle_block": block})})
 
 
 def settings_of(

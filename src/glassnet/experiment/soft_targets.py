@@ -19,6 +19,7 @@ from glassnet.network import Network
 from glassnet.nn.losses import Loss
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
+from glassnet.support.memory import require_memory
 
 
 def soft_targets(section: DistillationSection, student: Network, train: Dataset) -> Array:
@@ -38,6 +39,8 @@ def mixed_targets(
     As p = softmax(z), q is softmax(z/T). For one output, a sigmoid's, the columns of class 1.
     """
     Ensemble(teachers)  # raises where they differ
+    what = tr("the soft targets of {images:,} images", images=len(train))
+    require_memory(2 * 8 * outputs * len(train), what, "distillation", tr("fewer training images"))
     answers = np.mean([_softened(teacher.predict_proba(train.images), temperature) for teacher in teachers], axis=0)
     hard = loss.targets(train.labels, outputs, np.float64)
     return np.asarray(weight * (answers if outputs > 1 else answers[:, 1:]) + (1 - weight) * hard)

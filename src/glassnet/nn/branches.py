@@ -13,7 +13,7 @@ from glassnet.errors import InputError, ShapeError
 from glassnet.nn.chain import Place, adapt_chain, build_chain, forward_chain, name_layers
 from glassnet.nn.conv import Conv2D
 from glassnet.nn.dense import Dense
-from glassnet.nn.layer import Backward, Gradients, Layer, Shape, as_layer
+from glassnet.nn.layer import Backward, Blocks, Gradients, Layer, Shape, as_layer
 from glassnet.nn.windows import Pair, Windows
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import listing, tr
@@ -75,8 +75,12 @@ class Nested(Layer):
             layer.adapted = value
 
     def adapt(self, x: Array) -> None:
+        self.adapt_to(lambda: [x])
+
+    def adapt_to(self, blocks: Blocks) -> None:
+        dtype = next(iter(blocks())).dtype
         for branch in self.branches:
-            adapt_chain(branch, x, x.dtype)
+            adapt_chain(branch, blocks, dtype)
 
     def _forward_branches(
         self, x: Array, training: bool, rng: np.random.Generator | None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from glassnet.errors import InputError, ShapeError
 from glassnet.nn.inputs import Flatten, Pixels
-from glassnet.nn.layer import Gradients, Layer, Shape, walk
+from glassnet.nn.layer import Blocks, Gradients, Layer, Shape, walk
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -86,8 +87,13 @@ def forward_chain(
     return x.astype(dtype, copy=False), back
 
 
-def adapt_chain(layers: Sequence[Layer], x: Array, dtype: DTypeLike) -> None:
+def adapt_chain(layers: Sequence[Layer], blocks: Blocks, dtype: DTypeLike) -> None:
     """Let the layers that have not yet done so take their statistics from what reaches them of the training images."""
     for number, layer in enumerate(layers):
         if not layer.adapted:
-            layer.adapt(forward_chain(layers[:number], x, dtype)[0])
+            layer.adapt_to(partial(_after, layers[:number], blocks, dtype))
+
+
+def _after(layers: Sequence[Layer], blocks: Blocks, dtype: DTypeLike) -> Iterator[Array]:
+    """What comes out of the layers, block by block."""
+    return (forward_chain(layers, x, dtype)[0] for x in blocks())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from glassnet.errors import InputError, ShapeError
-from glassnet.nn.layer import Backward, Layer, Shape, require_room
+from glassnet.nn.layer import Backward, Blocks, Layer, Shape, require_room
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
@@ -127,15 +127,24 @@ class Standardize(Layer):
         return shape
 
     def adapt(self, x: Array) -> None:
-        if not len(x):
+        self.adapt_to(lambda: [x])
+
+    def adapt_to(self, blocks: Blocks) -> None:
+        total, count, low, high = np.float64(0), 0, None, None
+        for x in filter(len, blocks()):
+            total, count, dtype = total + x.sum(axis=0, dtype=np.float64), count + len(x), x.dtype
+            low = x.min(axis=0) if low is None else np.minimum(low, x.min(axis=0))
+            high = x.max(axis=0) if high is None else np.maximum(high, x.max(axis=0))
+        if low is None or high is None:
             raise InputError(
                 tr("There are no images to take mean and std from."), where="Standardize", expected=tr("one or more")
             )
-        low, high = x.min(axis=0).astype(np.float64), x.max(axis=0).astype(np.float64)
-        digit, least = (np.finfo(x.dtype).eps, np.finfo(x.dtype).tiny) if x.dtype.kind == "f" else (1e-16, 0.0)
-        std = x.std(axis=0, dtype=np.float64)
+        mean = total / count
+        std = np.sqrt(sum(np.square(x - mean).sum(axis=0) for x in blocks()) / count)
+        low, high = low.astype(np.float64), high.astype(np.float64)
+        digit, least = (np.finfo(dtype).eps, np.finfo(dtype).tiny) if dtype.kind == "f" else (1e-16, 0.0)
         constant = (high - low <= digit * np.maximum(abs(low), abs(high))) | (std <= least / digit)
-        self.statistics["mean"][...] = x.mean(axis=0, dtype=np.float64).clip(low, high)  # which a rounded sum may leave
+        self.statistics["mean"][...] = mean.clip(low, high)  # which a rounded sum may leave
         self.statistics["std"][...] = np.where(constant, 1.0, std)
         self.adapted = True
 

@@ -19,6 +19,7 @@ from glassnet.support.registry import describe, make_named
 Shape = tuple[int, ...]
 Gradients = dict[str, Array]
 Backward = Callable[[Array], tuple[Array, Gradients]]
+Blocks = Callable[[], Iterable[Array]]  # the same arrays (n, …) each time
 
 
 class Layer:
@@ -77,6 +78,10 @@ class Layer:
 
     def adapt(self, x: Array) -> None:
         """Take statistics from the layer's input over the training images, once, before the first step."""
+
+    def adapt_to(self, blocks: Blocks) -> None:
+        """`adapt` to input that `blocks()` gives in parts; overridden by layers that need not join them."""
+        self.adapt(np.concatenate(list(blocks())))
 
     def operations(self, shape: Shape) -> int:
         """Multiplications with additions in one forward pass of one image of `shape`."""

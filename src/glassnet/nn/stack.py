@@ -26,6 +26,7 @@ from glassnet.nn.penalties import Regularizer
 from glassnet.nn.summary import Table, table
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
+from glassnet.support.memory import require_memory
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Slot:
     def __str__(self) -> str:
         return f"{self.name} {self.shape}"
 
+
+ADAPTED = 1 << 22  # numbers of images that layers take statistics from at once
 
 # The network that each layer belongs to: its arrays lie in the vector of that network alone.
 _OWNERS: WeakKeyDictionary[Layer, ReferenceType[Stack]] = WeakKeyDictionary()
@@ -212,6 +215,9 @@ class Stack:
                 tr("Images are arrays of numbers."), where="images", expected=tr("numbers"), received=images.dtype
             )
         is_bytes = kind == "b" or (kind in "ui" and images.size > 0 and images.min() >= 0 and images.max() <= 255)
+        size = images.size * (1 if is_bytes else self.dtype.itemsize)
+        what, hint = tr("a copy of the images as {dtype}", dtype=self.dtype), tr("images as uint8, or fewer at once")
+        require_memory(size, what, "images", hint)
         return images.astype(np.uint8 if is_bytes else self.dtype)
 
     def forward(
@@ -225,7 +231,10 @@ class Stack:
         """Let the layers that have not yet done so take their statistics from the training images."""
         if not all(layer.adapted for layer in self.layers):
             rows = self.rows(images)
-            adapt_chain(self.layers, rows.reshape(len(rows), *self.input_shape), self.dtype)
+            inputs, block = rows.reshape(len(rows), *self.input_shape), max(1, ADAPTED // self.features)
+            adapt_chain(
+                self.layers, lambda: (inputs[i : i + block] for i in range(0, max(1, len(inputs)), block)), self.dtype
+            )
 
     def losses_and_gradient(
         self,

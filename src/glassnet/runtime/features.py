@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from glassnet.errors import InputError
 from glassnet.nn import Dropout, Flatten, GlobalAveragePool2D, GlobalMaxPool2D
@@ -56,14 +57,16 @@ class HiddenFeatures:
         self.width = feature_width(stack)
         self._block = max(1, BLOCK_FLOATS // max(map(prod, self._shapes)))
 
-    def __call__(self, rows: Array) -> Array:
-        """Features (N, …) in float32, with the weights that the network has now."""
+    def __call__(self, rows: Array, chosen: NDArray[np.int64] | None = None) -> Array:
+        """Features (N, …) in float32, of all rows or of those chosen, with the weights that the network has now."""
         for part, (start, stop) in zip(self._parts, self._bounds, strict=True):
             for mine, layer in zip(part.layers, self._stack.layers[start:stop], strict=False):  # then comes Flatten
                 for own, arrays in ((mine.parameters, layer.parameters), (mine.statistics, layer.statistics)):
                     for key, array in arrays.items():
                         own[key][...] = array
-        return np.concatenate([self._of(rows[i : i + self._block]) for i in range(0, max(1, len(rows)), self._block)])
+        places = range(0, max(1, len(rows) if chosen is None else len(chosen)), self._block)
+        parts = (slice(i, i + self._block) for i in places)
+        return np.concatenate([self._of(rows[part if chosen is None else chosen[part]]) for part in parts])
 
     def _of(self, rows: Array) -> Array:
         found = []

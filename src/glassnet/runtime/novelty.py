@@ -55,7 +55,7 @@ class Novelty:
     def fit(cls, features: HiddenFeatures, train: Array, validation: Array | None) -> Self:
         """From rows of training images and, for the limit, of validation images; the same bits for any number of threads."""
         with threadpool_limits(1, user_api="blas"):
-            x = features(_some(train, min(MOST_REFERENCES, max(2, MOST_FLOATS // features.width))))
+            x = features(train, _some(len(train), min(MOST_REFERENCES, max(2, MOST_FLOATS // features.width))))
             mean = x.mean(axis=0)
             components = _components((x - mean)[:: max(1, len(x) // ENOUGH)]).astype(np.float16)
             z = _project(x, mean, components)
@@ -66,7 +66,7 @@ class Novelty:
             if validation is None:
                 distances = found._nearest(z, leave_out=np.arange(len(z)))
             else:
-                distances = found.of(features(_some(validation, MOST_VALIDATED)))
+                distances = found.of(features(validation, _some(len(validation), MOST_VALIDATED)))
         limit = conformal_limit(distances)
         return replace(found, limit=limit, validated=len(distances), alarms=int((distances > limit).sum()))
 
@@ -166,11 +166,11 @@ def conformal_limit(distances: NDArray[np.float64]) -> float:
     return max(float(np.sort(distances)[rank - 1]), 1e-12)
 
 
-def _some(rows: Array, count: int) -> Array:
-    """At most `count` of the rows, drawn with a fixed seed, in their order."""
-    if len(rows) <= count:
-        return rows
-    return rows[np.sort(np.random.default_rng(0).choice(len(rows), count, replace=False))]
+def _some(rows: int, count: int) -> NDArray[np.int64]:
+    """The indices of at most `count` of so many rows, drawn with a fixed seed, in their order."""
+    if rows <= count:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, count, replace=False))
 
 
 def _project(x: Array, mean: Array, components: Array) -> Array:

@@ -79,6 +79,7 @@ def train(
         validation=data.validation,
         epochs=done + max_iter,
         batch_size=min(int(batch), len(data.train)),
+        shuffle_block=data.train.block,
         optimizer=optimizer,
         seed=seed,
         weights=weights,

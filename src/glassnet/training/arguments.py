@@ -38,6 +38,7 @@ class Plan(StepPlan):
     checkpoint: Path | None = None
     resume: bool = False
     plain_epochs: int = 0  # the last ones, without augmentation
+    shuffle_block: int | None = None  # images that stay together in the order of an epoch, up to a window
     statistics: bool = True  # of the layers' outputs, after each epoch
 
     @property
@@ -60,6 +61,7 @@ class Plan(StepPlan):
             "average": self.averaging,
             "augmentation": None if self.augmentation is None else describe(self.augmentation),
             "plain_epochs": self.plain_epochs or None,
+            "shuffle_block": self.shuffle_block,
         }
 
 
@@ -138,10 +140,13 @@ def check_fit(
     average: float | None,
     augmentation: Augmentation | None,
     optimizer: Optimizer | ScipyMinimize,
+    shuffle_block: int | None = None,
 ) -> None:
     """Refuse what `Network.fit` can't do with these arguments of it."""
     for name, value, least in (("epochs", epochs, 1), ("batch_size", batch_size, 1), ("plain_epochs", plain_epochs, 0)):
         check_whole(value, name, least, "fit")
+    if shuffle_block is not None:
+        check_whole(shuffle_block, "shuffle_block", 1, "fit")
     if keep not in ("last", "best"):
         raise InputError(tr("Unknown choice."), where="fit(keep)", expected="'last' | 'best'", received=repr(keep))
     if average is not None and not (isinstance(average, float) and 0 < average < 1):

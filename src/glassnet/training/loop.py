@@ -24,7 +24,9 @@ from glassnet.training.arguments import AUGMENTATION, DROPOUT, ORDER, Plan, chec
 from glassnet.training.callbacks import Callback, Progress
 from glassnet.training.checkpoint import State
 from glassnet.training.history import Epoch, History
+from glassnet.training.order import EpochOrder
 from glassnet.training.ranks import begin_alike
+from glassnet.training.read_ahead import ReadAhead
 from glassnet.training.statistics import Statistics, Watch, all_finite, norms, validate
 from glassnet.training.stop import Stop, StopReason
 
@@ -43,6 +45,7 @@ class Training:
         augmented = plan.augmentation is not None
         shape = image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
         self.trainer: Trainer = make_trainer(stack, self.rows, plan.targets, replace(plan, image_shape=shape))
+        self.read_ahead = ReadAhead.of(plan.train, self.rows)
         self.predictor = Predictor(stack, plan.threads if plan.ranks is None else plan.ranks.threads(plan.threads))
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.watch = Watch(stack, plan.train, plan.targets) if plan.statistics else None
@@ -100,6 +103,8 @@ class Training:
         self.stack.state[...] = self._last_epoch
         self.trainer.close()
         self.predictor.close()
+        if self.read_ahead is not None:
+            self.read_ahead.close()
         try:
             self._save_state()
         finally:
@@ -139,7 +144,11 @@ class Training:
         progress.epoch, progress.step = number, 0
         steps, past = plan.steps_per_epoch, (number - 1) * plan.steps_per_epoch
         rates = plan.optimizer.schedule.rates(past, past + steps, plan.epochs * steps)
-        order = epoch_generator(plan.seed, number, ORDER).permutation(len(plan.train))
+        rng = epoch_generator(plan.seed, number, ORDER)
+        self.order = EpochOrder.draw(rng, len(plan.train), plan.shuffle_block, plan.train.images[:1].nbytes)
+        order = self.order.images
+        if self.read_ahead is not None:
+            self.read_ahead.begin(self.order)
         plain = plan.augmentation is None or number > plan.epochs - plan.plain_epochs
         changes = None if plain else epoch_generator(plan.seed, number, AUGMENTATION)
         self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, DROPOUT), changes)
@@ -176,6 +185,8 @@ class Training:
 
     def _look(self) -> tuple[dict[str, Any], Statistics]:
         """Results on the validation data, and statistics of the layers' outputs, maybe those of an earlier epoch."""
+        if (held_out := self.plan.validation) is not None and held_out.verify is not None:
+            held_out.verify(0, len(held_out))
         validated = validate(self.predictor, self.held_out, self.plan.validation, self.plan.ranks)
         if self.watch is None:
             return validated, {}
@@ -202,7 +213,7 @@ class Training:
         """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing loss take effect soon."""
         progress, trainer, batch = self.progress, self.trainer, self.plan.batch_size
         while first < last and not self._stopped():
-            until = min([last, first + self._stretch, *(
+            until = min([last, first + self._stretch, self._bring(first), *(
                 (first // every + 1) * every for callback in self.callbacks if (every := callback.every_steps)
             )])  # fmt: skip
             start = time.perf_counter()
@@ -222,6 +233,15 @@ class Training:
                 for callback in self.callbacks:
                     if callback.every_steps is None or (callback.every_steps and first % callback.every_steps == 0):
                         callback.on_step_end(progress)
+
+    def _bring(self, first: int) -> int:
+        """Wait for the images of a step; before which step others are needed. The same for all ranks, wherever images are."""
+        batch, order = self.plan.batch_size, self.order
+        start, end = first * batch, min((first + 1) * batch, len(order.images))
+        last = order.window(end - 1)
+        if self.read_ahead is not None:
+            self.read_ahead.need(order.window(start), last)
+        return max(first + 1, int(order.ends[last]) // batch) if last < len(order.ends) - 1 else self.plan.steps_per_epoch
 
     def _give_up(self, step: int) -> None:
         """Stop because the loss of `step` was not finite, with weights that do not depend on the timing of steps."""
@@ -249,6 +269,7 @@ class Training:
             "average": plan.averaging,
             "augmentation": None if plan.augmentation is None else describe(plan.augmentation),
             "plain_epochs": plan.plain_epochs or None,
+            "shuffle_block": plan.shuffle_block,
         }
         return dict(json.loads(json.dumps(settings)))  # lists for tuples, as in the file
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from glassnet.data import list_datasets, load_dataset
+from benchmarks.published_real import cifar_as_published, mnist_as_emnist, numerals_as_gnt
+from glassnet.data import find_mnist, list_datasets, load_dataset
 
 HERE = Path(os.environ.get("GLASSNET_DATA", "nowhere"))
 
@@ -47,3 +48,20 @@ def test_cats() -> None:
         assert part is not None
         tested += [image.tobytes() for image in part.images]
     assert len(tested) == 1652
+
+
+@pytest.mark.skipif(find_mnist() is None, reason="MNIST is not here (set GLASSNET_DATA)")
+def test_mnist_as_emnist(tmp_path: Path) -> None:
+    """Each of these raises unless the same arrays come back, and train the same network."""
+    assert mnist_as_emnist(tmp_path, 1000) > 0.3
+
+
+@pytest.mark.skipif(not (HERE / "chinese-numerals.zip").is_file(), reason="chinese-numerals.zip is not under GLASSNET_DATA")
+def test_numerals_as_gnt(tmp_path: Path) -> None:
+    assert numerals_as_gnt(tmp_path, 10) > 0  # which raises unless they are the same
+
+
+@pytest.mark.skipif(not (HERE / "cifar10-jpeg.zip").is_file(), reason="cifar10-jpeg.zip is not under GLASSNET_DATA")
+def test_cifar_as_published(tmp_path: Path) -> None:
+    binary, pickled = cifar_as_published(tmp_path, 20)
+    assert binary == pickled

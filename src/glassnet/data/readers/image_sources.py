@@ -9,7 +9,7 @@ import os
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO, Protocol
 
@@ -46,32 +46,33 @@ class ImageFiles(Protocol):
 
 def is_image(name: str) -> bool:
     """Whether a path with "/" names an image that a person put there: hidden files and what systems leave are not."""
-    return not _hidden(name) and name.lower().endswith(ENDINGS)
+    return not hidden(name) and name.lower().endswith(ENDINGS)
 
 
-def _hidden(name: str) -> bool:
+def hidden(name: str) -> bool:
+    """Whether a path with "/" is that of a hidden file, or of what systems leave."""
     return any(part.startswith(".") or part.lower() in ("__macosx", "@eadir", "$recycle.bin") for part in name.split("/"))
 
 
 def _empty(folders: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
     """Those folders that no image is in or below, sorted."""
     occupied = {str(parent) for name in names for parent in PurePosixPath(name).parents}
-    return tuple(sorted(folder for folder in set(folders) - occupied if not _hidden(folder)))
+    return tuple(sorted(folder for folder in set(folders) - occupied if not hidden(folder)))
 
 
 class Folder:
-    """`ImageFiles` on disk. Links to folders are followed, each folder once.
+    """`ImageFiles` on disk, or other files that are `wanted`. Links to folders are followed, each folder once.
 
     The fingerprint is of the files' paths, sizes and times of change: reading every byte anew would cost as much as
     decoding. Raises `DataError` for a folder that can't be listed.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wanted: Callable[[str], bool] = is_image) -> None:
         self.path = path
         walked = [(folder.relative_to(path), files) for folder, files in _walk(path)]
         files = [(folder / file).as_posix() for folder, found in walked for file in found]
-        self.names = tuple(sorted(filter(is_image, files)))
-        self.others = sum(not is_image(name) and not name.rpartition("/")[2].startswith(".") for name in files)
+        self.names = tuple(sorted(filter(wanted, files)))
+        self.others = sum(not wanted(name) and not name.rpartition("/")[2].startswith(".") for name in files)
         self.empty = _empty((folder.as_posix() for folder, _ in walked if folder.parts), self.names)
         self.doubled: tuple[str, ...] = ()
 
@@ -90,9 +91,9 @@ class Folder:
         return digest.hexdigest()
 
 
-def holds_images(path: Path) -> bool:
-    """Whether there is any image file in a folder or below it."""
-    return any(is_image((folder / file).relative_to(path).as_posix()) for folder, files in _walk(path) for file in files)
+def holds_images(path: Path, wanted: Callable[[str], bool] = is_image) -> bool:
+    """Whether there is any image file, or other file that is `wanted`, in a folder or below it."""
+    return any(wanted((folder / file).relative_to(path).as_posix()) for folder, files in _walk(path) for file in files)
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -114,13 +115,14 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
 
 
 class Zip:
-    """`ImageFiles` in a zip. The fingerprint is of the names, sizes and checksums that its directory gives.
+    """`ImageFiles` in a zip, or other files that are `wanted`.
 
+    The fingerprint is of the names, sizes and checksums that its directory gives.
     Raises `DataError` for a zip that is damaged, encrypted, or has paths that lead outside it: nothing would be written
     there, but such a zip is not to be trusted.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wanted: Callable[[str], bool] = is_image) -> None:
         self.path = path
         with reading(path, "zip", tr("a whole zip file")):
             self._zip = zipfile.ZipFile(path)
@@ -136,7 +138,7 @@ class Zip:
                 received=listing(map(repr, climbing[:3])),
                 hint=tr("don't trust this file; get it from another source"),
             )
-        self.names = tuple(sorted(name for name in self._members if is_image(name)))
+        self.names = tuple(sorted(name for name in self._members if wanted(name)))
         self.others = len(self._members) - len(self.names)
         folders = {_name(info).rstrip("/") for info in everything if info.is_dir()}
         self.empty = _empty(folders | {name.rpartition("/")[0] for name in self._members} - {""}, self.names)
@@ -148,7 +150,7 @@ class Zip:
                 tr("The zip is encrypted."),
                 where=path,
                 expected=tr("a zip without a password"),
-                received=tr("{locked} of {total} images are encrypted", locked=len(locked), total=len(self.names)),
+                received=tr("{locked} of {total} files are encrypted", locked=len(locked), total=len(self.names)),
                 hint=tr("unpack it, and pass the folder"),
             )
 
@@ -157,6 +159,10 @@ class Zip:
         if info.file_size > MOST_BYTES:
             raise OSError(tr("{size:,} bytes unpacked, of at most {most:,}", size=info.file_size, most=MOST_BYTES))
         return io.BytesIO(self._zip.read(info))
+
+    def stream(self, name: str) -> IO[bytes]:
+        """A file of any size, to be read piece by piece."""
+        return self._zip.open(self._members[name])
 
     def close(self) -> None:
         self._zip.close()

@@ -17,6 +17,8 @@ from glassnet.data.readers.subprocess import Named, read_in_subprocess, reading
 from glassnet.data.readers.tables import assemble
 from glassnet.support.i18n import tr
 
+MAPPING = "dataset/mapping"  # EMNIST's: rows of a label and the codes of its characters
+
 
 def read_mat(path: Path, options: ImageOptions) -> Splits:
     """The data set in a `.mat`, in the parts that it has; see `find_roles` for the names, `assemble` for the rest.
@@ -43,9 +45,21 @@ def read_named(path: Path) -> Named:
     with reading(path, ".mat", tr("a whole file, as MATLAB's save writes it")), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SciPy warns of names that occur twice, and of what it can't read
         found = dict(_flat(loadmat(path, simplify_cells=True)))
+    if MAPPING in found and (names := _mapped(found[MAPPING])) is not None:
+        found["class_names"] = names
     roles = find_roles(found, path)
     others = [f"{name}: {array.shape}" for name, array in found.items() if name not in roles.values()]
     return {role: found[name] for role, name in roles.items()}, others
+
+
+def _mapped(mapping: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+    """The first character of each class; None unless the labels are 0, 1, … or 1, 2, … and characters follow them."""
+    if mapping.ndim != 2 or mapping.shape[1] < 2 or mapping.dtype.kind not in "iuf":
+        return None
+    labels, codes = mapping[:, 0], mapping[:, 1]
+    if labels[0] not in (0, 1) or not np.array_equal(labels, labels[0] + np.arange(len(labels))):
+        return None
+    return np.array([chr(int(code)) for code in codes]) if ((codes >= 32) & (codes < 0xD800)).all() else None
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, np.ndarray[Any, Any]]]:

@@ -33,6 +33,18 @@ def read_npz(path: Path, options: ImageOptions) -> Splits:
     return assemble(arrays, others, path, options)
 
 
+def read_array(path: Path, name: str) -> npt.NDArray[Any]:
+    """One array of a `.npz`. Raises `DataError` as `read_npz` does, and where it has no array of that name."""
+    expected = tr("a whole file, as np.savez writes it")
+    with reading(path, ".npz", expected), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        if name not in stored.files:
+            raise DataError(
+                tr("The file has no array of this name."), where=path, expected=name, received=", ".join(stored.files[:8])
+            )
+        require_memory_for_data(stored.zip.getinfo(f"{name}.npy").file_size, tr("an array, unpacked"), path)
+        return _read(stored, name, path)
+
+
 def _read(stored: Any, name: str, path: Path) -> npt.NDArray[Any]:
     with stored.zip.open(f"{name}.npy") as file:
         version = np.lib.format.read_magic(file)

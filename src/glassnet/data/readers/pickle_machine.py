@@ -1,5 +1,6 @@
 """Pickled arrays without unpickling: a few of pickle's operations are carried out here. They only make NumPy arrays, tuples,
-lists, numbers and texts; any other operation, and any other name than those in `GLOBALS`, is refused.
+lists, numbers and texts, and dictionaries where a format has them; any other operation, and any other name than those in
+`GLOBALS`, is refused.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import pickletools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -61,7 +61,7 @@ class PickledArray:
 class _File:
     """A file as `pickletools` reads it, which refuses what does not fit into memory."""
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    def __init__(self, file: IO[bytes], path: object) -> None:
         self._file, self._path, self.position, self._checked = file, path, 0, 0
 
     def _count(self, length: int) -> None:
@@ -83,17 +83,21 @@ class _File:
 
 
 class Machine:
-    """Pickle's stack machine, with the operations that arrays need; `run` gives a value with `PickledArray`s in it."""
+    """Pickle's stack machine, with the operations that arrays need; `run` gives a value with `PickledArray`s in it.
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    `dicts`: whether to make dictionaries, too, with texts as keys. `most`: the most operations.
+    """
+
+    def __init__(self, file: IO[bytes], path: object, *, dicts: bool = False, most: int = MOST_OPERATIONS) -> None:
         self._file, self._path = _File(file, path), path
+        self._operations, self._most = OPERATIONS | (DICTS if dicts else {}), most
         self._stack: list[Any] = []
         self._marks: list[int] = []  # heights of the stack
         self._memo: dict[int, Any] = {}
         self._encoded = 0  # bytes made from texts
 
     def run(self) -> object:
-        for _ in range(MOST_OPERATIONS):
+        for _ in range(self._most):
             code = self._file.read(1)
             opcode = CODES.get(code.decode("latin-1"))
             if opcode is None:
@@ -102,10 +106,10 @@ class Machine:
                 return self._stack.pop()
             read = READERS.get(opcode.name, opcode.arg and opcode.arg.reader)
             argument = read(self._file) if read else None
-            if opcode.name not in OPERATIONS:
+            if opcode.name not in self._operations:
                 raise self._refused(f"{opcode.name} {_shown(argument)}")
-            OPERATIONS[opcode.name](self, argument)
-        raise self._refused(tr("more than {count:,} operations", count=MOST_OPERATIONS))
+            self._operations[opcode.name](self, argument)
+        raise self._refused(tr("more than {count:,} operations", count=self._most))
 
     def _refused(self, received: str) -> DataError:
         return DataError(
@@ -136,6 +140,18 @@ class Machine:
         if not isinstance(self._stack[-1], list):
             raise self._refused(f"APPEND {outline(self._stack[-1])}")
         self._stack[-1].extend(items)
+
+    def update(self, items: list[Any]) -> None:
+        """Set pairs of keys and values; keys are texts, in Python 2 bytes."""
+        keys = items[::2]
+        if not isinstance(self._stack[-1], dict) or len(items) % 2 or not all(isinstance(key, (str, bytes)) for key in keys):
+            raise self._refused(f"SETITEMS {outline([self._stack[-1], items])}")
+        texts = [key.decode("latin-1") if isinstance(key, bytes) else key for key in keys]
+        self._stack[-1].update(zip(texts, items[1::2], strict=True))
+
+    def make_dict(self, items: list[Any]) -> None:
+        self.push({})
+        self.update(items)
 
     def put(self, place: int | None) -> None:
         self._memo[len(self._memo) if place is None else place] = self._stack[-1]
@@ -267,4 +283,10 @@ OPERATIONS: dict[str, Operation] = {
     "STACK_GLOBAL": Machine.find_pushed,
     "REDUCE": Machine.reduce,
     "BUILD": Machine.build,
+}
+DICTS: dict[str, Operation] = {
+    "EMPTY_DICT": lambda machine, _: machine.push({}),
+    "DICT": lambda machine, _: machine.make_dict(machine.since_mark()),
+    "SETITEM": lambda machine, _: machine.update(machine.last(2)),
+    "SETITEMS": lambda machine, _: machine.update(machine.since_mark()),
 }
