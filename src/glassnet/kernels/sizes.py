@@ -24,8 +24,9 @@ COLUMN_INDEX = COLUMN_DEPTH + 4 * SPAN
 # The second operand of wide products, B, in panels of COLUMNS columns: a part of it that stays in the second-level cache.
 WIDE = 256  # columns, beyond which B is cut
 WIDE_DEPTH = 256  # at most so many k in its panels
-WIDE_STRIP = 512  # columns in all its panels
+WIDE_STRIP = 256 // COLUMNS * COLUMNS  # columns in all its panels
 WIDE_PANEL = (WIDE_DEPTH + LANES) * COLUMNS  # floats of one, with room for whole-register writes at its end
+WIDE_SHIFT = (WIDE_DEPTH // COLUMNS).bit_length() - 1  # a row of Bᵀ is as long as 2^shift rows of a panel
 WIDE_TILES = 4  # tiles of rows that B has to be read by for packing to pay
 
 # One thread's scratch, in bytes: panels, then their indexes, a table of row addresses, counters, panels of B.

@@ -29,6 +29,7 @@ from glassnet.kernels.sizes import (
     WIDE_AT,
     WIDE_DEPTH,
     WIDE_PANEL,
+    WIDE_SHIFT,
     WIDE_STRIP,
     WIDE_TILES,
 )
@@ -36,13 +37,25 @@ from glassnet.kernels.sizes import (
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
 
 
-@outlined(void(*[int64] * 11, float32, *[int64] * 3))
-def tile_row(rows, panel, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last, ahead):
-    """One panel against the columns first … last of B, whose blocks of COLUMNS are `b_block` bytes apart."""
+@outlined(void(*[int64] * 11, float32, *[int64] * 8))
+def tile_row(
+    rows, panel, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
+    ahead, ahead_row, ahead_shift, ahead_block, turn, turns,
+):  # fmt: skip
+    """One panel against the columns first … last of B, whose blocks of COLUMNS are `b_block` bytes apart.
+
+    Meanwhile block `turn`, `turn` + `turns` … of what follows is brought into the cache.
+    """
     for j in range(first, last, COLUMNS):
-        columns = min(COLUMNS, last - j)
-        block = b + b_block * ((j - first) // COLUMNS)
-        packed_tile(rows, panel, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode, ahead)
+        columns, number = min(COLUMNS, last - j), (j - first) // COLUMNS
+        block = b + b_block * number
+        following, row, shift = block, 4 * b_row, int64(0)
+        if ahead != 0 and number % turns == turn:
+            following, row, shift = ahead + ahead_block * number, ahead_row, ahead_shift
+        packed_tile(
+            rows, panel, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
+            following, row, shift,
+        )  # fmt: skip
 
 
 @compiled
@@ -54,6 +67,14 @@ def _depth(width):
 @compiled
 def _is_packed(tiles, width):
     return tiles >= WIDE_TILES and width > WIDE
+
+
+@compiled
+def _place(b, inner, width, transposed, k, j):
+    """Where rows k … of the columns j … of B lie, as `tile_row` asks for them: address, bytes a row, shift, bytes a block."""
+    if transposed:  # as many rows of the transpose as a block has columns, each WIDE_DEPTH long
+        return b + 4 * (j * inner + k), 4 * inner, int64(WIDE_SHIFT), 4 * COLUMNS * inner
+    return b + 4 * (k * width + j), 4 * width, int64(0), int64(4 * COLUMNS)
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 13))
@@ -75,12 +96,16 @@ def multiply_rows(
     index = scratch + INDEXES_AT
     step = min(_depth(width), WIDE_DEPTH) if transposed else _depth(width)
     strip = WIDE_STRIP if packed else last_column - my_column
+    turns = last_tile - my_tiles if packed else 1
     for j0 in range(my_column, last_column, strip):
         j1 = min(j0 + strip, last_column)
         for k0 in range(0, inner, step):
             k1 = min(inner, k0 + step)
             mode = start if k0 == 0 else ADD
             part, b_row, b_block = b + 4 * j0, width, 4 * COLUMNS
+            # What is packed next, or lies below: the same columns of the next rows, else the first rows of the next columns.
+            next_k, next_j = (k1, j0) if k1 < inner else (0, j1)
+            ahead, ahead_row, shift, ahead_block = _place(b, inner, width, transposed, next_k - k0, next_j)
             if packed:
                 pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch)
                 part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * k0, COLUMNS, 4 * WIDE_PANEL
@@ -88,10 +113,10 @@ def multiply_rows(
                 row, end = m * t // tiles, m * (t + 1) // tiles
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
                 if kept > 0 or mode == SET:
-                    ahead = 0 if packed or t < last_tile - 1 else 4 * step * width  # the last brings in the next block of B
+                    turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # once while these tiles are made
                     tile_row(
                         end - row, scratch, index, kept, part, b_row, b_block, bias, c + 4 * row * width, width, mode,
-                        float32(1), j0, j1, ahead,
+                        float32(1), j0, j1, ahead, ahead_row, shift, ahead_block, turn, turns,
                     )  # fmt: skip
 
 
@@ -118,12 +143,14 @@ def multiply_columns(
             for first_tile in range(my_tiles, last_tile, TILES):
                 count = min(TILES, last_tile - first_tile)
                 column = ROWS * first_tile
-                pack_columns(source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept)
+                pack_columns(
+                    source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept
+                )
                 counts = integers_at(kept, TILES)
                 for t in range(count):
                     if counts[t] > 0 or here == SET:
                         at = column + ROWS * t
                         tile_row(
                             min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
-                            part, b_row, b_block, zeros, c + 4 * at * width, width, here, factor, j0, j1, 0,
+                            part, b_row, b_block, zeros, c + 4 * at * width, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
                         )  # fmt: skip
