@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import glassnet as gn
 from glassnet.analysis.inspection.label_scores import METHOD, score_labels
-from glassnet.analysis.inspection.labels import contradicted, votes_of
+from glassnet.analysis.inspection.labels import VOTERS, contradicted
 from glassnet.analysis.inspection.neighbours import Neighbours, find_neighbours
 from glassnet.analysis.inspection.pool import Pool
 
@@ -110,8 +110,10 @@ def measure(pool: Pool, wrong: NDArray[np.bool_], neighbours: Neighbours, seed: 
     for method in METHODS:
         quality = get_label_quality_scores(pool.labels, scores.probabilities, method=method)
         measured.kfold[method].append(float(average_precision_score(wrong, -quality)))
-    votes = votes_of(neighbours, pool.labels, len(pool.classes))
-    rows = np.arange(len(votes))
+    rows = np.arange(len(pool.labels))
+    votes = np.zeros((len(rows), len(pool.classes)), np.intp)
+    for rank in range(min(VOTERS, neighbours.count)):
+        votes[rows, pool.labels[neighbours.nearest[:, rank]]] += 1
     own = votes[rows, pool.labels].copy()
     votes[rows, pool.labels] = -1
     measured.neighbours.append(float(average_precision_score(wrong, votes.max(axis=1) - own)))

@@ -101,6 +101,18 @@ def _data(path: Path) -> object:
     return [(part.images, part.labels, part.classes, part.groups) for part in parts]
 
 
+def _write_shards(folder: Path) -> Path:
+    np.savez(folder / "data.npz", images=IMAGES, labels=LABELS)
+    gn.shard(folder / "data.npz", folder / "shards", workers=1, split="random", block=4, shard_images=8)
+    return folder / "shards" / "shards.json"
+
+
+def _read_shards(path: Path) -> object:
+    splits = gn.load_dataset(path.parent)
+    parts = [part for part in (splits.train, splits.validation, splits.test) if part is not None]
+    return [(part.images, part.labels, part.classes, part.groups) for part in parts]
+
+
 # Models and runs
 
 
@@ -338,6 +350,7 @@ KINDS = {
     "recipe.toml": Kind(_write_run("recipe.toml"), _read_run, text=True),
     "history.jsonl": Kind(_write_run("history.jsonl"), _read_run, text=True),
     "ledger.jsonl": Kind(_write_run("ledger.jsonl"), _read_run, text=True),
+    "shards.json": Kind(_write_shards, _read_shards, text=True),
     "npz": Kind(_write_npz, _data),
     "npz-compressed": Kind(lambda folder: _compressed(folder), _data),
     "npy-images": Kind(_write_npy("x"), _read_npy),

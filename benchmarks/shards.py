@@ -1,12 +1,13 @@
-"""Images beyond memory: `python -m benchmarks.shards capped …`."""
+"""Images beyond memory: `python -m benchmarks.shards capped|million …`."""
 
 from __future__ import annotations
 
 import sys
 
 from benchmarks.shards_capped import capped
+from benchmarks.shards_million import million
 
-WHAT = {"capped": capped}
+WHAT = {"capped": capped, "million": million}
 
 
 def main(arguments: list[str]) -> int:

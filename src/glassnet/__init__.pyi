@@ -25,6 +25,9 @@ from .data import (
 )
 from .data.augmentation import Augmentation as Augmentation
 from .data.prepare import Prepared as Prepared
+from .data.shards.plan import ShardPlan as ShardPlan, plan_shards as plan_shards
+from .data.shards.read import check_shard as check_shard
+from .data.shards.shard import shard as shard
 from .data.style import ImageStyle as ImageStyle
 from .errors import (
     DataError as DataError,

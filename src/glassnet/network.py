@@ -16,13 +16,14 @@ from glassnet.data.augmentation import Augmentation, as_augmentation, views_of
 from glassnet.errors import InputError, ModelFileError
 from glassnet.nn import Layer
 from glassnet.nn.architectures import as_chain, default_loss, default_optimizer
+from glassnet.nn.confusion import confusion_matrix
 from glassnet.nn.losses import Loss, as_loss
-from glassnet.nn.metrics import Evaluation, confusion_matrix, evaluate_probabilities
+from glassnet.nn.metrics import Evaluation, chosen_k, evaluate_probabilities
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor, Ranks
-from glassnet.support.arrays import Array
+from glassnet.support.arrays import Array, mean_of
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 from glassnet.support.registry import describe
@@ -220,10 +221,10 @@ class Network(KnowsImages):
         """
         rows = self.rows(images)
         shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
-        raws = [
-            self.predictor.outputs(view, "raw")[0] for view in views_of(rows, shape, augmentation, views, check_seed(seed))
-        ]
-        return np.asarray(np.mean([self.probabilities(raw) for raw in raws], axis=0))
+        return mean_of(
+            self.probabilities(self.predictor.outputs(view, "raw")[0])
+            for view in views_of(rows, shape, augmentation, views, check_seed(seed))
+        )
 
     @familiar
     def evaluate(
@@ -233,24 +234,28 @@ class Network(KnowsImages):
         augmentation: Augmentation | dict[str, Any] | None = None,
         views: int | None = None,
         seed: int = 0,
+        top_k: int | None = None,
     ) -> Evaluation:
         """Loss, accuracy and confusion on images with labels; for one floating target, of its sign.
 
+        `top_k`: count the images whose class is among so many with the largest outputs, too; by default 5 above 20 classes.
         With `augmentation`, of the mean over `views` as in `predict_proba`; the loss is the mean −ln p of the right class.
         """
         data = self.labelled(data, "evaluate(data)")
         check_labels(self, data, "evaluate(data)")
         if augmentation is not None or views not in (None, 1):
             probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
-            return evaluate_probabilities(probabilities, data.labels, self.classes)
+            return evaluate_probabilities(probabilities, data.labels, self.classes, top_k)
         rows, labels, classes = self.rows(data.images), data.labels, self.classes
         losses, found = self.predictor.losses(rows, labels)
         if not data.is_classification:
             check_sign(data, self.outputs)
             labels, classes = (labels[:, 0] > 0).astype(np.int64), ("negative", "positive")
             found = (self.predictor.outputs(rows, "raw")[0][:, 0] > 0).astype(np.int64)
-        confusion = confusion_matrix(labels, found, len(classes))
-        return Evaluation(float(losses.mean()), int((found == labels).sum()), len(data), confusion, classes)
+        confusion, correct = confusion_matrix(labels, found, len(classes)), int((found == labels).sum())
+        k = chosen_k(top_k, len(classes))
+        hits = None if k is None else correct if k == 1 else self.predictor.top_k_hits(rows, labels, k)
+        return Evaluation(float(losses.mean()), correct, len(data), confusion, classes, k, hits)
 
     def loss_and_gradient(
         self, images: Array, labels: Array, sample_weight: Array | None = None

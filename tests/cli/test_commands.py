@@ -40,6 +40,7 @@ COMMANDS = (
     "recipes",
     "datasets",
     "playground",
+    "shard",
 )
 FILES = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
 PROMISED = FILES | {"snapshots"}

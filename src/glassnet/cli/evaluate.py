@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,12 +12,17 @@ import typer
 from glassnet.cli.console import say
 from glassnet.cli.settings import Views
 from glassnet.support.i18n import mark, tr
+from glassnet.support.terminal import columns, pad
 
 if TYPE_CHECKING:
     from glassnet.experiment.run import Run
-    from glassnet.nn.metrics import Evaluation
+    from glassnet.nn.metrics import ClassReport, Evaluation
 
 HELP = mark("Evaluate on the test set, which training does not use; each evaluation is recorded in the run's ledger.")
+
+MOST_ROWS = 60  # classes that are all listed
+FEW = 10  # of the worst classes and mistakes where there are more
+STEPS = (0, 0.2, 0.4, 0.6, 0.8, 1)  # of the recall
 
 
 def command(
@@ -32,15 +38,24 @@ def command(
         bool, typer.Option("--each", help=mark("Also evaluate each run of an ensemble alone, recorded separately."))
     ] = False,
     views: Views = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top",
+            metavar="K",
+            help=mark("Also count images whose class is among the K most probable (5 above 20 classes)."),
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     from glassnet.experiment.run import Run
     from glassnet.experiment.sweep import evaluate_together, is_of_seeds, load_runs
 
     if len(runs) == 1 and is_of_seeds(runs[0]):
-        _one_by_one(load_runs(runs[0]), views)
+        _one_by_one(load_runs(runs[0]), views, top)
         return
     loaded = [Run.load(folder) for folder in runs]
-    result = loaded[0].evaluate(views) if len(loaded) == 1 else evaluate_together(loaded, views)
+    result = loaded[0].evaluate(views, top) if len(loaded) == 1 else evaluate_together(loaded, views, top)
     say(tr("Test set: {result}", result=result))
     if options := loaded[0].views(views):
         say(tr("Probabilities are averaged over {count} views of each image.", count=options["views"]))
@@ -49,21 +64,21 @@ def command(
     else:
         _say_expected(loaded[0], views)
     say()
-    _say_classes(result)
+    _say_classes(result, loaded[0].folder)
     say()
     if each and len(loaded) > 1:
-        _one_by_one(loaded, views)
+        _one_by_one(loaded, views, top)
     else:
         _say_looks(loaded)
 
 
-def _one_by_one(runs: list[Run], views: int | None) -> None:
+def _one_by_one(runs: list[Run], views: int | None, top: int | None) -> None:
     """The runs one by one, and their mean."""
     from glassnet.nn.metrics import Spread
 
     accuracies = []
     for run in runs:
-        result = run.evaluate(views)
+        result = run.evaluate(views, top)
         accuracies.append(result.accuracy)
         say(f"{run.folder}: {result}")
     say(tr("Test accuracy of {count} runs: {spread}", count=len(runs), spread=Spread(tuple(accuracies)).percent()))
@@ -78,12 +93,31 @@ def _say_expected(run: Run, views: int | None) -> None:
         say(tr("Expected: {expect}", expect=run.recipe.message("expect")))
 
 
-def _say_classes(result: Evaluation) -> None:
-    from glassnet.support.terminal import columns, pad
+def _say_classes(result: Evaluation, folder: Path) -> None:
+    """A table of the classes; of many, how their recall is spread, the worst, and the most frequent mistakes."""
+    reports = result.per_class
+    if len(reports) <= MOST_ROWS:
+        _say_table(reports)
+        return
+    present = [report for report in reports if report.total]
+    say(tr("Recall of {count} classes:", count=f"{len(present):,}"))
+    shares = [report.recall for report in present]
+    for low, high in pairwise(STEPS):
+        inside = sum(low <= share < high or share == high == 1 for share in shares)
+        bounds = tr("{low:.0f} to {high:.0f} %", low=100 * low, high=100 * high)
+        say(f"  {pad(bounds, 12, right=True)}  {inside:6,}  {'█' * round(40 * inside / len(present))}".rstrip())
+    say("", tr("The {count} with the lowest recall, of equals those with the most images:", count=FEW))
+    _say_table(sorted(present, key=lambda report: (report.recall, -report.total))[:FEW])
+    if confused := result.most_confused(FEW):
+        say("", tr("The most frequent mistakes:"))
+        say(*(f"  {pad(one.truth, 12)} → {pad(one.predicted, 12)}  {one.count:6,}" for one in confused))
+    say("", tr("All classes, to search and sort: {command}", command=f"glassnet report {folder} --test"))
 
-    width = max(5, *(columns(report.name) for report in result.per_class))
+
+def _say_table(reports: list[ClassReport]) -> None:
+    width = max(5, *(columns(report.name) for report in reports))
     say(f"  {pad(tr('class'), width)}" + tr("  images  found  recall  precision"))
-    for report in result.per_class:
+    for report in reports:
         recall, precision = (
             "–" if isnan(share) else tr("{share} %", share=f"{100 * share:.1f}")
             for share in (report.recall, report.precision)

@@ -58,14 +58,14 @@ def command(
     from glassnet.errors import writing
     from glassnet.support.strict_json import plain
 
-    sides = None if size is None else _numbers(size, "--size", int)
+    sides = None if size is None else numbers(size, "--size", int)
     options: dict[str, Any] = {
         "size": sides[0] if sides and len(sides) == 1 else sides,
         "color": color,
         "fit": fit,
         "pattern": pattern,
         "split": split,
-        "fractions": None if fractions is None else _numbers(fractions, "--fractions", float),
+        "fractions": None if fractions is None else numbers(fractions, "--fractions", float),
         "fold": fold,
         "folds": folds,
         "seed": split_seed,
@@ -93,7 +93,8 @@ def command(
         fail(1)
 
 
-def _numbers(text: str, where: str, kind: type[int] | type[float]) -> list[Any]:
+def numbers(text: str, where: str, kind: type[int] | type[float]) -> list[Any]:
+    """Numbers from an option, such as 48x64 or 0.7,0.1,0.2. Raises `InputError` for others."""
     from glassnet.errors import InputError
 
     try:

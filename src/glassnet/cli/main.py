@@ -25,6 +25,7 @@ from glassnet.cli import (
     report,
     search,
     serve,
+    shard,
     trace,
     train,
 )
@@ -58,6 +59,7 @@ for module in (
     trace,
     find_rate,
     inspect,
+    shard,
     distill,
     learning_curve,
     recipes,

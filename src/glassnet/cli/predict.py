@@ -12,6 +12,7 @@ import typer
 
 from glassnet.cli.console import complain, emit, say
 from glassnet.cli.settings import Views
+from glassnet.nn.confusion import DRAWN, LISTED, MANY, TOP_K, leading
 from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
@@ -51,9 +52,25 @@ def command(
     show: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help=mark("Draw the images, what the network saw, and its answers."))
     ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            "--top",
+            metavar="K",
+            min=1,
+            help=mark("List the K most probable classes; by default 3, or 5 above 20; in JSON and CSV all, or 10 above 60."),
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=mark("Print one JSON list."))] = False,
     as_csv: Annotated[
-        bool, typer.Option("--csv", help=mark("Print a CSV table: file, class, probability, then one column per class."))
+        bool,
+        typer.Option(
+            "--csv",
+            help=mark(
+                "Print a CSV table: file, class, probability, then one column per class, or for the most probable (--top)."
+            ),
+        ),
     ] = False,
 ) -> None:
     import numpy as np
@@ -107,7 +124,9 @@ def command(
                 "file": str(path),
                 "class": None if made.kind == "blank" else network.classes[p.argmax()],
                 "index": None if made.kind == "blank" else int(p.argmax()),
-                "probabilities": dict(zip(network.classes, (round(float(value), 6) for value in p), strict=True)),
+                "probabilities": leading(
+                    dict(zip(network.classes, (round(float(value), 6) for value in p), strict=True)), top
+                ),
                 "novel": None if far is None else far > 1,
                 "novelty": None if far is None else round(far, 4),
                 "prepared": made.describe(),
@@ -116,12 +135,12 @@ def command(
         ]
         emit(json.dumps(answers, ensure_ascii=False, indent=2))
     elif as_csv:
-        _print_csv([path for path, _ in rows], network.classes, probabilities)
+        _print_csv([path for path, _ in rows], network.classes, probabilities, top)
     elif find:
         _say_pages(read, network.classes, probabilities, novelty)
     else:
         for (path, made), p, far in zip(rows, probabilities, novelty, strict=True):
-            _say_answer(path, made, network.classes, p, far)
+            _say_answer(path, made, network.classes, p, far, top or (TOP_K if len(network.classes) > MANY else 3))
 
 
 def _mode(mode: str | None, *, find: bool, invert: bool) -> Mode:
@@ -202,14 +221,14 @@ def _remark(novelty: float | None) -> str:
     return "   " + tr("none of these? Unlike the training images: novelty {novelty}, limit 1", novelty=f"{novelty:.2f}")
 
 
-def _say_answer(path: Path, made: Prepared, classes: Sequence[str], p: Array, novelty: float | None) -> None:
+def _say_answer(path: Path, made: Prepared, classes: Sequence[str], p: Array, novelty: float | None, top: int) -> None:
     if made.kind == "blank":
         say(f"{path}: {made}")
         return
-    best, *others = (-p).argsort()[:3]
-    shares = [tr("{share} %", share=f"{100 * value:.1f}") for value in p]
+    best, *others = (-p).argsort()[:top]
+    shares = {i: tr("{share} %", share=f"{100 * p[i]:.1f}") for i in (best, *others)}
     rest = ", ".join(f"{classes[i]} {shares[i]}" for i in others)
-    say(f"{path}: {classes[best]}  {shares[best]}   ({rest}){_remark(novelty)}")
+    say(f"{path}: {classes[best]}  {shares[best]}{f'   ({rest})' if others else ''}{_remark(novelty)}")
     if made.steps:
         say(f"  {made}")
 
@@ -249,12 +268,22 @@ def _draw(path: Path, read: Sequence[tuple[Path, list[Prepared]]], classes: Sequ
         save_figure(prepared_figure(shown), path)
 
 
-def _print_csv(files: Sequence[Path], classes: Sequence[str], probabilities: Array) -> None:
+def _print_csv(files: Sequence[Path], classes: Sequence[str], probabilities: Array, top: int | None) -> None:
+    """One column per class; or, where only some are listed, two columns for each of the most probable."""
     import csv
     import io
 
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
+    if top is not None or len(classes) > DRAWN:
+        count = min(top or LISTED, len(classes))
+        more = [f"{name}{place}" for place in range(2, count + 1) for name in ("class", "probability")]
+        rows.writerow(["file", "class", "probability", *more])
+        for path, p in zip(files, probabilities, strict=True):
+            order = (-p).argsort(kind="stable")[:count]
+            rows.writerow([path, *(cell for i in order for cell in (classes[i], f"{p[i]:.6f}"))])
+        say(text.getvalue().rstrip("\n"))
+        return
     rows.writerow(["file", "class", "probability", *classes])
     for path, p in zip(files, probabilities, strict=True):
         rows.writerow([path, classes[p.argmax()], f"{p.max():.6f}", *(f"{value:.6f}" for value in p)])

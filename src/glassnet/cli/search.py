@@ -146,7 +146,7 @@ def _check_usage(recipe: str | None, over: list[str] | None, resume: Path | None
             )
 
 
-def _recipe(name: str, seed: int | None, data: Path | None, epochs: int | None, settings: dict[str, Any]) -> Recipe:
+def _recipe(name: str, seed: int | None, data: str | None, epochs: int | None, settings: dict[str, Any]) -> Recipe:
     """The recipe with the user's changes, for a path of images the one that is made for them."""
     from glassnet.cli import own_data
     from glassnet.experiment.auto_recipe import as_recipe

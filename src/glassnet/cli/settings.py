@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from glassnet.support.i18n import mark, tr
 
-Data = Annotated[Path | None, typer.Option(help=mark("Read the data from this folder or file."))]
+Data = Annotated[
+    str | None,
+    typer.Option(metavar="PATH|URL", help=mark("Read the data from this folder or file, or from shards at an address.")),
+]
 Seed = Annotated[int | None, typer.Option(help=mark("Random seed, instead of the recipe's."))]
 Threads = Annotated[int | None, typer.Option(min=1, help=mark("Number of threads; chosen automatically by default."))]
 Settings = Annotated[

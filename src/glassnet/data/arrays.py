@@ -43,6 +43,13 @@ def as_pixels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
             received=f"dtype {array.dtype}",
             hint=tr("read the images into one NumPy array of numbers first"),
         )
+    return contiguous(array)
+
+
+def contiguous(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array in C order and the machine's byte order, itself where it is, so that one that is memory-mapped stays so."""
+    if array.flags.c_contiguous and array.dtype.isnative:
+        return array
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
 
 
@@ -166,7 +173,7 @@ def _check_vector(array: npt.NDArray[Any], kinds: str, where: str, what: str, ex
 
 def _as_array(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
     try:
-        return np.asarray(values)
+        return values if isinstance(values, np.memmap) else np.asarray(values)
     except (ValueError, TypeError) as error:
         what, expected = tr("This can't be made into one array."), tr("items that all have the same shape")
         hint = tr("bring all images to one size first")

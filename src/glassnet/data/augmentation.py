@@ -124,10 +124,11 @@ class Augmentation:
         amounts = (self.shift, self.rotation, self.scale, self.stretch, self.shear, self.elastic, self.crop, self.brightness)
         return any((*amounts, self.contrast, self.erase, *self.flips))
 
-    def __call__(self, images: Array, seed: int = 0) -> Array:
+    def __call__(self, images: Array, seed: int = 0, *, places: Array | None = None) -> Array:
         """Images (N, H, W, C) or (N, H, W), each under its own transform; the same `seed`, the same transforms.
 
-        They keep their shape and type: bytes are rounded.
+        They keep their shape and type: bytes are rounded. `places` (N,): of the images in a larger array, whose other images
+        are not needed; each gets the transform that it has there.
         """
         images = np.asarray(images)
         if images.ndim not in (3, 4) or images.dtype.kind not in "uif" or not images.size:
@@ -140,28 +141,36 @@ class Augmentation:
         key = np.random.default_rng(seed).integers(0, 2**64, dtype=np.uint64)
         numbers = images if images.dtype in (np.uint8, np.float32) else images.astype(np.float64)
         transform = self._by_kernel if kernels_enabled() and numbers.dtype != np.float64 else self._by_definition
-        found = transform(numbers.reshape((*images.shape, 1)[:4]), key).reshape(images.shape)
+        blocks = [(0, len(images), 0)] if places is None else [(i, i + 1, int(place)) for i, place in enumerate(places)]
+        found = transform(numbers.reshape((*images.shape, 1)[:4]), key, blocks).reshape(images.shape)
         return found if images.dtype.kind == "f" else np.rint(found).astype(images.dtype)
 
     def scratch(self, shape: tuple[int, int, int]) -> int:
         """Bytes of scratch that the kernel needs for images of `shape`."""
         return 4 * warp_layout(*shape, self.elastic_grid)[-1]
 
-    def _by_definition(self, images: Array, key: np.uint64) -> Array:
-        blocks = [augment(images[i : i + 256], self.record, key, np.float64, i) for i in range(0, len(images), 256)]
-        return np.concatenate(blocks).astype(np.float64 if images.dtype == np.float64 else np.float32)
+    def _by_definition(self, images: Array, key: np.uint64, blocks: list[tuple[int, int, int]]) -> Array:
+        """`blocks`: first and last image, and the place of the first."""
+        found = [
+            augment(images[i : min(i + 256, last)], self.record, key, np.float64, place + i - first)
+            for first, last, place in blocks
+            for i in range(first, last, 256)
+        ]
+        return np.concatenate(found).astype(np.float64 if images.dtype == np.float64 else np.float32)
 
-    def _by_kernel(self, images: Array, key: np.uint64) -> Array:
+    def _by_kernel(self, images: Array, key: np.uint64, blocks: list[tuple[int, int, int]]) -> Array:
         from glassnet.kernels.library import library
 
         images, found = np.ascontiguousarray(images), np.empty(images.shape, dtype=np.float32)
         count, height, width, channels = images.shape
         scratch = aligned_zeros(self.scratch((height, width, channels)), np.uint8)
-        options, order = self.record, np.arange(count)
-        library()["glassnet_augment"](
-            options.ctypes.data, images.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data, 0, 0, count,
-            height, width, channels, int(key), found.ctypes.data, scratch.ctypes.data,
-        )  # fmt: skip
+        options, order, size = self.record, np.arange(count), found.itemsize * height * width * channels
+        call, fixed = library()["glassnet_augment"], (height, width, channels, int(key))
+        at = options.ctypes.data, images.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data
+        target, work = found.ctypes.data, scratch.ctypes.data
+        for first, last, place in blocks:  # the kernel counts images from their place, which its transforms depend on
+            shift = first - place
+            call(*at, shift, place, place + last - first, *fixed, target + shift * size, work)
         return found
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite, form
+from glassnet.data.arrays import as_classes, as_groups, as_labels, as_names, as_pixels, check_finite, contiguous, form
 from glassnet.errors import DataError, InputError
 from glassnet.support.checks import is_whole
 from glassnet.support.habits import answered
@@ -250,6 +250,6 @@ def _with_channels(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    view = np.ascontiguousarray(array).view()  # a view, so that the caller's own array stays writable
+    view = contiguous(array).view()  # a view, so that the caller's own array stays writable
     view.flags.writeable = False
     return view

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from glassnet.data.decode import decode, peek, quiet
 from glassnet.data.fetch import cache_folder
-from glassnet.data.options import ImageOptions
+from glassnet.data.options import Color, Fit, ImageOptions
 from glassnet.data.readers.image_sources import ImageFiles
 from glassnet.errors import DataError, InputError, MixedSizesError, reason
 from glassnet.support import cache
@@ -70,40 +70,61 @@ def decode_all(files: ImageFiles, names: Sequence[str], options: ImageOptions) -
     Raises `DataError` for mixed sizes without one to bring them to, for none that is readable, and for more images
     than fit into memory.
     """
+    size, color, indices, reasons = measure(files, names, options)
+    shape = (*size, 1 if color == "grey" else 3)
+    _check_memory(files, len(indices), shape)
+    images = np.empty((len(indices), *shape), np.uint8)
+    rows = dict(zip(indices, range(len(indices)), strict=True))
+    done = decode_into(files, [names[index] for index in indices], images, options.fit, tr("reading images"))
+    reasons |= {indices[row]: why for row, why in done.items()}
+    if done:
+        images = images[[rows[index] for index in indices if index not in reasons]]
+    return images, reasons
+
+
+def measure(
+    files: ImageFiles, names: Sequence[str], options: ImageOptions
+) -> tuple[tuple[int, int], Color, list[int], Reasons]:
+    """The size and colour that the images will have, the indices of those to decode, and why the others can't be.
+
+    Looks at the headers of all files only where an option is missing. Raises as `decode_all` does.
+    """
     reasons: Reasons = {}
-    indices = list(range(len(names)))
-    size, color = options.size, options.color
+    if options.size is not None and options.color is not None:
+        return options.size, options.color, list(range(len(names))), reasons
 
     def peek_at(index: int) -> tuple[int, int, bool]:
         return peek(files.open(names[index]), names[index])
 
     with quiet():
-        if size is None or color is None:
-            heads = _in_parallel(files, names, indices, peek_at, tr("looking at images"), reasons)
-            indices = sorted(heads)
-            size = size or _one_size(files, list(heads.values()))
-            color = color or ("rgb" if any(colour for _, _, colour in heads.values()) else "grey")
-        _check_memory(files, len(indices), (*size, 1 if color == "grey" else 3))
-        images = np.empty((len(indices), *size, 1 if color == "grey" else 3), np.uint8)
-        rows = dict(zip(indices, range(len(indices)), strict=True))
-        colour, target, fit = color == "rgb", size, options.fit
+        heads = _in_parallel(files, names, peek_at, tr("looking at images"), reasons)
+    color: Color = "rgb" if any(colour for _, _, colour in heads.values()) else "grey"
+    return options.size or _one_size(files, list(heads.values())), options.color or color, sorted(heads), reasons
 
-        def fill(index: int) -> None:
-            pixels = decode(files.open(names[index]), names[index], colour=colour, size=target, fit=fit)
-            images[rows[index]] = pixels
 
-        done = _in_parallel(files, names, indices, fill, tr("reading images"), reasons)
-    if len(done) < len(images):
-        images = images[[rows[index] for index in sorted(done)]]
-    return images, reasons
+def decode_into(
+    files: ImageFiles, names: Sequence[str], images: npt.NDArray[np.uint8], fit: Fit, label: str | None = None
+) -> Reasons:
+    """Decode each file into its row of `images` (N, H, W, C); why some, by index, could not be.
+
+    `label`: of the progress bar, if there is to be one. Raises `DataError` where none can be read.
+    """
+    size, colour = (images.shape[1], images.shape[2]), images.shape[3] == 3
+    reasons: Reasons = {}
+
+    def fill(index: int) -> None:
+        images[index] = decode(files.open(names[index]), names[index], colour=colour, size=size, fit=fit)
+
+    with quiet():
+        _in_parallel(files, names, fill, label, reasons)
+    return reasons
 
 
 def _in_parallel(
     files: ImageFiles,
     names: Sequence[str],
-    indices: Sequence[int],
     work: Callable[[int], Result],
-    label: str,
+    label: str | None,
     reasons: Reasons,
 ) -> dict[int, Result]:
     """The results of `work` by index; where it fails, the reason goes to `reasons` instead."""
@@ -123,8 +144,8 @@ def _in_parallel(
         return good, bad
 
     results: dict[int, Result] = {}
-    chunks = [indices[start : start + _CHUNK] for start in range(0, len(indices), _CHUNK)]
-    with progress(label, len(indices)) as advance, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    chunks = [range(start, min(start + _CHUNK, len(names))) for start in range(0, len(names), _CHUNK)]
+    with progress(label, len(names)) as advance, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
             for good, bad in pool.map(attempt, chunks):
                 results |= good
@@ -173,9 +194,9 @@ def _check_memory(files: ImageFiles, count: int, shape: tuple[int, ...]) -> None
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(label: str | None, total: int) -> Iterator[Callable[[int], None]]:
     """A progress bar on stderr, if it is a terminal: a function to call with how many more of `total` are done."""
-    if not sys.stderr.isatty():
+    if label is None or not sys.stderr.isatty():
         yield lambda count: None
         return
     from rich.console import Console

@@ -22,6 +22,9 @@ from glassnet.data.readers.mat import read_mat
 from glassnet.data.readers.mnist import holds_mnist
 from glassnet.data.readers.npz import read_npz
 from glassnet.data.readers.pickled import is_pickle, read_pickle
+from glassnet.data.remote import is_url
+from glassnet.data.shards.fetch import fetch_shards
+from glassnet.data.shards.read import holds_shards, read_shards
 from glassnet.data.splits import divide
 from glassnet.errors import DataError, InputError
 from glassnet.support.habits import answered
@@ -59,6 +62,7 @@ def _divided(read: Callable[[Path, ReadOptions], Splits]) -> Callable[[Path, Rea
 
 
 PATH_READERS: list[PathReader] = [
+    PathReader(mark("a folder of shards"), accepts=lambda path: path.is_dir() and holds_shards(path), read=read_shards),
     PathReader(
         mark("a folder with MNIST's four IDX files"),
         accepts=lambda path: path.is_dir() and holds_mnist(path),
@@ -124,7 +128,8 @@ def load_dataset(
     Paths: a folder or zip with one folder a class, or with labels in the file names (`pattern`), perhaps below folders
     train, validation and test; a folder with MNIST's IDX files; a `.npz`, `.mat` or `.h5`; a folder with a `.h5` a part;
     a `.pkl` or `.pkl.gz` of arrays, which is read without unpickling it; EMNIST, Kuzushiji-MNIST and -49, CIFAR-10 and
-    -100, and CASIA-HWDB's `.gnt` as they are published.
+    -100, and CASIA-HWDB's `.gnt` as they are published; a folder of shards (`shard`), here or at an address such as
+    https://host/shards/, from which it is fetched once (extra `remote`).
 
     `size`, `color`  `(H, W)` or one number; "grey" or "rgb"; None leaves images as they are
     `fit`            for images of another aspect ratio: "stretch", "crop" (the centre) or "pad" (with black)
@@ -149,6 +154,9 @@ def load_dataset(
     if isinstance(name_or_path, str) and name_or_path in NAMED_DATASETS:
         _check_pattern(options, name_or_path, takes_pattern=False)
         return NAMED_DATASETS[name_or_path].read(download, options)
+    if is_url(name_or_path):
+        _check_pattern(options, name_or_path, takes_pattern=False)
+        return read_shards(fetch_shards(str(name_or_path)), options)
     path, given = as_path(name_or_path), os.fspath(name_or_path)
     if not given or not exists(path):
         near = nearest(given, NAMED_DATASETS)

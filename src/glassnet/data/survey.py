@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,17 @@ import numpy.typing as npt
 from glassnet.data.dataset import Splits
 from glassnet.data.decode import peek, quiet
 from glassnet.data.decode_many import decode_all
-from glassnet.data.load import find_reader
+from glassnet.data.load import find_reader, load_dataset
 from glassnet.data.options import ImageOptions, ReadOptions, as_options
 from glassnet.data.polarity import DRAWINGS, polarity
 from glassnet.data.readers.drawn import draw_characters
 from glassnet.data.readers.filename_labels import check_classes, understand
 from glassnet.data.readers.image_sources import Folder, ImageFiles, Zip
+from glassnet.data.remote import is_url
 from glassnet.data.splits import DEFAULT_FRACTIONS
 from glassnet.errors import DataError, InputError
 from glassnet.support.i18n import tr
+from glassnet.support.paths import as_path
 
 SAMPLE = 400  # images that are looked at
 SIDE = 48  # pixels to which they are brought
@@ -56,12 +58,14 @@ class Survey:
         return sum(self.counts.values())
 
 
-def survey(path: Path, **options: Any) -> Survey:
+def survey(given: str | os.PathLike[str], **options: Any) -> Survey:
     """Look at the names of all images and at the pixels of some; `options` are those of `load_dataset`.
 
     Raises `DataError` and `InputError` as `load_dataset` does, and `DataError` for targets that are not classes.
     """
-    chosen = as_options(**options)
+    if is_url(given):
+        return survey_arrays(load_dataset(given, **options), given)
+    chosen, path = as_options(**options), as_path(given)
     reader = find_reader(path, chosen)
     if not reader.takes_pattern:
         return survey_arrays(reader.read(path, chosen), path)

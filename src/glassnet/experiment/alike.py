@@ -9,6 +9,7 @@ import numpy as np
 
 from glassnet import __version__
 from glassnet.data import Dataset, Splits
+from glassnet.data.shards.manifest import manifest_of
 from glassnet.errors import InputError
 from glassnet.experiment.recipe import Recipe
 from glassnet.kernels.library import cache_folder
@@ -53,10 +54,17 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, str]:
 
 
 def _digest(data: Dataset | None) -> str:
-    """The size of a data set, and a checksum of its images, if memory-mapped of `SAMPLED` of them, and labels."""
+    """The size of a data set, and a checksum of its labels and its images, if memory-mapped of `SAMPLED` of them.
+
+    Of shards, it is that of their manifest, which has the checksums of all.
+    """
     if data is None:
         return "none"
     checksum = hashlib.blake2b(digest_size=8)
+    manifest = manifest_of(data.images)
+    if manifest is not None:
+        checksum.update(repr((manifest.parts, data.images.shape, manifest.classes)).encode())
+        return f"{len(data)} images, {checksum.hexdigest()}"
     images = data.images
     if data.block is not None:
         images = images[np.linspace(0, len(data) - 1, min(len(data), SAMPLED)).astype(np.int64)]

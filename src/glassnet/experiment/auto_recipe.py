@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glassnet.data.readers.drawn import COPIES
+from glassnet.data.remote import is_url
 from glassnet.data.survey import Survey, survey, survey_drawn
 from glassnet.errors import DataError, RecipeError
 from glassnet.experiment.auto_decisions import (
@@ -47,6 +48,8 @@ def is_own_data(recipe: object) -> bool:
     if not isinstance(recipe, (str, os.PathLike)):
         return False
     text = os.fspath(recipe)
+    if is_url(recipe):
+        return True
     shipped = isinstance(recipe, str) and text in {known.name for known in list_recipes()}
     path = as_path(recipe)
     return not shipped and bool(text) and exists(path) and not (path.suffix.lower() == ".toml" and path.is_file())
@@ -104,15 +107,16 @@ def auto_recipe(path: str | os.PathLike[str] | None, settings: dict[str, Any] | 
     keys = {key: value for key, value in (settings or {}).items() if key.removeprefix("data.") in DataSection.model_fields}
     data, name = DataSection(characters="digits", size=SMALL_INK), "characters"
     if path is not None:
-        place = as_path(path).absolute()
-        data, name = DataSection(path=str(place)), place.stem if place.is_file() else place.name or "data"
+        place = as_path(path) if is_url(path) else as_path(path).absolute()
+        data = DataSection(path=os.fspath(path) if is_url(path) else str(place))
+        name = place.stem if place.is_file() else place.name or "data"
     network, training = NetworkSection(architecture="vgg"), TrainingSection(epochs=1)
     start = Recipe(name=name, data=data, network=network, training=training).changed(keys)
     given = start.data
     if given.is_drawn:
         found = survey_drawn(given.drawn_options, given.copies or COPIES)
     else:
-        found = survey(as_path(str(given.path)), **given.model_dump(include={"pattern", "split", "fractions"}))
+        found = survey(str(given.path), **given.model_dump(include={"pattern", "split", "fractions"}))
     decisions = [decide_kind(found)]
     data = decide_data(found, given, decisions)
     start = start.model_copy(update={"data": data})

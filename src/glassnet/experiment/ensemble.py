@@ -13,8 +13,8 @@ from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
-from glassnet.support.arrays import Array
-from glassnet.support.i18n import mark, tr
+from glassnet.support.arrays import Array, mean_of
+from glassnet.support.i18n import first_of, mark, tr
 from glassnet.training.arguments import check_labels
 
 
@@ -39,8 +39,8 @@ class Ensemble:
                     raise InputError(
                         tr("The networks of an ensemble differ in their {what}.", what=tr(what)),
                         where=f"Ensemble(networks), network {number}",
-                        expected=tr("{mine}, as the first network", mine=_spell(mine)),
-                        received=_spell(theirs),
+                        expected=tr("{mine}, as the first network", mine=first_of(list(map(str, mine)))),
+                        received=first_of(list(map(str, theirs))),
                     )
 
     @property
@@ -68,7 +68,7 @@ class Ensemble:
     def mean_proba(self, images: Array, options: Sequence[dict[str, Any]]) -> Array:
         """`predict_proba` with options of its own for each network."""
         pairs = zip(self.networks, options, strict=True)
-        return np.asarray(np.mean([network.predict_proba(images, **each) for network, each in pairs], axis=0))
+        return mean_of(network.predict_proba(images, **each) for network, each in pairs)
 
     def predict(self, images: Array) -> NDArray[np.int64]:
         """Class indices (N,) of images (N, …), or of one image: those of the largest mean probability."""
@@ -81,16 +81,16 @@ class Ensemble:
         augmentation: Augmentation | dict[str, Any] | None = None,
         views: int | None = None,
         seed: int = 0,
+        top_k: int | None = None,
     ) -> Evaluation:
-        """Accuracy and confusion on images with class labels; the loss is the mean −ln p of the right class."""
+        """Accuracy and confusion on images with class labels; the loss is the mean −ln p of the right class.
+
+        `top_k` as in `Network.evaluate`.
+        """
         data = self.networks[0].labelled(data, "evaluate(data)")
         check_labels(self.networks[0], data, "evaluate(data)")
         probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
-        return evaluate_probabilities(probabilities, data.labels, self.classes)
+        return evaluate_probabilities(probabilities, data.labels, self.classes, top_k)
 
     def __repr__(self) -> str:
         return f"Ensemble({len(self.networks)} networks)"
-
-
-def _spell(values: tuple[object, ...]) -> str:
-    return ", ".join(map(str, values[:12])) + (" …" if len(values) > 12 else "")

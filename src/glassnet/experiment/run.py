@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from glassnet.data import Dataset, Splits
+from glassnet.data.remote import is_url
 from glassnet.data.style import ImageStyle
 from glassnet.errors import MAKE_ROOM, DataError, InputError, RankError, RunError, UnfinishedError, WriteError, writing
 from glassnet.experiment.alike import check_alike
@@ -107,14 +108,14 @@ class Run(Shown):
         """The beginning of the SHA-256 of the model file."""
         return fingerprint_of(self.folder)
 
-    def evaluate(self, views: int | None = None) -> Evaluation:
+    def evaluate(self, views: int | None = None, top_k: int | None = None) -> Evaluation:
         """Evaluate on the test set; the ledger records it before the result is returned.
 
-        `views`: views of each image to average over; by default those of the recipe.
+        `views`: views of each image to average over; by default those of the recipe. `top_k` as in `Network.evaluate`.
         """
         options = self.views(views)
         read_ledger(self.folder / LEDGER)  # raises before the evaluation if it can't be recorded
-        result = self.network.evaluate(self.test, **options)
+        result = self.network.evaluate(self.test, **options, top_k=top_k)
         self.note(result, **({"views": options["views"]} if options else {}))
         return result
 
@@ -140,6 +141,7 @@ class Run(Shown):
             "correct": result.correct,
             "total": result.total,
             "loss": result.loss,
+            **({} if result.top_k is None else {"top_k": result.top_k, "top_k_correct": result.top_k_correct}),
             "model": self.fingerprint,
             **more,
         }
@@ -284,7 +286,7 @@ def settings_of(
     seed: int | None, data: str | Path | None, epochs: int | None, settings: dict[str, Any] | None
 ) -> dict[str, Any]:
     """The keys of a recipe that the arguments of `train` replace."""
-    path = None if data is None else str(Path(data).absolute())
+    path = None if data is None else str(data) if is_url(data) else str(Path(data).absolute())
     given = {"training.seed": seed, "training.epochs": epochs, "data.path": path}
     return (settings or {}) | {key: value for key, value in given.items() if value is not None}
 

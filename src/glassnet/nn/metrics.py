@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.errors import InputError
+from glassnet.nn.confusion import DRAWN, Confused, Matrix, confusion_matrix, default_k, mistakes, top_k_hits
+from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
 from glassnet.support.upwards import Shown
 
@@ -41,13 +43,19 @@ class ClassReport:
 
 @dataclass(frozen=True)
 class Evaluation(Shown):
-    """`loss` is the mean loss without penalty; `confusion[i, j]` counts images of class i that were classified as j."""
+    """`loss` is the mean loss without penalty; `confusion[i, j]` counts images of class i that were classified as j.
+
+    `confusion` is an array, and above 1,000 classes a `scipy.sparse.csr_array`. `top_k_correct`: of so many images the
+    class is among the `top_k` with the largest outputs; None where that was not measured.
+    """
 
     loss: float
     correct: int
     total: int
-    confusion: NDArray[np.int64]
+    confusion: Matrix
     classes: tuple[str, ...]
+    top_k: int | None = None
+    top_k_correct: int | None = None
 
     @property
     def accuracy(self) -> float:
@@ -60,13 +68,24 @@ class Evaluation(Shown):
         return wilson(self.correct, self.total)
 
     @property
+    def top_k_accuracy(self) -> float | None:
+        """Fraction of images whose class is among the `top_k` with the largest outputs; None where that was not measured."""
+        return None if self.top_k_correct is None else self.top_k_correct / self.total
+
+    def most_confused(self, count: int = 10) -> list[Confused]:
+        """The most frequent mistakes: which class was taken for which, how often."""
+        names = self.classes
+        found = zip(*(values[:count].tolist() for values in mistakes(self.confusion)), strict=True)
+        return [Confused(names[i], names[j], number, (i, j)) for i, j, number in found]
+
+    @property
     def per_class(self) -> list[ClassReport]:
         """Precision, recall and f1 of each class, in the order of the classes; NaN where they are undefined.
 
         The precision of a class that is never predicted is, and the recall of one without images. f1 is their harmonic mean,
         2·correct / (predicted + images), undefined where both are.
         """
-        right, called, present = np.diag(self.confusion), self.confusion.sum(axis=0), self.confusion.sum(axis=1)
+        right, called, present = self.confusion.diagonal(), self.confusion.sum(axis=0), self.confusion.sum(axis=1)
         return [
             ClassReport(
                 name,
@@ -82,8 +101,10 @@ class Evaluation(Shown):
     def to_dict(self) -> dict[str, Any]:
         """A dictionary that JSON can hold; None for what is undefined, or not finite.
 
-        {"accuracy", "interval", "loss", "correct", "total", "classes", "confusion", "per_class": [{"name", "total",
-        "correct", "precision", "recall", "f1"}, …]}; confusion[i][j] counts images of class i that were classified as j.
+        {"accuracy", "interval", "loss", "correct", "total", "top_k", "top_k_correct", "top_k_accuracy", "classes",
+        "confusion", "confused", "per_class": [{"name", "total", "correct", "precision", "recall", "f1"}, …]};
+        confusion[i][j] counts images of class i that were classified as j, and is None above 60 classes; "confused" has
+        [i, j, count] of all that is off its diagonal and not 0, the most frequent first.
         """
         rows = [{name: _finite(value) for name, value in asdict(report).items()} for report in self.per_class]
         return {
@@ -92,14 +113,25 @@ class Evaluation(Shown):
             "loss": _finite(self.loss),
             "correct": self.correct,
             "total": self.total,
+            "top_k": self.top_k,
+            "top_k_correct": self.top_k_correct,
+            "top_k_accuracy": self.top_k_accuracy,
             "classes": list(self.classes),
-            "confusion": self.confusion.tolist(),
+            "confusion": np.asarray(self.confusion).tolist() if len(self.classes) <= DRAWN else None,
+            "confused": np.stack(mistakes(self.confusion), axis=1).tolist(),
             "per_class": rows,
         }
 
+    def __repr__(self) -> str:
+        names = ", ".join(map(repr, self.classes[:10])) + (
+            f", … ({len(self.classes)} in all)" if len(self.classes) > 10 else ""
+        )
+        top = "" if self.top_k is None else f", top_k={self.top_k}, top_k_correct={self.top_k_correct}"
+        return f"Evaluation(loss={self.loss!r}, correct={self.correct}, total={self.total}{top}, classes=({names}))"
+
     def __str__(self) -> str:
         low, high = self.interval
-        return tr(
+        found = tr(
             "{correct} / {total} correct: {accuracy:.2f} % (95 % interval {low:.2f}–{high:.2f}), loss {loss:.4f}",
             correct=self.correct,
             total=self.total,
@@ -108,6 +140,9 @@ class Evaluation(Shown):
             high=100 * high,
             loss=self.loss,
         )
+        if self.top_k_accuracy is None:
+            return found
+        return found + tr(", top-{k} accuracy {share:.2f} %", k=self.top_k, share=100 * self.top_k_accuracy)
 
 
 def _finite(value: Any) -> Any:
@@ -159,15 +194,22 @@ class Spread:
         )
 
 
-def confusion_matrix(labels: NDArray[np.int64], found: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """Counts (classes, classes): rows are the true classes, columns the predicted ones."""
-    return np.bincount(labels * classes + found, minlength=classes * classes).reshape(classes, classes)
+def chosen_k(top_k: int | None, classes: int) -> int | None:
+    """The k to measure; by default 5 above 20 classes, else None. Raises `InputError` unless it is 1 to `classes`."""
+    if top_k is None:
+        return default_k(classes)
+    expected = tr("1 to {count}, the number of classes", count=classes)
+    what = tr("Top-k accuracy is not defined for this k.")
+    if whole_number(top_k, what, "top_k", expected) > classes:
+        raise InputError(what, where="top_k", expected=expected, received=top_k)
+    return int(top_k)
 
 
 def evaluate_probabilities(
-    probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: tuple[str, ...]
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], classes: tuple[str, ...], top_k: int | None = None
 ) -> Evaluation:
     """Accuracy, confusion and the mean −ln p of the true class, from probabilities (N, classes) and labels (N,)."""
+    k = chosen_k(top_k, len(classes))
     if labels.ndim != 1:
         raise InputError(
             tr("Probabilities are defined only for classes."),
@@ -178,8 +220,9 @@ def evaluate_probabilities(
     found = probabilities.argmax(axis=1)
     right = probabilities[np.arange(len(labels)), labels]
     loss = float(-np.log(np.maximum(right, np.finfo(np.float64).tiny)).mean())  # a p of 0 costs 708, not infinity
-    confusion = confusion_matrix(labels, found, len(classes))
-    return Evaluation(loss, int((found == labels).sum()), len(labels), confusion, classes)
+    confusion, correct = confusion_matrix(labels, found, len(classes)), int((found == labels).sum())
+    hits = None if k is None else correct if k == 1 else top_k_hits(probabilities, labels, k)
+    return Evaluation(loss, correct, len(labels), confusion, classes, k, hits)
 
 
 @dataclass(frozen=True)
@@ -216,7 +259,11 @@ def calibrate(probabilities: NDArray[np.float64], labels: NDArray[np.int64], bin
             expected=tr("as many labels as rows of probabilities, and at least one bin"),
             received=tr("{rows} rows, {total} labels, {bins} bins", rows=len(probabilities), total=len(labels), bins=bins),
         )
-    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    return calibrate_confidence(probabilities.max(axis=1), probabilities.argmax(axis=1) == labels, bins)
+
+
+def calibrate_confidence(sure: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 10) -> Calibration:
+    """Calibration from the largest probability (N,) of each image, and whether its class was right (N,)."""
     index = np.minimum((sure * bins).astype(int), bins - 1)
     counts = np.bincount(index, minlength=bins)
     safe = np.where(counts > 0, counts, np.nan)

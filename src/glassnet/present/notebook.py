@@ -17,6 +17,7 @@ from glassnet.data import Dataset, Splits
 from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.nn import summary
+from glassnet.nn.confusion import DRAWN
 from glassnet.nn.metrics import Evaluation
 from glassnet.present.figures.curves import history_figure
 from glassnet.present.figures.images import as_colours, drawable
@@ -27,6 +28,7 @@ from glassnet.training import History
 
 IMAGES = 10  # of a data set
 CLASSES = 30  # of a confusion matrix that is shown, at most
+WORST = 10  # classes and mistakes that are shown of more than `DRAWN` classes
 LEAST_SIDE = 56  # pixels on the page
 STYLE = Markup("""<style>
 .glassnet { --ink: currentColor; --muted: currentColor; --line: rgb(128 128 128 / .35); --train: #8a8f98; --accent: #3b82f6 }
@@ -62,8 +64,12 @@ def _(thing: History) -> Markup:
 @html.register
 def _(thing: Evaluation) -> Markup:
     heads = [tr("class"), tr("images"), tr("correct"), tr("precision, %"), tr("recall, %")]
-    rows = [(one.name, one.total, one.correct, _percent(one.precision), _percent(one.recall)) for one in thing.per_class]
-    return _framed(_line(str(thing)), _table(heads, rows), _confusion(thing))
+    reports, note = thing.per_class, []
+    if len(reports) > DRAWN:
+        reports = sorted((one for one in reports if one.total), key=lambda one: (one.recall, -one.total))[:WORST]
+        note = [_line(tr("The {count} classes with the lowest recall, of {total:,}", count=WORST, total=len(thing.classes)))]
+    rows = [(one.name, one.total, one.correct, _percent(one.precision), _percent(one.recall)) for one in reports]
+    return _framed(_line(str(thing)), *note, _table(heads, rows), _confusion(thing))
 
 
 @html.register
@@ -122,6 +128,9 @@ def _curves(history: History) -> Markup:
 def _confusion(result: Evaluation) -> Markup:
     """The confusion matrix, where it fits: a darker cell is a larger share of the images of its class."""
     count = len(result.classes)
+    if count > DRAWN:
+        pairs = [(f"{one.truth} → {one.predicted}", one.count) for one in result.most_confused(WORST)]
+        return _table([tr("The most frequent mistakes"), tr("images")], pairs) if pairs else Markup()
     if count > CLASSES:
         return Markup()
     cell = Markup('<td style="background:rgb(59 130 246 / {:.2f})">{}</td>')
@@ -129,7 +138,7 @@ def _confusion(result: Evaluation) -> Markup:
         Markup("<tr><th>{}</th>{}</tr>").format(
             name, Markup().join(cell.format(0.6 * number / max(1, row.sum()), number or "") for number in row)
         )
-        for name, row in zip(result.classes, result.confusion, strict=True)
+        for name, row in zip(result.classes, np.asarray(result.confusion), strict=True)
     ]
     heads = Markup().join(Markup("<th>{}</th>").format(name) for name in result.classes)
     return Markup("<table><caption>{}</caption><tr><th></th>{}</tr>{}</table>").format(

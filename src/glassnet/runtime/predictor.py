@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.compiler import assemble
+from glassnet.nn.confusion import top_k_hits
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
 BATCH_FLOATS = 1 << 21  # of the workspace for the images that go through the network together
+TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
 
 class Predictor:
@@ -72,6 +74,14 @@ class Predictor:
     def classes(self, rows: Array) -> NDArray[np.int64]:
         """The classes (N,)."""
         return self._run(rows, "raw") if self._kernels else self.outputs(rows, "raw")[1]
+
+    def top_k_hits(self, rows: Array, labels: NDArray[np.int64], k: int) -> int:
+        """Of how many images the true class is among the k with the largest raw outputs; many images at a time."""
+        if self._stack.outputs == 1:  # two classes, and k is 2
+            return len(rows)
+        many = max(self._capacity, TOP_K_FLOATS // self._stack.outputs)
+        starts = range(0, len(rows), many)
+        return sum(top_k_hits(self.outputs(rows[i : i + many], "raw")[0], labels[i : i + many], k) for i in starts)
 
     def _run(self, rows: Array, purpose: str, **arrays: Array | None) -> NDArray[np.int64]:
         """Run a program over all images; their classes. `arrays` are what else the program reads or writes."""

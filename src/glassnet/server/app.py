@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from glassnet.data.prepare import Prepared
 from glassnet.experiment.prepare import Mode
+from glassnet.nn.confusion import leading
 from glassnet.server import schema
 from glassnet.server.access_log import AccessLog
 from glassnet.server.batches import Batches
@@ -84,11 +85,18 @@ def make_api(served: Mapping[str, Served], page: str | None = None) -> FastAPI:
             Mode,
             Query(description="Find the ink in images unlike the training images (auto), always (ink), only resize (none)."),
         ] = "auto",
+        top: Annotated[
+            int | Literal["all"] | None,
+            Query(description="How many classes, the most probable first; by default all, but of more than 60 classes 10."),
+        ] = None,
     ) -> Response:
         """Classify an image (PNG, JPEG, or an array in JSON), or a batch in JSON. Nothing of it is kept."""
         chosen = served.get(first if run is None else run)
         if chosen is None:
             raise Refused(422, tr("There is no such run here."), where="run", expected=" | ".join(names), received=run)
+        if isinstance(top, int) and top < 1:
+            what = tr("So many classes can't be listed.")
+            raise Refused(422, what, where="top", expected=tr("1 or more, or all"), received=top)
         kind = _body_type(request)
         try:
             async with asyncio.timeout(None) as limit:
@@ -105,7 +113,9 @@ def make_api(served: Mapping[str, Served], page: str | None = None) -> FastAPI:
             if isinstance(answer, Refused):
                 answer.where = f"images[{number}]" if len(answers) > 1 else "image"
                 raise answer
-        return JSONResponse({"run": chosen.name, "predictions": list(answers)})
+        many = len(chosen.network.classes) if top == "all" else top
+        told = [{**answer, "probabilities": leading(answer["probabilities"], many)} for answer in answers]
+        return JSONResponse({"run": chosen.name, "predictions": told})
 
     if page is not None:
 

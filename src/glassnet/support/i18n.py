@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from numbers import Number
 from pathlib import Path
@@ -96,6 +96,14 @@ def clauses(texts: Iterable[str]) -> Message:
 
 def listing(names: Iterable[str]) -> Message:
     return tr(", ").join(names)
+
+
+def first_of(names: Sequence[str], separator: str = "", most: int = 12) -> Message:
+    """The names, or of more than `most` the first of them and how many there are."""
+    between = same(separator) if separator else tr(", ")
+    if len(names) <= most:
+        return between.join(names)
+    return tr("{names}, … ({count:,} in all)", names=between.join(names[:most]), count=len(names))
 
 
 def _render(language: Language, msgid: str, figures: Mapping[str, Any], chinese: str | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from math import inf
 from pathlib import Path
 
@@ -59,3 +60,17 @@ def require_activations(size: int, images: int) -> None:
 def require_memory_for_data(size: int, what: str, where: object, hint: str | None = None) -> None:
     """Raise `DataError` if `size` bytes for `what` are more than a data set may take."""
     _require(size, DATA_FRACTION, DataError, what, where, hint)
+
+
+def require_room(folder: Path, size: int) -> None:
+    """Raise `DataError` if so many bytes do not fit on the disk of a folder, which need not exist."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(place).free
+    if size > free:
+        raise DataError(
+            tr("There is not enough room on the disk."),
+            where=folder,
+            expected=tr("{size:,.1f} GB", size=size / 1e9),
+            received=tr("{size:,.1f} GB free", size=free / 1e9),
+            hint=tr("make room, choose another disk, or smaller images: size = 32"),
+        )

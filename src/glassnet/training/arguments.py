@@ -18,7 +18,7 @@ from glassnet.nn.stack import Stack
 from glassnet.runtime import StepPlan
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
-from glassnet.support.i18n import listing, tr
+from glassnet.support.i18n import first_of, tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
 
@@ -95,8 +95,8 @@ def as_dataset(
             raise InputError(
                 tr("The labels are names that are not the network's classes."),
                 where=where,
-                expected=tr("{count} names", count=new) if new else listing(classes[:12]),
-                received=listing(names[:12]),
+                expected=tr("{count} names", count=new) if new else first_of(classes),
+                received=first_of(names),
                 hint=tr("give the last Dense layer {units} units", units=len(names)) if new else None,
             )
         places = {name: place for place, name in enumerate(names)}

@@ -306,3 +306,14 @@ def test_sheet_holds_images_before_and_after(shape: tuple[int, ...], dtype: Any)
 def test_sheet_needs_images() -> None:
     with pytest.raises(InputError, match="Only images can be drawn"):
         augmentation_figure(gn.Dataset(np.zeros((2, 9)), [0, 1]), Augmentation(shift=1))
+
+
+@pytest.mark.parametrize("kernels", ["1", "0"])
+def test_some_images_are_transformed_as_they_are_among_all(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GLASSNET_KERNELS", kernels)
+    changes = Augmentation(shift=2, elastic=1.0, erase=0.5, rotation=9)
+    images = np.random.default_rng(0).integers(0, 256, (300, 9, 8), np.uint8)
+    places = np.array([3, 270, 4, 0])
+    some = changes(images[places], 5, places=places)
+    np.testing.assert_array_equal(some, changes(images, 5)[places])
+    assert (some != changes(images[places], 5)).any()

@@ -92,6 +92,11 @@ KNOWN = {
     ("src/glassnet/experiment/live.py", "unlink"),  # two fixed names, experiment/test_live.py
     ("src/glassnet/experiment/snapshots.py", "unlink"),  # experiment/test_snapshots.py
     ("src/glassnet/experiment/run_folder.py", "rmdir"),  # cli/test_wrong_input.py
+    ("src/glassnet/data/shards/write.py", "unlink"),  # the plan of shards, data/test_shards.py
+    ("src/glassnet/data/shards/write.py", "rmdir"),
+    ("src/glassnet/data/shards/fetch.py", "unlink"),  # data/test_remote.py
+    ("src/glassnet/data/shards/fetch.py", "rmdir"),
+    ("benchmarks/shards_million.py", "rmdir"),  # the cgroup that it made
     ("benchmarks/shards_capped.py", "rmdir"),  # a control group, benchmarks/test_shards.py
 }
 

@@ -157,13 +157,11 @@ def score_labels(
 
     assert pool.labels is not None
     present, labels = np.unique(pool.labels, return_inverse=True)
-    groups = [part.groups for part in pool.parts.values()]
-    known = [group for group in groups if group is not None]
     data = Dataset(
         pool.images,
         labels,
         [pool.classes[label] for label in present],
-        np.concatenate(known) if len(known) == len(groups) else None,
+        pool.groups,
     )
     folds = fold_probabilities(data, copies=copies, seed=seed, advance=advance)
     scores = get_label_quality_scores(labels, folds.probabilities, method=METHOD)

@@ -82,24 +82,21 @@ def contradicted(neighbours: Neighbours, labels: npt.NDArray[np.int64], classes:
     voters = min(VOTERS, neighbours.count)
     own = labels[neighbours.indices]
     counts = np.bincount(own, minlength=classes)
-    votes = votes_of(neighbours, own, classes)
-    rows = np.arange(len(own))
-    majority = votes.argmax(axis=1)
+    majority, votes, agreeing = votes_of(own[neighbours.nearest[:, :voters]], own)
     agreement = float((majority == own).mean())
     largest = float(counts.max() / len(own))
     skipped = int(counts[counts <= VOTERS].sum())
     if voters < VOTERS or largest == 1 or (agreement - largest) / (1 - largest) < LEAST_AGREEMENT:
         return Doubts(agreement, None, np.empty(0, np.intp), np.empty(0, np.intp), skipped)
-    wrong = np.flatnonzero((votes[rows, own] == 0) & (votes[rows, majority] >= MAJORITY) & (counts[own] > VOTERS))
+    wrong = np.flatnonzero((agreeing == 0) & (votes >= MAJORITY) & (counts[own] > VOTERS))
     distance = neighbours.distances[wrong, :voters].mean(axis=1)
-    wrong = wrong[np.lexsort((distance, -votes[wrong, majority[wrong]]))]
-    return Doubts(agreement, neighbours.indices[wrong], majority[wrong], votes[wrong, majority[wrong]], skipped)
+    wrong = wrong[np.lexsort((distance, -votes[wrong]))]
+    return Doubts(agreement, neighbours.indices[wrong], majority[wrong], votes[wrong], skipped)
 
 
-def votes_of(neighbours: Neighbours, own: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.intp]:
-    """How many of the 15 nearest neighbours of each image have each label, `(n, classes)`; `own` `(n,)`: the labels."""
-    votes = np.zeros((len(own), classes), np.intp)
-    rows = np.arange(len(own))
-    for rank in range(min(VOTERS, neighbours.count)):
-        votes[rows, own[neighbours.nearest[:, rank]]] += 1
-    return votes
+def votes_of(voters: npt.NDArray[np.int64], own: npt.NDArray[np.int64]) -> tuple[Indices, Indices, Indices]:
+    """The label that most of the `voters` (n, k) have, the first of equals; how many have it, and how many the own one."""
+    same_label = sum((voters == voters[:, [rank]]).astype(np.int64) for rank in range(voters.shape[1]))
+    most = np.max(same_label, axis=1)
+    majority = np.where(same_label == most[:, np.newaxis], voters, np.iinfo(np.int64).max).min(axis=1)
+    return majority, most, (voters == own[:, np.newaxis]).sum(axis=1)

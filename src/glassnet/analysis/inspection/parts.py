@@ -12,7 +12,7 @@ from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pool import Indices, Pool
 from glassnet.support.i18n import Message, listing, mark, tr
 
-_IMBALANCE = 3.0
+_IMBALANCE, _NEAR = 3.0, 1.5  # times as many images; of a class with few images, and where all have as few, none is rare
 _FEW = 10
 _UNEVEN, _SIGNIFICANCE = 0.1, 1e-3
 
@@ -35,7 +35,9 @@ def class_balance(pool: Pool) -> Iterator[Finding]:
                 (tr("split again with --split stratified"), tr("or add images")),
             )
     rare, common = int(train.argmin()), int(train.argmax())
-    if train[rare] > 0 and (train[common] > _IMBALANCE * train[rare] or train[rare] < _FEW):
+    if train[rare] > 0 and (
+        train[common] > _IMBALANCE * train[rare] or (train[rare] < _FEW and train[common] > _NEAR * train[rare])
+    ):
         yield Finding(
             "class-imbalance",
             tr(

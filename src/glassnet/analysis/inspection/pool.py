@@ -1,4 +1,4 @@
-"""All images of a data set in one array, with split, index in the split, label and file of each."""
+"""All images of a data set, or a sample of them, in one array, with split, index in the split, label and file of each."""
 
 from __future__ import annotations
 
@@ -15,27 +15,54 @@ from glassnet.support.i18n import Message, listing, tr
 
 Indices = npt.NDArray[np.intp]
 PARTS = ("train", "validation", "test")
+MOST, SAMPLE = 100_000, 20_000
+"""Of more images than the first, so many are looked at: their neighbours alone would take hours."""
 
 
 @dataclass(frozen=True)
 class Pool:
-    """`images` `(N, …)` of all splits, concatenated; `part_of` `(N,)`: index of the split; `labels`: None for targets."""
+    """`images` `(N, …)` of all splits, or a sample, concatenated; `part_of` `(N,)`: index of the split, whole in `parts`, and
+    `index_of` `(N,)`: index there; `labels`: None for targets."""
 
     parts: dict[str, Dataset]
     images: npt.NDArray[Any]
     part_of: Indices
+    index_of: Indices
     labels: npt.NDArray[np.int64] | None
     classes: tuple[str, ...]
 
     @classmethod
     def of(cls, splits: Splits) -> Pool:
-        """The pool of all splits; a single one is not copied."""
+        """The pool of all splits, or of `SAMPLE` random images of more than `MOST`; a single one is not copied."""
         parts = {name: part for name in PARTS if (part := getattr(splits, name)) is not None}
-        sets = list(parts.values())
+        counts = [len(part) for part in parts.values()]
+        total = sum(counts)
+        chosen = np.arange(total)
+        if total > MOST:
+            chosen = np.sort(np.random.default_rng(0).choice(total, SAMPLE, replace=False))
+        starts = np.cumsum([0, *counts])
+        part_of = np.searchsorted(starts, chosen, side="right") - 1
+        index_of = chosen - starts[part_of]
+        rows = [index_of[part_of == number] for number in range(len(parts))]
+        sets = [part if len(mine) == len(part) else part[mine] for part, mine in zip(parts.values(), rows, strict=True)]
         images = sets[0].images if len(sets) == 1 else np.concatenate([part.images for part in sets])
-        part_of = np.repeat(np.arange(len(sets)), [len(part) for part in sets])
         labels = np.concatenate([part.labels for part in sets]) if splits.classes is not None else None
-        return cls(parts, images, part_of, labels, splits.classes or ())
+        return cls(parts, images, part_of, index_of, labels, splits.classes or ())
+
+    @property
+    def total(self) -> int:
+        """The number of images of all splits, of which the pool may be a sample."""
+        return sum(map(len, self.parts.values()))
+
+    @property
+    def groups(self) -> npt.NDArray[Any] | None:
+        """The group of each image `(N,)`; None where a split has none."""
+        found = []
+        for number, part in enumerate(self.parts.values()):
+            if part.groups is None:
+                return None
+            found.append(part.groups[self.index_of[self.part_of == number]])
+        return np.concatenate(found)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -49,7 +76,7 @@ class Pool:
         """The reference to an image by its split and its index there."""
         number = int(self.part_of[index])
         name = list(self.parts)[number]
-        index_in_part = int(index) - int(np.searchsorted(self.part_of, number))
+        index_in_part = int(self.index_of[index])
         files = self.parts[name].names
         label = None if self.labels is None else self.classes[self.labels[index]]
         return ImageReference(name, index_in_part, label, None if files is None else str(files[index_in_part]), note)

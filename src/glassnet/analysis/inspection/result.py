@@ -12,6 +12,7 @@ import numpy.typing as npt
 from glassnet.analysis.inspection.findings import Finding, counted
 from glassnet.analysis.inspection.pixels import Range
 from glassnet.data import Splits
+from glassnet.nn.confusion import DRAWN
 from glassnet.support.i18n import mark, tr
 from glassnet.support.terminal import table, text_width
 
@@ -49,7 +50,7 @@ class Check:
 @dataclass(frozen=True)
 class Inspection:
     """`findings`, most severe first; `parts`, statistics of the splits; `checks` with their methods; `splits`, the data.
-    `label_scores`: with `labels`, how far each label is to be doubted.
+    `label_scores`: with `labels`, how far each label is to be doubted. `looked_at`: the number of images whose pixels were.
 
     `finding(name)` is one of the findings, or None. `as_dict()` gives everything for JSON, `str()` a report.
     """
@@ -60,6 +61,7 @@ class Inspection:
     parts: tuple[Part, ...]
     checks: tuple[Check, ...]
     label_scores: LabelScores | None = None
+    looked_at: int | None = None
 
     def finding(self, name: str) -> Finding | None:
         return next((finding for finding in self.findings if finding.name == name), None)
@@ -72,6 +74,7 @@ class Inspection:
             "shape": list(train.shape),
             "dtype": str(train.images.dtype),
             "classes": None if train.classes is None else list(train.classes),
+            "looked_at": sum(part.images for part in self.parts) if self.looked_at is None else self.looked_at,
             "findings": [finding.as_dict() for finding in self.findings],
             "parts": [
                 {**asdict(part), "counts": None if part.counts is None else part.counts.tolist()} for part in self.parts
@@ -80,7 +83,7 @@ class Inspection:
         }
 
     def __str__(self) -> str:
-        return "\n".join([self._headline(), "", *self._findings(), "", *self._facts(), "", *self._checks()])
+        return "\n".join([self._headline(), *self._sampled(), "", *self._findings(), "", *self._facts(), "", *self._checks()])
 
     def _headline(self) -> str:
         train = self.splits.train
@@ -90,6 +93,14 @@ class Inspection:
             labels = tr("{count} classes", count=len(train.classes))
         text = mark("{source}: {images:,} of {size}, {dtype}, {labels}")
         return tr(text, source=self.source, images=images, size=size, dtype=train.images.dtype, labels=labels)
+
+    def _sampled(self) -> list[str]:
+        total = sum(part.images for part in self.parts)
+        if self.looked_at in (None, total):
+            return []
+        return [
+            tr("The pixels of a sample of {some:,} of {total:,} images were looked at.", some=self.looked_at, total=total)
+        ]
 
     def _findings(self) -> list[str]:
         if not self.findings:
@@ -110,9 +121,12 @@ class Inspection:
         classes = self.splits.classes
         if classes is not None:
             shown = range(len(classes)) if len(classes) <= 40 else [*range(38), len(classes) - 1]
+            if len(classes) > DRAWN:  # the rarest and the most frequent
+                order = np.argsort(self.splits.train.counts, kind="stable")
+                shown = [*order[:5].tolist(), *order[-5:].tolist()]
             rows += [[tr("class {name}", name=classes[index]), *(part.cell(index) for part in self.parts)] for index in shown]
             if len(classes) > 40:
-                rows.insert(-1, ["…", *("" for _ in self.parts)])
+                rows.insert(-5 if len(classes) > DRAWN else -1, ["…", *("" for _ in self.parts)])
         return [f"  {line}" for line in table([head, *rows])]
 
     def _checks(self) -> list[str]:

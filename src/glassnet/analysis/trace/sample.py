@@ -14,7 +14,7 @@ from glassnet.errors import DataError, InputError
 from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.support.arrays import Array
-from glassnet.support.i18n import Message, mark, same, tr
+from glassnet.support.i18n import Message, first_of, mark, same, tr
 from glassnet.support.registry import did_you_mean, nearest
 
 AMONG = 300  # examples in which the default is searched
@@ -128,7 +128,7 @@ def _label(network: Network, label: Any) -> Array:
         raise InputError(
             tr("There is no such class."),
             where="--label",
-            expected=" | ".join(network.classes),
+            expected=first_of(network.classes, " | "),
             received=repr(label),
             hint=did_you_mean(nearest(str(label), network.classes)),
         )

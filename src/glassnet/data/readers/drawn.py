@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +16,7 @@ from glassnet.data.augmentation import Augmentation
 from glassnet.data.dataset import Dataset, Splits
 from glassnet.data.decode_many import progress
 from glassnet.data.fonts import SYSTEM, Face, find_faces
-from glassnet.data.options import as_options
+from glassnet.data.options import ReadOptions, as_options
 from glassnet.data.readers.filename_labels import NUMERAL_CLASSES
 from glassnet.data.splits import divide
 from glassnet.errors import DataError, InputError
@@ -26,6 +28,7 @@ from glassnet.support.memory import require_memory_for_data
 Bytes = npt.NDArray[np.uint8]
 SIZE = 32  # pixels of each side, where no size is given
 COPIES = 8
+MOST_GLYPHS = 256 * 2**20  # bytes of undistorted glyphs that are kept
 FILLED = 0.84  # of the image: the largest character of a font
 SETS = {
     "digits": "0123456789",
@@ -65,10 +68,87 @@ def draw_characters(
 
         splits = gn.draw_characters("0123456789", ["DejaVu Sans", "DejaVu Serif"], copies=4, split="stratified")
     """
+    options = as_options(size=size, split=split, fractions=fractions, fold=fold, folds=folds, seed=seed)
+    return divide_drawings(plan_drawings(characters, fonts, test_fonts, copies, options), options, Drawing.all)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """`characters` from all `faces`, `copies` times each, by face, copy and character; `seed`: of the distortions."""
+
+    faces: tuple[Face, ...]
+    characters: tuple[str, ...]
+    size: tuple[int, int]
+    copies: int
+    seed: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.faces) * len(self.characters) * self.copies
+
+    def all(self) -> Bytes:
+        """The images (N, H, W, 1). Raises `DataError` for more than fit into memory."""
+        what = tr("{count:,} drawn images", count=len(self))
+        need = len(self) * self.size[0] * self.size[1]
+        require_memory_for_data(need, what, "fonts", tr("fewer copies or fonts, or a smaller size"))
+        images, each = np.empty((len(self), *self.size, 1), np.uint8), len(self.characters)
+        with progress(tr("drawing characters"), len(self)) as advance:
+            for number, face in enumerate(self.faces):
+                glyphs = draw_glyphs(face, self.characters, self._twice)
+                for copy in range(self.copies):
+                    start = (number * self.copies + copy) * each
+                    images[start : start + each] = distorted(glyphs, [*self.seed, number, copy])
+                    advance(each)
+        return images
+
+    def some(self, rows: npt.NDArray[Any]) -> Bytes:
+        """The images of `all` at these rows (n,), and no others: for sets beyond memory."""
+        each = len(self.characters)
+        images, batches, places = np.empty((len(rows), *self.size, 1), np.uint8), rows // each, rows % each
+        keep = len(self.faces) * each * self._twice[0] * self._twice[1] <= MOST_GLYPHS
+        order = np.lexsort((places, batches))
+        for face in np.unique(batches // self.copies):
+            mine = order[batches[order] // self.copies == face]
+            chosen = np.arange(each) if keep else np.unique(places[mine])
+            needed = self.characters, self._twice, None if keep else tuple(chosen.tolist())
+            glyphs = (_kept_glyphs if keep else draw_glyphs)(self.faces[face], *needed)
+            for batch in np.unique(batches[mine]):
+                where = mine[batches[mine] == batch]
+                of = places[where]
+                seed = [*self.seed, int(face), int(batch % self.copies)]
+                images[where] = distorted(glyphs[np.searchsorted(chosen, of)], seed, of, each)
+        return images
+
+    def labelled(self, images: npt.NDArray[Any]) -> Dataset:
+        """A data set of what stands for the images, with their labels and groups."""
+        each = len(self.characters)
+        labels = np.tile(np.arange(each), len(self.faces) * self.copies)
+        groups = np.repeat([face.group for face in self.faces], each * self.copies)
+        return Dataset(images, labels, classes=self.characters, groups=groups)
+
+    @property
+    def _twice(self) -> tuple[int, int]:
+        return 2 * self.size[0], 2 * self.size[1]
+
+
+@dataclass(frozen=True)
+class Drawings:
+    """What is drawn for training and, where there are fonts for it, for the test; `without`: fonts that lack characters."""
+
+    parts: tuple[Drawing, ...]
+    without: dict[str, str]
+
+
+def plan_drawings(
+    characters: str | Sequence[str],
+    fonts: Sequence[str | os.PathLike[str]],
+    test_fonts: Sequence[str | os.PathLike[str]],
+    copies: int,
+    options: ReadOptions,
+) -> Drawings:
+    """What `draw_characters` draws. Raises as it does."""
     given = tuple(SETS.get(characters, characters) if isinstance(characters, str) else characters)
     _check_characters(given, characters)
     whole_number(copies, tr("The number of copies must be a whole number above 0."), "copies", tr("1 or more"), least=1)
-    options = as_options(size=size, split=split, fractions=fractions, fold=fold, folds=folds, seed=seed)
     found = find_faces([fonts] if isinstance(fonts, str) else fonts, given)
     test = find_faces([test_fonts] if isinstance(test_fonts, str) else test_fonts, given).faces if test_fonts else ()
     if shared := sorted({face.group for face in found.faces} & {face.group for face in test}):
@@ -78,14 +158,19 @@ def draw_characters(
             expected=tr("other fonts than in fonts"),
             received=", ".join(shared),
         )
-    drawn = [
-        _draw(faces, given, options.size or (SIZE, SIZE), copies, [seed, part])
-        for part, faces in enumerate((found.faces, test))
-        if faces
+    size = options.size or (SIZE, SIZE)
+    parts = [
+        Drawing(faces, given, size, copies, (options.seed, part)) for part, faces in enumerate((found.faces, test)) if faces
     ]
-    splits = divide(Splits(drawn[0], test=drawn[1] if test else None), options)
-    reasons = tuple(tr("no glyph for {characters}", characters=lacking) for lacking in found.without.values())
-    return replace(splits, left_out=tuple(found.without), reasons=reasons)
+    return Drawings(tuple(parts), found.without)
+
+
+def divide_drawings(drawings: Drawings, options: ReadOptions, images_of: Callable[[Drawing], npt.NDArray[Any]]) -> Splits:
+    """The splits of what is drawn; `images_of` gives the images, or what stands for them."""
+    drawn = [drawing.labelled(images_of(drawing)) for drawing in drawings.parts]
+    splits = divide(Splits(drawn[0], test=drawn[1] if len(drawn) > 1 else None), options)
+    reasons = tuple(tr("no glyph for {characters}", characters=lacking) for lacking in drawings.without.values())
+    return replace(splits, left_out=tuple(drawings.without), reasons=reasons)
 
 
 def _check_characters(given: tuple[str, ...], characters: object) -> None:
@@ -101,31 +186,10 @@ def _check_characters(given: tuple[str, ...], characters: object) -> None:
         )
 
 
-def _draw(
-    faces: Sequence[Face], characters: tuple[str, ...], size: tuple[int, int], copies: int, seed: Sequence[int]
-) -> Dataset:
-    """All characters from all faces, `copies` times each."""
-    per_face = len(characters) * copies
-    count = len(faces) * per_face
-    what = tr("{count:,} drawn images", count=count)
-    require_memory_for_data(count * size[0] * size[1], what, "fonts", tr("fewer copies or fonts, or a smaller size"))
-    images = np.empty((count, *size, 1), np.uint8)
-    with progress(tr("drawing characters"), count) as advance:
-        for number, face in enumerate(faces):
-            glyphs = draw_glyphs(face, characters, (2 * size[0], 2 * size[1]))
-            for copy in range(copies):
-                start = number * per_face + copy * len(characters)
-                images[start : start + len(characters)] = distorted(glyphs, [*seed, number, copy])
-                advance(len(characters))
-    labels = np.tile(np.arange(len(characters)), len(faces) * copies)
-    groups = np.repeat([face.group for face in faces], per_face)
-    return Dataset(images, labels, classes=characters, groups=groups)
-
-
-def draw_glyphs(face: Face, characters: Sequence[str], size: tuple[int, int]) -> Bytes:
+def draw_glyphs(face: Face, characters: Sequence[str], size: tuple[int, int], chosen: Sequence[int] | None = None) -> Bytes:
     """Light characters on black, (N, H, W), in the middle, in one scale: the largest fills 84 % of a side.
 
-    Raises `DataError` for a glyph without ink.
+    `chosen`: the indices of those to draw; all by default. Raises `DataError` for a glyph without ink.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -139,8 +203,9 @@ def draw_glyphs(face: Face, characters: Sequence[str], size: tuple[int, int]) ->
                         hint=tr("leave the font out, or these characters"))  # fmt: skip
     scale = FILLED * min(width / sides[:, 0].max(), height / sides[:, 1].max())
     font = ImageFont.truetype(face.path, max(1, round(100 * scale)), index=face.index)
-    glyphs = np.zeros((len(characters), height, width), np.uint8)
-    for index, character in enumerate(characters):
+    drawn = characters if chosen is None else [characters[index] for index in chosen]
+    glyphs = np.zeros((len(drawn), height, width), np.uint8)
+    for index, character in enumerate(drawn):
         left, top, right, bottom = font.getbbox(character)
         canvas = Image.new("L", (width, height))
         place = ((width - left - right) / 2, (height - top - bottom) / 2)
@@ -149,17 +214,26 @@ def draw_glyphs(face: Face, characters: Sequence[str], size: tuple[int, int]) ->
     return glyphs
 
 
-def distorted(glyphs: Bytes, seed: Sequence[int]) -> Bytes:
-    """Glyphs (N, H, W), each distorted at random, at half their size (N, H/2, W/2, 1)."""
+@lru_cache(maxsize=1024)  # of at most MOST_GLYPHS in all
+def _kept_glyphs(face: Face, characters: tuple[str, ...], size: tuple[int, int], chosen: None) -> Bytes:
+    return draw_glyphs(face, characters, size, chosen)
+
+
+def distorted(glyphs: Bytes, seed: Sequence[int], places: npt.NDArray[Any] | None = None, count: int | None = None) -> Bytes:
+    """Glyphs (N, H, W), each distorted at random, at half their size (N, H/2, W/2, 1).
+
+    `places` (N,): where the glyphs are among `count`, as each one's distortion depends on its place.
+    """
     rng = np.random.default_rng(seed)
-    pens = rng.random(len(glyphs))
+    pens = rng.random(len(glyphs) if count is None else count)
+    pens = pens if places is None else pens[places]
     bold, thin = pens < 0.3, pens > 0.8
     inked = glyphs.copy()
     inked[bold] = _spread(glyphs[bold], np.maximum)
     inked[thin] = _spread(glyphs[thin], np.minimum) // 2 + glyphs[thin] // 2  # a hairline stays
     side = max(glyphs.shape[1:])
     change = Augmentation(shift=0.06 * side, rotation=7, scale=0.14, stretch=0.12, shear=10, elastic=0.016 * side)
-    moved = change(inked, seed=int(rng.integers(2**63))).astype(np.uint16)
+    moved = change(inked, seed=int(rng.integers(2**63)), places=places).astype(np.uint16)
     rows = moved[:, ::2] + moved[:, 1::2]
     return ((rows[:, :, ::2] + rows[:, :, 1::2] + 2) // 4).astype(np.uint8)[..., None]
 

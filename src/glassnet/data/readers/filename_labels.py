@@ -36,7 +36,9 @@ class Labelled:
     folder: PurePosixPath | None = None
 
 
-def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Path) -> tuple[list[Labelled], dict[str, str]]:
+def understand(
+    names: Sequence[str], pattern: re.Pattern[str] | None, where: Path | str
+) -> tuple[list[Labelled], dict[str, str]]:
     """Image files with labels, by the pattern, the numerals' own pattern, or one folder a class; and why others have none.
 
     Leading folders common to all images are ignored. Folders train, validation (val) and test above the rest are explicit
@@ -92,7 +94,7 @@ def understand(names: Sequence[str], pattern: re.Pattern[str] | None, where: Pat
     return images, unlabelled
 
 
-def check_classes(labels: Sequence[str], where: Path) -> tuple[str, ...]:
+def check_classes(labels: Sequence[str], where: Path | str) -> tuple[str, ...]:
     """The sorted classes: numbers by value, Chinese numerals in counting order. Raises `DataError` for a single class."""
     counts = Counter(labels)
     if len(counts) < 2:

@@ -66,6 +66,27 @@ class GntIndex:
         """The indices of the characters in a part."""
         return np.flatnonzero(np.array([found == part for found in self.parts])[self.file])
 
+    def splits(self, images: Callable[[npt.NDArray[np.intp]], npt.NDArray[np.uint8]]) -> Splits:
+        """The parts of the files, with `images` of chosen characters. Raises `DataError` for a class that is not trained."""
+        lacking = np.setdiff1d(self.labels, self.labels[self.of_part("train")])
+        if len(lacking):
+            raise DataError(
+                tr("Class {name} has no images in the training part.", name=repr(self.classes[lacking[0]])),
+                where=self.path,
+                expected=tr("images of every class in the folder train"),
+                received=tr(
+                    "of {classes} classes, {lacking} are missing there", classes=len(self.classes), lacking=len(lacking)
+                ),
+            )
+        made: dict[str, Any] = {}
+        groups = self.groups
+        for part in dict.fromkeys(("train", *self.parts)):
+            chosen = self.of_part(part)
+            made[part] = Dataset(
+                images(chosen), self.labels[chosen], self.classes, None if groups is None else groups[chosen]
+            )
+        return Splits(**made)
+
 
 def is_gnt(path: Path) -> bool:
     """Whether a path is a `.gnt` file, or a folder or zip with any."""
@@ -88,27 +109,11 @@ def read_gnt(path: Path, options: ReadOptions) -> Splits:
     Raises `DataError` for files that are damaged, with the file and the byte, and as `divide` does.
     Source: C.-L. Liu, F. Yin, D.-H. Wang, Q.-F. Wang, "CASIA online and offline Chinese handwriting databases", 2011.
     """
-    index = scan_gnt(path)
-    lacking = np.setdiff1d(index.labels, index.labels[index.of_part("train")])
-    if len(lacking):
-        raise DataError(
-            tr("Class {name} has no images in the training part.", name=repr(index.classes[lacking[0]])),
-            where=path,
-            expected=tr("images of every class in the folder train"),
-            received=tr(
-                "of {classes} classes, {lacking} are missing there", classes=len(index.classes), lacking=len(lacking)
-            ),
-        )
-    size, groups = options.size or (SIZE, SIZE), index.groups
+    index, size = scan_gnt(path), options.size or (SIZE, SIZE)
     require_memory_for_data(
         len(index) * size[0] * size[1], tr("{count:,} characters", count=len(index)), path, tr("a smaller size")
     )
-    made: dict[str, Any] = {}
-    for part in dict.fromkeys(("train", *index.parts)):
-        chosen = index.of_part(part)
-        images = read_characters(index, chosen, size)
-        made[part] = Dataset(images, index.labels[chosen], index.classes, None if groups is None else groups[chosen])
-    return divide(bring(Splits(**made), options, path), options)
+    return divide(bring(index.splits(lambda chosen: read_characters(index, chosen, size)), options, path), options)
 
 
 def scan_gnt(path: Path) -> GntIndex:

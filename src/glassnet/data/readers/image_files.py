@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from glassnet.data.dataset import Dataset, Splits
-from glassnet.data.decode_many import cached_images
+from glassnet.data.decode_many import Reasons, cached_images
 from glassnet.data.options import Fractions, ImageOptions, ReadOptions
 from glassnet.data.readers.filename_labels import Labelled, check_classes, doubtful_folders, understand
 from glassnet.data.readers.image_sources import Folder, ImageFiles, Zip
 from glassnet.data.splits import DEFAULT_FRACTIONS, divide
 from glassnet.errors import DataError, DataWarning
 from glassnet.support.i18n import clauses, tr
+
+Decode: TypeAlias = Callable[[ImageFiles, Sequence[str], ImageOptions], tuple[npt.NDArray[Any], Reasons]]
 
 
 def read_images(path: Path, options: ReadOptions, default: Fractions = DEFAULT_FRACTIONS) -> Splits:
@@ -29,11 +32,14 @@ def read_images(path: Path, options: ReadOptions, default: Fractions = DEFAULT_F
         return divide(read_image_files(files, options, options.pattern), options, default)
 
 
-def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Pattern[str] | None = None) -> Splits:
+def read_image_files(
+    files: ImageFiles, options: ImageOptions, pattern: re.Pattern[str] | None = None, decode: Decode = cached_images
+) -> Splits:
     """The images with the labels, groups and parts that their names give (`understand`), as `uint8`.
 
     All images are in `train` where there are no folders for parts. Images that can't be read, and those without a
-    label, are left out with a `DataWarning` and named in `left_out`.
+    label, are left out with a `DataWarning` and named in `left_out`. `decode` gives what becomes of the images, and why some
+    can't be read.
     Raises `DataError` where there are no images, and as `understand` and `decode_all` do.
     """
     if not files.names:
@@ -45,7 +51,7 @@ def read_image_files(files: ImageFiles, options: ImageOptions, pattern: re.Patte
         )
     found, unlabelled = understand(files.names, pattern, files.path)
     check_classes([image.label for image in found], files.path)
-    images, reasons = cached_images(files, [image.name for image in found], options)
+    images, reasons = decode(files, [image.name for image in found], options)
     labelled = [image for index, image in enumerate(found) if index not in reasons]
     left_out = unlabelled | {found[index].name: reasons[index] for index in sorted(reasons)}
     left_out |= {name: tr("the zip has another file of this name, which is read instead") for name in files.doubled}

@@ -31,7 +31,7 @@ class ImageFiles(Protocol):
     `empty`: folders with no image in them or below them. `doubled`: names that several files have, of which one can be read.
     """
 
-    path: Path
+    path: Path | str
     names: tuple[str, ...]
     others: int
     empty: tuple[str, ...]
@@ -67,8 +67,10 @@ class Folder:
     decoding. Raises `DataError` for a folder that can't be listed.
     """
 
+    path: Path | str
+
     def __init__(self, path: Path, wanted: Callable[[str], bool] = is_image) -> None:
-        self.path = path
+        self.path = self._root = path
         walked = [(folder.relative_to(path), files) for folder, files in _walk(path)]
         files = [(folder / file).as_posix() for folder, found in walked for file in found]
         self.names = tuple(sorted(filter(wanted, files)))
@@ -77,13 +79,13 @@ class Folder:
         self.doubled: tuple[str, ...] = ()
 
     def open(self, name: str) -> IO[bytes]:
-        return io.BytesIO((self.path / name).read_bytes())
+        return io.BytesIO((self._root / name).read_bytes())
 
     def fingerprint(self, names: Sequence[str]) -> str:
-        digest = hashlib.sha256(os.fsencode(self.path.absolute()))
+        digest = hashlib.sha256(os.fsencode(self._root.absolute()))
         for name in names:
             try:
-                status = (self.path / name).stat()
+                status = (self._root / name).stat()
                 known = f"{status.st_size} {status.st_mtime_ns}"
             except OSError:
                 known = "unreadable"
@@ -117,15 +119,15 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str]]]:
 class Zip:
     """`ImageFiles` in a zip, or other files that are `wanted`.
 
-    The fingerprint is of the names, sizes and checksums that its directory gives.
-    Raises `DataError` for a zip that is damaged, encrypted, or has paths that lead outside it: nothing would be written
-    there, but such a zip is not to be trusted.
+    The fingerprint is of the names, sizes and checksums that its directory gives. `file`: the zip, opened, where `path` is
+    an address. Raises `DataError` for a zip that is damaged, encrypted, or has paths that lead outside it: nothing would be
+    written there, but such a zip is not to be trusted.
     """
 
-    def __init__(self, path: Path, wanted: Callable[[str], bool] = is_image) -> None:
-        self.path = path
+    def __init__(self, path: Path | str, wanted: Callable[[str], bool] = is_image, file: IO[bytes] | None = None) -> None:
+        self.path: Path | str = path
         with reading(path, "zip", tr("a whole zip file")):
-            self._zip = zipfile.ZipFile(path)
+            self._zip = zipfile.ZipFile(file or path)
             everything = self._zip.infolist()
             members = [info for info in everything if not info.is_dir()]
         self._members = {_name(info): info for info in members}

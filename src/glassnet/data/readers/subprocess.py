@@ -62,7 +62,7 @@ def read_in_subprocess(function: str, path: Path, what: str, **options: Any) -> 
             reader.kill()
 
 
-def unreadable(path: Path, what: str, received: str, expected: str | None = None) -> DataError:
+def unreadable(path: Path | str, what: str, received: str, expected: str | None = None) -> DataError:
     """The error for a file that its library can't read."""
     return DataError(
         tr("The {what} can't be read: it is damaged, cut off or of another format.", what=what),
@@ -74,7 +74,7 @@ def unreadable(path: Path, what: str, received: str, expected: str | None = None
 
 
 @contextlib.contextmanager
-def reading(path: Path, what: str, expected: str | None = None) -> Iterator[None]:
+def reading(path: Path | str, what: str, expected: str | None = None) -> Iterator[None]:
     """Raise `unreadable` for whatever a library raises on a damaged file."""
     try:
         yield

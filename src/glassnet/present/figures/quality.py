@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from glassnet.nn.confusion import DRAWN
 from glassnet.nn.metrics import Calibration, Evaluation, wilson
 from glassnet.present.figures.base import GREY, INK, LINE, PALE, VALIDATION, chart, new_axes, plain, width_of, zoom
 from glassnet.support.i18n import tr
@@ -18,11 +20,13 @@ LONGEST = 30  # letters of a class name beside its bar
 
 
 def class_accuracy_figure(result: Evaluation) -> Figure:
-    """The recall of each class with its 95 % interval; of very many classes, the worst."""
+    """The recall of each class with its 95 % interval, of more than 30 the worst; above 60, how many have which recall."""
     reports = [report for report in result.per_class if report.total]
+    if len(reports) > DRAWN:
+        return _recall_histogram(np.array([report.recall for report in reports]), result.accuracy)
     if len(reports) > MOST_BARS:
         reports = sorted(reports, key=lambda report: report.recall)[:MOST_BARS]
-    names = [report.name if len(report.name) <= LONGEST else f"{report.name[: LONGEST - 1]}…" for report in reports]
+    names = [_short(report.name) for report in reports]
     left = 0.15 + max(map(width_of, names), default=0)
     figure, (axes,) = chart(4.8, 0.8 + 0.27 * max(3, len(reports)), left=left)
     figure.subplots_adjust(bottom=0.3 / figure.get_figheight(), right=1 - 0.5 / 4.8)  # no name below, a number on the right
@@ -46,22 +50,54 @@ def class_accuracy_figure(result: Evaluation) -> Figure:
     return figure
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _recall_histogram(recalls: NDArray[np.float64], accuracy: float) -> Figure:
+    """Numbers of classes by their recall, in twenty steps."""
+    figure, (axes,) = chart(4.8, 2.9)
+    counts, edges = np.histogram(100 * recalls, bins=20, range=(0, 100))
+    axes.bar(edges[:-1], counts, width=4.4, align="edge", color=PALE)
+    axes.axvline(100 * accuracy, color=GREY, linestyle="--", linewidth=1)
+    axes.set_xlim(0, 100)
+    plain(axes, title=tr("number of classes"), x=tr("recall, %"))
+    return figure
+
+
+def _confused_figure(result: Evaluation) -> Figure:
+    """The most frequent mistakes as bars: class → what it was taken for."""
+    found = result.most_confused(MOST_BARS)
+    names = [f"{_short(one.truth)} → {_short(one.predicted)}" for one in found]
+    left = 0.15 + max(map(width_of, names), default=0)
+    figure, (axes,) = chart(4.8, 0.8 + 0.27 * max(3, len(found)), left=left)
+    bars = axes.barh(range(len(found)), [one.count for one in found], color=PALE)
+    axes.bar_label(bars, fontsize=8, color=INK, padding=2)
+    axes.set_yticks(range(len(found)), names)
+    axes.set_ylim(max(3, len(found)) - 0.5, -0.5)
+    plain(axes, title=tr("the most frequent mistakes: class → prediction, images"), grid="x")
+    return figure
+
+
 def confusion_figure(result: Evaluation) -> Figure:
-    """The confusion matrix: true classes in rows, predicted ones in columns."""
+    """The confusion matrix: true classes in rows, predicted ones in columns; above 60 classes the most frequent mistakes."""
     from matplotlib.colors import LogNorm
 
     count = len(result.classes)
+    if count > DRAWN:
+        return _confused_figure(result)
     side = min(9.0, 1.8 + 0.34 * count)
     figure, axes = new_axes(side, side)
-    counts = result.confusion.astype(float)
+    confusion = np.asarray(result.confusion)
+    counts = confusion.astype(float)
     right = np.eye(count, dtype=bool)
     for mask, colours in ((right, "Blues"), (~right, "Reds")):
         norm = LogNorm(0.5, max(2.0, counts[mask].max(initial=1)) * 3)
         axes.imshow(np.where(mask & (counts > 0), counts, np.nan), cmap=colours, norm=norm)
     if count <= MOST_BARS:
-        for row, column in zip(*np.nonzero(result.confusion), strict=True):
+        for row, column in zip(*np.nonzero(confusion), strict=True):
             colour = "white" if row == column else INK
-            text = str(result.confusion[row, column])
+            text = str(confusion[row, column])
             axes.annotate(text, (column, row), ha="center", va="center", fontsize=7, color=colour)
         axes.set_xticks(range(count), result.classes)
         axes.set_yticks(range(count), result.classes)

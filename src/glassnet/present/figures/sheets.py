@@ -16,6 +16,7 @@ from glassnet.analysis.inspection import Finding, ImageReference, Inspection
 from glassnet.analysis.inspection.label_scores import DOUBTED_BY, LabelScores
 from glassnet.data import Dataset, Splits
 from glassnet.errors import InputError
+from glassnet.nn.confusion import DRAWN
 from glassnet.present.figures.base import GREY, families, save_figure
 from glassnet.present.figures.images import check_drawable, drawable
 from glassnet.support.atomic import write_text
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Pixels = npt.NDArray[np.uint8]
 LINE, GROUND = "#afb8c1", "#eaeef2"
+SHEETS, ONE_EACH = 20, 240  # classes that have a sheet, and images of as many, where there are more than `DRAWN`
 LABELS_PER_SHEET, LEAST_LABELS, MOST_LABELS = 60, 120, 600
 _COLUMNS, _ROWS, _INCH, _LARGE_INCH = 12, 10, 0.72, 1.35
 
@@ -114,6 +116,7 @@ def label_sheet_figure(scores: LabelScores, page: int = 0) -> Figure:
 def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
     """Write inspection.json, inspection.txt and a PNG sheet for each class and each finding with images; the files.
 
+    Of more than 60 classes the 20 with the fewest training images have sheets, and classes.png an image of each of the first.
     With a second opinion on labels also labels.csv, all labels by doubt, and sheets labels-01.png, … of the first.
     The folder is created. Raises OSError if something can't be written.
     """
@@ -136,7 +139,12 @@ def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
             save_figure(label_sheet_figure(scores, page), folder / f"labels-{page + 1:02}.png")
             written.append(folder / f"labels-{page + 1:02}.png")
     classes = splits.classes or ()
-    for index, name in enumerate(classes):
+    chosen = range(len(classes))
+    if len(classes) > DRAWN:
+        chosen = np.sort(np.argsort(splits.train.counts, kind="stable")[:SHEETS]).tolist()
+        sheets["classes.png"] = (one_each_figure, None)
+    for index in chosen:
+        name = classes[index]
         number = str(index).zfill(len(str(len(classes) - 1)))
         safe = re.sub(r"[^\w.-]+", "_", name)[:60]
         sheets[f"class-{number}-{safe}.png"] = (contact_sheet_figure, index)
@@ -144,6 +152,17 @@ def write_inspection(inspection: Inspection, folder: Path) -> list[Path]:
         save_figure(draw(splits, what), folder / file)
         written.append(folder / file)
     return written
+
+
+def one_each_figure(splits: Splits, _: None = None) -> Figure:
+    """A training image of each class, of the first 240 that have any."""
+    labels, classes = splits.train.labels, splits.classes or ()
+    present, first = np.unique(labels, return_index=True)
+    places, names = first[:ONE_EACH], [legible(classes[label])[:12] for label in present[:ONE_EACH]]
+    images = splits.train.images[places]
+    limits = _limits(splits.train)
+    title = tr("an image of each class, {shown:,} of {count:,}", shown=len(places), count=len(classes))
+    return _captioned([_tile(image, limits) for image in images], names, title, 20)[0]
 
 
 def label_pages(scores: LabelScores) -> int:

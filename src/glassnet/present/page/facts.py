@@ -6,7 +6,7 @@ from typing import Any
 
 from glassnet.experiment.run import Run
 from glassnet.present.report.overview import brief, percent
-from glassnet.support.i18n import Message, mark, same, tr
+from glassnet.support.i18n import Message, first_of, mark, same, tr
 
 Pair = dict[str, str]  # a text in both languages, as js/text.js takes it
 
@@ -30,7 +30,7 @@ def facts_of(run: Run) -> dict[str, Any]:
     training = recipe.training
     rows: list[tuple[Message, object]] = [
         (tr("Recipe"), recipe.name),
-        (tr("Classes"), ", ".join(network.classes)),
+        (tr("Classes"), first_of(network.classes, most=40)),
         (tr("Network"), " → ".join(map(brief, network.layers))),
         (tr("Parameters"), f"{network.flat.size:,}"),
         (tr("Loss"), repr(network.loss)),

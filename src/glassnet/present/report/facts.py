@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,19 +13,21 @@ from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.experiment.run import Run
 from glassnet.experiment.run_folder import LEDGER, read_ledger
-from glassnet.nn.metrics import Calibration, Evaluation, calibrate
+from glassnet.network import Network
+from glassnet.nn.metrics import Calibration, Evaluation, calibrate_confidence
 from glassnet.present.figures.images import drawable
 from glassnet.support.arrays import Array
 
 Part = Literal["validation", "test", "train"]
+NUMBERS = 1 << 21  # probabilities in memory at a time
 MOST_TRAINING = 10_000  # training images evaluated if there are no validation images
 
 
 @dataclass(frozen=True)
 class Facts:
-    """`data`: the images of the report, from the split `part`. `predicted` (N,): classes; `probabilities` (N, classes).
+    """`data`: the images of the report, from the split `part`. `predicted` (N,): their classes, with `confidence` (N,).
 
-    `result` is None if the targets have no accuracy, `probabilities` if the outputs are not probabilities.
+    `result` is None if the targets have no accuracy, the confidence if the outputs are not probabilities.
     """
 
     run: Run
@@ -33,7 +35,7 @@ class Facts:
     data: Dataset
     result: Evaluation | None
     predicted: NDArray[np.int64] | None
-    probabilities: NDArray[np.float64] | None
+    confidence: NDArray[np.float64] | None
     views: int
 
     @property
@@ -51,14 +53,9 @@ class Facts:
 
     @property
     def calibration(self) -> Calibration | None:
-        if self.probabilities is None or self.predicted is None:
+        if self.confidence is None or self.predicted is None:
             return None
-        return calibrate(self.probabilities, self.data.labels)
-
-    @property
-    def confidence(self) -> NDArray[np.float64] | None:
-        """The probability of each prediction."""
-        return None if self.probabilities is None else self.probabilities.max(axis=1)
+        return calibrate_confidence(self.confidence, self.predicted == self.data.labels)
 
     @property
     def mistakes(self) -> NDArray[np.int64]:
@@ -91,10 +88,22 @@ def gather(run: Run, *, test: bool = False) -> Facts:
             result = network.evaluate(data)
     if not data.is_classification:
         return Facts(run, part, data, result, None, None, 1)
-    probabilities: Array | None = None
+    confidence: Array | None = None
     with contextlib.suppress(InputError):  # outputs that are not probabilities
-        probabilities = network.predict_proba(data.images, **options)
-    if probabilities is not None and not np.isfinite(probabilities).all():
-        probabilities = None
-    predicted = probabilities.argmax(axis=1) if options and probabilities is not None else network.predict(data.images)
-    return Facts(run, part, data, result, predicted, probabilities, options.get("views", 1))
+        predicted, confidence = _answers(network, data.images, options)
+    if confidence is not None and not np.isfinite(confidence).all():
+        confidence = None
+    if confidence is None or not options:
+        predicted = network.predict(data.images)
+    return Facts(run, part, data, result, predicted, confidence, options.get("views", 1))
+
+
+def _answers(network: Network, images: Array, options: dict[str, Any]) -> tuple[NDArray[np.int64], Array]:
+    """Classes and their probabilities (N,); many images at a time, but all where views are drawn for the whole set."""
+    many = len(images) if options else max(1, NUMBERS // len(network.classes))
+    pairs = []
+    for start in range(0, len(images), many):
+        p = network.predict_proba(images[start : start + many], **options)
+        pairs.append((p.argmax(axis=1), p.max(axis=1)))
+    classes, shares = zip(*pairs, strict=True)
+    return np.concatenate(classes), np.concatenate(shares)

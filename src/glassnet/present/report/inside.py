@@ -10,6 +10,7 @@ import numpy as np
 from glassnet.analysis.explain import activations, typical_input
 from glassnet.network import Network
 from glassnet.nn import BatchNorm, Conv2D, Dropout, LayerNorm, Nested
+from glassnet.nn.confusion import DRAWN
 from glassnet.present.figures.base import evenly
 from glassnet.present.figures.explanations import feature_maps
 from glassnet.present.figures.images import drawable
@@ -21,6 +22,7 @@ from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 
 MOST_UNITS, MOST_LAYERS, MOST_CLASSES = 32, 3, 15
+FEW_CLASSES = 5  # of very many
 CLIMBS = 3_000_000_000  # most multiplications for gradient ascent: about two seconds
 STEPS = 60
 
@@ -92,7 +94,8 @@ def _typical(network: Network, found: Inside) -> None:
     if last is None or len(network.shapes[last + 1]) != 1 or network.outputs != network.shapes[last + 1][0]:
         return
     name = network.names[last]
-    climbs = [typical_input(network, f"{name}.{unit}", steps=STEPS) for unit in range(min(MOST_CLASSES, network.outputs))]
+    most = MOST_CLASSES if network.outputs <= DRAWN else FEW_CLASSES
+    climbs = [typical_input(network, f"{name}.{unit}", steps=STEPS) for unit in range(min(most, network.outputs))]
     images = [(climb.image - climb.bounds[0]) / (climb.bounds[1] - climb.bounds[0]) for climb in climbs]
     captions = list(network.classes) if network.outputs > 1 else [network.classes[1]]
     found.typical = found.add("typical", images, captions[: len(images)])

@@ -19,7 +19,7 @@ from glassnet.nn import Layer, walk
 from glassnet.nn.metrics import wilson
 from glassnet.present.report.facts import Facts
 from glassnet.runtime.novelty import Novelty
-from glassnet.support.i18n import Message, mark, tr
+from glassnet.support.i18n import Message, first_of, mark, same, tr
 from glassnet.support.pages import markup
 from glassnet.training import History
 
@@ -52,6 +52,12 @@ def cards(facts: Facts) -> list[tuple[Message, str, Markup | Message]]:
         counts = tr("{correct} of {total}", correct=f"{result.correct:,}", total=f"{result.total:,}")
         bounds = tr("95 % interval {interval}", interval=interval(result.correct, result.total))
         found.append((name, percent(result.accuracy), markup("{}<br>{}", bounds, counts)))
+        if result.top_k_accuracy is not None and result.top_k_correct is not None:
+            hits = tr("the class is among the {k} most probable ones", k=result.top_k)
+            bounds = tr("95 % interval {interval}", interval=interval(result.top_k_correct, result.total))
+            found.append(
+                (tr("Top-{k} accuracy", k=result.top_k), percent(result.top_k_accuracy), markup("{}<br>{}", bounds, hits))
+            )
         found.append((tr("Mean loss"), f"{result.loss:.4g}", measured_on))
     last = history.epochs[-1] if history.epochs else None
     if last is not None and last.train_accuracy is not None:
@@ -83,8 +89,7 @@ def trained(facts: Facts) -> list[Row]:
         parts.append(markup("{}: {} {}", name, tr("none") if part is None else _count(part), unused))
     rows.append((tr("Data"), Markup("<br>").join(parts)))
     if facts.data.is_classification:
-        names = ", ".join(facts.classes[:40]) + (" …" if len(facts.classes) > 40 else "")
-        rows.append((tr("Classes"), f"{len(facts.classes)}: {names}"))
+        rows.append((tr("Classes"), same(f"{len(facts.classes)}: ") + first_of(facts.classes, most=40)))
     rows.append((tr("Network"), " → ".join(map(brief, run.network.layers))))
     rows.append((tr("Loss"), repr(run.network.loss)))
     if any(run.network.regularizer.rates):
@@ -161,6 +166,8 @@ def looks(facts: Facts) -> list[dict[str, Any]]:
             notes.append(tr("in an ensemble of {count}", count=len(look["ensemble"])))
         if look.get("views"):
             notes.append(tr("{count} views", count=look["views"]))
+        if look.get("top_k"):
+            notes.append(tr("top-{k} {share}", k=look["top_k"], share=percent(look["top_k_correct"] / look["total"])))
         if facts.part == "test" and number == len(run.looks):
             notes.append(tr("← shown above"))
         same, loss = look.get("model") == run.fingerprint, float(look["loss"])

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from glassnet.analysis.explain import nearest_training_images, occlusion, saliency
 from glassnet.errors import InputError
+from glassnet.nn.confusion import DRAWN, mistakes
 from glassnet.present.figures.base import percent
 from glassnet.present.figures.images import heat, stretched
 from glassnet.present.report.facts import Facts
@@ -22,6 +23,8 @@ NEAR_AMONG = 5_000  # training images searched for the nearest
 MAX_PIXELS = 1_300_000  # of all images on the page together, under 1.5 MB even for noise
 MAX_IMAGES = 1_500
 EACH = 40  # images of one cell
+SMALL = 24  # pixels of a side where there are many classes, so that nearly each has an image
+MOST_MISTAKES = 6  # other classes that a class is said to be taken for
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,12 @@ def show(facts: Facts) -> Shown | None:
         return None
     worst, random = facts.mistakes[:WORST], facts.drawn(RANDOM)
     height, width = facts.data.shape[:2]
-    scale = min(1.0, LARGEST / max(height, width))
-    cells = choose(facts, int(min(MAX_IMAGES, MAX_PIXELS // max(1.0, height * scale * width * scale))))
+    many = len(facts.classes) > DRAWN
+    largest, pixels, most = (SMALL, 2 * MAX_PIXELS, 3 * MAX_IMAGES) if many else (LARGEST, MAX_PIXELS, MAX_IMAGES)
+    scale = min(1.0, largest / max(height, width))
+    cells = choose(facts, int(min(most, pixels // max(1.0, height * scale * width * scale))))
     places = list(dict.fromkeys([*worst.tolist(), *random.tolist(), *(place for cell in cells.values() for place in cell)]))
-    sheet = Sheet("images", [stretched(facts.data.images[place]) for place in places])
+    sheet = Sheet("images", [stretched(facts.data.images[place]) for place in places], largest=largest)
     styles = {place: sheet.style(number) for number, place in enumerate(places)}
     shown = Shown(
         [sheet],
@@ -133,16 +138,23 @@ def _look(facts: Facts, shown: Shown) -> None:
         )
 
 
-def table(facts: Facts) -> dict[str, Any] | None:
-    """The confusion matrix as rows of (count, colour intensity, right?), or a list of the most frequent mistakes."""
+def table(facts: Facts, shown: Shown | None = None) -> dict[str, Any] | None:
+    """The confusion matrix as rows of (count, colour intensity, right?), or a list of the most frequent mistakes.
+
+    A mistake is (truth, predicted, their names, count, tile of such an image, tile of one of the predicted class).
+    """
     if facts.result is None or not facts.data.is_classification:
         return None
-    confusion, classes = facts.result.confusion, facts.result.classes
-    wrong = np.where(np.eye(len(classes), dtype=bool), 0, confusion)
+    classes = facts.result.classes
     if len(classes) > MOST_COLUMNS:
-        order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
-        pairs = [tuple(map(int, divmod(int(place), len(classes)))) for place in order if wrong.flat[place]]
-        return {"pairs": [(i, j, classes[i], classes[j], int(confusion[i, j])) for i, j in pairs]}
+        found = [(*one.index, one.truth, one.predicted, one.count) for one in facts.result.most_confused(MOST_PAIRS)]
+        known = shown.cells if shown is not None else {}
+        first = {cell: Tile("images", tiles[0][0]) for cell, tiles in known.items()}
+        of_class = {int(cell.partition(",")[0]): tile for cell, tile in first.items()}
+        of_class |= {i: first[f"{i},{i}"] for i in of_class if f"{i},{i}" in first}
+        return {"pairs": [(*one, first.get(f"{one[0]},{one[1]}"), of_class.get(one[1])) for one in found]}
+    confusion = np.asarray(facts.result.confusion)
+    wrong = np.where(np.eye(len(classes), dtype=bool), 0, confusion)
     worst, best = float(wrong.max()) or 1.0, float(np.diag(confusion).max()) or 1.0
     rows = []
     for i, name in enumerate(classes):
@@ -151,10 +163,27 @@ def table(facts: Facts) -> dict[str, Any] | None:
     return {"rows": rows, "classes": classes}
 
 
+def class_rows(facts: Facts) -> list[list[Any]] | None:
+    """[images, right, times predicted, [[predicted class, count], …]] of each class, where there are more than `DRAWN`.
+
+    The last are its most frequent mistakes. The page's script makes a table of it.
+    """
+    if facts.result is None or not facts.data.is_classification or len(facts.result.classes) <= DRAWN:
+        return None
+    confusion = facts.result.confusion
+    counts = (confusion.sum(axis=1), confusion.diagonal(), confusion.sum(axis=0))
+    rows: list[list[Any]] = [[*map(int, row), []] for row in zip(*counts, strict=True)]
+    for truth, said, count in zip(*(values.tolist() for values in mistakes(confusion)), strict=True):
+        if len(rows[truth][3]) < MOST_MISTAKES:
+            rows[truth][3].append([said, count])
+    return rows
+
+
 def choose(facts: Facts, budget: int) -> dict[tuple[int, int], list[int]]:
     """Indices of images for each cell (truth, predicted), up to a total that is shared evenly among the cells.
 
-    Mistakes are ordered by falling, correct predictions by rising confidence.
+    Mistakes are ordered by falling, correct predictions by rising confidence. Of more than `DRAWN` classes the most frequent
+    mistakes come first, then one correct prediction and one mistake of each class.
     """
     assert facts.predicted is not None
     sure = facts.confidence if facts.confidence is not None else np.zeros(len(facts.data))
@@ -165,13 +194,18 @@ def choose(facts: Facts, budget: int) -> dict[tuple[int, int], list[int]]:
         cell = waiting.setdefault((int(truth[place]), int(said[place])), [])
         if len(cell) < EACH:
             cell.append(int(place))
+    wrong, right = (sorted(cell for cell in waiting if (cell[0] == cell[1]) is is_right) for is_right in (False, True))
+    rounds = [(right, 8), (wrong, EACH), (right, EACH)]
+    if len(facts.classes) > DRAWN and facts.result is not None:
+        frequent = sorted(wrong, key=lambda cell: -len(waiting[cell]))
+        one_each = sorted({cell[0]: cell for cell in reversed(frequent)}.values())
+        answers = [(said, said) for _, said in frequent[:MOST_PAIRS] if (said, said) in waiting]
+        rounds = [(frequent[:MOST_PAIRS], 6), (answers, 1), (right, 1), (one_each, 1), (frequent, EACH), (right, EACH)]
     chosen: dict[tuple[int, int], list[int]] = {cell: [] for cell in waiting}
-    wrong = [cell for cell in waiting if cell[0] != cell[1]]
-    right = [cell for cell in waiting if cell[0] == cell[1]]
     left = budget
-    for kind, most in ((right, 8), (wrong, EACH), (right, EACH)):
-        for turn in range(most):
-            for pair in sorted(kind):
+    for cells, most in rounds:
+        for turn in range(most if left else 0):
+            for pair in cells:
                 if left and turn == len(chosen[pair]) < len(waiting[pair]):
                     chosen[pair].append(waiting[pair][turn])
                     left -= 1

@@ -15,7 +15,7 @@ from glassnet.support.arrays import Array
 
 LARGEST = 96  # pixels of a side; larger images are scaled down
 RIM = 2  # pixels: JPEG halves the resolution of colours
-PHOTOGRAPH = 40_000  # bytes of PNG above which JPEG is tried
+PHOTOGRAPH, MANY = 40_000, 700_000  # bytes of PNG above which JPEG is tried, in colour and in grey
 
 
 class Sheet:
@@ -24,11 +24,11 @@ class Sheet:
     Each image is padded with its own edge pixels: a browser that scales the sheet mixes neighbouring pixels.
     """
 
-    def __init__(self, name: str, images: Sequence[Array], *, exact: bool = False) -> None:
+    def __init__(self, name: str, images: Sequence[Array], *, exact: bool = False, largest: int = LARGEST) -> None:
         from PIL import Image
 
         self.name = name
-        shown = [_fitted(as_colours(image)) for image in images]
+        shown = [_fitted(as_colours(image), largest) for image in images]
         self.size = shown[0].shape[:2]
         shown = [np.pad(image, ((RIM, RIM), (RIM, RIM), (0, 0)), mode="edge") for image in shown]
         height, width = self.cell = shown[0].shape[:2]
@@ -44,9 +44,9 @@ class Sheet:
         buffer = io.BytesIO()
         sheet.save(buffer, "PNG", optimize=True)
         kind = "png"
-        if not exact and buffer.tell() > PHOTOGRAPH and not grey:
+        if not exact and buffer.tell() > (MANY if grey else PHOTOGRAPH):
             other = io.BytesIO()
-            sheet.save(other, "JPEG", quality=82)
+            sheet.save(other, "JPEG", quality=70 if grey else 82)
             kind, buffer = ("jpeg", other) if other.tell() < buffer.tell() else (kind, buffer)
         self.url = f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
         self.smooth = kind == "jpeg"
@@ -72,13 +72,13 @@ class Sheet:
         return f"background-position:{across:.4f}% {down:.4f}%"
 
 
-def _fitted(image: Array) -> Array:
-    """The image, scaled down if larger than `LARGEST`."""
+def _fitted(image: Array, largest: int) -> Array:
+    """The image, scaled down if a side is longer than `largest`."""
     height, width = image.shape[:2]
-    if max(height, width) <= LARGEST:
+    if max(height, width) <= largest:
         return image
     from PIL import Image
 
-    share = LARGEST / max(height, width)
+    share = largest / max(height, width)
     size = max(1, round(width * share)), max(1, round(height * share))
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))

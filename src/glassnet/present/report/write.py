@@ -22,7 +22,7 @@ from glassnet.present.report import overview
 from glassnet.present.report.charts import ABOUT, ACTIVITY, drawings, inline_svg
 from glassnet.present.report.facts import Facts, gather
 from glassnet.present.report.inside import look_inside
-from glassnet.present.report.showing import columns, show, table
+from glassnet.present.report.showing import class_rows, columns, show, table
 from glassnet.support.atomic import write_bytes
 from glassnet.support.i18n import mark, tr
 from glassnet.support.pages import environment, label, sealed
@@ -37,6 +37,7 @@ IN_SCRIPT = {  # the page's script fills in the {names}
     "cell-right": mark("{n} images of {truth}, classified correctly"),
     "shown": mark(" ({shown} shown)"),
     "number": mark("image {index}"),
+    "found": mark("{shown} of {count} classes"),
 }
 EXAMPLES = 12  # rows shown for targets that are not classes
 
@@ -95,7 +96,7 @@ def _drawing(folder: Path) -> Iterator[None]:
 
 def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
     """The report as HTML text."""
-    shown, inside, classes = show(facts), look_inside(facts), table(facts)
+    shown, inside, rows = show(facts), look_inside(facts), class_rows(facts)
     sheets = [*(shown.sheets if shown else []), *inside.sheets]
     recipe, heading, network = facts.run.recipe, facts.run.recipe.heading, facts.run.network
     labels = {name: f"{recipe.name}: {label(tr(ABOUT[name]))}" for name in charts}
@@ -109,7 +110,8 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
         layer_columns=summary.COLUMNS,
         layer_rows=summary.rows(network.layers, network.shapes, network.dtype.itemsize),
         most_bars=MOST_BARS,
-        confusion=classes,
+        confusion=table(facts, shown),
+        many=rows is not None,
         shown=shown,
         inside=inside,
         sheets=sheets,
@@ -121,6 +123,7 @@ def page(facts: Facts, charts: dict[str, Figure], diagnosis: Diagnosis) -> str:
         script_data={
             "cells": shown.cells if shown else {},
             "classes": list(facts.classes),
+            "rows": rows or [],
             "texts": {key: [tr(text).en, tr(text).zh] for key, text in IN_SCRIPT.items()},
         },
         version=__version__,

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 import glassnet as gn
-from glassnet.analysis.inspection import Inspection
+from glassnet.analysis.inspection import Inspection, pool as pool_module
 from glassnet.analysis.inspection.duplicates import near_groups
 from glassnet.analysis.inspection.labels import contradicted
 from glassnet.analysis.inspection.neighbours import Neighbours
@@ -355,3 +355,24 @@ def test_drawings_of_many_sizes_have_no_other_fault(tmp_path: Path) -> None:
         picture.save(folder / f"{number}.png")
     assert [finding.name for finding in gn.inspect(tmp_path).findings] == ["mixed-sizes"]
     assert len(gn.inspect(tmp_path, size=64, fit="pad").findings) > 0
+
+
+def test_of_many_images_a_sample_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counts are of all images, and references name the image in its split."""
+    monkeypatch.setattr(pool_module, "MOST", 1000)
+    monkeypatch.setattr(pool_module, "SAMPLE", 400)
+    splits = gn.load_dataset("digits")
+    train = np.array(splits.train.images)
+    train[::10] = 0
+    changed = gn.Splits(gn.Dataset(train, splits.train.labels, splits.classes), splits.validation, splits.test)
+    found = gn.inspect(changed)
+    assert found.looked_at == found.as_dict()["looked_at"] == 400
+    assert str(found).splitlines()[1] == "The pixels of a sample of 400 of 1,797 images were looked at."
+    assert sum(part.images for part in found.parts) == 1797
+    assert found.parts[0].counts is not None
+    assert found.parts[0].counts.sum() == len(train)
+    blank = locations(found, "blank-images")
+    assert len(blank) > 10
+    assert all(part == "train" and index % 10 == 0 for part, index in blank)
+    monkeypatch.setattr(pool_module, "MOST", 10_000)
+    assert gn.inspect(changed).looked_at == 1797

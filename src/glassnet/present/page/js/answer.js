@@ -3,7 +3,7 @@
 import { make, makeVoice } from "./dom.js";
 import { say, words } from "./text.js";
 
-const MOST_BARS = 15;
+const [MOST_BARS, BEST] = [15, 10]; // all classes, or of more than 15 the most probable ones
 const percent = (share) => (100 * share).toFixed(share >= 0.9995 || share < 0.0005 ? 0 : 1);
 
 /** The panel as { element, show(model, seen, empty) }. */
@@ -21,7 +21,7 @@ export const makeAnswer = () => {
 
   const build = (model) => {
     shown = model;
-    rows = Array.from({ length: Math.min(MOST_BARS, model.classes.length) }, () => {
+    rows = Array.from({ length: model.classes.length > MOST_BARS ? BEST : model.classes.length }, () => {
       const [word, bar, figure] = [make("span", { className: "name" }), make("i"), make("span", { className: "figure" })];
       return { row: make("li", {}, word, make("span", { className: "bar", "aria-hidden": "true" }, bar), figure), word, bar, figure };
     });

@@ -3,7 +3,7 @@
 import { breakable, canSwitchOff, distorted, perturb, quantise, switchOff } from "./damage.js";
 import { imageOf, make } from "./dom.js";
 import { flipTo } from "./flip.js";
-import { action, answerLine, inBytes, lazily, named, pictureOf, sameNumbers, shortNumber, signedPicture, smallBars } from "./small.js";
+import { action, answerLine, classChoice, inBytes, lazily, named, pictureOf, sameNumbers, shortNumber, signedPicture, smallBars } from "./small.js";
 import { label, mark, say } from "./text.js";
 import { changesOf, damageWeights } from "./weights.js";
 
@@ -12,6 +12,7 @@ const ROUNDED = mark("weights rounded to {bits} bits");
 const NOISY = mark("noise of {percent} % on the weights");
 const ALL_BITS = 9; // the place of the slider for bits where nothing is rounded
 const MOST_UNITS = 512;
+const MOST_BUTTONS = 60; // one for each class; of more classes one is chosen from a list
 
 const sliderOf = (text, min, max, value, step = 1) => {
   const input = make("input", { type: "range", min, max, step });
@@ -197,13 +198,16 @@ const mountFlip = (section, page) => {
         + "Others may be smaller. Blue is brighter, orange darker.", { steps, most: shortNumber(most), mean: shortNumber(mean) })),
       action(mark("Show it on the whole page"), () => page.show(pixels, page.label)));
   };
-  const buttons = model.classes.map((name, target) => {
+  const many = model.classes.length > MOST_BUTTONS;
+  const choice = classChoice(model.classes);
+  const start = action(mark("Change the image"), () => find(Number(choice.value)));
+  const buttons = many ? [] : model.classes.map((name, target) => {
     const button = make("button", { type: "button" }, name);
     label(button, "Change the image until the answer is {name}", { name });
     button.addEventListener("click", () => find(target));
     return button;
   });
-  targets.append(...buttons);
+  targets.append(...(many ? [label(choice, "The answer that the image is changed to"), start] : buttons));
   section.append(make("h3", {}, say("The smallest change that flips the answer")),
     make("p", { className: "how" }, say("Choose a class: a few steps along the gradient by the image make the "
       + "network answer it, with as little change as was found.")),
@@ -211,6 +215,7 @@ const mountFlip = (section, page) => {
   let asked = null;
   page.onChange(() => {
     buttons.forEach((button, i) => { button.disabled = page.empty || i === page.seen.index; });
+    start.disabled = page.empty;
     const { version } = changesOf(model);
     if (version !== asked?.version || !sameNumbers(page.pixels, asked.pixels)) result.replaceChildren();
     asked = { version, pixels: page.pixels };

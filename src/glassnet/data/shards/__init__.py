@@ -1,0 +1,1 @@
+"""Data sets beyond memory, in memory-mapped shards: written, read, checked, fetched."""
