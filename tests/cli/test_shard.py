@@ -22,9 +22,9 @@ def test_what_is_planned_written_and_next(cli: CommandLine, here: Path) -> None:
     splits = gn.load_dataset("out")
     assert splits.train.shape == (16, 16, 1)
     assert lines[0] == f"1,797 images of 16 × 16 × 1: train {len(splits.train):,}, validation 180, test 179"
-    assert lines[1].startswith(f"8 shards of 256 images, 0.00 GB in {here / 'out'}, where ")
+    assert lines[1].startswith(f"8 shards of 256 images, 0.5 MB in {here / 'out'}, where ")
     assert lines[-3:] == [
-        "Shard 8 / 8, 0 s left", "1,797 images in 8 shards, 0.00 GB: out", "Next: glassnet train RECIPE --data out",
+        "Shard 8 / 8, 0 s left", "1,797 images in 8 shards, 0.5 MB: out", "Next: glassnet train RECIPE --data out",
     ]  # fmt: skip
     again = cli.good("shard", "digits", "out", "--size", 16, "--fractions", "0.8,0.1,0.1", "--seed", 2, *SMALL)
     assert again.lines[0] == "All shards are written already."

@@ -32,7 +32,7 @@ def cases() -> dict[str, Case]:
         "dense": (dense, {"batch_size": 100, "optimizer": gn.AdamW(0.003, clip_norm=1.0), **changes}),
         "plain SGD": (dense, {"batch_size": 100, "optimizer": gn.SGD(0.1)}),
         "recurrent": (recurrent, {"batch_size": 70, "optimizer": gn.SGD(0.1, momentum=0.9), "average": 0.9, **changes}),
-        "in blocks": (dense, {"batch_size": 30, "optimizer": gn.SGD(0.1), "shuffle_block": 16}),
+        "in blocks": (dense, {"batch_size": 100, "optimizer": gn.SGD(0.1), "shuffle_block": 16}),
         "pooled": (conv[:3] + conv[7:], {"batch_size": 50, "optimizer": gn.SGD(0.05), "keep": "best"}),
     }
 

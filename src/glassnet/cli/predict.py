@@ -12,7 +12,6 @@ import typer
 
 from glassnet.cli.console import complain, emit, say
 from glassnet.cli.settings import Views
-from glassnet.nn.confusion import DRAWN, LISTED, MANY, TOP_K, leading
 from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
@@ -79,6 +78,7 @@ def command(
     from glassnet.experiment.ensemble import Ensemble
     from glassnet.experiment.run import Run
     from glassnet.network import Network
+    from glassnet.nn.confusion import MANY, TOP_K, leading
 
     if as_json and as_csv:
         raise InputError(
@@ -272,6 +272,8 @@ def _print_csv(files: Sequence[Path], classes: Sequence[str], probabilities: Arr
     """One column per class; or, where only some are listed, two columns for each of the most probable."""
     import csv
     import io
+
+    from glassnet.nn.confusion import DRAWN, LISTED
 
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")

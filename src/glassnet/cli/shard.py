@@ -123,16 +123,16 @@ def _planned(plan: ShardPlan, before: int) -> list[str]:
     free = shutil.disk_usage(plan.folder).free
     lines: list[str] = [
         tr("{images:,} images of {shape}: {parts}", images=plan.images, shape=shape, parts=parts),
-        tr("{shards} shards of {each:,} images, {size:.2f} GB in {folder}, where {free:.1f} GB are free", shards=plan.shards,
-           each=plan.shard, size=plan.bytes / 1e9, folder=plan.folder, free=free / 1e9),
+        tr("{shards} shards of {each:,} images, {size:,.1f} MB in {folder}, where {free:.1f} GB are free", shards=plan.shards,
+           each=plan.shard, size=plan.bytes / 1e6, folder=plan.folder, free=free / 1e9),
     ]  # fmt: skip
     return [*lines, tr("{count} of them are written already.", count=before)] if before else lines
 
 
 def _summary(out: Path, known: Manifest) -> list[str]:
-    text = mark("{images:,} images in {count} shards, {size:.2f} GB: {folder}")
+    text = mark("{images:,} images in {count} shards, {size:,.1f} MB: {folder}")
     count = sum(map(known.shards, known.parts))
-    lines: list[str] = [tr(text, images=known.images, count=count, size=known.bytes / 1e9, folder=out)]
+    lines: list[str] = [tr(text, images=known.images, count=count, size=known.bytes / 1e6, folder=out)]
     if known.left_out:
         lines.append(tr("{count} files are left out: see left_out in {name}", count=len(known.left_out), name="shards.json"))
     return lines
