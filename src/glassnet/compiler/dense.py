@@ -27,9 +27,8 @@ def _(layer: Dense, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tup
     def back(dy: int, needs_dx: bool) -> int:
         dx = dy
         if needs_dx:  # before the weights change
-            weight_t, dx = out.reserve(x.width * y.width), out.rows(x.width)
-            out.emit(op.DENSE_TRANSPOSE, **size, weight=weight, weight_t=weight_t, weight_t_row=x.width)
-            out.emit(op.DENSE_DX, dy=dy, dx=dx, **size, weight_t=weight_t)
+            dx = out.rows(x.width)
+            out.emit(op.DENSE_DX, dy=dy, dx=dx, **size, weight=weight)
         out.emit(op.DENSE_DW_SKINNY if skinny else op.DENSE_DW, x=x.at, dy=dy, **size, weight=weight, scale=x.scale)
         if bias >= 0:
             out.emit(op.DENSE_DB, dy=dy, outputs=y.width, bias=bias, sums=out.reserve(y.width))

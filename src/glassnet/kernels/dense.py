@@ -26,7 +26,7 @@ def dense(ctx, at):
     x, is_bytes, order, first = source(ctx, op.x)
     multiply_rows(
         x, is_bytes, op.inputs, F(op.scale), order, first + ctx.own_low, ctx.own_high - ctx.own_low, op.inputs,
-        ctx.parameters + 4 * op.weight, op.outputs, bias_at(ctx, op.bias),
+        ctx.parameters + 4 * op.weight, int64(0), op.outputs, bias_at(ctx, op.bias),
         ctx.workspace + 4 * (op.y + ctx.own_low * op.outputs), SET, ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
 
@@ -60,7 +60,7 @@ def dense_dx(ctx, at):
     op = _dx_at(at)
     multiply_rows(
         ctx.workspace + 4 * op.dy, int64(0), op.outputs, F(1), ctx.identity, ctx.own_low, ctx.own_high - ctx.own_low,
-        op.outputs, ctx.workspace + 4 * op.weight_t, op.inputs, ctx.constants,
+        op.outputs, ctx.parameters + 4 * op.weight, int64(1), op.inputs, ctx.constants,
         ctx.workspace + 4 * (op.dx + ctx.own_low * op.inputs), SET, ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
 

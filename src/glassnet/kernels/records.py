@@ -129,7 +129,7 @@ class DenseDx(Record, operations=[op.DENSE_DX]):
     dx: int
     inputs: int
     outputs: int
-    weight_t: int
+    weight: int
 
 
 class DenseDw(Record, operations=[op.DENSE_DW, op.DENSE_DW_SKINNY]):

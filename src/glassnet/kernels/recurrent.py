@@ -40,7 +40,8 @@ def _input_products(ctx, layer, low, high):
     z = ctx.workspace + 4 * (layer.z + begin * wide)
     multiply_rows(
         address, is_bytes, layer.features, F(layer.scale), ctx.workspace + 4 * layer.row_index, begin, count, layer.features,
-        ctx.parameters + 4 * layer.weight, wide, ctx.parameters + 4 * layer.bias, z, SET, ctx.scratch, int64(0), int64(1),
+        ctx.parameters + 4 * layer.weight, int64(0), wide, ctx.parameters + 4 * layer.bias, z, SET, ctx.scratch,
+        int64(0), int64(1),
     )  # fmt: skip
 
 
@@ -82,8 +83,8 @@ def _forward_steps(ctx, layer, low, high):
         product, mode = (base + 4 * (layer.product + low * wide), SET) if layer.kind == kinds.GRU else (z, ADD)
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
             multiply_rows(
-                h_before, int64(0), units, F(1), ctx.identity, int64(0), rows, units, recurrent, wide, ctx.constants,
-                product, mode, ctx.scratch, int64(0), int64(1),
+                h_before, int64(0), units, F(1), ctx.identity, int64(0), rows, units, recurrent, int64(0), wide,
+                ctx.constants, product, mode, ctx.scratch, int64(0), int64(1),
             )  # fmt: skip
         for r in range(rows):
             gate, before = floats_at(z + 4 * r * wide, wide), floats_at(h_before + 4 * r * units, units)
@@ -175,7 +176,8 @@ def _backward_steps(ctx, layer, low, high):
         if t > 0:
             multiply_rows(
                 dproduct, int64(0), wide, F(1), ctx.identity, int64(0), rows, wide, base + 4 * layer.recurrent_weight_t,
-                units, ctx.constants, dstate, ADD if layer.kind == kinds.GRU else SET, ctx.scratch, int64(0), int64(1),
+                int64(0), units, ctx.constants, dstate, ADD if layer.kind == kinds.GRU else SET, ctx.scratch,
+                int64(0), int64(1),
             )  # fmt: skip
 
 
@@ -185,8 +187,8 @@ def _input_gradients(ctx, layer, low, high):
     wide, begin, rows, base = layer.gates * layer.units, layer.steps * low, high - low, ctx.workspace
     multiply_rows(
         base + 4 * (layer.z + begin * wide), int64(0), wide, F(1), ctx.identity, int64(0), layer.steps * rows, wide,
-        base + 4 * layer.weight_t, layer.features, ctx.constants, base + 4 * (layer.dx_steps + begin * layer.features), SET,
-        ctx.scratch, int64(0), int64(1),
+        base + 4 * layer.weight_t, int64(0), layer.features, ctx.constants,
+        base + 4 * (layer.dx_steps + begin * layer.features), SET, ctx.scratch, int64(0), int64(1),
     )  # fmt: skip
     for n in range(rows):
         for t in range(layer.steps):

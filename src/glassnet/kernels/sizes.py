@@ -21,10 +21,19 @@ COLUMN_DEPTH = 256  # at most so many k in each of them: together they fit the s
 COLUMN_PANEL = COLUMN_DEPTH * ROWS + 4 * SPAN
 COLUMN_INDEX = COLUMN_DEPTH + 4 * SPAN
 
-# One thread's scratch, in bytes: panels, then their indexes, then a table of row addresses, then counters.
+# The second operand of wide products, B, in panels of COLUMNS columns: a part of it that stays in the second-level cache.
+WIDE = 256  # columns, beyond which B is cut
+WIDE_DEPTH = 256  # at most so many k in its panels
+WIDE_STRIP = 256 // COLUMNS * COLUMNS  # columns in all its panels
+WIDE_PANEL = (WIDE_DEPTH + LANES) * COLUMNS  # floats of one, with room for whole-register writes at its end
+WIDE_SHIFT = (WIDE_DEPTH // COLUMNS).bit_length() - 1  # a row of Bᵀ is as long as 2^shift rows of a panel
+WIDE_TILES = 4  # tiles of rows that B has to be read by for packing to pay
+
+# One thread's scratch, in bytes: panels, then their indexes, a table of row addresses, counters, panels of B.
 INDEXES_AT = 4 * max(PANEL, COLUMN_PANEL * TILES)
 TABLE_AT = INDEXES_AT + 4 * max(INDEX, COLUMN_INDEX * TILES)
 COUNTS_AT = TABLE_AT + 8 * SPAN
+WIDE_AT = (COUNTS_AT + 8 * TILES + 127) // 64 * 64
 
 # Products of wide images with few outputs (matmul/skinny_gemm.py).
 DOT_OUTPUTS = UNIT.dot_outputs  # outputs of two images whose partial sums fill the registers
@@ -36,7 +45,7 @@ SKINNY_GROUPS = 8  # strips of COLUMNS inputs taken together
 SKINNY_X_AT = 4 * COLUMNS * (SKINNY_WIDTH + 2) * SKINNY_GROUPS  # in a thread's scratch, behind the sums
 SKINNY_BYTES = SKINNY_X_AT + 4 * COLUMNS * SKINNY_DEPTH * SKINNY_GROUPS + 64
 
-SCRATCH_BYTES = max((COUNTS_AT + 8 * TILES + 127) // 64 * 64, SKINNY_BYTES)
+SCRATCH_BYTES = max(WIDE_AT + 4 * WIDE_PANEL * (WIDE_STRIP // COLUMNS), SKINNY_BYTES)
 
 TAP_FLOATS = 32768  # products of dy with the taps of a convolution, made before they are added (conv/direct.py)
 SHORT = min(8, LANES)  # floats of the registers that lists are summed in (matmul/gather_accumulate.py)

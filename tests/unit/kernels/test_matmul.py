@@ -10,13 +10,14 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.sizes import COLUMNS, DEPTH, ROWS
+from glassnet.kernels.sizes import COLUMNS, DEPTH, ROWS, WIDE, WIDE_DEPTH, WIDE_STRIP, WIDE_TILES
 from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]
 PRIMES = [2, 3, 5, 7, 13, 17, 31, 61, 67]
 EDGES = [1, ROWS - 1, ROWS, ROWS + 1, COLUMNS - 1, COLUMNS, COLUMNS + 1, 4 * ROWS, 4 * ROWS + 1]
 SIDE = st.one_of(st.sampled_from(PRIMES + EDGES), st.integers(1, 70))
+WIDTH = st.one_of(SIDE, st.sampled_from([WIDE, WIDE + 1, WIDE_STRIP + COLUMNS + 1, 2 * WIDE_STRIP - 1]))
 LONG = st.one_of(SIDE, st.sampled_from([DEPTH - 1, DEPTH, DEPTH + 1, DEPTH + 37, 2 * DEPTH + 3]))
 
 
@@ -42,7 +43,7 @@ PRODUCTS = st.builds(
     Product,
     m=SIDE,
     inner=LONG,
-    width=SIDE,
+    width=WIDTH,
     is_bytes=st.booleans(),
     ink=st.sampled_from([0.0, 0.02, 0.2, 1.0]),
     first=st.integers(0, 5),
@@ -67,14 +68,17 @@ def images(case: Product) -> tuple[Array, Array, Array, float]:
 
 
 @settings(max_examples=120)
-@given(PRODUCTS, st.booleans())
-@example(Product(10, 784, 30, True, 0.2, 0, 2, 1), True)
-@example(Product(1, 1, 1, False, 1.0, 0, 3, 1), False)
-@example(Product(100, 1500, 256, True, 0.02, 5, 3, 1), True)
-def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias: bool) -> None:
+@given(PRODUCTS, st.booleans(), st.booleans())
+@example(Product(10, 784, 30, True, 0.2, 0, 2, 1), True, False)
+@example(Product(1, 1, 1, False, 1.0, 0, 3, 1), False, True)
+@example(Product(100, 1500, 256, True, 0.02, 5, 3, 1), True, False)
+@example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 2, 1), True, False)
+@example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), True, True)
+def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias: bool, transposed: bool) -> None:
     source, order, x, scale = images(case)
     rng = case.rng
-    b = guarded(rng.standard_normal((case.inner, case.width)).astype(np.float32), fence=np.nan)
+    shape = (case.width, case.inner) if transposed else (case.inner, case.width)
+    b = guarded(rng.standard_normal(shape).astype(np.float32), fence=np.nan)
     bias = guarded((rng.standard_normal(case.width) * with_bias).astype(np.float32), fence=np.nan)
     results = []
     for threads in (1, case.threads):
@@ -83,12 +87,13 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
             room = scratch()
             kernels["glassnet_multiply_rows"](
                 source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, case.first,
-                case.m, case.inner, b.at, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
+                case.m, case.inner, b.at, transposed, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
             )  # fmt: skip
         c.check()
         results.append(c.values.copy())
     np.testing.assert_array_equal(results[0], results[1])
-    wanted, sizes = x @ b.values.astype(np.float64), np.abs(x) @ np.abs(b.values.astype(np.float64))
+    factor = (b.values.T if transposed else b.values).astype(np.float64)
+    wanted, sizes = x @ factor, np.abs(x) @ np.abs(factor)
     # scaling; one product and sum a term, in blocks that are added to C; the bias
     check_sum(results[0], wanted + bias.values, sizes + np.abs(bias.values), case.inner + 2)
 
@@ -99,6 +104,7 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
 @example(Product(1, 1, 1, False, 1.0, 0, 3, 1), SET, 1.0)
 @example(Product(1, 4 * ROWS * 3, 5, False, 0.0, 0, 3, 1), SET, 1.0)
 @example(Product(1500, 100, 256, True, 0.02, 5, 3, 1), SET, 1.0)
+@example(Product(WIDE_DEPTH + 3, ROWS * WIDE_TILES * 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), ADD, -0.3)
 def test_columns(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: int, alpha: float) -> None:
     source, order, x, scale = images(case)
     rng, alpha = case.rng, 1.0 if mode == SET else alpha
@@ -136,7 +142,7 @@ def test_what_is_read_beyond_the_source_is_not_used(kernels: Any, guarded: Any, 
     zeros, order, room = guarded(np.zeros(width, np.float32)), np.arange(m), scratch()
     y, dw = guarded(np.zeros((m, width), np.float32)), guarded(np.zeros((inner, width), np.float32))
     common = (source.ctypes.data, int(is_bytes), inner, 1.0, order.ctypes.data, 0, m, inner)
-    kernels["glassnet_multiply_rows"](*common, b.at, width, zeros.at, y.at, SET, room.ctypes.data, 0, 1)
+    kernels["glassnet_multiply_rows"](*common, b.at, 0, width, zeros.at, y.at, SET, room.ctypes.data, 0, 1)
     kernels["glassnet_multiply_columns"](*common, dy.at, width, zeros.at, dw.at, SET, 1.0, room.ctypes.data, 0, 1)
     x = source.astype(float)
     check_sum(y.values, x @ b.values, np.abs(x) @ np.abs(b.values), inner + 2)

@@ -13,7 +13,7 @@ from numba import float32, int64, void
 
 from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.matmul.pack import pack_columns, pack_rows
+from glassnet.kernels.matmul.pack import pack_b, pack_columns, pack_rows
 from glassnet.kernels.matmul.tile import ADD, SET, packed_tile
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
@@ -25,33 +25,68 @@ from glassnet.kernels.sizes import (
     INDEXES_AT,
     ROWS,
     TILES,
+    WIDE,
+    WIDE_AT,
+    WIDE_DEPTH,
+    WIDE_PANEL,
+    WIDE_SHIFT,
+    WIDE_STRIP,
+    WIDE_TILES,
 )
 
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
 
 
-@outlined(void(*[int64] * 10, float32, *[int64] * 3))
-def tile_row(rows, panel, index, count, b, b_row, bias, c, c_row, mode, alpha, first, last, ahead):
-    """One panel against the columns first … last of B."""
+@outlined(void(*[int64] * 11, float32, *[int64] * 8))
+def tile_row(
+    rows, panel, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
+    ahead, ahead_row, ahead_shift, ahead_block, turn, turns,
+):  # fmt: skip
+    """One panel against the columns first … last of B, whose blocks of COLUMNS are `b_block` bytes apart.
+
+    Meanwhile block `turn`, `turn` + `turns` … of what follows is brought into the cache.
+    """
     for j in range(first, last, COLUMNS):
-        columns = min(COLUMNS, last - j)
-        packed_tile(rows, panel, index, count, b + 4 * j, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode, ahead)
+        columns, number = min(COLUMNS, last - j), (j - first) // COLUMNS
+        block = b + b_block * number
+        following, row, shift = block, 4 * b_row, int64(0)
+        if ahead != 0 and number % turns == turn:
+            following, row, shift = ahead + ahead_block * number, ahead_row, ahead_shift
+        packed_tile(
+            rows, panel, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
+            following, row, shift,
+        )  # fmt: skip
 
 
 @compiled
 def _depth(width):
-    return min(DEPTH, max(64, BLOCK // width))
+    """How many k are taken together: a function of the width alone, as the order of sums is."""
+    return min(DEPTH, BLOCK // width) if width <= WIDE else WIDE_DEPTH
 
 
-@outlined(void(*[int64] * 3, float32, *[int64] * 12))
+@compiled
+def _is_packed(tiles, width):
+    return tiles >= WIDE_TILES and width > WIDE
+
+
+@compiled
+def _place(b, inner, width, transposed, k, j):
+    """Where rows k … of the columns j … of B lie, as `tile_row` asks for them: address, bytes a row, shift, bytes a block."""
+    if transposed:  # as many rows of the transpose as a block has columns, each WIDE_DEPTH long
+        return b + 4 * (j * inner + k), 4 * inner, int64(WIDE_SHIFT), 4 * COLUMNS * inner
+    return b + 4 * (k * width + j), 4 * width, int64(0), int64(4 * COLUMNS)
+
+
+@outlined(void(*[int64] * 3, float32, *[int64] * 13))
 def multiply_rows(
-    source, is_bytes, stride, scale, order, first, m, inner, b, width, bias, c, start, scratch, thread, threads
+    source, is_bytes, stride, scale, order, first, m, inner, b, transposed, width, bias, c, start, scratch, thread, threads
 ):
-    """C (m, width) = bias + x · B (start SET) or C + x · B (start ADD), B of shape (inner, width)."""
+    """C (m, width) = bias + x · B (start SET) or C + x · B (start ADD), B of shape (inner, width) or `transposed`."""
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
     my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
-    if tiles >= threads:  # deal out rows of tiles, else columns
+    packed = transposed != 0 or _is_packed(tiles, width)
+    if tiles >= threads and not (packed and blocks >= 2 * threads):  # deal out rows of tiles, else columns
         my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     else:
         my_column = COLUMNS * (blocks * thread // threads)
@@ -59,19 +94,30 @@ def multiply_rows(
     if my_column >= last_column:
         return
     index = scratch + INDEXES_AT
-    step = _depth(width)
-    for k0 in range(0, inner, step):
-        k1 = min(inner, k0 + step)
-        mode = start if k0 == 0 else ADD
-        for t in range(my_tiles, last_tile):
-            row, end = m * t // tiles, m * (t + 1) // tiles
-            kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
-            if kept > 0 or mode == SET:
-                ahead = 4 * step * width if t == last_tile - 1 else 0  # the last tile brings in the next block of B
-                tile_row(
-                    end - row, scratch, index, kept, b, width, bias, c + 4 * row * width, width, mode,
-                    float32(1), my_column, last_column, ahead,
-                )  # fmt: skip
+    step = min(_depth(width), WIDE_DEPTH) if transposed else _depth(width)
+    strip = WIDE_STRIP if packed else last_column - my_column
+    turns = last_tile - my_tiles if packed else 1
+    for j0 in range(my_column, last_column, strip):
+        j1 = min(j0 + strip, last_column)
+        for k0 in range(0, inner, step):
+            k1 = min(inner, k0 + step)
+            mode = start if k0 == 0 else ADD
+            part, b_row, b_block = b + 4 * j0, width, 4 * COLUMNS
+            # What is packed next, or lies below: the same columns of the next rows, else the first rows of the next columns.
+            next_k, next_j = (k1, j0) if k1 < inner else (0, j1)
+            ahead, ahead_row, shift, ahead_block = _place(b, inner, width, transposed, next_k - k0, next_j)
+            if packed:
+                pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch)
+                part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * k0, COLUMNS, 4 * WIDE_PANEL
+            for t in range(my_tiles, last_tile):
+                row, end = m * t // tiles, m * (t + 1) // tiles
+                kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
+                if kept > 0 or mode == SET:
+                    turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # once while these tiles are made
+                    tile_row(
+                        end - row, scratch, index, kept, part, b_row, b_block, bias, c + 4 * row * width, width, mode,
+                        float32(1), j0, j1, ahead, ahead_row, shift, ahead_block, turn, turns,
+                    )  # fmt: skip
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 9, float32, *[int64] * 3))
@@ -83,18 +129,28 @@ def multiply_columns(
     tiles = (inner + ROWS - 1) // ROWS
     my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     step = min(COLUMN_DEPTH, _depth(width))
-    for r0 in range(0, m, step):
-        r1 = min(m, r0 + step)
-        here, factor = (mode, alpha) if r0 == 0 or mode == ADD else (ADD, float32(1))
-        for first_tile in range(my_tiles, last_tile, TILES):
-            count = min(TILES, last_tile - first_tile)
-            column = ROWS * first_tile
-            pack_columns(source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept)
-            counts = integers_at(kept, TILES)
-            for t in range(count):
-                if counts[t] > 0 or here == SET:
-                    at = column + ROWS * t
-                    tile_row(
-                        min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
-                        b, width, zeros, c + 4 * at * width, width, here, factor, 0, width, 0,
-                    )  # fmt: skip
+    packed = _is_packed(last_tile - my_tiles, width)
+    strip = WIDE_STRIP if packed else width
+    for j0 in range(0, width, strip):
+        j1 = min(j0 + strip, width)
+        for r0 in range(0, m, step):
+            r1 = min(m, r0 + step)
+            here, factor = (mode, alpha) if r0 == 0 or mode == ADD else (ADD, float32(1))
+            part, b_row, b_block = b + 4 * j0, width, 4 * COLUMNS
+            if packed:
+                pack_b(b, width, m, 0, r0, r1, j0, j1, scratch)
+                part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * r0, COLUMNS, 4 * WIDE_PANEL
+            for first_tile in range(my_tiles, last_tile, TILES):
+                count = min(TILES, last_tile - first_tile)
+                column = ROWS * first_tile
+                pack_columns(
+                    source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept
+                )
+                counts = integers_at(kept, TILES)
+                for t in range(count):
+                    if counts[t] > 0 or here == SET:
+                        at = column + ROWS * t
+                        tile_row(
+                            min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
+                            part, b_row, b_block, zeros, c + 4 * at * width, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
+                        )  # fmt: skip

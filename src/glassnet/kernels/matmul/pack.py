@@ -12,10 +12,23 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from glassnet.kernels.codegen.addresses import bytes_at, floats_at, int32_at, integers_at
+from glassnet.kernels.codegen.addresses import bytes_at, copy, floats_at, int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, VECTOR, ZEROS, emitted
-from glassnet.kernels.sizes import COLUMN_INDEX, COLUMN_PANEL, GROUPS, INDEXES_AT, LANES, ROWS, SPAN, TABLE_AT, TILES
+from glassnet.kernels.sizes import (
+    COLUMN_INDEX,
+    COLUMN_PANEL,
+    COLUMNS,
+    GROUPS,
+    INDEXES_AT,
+    LANES,
+    ROWS,
+    SPAN,
+    TABLE_AT,
+    TILES,
+    WIDE_AT,
+    WIDE_PANEL,
+)
 
 AHEAD = 6  # rows that are fetched into the cache before they are packed
 
@@ -101,6 +114,18 @@ def _pack_column(emit, is_bytes, address, ahead, scale, panels, indexes, number,
     emit.either(is_bytes, emit_form)
 
 
+@emitted()
+def _transpose_square(emit, source, stride, last, target):
+    """LANES rows of LANES floats, `stride` bytes apart, as columns: rows behind row `last` repeat it."""
+    builder = emit.builder
+    rows = []
+    for r in range(LANES):
+        number = builder.select(builder.icmp_signed("<", last, I64(r)), last, I64(r))
+        rows.append(emit.load(builder.add(source, builder.mul(number, stride))))
+    for k, column in enumerate(emit.transpose(rows)):
+        emit.store(column, builder.add(target, I64(4 * COLUMNS * k)))
+
+
 @compiled
 def value_at(address, is_bytes):
     """The one byte or float at an address, as a float."""
@@ -158,3 +183,19 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
                     target[r] = value * scale
                 int32_at(indexes + 4 * t * COLUMN_INDEX, counts[t] + 1)[counts[t]] = k
                 counts[t] += some
+
+
+@compiled
+def pack_b(b, width, inner, transposed, k0, k1, first, last, scratch):
+    """B[k0:k1, first:last] in panels [k][COLUMNS]; B is (inner, width), or lies there as its transpose (width, inner)."""
+    for j in range(first, last, COLUMNS):
+        panel = scratch + WIDE_AT + 4 * WIDE_PANEL * ((j - first) // COLUMNS)
+        if transposed:
+            for column in range(j, min(j + COLUMNS, last), LANES):
+                target = panel + 4 * (column - j)
+                for k in range(k0, k1, LANES):
+                    row = b + 4 * (column * inner + k)
+                    _transpose_square(row, 4 * inner, width - 1 - column, target + 4 * COLUMNS * (k - k0))
+        else:
+            for k in range(k0, k1):
+                copy(b + 4 * (k * width + j), panel + 4 * COLUMNS * (k - k0), COLUMNS)

@@ -26,16 +26,16 @@ from functools import partial
 from numba.core import cgutils, types
 
 from glassnet.kernels.codegen.simd import FLOAT, I32, I64, Emitter, emitted
-from glassnet.kernels.sizes import HALF, LANES, ROWS, VECTORS
+from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, VECTORS
 
 SET, ADD = 0, 1
 LONG = 32  # inner dimensions beyond this give the memory time to bring C in the meantime
 
 
-def _emit_tile(emit, rows, vectors, walk, length, ahead, bias, c, c_row, columns, alpha, mode):
-    """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(address of B's row, r → address of A)`.
+def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha, mode):
+    """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(address of B's row, r → address of A, ahead)`.
 
-    `length` is the inner dimension, `ahead` the distance in bytes at which B's next rows are fetched into the cache.
+    `length` is the inner dimension; what lies at the address `ahead` is brought into the cache.
     """
     builder = emit.builder
     grid = [(r, v) for r in range(rows) for v in range(vectors)]
@@ -51,10 +51,10 @@ def _emit_tile(emit, rows, vectors, walk, length, ahead, bias, c, c_row, columns
         for r, v in grid:
             emit.prefetch(c_address(r, v), to_write=True)
 
-    def step(b_row, a_address):
+    def step(b_row, a_address, ahead):
         values = [emit.load(builder.add(b_row, I64(vector_bytes * v))) for v in range(vectors)]
         for v in range(vectors):
-            emit.prefetch(builder.add(builder.add(b_row, ahead), I64(vector_bytes * v)))
+            emit.prefetch(builder.add(ahead, I64(vector_bytes * v)))
         for r in range(rows):
             a = emit.splat(builder.load(emit.pointer(a_address(r), FLOAT)))
             for v in range(vectors):
@@ -90,21 +90,29 @@ def _switch(builder, rows, emit_case):
     builder.position_at_end(end)
 
 
-@emitted(types.void(*[types.int64] * 10, types.float32, *[types.int64] * 2))
-def packed_tile(emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead):
-    """Addresses and lengths as integers, `alpha` float32; `index` holds int32 row numbers of B; see the module."""
+@emitted(types.void(*[types.int64] * 10, types.float32, *[types.int64] * 4))
+def packed_tile(
+    emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+):  # fmt: skip
+    """Addresses and lengths as integers, `alpha` float32; `index` holds int32 row numbers of B; see the module.
+
+    With row k of B, the line(s) at ahead + (k >> ahead_shift)·ahead_row + (k mod 2^ahead_shift)·COLUMNS floats are asked for.
+    """
     builder = emit.builder
+    mask = builder.sub(builder.shl(I64(1), ahead_shift), I64(1))
 
     def emit_case(height):
         def walk(step):
             with cgutils.for_range(builder, count, intp=I64) as loop:
                 k = loop.index
-                row = builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32))
-                offset = builder.mul(builder.mul(builder.sext(row, I64), b_row), I64(4))
+                row = builder.sext(builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32)), I64)
+                offset = builder.mul(builder.mul(row, b_row), I64(4))
                 a = builder.add(panel, builder.mul(k, I64(4 * height)))
-                step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)))
+                near = builder.mul(builder.and_(row, mask), I64(4 * COLUMNS))
+                far = builder.add(ahead, builder.mul(builder.ashr(row, ahead_shift), ahead_row))
+                step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
 
-        _emit_tile(emit, height, VECTORS, walk, count, ahead, bias, c, c_row, columns, alpha, mode)
+        _emit_tile(emit, height, VECTORS, walk, count, bias, c, c_row, columns, alpha, mode)
 
     _switch(builder, rows, emit_case)
 
@@ -129,10 +137,11 @@ def strided_tile(
                 b_base = builder.add(b, builder.mul(in_bytes(b_group), outer.index))
                 with cgutils.for_range(builder, count, intp=I64) as inner:
                     a_k = builder.add(a_base, builder.mul(inner.index, a_bytes))
-                    step(builder.add(b_base, builder.mul(inner.index, b_bytes)), lambda r: builder.add(a_k, offsets[r]))
+                    b_k = builder.add(b_base, builder.mul(inner.index, b_bytes))
+                    step(b_k, lambda r: builder.add(a_k, offsets[r]), builder.add(b_k, ahead))
 
         length = builder.mul(groups, count)
-        _emit_tile(sized, height, vectors, walk, length, ahead, bias, c, c_row, columns, alpha, mode)
+        _emit_tile(sized, height, vectors, walk, length, bias, c, c_row, columns, alpha, mode)
 
     def emit_shape(vectors, lanes):
         _switch(builder, rows, partial(emit_case, Emitter(builder, lanes), vectors))
