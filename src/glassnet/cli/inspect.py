@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from glassnet.cli.console import emit, fail, say
+from glassnet.cli.settings import Color, Fit, Fold, Folds, Fractions, Pattern, Size, Split
 from glassnet.support.i18n import mark, tr
 
 HELP = mark("Find unreadable, blank, duplicate, inverted and mislabelled images, leaks and class imbalance.")
@@ -19,23 +20,14 @@ def command(
         str,
         typer.Argument(help=mark("A data set by name or path, or a recipe, for its data."), show_default=False),
     ],
-    size: Annotated[
-        str | None, typer.Option(metavar="N|HxW", help=mark("Resize images to this size."), show_default=False)
-    ] = None,
-    color: Annotated[str | None, typer.Option(metavar="grey|rgb", help=mark("Convert images to this colour mode."))] = None,
-    fit: Annotated[
-        str | None, typer.Option(metavar="stretch|crop|pad", help=mark("How to fit images of another aspect ratio."))
-    ] = None,
-    pattern: Annotated[
-        str | None,
-        typer.Option(help=mark("A regular expression for file names, with (?P<label>…) and optionally (?P<group>…).")),
-    ] = None,
-    split: Annotated[str | None, typer.Option(metavar="stratified|random|group", help=mark("How to split the data."))] = None,
-    fractions: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help=mark("Fractions of training, validation and test data."))
-    ] = None,
-    fold: Annotated[int | None, typer.Option(help=mark("Which fold is the test set."))] = None,
-    folds: Annotated[int | None, typer.Option(help=mark("Number of folds."))] = None,
+    size: Size = None,
+    color: Color = None,
+    fit: Fit = None,
+    pattern: Pattern = None,
+    split: Split = None,
+    fractions: Fractions = None,
+    fold: Fold = None,
+    folds: Folds = None,
     split_seed: Annotated[int | None, typer.Option(help=mark("Random seed of the split."))] = None,
     out: Annotated[
         Path | None,

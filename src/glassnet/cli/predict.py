@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ import typer
 
 from glassnet.cli.console import complain, emit, say
 from glassnet.cli.settings import Views
+from glassnet.support.environment import available_cores
 from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _read(preparation: Preparation, path: Path, mode: Mode, *, find: bool) -> It
             return error
 
     files = [path / name for name in list_images(path, preparation.shape).names]
-    with progress(tr("reading images"), len(files)) as advance, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with progress(tr("reading images"), len(files)) as advance, ThreadPoolExecutor(min(8, available_cores())) as pool:
         try:
             for file, made in zip(files, pool.map(attempt, files), strict=True):
                 if isinstance(made, InputError):

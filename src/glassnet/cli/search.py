@@ -177,7 +177,8 @@ def _resumed(folder: Path, trials: int | None) -> SearchPlan:
 
 
 def _show_plan(plan: SearchPlan, splits: Splits, shares: tuple[int, int]) -> None:
-    from glassnet.experiment.search.estimate import cores, seconds_per_trial
+    from glassnet.experiment.search.estimate import seconds_per_trial
+    from glassnet.support.environment import available_cores
     from glassnet.support.terminal import about_time, table
 
     training, parts = plan.recipe.training, plan.folds * plan.seeds
@@ -193,7 +194,7 @@ def _show_plan(plan: SearchPlan, splits: Splits, shares: tuple[int, int]) -> Non
            parts=tr("1 training") if parts == 1 else tr("{folds} folds × {seeds} seeds", folds=plan.folds, seeds=plan.seeds),
            epochs=training.epochs, value=value, best=best),
         tr("Workers: {workers} × {threads} threads, on {cores} cores. Pruning: {pruner}.",
-           workers=shares[0], threads=shares[1], cores=cores(), pruner=plan.pruner),
+           workers=shares[0], threads=shares[1], cores=available_cores(), pruner=plan.pruner),
         tr("Time: {time}, {seconds:.2g} s for a trial.", time=about_time(seconds * plan.trials / shares[0]), seconds=seconds),
         "",
     )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from glassnet.cli.console import fail, say, working
+from glassnet.support.environment import available_cores
 from glassnet.support.i18n import mark, tr
 
 HELP = mark("Serve a page on which to try networks, and POST /api/predict. On this machine only, unless told otherwise.")
@@ -49,8 +50,9 @@ def command(
     local = _is_loopback(host)
     token = _checked(token or os.environ.get("GLASSNET_TOKEN"), local=local)
     names = frozenset(name.lower() for name in [*(allowed or []), *([] if local else [host, socket.gethostname()])])
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ.setdefault("GLASSNET_THREADS", str(max(1, cores - 1)))  # one core reads requests and writes answers
+    os.environ.setdefault(
+        "GLASSNET_THREADS", str(max(1, available_cores() - 1))
+    )  # one reads requests
     with open_socket(host, port) as listening:  # before anything slow: the port may be in use
         with working(tr("reading the runs")):
             served = load(runs)

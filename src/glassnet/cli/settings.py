@@ -21,6 +21,20 @@ Settings = Annotated[
 Views = Annotated[
     int | None, typer.Option(min=1, help=mark("Test-time augmentation: average over this many views of each image."))
 ]
+# How images are read and divided.
+Size = Annotated[str | None, typer.Option(metavar="N|HxW", help=mark("Resize images to this size."), show_default=False)]
+Color = Annotated[str | None, typer.Option(metavar="grey|rgb", help=mark("Convert images to this colour mode."))]
+Fit = Annotated[str | None, typer.Option(metavar="stretch|crop|pad", help=mark("How to fit images of another aspect ratio."))]
+Pattern = Annotated[
+    str | None,
+    typer.Option(help=mark("A regular expression for file names, with (?P<label>…) and optionally (?P<group>…).")),
+]
+Split = Annotated[str | None, typer.Option(metavar="stratified|random|group", help=mark("How to split the data."))]
+Fractions = Annotated[
+    str | None, typer.Option(metavar="A,B,C", help=mark("Fractions of training, validation and test data."))
+]
+Fold = Annotated[int | None, typer.Option(help=mark("Which fold is the test set."))]
+Folds = Annotated[int | None, typer.Option(help=mark("Number of folds."))]
 
 
 def changes_of(settings: Sequence[str] | None) -> dict[str, Any]:

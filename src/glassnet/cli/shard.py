@@ -11,6 +11,7 @@ import typer
 
 from glassnet.cli.console import complain, fail, say
 from glassnet.cli.inspect import numbers
+from glassnet.cli.settings import Color, Fit, Fold, Folds, Fractions, Pattern, Size, Split
 from glassnet.support.i18n import mark, tr
 
 if TYPE_CHECKING:
@@ -30,23 +31,14 @@ def command(
         ),
     ] = None,
     out: Annotated[Path | None, typer.Argument(metavar="OUT", help=mark("The folder to write."), show_default=False)] = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="N|HxW", help=mark("Resize images to this size."), show_default=False)
-    ] = None,
-    color: Annotated[str | None, typer.Option(metavar="grey|rgb", help=mark("Convert images to this colour mode."))] = None,
-    fit: Annotated[
-        str | None, typer.Option(metavar="stretch|crop|pad", help=mark("How to fit images of another aspect ratio."))
-    ] = None,
-    pattern: Annotated[
-        str | None,
-        typer.Option(help=mark("A regular expression for file names, with (?P<label>…) and optionally (?P<group>…).")),
-    ] = None,
-    split: Annotated[str | None, typer.Option(metavar="stratified|random|group", help=mark("How to split the data."))] = None,
-    fractions: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help=mark("Fractions of training, validation and test data."))
-    ] = None,
-    fold: Annotated[int | None, typer.Option(help=mark("Which fold is the test set."))] = None,
-    folds: Annotated[int | None, typer.Option(help=mark("Number of folds."))] = None,
+    size: Size = None,
+    color: Color = None,
+    fit: Fit = None,
+    pattern: Pattern = None,
+    split: Split = None,
+    fractions: Fractions = None,
+    fold: Fold = None,
+    folds: Folds = None,
     seed: Annotated[int | None, typer.Option(help=mark("Random seed of the split and of the order."))] = None,
     fonts: Annotated[
         list[str] | None,

@@ -26,6 +26,7 @@ from glassnet.data.readers.image_sources import ImageFiles
 from glassnet.errors import DataError, InputError, MixedSizesError, reason
 from glassnet.support import cache
 from glassnet.support.atomic import files_named, replacing, sweep
+from glassnet.support.environment import available_cores
 from glassnet.support.i18n import mark, tr
 from glassnet.support.memory import require_memory_for_data
 
@@ -145,7 +146,7 @@ def _in_parallel(
 
     results: dict[int, Result] = {}
     chunks = [range(start, min(start + _CHUNK, len(names))) for start in range(0, len(names), _CHUNK)]
-    with progress(label, len(names)) as advance, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with progress(label, len(names)) as advance, ThreadPoolExecutor(min(8, available_cores())) as pool:
         try:
             for good, bad in pool.map(attempt, chunks):
                 results |= good

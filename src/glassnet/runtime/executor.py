@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 
 import numpy as np
@@ -15,7 +14,7 @@ from glassnet.kernels.sizes import aligned_zeros
 from glassnet.nn.stack import Stack
 from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
-from glassnet.support.environment import check_variable
+from glassnet.support.environment import available_cores, check_variable
 
 WORTH_A_THREAD = 4_000_000  # multiplications with additions a step and thread, below which threads would mostly wait
 
@@ -38,8 +37,7 @@ def thread_count(threads: int | None, work: float, processes: int = 1) -> int:
 def most_threads(processes: int = 1) -> int:
     """GLASSNET_THREADS, else a process's share of the cores."""
     limit = check_variable("GLASSNET_THREADS")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return int(limit) if limit else max(1, cores // processes)
+    return int(limit) if limit else max(1, available_cores() // processes)
 
 
 def label_arrays(labels: Array) -> dict[str, Array | None]:

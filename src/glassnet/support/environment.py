@@ -1,4 +1,4 @@
-"""The environment variables that glassnet reads, and a check of their names and values."""
+"""The environment variables that glassnet reads, with a check of their names and values; and the cores it may use."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ KNOWN: dict[str, tuple[Callable[[str], bool], str]] = {  # which values are poss
     "GLASSNET_SIMD": (lambda value: value.lower() in UNITS, " | ".join(UNITS)),
 }
 assert VARIABLES[0] in KNOWN
+
+
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_environment() -> None:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from os import cpu_count
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -26,6 +25,7 @@ from glassnet.data.readers.subprocess import reading
 from glassnet.data.resize import bring, fitted
 from glassnet.data.splits import divide
 from glassnet.errors import DataError
+from glassnet.support.environment import available_cores
 from glassnet.support.i18n import tr
 from glassnet.support.memory import require_memory_for_data
 
@@ -181,7 +181,7 @@ def read_characters(
     with (
         _opened(index.path, index.names) as (_, stream),
         progress(tr("reading characters"), len(rows)) as advance,
-        ThreadPoolExecutor(min(8, cpu_count() or 1)) as pool,
+        ThreadPoolExecutor(min(8, available_cores())) as pool,
     ):
         try:
             for count in pool.map(fill, tasks):

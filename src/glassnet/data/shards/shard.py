@@ -17,6 +17,7 @@ from glassnet.data.shards.manifest import Manifest
 from glassnet.data.shards.plan import ShardPlan, plan_shards
 from glassnet.errors import DataError
 from glassnet.support.checks import whole_number
+from glassnet.support.environment import available_cores
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
 
@@ -64,7 +65,7 @@ def write_all(plan: ShardPlan, workers: int | None = None, written: Callable[[],
         whole_number(
             workers, tr("The number of workers must be a whole number above 0."), "workers", tr("1 or more"), least=1
         )
-    count = min(workers or (1 if plan.source.get("kind") == "data" else cores()), len(left))
+    count = min(workers or (1 if plan.source.get("kind") == "data" else available_cores()), len(left))
     if count <= 1:
         for number in left:
             plan.write(number)
@@ -152,8 +153,3 @@ class Worker:
             assert pipe is not None
             with contextlib.suppress(OSError):
                 pipe.close()
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from glassnet.experiment.search.plan import points
 from glassnet.experiment.search.records import SearchPlan
 from glassnet.experiment.search.space import Settings
 from glassnet.experiment.search.trial import run_trial
+from glassnet.support.environment import available_cores
 from glassnet.support.i18n import tr
 from glassnet.support.memory import DATA_FRACTION, available
 from glassnet.training import Callback, Progress
@@ -52,13 +52,8 @@ def share_cores(plan: SearchPlan, splits: Splits, workers: int | None, threads: 
         raise InputError(tr("The number of workers must be positive."), where="workers", expected="≥ 1", received=workers)
     size = sum(part.images.nbytes for part in (splits.train, splits.validation, splits.test) if part is not None)
     room = max(1, int(min(plan.trials, DATA_FRACTION * available() / (COPIES * size))))
-    chosen = min(plan.trials, min(cores(), room) if workers is None else workers)
-    return chosen, threads or max(1, cores() // chosen)
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    chosen = min(plan.trials, min(available_cores(), room) if workers is None else workers)
+    return chosen, threads or max(1, available_cores() // chosen)
 
 
 def seconds_per_trial(plan: SearchPlan, splits: Splits, threads: int) -> float:
