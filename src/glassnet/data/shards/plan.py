@@ -35,7 +35,7 @@ class ShardPlan:
     It is small and can be pickled: what it is about lies in the folder, which all that write must see.
 
         plan = gn.plan_shards("photos/", "photos.shards", size=64)
-        list(client.map(plan.write, range(plan.shards)))             # processes, Dask or Ray
+        list(client.map(plan.write, range(plan.shards)))             # processes or Dask; Ray: docs/shards.md
         plan.finish()
 
     `shape` of an image; `counts`: images of each part; `made_from`: the source and the options.
