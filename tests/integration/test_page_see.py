@@ -75,6 +75,14 @@ def figure(page: Any, path: str) -> Any:
     return page.locator(f'.layer[data-path="{path}"]')
 
 
+def drawn(page: Any, path: str) -> Any:
+    """The first canvas of a layer, in view and drawn: before that it takes no keys and no clicks."""
+    canvas = figure(page, path).locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    until(lambda: canvas.evaluate(SHADES) > 4)
+    return canvas
+
+
 def image_of(run: Run) -> Any:
     return some_samples(run.splits.train)[0][:1]
 
@@ -86,13 +94,13 @@ def test_every_layer_is_drawn_in_its_order(opened: Any, request: pytest.FixtureR
         one = figure(opened, str(place))
         one.scroll_into_view_if_needed()
         assert one.locator("figcaption b").inner_text() == run.network.names[place]
-        until(lambda one=one: one.locator("canvas").first.evaluate(SHADES) > 4)
+        drawn(opened, str(place))
 
 
 @pytest.mark.parametrize("opened", [("convolution",)], indirect=True)
 def test_the_sum_is_followed_to_the_pixels_by_keyboard(opened: Any, trained_runs: dict[str, Run]) -> None:
     run, page = trained_runs["convolution"], opened
-    canvas = figure(page, "9").locator("canvas").first
+    canvas = drawn(page, "9")
     canvas.focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
@@ -124,8 +132,7 @@ def test_the_sum_is_followed_to_the_pixels_by_keyboard(opened: Any, trained_runs
 @pytest.mark.parametrize("opened", [("recurrent",)], indirect=True)
 def test_states_and_gates_at_each_step(opened: Any, trained_runs: dict[str, Run]) -> None:
     page, run = opened, trained_runs["recurrent"]
-    canvas = figure(page, "2").locator("canvas").first  # the LSTM, whose last state alone goes on
-    canvas.scroll_into_view_if_needed()
+    canvas = drawn(page, "2")  # the LSTM, whose last state alone goes on
     box = canvas.bounding_box()
     canvas.click(position={"x": 2.5 * box["width"] / 8, "y": 7.5 * box["height"] / 8})
     name, value = shown(page)
