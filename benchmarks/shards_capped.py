@@ -1,6 +1,6 @@
 """One epoch on memory-mapped images of ten times the memory that the process may use, beside the same images in memory.
 
-`python -m benchmarks.shards capped [--gigabytes 3] [--megabytes 300] [--rounds 2] [--folder DIR] [dense|cnn …]`
+`python -m benchmarks.shards capped [--gigabytes 3] [--megabytes 300] [--rounds 2] [--folder DIR] [dense|strided|lenet …]`
 
 The images are those of chinese-numerals (64×64), over and over. The memory is limited by a control group of Linux, to which
 the system's cache of the file counts, too; making one needs root. Before each of these trainings the file is dropped from
@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 GROUPS = Path("/sys/fs/cgroup")
-BATCHES = {"dense": 10, "cnn": 64}
+BATCHES = {"dense": 10, "strided": 64, "lenet": 64}
 CHUNK = 1 << 22
 
 
@@ -68,13 +68,16 @@ def disk_speed(path: Path, most: int = 1 << 30) -> float:
 
 
 def network(kind: str) -> Any:
-    """4096-30-15 with sigmoids, or a small convolutional network."""
+    """4096-30-15 with sigmoids; one convolution with stride 4; or two convolutions, about as LeNet."""
     import glassnet as gn
 
     if kind == "dense":
         dense = [gn.Flatten(), gn.Pixels(), gn.Dense(30), gn.Sigmoid(), gn.Dense(15), gn.Sigmoid()]
         return gn.Network(dense, input_shape=(64, 64, 1), loss="Quadratic", seed=1)
-    layers = [gn.Pixels(), gn.Conv2D(8, 5, strides=4), gn.ReLU(), gn.MaxPool2D(2), gn.Flatten(), gn.Dense(15)]
+    block = [gn.Conv2D(8, 5, strides=4), gn.ReLU(), gn.MaxPool2D(2)]
+    if kind == "lenet":
+        block = [gn.Conv2D(8, 5, strides=2), gn.ReLU(), gn.MaxPool2D(2), gn.Conv2D(16, 5), gn.ReLU(), gn.MaxPool2D(2)]
+    layers = [gn.Pixels(), *block, gn.Flatten(), gn.Dense(15)]
     return gn.Network(layers, input_shape=(64, 64, 1), loss="SoftmaxCrossEntropy", seed=1)
 
 
@@ -135,7 +138,7 @@ def measure(kind: str, folder: Path, threads: int, cap: int | None) -> dict[str,
 def capped(arguments: list[str]) -> int:
     """Compare, and print a line for each training; 1 if bits differ."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shards capped", description=__doc__.splitlines()[0])
-    parser.add_argument("kinds", nargs="*", choices=(*BATCHES, []), metavar="dense|cnn")
+    parser.add_argument("kinds", nargs="*", choices=(*BATCHES, []), metavar="dense|strided|lenet")
     parser.add_argument("--gigabytes", type=float, default=3.0, help="of images (%(default)s)")
     parser.add_argument("--megabytes", type=float, default=300.0, help="of memory, with the cache (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2)

@@ -191,8 +191,7 @@ def test_saliency_and_the_nearest_training_images(
 )
 def test_axe_finds_no_violation_with_an_open_panel(opened: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
-    canvas = figure(opened, "1").locator("canvas").first
-    canvas.scroll_into_view_if_needed()
+    canvas = drawn(opened, "1")
     canvas.focus()
     opened.keyboard.press("ArrowRight")
     opened.keyboard.press("Enter")
