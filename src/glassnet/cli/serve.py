@@ -50,9 +50,7 @@ def command(
     local = _is_loopback(host)
     token = _checked(token or os.environ.get("GLASSNET_TOKEN"), local=local)
     names = frozenset(name.lower() for name in [*(allowed or []), *([] if local else [host, socket.gethostname()])])
-    os.environ.setdefault(
-        "GLASSNET_THREADS", str(max(1, available_cores() - 1))
-    )  # one reads requests
+    os.environ.setdefault("GLASSNET_THREADS", str(max(1, available_cores() - 1)))  # one reads requests
     with open_socket(host, port) as listening:  # before anything slow: the port may be in use
         with working(tr("reading the runs")):
             served = load(runs)
