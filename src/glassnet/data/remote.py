@@ -52,7 +52,7 @@ def file_system(url: str) -> tuple[Any, str]:
     import fsspec
 
     with fetching(url):
-        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]
+        return fsspec.core.url_to_fs(url)  # type: ignore[no-any-return]  # fsspec has no types
 
 
 class RemoteFolder:

@@ -299,8 +299,11 @@ def test_wrong_input(images: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     source = images(NAMES)
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs" / "thesis.txt").touch()
+    (tmp_path / "arrays").mkdir()
+    (tmp_path / "arrays" / "train.images.npy").write_bytes(b"somebody's own")
     for out, options, what in (
         ("theirs", {}, "There is something else in this place"),
+        ("arrays", {}, "There is something else in this place"),
         ("out", {"block": 0}, "This is not a number of images"),
         ("out", {"workers": 0}, "The number of workers"),
         ("out", {"fonts": ["DejaVu Sans"]}, "either a source of images, or fonts"),
@@ -308,6 +311,7 @@ def test_wrong_input(images: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         with pytest.raises((DataError, InputError, TypeError), match=what):
             shard(source, tmp_path / out, **options)  # type: ignore[arg-type]
+    assert (tmp_path / "arrays" / "train.images.npy").read_bytes() == b"somebody's own"
     with pytest.raises(DataError, match="no such file or folder"):
         shard(tmp_path / "missing", tmp_path / "other")
     plan = plan_shards(source, tmp_path / "a")

@@ -208,7 +208,7 @@ def _begun(folder: Path, made_from: Given) -> ShardPlan | None:
         plan = ShardPlan.load(folder)
         _check_same(folder, plan.made_from, made_from)
         return plan
-    if not folder.is_dir() or any(not _is_ours(entry) for entry in folder.iterdir()):
+    if not folder.is_dir() or not _is_free(folder):
         raise DataError(
             tr("There is something else in this place."),
             where=folder,
@@ -221,9 +221,13 @@ def _begun(folder: Path, made_from: Given) -> ShardPlan | None:
 OURS = re.compile(r"(train|validation|test)\.(images|labels|groups|names)\.npy")
 
 
-def _is_ours(entry: Path) -> bool:
-    """What is there when a plan was interrupted before it was written."""
-    return entry.name == UNFINISHED or OURS.fullmatch(entry.name) is not None
+def _is_free(folder: Path) -> bool:
+    """Whether a folder is empty, or has only what is there when a plan was interrupted before it was written.
+
+    Arrays of these names without the folder of a plan, which is made first, are somebody's own.
+    """
+    names = [entry.name for entry in folder.iterdir()]
+    return not names or (UNFINISHED in names and all(name == UNFINISHED or OURS.fullmatch(name) for name in names))
 
 
 def _check_same(folder: Path, before: Given, now: Given) -> None:
