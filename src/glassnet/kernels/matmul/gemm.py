@@ -4,7 +4,8 @@
     columns:  C[p, j] ⊕ sum over r of x[order[first + r], p] · B[r, j]            gradients to the weights
 
 x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
-computes whole, in one order: the result does not depend on their number. Arrays are addresses; `scratch` is one thread's own.
+computes whole, in one order: the result does not depend on their number. Where B is wide and many tiles read it, a part of it
+at a time is packed into panels in the second-level cache. Arrays are addresses; `scratch` is one thread's own.
 """
 
 from __future__ import annotations
@@ -70,11 +71,14 @@ def _is_packed(tiles, width):
 
 
 @compiled
-def _place(b, inner, width, transposed, k, j):
-    """Where rows k … of the columns j … of B lie, as `tile_row` asks for them: address, bytes a row, shift, bytes a block."""
+def _place(b, inner, width, transposed, k, j, k0):
+    """Where rows k … of the columns j … of B lie, as `tile_row` asks for them: address, bytes a row, shift, bytes a block.
+
+    It asks while it takes rows k0 … of what is packed.
+    """
     if transposed:  # as many rows of the transpose as a block has columns, each WIDE_DEPTH long
-        return b + 4 * (j * inner + k), 4 * inner, int64(WIDE_SHIFT), 4 * COLUMNS * inner
-    return b + 4 * (k * width + j), 4 * width, int64(0), int64(4 * COLUMNS)
+        return b + 4 * (j * inner + k - (k0 >> WIDE_SHIFT) * inner), 4 * inner, int64(WIDE_SHIFT), 4 * COLUMNS * inner
+    return b + 4 * ((k - k0) * width + j), 4 * width, int64(0), int64(4 * COLUMNS)
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 13))
@@ -105,7 +109,7 @@ def multiply_rows(
             part, b_row, b_block = b + 4 * j0, width, 4 * COLUMNS
             # What is packed next, or lies below: the same columns of the next rows, else the first rows of the next columns.
             next_k, next_j = (k1, j0) if k1 < inner else (0, j1)
-            ahead, ahead_row, shift, ahead_block = _place(b, inner, width, transposed, next_k - k0, next_j)
+            ahead, ahead_row, shift, ahead_block = _place(b, inner, width, transposed, next_k, next_j, k0)
             if packed:
                 pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch)
                 part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * k0, COLUMNS, 4 * WIDE_PANEL
@@ -113,7 +117,7 @@ def multiply_rows(
                 row, end = m * t // tiles, m * (t + 1) // tiles
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
                 if kept > 0 or mode == SET:
-                    turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # once while these tiles are made
+                    turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # of one turn, 1 is none
                     tile_row(
                         end - row, scratch, index, kept, part, b_row, b_block, bias, c + 4 * row * width, width, mode,
                         float32(1), j0, j1, ahead, ahead_row, shift, ahead_block, turn, turns,
