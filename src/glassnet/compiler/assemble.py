@@ -41,11 +41,12 @@ def assemble(
 ) -> Program:
     """The program of a network that is to "train", to find "losses", "raw" outputs before the loss, or last "outputs".
 
+    For "layers" each layer runs by itself up to the raw outputs, and `Program.seen` says where each one's output lies.
     For "show" each layer runs by itself: raw outputs, then loss and gradient as outside training (dropout off, running
-    statistics), by the images too. `Program.seen` says where each layer's output and the gradient by it lie.
+    statistics), by the images too; `Program.seen` says where the gradient by each output lies, too.
     With an `augmentation`, the images, of `image_shape` (H, W, C), go through it first.
     """
-    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=purpose != "show")
+    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=purpose not in ("show", "layers"))
     offsets: list[ParamOffsets] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
         offsets[slot.layer][slot.key] = slot.offset
@@ -55,9 +56,9 @@ def assemble(
         images = _augmented(images, augmentation, image_shape, out)
     y, back = lower_chain(layers, offsets, images, out)
     z = out.loaded(y)
-    if purpose in ("raw", "outputs", "show"):
+    if purpose in ("raw", "outputs", "show", "layers"):
         out.emit(op.OUTPUT, z=z.at, outputs=z.width, threshold=stack.threshold)
-    if purpose in ("raw", "outputs"):
+    if purpose in ("raw", "outputs", "layers"):
         return out.program()
     dz, targets = out.rows(z.width), out.rows(z.width)
     out.emit(

@@ -46,9 +46,10 @@ class Training:
         shape = image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
         self.trainer: Trainer = make_trainer(stack, self.rows, plan.targets, replace(plan, image_shape=shape))
         self.read_ahead = ReadAhead.of(plan.train, self.rows)
-        self.predictor = Predictor(stack, plan.threads if plan.ranks is None else plan.ranks.threads(plan.threads))
+        threads = plan.threads if plan.ranks is None else plan.ranks.threads(plan.threads)
+        self.predictor = Predictor(stack, threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
-        self.watch = Watch(stack, plan.train, plan.targets) if plan.statistics else None
+        self.watch = Watch(stack, plan.train, plan.targets, threads) if plan.statistics else None
         self.progress = Progress(
             stack,
             plan.epochs,
@@ -101,10 +102,9 @@ class Training:
 
     def _end(self) -> None:
         self.stack.state[...] = self._last_epoch
-        self.trainer.close()
-        self.predictor.close()
-        if self.read_ahead is not None:
-            self.read_ahead.close()
+        for each in (self.trainer, self.predictor, self.watch, self.read_ahead):
+            if each is not None:
+                each.close()
         try:
             self._save_state()
         finally:

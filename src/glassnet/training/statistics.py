@@ -11,14 +11,15 @@ from threadpoolctl import ThreadpoolController
 
 from glassnet.data import Dataset
 from glassnet.nn import Dropout, Flatten, Layer, LeakyReLU, Pixels, ReLU, Scale, Sigmoid, Standardize, Tanh
-from glassnet.nn.chain import forward_chain
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor, Ranks
+from glassnet.runtime.layer_outputs import BEFORE_LOSS, LayerOutputs
 from glassnet.support.arrays import Array
 from glassnet.training.ranks import losses_together
 
 MOST, LEAST, ONE_IN = 160, 32, 250  # images used: one in 250, within these bounds, so that they cost little time
 COST = 16  # epochs of as many images between looks, in NumPy, keep these to a small part of the time
+BLOCK = 1 << 15  # values that are summed together
 FLAT = 0.01  # of its range: this near to its bounds, the slope of a sigmoid or tanh is at most 4 % of its maximum
 FIXED = (Flatten, Pixels, Scale, Standardize)  # layers whose output does not change during training
 
@@ -66,38 +67,40 @@ def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
 
 
 class Watch:
-    """The outputs of each layer for a few training images, always the same; in NumPy, as they are few.
+    """The outputs of each layer for a few training images, always the same.
 
     `every`: after how many epochs it is worth to look again; more than 1 where an epoch has hardly more images than these.
     `targets`: what is trained on instead of the labels.
     """
 
-    def __init__(self, stack: Stack, data: Dataset, targets: Array | None = None) -> None:
+    def __init__(self, stack: Stack, data: Dataset, targets: Array | None = None, threads: int | None = 1) -> None:
         count = min(len(data), max(LEAST, min(MOST, len(data) // ONE_IN)))
         chosen = np.linspace(0, len(data) - 1, count).astype(np.int64)  # spread over a set that may be sorted by class
         self.every = -(-COST * count // len(data))
         self._stack, self._labels = stack, (data.labels if targets is None else targets)[chosen]
-        rows = stack.rows(data.images[chosen])
-        self._first = first_changing(stack)
-        x: Array = rows.reshape(len(rows), *stack.input_shape)
-        self._inputs = forward_chain(stack.layers[: self._first], x, stack.dtype)[0]
+        self._outputs = LayerOutputs(stack, stack.rows(data.images[chosen]), threads)
 
     def look(self) -> tuple[Statistics, float]:
         """Statistics of each layer's output by its name, and the mean loss of the images, without penalty and dropout."""
-        stack, x, found = self._stack, self._inputs, {}
-        z = x
+        stack, first = self._stack, first_changing(self._stack)
+        found: dict[str, Described] = {}
+        raw: list[Array] = []
         with _libraries().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
-            for number, layer in enumerate(stack.layers[self._first :], self._first):
-                if isinstance(layer, Dropout):
-                    continue
-                x = forward_chain([layer], x, stack.dtype)[0]
-                if number < stack.layers_before_loss:
-                    z = x
-                if not isinstance(layer, Flatten):
-                    found[stack.names[number]] = describe_outputs(layer, x)
-            raw = z.reshape(len(z), -1)
-            targets = stack.loss.targets(self._labels, raw.shape[1], stack.dtype.type)
-            return found, float(stack.loss.value_and_gradient(raw, targets)[0].mean())
+            for part in self._outputs.parts(first):
+                z = part.pop(BEFORE_LOSS)
+                raw.append(z.reshape(len(z), -1).copy())
+                for number, y in part.items():
+                    layer = stack.layers[number]
+                    if not isinstance(layer, (Dropout, Flatten)):
+                        found.setdefault(stack.names[number], Described(layer)).add(y)
+            outputs = np.concatenate(raw)
+            targets = stack.loss.targets(self._labels, outputs.shape[1], stack.dtype.type)
+            cost = float(stack.loss.value_and_gradient(outputs, targets)[0].mean())
+            return {name: described.found() for name, described in found.items()}, cost
+
+    def close(self) -> None:
+        """End the threads."""
+        self._outputs.close()
 
 
 @functools.cache
@@ -112,20 +115,46 @@ def first_changing(stack: Stack) -> int:
     return next(changing, len(stack.layers))
 
 
-def describe_outputs(layer: Layer, y: Array) -> dict[str, float]:
-    """Mean and standard deviation of a layer's outputs (N, …), and the fraction of them without a gradient.
+class Described:
+    """Mean and standard deviation of a layer's outputs (N, …), given part by part, and the share of them without a gradient.
 
     `saturated`: the fraction of values near the bounds of a Sigmoid or Tanh; `dead`: the fraction of a ReLU's units that are
     zero for every image, at all positions.
     """
-    found: dict[str, float] = {"mean": _short(y.mean()), "spread": _short(y.std())}
-    if isinstance(layer, (Sigmoid, Tanh)):
-        half = 0.5 if isinstance(layer, Sigmoid) else 1.0
-        found["saturated"] = _short((np.abs(y - (1.0 - half)) > half * (1 - 2 * FLAT)).mean())
-    if isinstance(layer, (ReLU, LeakyReLU)):
-        active = (y > 0).reshape(-1, y.shape[-1]).any(axis=0)
-        found["dead"] = _short(1.0 - active.mean())
-    return found
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+        self._count, self._flat = 0, 0
+        self._near: Any = 0.0  # a number near the mean
+        self._sum = self._squares = 0.0  # of the differences to it
+        self._highest: Array | None = None  # value of each unit in any image
+
+    def add(self, y: Array) -> None:
+        values = y.reshape(-1)
+        if not self._count:
+            self._near = y.dtype.type(values[:BLOCK].mean())
+        for start in range(0, len(values), BLOCK):  # which stays in the cache
+            apart = values[start : start + BLOCK] - self._near
+            self._sum += float(apart.sum())
+            self._squares += float(apart @ apart)
+        self._count += len(values)
+        if isinstance(self._layer, (Sigmoid, Tanh)):
+            half = 0.5 if isinstance(self._layer, Sigmoid) else 1.0
+            self._flat += int(np.count_nonzero(np.abs(y - (1.0 - half)) > half * (1 - 2 * FLAT)))
+        if isinstance(self._layer, (ReLU, LeakyReLU)):
+            highest = y.max(axis=0)
+            self._highest = highest if self._highest is None else np.maximum(self._highest, highest)
+
+    def found(self) -> dict[str, float]:
+        mean = self._sum / self._count
+        spread = np.sqrt(max(0.0, self._squares / self._count - mean * mean))
+        found = {"mean": _short(self._near + mean), "spread": _short(spread)}
+        if isinstance(self._layer, (Sigmoid, Tanh)):
+            found["saturated"] = _short(self._flat / self._count)
+        if self._highest is not None:
+            active = (self._highest > 0).reshape(-1, self._highest.shape[-1]).any(axis=0)
+            found["dead"] = _short(1.0 - active.mean())
+        return found
 
 
 def _short(value: Any) -> float:

@@ -10,13 +10,21 @@ import pytest
 
 from glassnet.data import Dataset, load_dataset
 from glassnet.network import Network
-from glassnet.nn import Dense, Dropout, Flatten, Pixels, ReLU, Sigmoid, Tanh
+from glassnet.nn import BatchNorm, Conv2D, Dense, Dropout, Flatten, MaxPool2D, Pixels, ReLU, Residual, Sigmoid, Softmax, Tanh
 from glassnet.nn.losses import SoftmaxCrossEntropy
 from glassnet.nn.optimizers import SGD
+from glassnet.runtime import layer_outputs
 from glassnet.training import History, Stop, StopReason
-from glassnet.training.statistics import LEAST, Watch, describe_outputs
+from glassnet.training.statistics import LEAST, Described, Watch
 
 Array = np.ndarray[Any, Any]
+
+
+def describe_outputs(layer: Any, *parts: Array) -> dict[str, float]:
+    described = Described(layer)
+    for part in parts:
+        described.add(part)
+    return described.found()
 
 
 def test_outputs_by_hand() -> None:
@@ -29,6 +37,33 @@ def test_outputs_by_hand() -> None:
     filters[0, 1, 1, 2] = 1  # active in one place of one image: alive
     assert describe_outputs(ReLU(), filters)["dead"] == 0.75
     assert set(describe_outputs(Dense(2), y)) == {"mean", "spread"}
+
+
+@pytest.mark.parametrize("layer", [ReLU(), Sigmoid(), Dense(4)])
+def test_parts_add_up(layer: Any) -> None:
+    y = np.random.default_rng(0).normal(3, 0.1, (30, 2, 4)).astype(np.float32)
+    y[:, :, 1] = -1
+    y[:29, :, 2] = -1
+    whole, parts = describe_outputs(layer, y), describe_outputs(layer, y[:1], y[1:17], y[17:])
+    assert parts == pytest.approx(whole, rel=1e-5)
+    assert whole["mean"] == pytest.approx(y.mean(dtype=float), rel=1e-5)
+    assert whole["spread"] == pytest.approx(y.std(dtype=float), rel=1e-5)
+
+
+def test_kernels_and_numpy_see_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the images are taken in several parts, layers have branches, and the last one is behind the loss."""
+    data = load_dataset("digits").train[:1000]
+    inner = [Conv2D(3, 3, padding="same"), BatchNorm(), ReLU()]
+    layers = [Pixels(), Conv2D(3, 3), ReLU(), Residual(inner), MaxPool2D(2), Flatten(), Dropout(0.5), Dense(10), Softmax()]
+    net = Network(layers, input_shape=data.shape, seed=1)
+    monkeypatch.setattr(layer_outputs, "PART_FLOATS", 3000)
+    found, cost = Watch(net, data).look()
+    monkeypatch.setattr(layer_outputs, "use_kernels", lambda stack: False)
+    wanted, other = Watch(net, data).look()
+    assert list(found) == list(wanted)
+    assert cost == pytest.approx(other, rel=1e-5)
+    for name, values in wanted.items():
+        assert found[name] == pytest.approx(values, rel=1e-4, abs=1e-6), name
 
 
 def test_a_look_is_the_mean_cost_without_dropout() -> None:

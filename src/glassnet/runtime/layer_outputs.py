@@ -1,0 +1,72 @@
+"""The output of every layer for some images, part by part: on the kernels, each layer by itself, or in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from glassnet.compiler import assemble
+from glassnet.nn.chain import forward_chain
+from glassnet.nn.stack import Stack
+from glassnet.runtime.executor import Executor, thread_count, use_kernels
+from glassnet.support.arrays import Array
+
+PART_FLOATS = 1 << 22  # of all layers' outputs for the images of a part
+BEFORE_LOSS = -1  # the key of the outputs that the loss takes
+
+
+class LayerOutputs:
+    """The outputs of a network's layers for rows of images, with the weights that it has at the time."""
+
+    def __init__(self, stack: Stack, rows: Array, threads: int | None = None) -> None:
+        self._stack, self._rows = stack, rows
+        self._executor: Executor | None = None
+        if use_kernels(stack):
+            width = sum(map(prod, stack.shapes[1:]))
+            self._capacity = max(1, min(len(rows), PART_FLOATS // width))
+            program = assemble(stack, self._capacity, is_bytes=rows.dtype == np.uint8, purpose="layers")
+            self._executor = Executor(stack, program, thread_count(threads, self._capacity * sum(stack.operations())))
+            self._executor.bind(images=rows, order=np.arange(len(rows)), classes=np.empty(len(rows), dtype=np.int64))
+            self._executor.set(is_bytes=int(rows.dtype == np.uint8), batch_size=self._capacity, images_in_order=len(rows))
+
+    def parts(self, first: int = 0) -> Iterator[dict[int, Array]]:
+        """Of one part of the images after the other: the outputs (n, …) of the layers from `first` on, by their numbers.
+
+        They are views, overwritten by the next part. `BEFORE_LOSS`: what the loss takes.
+        """
+        stack, executor = self._stack, self._executor
+        if executor is None or first >= stack.layers_before_loss:
+            yield self._by_numpy(first)
+            return
+        places = {id(layer): number for number, layer in enumerate(stack.layers)}
+        seen = [(places[id(one.layer)], one.value) for one in executor.program.seen if id(one.layer) in places]
+        for step in range(-(-len(self._rows) // self._capacity)):
+            executor.run(step, step + 1)
+            count = min(self._capacity, len(self._rows) - step * self._capacity)
+            found = {
+                number: executor.workspace[value.at : value.at + count * value.width].reshape(count, *value.shape)
+                for number, value in seen
+                if number >= first and not value.is_images
+            }
+            x = found[BEFORE_LOSS] = found[max(found)]
+            for number in range(stack.layers_before_loss, len(stack.layers)):
+                x = found[number] = forward_chain([stack.layers[number]], x, stack.dtype)[0]
+            yield found
+
+    def _by_numpy(self, first: int) -> dict[int, Array]:
+        stack = self._stack
+        x: Array = self._rows.reshape(len(self._rows), *stack.input_shape)
+        x = forward_chain(stack.layers[:first], x, stack.dtype)[0]
+        found = {BEFORE_LOSS: x}
+        for number, layer in enumerate(stack.layers[first:], first):
+            x = found[number] = forward_chain([layer], x, stack.dtype)[0]
+            if number < stack.layers_before_loss:
+                found[BEFORE_LOSS] = x
+        return found
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._executor is not None:
+            self._executor.close()
