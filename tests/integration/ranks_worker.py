@@ -1,8 +1,11 @@
-"""What each rank of `test_ranks.py` runs: `python -m tests.integration.ranks_worker FILE THREADS`, or `… fail RANK`."""
+"""What each rank of `test_ranks.py` runs: `python -m tests.integration.ranks_worker FILE THREADS`, or `… fail|hang RANK`."""
 
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,6 +14,7 @@ from unittest import mock
 import numpy as np
 
 import glassnet as gn
+from glassnet.cli.ranks import member
 from glassnet.runtime import Ranks
 from glassnet.runtime.ranks import launched
 from glassnet.training import order
@@ -57,15 +61,29 @@ def train(name: str, ranks: Ranks | None, threads: int) -> tuple[Any, Any]:
     return network.state.copy(), np.array(figures)
 
 
-def main() -> None:
-    if sys.argv[1] == "fail":
-        from glassnet.cli.ranks import member
+def go_wrong(how: str, rank: int) -> None:
+    """Fail in one rank, or hang there in the middle of a step."""
+    with member(None) as ranks:
+        assert ranks is not None
+        if ranks.rank != rank:
+            waits = Ranks.wait_in_step
+        elif how == "fail":
+            raise ValueError("broken on purpose")
+        else:
+            calls = count()
 
-        with member(None) as ranks:
-            assert ranks is not None
-            if ranks.rank == int(sys.argv[2]):
-                raise ValueError("broken on purpose")
-            ranks.everyone(1)
+            def waits(ranks: Ranks, requests: Sequence[Any]) -> None:
+                if next(calls) == 50:
+                    time.sleep(1000)
+                Ranks.wait(ranks, requests)
+
+        with mock.patch.object(Ranks, "wait_in_step", waits):
+            train("convolution", ranks, 1)
+
+
+def main() -> None:
+    if sys.argv[1] in ("fail", "hang"):
+        go_wrong(sys.argv[1], int(sys.argv[2]))
         return
     ranks = Ranks()
     assert ranks.size == launched()

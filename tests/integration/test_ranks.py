@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 import glassnet as gn
+from glassnet.runtime.ranks import TIMEOUT
 from glassnet.training.checkpoint import State
 from tests.integration.ranks_worker import cases, train
 from tests.waiting import until
@@ -144,6 +146,16 @@ def test_a_rank_that_hangs_ends_the_others(tmp_path: Path, job: Any, rank: int) 
     assert "A rank has not answered for 4 s." in job.err
     assert f"train --resume {tmp_path / 'run'}" in job.err
     assert not ranks_of(tmp_path / "run")
+
+
+def test_a_rank_that_hangs_in_a_step_is_noticed_without_a_setting() -> None:
+    began = time.monotonic()
+    done = mpiexec(["2", "-m", "tests.integration.ranks_worker", "hang", "1"])
+    assert done.returncode == 1
+    told = re.search(r"A rank has not answered for ([\d.]+) s\.", done.stderr)
+    assert told, done.stderr
+    assert 4 <= float(told[1]) < TIMEOUT / 2
+    assert time.monotonic() - began < TIMEOUT
 
 
 def test_ctrl_c_ends_all_ranks_and_keeps_the_last_epoch(tmp_path: Path, job: Any) -> None:

@@ -83,7 +83,7 @@ class Exchanges:
                     self._give_losses(first, count)
                 requests[place].Start()
             if exchange.end:
-                self._ranks.wait([requests[place] for place in exchange.end])
+                self._ranks.wait_in_step([requests[place] for place in exchange.end])
                 if any(gathers[place].at == LOSSES for place in exchange.end):
                     self._take_losses(first, count)
         except BaseException as error:

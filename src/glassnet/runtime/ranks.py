@@ -21,6 +21,7 @@ from glassnet.support.environment import check_variable
 from glassnet.support.i18n import tr
 
 TIMEOUT = 60  # seconds without an answer after which a rank counts as hung, unless GLASSNET_RANK_TIMEOUT says otherwise
+BETWEEN, TIMES = 4.0, 20  # within steps: after so many seconds, or so many times the longest time between two exchanges
 PREPARING = 600.0  # seconds, before a training begins
 SPINS = 2000  # polls before the processor is yielded to others between them (some hundred microseconds)
 REST = 0.01  # seconds between two looks, by a rank that has nothing left to do
@@ -54,8 +55,10 @@ class Ranks:
         self.mpi = MPI
         self._comm, self._last_words = MPI.COMM_WORLD.Dup(), MPI.COMM_WORLD.Dup()
         self.rank, self.size = int(self._comm.rank), int(self._comm.size)
-        limit = float(check_variable("GLASSNET_RANK_TIMEOUT") or TIMEOUT) if timeout is None else timeout
-        self._limit, self.timeout = limit, max(limit, PREPARING)
+        given = check_variable("GLASSNET_RANK_TIMEOUT") if timeout is None else timeout
+        self._limit, self._is_given = float(given or TIMEOUT), bool(given)
+        self.timeout = max(self._limit, PREPARING)
+        self._heard = self._longest = 0.0  # when all ranks last met; the longest time between two exchanges
         local = self._comm.Split_type(MPI.COMM_TYPE_SHARED)
         self.on_this_machine = int(local.size)
         local.Free()
@@ -92,6 +95,13 @@ class Ranks:
                         hint=tr("GLASSNET_RANK_TIMEOUT=600, if its machine is only slow"),
                     )
 
+    def wait_in_step(self, requests: Sequence[Any]) -> None:
+        """Wait as `wait` does, in the middle of steps, where all ranks take about as long: a hung one is soon noticed."""
+        short = self._longest > 0 and not self._is_given
+        self.wait(requests, min(self.timeout, max(BETWEEN, TIMES * self._longest)) if short else None)
+        now = time.monotonic()
+        self._longest, self._heard = max(self._longest, now - (self._heard or now)), now
+
     def gatherer(self, array: Array, counts: Sequence[int], places: Sequence[int]) -> Any:
         """A request that can be started again and again: rank r sends counts[r] numbers from places[r] on to all."""
         return self._comm.Allgatherv_init(self.mpi.IN_PLACE, [array, list(counts), list(places), _kind(self.mpi, array)])
@@ -119,6 +129,7 @@ class Ranks:
     def agree(self, value: int, stop: bool) -> tuple[int, bool]:
         """Rank 0's value, and whether any rank stops. Raises KeyboardInterrupt on all ranks when one was interrupted."""
         found = self.everyone(value, int(stop), int(self.interrupted))
+        self._heard = time.monotonic()
         if found[:, 2].any():
             raise KeyboardInterrupt
         return int(found[0, 0]), bool(found[:, 1].any())

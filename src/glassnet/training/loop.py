@@ -212,8 +212,11 @@ class Training:
     def _steps(self, first: int, last: int, past: int, *, keep_gradient: bool = False) -> None:
         """Run steps in stretches, so that Ctrl-C, callbacks and an overflowing loss take effect soon."""
         progress, trainer, batch = self.progress, self.trainer, self.plan.batch_size
-        while first < last and not self._stopped():
-            until = min([last, first + self._stretch, self._bring(first), *(
+        while first < last:
+            brought = self._bring(first)
+            if self._stopped():  # which waits for the other ranks: in the steps, none has to wait for what one brings
+                return
+            until = min([last, first + self._stretch, brought, *(
                 (first // every + 1) * every for callback in self.callbacks if (every := callback.every_steps)
             )])  # fmt: skip
             start = time.perf_counter()
