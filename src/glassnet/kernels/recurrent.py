@@ -23,8 +23,10 @@ from glassnet.kernels.recurrent_cells import (
     gru_cell_backward,
     lstm_cell,
     lstm_cell_backward,
-    rnn_cell,
-    rnn_cell_backward,
+    relu_cell,
+    relu_cell_backward,
+    tanh_cell,
+    tanh_cell_backward,
 )
 from glassnet.kernels.reduce import join_gradient
 from glassnet.kernels.sizes import COLUMN_DEPTH, COLUMNS
@@ -96,18 +98,17 @@ def _forward_steps(ctx, layer, low, high):
                 h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units
             )
         for r in range(rows):
-            gate, before = floats_at(z + 4 * r * wide, wide), floats_at(h_before + 4 * r * units, units)
-            after = floats_at(h + 4 * r * units, units)
+            gate, state = z + 4 * r * wide, 4 * r * units
             if layer.kind == kinds.LSTM:
-                at = begin_states + t * rows + r
-                c_before = floats_at(base + 4 * (layer.c + at * units), units)
-                lstm_cell(gate, c_before, floats_at(base + 4 * (layer.c + (at + rows) * units), units), after, units)
+                c_before = base + 4 * (layer.c + (begin_states + t * rows) * units) + state
+                lstm_cell(gate, c_before, c_before + 4 * rows * units, h + state, units)
             elif layer.kind == kinds.GRU:
-                inner = floats_at(base + 4 * (layer.inner + (begin + t * rows + r) * units), units)
-                bias = floats_at(ctx.parameters + 4 * layer.recurrent_bias, units)
-                gru_cell(gate, floats_at(product + 4 * r * wide, wide), inner, bias, before, after, units)
-            else:
-                rnn_cell(layer.kind, gate, after, units)
+                inner, bias = base + 4 * (layer.inner + (begin + t * rows) * units), ctx.parameters + 4 * layer.recurrent_bias
+                gru_cell(gate, product + 4 * r * wide, inner + state, bias, h_before + state, h + state, units)
+            elif layer.kind == kinds.RNN_RELU:
+                relu_cell(gate, h + state, units)
+            elif layer.kind == kinds.RNN_TANH:
+                tanh_cell(gate, h + state, units)
     for n in range(rows):
         for t in range(0 if layer.all_states else layer.steps - 1, layer.steps):
             place = (low + n) * layer.steps + t if layer.all_states else low + n
@@ -124,24 +125,23 @@ def _backward_step(ctx, layer, low, rows, t):
     z = base + 4 * (layer.z + begin * wide)
     dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == kinds.GRU else z
     for r in range(rows):
-        dh, gate = floats_at(dstate + 4 * r * units, units), floats_at(z + 4 * r * wide, wide)
+        dh, gate, state = dstate + 4 * r * units, z + 4 * r * wide, 4 * r * units
         if layer.all_states or t == steps - 1:
             place = (low + r) * steps + t if layer.all_states else low + r
-            dout = floats_at(base + 4 * (layer.dout + place * units), units)
+            total, dout = floats_at(dh, units), floats_at(base + 4 * (layer.dout + place * units), units)
             for k in range(units):
-                dh[k] += dout[k]
-        at = begin_states + r
+                total[k] += dout[k]
+        before = base + 4 * (layer.h + begin_states * units) + state
         if layer.kind == kinds.LSTM:
-            c_before = floats_at(base + 4 * (layer.c + at * units), units)
-            c = floats_at(base + 4 * (layer.c + (at + rows) * units), units)
-            lstm_cell_backward(gate, c_before, c, dh, floats_at(dcell + 4 * r * units, units), units)
+            c_before = base + 4 * (layer.c + begin_states * units) + state
+            lstm_cell_backward(gate, c_before, c_before + 4 * rows * units, dh, dcell + state, units)
         elif layer.kind == kinds.GRU:
-            inner = floats_at(base + 4 * (layer.inner + (begin + r) * units), units)
-            before = floats_at(base + 4 * (layer.h + at * units), units)
-            gru_cell_backward(gate, inner, before, floats_at(dproduct + 4 * r * wide, wide), dh, units)
-        else:
-            after = floats_at(base + 4 * (layer.h + (at + rows) * units), units)
-            rnn_cell_backward(layer.kind, gate, after, dh, units)
+            inner = base + 4 * (layer.inner + begin * units) + state
+            gru_cell_backward(gate, inner, before, dproduct + 4 * r * wide, dh, units)
+        elif layer.kind == kinds.RNN_RELU:
+            relu_cell_backward(gate, before + 4 * rows * units, dh, units)
+        elif layer.kind == kinds.RNN_TANH:
+            tanh_cell_backward(gate, before + 4 * rows * units, dh, units)
     if t > 0:
         multiply_panels(
             dproduct, rows, wide, base + 4 * layer.panels, units, ctx.constants, dstate,
