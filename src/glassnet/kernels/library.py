@@ -51,7 +51,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
             "glassnet_sparse_conv_grad", "glassnet_fused_block",
         ),
     ),
-    "recurrence": (("glassnet_recurrent",),),
+    "recurrence": (("glassnet_multiply_panels", "glassnet_sum_products"), ("glassnet_recurrent",)),
     "augmentation": (("glassnet_augment",),),
 }  # fmt: skip
 FIRST = next(iter(GROUPS))

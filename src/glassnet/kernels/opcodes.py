@@ -51,7 +51,8 @@ AVERAGE_POOL_BACKWARD = 46  # dx
 # Operations of the unit `recurrent`.
 RECURRENT = 64  # all steps forward
 RECURRENT_BACKWARD = 65  # all steps backward: dx and partial sums of the gradients
-RECURRENT_GRADIENTS = 66  # the gradients from their partial sums
+RECURRENT_PANELS = 66  # the recurrent weights, or their transpose, as products read them
+RECURRENT_GRADIENTS = 67  # the gradients from their partial sums
 
 # Units that are compiled when a program first has one of their operations.
 UNITS = {

@@ -464,7 +464,8 @@ class RecurrentShape(Record):
 class RecurrentStates(RecurrentShape):
     x: int
     scale: float
-    row_index: int  # the row of x that each row of z is made of, as int64
+    inputs: int  # x step by step, as floats
+    inputs_row: int  # floats from one row of them to the next
     z: int  # gates; backward, they become their gradients
     h: int  # states, from step 0 on
     c: int  # cells of LSTM, from step 0 on
@@ -473,7 +474,7 @@ class RecurrentStates(RecurrentShape):
 
 class Recurrent(RecurrentStates, operations=[op.RECURRENT]):
     weight: int
-    recurrent_weight: int
+    panels: int  # of the recurrent weights
     bias: int
     recurrent_bias: int  # of GRU
     product: int  # hₜ₋₁·U of one step, of GRU
@@ -485,11 +486,21 @@ class RecurrentBackward(RecurrentStates, operations=[op.RECURRENT_BACKWARD]):
     dproduct: int
     dh: int
     dc: int
-    recurrent_weight_t: int
-    weight_t: int
+    weight: int
+    panels: int  # of the transposed recurrent weights
     dx_steps: int  # dx, step by step
     dx: int
     partial: int  # partial sums of dW, dU, db and the GRU's other bias, for each partition
+
+
+class RecurrentPanels(Record, operations=[op.RECURRENT_PANELS]):
+    """The recurrent weights as the second operand of products: (inner, width)."""
+
+    inner: int
+    width: int
+    transposed: int  # 1: (width, inner) is how they lie
+    weight: int
+    panels: int
 
 
 class RecurrentGradients(RecurrentShape, operations=[op.RECURRENT_GRADIENTS]):

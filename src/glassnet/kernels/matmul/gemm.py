@@ -66,7 +66,7 @@ def _depth(width):
 
 
 @compiled
-def _is_packed(tiles, width):
+def is_packed(tiles, width):
     return tiles >= WIDE_TILES and width > WIDE
 
 
@@ -89,7 +89,7 @@ def multiply_rows(
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
     my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
-    packed = transposed != 0 or _is_packed(tiles, width)
+    packed = transposed != 0 or is_packed(tiles, width)
     if tiles >= threads and not (packed and blocks >= 2 * threads):  # deal out rows of tiles, else columns
         my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     else:
@@ -133,7 +133,7 @@ def multiply_columns(
     tiles = (inner + ROWS - 1) // ROWS
     my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     step = min(COLUMN_DEPTH, _depth(width))
-    packed = _is_packed(last_tile - my_tiles, width)
+    packed = is_packed(last_tile - my_tiles, width)
     strip = WIDE_STRIP if packed else width
     for j0 in range(0, width, strip):
         j1 = min(j0 + strip, width)

@@ -115,7 +115,7 @@ def _pack_column(emit, is_bytes, address, ahead, scale, panels, indexes, number,
 
 
 @emitted()
-def _transpose_square(emit, source, stride, last, target):
+def transpose_square(emit, source, stride, last, target):
     """LANES rows of LANES floats, `stride` bytes apart, as columns: rows behind row `last` repeat it."""
     builder = emit.builder
     rows = []
@@ -195,7 +195,7 @@ def pack_b(b, width, inner, transposed, k0, k1, first, last, scratch):
                 target = panel + 4 * (column - j)
                 for k in range(k0, k1, LANES):
                     row = b + 4 * (column * inner + k)
-                    _transpose_square(row, 4 * inner, width - 1 - column, target + 4 * COLUMNS * (k - k0))
+                    transpose_square(row, 4 * inner, width - 1 - column, target + 4 * COLUMNS * (k - k0))
         else:
             for k in range(k0, k1):
                 copy(b + 4 * (k * width + j), panel + 4 * COLUMNS * (k - k0), COLUMNS)
