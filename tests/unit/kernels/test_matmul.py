@@ -98,6 +98,33 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
     check_sum(results[0], wanted + bias.values, sizes + np.abs(bias.values), case.inner + 2)
 
 
+@settings(max_examples=60)
+@given(PRODUCTS)
+@example(Product(3, 784, 512, True, 0.2, 0, 2, 1))
+@example(Product(WIDE_TILES * ROWS, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 0.2, 1, 3, 1))
+def test_a_row_alone_has_the_bits_it_has_among_others(kernels: Any, guarded: Any, scratch: Any, case: Product) -> None:
+    """A matrix-vector product, on one thread and on several, beside the register tile."""
+    source, order, _, scale = images(case)
+    b = guarded(case.rng.standard_normal((case.inner, case.width)).astype(np.float32), fence=np.nan)
+    bias = guarded(case.rng.standard_normal(case.width).astype(np.float32), fence=np.nan)
+
+    def product(first: int, m: int, threads: int) -> Array:
+        c = guarded(np.full((m, case.width), np.nan, dtype=np.float32))
+        for thread in range(threads):
+            room = scratch()
+            kernels["glassnet_multiply_rows"](
+                source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, first, m, case.inner, b.at, 0,
+                case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
+            )  # fmt: skip
+        c.check()
+        return np.array(c.values)
+
+    together = product(case.first, case.m, 1)
+    for row in {0, case.m // 2, case.m - 1}:
+        for threads in (1, case.threads):
+            np.testing.assert_array_equal(product(case.first + row, 1, threads), together[row : row + 1])
+
+
 @settings(max_examples=120)
 @given(st.one_of(PRODUCTS, SWAPPED), st.sampled_from([SET, ADD]), st.sampled_from([1.0, -0.3, 2.5e-4]))
 @example(Product(10, 784, 30, True, 0.2, 0, 2, 1), ADD, -0.3)

@@ -5,7 +5,8 @@
 
 x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
 computes whole, in one order: the result does not depend on their number. Where B is wide and many tiles read it, a part of it
-at a time is packed into panels in the second-level cache. Arrays are addresses; `scratch` is one thread's own.
+at a time is packed into panels in the second-level cache. A single row is a matrix-vector product (vector.py). Arrays are
+addresses; `scratch` is one thread's own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.pack import pack_b, pack_columns, pack_rows
 from glassnet.kernels.matmul.tile import ADD, SET, packed_tile
+from glassnet.kernels.matmul.vector import vector_row
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
     COLUMN_INDEX,
@@ -116,7 +118,9 @@ def multiply_rows(
             for t in range(my_tiles, last_tile):
                 row, end = m * t // tiles, m * (t + 1) // tiles
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
-                if kept > 0 or mode == SET:
+                if m == 1 and not packed:
+                    vector_row(scratch, index, kept, b, width, bias, c, j0, j1, mode)
+                elif kept > 0 or mode == SET:
                     turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # of one turn, 1 is none
                     tile_row(
                         end - row, scratch, index, kept, part, b_row, b_block, bias, c + 4 * row * width, width, mode,

@@ -14,7 +14,7 @@ from numba.core import types
 
 from glassnet.kernels.codegen.addresses import bytes_at, copy, floats_at, int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, VECTOR, ZEROS, emitted
+from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, NUMBERS, VECTOR, ZEROS, emitted
 from glassnet.kernels.sizes import (
     COLUMN_INDEX,
     COLUMN_PANEL,
@@ -126,6 +126,24 @@ def transpose_square(emit, source, stride, last, target):
         emit.store(column, builder.add(target, I64(4 * COLUMNS * k)))
 
 
+@emitted(types.int64(*[types.int64] * 2, types.float32, *[types.int64] * 3))
+def _pack_lanes(emit, is_bytes, address, scale, panel, index, first):
+    """Append those of LANES neighbours that are not zero to the panel of one row; how many. The first has number `first`."""
+    builder = emit.builder
+    factor, found = emit.splat(scale), emit.variable(I64(0))
+
+    def emit_form(of_bytes):
+        values, ink = load_scaled(emit, address, factor, of_bytes)
+        with builder.if_then(emit.any(ink)):
+            numbers = builder.add(emit.splat(builder.trunc(first, I32)), ir.Constant(NUMBERS, list(range(LANES))))
+            kept = emit.store_compressed(values, panel, ink)
+            emit.store_compressed(numbers, index, ink)
+            builder.store(kept, found)
+
+    emit.either(is_bytes, emit_form)
+    return builder.load(found)
+
+
 @compiled
 def value_at(address, is_bytes):
     """The one byte or float at an address, as a float."""
@@ -145,7 +163,10 @@ def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, scr
     kept, k = 0, k0
     while k + LANES <= k1:
         target, numbers = panel + 4 * kept * height, index + 4 * kept
-        kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, height)
+        if height == 1:
+            kept += _pack_lanes(is_bytes, addresses[0] + size * k, scale, target, numbers, k)
+        else:
+            kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, height)
         k += LANES
     for tail in range(k, k1):
         some = False
