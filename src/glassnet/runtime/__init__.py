@@ -4,6 +4,7 @@ Both forms have the same interface.
 """
 
 from glassnet.runtime.executor import Executor, thread_count, use_kernels
+from glassnet.runtime.precision import check_precision, warn_emulated
 from glassnet.runtime.predictor import Predictor
 from glassnet.runtime.ranks import Ranks
 from glassnet.runtime.trainer import CompiledTrainer, ReferenceTrainer, StepPlan, Trainer, make_trainer
@@ -16,7 +17,9 @@ __all__ = [
     "ReferenceTrainer",
     "StepPlan",
     "Trainer",
+    "check_precision",
     "make_trainer",
     "thread_count",
     "use_kernels",
+    "warn_emulated",
 ]
