@@ -97,8 +97,8 @@ def test_columns(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: 
     check_sum(results[0], kept + product, sizes + np.abs(kept), case.m + 5)
 
 
-def network(seed: int = 1) -> gn.Network:
-    layers = [gn.Flatten(), gn.Pixels(), gn.Dense(96), gn.ReLU(), gn.Dense(80), gn.ReLU(), gn.Dense(10)]
+def network(activation: str = "ReLU", seed: int = 1) -> gn.Network:
+    layers = [gn.Flatten(), gn.Pixels(), gn.Dense(96), activation, gn.Dense(80), activation, gn.Dense(10)]
     return gn.Network(layers, input_shape=(8, 8, 1), loss="SoftmaxCrossEntropy", seed=seed)
 
 
@@ -172,6 +172,19 @@ def test_what_runs_in_numpy_has_no_other_precision(data: gn.Splits, monkeypatch:
     monkeypatch.setenv("GLASSNET_KERNELS", "0")
     with pytest.raises(InputError, match="Only the compiled kernels compute in bfloat16"):
         network().predict(data.test.images, precision="bfloat16")
+
+
+def test_the_gradient_check_says_what_it_costs(data: gn.Splits) -> None:
+    check = gn.check_gradients(network("Tanh"), data.train[:20], precision="bfloat16")
+    assert check.passed
+    assert check.rounding["float32"] < 1e-6
+    assert 2.0**-12 < check.rounding["bfloat16"] < 2.0**-7  # each factor is off by 2⁻⁹ at most
+    kinks = gn.check_gradients(network("ReLU"), data.train[:20], precision="bfloat16").rounding
+    assert kinks["bfloat16"] < 0.05  # an input near 0 changes its sign, and the slope there is another
+    assert f"float32 {check.rounding['float32']:.2g}, bfloat16 {check.rounding['bfloat16']:.2g}" in str(check)
+    assert not gn.check_gradients(network(), data.train[:2]).rounding
+    with pytest.raises(InputError, match="There is no such precision"):
+        gn.check_gradients(network(), data.train[:2], precision="half")
 
 
 PROGRAM = """
