@@ -36,6 +36,7 @@ from .errors import (
     InputError as InputError,
     ModelFileError as ModelFileError,
     ModelFileWarning as ModelFileWarning,
+    PrecisionWarning as PrecisionWarning,
     RecipeError as RecipeError,
     RunError as RunError,
     ShapeError as ShapeError,

@@ -83,10 +83,11 @@ class ProgramBuilder:
     """Collects instructions and hands out offsets of a workspace for batches of up to `capacity` images.
 
     `fused`: several layers may be computed at once; otherwise each by itself, and `seen` says where its output lies.
+    `bfloat16`: products may be taken in it.
     """
 
-    def __init__(self, stack: Stack, capacity: int, training: bool, fused: bool = True) -> None:
-        self.capacity, self.training, self.fused = capacity, training, fused
+    def __init__(self, stack: Stack, capacity: int, training: bool, fused: bool = True, bfloat16: bool = False) -> None:
+        self.capacity, self.training, self.fused, self.bfloat16 = capacity, training, fused, bfloat16
         self.augmented, self.keys, self.forward = False, 0, 0
         self.seen: list[Seen] = []
         self.input_gradient = -1

@@ -91,6 +91,7 @@ JOINTS: dict[int, Callable[[Any], list[Gather]]] = {
 GRADIENTS: dict[int, Callable[[Any], list[Gather]]] = {
     op.DENSE_DW: _rows(("x", "inputs"), ("dy", "outputs")),
     op.DENSE_DW_SKINNY: _rows(("x", "inputs"), ("dy", "outputs")),
+    op.DENSE_DW_BFLOAT16: _rows(("x", "inputs"), ("dy", "outputs")),
     op.DENSE_DB: _rows(("dy", "outputs")),
     op.LAYER_NORM_GRADIENTS: _layer_norm,
     op.CONV_GRADIENTS: _conv_sums,
@@ -101,7 +102,7 @@ OF_IMAGES = frozenset({
     op.LOAD, op.AUGMENT, op.AFFINE, op.DENSE, op.DENSE_SKINNY, op.DENSE_DX, op.ACTIVATION, op.ACTIVATION_BACKWARD, op.SOFTMAX,
     op.SOFTMAX_BACKWARD, op.DROPOUT, op.LAYER_NORM, op.LAYER_NORM_DX, op.ADD, op.COPY_CHANNELS, op.LOSS, op.CONV,
     op.CONV_BACKWARD, op.EPILOGUE, op.EPILOGUE_BACKWARD, op.IMAGE_STATISTICS, op.BATCH_NORM_SUMS, op.AVERAGE_POOL,
-    op.AVERAGE_POOL_BACKWARD, op.RECURRENT, op.RECURRENT_BACKWARD,
+    op.AVERAGE_POOL_BACKWARD, op.RECURRENT, op.RECURRENT_BACKWARD, op.DENSE_BFLOAT16, op.DENSE_DX_BFLOAT16,
 })  # fmt: skip
 OF_WEIGHTS = frozenset({op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.RECURRENT_PANELS})
 KNOWN = OF_IMAGES | OF_WEIGHTS | JOINTS.keys() | GRADIENTS.keys()

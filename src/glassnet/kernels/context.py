@@ -33,6 +33,7 @@ class Context(Record):
     augment: int  # addresses of units that are compiled when a program first needs them, or 0
     fused_block: int
     recurrent: int
+    bfloat16: int
 
     # Vectors of float32.
     parameters: int  # the network's state: parameters, then running statistics

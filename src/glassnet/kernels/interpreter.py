@@ -16,6 +16,7 @@ from glassnet.kernels import opcodes as op
 from glassnet.kernels.activations import activation, activation_backward, softmax, softmax_backward
 from glassnet.kernels.augmentation import augment_batch
 from glassnet.kernels.barrier import barrier_wait, read_stop, stopped
+from glassnet.kernels.bfloat16 import bfloat16
 from glassnet.kernels.branches import add, copy_channels
 from glassnet.kernels.codegen.addresses import doubles_at, integers_at
 from glassnet.kernels.codegen.denormals import ignore_denormals, restore
@@ -32,7 +33,7 @@ from glassnet.kernels.ranks import exchange, sum_own_parts
 from glassnet.kernels.recurrent import recurrent
 
 # Groups of operations are units of their own, compiled when a program first has one of them.
-call_fused_block, call_recurrent = called_at(fused_block.sig), called_at(recurrent.sig)
+call_fused_block, call_recurrent, call_bfloat16 = (called_at(unit.sig) for unit in (fused_block, recurrent, bfloat16))
 
 
 @outlined(void(*[int64] * 2))
@@ -93,6 +94,8 @@ def execute(ctx_at, i):
         call_fused_block(ctx.fused_block, ctx_at, opcode, at)
     elif op.RECURRENT <= opcode <= op.RECURRENT_GRADIENTS:
         call_recurrent(ctx.recurrent, ctx_at, opcode, at)
+    elif op.DENSE_BFLOAT16 <= opcode <= op.DENSE_DW_BFLOAT16:
+        call_bfloat16(ctx.bfloat16, ctx_at, opcode, at)
 
 
 @outlined(void(int64))

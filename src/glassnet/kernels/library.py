@@ -53,6 +53,9 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "recurrence": (("glassnet_multiply_panels", "glassnet_sum_products"), ("glassnet_recurrent",)),
+    "bfloat16": (
+        ("glassnet_pair_row", "glassnet_multiply_row_pairs", "glassnet_multiply_column_pairs", "glassnet_bfloat16"),
+    ),
     "augmentation": (("glassnet_augment",),),
 }  # fmt: skip
 FIRST = next(iter(GROUPS))

@@ -54,9 +54,15 @@ RECURRENT_BACKWARD = 65  # all steps backward: dx and partial sums of the gradie
 RECURRENT_PANELS = 66  # the recurrent weights, or their transpose, as products read them
 RECURRENT_GRADIENTS = 67  # the gradients from their partial sums
 
+# Operations of the unit `bfloat16`: products in bfloat16, sums in float32.
+DENSE_BFLOAT16 = 80  # DENSE
+DENSE_DX_BFLOAT16 = 81  # DENSE_DX
+DENSE_DW_BFLOAT16 = 82  # DENSE_DW
+
 # Units that are compiled when a program first has one of their operations.
 UNITS = {
     "augment": range(AUGMENT, AUGMENT + 1),
     "fused_block": range(CONV, AVERAGE_POOL_BACKWARD + 1),
     "recurrent": range(RECURRENT, RECURRENT_GRADIENTS + 1),
+    "bfloat16": range(DENSE_BFLOAT16, DENSE_DW_BFLOAT16 + 1),
 }

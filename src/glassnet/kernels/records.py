@@ -95,7 +95,7 @@ class Affine(Record, operations=[op.AFFINE]):
     shift: int
 
 
-class Dense(Record, operations=[op.DENSE]):
+class Dense(Record, operations=[op.DENSE, op.DENSE_BFLOAT16]):
     x: int  # (inputs), or INPUT
     y: int  # (outputs)
     inputs: int
@@ -124,7 +124,7 @@ class DenseTranspose(Record, operations=[op.DENSE_TRANSPOSE]):
     weight_t_row: int  # floats from one row of Wᵀ to the next
 
 
-class DenseDx(Record, operations=[op.DENSE_DX]):
+class DenseDx(Record, operations=[op.DENSE_DX, op.DENSE_DX_BFLOAT16]):
     dy: int
     dx: int
     inputs: int
@@ -132,7 +132,7 @@ class DenseDx(Record, operations=[op.DENSE_DX]):
     weight: int
 
 
-class DenseDw(Record, operations=[op.DENSE_DW, op.DENSE_DW_SKINNY]):
+class DenseDw(Record, operations=[op.DENSE_DW, op.DENSE_DW_SKINNY, op.DENSE_DW_BFLOAT16]):
     x: int
     dy: int
     inputs: int

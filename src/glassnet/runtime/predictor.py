@@ -8,10 +8,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.compiler import assemble
+from glassnet.compiler import FLOAT32, assemble
 from glassnet.nn.confusion import top_k_hits
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
+from glassnet.runtime.precision import check_precision
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
@@ -22,8 +23,9 @@ TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 class Predictor:
     """Losses, classes and outputs of many images; keeps its programs for the next call."""
 
-    def __init__(self, stack: Stack, threads: int | None = None) -> None:
-        self._stack, self._threads = stack, threads
+    def __init__(self, stack: Stack, threads: int | None = None, precision: str = FLOAT32) -> None:
+        self._stack, self._threads, self._precision = stack, threads, precision
+        self._others: dict[str, Predictor] = {}
         self._kernels = use_kernels(stack)
         widths = sum(prod(shape) for shape in stack.shapes[1:])
         self._capacity = max(16, min(1024, BATCH_FLOATS // max(1, widths)))
@@ -32,15 +34,23 @@ class Predictor:
         self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
         self._lock = threading.Lock()  # executors have one workspace each; a server may ask from several threads
 
-    def __reduce__(self) -> tuple[type[Predictor], tuple[Stack, int | None]]:
-        return type(self), (self._stack, self._threads)  # copies compile anew
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Stack, int | None, str]]:
+        return type(self), (self._stack, self._threads, self._precision)  # copies compile anew
+
+    def at(self, precision: str, where: str) -> Predictor:
+        """The same with products of another precision."""
+        if precision == self._precision:
+            return self
+        if check_precision(precision, self._stack, where) not in self._others:
+            self._others[precision] = Predictor(self._stack, self._threads, precision)
+        return self._others[precision]
 
     def _executor(self, purpose: str, is_bytes: bool, count: int) -> Executor:
         threads = 1 if count == 1 else thread_count(self._threads, min(count, self._capacity) * self._work)
         key = (purpose, is_bytes, threads)
         executor = self._executors.get(key)
         if executor is None:
-            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose)
+            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=self._precision)
             executor = self._executors[key] = Executor(self._stack, program, threads)
             executor.set(is_bytes=int(is_bytes), batch_size=self._capacity)
             executor.bind(order=self._order, classes=self._classes)
@@ -55,6 +65,8 @@ class Predictor:
         """End the threads that prediction has started; the next call starts others."""
         for executor in self._executors.values():
             executor.close()
+        for other in self._others.values():
+            other.close()
 
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from glassnet.compiler import OPTIMIZER_KINDS, assemble, optimizer_options, share
+from glassnet.compiler import FLOAT32, OPTIMIZER_KINDS, assemble, optimizer_options, share
 from glassnet.data.augment import augment
 from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
@@ -19,6 +19,7 @@ from glassnet.nn.optimizers import Optimizer, average
 from glassnet.nn.stack import Stack
 from glassnet.runtime.exchange import Exchanges, check_worth
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
+from glassnet.runtime.precision import check_precision
 from glassnet.runtime.ranks import Ranks
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
@@ -35,6 +36,7 @@ class StepPlan:
     optimizer: Optimizer
     weights: NDArray[np.float64] | None = None  # of the images
     threads: int | None = None
+    precision: str = FLOAT32  # of products
     averaging: float | None = None  # β of the moving average
     augmentation: Augmentation | None = None
     image_shape: tuple[int, int, int] = (0, 0, 0)  # (H, W, C), for the augmentation
@@ -81,8 +83,9 @@ class CompiledTrainer(Trainer):
         super().__init__(stack, rows, plan)
         batch, is_bytes, optimizer, n = min(plan.batch_size, len(rows)), rows.dtype == np.uint8, plan.optimizer, len(rows)
         program = assemble(
-            stack, batch, is_bytes=is_bytes, purpose="train", augmentation=plan.augmentation, image_shape=plan.image_shape
-        )
+            stack, batch, is_bytes=is_bytes, purpose="train", precision=plan.precision, augmentation=plan.augmentation,
+            image_shape=plan.image_shape,
+        )  # fmt: skip
         ranks, work = plan.ranks, 3 * batch * sum(stack.operations())
         shared = None if ranks is None else share(program)
         if ranks is None or shared is None:
@@ -218,6 +221,7 @@ def make_trainer(stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> Tr
     )
     if use_kernels(stack) and type(plan.optimizer) in OPTIMIZER_KINDS:
         return CompiledTrainer(stack, rows, labels, plan)
+    check_precision(plan.precision, stack, "fit(precision)", has_kernels=False)
     if plan.ranks is not None:
         raise InputError(
             tr("Only networks that run on the compiled kernels can be trained on several ranks."),

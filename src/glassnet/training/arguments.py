@@ -62,6 +62,7 @@ class Plan(StepPlan):
             "augmentation": None if self.augmentation is None else describe(self.augmentation),
             "plain_epochs": self.plain_epochs or None,
             "shuffle_block": self.shuffle_block,
+            "precision": None if self.precision == "float32" else self.precision,
         }
 
 

@@ -273,6 +273,7 @@ class Training:
             "augmentation": None if plan.augmentation is None else describe(plan.augmentation),
             "plain_epochs": plan.plain_epochs or None,
             "shuffle_block": plan.shuffle_block,
+            "precision": None if plan.precision == "float32" else plan.precision,
         }
         return dict(json.loads(json.dumps(settings)))  # lists for tuples, as in the file
 

@@ -89,12 +89,13 @@ def _handled(path: str) -> list[str]:
 
 
 def test_every_operation_is_handled_once() -> None:
-    units = {"fused_block": _handled("conv/fused_block.py"), "recurrent": _handled("recurrent.py")}
+    files = {"fused_block": "conv/fused_block.py", "recurrent": "recurrent.py", "bfloat16": "bfloat16.py"}
+    units = {name: _handled(path) for name, path in files.items()}
     for name, handled in units.items():
         assert sorted(OPCODES[operation] for operation in handled) == [
             number for number in sorted(OPCODES.values()) if number in opcodes.UNITS[name]
         ]
-    everywhere = [*_handled("interpreter.py"), *units["fused_block"], *units["recurrent"]]
+    everywhere = [*_handled("interpreter.py"), *(operation for handled in units.values() for operation in handled)]
     assert sorted(everywhere) == sorted(OPCODES)
 
 
