@@ -53,6 +53,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "recurrence": (("glassnet_recurrent",),),
     "augmentation": (("glassnet_augment",),),
+    "Muon": (("glassnet_muon",),),
 }  # fmt: skip
 FIRST = next(iter(GROUPS))
 # What Numba's error paths would call. Kernels raise nothing; without Numba these symbols must still be defined.
