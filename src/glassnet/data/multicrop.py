@@ -19,8 +19,8 @@ from glassnet.support.registry import make_named
 class MultiCrop:
     """The image, and the image shifted by `shift` pixels up and left, and down and right, each as it is and mirrored.
 
-    In this order: six views, or with `flip=False` three. Beyond the image lies its reflection. Take it as the `augmentation` of
-    `predict_proba` and `evaluate`, with `views` for the first few alone. As in Jordan, arXiv 2404.00498, but of equal weight.
+    In this order: six views, or with `flip=False` three. Beyond the image lies its reflection. It is an `augmentation` of
+    `predict_proba` and `evaluate`; `views` takes the first few alone. As in Jordan, arXiv 2404.00498, but of equal weight.
 
         net.evaluate(splits.test, augmentation=gn.MultiCrop())
     """
