@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glassnet import training
 from glassnet.data import Dataset
-from glassnet.data.augmentation import Augmentation, as_augmentation, views_of
+from glassnet.data.augmentation import Augmentation, Views, as_augmentation, views_of
 from glassnet.errors import InputError, ModelFileError
 from glassnet.nn import Layer
 from glassnet.nn.architectures import as_chain, default_loss, default_optimizer
@@ -215,7 +215,7 @@ class Network(KnowsImages):
         self,
         images: Array,
         *,
-        augmentation: Augmentation | dict[str, Any] | None = None,
+        augmentation: Views = None,
         views: int | None = None,
         seed: int = 0,
         precision: str = "float32",
@@ -223,8 +223,8 @@ class Network(KnowsImages):
         """Probabilities (N, classes); rows sum to 1.
 
         From the softmax, or from sigmoids: a single one is the probability of class 1, several are divided by their sum.
-        `augmentation`: the mean over `views` (8) of each image, one as it is and the others under changes drawn by `seed`.
-        `precision`: of products, as in `fit`.
+        `augmentation`: the mean over `views` (8) of each image, one as it is and the others under changes drawn by `seed`; or
+        a `MultiCrop`, the mean over its views. `precision`: of products, as in `fit`.
         """
         rows, predictor = self.rows(images), self.predictor.at(precision, "predict_proba(precision)")
         shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
@@ -238,7 +238,7 @@ class Network(KnowsImages):
         self,
         data: Dataset | tuple[Array, Array],
         *,
-        augmentation: Augmentation | dict[str, Any] | None = None,
+        augmentation: Views = None,
         views: int | None = None,
         seed: int = 0,
         top_k: int | None = None,

@@ -26,14 +26,17 @@ from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dx, dense_sk
 from glassnet.kernels.dropout import dropout
 from glassnet.kernels.inputs import affine, load
 from glassnet.kernels.losses import losses, output
+from glassnet.kernels.muon import muon
 from glassnet.kernels.norm import layer_norm, layer_norm_dx, layer_norm_gradients
 from glassnet.kernels.operands import context_at, set_images
-from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, update_parameters
+from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, look_ahead, update_parameters
 from glassnet.kernels.ranks import exchange, sum_own_parts
 from glassnet.kernels.recurrent import recurrent
 
 # Groups of operations are units of their own, compiled when a program first has one of them.
-call_fused_block, call_recurrent, call_bfloat16 = (called_at(unit.sig) for unit in (fused_block, recurrent, bfloat16))
+call_fused_block, call_recurrent, call_muon, call_bfloat16 = (
+    called_at(unit.sig) for unit in (fused_block, recurrent, muon, bfloat16)
+)
 
 
 @outlined(void(*[int64] * 2))
@@ -118,7 +121,12 @@ def run(ctx_at):
             execute(ctx_at, i)
             barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and not ctx.fused_update:
-            update_parameters(ctx, ctx.past_steps + step + 1)
+            scale = update_parameters(ctx, ctx.past_steps + step + 1)
+            barrier_wait(ctx.signals, ctx.threads)
+            if ctx.muon != 0:
+                call_muon(ctx.muon, ctx_at, scale)
+        if ctx.training and ctx.lookahead_every > 0 and (ctx.past_steps + step + 1) % ctx.lookahead_every == 0:
+            look_ahead(ctx)
             barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and ctx.averaged > 0:
             average_parameters(ctx, ctx.past_steps + step)

@@ -57,6 +57,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("glassnet_pair_row", "glassnet_multiply_row_pairs", "glassnet_multiply_column_pairs", "glassnet_bfloat16"),
     ),
     "augmentation": (("glassnet_augment",),),
+    "Muon": (("glassnet_muon",),),
 }  # fmt: skip
 FIRST = next(iter(GROUPS))
 # What Numba's error paths would call. Kernels raise nothing; without Numba these symbols must still be defined.

@@ -73,7 +73,8 @@ class AugmentOptions(Record):
     erase: np.float32  # probability
     erase_least: np.float32  # share of the area
     erase_most: np.float32
-    edge: int  # 1: beyond an image its edge is repeated; 0: zeros
+    beyond: int  # what lies beyond an image: 0 zeros, 1 its edge repeated, 2 its reflection
+    in_turn: int  # 1: each image is mirrored left and right in every other epoch
 
 
 class Augment(Record, operations=[op.AUGMENT]):

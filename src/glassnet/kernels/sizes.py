@@ -78,6 +78,18 @@ def winograd_floats(width: int, channels: int, filters: int) -> int:
     return PRODUCTS * squares * (channels + filters) + 2 * PADDING
 
 
+# Muon's iteration X ← X·(a + b·XᵀX + c·(XᵀX)²): its slope at zero is as large as it can be (Jordan et al., "Muon", 2024).
+MUON_A, MUON_B, MUON_C, MUON_EPSILON = 3.4445, -4.7750, 2.0315, 1e-7
+
+
+def muon_layout(rows: int, columns: int) -> tuple[int, int, int, int, int]:
+    """Where X, Y, A and B lie in Muon's room, in floats, behind the squares of the blocks; last, their end."""
+    blocks, wide = (rows * columns + UPDATE_BLOCK - 1) // UPDATE_BLOCK, min(rows, columns)
+    size, square = (rows * columns + PADDING + 15) // 16 * 16, (wide * wide + PADDING + 15) // 16 * 16
+    x = (4 * blocks + 15) // 16 * 16
+    return x, x + size, x + 2 * size, x + 2 * size + square, x + 2 * (size + square)
+
+
 def dot_row(inputs: int) -> int:
     """How far apart the rows of Wᵀ lie, in floats: so that stretches of them fall on different lines of the cache."""
     return inputs + (DOT_STRETCH - inputs) % (4 * DOT_STRETCH)

@@ -268,11 +268,6 @@ class Stack:
                 slot.part(gradient)[...] = l1 * np.sign(w) + l2 * w
         return value, gradient
 
-    def param_groups(self, decay: float = 0.0) -> list[tuple[int, int, float, float, float]]:
-        """For each parameter array: offset, size, l1, l2 and decoupled weight decay."""
-        l1, l2 = self.regularizer.rates
-        return [(slot.offset, slot.size, *((l1, l2, decay) if slot.penalised else (0.0, 0.0, 0.0))) for slot in self.slots]
-
     def decide(self, raw: Array) -> NDArray[np.int64]:
         """Class indices (N,) from raw outputs (N, outputs): the first largest, or above the threshold for a single one."""
         if raw.shape[1] == 1:

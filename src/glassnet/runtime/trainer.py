@@ -14,8 +14,9 @@ from glassnet.data.augment import augment
 from glassnet.data.augmentation import Augmentation
 from glassnet.errors import InputError
 from glassnet.kernels.context import ParamGroup
-from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros
+from glassnet.kernels.sizes import UPDATE_BLOCK, aligned_zeros, muon_layout
 from glassnet.nn.optimizers import Optimizer, average
+from glassnet.nn.parameter_groups import check_names, param_groups, take_step
 from glassnet.nn.stack import Stack
 from glassnet.runtime.exchange import Exchanges, check_worth
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
@@ -55,12 +56,23 @@ class Trainer(ABC):
         self.moments: list[Array] = [aligned_zeros(size, stack.dtype) for size in sizes]
         self.average: Array = aligned_zeros(0 if plan.averaging is None else stack.state.size, stack.dtype)
         self.average[...] = stack.state[: len(self.average)]
+        # The slow weights of a Lookahead: empty where there is none.
+        self.slow: Array = aligned_zeros(0 if plan.optimizer.lookahead is None else stack.flat.size, stack.dtype)
+        self.slow[...] = stack.flat[: len(self.slow)]
 
     @abstractmethod
     def begin_epoch(
-        self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: Generator, changes: Generator | None = None
+        self,
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        rng: Generator,
+        changes: Generator | None = None,
+        flips: int = 0,
     ) -> None:
-        """`changes` is the random generator that augments the images of the epoch; without it they are not augmented."""
+        """`changes` is the random generator that augments the images of the epoch; without it they are not augmented.
+
+        `flips`: which images are mirrored where they are in turn, see `in_turn` of data/augment.py.
+        """
 
     @abstractmethod
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
@@ -93,7 +105,8 @@ class CompiledTrainer(Trainer):
         else:
             threads = thread_count(plan.threads, work / ranks.size, ranks.on_this_machine)
             executor = Executor(stack, shared.program, threads)
-        groups = np.array(stack.param_groups(optimizer.decay), dtype=ParamGroup.dtype)
+        groups = np.array(param_groups(stack, optimizer), dtype=ParamGroup.dtype)
+        _bind_matrices(executor, groups)
         executor.bind(
             images=rows,
             **label_arrays(labels),
@@ -102,6 +115,7 @@ class CompiledTrainer(Trainer):
             m=self.moments[0],
             v=self.moments[1],
             average=self.average,
+            slow=self.slow,
             param_groups=groups,
             options_at=optimizer_options(optimizer),
             square_sums=np.zeros(int((groups["size"] // UPDATE_BLOCK + 1).sum()) + 1),
@@ -118,6 +132,8 @@ class CompiledTrainer(Trainer):
             averaged=len(self.average),
             clip_norm=optimizer.clip_norm,
             averaging=plan.averaging or 0.0,
+            lookahead_every=0 if optimizer.lookahead is None else optimizer.lookahead.every,
+            lookahead_share=0.0 if optimizer.lookahead is None else optimizer.lookahead.share,
         )
         self._executor = executor
         self._exchanges: Exchanges | None = None
@@ -126,7 +142,12 @@ class CompiledTrainer(Trainer):
             self._exchanges = Exchanges(ranks, shared, executor, batch, self.losses, self.classes)
 
     def begin_epoch(
-        self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: Generator, changes: Generator | None = None
+        self,
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        rng: Generator,
+        changes: Generator | None = None,
+        flips: int = 0,
     ) -> None:
         program, steps = self._executor.program, len(rates)
         keys = np.zeros((steps, max(1, program.keys)), dtype=np.uint64)
@@ -135,7 +156,7 @@ class CompiledTrainer(Trainer):
             keys[:, program.augmented :] = rng.integers(0, 2**64, size=(steps, dropouts), dtype=np.uint64)
         if program.augmented and changes is not None:
             keys[:, 0] = changes.integers(0, 2**64, size=steps, dtype=np.uint64)
-        self._executor.set(plain=int(changes is None))
+        self._executor.set(plain=int(changes is None), flips=flips)
         self._executor.bind(order=np.ascontiguousarray(order), rates=np.ascontiguousarray(rates), keys=keys)
 
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
@@ -163,9 +184,14 @@ class ReferenceTrainer(Trainer):
         self._batch = min(plan.batch_size, len(rows))
 
     def begin_epoch(
-        self, order: NDArray[np.int64], rates: NDArray[np.float64], rng: Generator, changes: Generator | None = None
+        self,
+        order: NDArray[np.int64],
+        rates: NDArray[np.float64],
+        rng: Generator,
+        changes: Generator | None = None,
+        flips: int = 0,
     ) -> None:
-        self._order, self._rates, self._rng, self._changes = order, rates, rng, changes
+        self._order, self._rates, self._rng, self._changes, self._flips = order, rates, rng, changes, np.uint64(flips)
 
     @np.errstate(over="ignore", invalid="ignore")  # the training loop looks for losses that are not finite
     def run(self, first_step: int, last_step: int, past_steps: int, *, keep_gradient: bool = False) -> None:
@@ -185,7 +211,10 @@ class ReferenceTrainer(Trainer):
             norm = float(np.linalg.norm(gradient.astype(np.float64)))
             scale = optimizer.clip_norm / norm if 0 < optimizer.clip_norm < norm else 1.0
             self.gradient[...] = gradient  # as it is before clipping
-            self._update(float(self._rates[step]), scale, past_steps + step + 1)
+            scaled, number = self.gradient * self.gradient.dtype.type(scale), past_steps + step + 1
+            take_step(self._stack, optimizer, self._stack.flat, scaled, self.moments, float(self._rates[step]), number)
+            if optimizer.lookahead is not None:
+                optimizer.lookahead.follow(self.slow, self._stack.flat, number)
             if self._plan.averaging is not None:
                 average(self.average, self._stack.state, self._plan.averaging, past_steps + step)
 
@@ -199,20 +228,27 @@ class ReferenceTrainer(Trainer):
             return rows
         key = self._changes.integers(0, 2**64, dtype=np.uint64)
         images = rows.reshape(-1, *self._plan.image_shape)
-        found = augment(images, augmentation.record, key, self._stack.dtype).reshape(rows.shape)
+        mirrored = augmentation.mirrored(self._flips, chosen)
+        found = augment(images, augmentation.record, key, self._stack.dtype, mirrored=mirrored).reshape(rows.shape)
         return found / found.dtype.type(255) if rows.dtype == np.uint8 and self._stack.takes_pixels else found
 
-    def _update(self, rate: float, scale: float, number: int) -> None:
-        w, (m, v), optimizer = self._stack.flat, self.moments, self._plan.optimizer
-        for slot in self._stack.slots:
-            decay = optimizer.decay if slot.penalised else 0.0
-            g = slot.part(self.gradient) * self.gradient.dtype.type(scale)
-            optimizer.step(slot.part(w), g, slot.part(m), slot.part(v), rate, number, decay)
+
+def _bind_matrices(executor: Executor, groups: NDArray[np.void]) -> None:
+    """What the steps of whole matrices need: their code, room for the largest, and as many row numbers as it has."""
+    from glassnet.kernels.library import library
+
+    shapes = [(int(rows), int(columns)) for rows, columns in zip(groups["rows"], groups["columns"], strict=True) if rows]
+    if shapes:
+        room = aligned_zeros(max(muon_layout(*shape)[-1] for shape in shapes))
+        executor.bind(room=room, identity=np.arange(max(executor.program.rows, *map(max, shapes))))
+        executor.set(muon=library().address("glassnet_muon"))
 
 
 def make_trainer(stack: Stack, rows: Array, labels: Array, plan: StepPlan) -> Trainer:
     """A trainer on the kernels where they know the network and the optimizer, else in NumPy."""
-    vectors = COPIES + plan.optimizer.moments + (plan.averaging is not None)
+    check_names(stack, plan.optimizer)
+    optimizer = plan.optimizer
+    vectors = COPIES + optimizer.moments + (plan.averaging is not None) + (optimizer.lookahead is not None)
     require_memory(
         stack.dtype.itemsize * vectors * stack.state.size,
         f"{vectors} copies of {stack.state.size:,} parameters: gradient, moments, and what training goes back to",

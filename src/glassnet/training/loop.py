@@ -151,7 +151,8 @@ class Training:
             self.read_ahead.begin(self.order)
         plain = plan.augmentation is None or number > plan.epochs - plan.plain_epochs
         changes = None if plain else epoch_generator(plan.seed, number, AUGMENTATION)
-        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, DROPOUT), changes)
+        flips = 2 * int(epoch_generator(plan.seed, 0, AUGMENTATION).integers(2**62)) + number % 2
+        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, DROPOUT), changes, flips)
         first = self._first_step() if number == 1 and self.watch is not None else {}
         self._steps(progress.step, steps - 1, past)
         self._before_last_step[...] = self.stack.state
@@ -287,6 +288,7 @@ class Training:
             "best": self.best,
             "previous": self._previous_epoch,
             "average": self.trainer.average,
+            "slow": self.trainer.slow,
         }
 
     def _keep_state(self) -> None:
