@@ -12,11 +12,11 @@ from __future__ import annotations
 from numba import float32, int64, void
 from numba.core import types
 
-from glassnet.kernels.codegen.addresses import copy, int32_at
+from glassnet.kernels.codegen.addresses import int32_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.codegen.simd import I1, I32, I64, ZEROS, emitted
 from glassnet.kernels.matmul.gemm import is_packed, tile_row
-from glassnet.kernels.matmul.pack import pack_b, transpose_square
+from glassnet.kernels.matmul.pack import copy_columns, pack_b, transpose_square
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
@@ -78,7 +78,7 @@ def make_panels(b, inner, width, transposed, panels, first, last):
                     transpose_square(source, 4 * inner, width - 1 - column, target)
         else:
             for k in range(inner):
-                copy(b + 4 * (k * width + j), panel + 4 * COLUMNS * k, COLUMNS)
+                copy_columns(b + 4 * (k * width + j), panel + 4 * COLUMNS * k)
 
 
 @outlined(void(*[int64] * 10))
