@@ -104,8 +104,9 @@ def _forward_steps(ctx, layer, low, high):
         product, mode = (base + 4 * (layer.product + low * wide), SET) if layer.kind == kinds.GRU else (z, ADD)
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
             multiply_panels(
-                h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units
-            )
+                h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
+                z + 4 * span * rows * wide,
+            )  # fmt: skip
         for r in range(rows):
             gate, state = z + 4 * r * wide, 4 * r * units
             if layer.kind == kinds.LSTM:
@@ -163,7 +164,7 @@ def _backward_step(ctx, layer, low, rows, t, start):
     if t > 0:
         multiply_panels(
             dproduct, rows, wide, base + 4 * layer.panels, units, ctx.constants, dstate,
-            ADD if layer.kind == kinds.GRU else SET, ctx.scratch, wide,
+            ADD if layer.kind == kinds.GRU else SET, ctx.scratch, wide, z - 4 * rows * wide,
         )  # fmt: skip
 
 

@@ -150,7 +150,6 @@ def relu_cell(emit, z, h, units):
 @emitted()
 def lstm_cell_backward(emit, z, c_before, c, dh_at, dc, units, rows):
     at, builder = _gates(emit, z, units, 4), emit.builder
-    (earlier,) = _before(emit, builder.mul(rows, I64(4)), units, z)
 
     def body(load, store):
         (i, f, g, o), dh = map(load, at), load(dh_at)
@@ -166,13 +165,12 @@ def lstm_cell_backward(emit, z, c_before, c, dh_at, dc, units, rows):
             store(value, gate)
         store(builder.fmul(d, f), dc)
 
-    _each_register(emit, units, body, [*_gates(emit, earlier, units, 4), *_before(emit, rows, units, c_before)])
+    _each_register(emit, units, body, _before(emit, rows, units, c_before))
 
 
 @emitted()
 def gru_cell_backward(emit, z, inner, h_before, dp, dh_at, units, rows):
     at, dproduct, builder = _gates(emit, z, units, 3), _gates(emit, dp, units, 3), emit.builder
-    (earlier,) = _before(emit, builder.mul(rows, I64(3)), units, z)
 
     def body(load, store):
         (r, u, n), dh = map(load, at), load(dh_at)
@@ -183,7 +181,7 @@ def gru_cell_backward(emit, z, inner, h_before, dp, dh_at, units, rows):
         for value, place in zip((dr, du, dn, dr, du, builder.fmul(dn, r)), (*at, *dproduct), strict=True):
             store(value, place)
 
-    _each_register(emit, units, body, [*_gates(emit, earlier, units, 3), *_before(emit, rows, units, inner, h_before)])
+    _each_register(emit, units, body, _before(emit, rows, units, inner, h_before))
 
 
 @emitted()
@@ -191,7 +189,7 @@ def tanh_cell_backward(emit, z, h, dh, units, rows):
     def body(load, store):
         store(emit.builder.fmul(load(dh), _tanh_slope(emit, load(h))), z)
 
-    _each_register(emit, units, body, _before(emit, rows, units, z, h))
+    _each_register(emit, units, body, _before(emit, rows, units, h))
 
 
 @emitted()
@@ -200,4 +198,4 @@ def relu_cell_backward(emit, z, h, dh, units, rows):
         rises = emit.builder.fcmp_ordered(">", load(h), emit.zeros)
         store(emit.builder.select(rises, load(dh), emit.zeros), z)
 
-    _each_register(emit, units, body, _before(emit, rows, units, z, h))
+    _each_register(emit, units, body, _before(emit, rows, units, h))
