@@ -70,9 +70,15 @@ def _inputs(ctx, layer, low, high):
 
 
 @compiled
-def _input_products(ctx, layer, low, high):
-    """z = x·W + b of all steps of the images low … high; their zeros, and those behind the features, are left out."""
-    wide, begin, count = layer.gates * layer.units, layer.steps * low, layer.steps * (high - low)
+def _span(rows):
+    """How many steps are taken together by products that can: few enough for their gates to stay in the cache."""
+    return max(1, COLUMN_DEPTH // rows)
+
+
+@compiled
+def _input_products(ctx, layer, low, rows, t, last):
+    """z = x·W + b of the steps t … last of a partition; zeros, and what is behind the features, are left out."""
+    wide, begin, count = layer.gates * layer.units, layer.steps * low + t * rows, (last - t) * rows
     multiply_rows(
         ctx.workspace + 4 * layer.inputs, int64(0), layer.inputs_row, F(1), ctx.identity, begin, count, layer.inputs_row,
         ctx.parameters + 4 * layer.weight, int64(0), wide, ctx.parameters + 4 * layer.bias,
@@ -88,15 +94,19 @@ def _forward_steps(ctx, layer, low, high):
     clear(base + 4 * (layer.h + begin_states * units), rows * units)
     if layer.kind == kinds.LSTM:
         clear(base + 4 * (layer.c + begin_states * units), rows * units)
+    span = _span(rows)
     for t in range(layer.steps):
+        if t % span == 0:
+            _input_products(ctx, layer, low, rows, t, min(t + span, layer.steps))
         z = base + 4 * (layer.z + (begin + t * rows) * wide)
         h_before = base + 4 * (layer.h + (begin_states + t * rows) * units)
         h = h_before + 4 * rows * units
         product, mode = (base + 4 * (layer.product + low * wide), SET) if layer.kind == kinds.GRU else (z, ADD)
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
             multiply_panels(
-                h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units
-            )
+                h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
+                z + 4 * span * rows * wide,
+            )  # fmt: skip
         for r in range(rows):
             gate, state = z + 4 * r * wide, 4 * r * units
             if layer.kind == kinds.LSTM:
@@ -117,13 +127,22 @@ def _forward_steps(ctx, layer, low, high):
 
 
 @compiled
-def _backward_step(ctx, layer, low, rows, t):
+def _dproduct(ctx, layer, low, rows, t, start):
+    """The gradients by h·U of step t; the GRU's are not those by x·W, and only kept from step `start` on."""
+    wide = layer.gates * layer.units
+    if layer.kind == kinds.GRU:
+        return ctx.workspace + 4 * (layer.dproduct + (layer.steps * low + (t - start) * rows) * wide)
+    return ctx.workspace + 4 * (layer.z + (layer.steps * low + t * rows) * wide)
+
+
+@compiled
+def _backward_step(ctx, layer, low, rows, t, start):
     """Back through step t: the gates become the gradients by what they were made of, dh and dc those of the step before."""
     units, steps, wide, base = layer.units, layer.steps, layer.gates * layer.units, ctx.workspace
     begin, begin_states = steps * low + t * rows, (steps + 1) * low + t * rows
     dstate, dcell = base + 4 * (layer.dh + low * units), base + 4 * (layer.dc + low * units)
     z = base + 4 * (layer.z + begin * wide)
-    dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == kinds.GRU else z
+    dproduct = _dproduct(ctx, layer, low, rows, t, start)
     for r in range(rows):
         dh, gate, state = dstate + 4 * r * units, z + 4 * r * wide, 4 * r * units
         if layer.all_states or t == steps - 1:
@@ -134,18 +153,18 @@ def _backward_step(ctx, layer, low, rows, t):
         before = base + 4 * (layer.h + begin_states * units) + state
         if layer.kind == kinds.LSTM:
             c_before = base + 4 * (layer.c + begin_states * units) + state
-            lstm_cell_backward(gate, c_before, c_before + 4 * rows * units, dh, dcell + state, units)
+            lstm_cell_backward(gate, c_before, c_before + 4 * rows * units, dh, dcell + state, units, rows)
         elif layer.kind == kinds.GRU:
             inner = base + 4 * (layer.inner + begin * units) + state
-            gru_cell_backward(gate, inner, before, dproduct + 4 * r * wide, dh, units)
+            gru_cell_backward(gate, inner, before, dproduct + 4 * r * wide, dh, units, rows)
         elif layer.kind == kinds.RNN_RELU:
-            relu_cell_backward(gate, before + 4 * rows * units, dh, units)
+            relu_cell_backward(gate, before + 4 * rows * units, dh, units, rows)
         elif layer.kind == kinds.RNN_TANH:
-            tanh_cell_backward(gate, before + 4 * rows * units, dh, units)
+            tanh_cell_backward(gate, before + 4 * rows * units, dh, units, rows)
     if t > 0:
         multiply_panels(
             dproduct, rows, wide, base + 4 * layer.panels, units, ctx.constants, dstate,
-            ADD if layer.kind == kinds.GRU else SET, ctx.scratch, wide,
+            ADD if layer.kind == kinds.GRU else SET, ctx.scratch, wide, z - 4 * rows * wide,
         )  # fmt: skip
 
 
@@ -187,7 +206,7 @@ def _gradients(ctx, layer, low, rows, t, last, partial, mode):
     begin, count = layer.steps * low + t * rows, (last - t) * rows
     weights, recurrent, biases, inner = _sizes(layer)
     z = base + 4 * (layer.z + begin * wide)
-    dproduct = base + 4 * (layer.dproduct + begin * wide) if layer.kind == kinds.GRU else z
+    dproduct = _dproduct(ctx, layer, low, rows, t, t)
     sum_products(
         base + 4 * (layer.inputs + begin * layer.inputs_row), count, layer.features, z, wide, ctx.constants, partial, mode,
         ctx.scratch, layer.inputs_row,
@@ -225,7 +244,6 @@ def _forward(ctx, at):
         low, high = images_of(ctx, layer.partitions, part)
         if high > low:
             _inputs(ctx, layer, low, high)
-            _input_products(ctx, layer, low, high)
             _forward_steps(ctx, layer, low, high)
 
 
@@ -243,12 +261,12 @@ def _backward(ctx, at):
             continue
         clear(ctx.workspace + 4 * (layer.dh + low * layer.units), rows * layer.units)
         clear(ctx.workspace + 4 * (layer.dc + low * layer.units), rows * layer.units)
-        span = max(1, COLUMN_DEPTH // rows)  # steps whose gradients are still in the cache when they are summed
+        span = _span(rows)
         end = layer.steps
         while end > 0:
             start = max(0, end - span)
             for back in range(end - start):
-                _backward_step(ctx, layer, low, rows, end - 1 - back)
+                _backward_step(ctx, layer, low, rows, end - 1 - back, start)
             _gradients(ctx, layer, low, rows, start, end, partial, SET if end == layer.steps else ADD)
             end = start
         if layer.dx >= 0:

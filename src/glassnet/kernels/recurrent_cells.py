@@ -59,12 +59,17 @@ def _tanh(emit, x):
     return emit.builder.fdiv(emit.builder.fmul(x, _polynomial(emit, square, P)), _polynomial(emit, square, Q))
 
 
-def _each_register(emit, units, body):
-    """Emit `body(load, store)` for each register of the units; both take the address of a row's first number."""
+def _each_register(emit, units, body, ahead=()):
+    """Emit `body(load, store)` for each register of the units; both take the address of a row's first number.
+
+    The rows at the addresses `ahead` are brought into the cache meanwhile.
+    """
     builder = emit.builder
     whole = builder.udiv(units, I64(LANES))
     with cgutils.for_range(builder, whole, intp=I64) as loop:
         here = builder.mul(loop.index, I64(4 * LANES))
+        for row in ahead:
+            emit.prefetch(builder.add(row, here))
         body(lambda at: emit.load(builder.add(at, here)), lambda value, at: emit.store(value, builder.add(at, here)))
     left = builder.sub(units, builder.mul(whole, I64(LANES)))
     with builder.if_then(builder.icmp_signed(">", left, I64(0))):
@@ -88,6 +93,12 @@ def _slope(emit, y):
 def _tanh_slope(emit, y):
     """tanh′ by its value: 1 − y²"""
     return emit.builder.fsub(emit.constant(1.0), emit.builder.fmul(y, y))
+
+
+def _before(emit, rows, units, *states):
+    """The same rows of states, (T, rows, units) each, one step earlier."""
+    distance = emit.builder.mul(emit.builder.mul(rows, units), I64(4))
+    return [emit.builder.sub(state, distance) for state in states]
 
 
 @emitted()
@@ -137,7 +148,7 @@ def relu_cell(emit, z, h, units):
 
 
 @emitted()
-def lstm_cell_backward(emit, z, c_before, c, dh_at, dc, units):
+def lstm_cell_backward(emit, z, c_before, c, dh_at, dc, units, rows):
     at, builder = _gates(emit, z, units, 4), emit.builder
 
     def body(load, store):
@@ -154,11 +165,11 @@ def lstm_cell_backward(emit, z, c_before, c, dh_at, dc, units):
             store(value, gate)
         store(builder.fmul(d, f), dc)
 
-    _each_register(emit, units, body)
+    _each_register(emit, units, body, _before(emit, rows, units, c_before))
 
 
 @emitted()
-def gru_cell_backward(emit, z, inner, h_before, dp, dh_at, units):
+def gru_cell_backward(emit, z, inner, h_before, dp, dh_at, units, rows):
     at, dproduct, builder = _gates(emit, z, units, 3), _gates(emit, dp, units, 3), emit.builder
 
     def body(load, store):
@@ -170,21 +181,21 @@ def gru_cell_backward(emit, z, inner, h_before, dp, dh_at, units):
         for value, place in zip((dr, du, dn, dr, du, builder.fmul(dn, r)), (*at, *dproduct), strict=True):
             store(value, place)
 
-    _each_register(emit, units, body)
+    _each_register(emit, units, body, _before(emit, rows, units, inner, h_before))
 
 
 @emitted()
-def tanh_cell_backward(emit, z, h, dh, units):
+def tanh_cell_backward(emit, z, h, dh, units, rows):
     def body(load, store):
         store(emit.builder.fmul(load(dh), _tanh_slope(emit, load(h))), z)
 
-    _each_register(emit, units, body)
+    _each_register(emit, units, body, _before(emit, rows, units, h))
 
 
 @emitted()
-def relu_cell_backward(emit, z, h, dh, units):
+def relu_cell_backward(emit, z, h, dh, units, rows):
     def body(load, store):
         rises = emit.builder.fcmp_ordered(">", load(h), emit.zeros)
         store(emit.builder.select(rises, load(dh), emit.zeros), z)
 
-    _each_register(emit, units, body)
+    _each_register(emit, units, body, _before(emit, rows, units, h))

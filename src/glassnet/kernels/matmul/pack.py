@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from glassnet.kernels.codegen.addresses import bytes_at, copy, floats_at, int32_at, integers_at
+from glassnet.kernels.codegen.addresses import bytes_at, floats_at, int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, NUMBERS, VECTOR, ZEROS, emitted
 from glassnet.kernels.sizes import (
@@ -26,6 +26,7 @@ from glassnet.kernels.sizes import (
     SPAN,
     TABLE_AT,
     TILES,
+    VECTORS,
     WIDE_AT,
     WIDE_PANEL,
 )
@@ -144,6 +145,14 @@ def _pack_lanes(emit, is_bytes, address, scale, panel, index, first):
     return builder.load(found)
 
 
+@emitted()
+def copy_columns(emit, source, target):
+    """COLUMNS floats, of any alignment."""
+    for register in range(VECTORS):
+        at = I64(4 * LANES * register)
+        emit.store(emit.load(emit.builder.add(source, at)), emit.builder.add(target, at))
+
+
 @compiled
 def value_at(address, is_bytes):
     """The one byte or float at an address, as a float."""
@@ -219,4 +228,4 @@ def pack_b(b, width, inner, transposed, k0, k1, first, last, scratch):
                     transpose_square(row, 4 * inner, width - 1 - column, target + 4 * COLUMNS * (k - k0))
         else:
             for k in range(k0, k1):
-                copy(b + 4 * (k * width + j), panel + 4 * COLUMNS * (k - k0), COLUMNS)
+                copy_columns(b + 4 * (k * width + j), panel + 4 * COLUMNS * (k - k0))

@@ -12,11 +12,11 @@ from __future__ import annotations
 from numba import float32, int64, void
 from numba.core import types
 
-from glassnet.kernels.codegen.addresses import copy, int32_at
+from glassnet.kernels.codegen.addresses import int32_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.codegen.simd import I1, I32, I64, ZEROS, emitted
 from glassnet.kernels.matmul.gemm import is_packed, tile_row
-from glassnet.kernels.matmul.pack import pack_b, transpose_square
+from glassnet.kernels.matmul.pack import copy_columns, pack_b, transpose_square
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
@@ -78,12 +78,15 @@ def make_panels(b, inner, width, transposed, panels, first, last):
                     transpose_square(source, 4 * inner, width - 1 - column, target)
         else:
             for k in range(inner):
-                copy(b + 4 * (k * width + j), panel + 4 * COLUMNS * k, COLUMNS)
+                copy_columns(b + 4 * (k * width + j), panel + 4 * COLUMNS * k)
 
 
-@outlined(void(*[int64] * 10))
-def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride):
-    """C (m, width) = A · B (start SET) or C + A · B (ADD), B (inner, width) in panels, rows of A `stride` floats apart."""
+@outlined(void(*[int64] * 11))
+def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride, ahead):
+    """C (m, width) = A · B (start SET) or C + A · B (ADD), B (inner, width) in panels, rows of A `stride` floats apart.
+
+    Meanwhile at least m · inner floats at `ahead` are brought into the cache.
+    """
     index = int32_at(scratch + INDEXES_AT, COLUMN_DEPTH)
     for k in range(min(inner, COLUMN_DEPTH)):
         index[k] = k
@@ -102,10 +105,11 @@ def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride
                 part = panels + apart * (j0 // COLUMNS) + 4 * COLUMNS * k0
                 for t in range(first, last):
                     row, end, panel = m * t // tiles, m * (t + 1) // tiles, scratch + 4 * COLUMN_PANEL * (t - first)
+                    near = ahead + 4 * COLUMNS * (inner * t + k0) if j0 == 0 else int64(0)
                     tile_row(
                         end - row, panel, scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros, c + 4 * row * width,
                         width, start if k0 == 0 else ADD, float32(1), j0, min(j0 + STRIP, width),
-                        0, 0, 0, 0, 0, 1,
+                        near, 4 * COLUMNS, 0, 0, 0, STRIP,
                     )  # fmt: skip
 
 
