@@ -32,6 +32,8 @@ def dense(*sizes: int) -> list[gn.Layer]:
 NETWORKS: dict[str, tuple[Callable[[], list[gn.Layer]], tuple[int, ...]]] = {
     "784-30-10": (lambda: dense(30, 10), MNIST),
     "784-512-512-10": (lambda: dense(512, 512, 10), MNIST),
+    "784-1000-1000-10": (lambda: dense(1000, 1000, 10), MNIST),
+    "784-256-256-10": (lambda: dense(256, 256, 10), MNIST),
     "784-2048-2048-10": (lambda: dense(2048, 2048, 10), MNIST),
     "mnist-cnn": (lambda: vgg(10, blocks=[[32], [64, 64], [128, 128]], dropout=0.2), MNIST),
     "resnet": (lambda: resnet(10), CIFAR),

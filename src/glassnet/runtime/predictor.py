@@ -17,7 +17,7 @@ from glassnet.runtime.one_image import OneImage
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
-BATCH_FLOATS = 1 << 21  # of the workspace for the images that go through the network together
+BATCH_FLOATS = 1 << 22  # of the workspace for the images that go through the network together
 TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
 
