@@ -36,6 +36,8 @@ class Context(Record):
     records: int
     constants: int  # float32; zeros first, enough for any bias that is not there
     instructions: int
+    prepared: int  # of the instructions, so many first ones depend on the weights alone
+    is_prepared: int  # 1: they have run since the weights changed
     augment: int  # addresses of units that are compiled when a program first needs them, or 0
     fused_block: int
     recurrent: int

@@ -117,7 +117,7 @@ def run(ctx_at):
         ctx.rate = doubles_at(ctx.rates + 8 * step, 1)[0] if ctx.training else 0.0
         if ctx.thread == 0:
             read_stop(ctx.signals, step)
-        for i in range(ctx.instructions):
+        for i in range(ctx.prepared if ctx.is_prepared or step > ctx.first_step else 0, ctx.instructions):
             execute(ctx_at, i)
             barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and not ctx.fused_update:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,12 @@ from glassnet.compiler import FLOAT32, assemble
 from glassnet.nn.confusion import top_k_hits
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
+from glassnet.runtime.one_image import OneImage
 from glassnet.runtime.precision import check_precision
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
-BATCH_FLOATS = 1 << 21  # of the workspace for the images that go through the network together
+BATCH_FLOATS = 1 << 22  # of the workspace for the images that go through the network together
 TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
 
@@ -31,6 +33,7 @@ class Predictor:
         self._capacity = max(16, min(1024, BATCH_FLOATS // max(1, widths)))
         self._work = sum(stack.operations())
         self._executors: dict[tuple[str, bool, int], Executor] = {}
+        self._alone: dict[tuple[str, np.dtype[Any]], OneImage] = {}
         self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
         self._lock = threading.Lock()  # executors have one workspace each; a server may ask from several threads
 
@@ -80,12 +83,24 @@ class Predictor:
             ]
             found = np.concatenate(blocks)
             return found, self._stack.decide(found)
+        if len(rows) == 1:
+            return self._of_one(rows, purpose)
         found = np.empty((len(rows), self._stack.outputs), dtype=np.float32)
         return found, self._run(rows, purpose, outputs=found)
 
     def classes(self, rows: Array) -> NDArray[np.int64]:
         """The classes (N,)."""
-        return self._run(rows, "raw") if self._kernels else self.outputs(rows, "raw")[1]
+        if not self._kernels or len(rows) == 1:
+            return self.outputs(rows, "raw")[1]
+        return self._run(rows, "raw")
+
+    def _of_one(self, row: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
+        """The outputs (1, outputs) and the class (1,) of one image, by a program of its own."""
+        with self._lock:
+            program = self._alone.get((purpose, row.dtype))
+            if program is None:
+                program = self._alone[purpose, row.dtype] = OneImage(self._stack, purpose, row.dtype)
+            return program(row)
 
     def top_k_hits(self, rows: Array, labels: NDArray[np.int64], k: int) -> int:
         """Of how many images the true class is among the k with the largest raw outputs; many images at a time."""

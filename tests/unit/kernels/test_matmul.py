@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.sizes import COLUMNS, DEPTH, ROWS, WIDE, WIDE_DEPTH, WIDE_STRIP, WIDE_TILES
+from glassnet.kernels.sizes import COLUMNS, DEPTH, NEAR, NEAR_TILES, ROWS, WIDE, WIDE_DEPTH, WIDE_STRIP, WIDE_TILES
 from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]
@@ -74,6 +74,9 @@ def images(case: Product) -> tuple[Array, Array, Array, float]:
 @example(Product(100, 1500, 256, True, 0.02, 5, 3, 1), True, False)
 @example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 2, 1), True, False)
 @example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), True, True)
+@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, NEAR, False, 1.0, 0, 3, 1), True, False)
+@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, NEAR - 1, False, 1.0, 0, 3, 1), True, False)
+@example(Product(ROWS * WIDE_TILES, WIDE_DEPTH + 3, NEAR + 1, False, 1.0, 0, 3, 1), True, False)
 def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias: bool, transposed: bool) -> None:
     source, order, x, scale = images(case)
     rng = case.rng

@@ -26,6 +26,8 @@ from glassnet.kernels.sizes import (
     COUNTS_AT,
     DEPTH,
     INDEXES_AT,
+    NEAR,
+    NEAR_TILES,
     ROWS,
     TILES,
     WIDE,
@@ -37,6 +39,7 @@ from glassnet.kernels.sizes import (
     WIDE_TILES,
 )
 
+LINE = 64  # bytes of a line of the cache
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
 
 
@@ -73,6 +76,13 @@ def is_packed(tiles, width):
 
 
 @compiled
+def _is_packed_for_rows(tiles, width, b):
+    if WIDE < width <= NEAR:
+        return tiles >= NEAR_TILES and (b % LINE != 0 or 4 * width % LINE != 0)
+    return is_packed(tiles, width)
+
+
+@compiled
 def _place(b, inner, width, transposed, k, j, k0):
     """Where rows k … of the columns j … of B lie, as `tile_row` asks for them: address, bytes a row, shift, bytes a block.
 
@@ -91,7 +101,7 @@ def multiply_rows(
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
     my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
-    packed = transposed != 0 or is_packed(tiles, width)
+    packed = transposed != 0 or _is_packed_for_rows(tiles, width, b)
     if tiles >= threads and not (packed and blocks >= 2 * threads):  # deal out rows of tiles, else columns
         my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     else:
