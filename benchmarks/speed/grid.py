@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -143,6 +143,18 @@ ASKED: dict[str, tuple[Shape, tuple[Description, ...]]] = {
 }
 
 
+def dense(shape: Shape, width: int, depth: int, batch: int, threads: int, precision: Precision) -> LayeredWorkload:
+    """`depth` hidden layers of `width`."""
+    return train(shape, _mlp(*[width] * depth), batch, threads, precision)
+
+
+def convolutions(shape: Shape, channels: int, size: int, strides: int, threads: int, precision: Precision) -> LayeredWorkload:
+    """To `channels` by 3×3, then two convolutions of `size` among them."""
+    window = _conv(channels, size, strides)
+    layers = _plain([_conv(channels), "ReLU", window, "ReLU", window, "ReLU", _MEAN])
+    return train(shape, layers, 32, threads, precision)
+
+
 def train(shape: Shape, layers: tuple[Description, ...], batch: int, threads: int, precision: Precision) -> LayeredWorkload:
     """A training of as many steps as take about `SECONDS`."""
     work = LayeredWorkload(
@@ -177,33 +189,31 @@ def quick(found: Sequence[Cell]) -> list[Cell]:
 
 
 def _all(threads: int, precision: Precision) -> Iterator[Cell]:
-    def cell(family: str, row: str, column: str, shape: Shape, layers: tuple[Description, ...], batch: int) -> Cell:
-        make, used = (predict if family == "prediction" else train), 1 if column.endswith("1 thread") else threads
-        return Cell(family, row, column, make(shape, layers, batch, used, precision), used, marked=False)
+    def cell(family: str, row: str, column: str, make: Callable[..., LayeredWorkload], *given: Any) -> Cell:
+        used = 1 if column.endswith("1 thread") else threads
+        return Cell(family, row, column, make(*given, used, precision), used, marked=False)
 
     for width in (32, 128, 512, 1000, 2048, 4096):
         for depth, batch, word in (
             (2, 16, ""), (2, 64, ""), (2, 256, ""), (2, 1024, ""), (1, 64, ""), (4, 64, ""), (2, 64, ", 1 thread")
         ):  # fmt: skip
-            yield cell("dense", f"{width} wide", f"{depth} deep, batch {batch}{word}", _GREY, _mlp(*[width] * depth), batch)
+            yield cell("dense", f"{width} wide", f"{depth} deep, batch {batch}{word}", dense, _GREY, width, depth, batch)
     for channels in (16, 32, 64, 128, 256):
         for side, size, strides, word in (
             (33, 3, 1, ""), (33, 5, 1, ""), (33, 3, 2, ""), (17, 3, 1, ""), (17, 5, 1, ""), (17, 1, 1, ""), (17, 3, 2, ""),
             (9, 3, 1, ""), (17, 3, 1, ", 1 thread"),
         ):  # fmt: skip
-            window = _conv(channels, size, strides)
-            layers = _plain([_conv(channels), "ReLU", window, "ReLU", window, "ReLU", _MEAN])
             column = f"{size}×{size}{f'/{strides}' if strides > 1 else ''} at {side}²{word}"
-            yield cell("convolution", f"{channels} channels", column, (side, side, 3), layers, 32)
+            yield cell("convolution", f"{channels} channels", column, convolutions, (side, side, 3), channels, size, strides)
     for kind in ("LSTM", "GRU"):
         for units in (32, 128, 256):
             for length, word in ((14, ""), (28, ""), (112, ""), (28, ", 1 thread")):
                 layers = _plain([{"type": kind, "units": units}])
-                yield cell("recurrent", f"{kind} {units}", f"{length} long{word}", (length, 28, 1), layers, 64)
+                yield cell("recurrent", f"{kind} {units}", f"{length} long{word}", train, (length, 28, 1), layers, 64)
     for name, (shape, layers) in NETWORKS.items():
         for batch, word in ((16, ""), (64, ""), (256, ""), (64, ", 1 thread")):
-            yield cell("networks", name, f"batch {batch}{word}", shape, layers, batch)
+            yield cell("networks", name, f"batch {batch}{word}", train, shape, layers, batch)
     for name, (shape, layers) in ASKED.items():
         for batch, threads_word in ((1, ""), (1, ", 1 thread"), (MANY, ""), (MANY, ", 1 thread")):
             images = "one image" if batch == 1 else f"{MANY} images"
-            yield cell("prediction", name, images + threads_word, shape, layers, batch)
+            yield cell("prediction", name, images + threads_word, predict, shape, layers, batch)

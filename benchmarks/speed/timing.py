@@ -92,13 +92,13 @@ def write_inputs(work: Workload, images: Images, folder: Path) -> None:
     start = definition.initial_weights(work)
     images.save(folder)
     save_weights(folder / "start.npz", start)
-    if work.kind == "train":
+    if work.kind == "train" and work.checked:
         order = definition.first_steps(work)
         first = definition.train(work, start, images, order[:1])
         save_weights(folder / "first.npz", first)
         last = definition.train(work, first, images, order[1:]) if len(order) > 1 else first
         save_weights(folder / "expected.npz", last)
-    else:
+    elif work.kind == "predict":
         np.save(folder / "classes.npy", definition.classes(work, start, images))
 
 

@@ -125,6 +125,9 @@ def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]
             return {"seconds": gemm_seconds(**request)}, job
         case "convolution":
             return _convolutions(**request), job
+        case "statistics":
+            shares = importlib.import_module("benchmarks.speed.recipe_shares").measure(request["recipe"], request["threads"])
+            return vars(shares) | {"percent": shares.percent}, job
         case other:
             raise ValueError(f"Unknown request {other!r}.")
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import glassnet as gn
 from benchmarks import __main__ as programme, map as speed_map
-from benchmarks.speed import client, definition, grid, survey, timing
+from benchmarks.speed import client, definition, grid, growth, recipe_shares, survey, timing
+from benchmarks.speed.figures import Context
 from benchmarks.speed.grid import Cell
 from benchmarks.speed.heat_map import draw
 from benchmarks.speed.images import synthetic
@@ -70,6 +72,7 @@ def test_peers_take_the_same_step(name: str, kind: str) -> None:
     assert disagreement(start, expected, peer.weights()) < 1e-3
 
 
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # OpenVINO asks for the platform by a process; JAX warns of it
 @pytest.mark.parametrize("kind", ["residual", "recurrent"])
 @pytest.mark.parametrize("batch", [1, 25])
 @pytest.mark.parametrize("name", ["ours", "torch-net", "torch-net-last", "jax-net", "onnxruntime", "openvino"])
@@ -257,3 +260,43 @@ def test_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     ):
         assert speed_map.main(given) == 2
         assert said in capsys.readouterr().err
+
+
+def context_of(tmp_path: Path) -> Context:
+    return Context(tmp_path, threads=1, rounds=1, quick=True, say=lambda text: None, results=())
+
+
+def test_growth_of_a_small_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    works = {"dense, 8 wide, batch 4": replace(grid.dense((1, 8, 1), 8, 2, 4, 1, "float32"), name="one", images=28)}
+    monkeypatch.setattr(growth, "workloads", lambda quick: works)
+    monkeypatch.setattr(growth, "PRODUCTS", (64,))
+    peak, row = growth.growth(context_of(tmp_path))
+    assert peak.unit == "GFLOP/s"
+    assert row.unit == "% of peak"
+    assert row.median is not None
+    assert 0 < row.median < 75
+    assert row.note.endswith("below 75 %")
+
+
+def test_the_growth_that_is_measured() -> None:
+    some = growth.workloads(quick=True)
+    assert list(some)[:2] == ["dense, 64 wide, batch 64", "dense, 512 wide, batch 64"]
+    assert len({work.name for work in some.values()}) == len(some) == 6
+    assert some["dense, 64 wide, batch 64"].flops == 64 * (4 * 64 * 64 + 6 * (64 * 64 + 64 * 10))
+
+
+def test_what_statistics_cost(tmp_path: Path) -> None:
+    """On the bundled digits: looks at some epochs alone keep it small."""
+    (row,) = growth.statistics(context_of(tmp_path))
+    assert row.peer == "digits"
+    assert row.median is not None, row.note
+    assert 0 < row.median < 50  # a busy machine measures anything; the figure is for a quiet one
+    assert "11 looks in 60 epochs" in row.note
+
+
+def test_shares_are_of_the_whole_training() -> None:
+    found = recipe_shares.Shares(epochs=10, epoch=1.0, begin=0.1, look=0.2, norms=0.01, looks=3)
+    assert found.percent == pytest.approx(100 * 0.81 / 10.81)
+    shipped = {path.stem for path in (Path(gn.__file__).parent / "experiment" / "recipes").glob("*.toml")}
+    assert shipped - set(recipe_shares.names()) == set(recipe_shares.LEFT_OUT)
+    assert recipe_shares.names()[0] == "digits"
