@@ -86,7 +86,7 @@ def test_peers_do_the_same_work(name: str, work: Workload) -> None:
     peer.timed(definition.batch_order(work))
 
 
-@pytest.mark.parametrize("name", ["ours", "torch-net", "torch-net-last"])
+@pytest.mark.parametrize("name", ["ours", "torch-net", "torch-net-last", "jax-net"])
 def test_peers_do_the_same_work_in_networks_of_layers(name: str, layered_work: LayeredWorkload) -> None:
     images = synthetic(layered_work)
     peer = make(name, layered_work, images)
@@ -310,7 +310,16 @@ def test_a_missing_peer_says_how_to_install_it() -> None:
 
 def test_every_workload_has_known_peers() -> None:
     assert set(NAMES) >= {*WORKLOADS, "peak", "import", "first-compile", "memory", "convolution"}
-    assert {peer for work in WORKLOADS.values() for peer in work.peers} | {"ours"} == set(PEERS)
+    mapped = {
+        "torch-net",
+        "torch-net-last",
+        "torch-net-compiled",
+        "torch-net-last-compiled",
+        "jax-net",
+        "onnxruntime",
+        "openvino",
+    }
+    assert {peer for work in WORKLOADS.values() for peer in work.peers} | {"ours"} | mapped == set(PEERS)
 
 
 def test_a_worker_answers_and_survives_a_failure(tmp_path: Path) -> None:

@@ -191,8 +191,8 @@ class Training:
         validated = validate(self.predictor, self.held_out, self.plan.validation, self.plan.ranks)
         if self.watch is None:
             return validated, {}
-        number, every = self.progress.epoch, self.watch.every
-        if every < number < self.plan.epochs and number % every and (before := self.progress.history.epochs[-1].activations):
+        number, epochs = self.progress.epoch, self.progress.history.epochs
+        if not self.watch.due(number, self.plan.epochs) and (before := epochs[-1].activations):
             return validated, before
         return validated, self.watch.look()[0]
 
