@@ -63,7 +63,7 @@ def train(recipe: gn.Recipe, images: Images, threads: int, precision: str) -> tu
     module = module.to(memory_format=torch.channels_last).train()
     loss = recipe_loss(network)
     steppers = optimizers_of(optimizer, module)
-    x, y, count = images.train.images, torch.from_numpy(images.train.labels), len(images.train)
+    x, y, count = images.train.images, torch.from_numpy(np.array(images.train.labels)), len(images.train)
     steps, rng = -(-count // settings.batch_size), np.random.default_rng(settings.seed)
     total, augmentation = steps * settings.epochs, recipe.make_augmentation()
     rates, key = optimizer.schedule.rates(0, total, total), 2 * int(rng.integers(2**62))
@@ -163,6 +163,6 @@ def evaluate(recipe: gn.Recipe, module: Any, images: Images) -> float:
     else:
         seen = [pixels, *(changes(pixels, number) for number in range(1, count) if changes is not None)]
     for view in seen:
-        logits = [module(torch.from_numpy(part)) for part in np.array_split(view, max(1, len(view) // 500))]
+        logits = [module(torch.from_numpy(np.array(part))) for part in np.array_split(view, max(1, len(view) // 500))]
         total = total + functional.softmax(torch.cat(logits), dim=1)
     return 100 * float((total.argmax(1).numpy() == images.test.labels).mean())
