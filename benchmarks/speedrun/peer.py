@@ -54,10 +54,17 @@ def orthogonal(g: Any, iterations: int) -> Any:
 def train(recipe: gn.Recipe, images: Images, threads: int, precision: str) -> tuple[float, float]:
     """Seconds of training and the accuracy on the test images in percent."""
     torch.set_num_threads(threads)
+    start = time.perf_counter()
+    module = trained(recipe, images, precision)
+    seconds = time.perf_counter() - start
+    return seconds, evaluate(recipe, module, images)
+
+
+def trained(recipe: gn.Recipe, images: Images, precision: str) -> Any:
+    """PyTorch's module after the recipe's training, in `eval()` mode."""
     settings, optimizer = recipe.training, recipe.make_optimizer()
     assert isinstance(optimizer, Optimizer)
     network = recipe.make_network(images.splits)
-    start = time.perf_counter()
     network.adapt(images.train.images)
     module: Any = gn.to_torch(network)
     module = module.to(memory_format=torch.channels_last).train()
@@ -94,8 +101,7 @@ def train(recipe: gn.Recipe, images: Images, threads: int, precision: str) -> tu
                         average(mean[name].numpy(), each.numpy(), settings.average, number)
     if mean is not None:
         module.load_state_dict(mean)
-    seconds = time.perf_counter() - start
-    return seconds, evaluate(recipe, module.eval(), images)
+    return module.eval()
 
 
 def moved(augmentation: gn.Augmentation, batch: Any, seed: int) -> Any:
