@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+import glassnet as gn
 from benchmarks.speed.machine import describe, usable_cpus
 from benchmarks.speedrun import ours
 from benchmarks.speedrun.boards import BOARDS, Images
@@ -43,9 +44,15 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     machine = describe()
     return {
         "recipe": board.recipe, "images": len(images.train), "tested": len(images.test), "threads": arguments.threads,
-        "precision": arguments.precision, "epochs": recipe.training.epochs, "data": recipe.data.source, "runs": found,
+        "precision": arguments.precision, "epochs": recipe.training.epochs, "data": location(recipe), "runs": found,
         "machine": {key: machine[key] for key in ("date", "cpu", "usable_cpus", "glassnet", "torch")},
     }  # fmt: skip
+
+
+def location(recipe: gn.Recipe) -> str:
+    """Where the images lie: the file's name says whether they are a lossy copy."""
+    known = {info.name: info.location for info in gn.list_datasets()}
+    return Path(known.get(recipe.data.source, recipe.data.source)).name
 
 
 def summary(runs: list[tuple[float, float]]) -> str:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import glassnet as gn
-
-CIFAR = ("cifar-10-batches-bin", "cifar10", "cifar10-jpeg.zip")  # under GLASSNET_DATA; the original's files first
 
 
 @dataclass(frozen=True)
@@ -25,8 +21,6 @@ class Board:
 
     def load(self) -> gn.Recipe:
         recipe = gn.load_recipe(self.recipe)
-        if self.recipe.startswith("cifar"):
-            recipe = recipe.changed({"data.path": str(cifar())})
         return recipe.changed(self.changes) if self.changes else recipe
 
 
@@ -36,15 +30,6 @@ BOARDS = {
     "numerals-99.5": Board("chinese-cnn", 99.5, "Chinese numerals of unseen writers to 99.5 %", {}),
     "cifar-94": Board("cifar10-speedrun", 94.0, "CIFAR-10 to 94 %", {}),
 }
-
-
-def cifar() -> Path:
-    """The images of CIFAR-10 on this machine."""
-    folder = Path(os.environ.get("GLASSNET_DATA", "."))
-    for name in CIFAR:
-        if (folder / name).exists():
-            return folder / name
-    raise SystemExit(f"CIFAR-10 is not here: set GLASSNET_DATA to a folder with one of {', '.join(CIFAR)}")
 
 
 @dataclass(frozen=True)

@@ -33,21 +33,20 @@ same command takes those.
 def write_page(results: dict[str, dict[str, Any]]) -> None:
     rows, notes = [], []
     for name, result in results.items():
-        board = BOARDS[name.split(",")[0]]
+        board, machine = BOARDS[name.split(",")[0]], result["machine"]
         ours, theirs = (np.array(result["runs"].get(who, [])) for who in ("glassnet", "PyTorch"))
         cells = [_accuracy(ours), f"{ours[:, 0].mean():.2f}"]
-        cells += (
-            [_accuracy(theirs), f"{theirs[:, 0].mean():.2f}", f"{theirs[:, 0].mean() / ours[:, 0].mean():.2f}×"]
-            if len(theirs)
-            else ["–"] * 3
-        )
+        if len(theirs):
+            cells += [_accuracy(theirs), f"{theirs[:, 0].mean():.2f}", f"{theirs[:, 0].mean() / ours[:, 0].mean():.2f}×"]
+        else:
+            cells += ["–"] * 3
         what = board.what if result["precision"] == "float32" else f"{board.what}, {result['precision']}"
-        rows.append(f"| {what} | `{result['recipe']}`, {result['epochs']} epochs | {len(ours)} | {' | '.join(cells)} |\n")
-        machine = result["machine"]
+        recipe = f"`{result['recipe']}`, {_count(result['epochs'], 'epoch')}"
+        rows.append(f"| {what} | {recipe} | {len(ours)} | {' | '.join(cells)} |\n")
         notes.append(
             f"- {what}: {result['images']:,} training images, {result['tested']:,} test images; {machine['cpu']}, "
-            f"{result['threads']} threads on {machine['usable_cpus']} processors; glassnet {machine['glassnet']}, "
-            f"PyTorch {machine['torch']}; {machine['date'][:10]}\n"
+            f"{_count(result['threads'], 'thread')} on {_count(machine['usable_cpus'], 'processor')}; "
+            f"glassnet {machine['glassnet']}, PyTorch {machine['torch']}; {machine['date'][:10]}\n"
         )
     lossy = LOSSY if any("jpeg" in str(result["data"]) for result in results.values()) else ""
     PAGE.write_text(TOP + "".join(rows) + "\n" + "".join(notes) + lossy, encoding="utf-8")
@@ -56,3 +55,7 @@ def write_page(results: dict[str, dict[str, Any]]) -> None:
 def _accuracy(runs: Any) -> str:
     spread = f" ± {runs[:, 1].std(ddof=1):.2f}" if len(runs) > 1 else ""
     return f"{runs[:, 1].mean():.2f}{spread} %"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

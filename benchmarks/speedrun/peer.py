@@ -54,16 +54,23 @@ def orthogonal(g: Any, iterations: int) -> Any:
 def train(recipe: gn.Recipe, images: Images, threads: int, precision: str) -> tuple[float, float]:
     """Seconds of training and the accuracy on the test images in percent."""
     torch.set_num_threads(threads)
+    start = time.perf_counter()
+    module = trained(recipe, images, precision)
+    seconds = time.perf_counter() - start
+    return seconds, evaluate(recipe, module, images)
+
+
+def trained(recipe: gn.Recipe, images: Images, precision: str) -> Any:
+    """PyTorch's module after the recipe's training, in `eval()` mode."""
     settings, optimizer = recipe.training, recipe.make_optimizer()
     assert isinstance(optimizer, Optimizer)
     network = recipe.make_network(images.splits)
-    start = time.perf_counter()
     network.adapt(images.train.images)
     module: Any = gn.to_torch(network)
     module = module.to(memory_format=torch.channels_last).train()
     loss = recipe_loss(network)
     steppers = optimizers_of(optimizer, module)
-    x, y, count = images.train.images, torch.from_numpy(images.train.labels), len(images.train)
+    x, y, count = images.train.images, torch.from_numpy(np.array(images.train.labels)), len(images.train)
     steps, rng = -(-count // settings.batch_size), np.random.default_rng(settings.seed)
     total, augmentation = steps * settings.epochs, recipe.make_augmentation()
     rates, key = optimizer.schedule.rates(0, total, total), 2 * int(rng.integers(2**62))
@@ -94,8 +101,7 @@ def train(recipe: gn.Recipe, images: Images, threads: int, precision: str) -> tu
                         average(mean[name].numpy(), each.numpy(), settings.average, number)
     if mean is not None:
         module.load_state_dict(mean)
-    seconds = time.perf_counter() - start
-    return seconds, evaluate(recipe, module.eval(), images)
+    return module.eval()
 
 
 def moved(augmentation: gn.Augmentation, batch: Any, seed: int) -> Any:
@@ -163,6 +169,6 @@ def evaluate(recipe: gn.Recipe, module: Any, images: Images) -> float:
     else:
         seen = [pixels, *(changes(pixels, number) for number in range(1, count) if changes is not None)]
     for view in seen:
-        logits = [module(torch.from_numpy(part)) for part in np.array_split(view, max(1, len(view) // 500))]
+        logits = [module(torch.from_numpy(np.array(part))) for part in np.array_split(view, max(1, len(view) // 500))]
         total = total + functional.softmax(torch.cat(logits), dim=1)
     return 100 * float((total.argmax(1).numpy() == images.test.labels).mean())

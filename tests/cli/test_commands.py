@@ -452,7 +452,7 @@ def test_datasets_lists_what_there_is(cli: CommandLine, here: Path, monkeypatch:
     monkeypatch.setenv("GLASSNET_DATA", str(here / "nowhere"))
     monkeypatch.setenv("GLASSNET_CACHE", str(here / "empty"))
     lines = cli.good("datasets").lines
-    for name in ("digits", "mnist", "chinese-numerals", "cats", "chain"):
+    for name in ("digits", "mnist", "chinese-numerals", "cats", "cifar10", "chain"):
         assert any(line.startswith(f"{name}: ") for line in lines)
     assert any("not on this machine: glassnet datasets --fetch mnist" in line for line in lines)
     assert any("not on this machine: set GLASSNET_DATA to a folder that has cats.zip" in line for line in lines)

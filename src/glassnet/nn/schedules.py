@@ -116,7 +116,7 @@ class Triangular(Schedule):
     """
 
     learning_rate: float = 0.1
-    start: float = 0.0
+    start: float = 0.2
     peak: float = 0.25
     final: float = 0.0
 

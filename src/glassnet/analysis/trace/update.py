@@ -12,9 +12,9 @@ from glassnet.analysis.trace.notation import Sign, Values, make_step
 from glassnet.analysis.trace.recorder import Pass, cost_of
 from glassnet.analysis.trace.sources import line_of
 from glassnet.nn.optimizers import SGD, Adam, AdamW, Muon, Optimizer, RMSprop
-from glassnet.nn.parameter_groups import take_step
 from glassnet.nn.stack import Slot
 from glassnet.runtime import ReferenceTrainer
+from glassnet.runtime.trainer import take_step
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import Message, mark, tr
 

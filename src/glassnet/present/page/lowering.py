@@ -31,7 +31,7 @@ from glassnet.kernels.sizes import PADDING, UPDATE_BLOCK
 from glassnet.network import Network
 from glassnet.nn import Layer
 from glassnet.nn.optimizers import Optimizer, as_optimizer
-from glassnet.nn.parameter_groups import param_groups
+from glassnet.runtime.trainer import param_groups
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.support.registry import describe
