@@ -34,6 +34,8 @@ class Context(Record):
     fused_block: int
     recurrent: int
     bfloat16: int
+    convolve_pairs: int
+    convolve_weight_pairs: int
 
     # Vectors of float32.
     parameters: int  # the network's state: parameters, then running statistics
