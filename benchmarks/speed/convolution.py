@@ -78,7 +78,7 @@ def _many_weights(n, x, line, row, height, count, dy, dy_line, filters, dw, down
 
 def _many_scattered(n, block, dy, wt, dx, room, apart):
     for i in range(n):
-        scatter_taps(block, dy, wt, dx + 4 * i * apart, room)
+        scatter_taps(block, dy, wt, dx + 4 * i * apart, room, 0, 0, 0)
 
 
 def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):

@@ -15,6 +15,7 @@ MANY_WEIGHTS = 1 << 16
 MANY_IMAGES = 64  # of a partition, above which there may be more of them …
 MOST_SUMS = 1 << 24  # … as long as their partial sums have no more numbers than these
 FEW_IMAGES, FEW_WEIGHTS = 16, 1 << 12  # of a dense layer, below which float32 is as quick as bfloat16
+FEW_CHANNELS = 8
 ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
 WITHOUT_SUMS = 64
 
@@ -22,6 +23,11 @@ WITHOUT_SUMS = 64
 def prefers_bfloat16(inputs: int, outputs: int, images: int) -> bool:
     """Whether a dense layer's products are quicker in bfloat16, whose weights are rounded and packed in each: measured."""
     return images >= FEW_IMAGES and inputs * outputs >= FEW_WEIGHTS
+
+
+def prefers_pairs(channels: int, filters: int) -> bool:
+    """Whether direct convolution is quicker in bfloat16; it takes channels, and backward filters, in pairs."""
+    return channels % 2 == 0 and filters % 2 == 0 and channels >= FEW_CHANNELS
 
 
 def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:

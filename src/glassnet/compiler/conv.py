@@ -5,7 +5,14 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from glassnet.compiler.algorithms import partitions_of, prefers_scatter, prefers_sparse, prefers_winograd, sparse_rows
+from glassnet.compiler.algorithms import (
+    partitions_of,
+    prefers_pairs,
+    prefers_scatter,
+    prefers_sparse,
+    prefers_winograd,
+    sparse_rows,
+)
 from glassnet.compiler.fusion import Block
 from glassnet.compiler.geometry import (
     as_image,
@@ -13,6 +20,7 @@ from glassnet.compiler.geometry import (
     list_floats,
     padded_dy,
     padded_x_floats,
+    pairs_floats,
     pool_shape,
     row_floats,
     taps_floats,
@@ -89,6 +97,9 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
     if prefers_winograd(layer, x.shape, shape):
         winograd = out.reserve(PRODUCTS * channels * filters)
         out.emit(op.WINOGRAD_WEIGHTS, weight=weight, channels=channels, filters=filters, transformed=winograd)
+    halves, pairs = out.bfloat16 and prefers_pairs(channels, filters), -1
+    if halves and winograd < 0:
+        pairs = _emit_pairs(op.PAIR_WEIGHTS, weight, weights // filters, filters, out)
     norm = Normalisation.of(block, shape, out)
     kept = out.rows(prod(shape)) if norm.learns else -1
     places = {"epilogue": epilogue, "y": kept, "out": y.at, "argmax": argmax}
@@ -96,11 +107,13 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         norm.emit_forward(out)
     out.emit(
         op.CONV, **places, conv=conv, x=x.at, scale=x.scale, weight=weight, bias=bias, winograd_weights=winograd,
+        weight_pairs=pairs,
         statistics=norm.statistics, **norm.scaling,
         **out.scratch(
             x_scratch=padded_x_floats(conv),
             y_scratch=y_floats(conv),
             winograd_scratch=winograd_scratch_floats(conv) if winograd >= 0 else 0,
+            pairs_scratch=padded_x_floats(conv) // 2 if pairs >= 0 else 0,
         ),
     )  # fmt: skip
     if norm.learns:
@@ -115,6 +128,7 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         partials = out.reserve(partitions * (partial + filters))
         row_scratch = out.scratch(row_scratch=row_floats(pool))
         coefficients = norm.emit_backward(out, dout=dout, **places, **row_scratch)
+        pair_gradient, rotated_pairs = halves and not winograd_gradient and not sparse, -1
         dx, weight_t, rotated, zeros = -1, -1, -1, dict.fromkeys(("dy_top", "dy_left", "dy_height", "dy_width"), 0)
         if needs_dx:  # before the weights change
             dx, weight_t = out.rows(x.width), out.reserve(weights)
@@ -123,13 +137,18 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
                 out.emit(
                     op.DENSE_TRANSPOSE, inputs=taps, outputs=filters, weight=weight, weight_t=weight_t, weight_t_row=taps
                 )
+                if halves and scatter:
+                    rotated_pairs = _emit_pairs(op.PAIR_ROTATED, weight_t, filters, taps, out)
             else:
                 zeros = padded_dy(conv)
                 rotated = _emit_rotated(layer, weight, weight_t, x.shape, shape, out)
+                if halves and rotated < 0:
+                    rotated_pairs = _emit_pairs(op.PAIR_ROTATED, weight_t, weights // channels, channels, out)
         dy_floats = zeros["dy_height"] * zeros["dy_width"] * filters or y_floats(conv)
         out.emit(
             op.CONV_BACKWARD, **places, conv=conv, x=x.at, scale=x.scale, dout=dout, coefficients=coefficients, dx=dx,
-            has_bias=bias >= 0, weight_t=weight_t, winograd_rotated=rotated, scatter=scatter, sparse_rows=sparse,
+            has_bias=bias >= 0, weight_t=weight_t, winograd_rotated=rotated, rotated_pairs=rotated_pairs,
+            pair_gradient=pair_gradient, scatter=scatter, sparse_rows=sparse,
             winograd_gradient=winograd_gradient, **zeros, partial=partials, partitions=partitions,
             **out.scratch(
                 row_scratch=row_floats(pool),
@@ -138,6 +157,7 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
                 taps_scratch=taps_floats(conv) if scatter else 0,
                 list_scratch=list_floats(conv, pool, int(epilogue["argmax_row"]), sparse) if sparse else 0,
                 winograd_scratch=winograd_scratch_floats(conv) if winograd_gradient or rotated >= 0 else 0,
+                pairs_scratch=pairs_floats(conv, int(dy_floats)) if halves else 0,
             ),
         )  # fmt: skip
         out.emit(
@@ -148,6 +168,13 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         return dx if needs_dx else dout
 
     return y, back
+
+
+def _emit_pairs(opcode: int, weight: int, rows: int, columns: int, out: ProgramBuilder) -> int:
+    """Where the weights lie in pairs of bfloat16."""
+    pairs = out.reserve(rows * columns // 2)
+    out.emit(opcode, weight=weight, rows=rows, columns=columns, pairs=pairs)
+    return pairs
 
 
 def _emit_rotated(layer: Conv2D, weight: int, rotated: int, given: Shape, made: Shape, out: ProgramBuilder) -> int:

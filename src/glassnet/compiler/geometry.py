@@ -59,6 +59,12 @@ def padded_x_floats(conv: Any) -> int:
     return int(conv["padded_height"] * conv["padded_width"] * conv["channels"] + behind)
 
 
+def pairs_floats(conv: Any, dy_floats: int) -> int:
+    """The pairs of x and dy, for the gradient of the weights; of dy with its zeros, for that of x."""
+    dy = conv["out_height"] * ((conv["out_width"] + 1) // 2) * conv["filters"]
+    return int(max(padded_x_floats(conv) + 2 * COLUMNS + dy, dy_floats // 2))
+
+
 def y_floats(conv: Any) -> int:
     """One image of y, or of dy without zeros around it."""
     return int(conv["out_height"] * conv["out_width"] * conv["filters"])

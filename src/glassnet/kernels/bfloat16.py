@@ -1,4 +1,7 @@
-"""Dense layers in bfloat16 with sums in float32: y = x·W + b, dx = dy·Wᵀ, dW = xᵀ·dy. Biases stay float32."""
+"""Dense layers in bfloat16 with sums in float32: y = x·W + b, dx = dy·Wᵀ, dW = xᵀ·dy. Biases stay float32.
+
+And the weights of convolutions, rounded, for conv/bfloat16.py.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from numba import int64, void
 from glassnet.kernels import opcodes as op, records
 from glassnet.kernels.codegen.addresses import record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.conv.bfloat16 import pair_weights
 from glassnet.kernels.matmul.bfloat16 import multiply_column_pairs, multiply_row_pairs
 from glassnet.kernels.operands import bias_at, context_at, source
 from glassnet.kernels.reduce import gradient_target
@@ -58,3 +62,7 @@ def bfloat16(ctx_at, opcode, at):
         _dense_dx(ctx, at)
     elif opcode == op.DENSE_DW_BFLOAT16:
         _dense_dw(ctx, at)
+    elif opcode == op.PAIR_WEIGHTS:
+        pair_weights(ctx, at, ctx.parameters)
+    elif opcode == op.PAIR_ROTATED:
+        pair_weights(ctx, at, ctx.workspace)

@@ -43,6 +43,8 @@ class Context(Record):
     recurrent: int
     bfloat16: int
     muon: int
+    convolve_pairs: int
+    convolve_weight_pairs: int
 
     # Vectors of float32.
     parameters: int  # the network's state: parameters, then running statistics

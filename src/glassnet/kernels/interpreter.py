@@ -97,7 +97,7 @@ def execute(ctx_at, i):
         call_fused_block(ctx.fused_block, ctx_at, opcode, at)
     elif op.RECURRENT <= opcode <= op.RECURRENT_GRADIENTS:
         call_recurrent(ctx.recurrent, ctx_at, opcode, at)
-    elif op.DENSE_BFLOAT16 <= opcode <= op.DENSE_DW_BFLOAT16:
+    elif op.DENSE_BFLOAT16 <= opcode <= op.PAIR_ROTATED:
         call_bfloat16(ctx.bfloat16, ctx_at, opcode, at)
 
 

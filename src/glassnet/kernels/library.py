@@ -56,6 +56,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     "bfloat16": (
         ("glassnet_pair_row", "glassnet_multiply_row_pairs", "glassnet_multiply_column_pairs", "glassnet_bfloat16"),
     ),
+    mark("convolution in bfloat16"): (("glassnet_convolve_pairs",), ("glassnet_convolve_weight_pairs",)),
     "augmentation": (("glassnet_augment",),),
     "Muon": (("glassnet_muon",),),
 }  # fmt: skip

@@ -310,6 +310,7 @@ class Conv(Block, operations=[op.CONV]):
     weight: int
     bias: int
     winograd_weights: int  # −1: direct convolution
+    weight_pairs: int  # −1: in float32
     y: int  # kept only where the normalisation needs it
     statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
     mean: int  # out = (y − mean)·gain + shift, …
@@ -320,6 +321,7 @@ class Conv(Block, operations=[op.CONV]):
     x_scratch: int
     y_scratch: int
     winograd_scratch: int
+    pairs_scratch: int
 
 
 class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
@@ -334,6 +336,8 @@ class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     has_bias: int
     weight_t: int  # Wᵀ, or the rotated weights where dx is a convolution
     winograd_rotated: int  # −1: dx by direct convolution
+    rotated_pairs: int  # −1: in float32
+    pair_gradient: int  # 1: dW in bfloat16
     scatter: int  # 1: dx from dy·Wᵀ, added where each tap lies; 0: from dy with zeros around it by convolution
     sparse_rows: int  # rows of windows whose argmax pixels are listed together; 0: gradients from all pixels
     winograd_gradient: int  # 1: the partial sums are those of Winograd's products
@@ -349,6 +353,7 @@ class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     taps_scratch: int
     list_scratch: int
     winograd_scratch: int
+    pairs_scratch: int
 
 
 class ConvGradients(KernelShape, operations=[op.CONV_GRADIENTS]):
@@ -370,6 +375,13 @@ class WinogradWeights(Record, operations=[op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTAT
     channels: int
     filters: int
     transformed: int
+
+
+class PairWeights(Record, operations=[op.PAIR_WEIGHTS, op.PAIR_ROTATED]):
+    weight: int  # (rows, columns): in the state, or in the workspace where it was rotated
+    rows: int
+    columns: int
+    pairs: int  # (rows / 2, columns) pairs of bfloat16
 
 
 class EpilogueOutput(Record):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.compiler import FLOAT32, assemble
+from glassnet.compiler import FEW_IMAGES, FLOAT32, assemble
 from glassnet.nn.confusion import top_k_hits
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
@@ -32,7 +32,7 @@ class Predictor:
         widths = sum(prod(shape) for shape in stack.shapes[1:])
         self._capacity = max(16, min(1024, BATCH_FLOATS // max(1, widths)))
         self._work = sum(stack.operations())
-        self._executors: dict[tuple[str, bool, int], Executor] = {}
+        self._executors: dict[tuple[str, bool, int, str], Executor] = {}
         self._alone: dict[tuple[str, np.dtype[Any]], OneImage] = {}
         self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
         self._lock = threading.Lock()  # executors have one workspace each; a server may ask from several threads
@@ -50,10 +50,11 @@ class Predictor:
 
     def _executor(self, purpose: str, is_bytes: bool, count: int) -> Executor:
         threads = 1 if count == 1 else thread_count(self._threads, min(count, self._capacity) * self._work)
-        key = (purpose, is_bytes, threads)
+        precision = self._precision if count >= FEW_IMAGES else FLOAT32  # rounding the weights would take longest
+        key = (purpose, is_bytes, threads, precision)
         executor = self._executors.get(key)
         if executor is None:
-            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=self._precision)
+            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision)
             executor = self._executors[key] = Executor(self._stack, program, threads)
             executor.set(is_bytes=int(is_bytes), batch_size=self._capacity)
             executor.bind(order=self._order, classes=self._classes)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from hypothesis import example, given, settings, strategies as st
 import glassnet as gn
 from glassnet.errors import InputError, ModelFileError
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.sizes import ROWS, WIDE_DEPTH, WIDE_STRIP
+from glassnet.kernels.sizes import COLUMNS, LANES, ROWS, WIDE_DEPTH, WIDE_STRIP
 from tests.rounding import check_sum
+from tests.unit.kernels.test_conv import WINDOWS, Window, exactly
 from tests.unit.kernels.test_matmul import PRODUCTS, SWAPPED, Product, images
 
 Array = np.ndarray[Any, Any]
@@ -97,12 +99,94 @@ def test_columns(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: 
     check_sum(results[0], kept + product, sizes + np.abs(kept), case.m + 5)
 
 
+OPTIONS: dict[str, Any] = {"epochs": 3, "batch_size": 32, "seed": 1, "progress": False, "statistics": False}
+
+
+def in_pairs(weight: Array) -> Array:
+    """Rows (…, 2n, columns) in pairs of bfloat16, (…, n, columns), as floats of the same bits."""
+    bits = rounded(weight).astype(np.float32).view(np.uint32)
+    return np.ascontiguousarray((bits[..., 0::2, :] >> 16) | bits[..., 1::2, :]).view(np.float32)
+
+
+EVEN = WINDOWS.map(lambda case: replace(case, channels=2 * case.channels, gap=0))
+
+
+@settings(max_examples=60)
+@given(EVEN)
+def test_convolution(kernels: Any, guarded: Any, case: Window) -> None:
+    x, weight, bias, dy = case.arrays()
+    held, b = guarded(x, fence=np.nan), guarded(bias, fence=np.nan)
+    w, room = guarded(in_pairs(weight), fence=np.nan), guarded(np.full(x.size // 2 + LANES, np.nan, np.float32))
+    y = guarded(np.full(dy.shape, -5.5, np.float32))
+    kernels["glassnet_convolve_pairs"](
+        held.at, len(x), x[0].size, case.strides[1] * case.channels, case.strides[0], case.height,
+        case.width * case.channels, w.at, case.filters, b.at, y.at, dy[0].size, case.down, case.across, room.at,
+    )  # fmt: skip
+    y.check()
+    room.check()
+    x, weight = rounded(x), rounded(weight)
+    wanted, sizes = exactly(x, weight, dy, case)[0] + bias, exactly(np.abs(x), np.abs(weight), dy, case)[0] + np.abs(bias)
+    check_sum(y.values, wanted, sizes, weight[..., 0].size + 2)  # the taps, the bias
+
+
+@settings(max_examples=60)
+@given(WINDOWS, st.sampled_from([SET, ADD]), st.integers(1, 3))
+@example(Window(9, 21, 2, 2, (2, 1), (0, 0), 3, 5, 0, 1), SET, 1)
+@example(Window(9, 1, 2, 1, (1, 1), (0, 0), 1, 5, 0, 1), ADD, 2)
+def test_gradient_of_a_convolution(kernels: Any, guarded: Any, case: Window, mode: int, apart: int) -> None:
+    case = replace(case, gap=0)
+    x, weight, _, dy = case.arrays()
+    held, zeros = guarded(x, fence=np.nan), guarded(np.zeros(case.filters, np.float32), np.nan)
+    framed = np.full((case.down, case.across, apart, case.filters), np.nan, np.float32)
+    framed[:, :, 0] = dy
+    given_dy = guarded(framed, fence=np.nan)
+    dw = guarded(weight if mode == ADD else np.full_like(weight, np.nan))
+    pairs = x.size + COLUMNS + case.down * ((case.across + 1) // 2) * case.filters + LANES
+    room = guarded(np.full(pairs, np.nan, np.float32))
+    kernels["glassnet_convolve_weight_pairs"](
+        held.at, len(x), x[0].size, case.strides[1] * case.channels, case.strides[0], case.height,
+        case.width * case.channels, given_dy.at, framed[0].size, apart * case.filters, case.filters, dw.at,
+        case.down, case.across, mode, zeros.at, room.at,
+    )  # fmt: skip
+    dw.check()
+    room.check()
+    x, dy = rounded(x), rounded(dy)
+    before = weight if mode == ADD else np.zeros_like(weight)
+    wanted, sizes = exactly(x, weight, dy, case)[1], exactly(np.abs(x), weight, np.abs(dy), case)[1]
+    check_sum(dw.values, before + wanted, np.abs(before) + sizes, case.down * case.across + 3)
+
+
+CONVOLUTIONS = {
+    "1×1": [gn.Conv2D(16, 1), "Tanh", gn.Conv2D(12, 1)],
+    "5×5": [gn.Conv2D(16, 5, padding="same"), "Tanh", gn.Conv2D(12, 5, padding="same")],
+    "scattered": [gn.Conv2D(16, 3, strides=2, padding="same"), "Tanh", gn.Conv2D(32, 3, strides=2, padding="same")],
+    "uneven": [gn.Conv2D(10, (2, 3), strides=(1, 2)), "Tanh", gn.Conv2D(6, (3, 2), padding="same")],
+}
+
+
+@pytest.mark.filterwarnings("ignore::glassnet.errors.PrecisionWarning")
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_networks_with_convolutions(name: str) -> None:
+    rng = np.random.default_rng(1)
+    images, labels = rng.integers(0, 256, (40, 9, 9, 8)).astype(np.uint8), rng.integers(0, 10, 40)
+
+    def make() -> gn.Network:
+        layers = [gn.Scale(1 / 255), *CONVOLUTIONS[name], "Tanh", gn.GlobalAveragePool2D(), gn.Dense(10)]
+        return gn.Network(layers, input_shape=(9, 9, 8), loss="SoftmaxCrossEntropy", seed=1)
+
+    rounding = gn.check_gradients(make(), images[:16], labels[:16], precision="bfloat16").rounding
+    assert rounding["float32"] < 1e-6
+    assert 2.0**-14 < rounding["bfloat16"] < 2.0**-7
+    nets = [make(), make()]
+    for threads, net in enumerate(nets, 1):
+        net.fit((images, labels), **OPTIONS, optimizer=gn.SGD(0.1), threads=threads, precision="bfloat16")
+    np.testing.assert_array_equal(nets[0].parameters, nets[1].parameters)
+    assert np.abs(nets[0].predict_proba(images) - nets[0].predict_proba(images, precision="bfloat16")).max() < 0.01
+
+
 def network(activation: str = "ReLU", seed: int = 1) -> gn.Network:
     layers = [gn.Flatten(), gn.Pixels(), gn.Dense(96), activation, gn.Dense(80), activation, gn.Dense(10)]
     return gn.Network(layers, input_shape=(8, 8, 1), loss="SoftmaxCrossEntropy", seed=seed)
-
-
-OPTIONS: dict[str, Any] = {"epochs": 3, "batch_size": 32, "seed": 1, "progress": False, "statistics": False}
 
 
 @pytest.fixture(scope="module")

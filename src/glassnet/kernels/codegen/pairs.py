@@ -34,15 +34,18 @@ class _BFloat(ir.Type):  # type: ignore[misc]  # llvmlite has no types
         return hash(_BFloat)
 
 
-HALVES = ir.VectorType(_BFloat(), 2 * LANES)
+BFLOAT = _BFloat()
+HALVES = ir.VectorType(BFLOAT, 2 * LANES)
 
 
 def add_products(emit: Emitter, a: ir.Value, b: ir.Value, total: ir.Value) -> ir.Value:
     """total + a₀·b₀ + a₁·b₁, lane by lane, of registers of pairs."""
     builder = emit.builder
-    if HAS_BFLOAT16 and emit.lanes == LANES:
-        function = emit.declare("llvm.x86.avx512bf16.dpbf16ps.512", emit.vector, [emit.vector, HALVES, HALVES])
-        return builder.call(function, [total, builder.bitcast(a, HALVES), builder.bitcast(b, HALVES)])
+    if HAS_BFLOAT16:  # of a register, or of half a register
+        halves = ir.VectorType(BFLOAT, 2 * emit.lanes)
+        name = f"llvm.x86.avx512bf16.dpbf16ps.{32 * emit.lanes}"
+        function = emit.declare(name, emit.vector, [emit.vector, halves, halves])
+        return builder.call(function, [total, builder.bitcast(a, halves), builder.bitcast(b, halves)])
     for half in (_second, _first):
         total = emit.multiply_add(half(emit, a), half(emit, b), total)
     return total

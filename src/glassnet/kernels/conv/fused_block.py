@@ -11,8 +11,16 @@ from numba import int64, void
 
 from glassnet.kernels import norm, opcodes as op, records
 from glassnet.kernels.codegen.addresses import clear, floats_at, integers_at, record_at
-from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.conv.direct import convolve, convolve_weights, pixel_sums, rotate_weights, scatter_taps
+from glassnet.kernels.codegen.jit import called_at, compiled, outlined
+from glassnet.kernels.conv.bfloat16 import convolve_weight_pairs
+from glassnet.kernels.conv.direct import (
+    call_convolve_pairs,
+    convolve,
+    convolve_weights,
+    pixel_sums,
+    rotate_weights,
+    scatter_taps,
+)
 from glassnet.kernels.conv.epilogue import apply_epilogue, batch_norm_sums, epilogue, epilogue_backward, sizes_of, undo_image
 from glassnet.kernels.conv.sparse_conv_grad import sparse_conv_grad
 from glassnet.kernels.conv.winograd import gather_taps, winograd, winograd_gradient, winograd_weights
@@ -24,6 +32,7 @@ from glassnet.kernels.records import INPUT
 from glassnet.kernels.reduce import join_gradient, put_gradient, put_gradient_value, sum_parts
 from glassnet.kernels.sizes import COLUMNS, PRODUCTS
 
+call_convolve_weight_pairs = called_at(convolve_weight_pairs.sig)
 _conv_at, _backward_at, _gradients_at = map(record_at, (records.Conv, records.ConvBackward, records.ConvGradients))
 
 
@@ -72,6 +81,12 @@ def _conv(ctx, at):
             winograd(
                 x, padded_row, conv.channels, ctx.workspace + 4 * block.winograd_weights, filters, bias, y, row,
                 conv.out_height, conv.out_width, ctx.constants, ctx.scratch + block.winograd_scratch,
+            )  # fmt: skip
+        elif block.weight_pairs >= 0:
+            call_convolve_pairs(
+                ctx.convolve_pairs, x, conv.padded_height, padded_row, conv.stride_x * conv.channels, conv.stride_y,
+                conv.kernel_height, conv.kernel_width * conv.channels, ctx.workspace + 4 * block.weight_pairs, filters, bias,
+                y, row, conv.out_height, conv.out_width, ctx.scratch + block.pairs_scratch,
             )  # fmt: skip
         else:
             convolve(
@@ -127,6 +142,12 @@ def _weights(ctx, block, x, dy, line, pixel, partial, size, mode):
             x, padded_row, conv.channels, dy, line, filters, partial, conv.out_height, conv.out_width, mode, ctx.constants,
             ctx.scratch + block.winograd_scratch,
         )  # fmt: skip
+    elif block.pair_gradient:
+        call_convolve_weight_pairs(
+            ctx.convolve_weight_pairs, x, conv.padded_height, padded_row, conv.stride_x * conv.channels, conv.stride_y,
+            conv.kernel_height, conv.kernel_width * conv.channels, dy, line, pixel, filters, partial, conv.out_height,
+            conv.out_width, mode, ctx.constants, ctx.scratch + block.pairs_scratch,
+        )  # fmt: skip
     else:
         convolve_weights(
             x, padded_row, conv.stride_x * conv.channels, conv.stride_y, conv.kernel_height,
@@ -144,11 +165,20 @@ def _dx(ctx, at, block, dy, image):
     filters, line, row = conv.filters, block.dy_width * conv.filters, conv.width * conv.channels
     dx, weight_t = image_at(ctx, block.dx, conv.height * row, image), image_at(ctx, block.weight_t, 0, 0)
     if block.scatter:
-        scatter_taps(at, dy, weight_t, dx, ctx.scratch + block.taps_scratch)
+        scatter_taps(
+            at, dy, weight_t, dx, ctx.scratch + block.taps_scratch, image_at(ctx, block.rotated_pairs, 0, 0),
+            ctx.convolve_pairs, ctx.scratch + block.pairs_scratch,
+        )  # fmt: skip
     elif block.winograd_rotated >= 0:
         winograd(
             dy, line, filters, ctx.workspace + 4 * block.winograd_rotated, conv.channels, ctx.constants, dx, row,
             conv.height, conv.width, ctx.constants, ctx.scratch + block.winograd_scratch,
+        )  # fmt: skip
+    elif block.rotated_pairs >= 0:
+        call_convolve_pairs(
+            ctx.convolve_pairs, dy, block.dy_height, line, filters, int64(1), conv.kernel_height, conv.kernel_width * filters,
+            ctx.workspace + 4 * block.rotated_pairs, conv.channels, ctx.constants, dx, row, conv.height, conv.width,
+            ctx.scratch + block.pairs_scratch,
         )  # fmt: skip
     else:
         convolve(

@@ -140,11 +140,10 @@ def packed_pair_tile(
     )
 
 
-@emitted(types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2))
-def strided_tile(
-    emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead
+def _strided(
+    pairs, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+    ahead,
 ):  # fmt: skip
-    """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
     builder = emit.builder
 
     def in_bytes(floats):
@@ -164,7 +163,7 @@ def strided_tile(
                     step(b_k, lambda r: builder.add(a_k, offsets[r]), builder.add(b_k, ahead))
 
         length = builder.mul(groups, count)
-        _emit_tile(sized, height, vectors, walk, length, bias, c, c_row, columns, alpha, mode)
+        _emit_tile(sized, height, vectors, walk, length, bias, c, c_row, columns, alpha, mode, pairs)
 
     def emit_shape(vectors, lanes):
         _switch(builder, rows, partial(emit_case, Emitter(builder, lanes), vectors))
@@ -177,3 +176,25 @@ def strided_tile(
                 emit_shape(1, LANES)
             with half:
                 emit_shape(1, HALF)
+
+
+@emitted(types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2))
+def strided_tile(
+    emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead
+):  # fmt: skip
+    """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
+    _strided(
+        False, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+        ahead,
+    )  # fmt: skip
+
+
+@emitted(types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2))
+def strided_pair_tile(
+    emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead
+):  # fmt: skip
+    """The same of pairs of bfloat16, each as wide as a float: C = bias + alpha · sum (SET), or C + alpha · sum (ADD)."""
+    _strided(
+        True, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+        ahead,
+    )  # fmt: skip
