@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from glassnet.kernels.codegen.host import UNIT
-from glassnet.kernels.sizes import LIST_ENTRIES, PRODUCTS, SHORT
+from glassnet.kernels.sizes import LIST_ENTRIES, SHORT
 from glassnet.nn import Conv2D
 from glassnet.nn.layer import Shape
 
@@ -16,6 +16,7 @@ MANY_IMAGES = 64  # of a partition, above which there may be more of them …
 MOST_SUMS = 1 << 24  # … as long as their partial sums have no more numbers than these
 ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
 WITHOUT_SUMS = 64
+TILES = {3: (2, 4), 5: (2,)}  # m of F(m×m, r×r), by r
 
 
 def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:
@@ -25,18 +26,38 @@ def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:
     return 1.1 * prod(places) * conv.filters * -(-taps * shape[2] // lanes) < convolved
 
 
-def prefers_winograd(conv: Conv2D, given: Shape, made: Shape) -> bool:
-    """Whether Winograd's algorithm from images of shape `given` to `made` is less work than direct convolution.
+def winograd_outputs(conv: Conv2D, given: Shape, made: Shape) -> int:
+    """m of Winograd's algorithm F(m×m, r×r) from images of shape `given` to `made`, or 0: direct convolution is less work."""
+    return _quickest(conv, given, made, lambda outputs: _work(conv, given, made, outputs))
 
-    Registers of products are counted, and those of the transforms. Of an odd number of rows it would read one behind x.
-    """
-    if conv.kernel_size != (3, 3) or conv.strides != (1, 1) or (given[:2] != made[:2] and (made[0] % 2 or made[1] % 2)):
-        return False
+
+def gradient_outputs(conv: Conv2D, given: Shape, made: Shape, images: int) -> int:
+    """The same for the gradient of the weights, summed over so many images of a partition."""
+    return _quickest(conv, given, made, lambda outputs: _gradient_work(conv, given, made, outputs, images))
+
+
+def _quickest(conv: Conv2D, given: Shape, made: Shape, work: Any) -> int:
+    import os
+    if os.environ.get("WG"): return int(os.environ["WG"]) if int(os.environ["WG"]) in (0, *TILES.get(conv.kernel_size[0], ())) and conv.strides == (1, 1) and conv.kernel_size[0] == conv.kernel_size[1] else 0
+    possible = TILES.get(conv.kernel_size[0], ()) if conv.strides == (1, 1) and len(set(conv.kernel_size)) == 1 else ()
+    return min((0, *possible), key=work)
+
+
+def _work(conv, given, made, outputs):
     wide, out_wide = (-(-shape[2] // UNIT.lanes) for shape in (given, made))
-    squares = -(-made[0] // 2) * -(-made[1] // 2)
-    return (
-        squares * (PRODUCTS * given[2] * out_wide + 60 * (wide + out_wide)) * 1.15 < prod(made[:2]) * 9 * given[2] * out_wide
-    )
+    if not outputs:
+        return prod(made[:2]) * prod(conv.kernel_size) * given[2] * out_wide
+    t = outputs + conv.kernel_size[0] - 1
+    tiles = -(-made[0] // outputs) * -(-made[1] // outputs)
+    return tiles * (t*t * given[2] * out_wide + (60 if t == 4 else 250) * wide + (50 if t == 4 else 200) * out_wide) * 1.15
+
+
+def _gradient_work(conv, given, made, outputs, images):
+    wide, out_wide = (-(-shape[2] // UNIT.lanes) for shape in (given, made))
+    if not outputs:
+        return _work(conv, given, made, 0) * images
+    t = outputs + conv.kernel_size[0] - 1
+    return images * _work(conv, given, made, outputs) + given[2] * out_wide * (60 if t == 4 else 250)
 
 
 def prefers_sparse(conv: Any, pool: Any) -> bool:

@@ -5,15 +5,25 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from glassnet.compiler.algorithms import partitions_of, prefers_scatter, prefers_sparse, prefers_winograd, sparse_rows
+from glassnet.compiler.algorithms import (
+    gradient_outputs,
+    partitions_of,
+    prefers_scatter,
+    prefers_sparse,
+    sparse_rows,
+    winograd_outputs,
+)
 from glassnet.compiler.fusion import Block
 from glassnet.compiler.geometry import (
     as_image,
     conv_shape,
+    gradient_scratch_floats,
+    images_together,
     list_floats,
     padded_dy,
     padded_x_floats,
     pool_shape,
+    products_of,
     row_floats,
     taps_floats,
     winograd_scratch_floats,
@@ -23,11 +33,9 @@ from glassnet.compiler.norm import Normalisation
 from glassnet.compiler.program_builder import Back, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.records import EpilogueShape
-from glassnet.kernels.sizes import PRODUCTS
+from glassnet.kernels.sizes import WINOGRAD_TILES, gradient_tiles
 from glassnet.nn import Conv2D, GlobalMaxPool2D
 from glassnet.nn.layer import Shape
-
-ENOUGH_PIXELS = 49  # of an image, for the weights' gradient by Winograd's algorithm: with fewer, its sums are bound by memory
 
 
 def lower_block(block: Block, x: Value, out: ProgramBuilder) -> tuple[Value, Back]:
@@ -85,22 +93,22 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
     epilogue = _epilogue(block, pool, conv["padded_width"] if sparse else pool["window_width"])
     y, argmax = _output(block, pool, shape, out)
     weights, channels, filters = prod(layer.kernel_size) * x.shape[2] * layer.filters, x.shape[2], layer.filters
-    winograd = -1
-    if prefers_winograd(layer, x.shape, shape):
-        winograd = out.reserve(PRODUCTS * channels * filters)
-        out.emit(op.WINOGRAD_WEIGHTS, weight=weight, channels=channels, filters=filters, transformed=winograd)
+    outputs = winograd_outputs(layer, x.shape, shape)
+    transformed = _emit_transformed(op.WINOGRAD_WEIGHTS, layer, weight, channels, filters, outputs, out)
+    conv = conv_shape(layer, x.shape, outputs)
+    together = images_together(shape, outputs, WINOGRAD_TILES, out.capacity)
     norm = Normalisation.of(block, shape, out)
     kept = out.rows(prod(shape)) if norm.learns else -1
     places = {"epilogue": epilogue, "y": kept, "out": y.at, "argmax": argmax}
     if not norm.learns:
         norm.emit_forward(out)
     out.emit(
-        op.CONV, **places, conv=conv, x=x.at, scale=x.scale, weight=weight, bias=bias, winograd_weights=winograd,
-        statistics=norm.statistics, **norm.scaling,
+        op.CONV, **places, conv=conv, x=x.at, scale=x.scale, weight=weight, bias=bias, outputs=outputs,
+        winograd_weights=transformed, images=together, statistics=norm.statistics, **norm.scaling,
         **out.scratch(
-            x_scratch=padded_x_floats(conv),
-            y_scratch=y_floats(conv),
-            winograd_scratch=winograd_scratch_floats(conv) if winograd >= 0 else 0,
+            x_scratch=together * padded_x_floats(conv),
+            y_scratch=together * y_floats(conv),
+            winograd_scratch=winograd_scratch_floats(conv, outputs, channels),
         ),
     )  # fmt: skip
     if norm.learns:
@@ -109,56 +117,68 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
 
     def back(dout: int, needs_dx: bool) -> int:
         scatter = not sparse and prefers_scatter(layer, x.shape, shape[:2])
-        winograd_gradient = winograd >= 0 and shape[0] * shape[1] >= ENOUGH_PIXELS and not sparse
-        partial = PRODUCTS * channels * filters if winograd_gradient else weights
+        direct = bool(sparse or scatter)
         partitions = partitions_of(out.capacity, weights)
-        partials = out.reserve(partitions * (partial + filters))
+        share = -(-out.capacity // partitions)  # images of a partition
+        dx_outputs = winograd_outputs(layer, shape, x.shape) if needs_dx and not direct else 0
+        dw_outputs = 0 if direct else gradient_outputs(layer, x.shape, shape, share)
+        conv = conv_shape(layer, x.shape, dw_outputs)
+        tiles, of = (gradient_tiles(channels, filters), shape) if dw_outputs else (WINOGRAD_TILES, x.shape)
+        together = images_together(of, dw_outputs or dx_outputs, tiles, share)
+        partials = out.reserve(partitions * (weights + filters))
         row_scratch = out.scratch(row_scratch=row_floats(pool))
         coefficients = norm.emit_backward(out, dout=dout, **places, **row_scratch)
-        dx, weight_t, rotated, zeros = -1, -1, -1, dict.fromkeys(("dy_top", "dy_left", "dy_height", "dy_width"), 0)
+        frame = padded_dy(conv, needs_dx and not direct, dx_outputs, dw_outputs)
+        dx, weight_t, rotated = -1, -1, -1
         if needs_dx:  # before the weights change
             dx, weight_t = out.rows(x.width), out.reserve(weights)
-            if scatter or sparse:
+            if direct:
                 taps = weights // filters
                 out.emit(
                     op.DENSE_TRANSPOSE, inputs=taps, outputs=filters, weight=weight, weight_t=weight_t, weight_t_row=taps
                 )
             else:
-                zeros = padded_dy(conv)
-                rotated = _emit_rotated(layer, weight, weight_t, x.shape, shape, out)
-        dy_floats = zeros["dy_height"] * zeros["dy_width"] * filters or y_floats(conv)
+                out.emit(
+                    op.ROTATE_WEIGHTS, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1],
+                    channels=channels, filters=filters, weight=weight, rotated=weight_t,
+                )  # fmt: skip
+                rotated = _emit_transformed(op.WINOGRAD_ROTATED, layer, weight_t, filters, channels, dx_outputs, out)
+        dy_floats = frame["dy_height"] * frame["dy_width"] * filters or y_floats(conv)
+        winograd_scratch = max(
+            winograd_scratch_floats(conv, dx_outputs, filters), gradient_scratch_floats(conv, dw_outputs)
+        )
         out.emit(
             op.CONV_BACKWARD, **places, conv=conv, x=x.at, scale=x.scale, dout=dout, coefficients=coefficients, dx=dx,
-            has_bias=bias >= 0, weight_t=weight_t, winograd_rotated=rotated, scatter=scatter, sparse_rows=sparse,
-            winograd_gradient=winograd_gradient, **zeros, partial=partials, partitions=partitions,
+            has_bias=bias >= 0, weight_t=weight_t, dx_outputs=dx_outputs, winograd_rotated=rotated, dw_outputs=dw_outputs,
+            images=together, scatter=scatter, sparse_rows=sparse, **frame, partial=partials, partitions=partitions,
             **out.scratch(
                 row_scratch=row_floats(pool),
-                x_scratch=padded_x_floats(conv),
-                dy_scratch=padded_x_floats(conv) if sparse else int(dy_floats),
+                x_scratch=together * padded_x_floats(conv),
+                dy_scratch=padded_x_floats(conv) if sparse else together * dy_floats,
                 taps_scratch=taps_floats(conv) if scatter else 0,
                 list_scratch=list_floats(conv, pool, int(epilogue["argmax_row"]), sparse) if sparse else 0,
-                winograd_scratch=winograd_scratch_floats(conv) if winograd_gradient or rotated >= 0 else 0,
+                winograd_scratch=winograd_scratch,
+                products_scratch=products_of(conv, dw_outputs) * channels * filters,
             ),
         )  # fmt: skip
         out.emit(
             op.CONV_GRADIENTS, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1], channels=channels,
-            filters=filters, weight=weight, bias=bias, winograd_gradient=winograd_gradient, transposed=bool(sparse),
-            partial=partials, partitions=partitions,
+            filters=filters, weight=weight, bias=bias, transposed=bool(sparse), partial=partials, partitions=partitions,
         )  # fmt: skip
         return dx if needs_dx else dout
 
     return y, back
 
 
-def _emit_rotated(layer: Conv2D, weight: int, rotated: int, given: Shape, made: Shape, out: ProgramBuilder) -> int:
-    """The rotated weights; where they lie as Winograd's convolution takes them, or −1 where dx does not go that way."""
-    channels, filters = given[2], layer.filters
-    out.emit(
-        op.ROTATE_WEIGHTS, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1], channels=channels,
-        filters=filters, weight=weight, rotated=rotated,
-    )  # fmt: skip
-    if not prefers_winograd(layer, made, given):
+def _emit_transformed(
+    opcode: int, layer: Conv2D, weight: int, channels: int, filters: int, outputs: int, out: ProgramBuilder
+) -> int:
+    """Where weights lie as Winograd's algorithm takes them; −1 without `outputs`."""
+    if not outputs:
         return -1
-    transformed = out.reserve(PRODUCTS * channels * filters)
-    out.emit(op.WINOGRAD_ROTATED, weight=rotated, channels=filters, filters=channels, transformed=transformed)
+    taps = layer.kernel_size[0]
+    transformed = out.reserve((outputs + taps - 1) ** 2 * channels * filters)
+    out.emit(
+        opcode, outputs=outputs, taps=taps, weight=weight, channels=channels, filters=filters, transformed=transformed
+    )
     return transformed
