@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 from typing import Any
 
 from glassnet.compiler.algorithms import (
+    beats_winograd,
     gradient_outputs,
     partitions_of,
     prefers_scatter,
@@ -34,7 +35,7 @@ from glassnet.compiler.program_builder import Back, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.records import EpilogueShape
 from glassnet.kernels.sizes import WINOGRAD_TILES, gradient_tiles
-from glassnet.nn import Conv2D, GlobalMaxPool2D
+from glassnet.nn import Conv2D, GlobalMaxPool2D, ReLU
 from glassnet.nn.layer import Shape
 
 
@@ -89,10 +90,14 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
     shape = (*layer.positions(x.shape), layer.filters)
     pool, weight, bias = pool_shape(block.pool, shape), block.conv_offsets["weight"], block.conv_offsets.get("bias", -1)
     pooled_alone = block.norm is None and block.pool is not None and layer.strides == (1, 1)
-    sparse = sparse_rows(pool) if pooled_alone and prefers_sparse(conv, pool) else 0
+    weights, channels, filters = prod(layer.kernel_size) * x.shape[2] * layer.filters, x.shape[2], layer.filters
+    partitions = partitions_of(out.capacity, weights)
+    share, zeros = ceil(out.capacity / partitions), isinstance(block.activation, ReLU)  # images of a partition
+    sparse = 0
+    if pooled_alone and prefers_sparse(conv, pool) and beats_winograd(layer, conv, pool, x.shape, shape, zeros, share):
+        sparse = sparse_rows(pool)
     epilogue = _epilogue(block, pool, conv["padded_width"] if sparse else pool["window_width"])
     y, argmax = _output(block, pool, shape, out)
-    weights, channels, filters = prod(layer.kernel_size) * x.shape[2] * layer.filters, x.shape[2], layer.filters
     outputs = winograd_outputs(layer, x.shape, shape)
     transformed = _emit_transformed(op.WINOGRAD_WEIGHTS, layer, weight, channels, filters, outputs, out)
     conv = conv_shape(layer, x.shape, outputs)
@@ -116,10 +121,8 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         out.emit(op.EPILOGUE, **places, **norm.scaling)
 
     def back(dout: int, needs_dx: bool) -> int:
-        scatter = not sparse and prefers_scatter(layer, x.shape, shape[:2])
+        scatter = not sparse and prefers_scatter(layer, x.shape, shape)
         direct = bool(sparse or scatter)
-        partitions = partitions_of(out.capacity, weights)
-        share = -(-out.capacity // partitions)  # images of a partition
         dx_outputs = winograd_outputs(layer, shape, x.shape) if needs_dx and not direct else 0
         dw_outputs = 0 if direct else gradient_outputs(layer, x.shape, shape, share)
         conv = conv_shape(layer, x.shape, dw_outputs)
@@ -144,9 +147,7 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
                 )  # fmt: skip
                 rotated = _emit_transformed(op.WINOGRAD_ROTATED, layer, weight_t, filters, channels, dx_outputs, out)
         dy_floats = frame["dy_height"] * frame["dy_width"] * filters or y_floats(conv)
-        winograd_scratch = max(
-            winograd_scratch_floats(conv, dx_outputs, filters), gradient_scratch_floats(conv, dw_outputs)
-        )
+        winograd_scratch = max(winograd_scratch_floats(conv, dx_outputs, filters), gradient_scratch_floats(conv, dw_outputs))
         out.emit(
             op.CONV_BACKWARD, **places, conv=conv, x=x.at, scale=x.scale, dout=dout, coefficients=coefficients, dx=dx,
             has_bias=bias >= 0, weight_t=weight_t, dx_outputs=dx_outputs, winograd_rotated=rotated, dw_outputs=dw_outputs,
@@ -178,7 +179,5 @@ def _emit_transformed(
         return -1
     taps = layer.kernel_size[0]
     transformed = out.reserve((outputs + taps - 1) ** 2 * channels * filters)
-    out.emit(
-        opcode, outputs=outputs, taps=taps, weight=weight, channels=channels, filters=filters, transformed=transformed
-    )
+    out.emit(opcode, outputs=outputs, taps=taps, weight=weight, channels=channels, filters=filters, transformed=transformed)
     return transformed

@@ -52,7 +52,7 @@ def tiled(pixels: int, outputs: int) -> int:
 
 def padded_dy(conv: Any, convolved: bool, dx_outputs: int, dw_outputs: int) -> dict[str, int]:
     """So many zeros around dy that the rotated kernel meets every pixel of x, if dx is `convolved`; and for whole tiles."""
-    found = {}
+    found: dict[str, int] = {}
     for side, corner, taps in (("height", "top", "kernel_height"), ("width", "left", "kernel_width")):
         before = conv[taps] - 1 - conv[corner] if convolved else 0
         after_dx = max(conv[side], tiled(conv[side], dx_outputs)) + conv[taps] - 1 if convolved else 0

@@ -51,7 +51,7 @@ TAP_FLOATS = 32768  # products of dy with the taps of a convolution, made before
 SHORT = min(8, LANES)  # floats of the registers that lists are summed in (matmul/gather_accumulate.py)
 LIST_ENTRIES = 8192  # of a list of argmax pixels (conv/sparse_conv_grad.py)
 WINOGRAD_TILES = max(1, 42 // ROWS) * ROWS  # tiles of images taken together (conv/winograd.py)
-GRADIENT_TILES = 48, 128  # the fewest and the most for the gradient of the weights, so that its sums seldom leave the registers
+GRADIENT_TILES = 48, 128  # fewest and most for the gradient of the weights, so that its sums seldom leave the registers
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
 WARP_LANES = 16  # columns of an image that augmentation takes together

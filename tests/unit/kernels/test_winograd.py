@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+import glassnet as gn
+from glassnet.compiler import algorithms
+from glassnet.compiler.algorithms import gradient_outputs, winograd_outputs
+from glassnet.compiler.costs import KEYS, Cost, key
 from glassnet.kernels.conv import minimal_filtering
 from glassnet.kernels.conv.direct import panel_width
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import LANES, WINOGRAD_TILES, gradient_tiles, winograd_floats
-from glassnet.nn import conv as nn_conv
+from glassnet.nn import Conv2D, conv as nn_conv
 from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]
@@ -167,7 +171,8 @@ def test_transform_of_the_weights(
 ) -> None:
     (outputs, taps), g = kind, matrices(kind)[0]
     weight = np.random.default_rng(seed).standard_normal((taps, taps, channels, filters)).astype(np.float32)
-    held, u = guarded(weight, fence=np.nan), guarded(np.full((outputs + taps - 1) ** 2 * channels * filters, np.nan, np.float32))
+    held, size = guarded(weight, fence=np.nan), (outputs + taps - 1) ** 2 * channels * filters
+    u = guarded(np.full(size, np.nan, np.float32))
     cut = channels // 2
     for low, high in ((0, cut), (cut, channels)):
         kernels["glassnet_transform_weights"](outputs, taps, held.at, channels, filters, u.at, low, high)
@@ -177,3 +182,42 @@ def test_transform_of_the_weights(
         return in_panels(np.einsum("ik,klcf,jl->ijcf", g, weight.astype(float), g).reshape(-1, channels, filters))
 
     check_sum(u.values, exact(g, weight), exact(np.abs(g), np.abs(weight)), 2 * (terms(g) + 1))
+
+
+@pytest.mark.parametrize(
+    ("conv", "given_shape", "made", "chosen"),
+    [
+        (Conv2D(32, 3, padding="same"), (28, 28, 32), (28, 28, 32), 4),
+        (Conv2D(128, 3, padding="same"), (7, 7, 64), (7, 7, 128), 4),
+        (Conv2D(32, 3), (29, 29, 32), (27, 27, 32), 4),
+        (Conv2D(64, 3, padding="same"), (2, 2, 64), (2, 2, 64), 2),  # most of a tile of 4 × 4 would lie outside
+        (Conv2D(32, 3, padding="same"), (28, 28, 1), (28, 28, 32), 0),  # the transforms cost more than they save
+        (Conv2D(32, 5, padding="same"), (28, 28, 32), (28, 28, 32), 2),
+        (Conv2D(32, (3, 5), padding="same"), (28, 28, 32), (28, 28, 32), 0),
+        (Conv2D(32, 3, strides=2, padding="same"), (28, 28, 32), (14, 14, 32), 0),
+    ],
+)
+def test_where_it_is_chosen(conv: Conv2D, given_shape: tuple[int, ...], made: tuple[int, ...], chosen: int) -> None:
+    assert winograd_outputs(conv, given_shape, made) == chosen
+    assert gradient_outputs(conv, given_shape, made, 16) == chosen
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("strides", [1, 2])
+def test_a_network_with_it(kind: tuple[int, int], strides: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forward, dx and dW of several images at a time, where the costs leave no other choice."""
+    costs = dict.fromkeys(KEYS, Cost(1e9, 0.0, 0.0))
+    costs |= {key(direction, *kind): Cost(1.0, 1.0, 1.0) for direction in ("convolve", "gradient")}
+    monkeypatch.setattr(algorithms, "costs_of_machine", lambda: (costs, None))
+    rng, window = np.random.default_rng(0), {"padding": "same", "initializer": "HeNormal"}
+    layers = [
+        gn.Conv2D(5, 3, **window), gn.Conv2D(LANES + 3, kind[1], **window), gn.ReLU(),
+        gn.Conv2D(6, kind[1], strides=strides, **window), gn.BatchNorm(), gn.Conv2D(7, kind[1]), gn.Flatten(), gn.Dense(3),
+    ]  # fmt: skip
+    net = gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=(12, 11, 4), seed=1)
+    images, labels = rng.random((21, 12, 11, 4)).astype(np.float32), rng.integers(0, 3, 21)
+    exact = net.astype("float64")
+    np.testing.assert_allclose(net(images), exact(images), rtol=0, atol=2e-5)
+    for network in (net, exact):
+        network.fit((images, labels), epochs=1, batch_size=20, optimizer=gn.SGD(0.1), seed=1)
+    np.testing.assert_allclose(net.parameters, exact.parameters, rtol=0, atol=1e-4)

@@ -193,9 +193,7 @@ def _conv_backward(ctx, at):
                 dy = inside + 4 * (image - first) * dy_size
                 undo_image(ctx, at, block, image, dy, line, pixel)
                 if block.has_bias:
-                    pixel_sums(
-                        dy, line, pixel, conv.out_height, conv.out_width, filters, partial + 4 * weights, image == low
-                    )
+                    pixel_sums(dy, line, pixel, conv.out_height, conv.out_width, filters, partial + 4 * weights, image == low)
             mode = SET if first == low else ADD
             _weights(ctx, block, last - first, x, inside, dy_size, line, pixel, partial, mode)
             if block.dx >= 0:

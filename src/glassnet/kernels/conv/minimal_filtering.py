@@ -12,9 +12,9 @@ Convolution", arXiv 1803.10986.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from functools import partial, reduce
+from math import prod
 from typing import Any, NamedTuple
 
 from glassnet.kernels.codegen.simd import I64, emitted
@@ -35,9 +35,18 @@ class Matrices(NamedTuple):
     at: Matrix
 
 
-def _times(polynomial: Sequence[Fraction], root: Fraction) -> list[Fraction]:
+def _times(polynomial: Iterable[Fraction], root: Fraction) -> list[Fraction]:
     """The coefficients of polynomial · (z − root), the lowest first."""
-    return [up - root * here for up, here in zip([Fraction(0), *polynomial], [*polynomial, Fraction(0)], strict=True)]
+    factors = list(polynomial)
+    return [up - root * here for up, here in zip([Fraction(0), *factors], [*factors, Fraction(0)], strict=True)]
+
+
+def _product(roots: Iterable[Fraction]) -> list[Fraction]:
+    """Of all z − root."""
+    found = [Fraction(1)]
+    for root in roots:
+        found = _times(found, root)
+    return found
 
 
 def matrices(outputs: int, taps: int) -> Matrices:
@@ -47,11 +56,11 @@ def matrices(outputs: int, taps: int) -> Matrices:
     g, bt = [], []
     for x in points:
         others = [y for y in points if y != x]
-        scale = reduce(lambda product, y: product * (x - y), others, one)
+        scale = prod((x - y for y in others), start=one)
         g.append([x**k / scale for k in range(taps)])
-        bt.append([*reduce(_times, others, [one]), zero])
+        bt.append([*_product(others), zero])
     g.append([zero] * (taps - 1) + [one])
-    bt.append(list(reduce(_times, points, [one])))
+    bt.append(_product(points))
     at = [[*(x**k for x in points), Fraction(k == outputs - 1)] for k in range(outputs)]
     return Matrices(g, bt, at)
 
@@ -93,7 +102,8 @@ def _multiply(emit: Any, matrix: Matrix, values: Sequence[Any]) -> list[Any]:
             columns[j], columns[j + 1] = halves
             a, b = values[j], values[j + 1]
             values[j], values[j + 1] = emit.builder.fadd(a, b), emit.builder.fsub(a, b)
-    matrix, found = transposed(columns), []
+    matrix = transposed(columns)
+    found: list[Any] = []
     while len(found) < len(matrix):
         i = len(found)
         halves = _halves(matrix[i], matrix[i + 1]) if i + 1 < len(matrix) else None
@@ -115,9 +125,12 @@ def _at(emit: Any, address: Any, distances: Any, i: int, j: int) -> Any:
 
 def _emit_transform(
     emit: Any, matrix: Matrix, channels: Any, source: Any, distances: Any, target: Any, target_distances: Any, *,
-    written: Any = None, bias: Any = None,
+    written: Any = None, bias: Any = None, whole: bool = False,
 ) -> None:  # fmt: skip
-    """T·X·Tᵀ + bias of the matrices X of all channels; `written`: so many rows and columns of the result, else all."""
+    """T·X·Tᵀ + bias of the matrices X of all channels; `written`: so many rows and columns of the result, else all.
+
+    `whole`: whole registers are written, also past the last channel.
+    """
     builder, size = emit.builder, len(matrix[0])
 
     def register(offset: Any, mask: Any) -> None:
@@ -133,8 +146,12 @@ def _emit_transform(
                 if written is not None:
                     there = (builder.icmp_signed(">", most, I64(k)) for most, k in zip(written, (i, j), strict=True))
                     inside = builder.if_then(builder.and_(*there))
+                place = _at(emit, end, target_distances, i, j)
                 with inside:
-                    emit.store_masked(result, _at(emit, end, target_distances, i, j), mask)
+                    if whole:
+                        emit.store(result, place)
+                    else:
+                        emit.store_masked(result, place, mask)
 
     each_register(emit, channels, register)
 
@@ -144,35 +161,40 @@ def _grid(emit: Any, width: int, apart: Any) -> tuple[Any, Any]:
     return emit.builder.mul(apart, I64(width)), apart
 
 
-def _transform(matrix: Matrix, *, from_image: bool) -> Any:
-    """T·X·Tᵀ for all channels, X being pixels or taps (`from_image`) and the result one matrix, or X one matrix already."""
+def _of_image(matrix: Matrix, *, whole: bool = False) -> Any:
+    """T·X·Tᵀ of pixels or taps X, as one matrix for each channel; see `whole` above."""
 
-    def of_image(emit, x, line, pixel, channels, target, apart):  # type: ignore[no-untyped-def]
-        _emit_transform(emit, matrix, channels, x, (line, pixel), target, _grid(emit, len(matrix), apart))
+    def of_image(emit, x, line, pixel, channels, target, apart):
+        _emit_transform(emit, matrix, channels, x, (line, pixel), target, _grid(emit, len(matrix), apart), whole=whole)
 
-    def of_matrix(emit, m, apart, channels, target, line, pixel):  # type: ignore[no-untyped-def]
+    return emitted()(of_image)
+
+
+def _of_matrix(matrix: Matrix) -> Any:
+    """T·X·Tᵀ of one matrix X for each channel, as taps."""
+
+    def of_matrix(emit, m, apart, channels, target, line, pixel):
         _emit_transform(emit, matrix, channels, m, _grid(emit, len(matrix[0]), apart), target, (line, pixel))
 
-    return emitted()(of_image if from_image else of_matrix)
+    return emitted()(of_matrix)
 
 
 def _finish(matrix: Matrix) -> Any:
-    """The same to pixels, with a bias, and only so many `rows` and `columns` of them."""
+    """The same as pixels, with a bias, and only so many `rows` and `columns` of them."""
 
-    def finish(emit, m, apart, channels, bias, y, line, pixel, rows, columns):  # type: ignore[no-untyped-def]
+    def finish(emit, m, apart, channels, bias, y, line, pixel, rows, columns):
         grid = _grid(emit, len(matrix[0]), apart)
         _emit_transform(emit, matrix, channels, m, grid, y, (line, pixel), written=(rows, columns), bias=bias)
 
     return emitted()(finish)
 
 
-_to, _from = partial(_transform, from_image=True), partial(_transform, from_image=False)
 _F23, _F43, _F25 = matrices(2, 3), matrices(4, 3), matrices(2, 5)
 
 # Bᵀ·d·B, by t.
-inputs_4, inputs_6 = _to(_F23.bt), _to(_F43.bt)
-# G·w·Gᵀ, Aᵀ·m·A + bias, A·dy·Aᵀ and Gᵀ·m·G, by m and r.
-weights_23, weights_43, weights_25 = _to(_F23.g), _to(_F43.g), _to(_F25.g)
+inputs_4, inputs_6 = _of_image(_F23.bt, whole=True), _of_image(_F43.bt, whole=True)
+# A·dy·Aᵀ, G·w·Gᵀ, Aᵀ·m·A + bias and Gᵀ·m·G, by m and r.
+spread_23, spread_43, spread_25 = (_of_image(transposed(of.at), whole=True) for of in (_F23, _F43, _F25))
+weights_23, weights_43, weights_25 = _of_image(_F23.g), _of_image(_F43.g), _of_image(_F25.g)
 outputs_23, outputs_43, outputs_25 = _finish(_F23.at), _finish(_F43.at), _finish(_F25.at)
-spread_23, spread_43, spread_25 = (_to(transposed(of.at)) for of in (_F23, _F43, _F25))
-taps_23, taps_43, taps_25 = (_from(transposed(of.g)) for of in (_F23, _F43, _F25))
+taps_23, taps_43, taps_25 = (_of_matrix(transposed(of.g)) for of in (_F23, _F43, _F25))

@@ -5,7 +5,7 @@
 
 F(2×2, 3×3) takes 16 products where direct convolution takes 36, F(4×4, 3×3) 36 for 144, F(2×2, 5×5) 36 for 100. The sums over
 channels, or tiles, are t² ordinary products on the register tile, for a strip of tiles at a time, which may belong to several
-images, and for a panel of at most COLUMNS filters at a time: U lies panel by panel, U[panel][t²][channels][filters of the panel].
+images, and for a panel of at most COLUMNS filters at a time. U lies panel by panel: (panels, t², channels, its filters).
 
 x and dy lie in frames of zeros that hold every tile whole. Which pixels count for an output is exact in exact arithmetic; a
 number that is not finite spreads over its tile.
@@ -40,35 +40,95 @@ def _transform_weights(outputs, taps, w, tap_row, tap, filters, u, apart):
         transform.weights_23(w, tap_row, tap, filters, u, apart)
 
 
+# The tiles first … last of some images, counted image by image and row by row: the loops for each transform. What a tile has
+# begins at a place that is found without a division, and its factors stay in registers.
+
+
 @compiled
-def _transform_inputs(size, x, line, channels, v, apart):
-    """v = Bᵀ·d·B of one tile d of x."""
+def _place(tile, across, down):
+    """The image of a tile, its row and its column."""
+    row = tile // across
+    return row // down, row % down, tile % across
+
+
+@compiled
+def _next(number, row, column, across, down):
+    """The place behind a tile's."""
+    column += 1
+    if column == across:
+        row, column = row + 1, int64(0)
+        if row == down:
+            number, row = number + 1, int64(0)
+    return number, row, column
+
+
+def _of_tiles(transform_tile):
+    """The tiles of pixels, transformed, product by product."""
+
+    @compiled
+    def of_tiles(outputs, first, last, across, down, x, image, line, pixel, channels, v, apart):
+        number, row, column = _place(first, across, down)
+        for _ in range(first, last):
+            corner = x + 4 * (number * image + outputs * (row * line + column * pixel))
+            transform_tile(corner, line, pixel, channels, v, apart)
+            v += 4 * channels
+            number, row, column = _next(number, row, column, across, down)
+
+    return of_tiles
+
+
+def _to_tiles(transform_tile):
+    """The tiles of pixels from their products, with a bias."""
+
+    @compiled
+    def to_tiles(outputs, first, last, across, down, m, apart, width, bias, y, image, line, pixel, out_height, out_width):
+        number, row, column = _place(first, across, down)
+        for _ in range(first, last):
+            top, left = outputs * row, outputs * column
+            corner = y + 4 * (number * image + top * line + left * pixel)
+            transform_tile(m, apart, width, bias, corner, line, pixel, out_height - top, out_width - left)
+            m += 4 * width
+            number, row, column = _next(number, row, column, across, down)
+
+    return to_tiles
+
+
+_inputs_4, _inputs_6 = map(_of_tiles, (transform.inputs_4, transform.inputs_6))
+_spread_23, _spread_43, _spread_25 = map(_of_tiles, (transform.spread_23, transform.spread_43, transform.spread_25))
+_outputs_23, _outputs_43, _outputs_25 = map(_to_tiles, (transform.outputs_23, transform.outputs_43, transform.outputs_25))
+
+
+@outlined(void(*[int64] * 12))
+def transform_inputs(outputs, size, first, last, across, down, x, image, line, channels, v, apart):
+    """v = Bᵀ·d·B"""
     if size == 6:
-        transform.inputs_6(x, line, channels, channels, v, apart)
+        _inputs_6(outputs, first, last, across, down, x, image, line, channels, channels, v, apart)
     else:
-        transform.inputs_4(x, line, channels, channels, v, apart)
+        _inputs_4(outputs, first, last, across, down, x, image, line, channels, channels, v, apart)
 
 
-@compiled
-def _finish_outputs(outputs, taps, m, apart, width, bias, y, line, pixel, rows, columns):
-    """y = bias + Aᵀ·m·A of one tile, those of its rows and columns that are there."""
+@outlined(void(*[int64] * 13))
+def spread_gradients(outputs, taps, first, last, across, down, dy, image, line, filters, width, d, apart):
+    """d = A·dy·Aᵀ of `width` filters."""
     if outputs == 4:
-        transform.outputs_43(m, apart, width, bias, y, line, pixel, rows, columns)
+        _spread_43(outputs, first, last, across, down, dy, image, line, filters, width, d, apart)
     elif taps == 5:
-        transform.outputs_25(m, apart, width, bias, y, line, pixel, rows, columns)
+        _spread_25(outputs, first, last, across, down, dy, image, line, filters, width, d, apart)
     else:
-        transform.outputs_23(m, apart, width, bias, y, line, pixel, rows, columns)
+        _spread_23(outputs, first, last, across, down, dy, image, line, filters, width, d, apart)
 
 
-@compiled
-def _spread(outputs, taps, dy, line, pixel, width, d, apart):
-    """d = A·dy·Aᵀ of one tile."""
+@outlined(void(*[int64] * 16))
+def finish_outputs(
+    outputs, taps, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width
+):
+    """y = bias + Aᵀ·m·A of `width` filters, those rows and columns of the tiles that are there."""
     if outputs == 4:
-        transform.spread_43(dy, line, pixel, width, d, apart)
+        _outputs_43(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
     elif taps == 5:
-        transform.spread_25(dy, line, pixel, width, d, apart)
+        _outputs_25(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
     else:
-        transform.spread_23(dy, line, pixel, width, d, apart)
+        _outputs_23(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
 
 
 @compiled
@@ -120,15 +180,6 @@ def winograd_weights(ctx, at, base):
     )
 
 
-@outlined(void(*[int64] * 12))
-def transform_strip(outputs, size, first, last, across, down, x, image, line, channels, v, apart):
-    """The transforms of the tiles first … last, counted image by image and row by row, product by product."""
-    for tile in range(first, last):
-        number, place = tile // (across * down), tile % (across * down)
-        corner = x + 4 * (number * image + outputs * (place // across * line + place % across * channels))
-        _transform_inputs(size, corner, line, channels, v + 4 * (tile - first) * channels, apart)
-
-
 @outlined(void(*[int64] * 17))
 def winograd(
     outputs, taps, images, x, x_image, line, channels, u, filters, bias, y, y_image, y_line, out_height, out_width, zeros,
@@ -144,7 +195,7 @@ def winograd(
         first, last = total * strip // strips, total * (strip + 1) // strips
         tiles = last - first
         apart = tiles * channels + LANES  # a cache line more: powers of two would fall on the same places of the cache
-        transform_strip(outputs, size, first, last, across, down, x, x_image, line, channels, scratch, apart)
+        transform_inputs(outputs, size, first, last, across, down, x, x_image, line, channels, scratch, apart)
         m, j = scratch + 4 * (products * apart + PADDING), 0
         while j < filters:
             width, panel = panel_width(filters - j), u + 4 * products * channels * j
@@ -152,16 +203,13 @@ def winograd(
             for product in range(products):
                 convolve(
                     scratch + 4 * product * apart, int64(0), channels, int64(0), int64(1), channels,
-                    panel + 4 * product * channels * width, width, zeros, m + 4 * product * m_apart, int64(0), int64(1), tiles,
+                    panel + 4 * product * channels * width, width, zeros, m + 4 * product * m_apart, int64(0), int64(1),
+                    tiles,
                 )  # fmt: skip
-            for tile in range(first, last):
-                number, place = tile // (across * down), tile % (across * down)
-                top, left = outputs * (place // across), outputs * (place % across)
-                _finish_outputs(
-                    outputs, taps, m + 4 * (tile - first) * width, m_apart, width, bias + 4 * j,
-                    y + 4 * (number * y_image + top * y_line + left * filters + j), y_line, filters, out_height - top,
-                    out_width - left,
-                )  # fmt: skip
+            finish_outputs(
+                outputs, taps, first, last, across, down, m, m_apart, width, bias + 4 * j, y + 4 * j, y_image, y_line,
+                filters, out_height, out_width,
+            )  # fmt: skip
             j += width
 
 
@@ -180,15 +228,14 @@ def winograd_gradient(
         first, last = total * strip // strips, total * (strip + 1) // strips
         tiles = last - first
         apart = tiles * channels + LANES
-        transform_strip(outputs, size, first, last, across, down, x, x_image, line, channels, scratch, apart)
+        transform_inputs(outputs, size, first, last, across, down, x, x_image, line, channels, scratch, apart)
         d, j = scratch + 4 * (products * apart + PADDING), 0
         while j < filters:
             width, panel = panel_width(filters - j), du + 4 * products * channels * j
             d_apart = tiles * width + LANES
-            for tile in range(first, last):
-                number, place = tile // (across * down), tile % (across * down)
-                corner = dy + 4 * (number * dy_image + outputs * (place // across * dy_line + place % across * filters) + j)
-                _spread(outputs, taps, corner, dy_line, filters, width, d + 4 * (tile - first) * width, d_apart)
+            spread_gradients(
+                outputs, taps, first, last, across, down, dy + 4 * j, dy_image, dy_line, filters, width, d, d_apart
+            )
             for product in range(products):
                 convolve_weights(
                     scratch + 4 * product * apart, int64(0), channels, int64(0), int64(1), channels,
