@@ -20,6 +20,7 @@ from glassnet.compiler.geometry import (
     conv_shape,
     gradient_scratch_floats,
     images_together,
+    in_one_row,
     list_floats,
     padded_dy,
     padded_x_floats,
@@ -100,7 +101,7 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
     y, argmax = _output(block, pool, shape, out)
     outputs = winograd_outputs(layer, x.shape, shape)
     transformed = _emit_transformed(op.WINOGRAD_WEIGHTS, layer, weight, channels, filters, outputs, out)
-    conv = conv_shape(layer, x.shape, outputs)
+    conv = in_one_row(conv_shape(layer, x.shape, outputs))
     together = images_together(shape, outputs, WINOGRAD_TILES, out.capacity)
     norm = Normalisation.of(block, shape, out)
     kept = out.rows(prod(shape)) if norm.learns else -1
@@ -126,6 +127,7 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         dx_outputs = winograd_outputs(layer, shape, x.shape) if needs_dx and not direct else 0
         dw_outputs = 0 if direct else gradient_outputs(layer, x.shape, shape, share)
         conv = conv_shape(layer, x.shape, dw_outputs)
+        conv = conv if sparse else in_one_row(conv)
         tiles, of = (gradient_tiles(channels, filters), shape) if dw_outputs else (WINOGRAD_TILES, x.shape)
         together = images_together(of, dw_outputs or dx_outputs, tiles, share)
         partials = out.reserve(partitions * (weights + filters))

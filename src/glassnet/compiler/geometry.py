@@ -45,6 +45,18 @@ def pool_shape(layer: MaxPool2D | GlobalMaxPool2D | AveragePool2D | GlobalAverag
     )[0]  # fmt: skip
 
 
+def in_one_row(conv: Any) -> Any:
+    """A convolution of 1 × 1 pixels, stride 1, without zeros around x: the same of one long row, in which every tile is full."""
+    if any(conv[name] != 1 for name in ("kernel_height", "kernel_width", "stride_y", "stride_x")) or (
+        conv["padded_height"] * conv["padded_width"] != conv["height"] * conv["width"]
+    ):
+        return conv
+    found = conv.copy()
+    for side in ("", "padded_", "out_"):
+        found[f"{side}height"], found[f"{side}width"] = 1, conv["height"] * conv["width"]
+    return found
+
+
 def tiled(pixels: int, outputs: int) -> int:
     """So many pixels in whole tiles of `outputs`; none where that is 0."""
     return -(-pixels // outputs) * outputs if outputs else 0
@@ -52,6 +64,7 @@ def tiled(pixels: int, outputs: int) -> int:
 
 def padded_dy(conv: Any, convolved: bool, dx_outputs: int, dw_outputs: int) -> dict[str, int]:
     """So many zeros around dy that the rotated kernel meets every pixel of x, if dx is `convolved`; and for whole tiles."""
+    convolved = convolved and conv["kernel_height"] * conv["kernel_width"] * conv["stride_y"] * conv["stride_x"] > 1
     found: dict[str, int] = {}
     for side, corner, taps in (("height", "top", "kernel_height"), ("width", "left", "kernel_width")):
         before = conv[taps] - 1 - conv[corner] if convolved else 0

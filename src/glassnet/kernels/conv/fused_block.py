@@ -171,7 +171,12 @@ def _conv_backward(ctx, at):
     filters = conv.filters
     weights = conv.kernel_height * conv.kernel_width * conv.channels * filters
     padded_at, dy_at = ctx.scratch + block.x_scratch, ctx.scratch + block.dy_scratch
-    inside, line, pixel, dy_size = dy_at, conv.out_width * filters, filters, conv.out_height * conv.out_width * filters
+    inside, line, pixel, dy_size = (
+        dy_at,
+        block.epilogue.pool.width * filters,
+        filters,
+        conv.out_height * conv.out_width * filters,
+    )
     _clear_scratch(ctx, block)
     if block.dy_height:
         inside = dy_at + 4 * (block.dy_top * block.dy_width + block.dy_left) * filters
