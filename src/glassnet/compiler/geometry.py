@@ -46,7 +46,7 @@ def pool_shape(layer: MaxPool2D | GlobalMaxPool2D | AveragePool2D | GlobalAverag
 
 
 def in_one_row(conv: Any) -> Any:
-    """A convolution of 1 × 1 pixels, stride 1, without zeros around x: the same of one long row, in which every tile is full."""
+    """A convolution of 1 × 1 pixels, stride 1, without zeros around x: the same of one long row, whose tiles are full."""
     if any(conv[name] != 1 for name in ("kernel_height", "kernel_width", "stride_y", "stride_x")) or (
         conv["padded_height"] * conv["padded_width"] != conv["height"] * conv["width"]
     ):
