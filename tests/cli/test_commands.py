@@ -41,6 +41,7 @@ COMMANDS = (
     "datasets",
     "playground",
     "shard",
+    "tune",
 )
 FILES = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
 PROMISED = FILES | {"snapshots"}

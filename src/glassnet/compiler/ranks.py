@@ -22,7 +22,6 @@ import numpy as np
 from glassnet.compiler.program_builder import Program, aligned_bytes
 from glassnet.kernels import kinds, opcodes as op
 from glassnet.kernels.records import INPUT, RECORDS
-from glassnet.kernels.sizes import PRODUCTS
 
 LOSSES = -1  # as a place: losses and classes of the images, which do not lie in the workspace
 
@@ -72,7 +71,7 @@ def _layer_norm(record: Any) -> list[Gather]:
 
 
 def _conv_sums(record: Any) -> list[Gather]:
-    kernel = PRODUCTS if record["winograd_gradient"] else record["kernel_height"] * record["kernel_width"]
+    kernel = record["kernel_height"] * record["kernel_width"]
     size = int((kernel * record["channels"] + 1) * record["filters"])
     return [Gather(int(record["partial"]), size, int(record["partitions"]))]
 

@@ -44,10 +44,11 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     mark("convolution"): (
         (
-            "glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_taps", "glassnet_winograd",
-            "glassnet_winograd_gradient", "glassnet_average_windows",
+            "glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_taps", "glassnet_average_windows",
         ),
         (
+            "glassnet_transform_weights", "glassnet_gather_weights", "glassnet_transform_inputs",
+            "glassnet_spread_gradients", "glassnet_finish_outputs", "glassnet_winograd", "glassnet_winograd_gradient",
             "glassnet_apply_epilogue", "glassnet_undo_epilogue", "glassnet_gradient_sums", "glassnet_gather_accumulate",
             "glassnet_sparse_conv_grad", "glassnet_fused_block",
         ),

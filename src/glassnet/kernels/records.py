@@ -309,8 +309,10 @@ class Conv(Block, operations=[op.CONV]):
     scale: float
     weight: int
     bias: int
-    winograd_weights: int  # −1: direct convolution
-    weight_pairs: int  # −1: in float32
+    outputs: int  # m of Winograd's algorithm; 0: direct convolution
+    winograd_weights: int
+    weight_pairs: int  # −1: direct convolution in float32
+    images: int  # taken together
     y: int  # kept only where the normalisation needs it
     statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
     mean: int  # out = (y − mean)·gain + shift, …
@@ -335,15 +337,17 @@ class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     dx: int
     has_bias: int
     weight_t: int  # Wᵀ, or the rotated weights where dx is a convolution
-    winograd_rotated: int  # −1: dx by direct convolution
-    rotated_pairs: int  # −1: in float32
-    pair_gradient: int  # 1: dW in bfloat16
+    dx_outputs: int  # m of Winograd's algorithm for dx; 0: direct convolution
+    winograd_rotated: int
+    rotated_pairs: int  # −1: direct convolution in float32
+    dw_outputs: int  # m for dW
+    pair_gradient: int  # 1: dW directly in bfloat16
+    images: int  # taken together
     scatter: int  # 1: dx from dy·Wᵀ, added where each tap lies; 0: from dy with zeros around it by convolution
     sparse_rows: int  # rows of windows whose argmax pixels are listed together; 0: gradients from all pixels
-    winograd_gradient: int  # 1: the partial sums are those of Winograd's products
     dy_top: int  # rows of zeros above dy
     dy_left: int
-    dy_height: int  # of dy with zeros around and between its pixels
+    dy_height: int  # of dy with zeros around and between its pixels; 0: without
     dy_width: int
     partial: int  # partial sums of dW, then of db, for each partition
     partitions: int  # of the mini-batch
@@ -354,12 +358,12 @@ class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     list_scratch: int
     winograd_scratch: int
     pairs_scratch: int
+    products_scratch: int  # of Winograd's algorithm: sums for dW
 
 
 class ConvGradients(KernelShape, operations=[op.CONV_GRADIENTS]):
     weight: int
     bias: int
-    winograd_gradient: int
     transposed: int  # 1: the partial sums are those of Wᵀ
     partial: int
     partitions: int
@@ -371,7 +375,9 @@ class RotateWeights(KernelShape, operations=[op.ROTATE_WEIGHTS]):
 
 
 class WinogradWeights(Record, operations=[op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED]):
-    weight: int  # (3, 3, channels, filters): in the state, or in the workspace where it was rotated
+    outputs: int  # m of F(m×m, r×r)
+    taps: int  # r
+    weight: int  # (taps, taps, channels, filters): in the state, or in the workspace where it was rotated
     channels: int
     filters: int
     transformed: int

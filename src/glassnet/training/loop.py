@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from glassnet.compiler.costs import costs_of_machine
 from glassnet.data.augmentation import image_shape
 from glassnet.errors import TrainingWarning
+from glassnet.nn import Conv2D, walk
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor, Trainer, make_trainer
 from glassnet.support.arrays import Array
@@ -275,6 +277,7 @@ class Training:
             "plain_epochs": plan.plain_epochs or None,
             "shuffle_block": plan.shuffle_block,
             "precision": None if plan.precision == "float32" else plan.precision,
+            "glassnet tune": costs_of_machine()[1] if any(type(one) is Conv2D for one in walk(self.stack.layers)) else None,
         }
         return dict(json.loads(json.dumps(settings)))  # lists for tuples, as in the file
 

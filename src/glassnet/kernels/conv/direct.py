@@ -28,7 +28,7 @@ BAND = 65536  # floats of x and dy that the sums of the weights' gradients pass 
 
 
 @compiled
-def _width(left):
+def panel_width(left):
     """Columns of the next tile, with `left` to go: whole ones, then what fills single and half registers best."""
     return LANES if LANES < left <= LANES + HALF else min(COLUMNS, left)
 
@@ -40,7 +40,7 @@ def convolve(a, a_line, a_row, stride_y, kernel_height, count, w, filters, bias,
     for i in range(out_height):
         row, j = a + 4 * i * stride_y * a_line, 0
         while j < filters:
-            columns = _width(filters - j)
+            columns = panel_width(filters - j)
             for t in range(tiles):
                 x0, x1 = out_width * t // tiles, out_width * (t + 1) // tiles
                 x, target = row + 4 * x0 * a_row, y + 4 * (i * y_line + x0 * filters + j)
@@ -64,7 +64,7 @@ def convolve_weights(
         for ky in range(kernel_height):
             line, j = x + 4 * (i0 * stride_y + ky) * x_line, 0
             while j < filters:
-                columns, b = _width(filters - j), dy + 4 * (i0 * dy_line + j)
+                columns, b = panel_width(filters - j), dy + 4 * (i0 * dy_line + j)
                 for t in range(tiles):
                     r0, r1 = count * t // tiles, count * (t + 1) // tiles
                     target = dw + 4 * ((ky * count + r0) * filters + j)
