@@ -1,7 +1,9 @@
-"""One image at a time beside ONNX Runtime: `python -m benchmarks.latency [NETWORK…] [--threads 1 2]`.
+"""One image at a time beside ONNX Runtime: `python -m benchmarks.latency [NETWORK…] [--threads 1 2] [--many] [--cpu]`.
 
-Networks with random weights, exported to ONNX; both are asked in turn, one image of uint8 a call, in blocks, and each has as
-many threads. p50 and p99 are of all calls, in microseconds; with `--many`, 10,000 images as well.
+Networks with random weights, exported to ONNX; both are asked in turn, in blocks of calls with one `uint8` image each, on as
+many threads. p50 and p99 are of all calls, in microseconds; "first" is the median of the first calls of the blocks, which
+find the other's data in the caches. `--many`: 10,000 images as well; ONNX Runtime has them in the batches that are quickest
+for it. `--cpu`: by the processor time of the calling thread, on one thread: other processes' time does not count.
 """
 
 from __future__ import annotations
@@ -14,13 +16,12 @@ from typing import Any
 import numpy as np
 
 import glassnet as gn
-from benchmarks.exports import BATCHES, MANY, by_onnxruntime, seconds
+from benchmarks.exports import BATCHES, MANY, by_glassnet, by_onnxruntime, seconds
 from glassnet.interop import onnx
 from glassnet.interop.export import metadata_of
 from glassnet.nn.architectures import resnet, row_rnn, vgg
-from glassnet.runtime import Predictor
 
-BLOCKS, BLOCK = 40, 50
+BLOCKS, BLOCK = 12, 250
 MNIST, CIFAR = (28, 28, 1), (32, 32, 3)
 
 
@@ -42,7 +43,7 @@ NETWORKS: dict[str, tuple[Callable[[], list[gn.Layer]], tuple[int, ...]]] = {
 
 
 def images_like(shape: tuple[int, ...], count: int) -> Any:
-    """Random images of bytes, four fifths of whose pixels are 0 where they are grey, as in MNIST: strokes, not noise."""
+    """Random bytes; of images like MNIST's, four fifths are 0: a margin, and more than half of the rest."""
     rng = np.random.default_rng(1)
     images = rng.integers(1, 256, (count, *shape), dtype=np.uint8)
     if shape == MNIST:
@@ -51,61 +52,59 @@ def images_like(shape: tuple[int, ...], count: int) -> Any:
     return images
 
 
-def alone(ask: Callable[[Any, int], Any], images: Any, found: list[float]) -> None:
-    """The seconds of calls with one image."""
-    clock = time.perf_counter
-    for number in range(BLOCK):
+def alone(ask: Callable[[Any, int], object], images: Any, clock: Callable[[], float]) -> list[float]:
+    """The seconds of each call with one image."""
+    found = []
+    for number in range(len(images)):
         image = images[number : number + 1]
         begin = clock()
         ask(image, 1)
         found.append(clock() - begin)
+    return found
 
 
-def measure(name: str, threads: int, many: bool) -> None:
+def measure(name: str, threads: int, many: bool, clock: Callable[[], float]) -> None:
     layers, shape = NETWORKS[name]
     network = gn.Network(layers(), input_shape=shape, loss="SoftmaxCrossEntropy", seed=1)
     images = images_like(shape, MANY if many else 500)
     content = onnx.encode(network, {**metadata_of(network), "input_type": "uint8"})
-    network._predictor = Predictor(network, threads=threads)
-    asked: dict[str, Callable[[Any, int], Any]] = {
-        "onnxruntime": by_onnxruntime(content, threads),
-        "glassnet": lambda images, batch: network.predict(images),
-    }
+    asked = {"glassnet": by_glassnet(network, threads), "onnxruntime": by_onnxruntime(content, threads)}
     found: dict[str, list[float]] = {who: [] for who in asked}
-    for block in range(-2, BLOCKS):
-        if block == 0:
-            found = {who: [] for who in asked}
+    for block in range(-2, BLOCKS):  # the first two do not count
+        at = BLOCK * (block % (len(images) // BLOCK))
         for who, ask in asked.items():
-            at = BLOCK * (block % (len(images) // BLOCK))
-            alone(ask, images[at : at + BLOCK], found[who])
-    p50, p99 = ({who: 1e6 * np.percentile(values, p) for who, values in found.items()} for p in (50, 99))
-    print(
-        f"{name}, {threads} thread(s), one image: "
-        + "; ".join(
-            f"{label} {figures['glassnet']:.1f} µs, onnxruntime {figures['onnxruntime']:.1f} µs"
-            f" ({figures['onnxruntime'] / figures['glassnet']:.2f}×)"
-            for label, figures in (("p50", p50), ("p99", p99))
-        ),
-        flush=True,
-    )
+            times = alone(ask, images[at : at + BLOCK], clock)
+            found[who] += times if block >= 0 else []
+    figures: dict[str, Callable[[list[float]], Any]] = {
+        "p50": np.median,
+        "p99": lambda values: np.percentile(values, 99),
+        "first": lambda values: np.median(values[::BLOCK]),
+    }
+    shown = []
+    for figure, of in figures.items():
+        own, peer = (1e6 * float(of(values)) for values in found.values())
+        shown.append(f"{figure} {own:.1f} µs, onnxruntime {peer:.1f} µs ({peer / own:.2f}×)")
+    print(f"{name}, {threads} threads, one image: {'; '.join(shown)}", flush=True)
     if many:
-        theirs, ours = asked["onnxruntime"], asked["glassnet"]
+        ours, theirs = asked.values()
         best = min(BATCHES, key=lambda batch: min(seconds(theirs, images, batch) for _ in range(2)))
-        times = [(seconds(theirs, images, best), seconds(ours, images, best)) for _ in range(5)]
-        peer, own = (1e6 * float(np.median(values)) / MANY for values in zip(*times, strict=True))
-        shown = f"{own:.2f} µs an image, onnxruntime {peer:.2f} µs in batches of {best} ({peer / own:.2f}×)"
-        print(f"{name}, {threads} thread(s), {MANY} images: {shown}", flush=True)
+        seconds(ours, images, best)  # makes its program
+        pairs = [(seconds(ours, images, best), seconds(theirs, images, best)) for _ in range(5)]
+        own, peer = (1e6 * float(np.median(values)) / MANY for values in zip(*pairs, strict=True))
+        beside = f"{own:.2f} µs an image, onnxruntime {peer:.2f} µs in batches of {best} ({peer / own:.2f}×)"
+        print(f"{name}, {threads} threads, {MANY} images: {beside}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="*", help=", ".join(NETWORKS))
+    parser.add_argument("networks", nargs="*", metavar="NETWORK", help=", ".join(NETWORKS))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--many", action="store_true", help="10,000 images as well")
+    parser.add_argument("--cpu", action="store_true", help="processor time, on one thread")
     chosen = parser.parse_args()
     for name in chosen.networks or NETWORKS:
-        for threads in chosen.threads:
-            measure(name, threads, chosen.many)
+        for threads in [1] if chosen.cpu else chosen.threads:
+            measure(name, threads, chosen.many, time.thread_time if chosen.cpu else time.perf_counter)
 
 
 if __name__ == "__main__":

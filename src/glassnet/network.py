@@ -227,6 +227,8 @@ class Network(KnowsImages):
         a `MultiCrop`, the mean over its views. `precision`: of products, as in `fit`.
         """
         rows, predictor = self.rows(images), self.predictor.at(precision, "predict_proba(precision)")
+        if augmentation is None and views is None and seed == 0:  # most calls, of which one image makes the rest felt
+            return self.probabilities(predictor.outputs(rows, "raw")[0])
         shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
         return mean_of(
             self.probabilities(predictor.outputs(view, "raw")[0])

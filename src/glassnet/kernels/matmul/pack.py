@@ -131,7 +131,8 @@ def transpose_square(emit, source, stride, last, target):
 def _pack_lanes(emit, is_bytes, address, scale, panel, index, first):
     """Append those of LANES neighbours that are not zero to the panel of one row; how many. The first has number `first`."""
     builder = emit.builder
-    factor, found = emit.splat(scale), emit.variable(I64(0))
+    factor = emit.splat(scale)
+    found = emit.variable(I64(0))
 
     def emit_form(of_bytes):
         values, ink = load_scaled(emit, address, factor, of_bytes)
