@@ -28,7 +28,7 @@ from glassnet.support.atomic import write_bytes
 Direction = Literal["convolve", "gradient"]
 """The convolution itself, which is that of dx, too; and the gradient of its weights."""
 DIRECTIONS: tuple[Direction, ...] = ("convolve", "gradient")
-FILE = "glassnet_costs.json"
+FILE = "glassnet_tune.json"
 WINOGRAD = {3: (2, 4), 5: (2,)}  # m of Winograd's algorithms F(m×m, r×r), by r
 
 
