@@ -52,6 +52,7 @@ NETWORKS: list[tuple[list[Layer], tuple[int, ...], dict[str, Any]]] = [
     ([Residual([Dropout(0.5)]), Concatenate([[ReLU()], []]), Conv2D(3, 3), Conv2D(3, 2), Softmax()], IMAGES, {}),
     ([LSTM(3, return_sequences=True), LSTM(2)], (4, 5), {}),
     ([Dense(5, use_bias=False), Dense(3)], (4100,), {}),
+    ([Conv2D(8, (5, 4)), Conv2D(8, (5, 4)), Flatten(), Dense(64), Dense(64)], IMAGES, {"precision": "bfloat16"}),
 ]
 
 

@@ -57,7 +57,8 @@ def pair_apart(emit, x, count, apart, target):
         def body(offset):
             first = _floats(emit, x, offset)
             second = emit.load(_floats(emit, first, apart)) if two else emit.zeros
-            emit.store(pair_rows(emit, emit.load(first), second), _floats(emit, target, offset))
+            mask = emit.lanes_before(emit.builder.sub(count, offset), 0)  # what lies behind may be another thread's
+            emit.store_masked(pair_rows(emit, emit.load(first), second), _floats(emit, target, offset), mask)
 
         _each(emit, count, body)
 
