@@ -15,13 +15,6 @@ from glassnet.kernels.sizes import LANES
 # eˣ = 2ⁿ·eʳ with n = x / ln 2 rounded, by a number so large that floats there are whole; Cephes' polynomial of r.
 LOG2_E, LN2_HIGH, LN2_LOW, WHOLE, HIGHEST = 1.44269504, 0.693359375, -2.12194440e-4, 12582912.0, 87.0
 EXP = (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1)
-# tanh x = x·P(x²) / Q(x²), Eigen's minimax fit, within 4e-7 of its value; from BOUND on it is 1 in float32.
-BOUND = 7.90531110763549805
-P = (
-    -2.76076847742355e-16, 2.00018790482477e-13, -8.60467152213735e-11, 5.12229709037114e-08, 1.48572235717979e-05,
-    6.37261928875436e-04, 4.89352455891786e-03,
-)  # fmt: skip
-Q = (1.19825839466702e-06, 1.18534705686654e-04, 2.26843463243900e-03, 4.89352518554385e-03)
 
 
 def _polynomial(emit, x, coefficients):
@@ -31,32 +24,42 @@ def _polynomial(emit, x, coefficients):
     return value
 
 
-def _within(emit, x, bound):
-    """x between −bound and bound."""
-    for limit, beyond in ((bound, ">"), (-bound, "<")):
-        x = emit.builder.select(emit.builder.fcmp_ordered(beyond, x, emit.constant(limit)), emit.constant(limit), x)
-    return x
+def _below(emit, x):
+    """x, at most HIGHEST."""
+    limit = emit.constant(HIGHEST)
+    return emit.builder.select(emit.builder.fcmp_ordered(">", x, limit), limit, x)
+
+
+def _exponential(emit, x):
+    """eʳ − 1 and 2ⁿ, the parts of eˣ."""
+    builder = emit.builder
+    shifted = emit.multiply_add(x, emit.constant(LOG2_E), emit.constant(WHOLE))
+    n = builder.fsub(shifted, emit.constant(WHOLE))
+    r = emit.multiply_add(n, emit.constant(-LN2_LOW), emit.multiply_add(n, emit.constant(-LN2_HIGH), x))
+    less = emit.multiply_add(builder.fmul(_polynomial(emit, r, EXP), r), r, r)
+    integers = ir.VectorType(I32, LANES)
+    bits = builder.shl(builder.bitcast(shifted, integers), ir.Constant(integers, [23] * LANES))
+    return less, builder.bitcast(builder.add(bits, ir.Constant(integers, [127 << 23] * LANES)), emit.vector)
 
 
 def _sigmoid(emit, x):
     """1 / (1 + e⁻ˣ)"""
-    builder, one = emit.builder, emit.constant(1.0)
-    x = builder.fsub(emit.constant(-0.0), _within(emit, x, HIGHEST))
-    shifted = emit.multiply_add(x, emit.constant(LOG2_E), emit.constant(WHOLE))
-    n = builder.fsub(shifted, emit.constant(WHOLE))
-    r = emit.multiply_add(n, emit.constant(-LN2_LOW), emit.multiply_add(n, emit.constant(-LN2_HIGH), x))
-    p = builder.fmul(_polynomial(emit, r, EXP), r)
-    p = builder.fadd(emit.multiply_add(p, r, r), one)
-    integers = ir.VectorType(I32, LANES)
-    bits = builder.shl(builder.bitcast(shifted, integers), ir.Constant(integers, [23] * LANES))
-    power = builder.bitcast(builder.add(bits, ir.Constant(integers, [127 << 23] * LANES)), emit.vector)
-    return builder.fdiv(one, emit.multiply_add(p, power, one))
+    builder, one, minus_zero = emit.builder, emit.constant(1.0), emit.constant(-0.0)
+    x = _below(emit, builder.fsub(minus_zero, _below(emit, x)))
+    less, power = _exponential(emit, x)
+    return builder.fdiv(one, emit.multiply_add(builder.fadd(less, one), power, one))
 
 
 def _tanh(emit, x):
-    x = _within(emit, x, BOUND)
-    square = emit.builder.fmul(x, x)
-    return emit.builder.fdiv(emit.builder.fmul(x, _polynomial(emit, square, P)), _polynomial(emit, square, Q))
+    """±e / (e + 2) with e = e²ˣ − 1, which is exact to rounding near 0 and near ±1."""
+    builder, one = emit.builder, emit.constant(1.0)
+    negative = builder.fcmp_ordered("<", x, emit.zeros)
+    minus_x = builder.fsub(emit.constant(-0.0), x)
+    size = builder.select(negative, minus_x, x)
+    less, power = _exponential(emit, _below(emit, builder.fadd(size, size)))
+    e = emit.multiply_add(less, power, builder.fsub(power, one))
+    found = builder.fdiv(e, builder.fadd(e, emit.constant(2.0)))
+    return builder.select(negative, builder.fsub(emit.constant(-0.0), found), found)
 
 
 def _each_register(emit, units, body, ahead=()):
