@@ -1,7 +1,7 @@
 """`python -m benchmarks map`: measures the speed map, draws it, and says what it claims.
 
 An interrupted run goes on where it was; cells that are all measured are measured anew. The whole map takes about 40 minutes
-on two cores, with --quick about five. GLASSNET_SIMD=avx2 makes the map of AVX2, to which PyTorch, JAX and OpenVINO are held.
+on two cores, with --quick about five. GLASSNET_SIMD=avx2 makes the map of AVX2, to which PyTorch and JAX are held.
 """
 
 from __future__ import annotations

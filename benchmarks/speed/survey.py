@@ -26,8 +26,8 @@ from glassnet.errors import InputError
 from glassnet.support.atomic import write_text
 
 ROUNDS = 5
-NOT_HELD = ("onnxruntime",)
-"""Peers that have no setting against wider vectors: left out where glassnet has AVX2 alone."""
+NOT_HELD = ("onnxruntime", "openvino")
+"""Peers whose products (MLAS in both) have no setting against wider vectors: left out where glassnet has AVX2 alone."""
 
 Measured = dict[str, Any]
 """Of a cell: ours and each peer's seconds, the best peer, ratio (its seconds over ours), date, notes."""
