@@ -221,6 +221,8 @@ def test_predictions_are_those_of_rounded_operands(data: gn.Splits) -> None:
     # An activation near the middle of two roundings may take the other: 2⁻⁸ of it, times a weight.
     assert np.abs(found - wanted).max() < 0.2 * np.abs(found - exact).max()
     np.testing.assert_array_equal(net.predict(data.test.images, precision="bfloat16"), found.argmax(axis=1))
+    few = data.test.images[:15]  # float32 is quicker for so few
+    np.testing.assert_array_equal(net.predict_proba(few, precision="bfloat16"), net.predict_proba(few))
     evaluation = net.evaluate(data.test, precision="bfloat16")
     assert evaluation.correct == (found.argmax(axis=1) == data.test.labels).sum()
 
