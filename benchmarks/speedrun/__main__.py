@@ -18,6 +18,7 @@ from benchmarks.speed.machine import describe, usable_cpus
 from benchmarks.speedrun import ours
 from benchmarks.speedrun.boards import BOARDS, Images
 from benchmarks.speedrun.page import write_page
+from glassnet.experiment.overrides import value_of
 
 RESULTS = Path(__file__).parents[1] / "results-speedrun.json"
 
@@ -25,7 +26,8 @@ RESULTS = Path(__file__).parents[1] / "results-speedrun.json"
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Seconds and accuracies of ours and the peer, seed by seed."""
     board = BOARDS[name]
-    recipe = board.load().changed(dict(each.split("=", 1) for each in arguments.set)) if arguments.set else board.load()
+    settings = {key: value_of(value) for key, _, value in (each.partition("=") for each in arguments.set)}
+    recipe = board.load().changed(settings) if settings else board.load()
     images = Images.of(recipe, validate=arguments.validate, limit=arguments.images)
     ours.warm_up(recipe, images)
     trainers: dict[str, Any] = {"glassnet": ours.train}

@@ -94,6 +94,7 @@ def trained(recipe: gn.Recipe, images: Images, precision: str) -> Any:
             with autocast(precision):
                 loss(module(torch.from_numpy(batch)), y[chosen]).backward()
             for stepper in steppers:
+                decay(stepper)
                 stepper.step()
             if mean is not None and settings.average is not None:
                 for name, each in module.state_dict().items():
@@ -102,6 +103,14 @@ def trained(recipe: gn.Recipe, images: Images, precision: str) -> Any:
     if mean is not None:
         module.load_state_dict(mean)
     return module.eval()
+
+
+@torch.no_grad()
+def decay(stepper: Any) -> None:
+    """Decoupled weight decay, where PyTorch's optimizer has none: w ← (1 − η·λ)·w."""
+    for group in stepper.param_groups:
+        for w in group["params"] if group.get("decay") else ():
+            w.mul_(1 - group["lr"] * group["decay"])
 
 
 def moved(augmentation: gn.Augmentation, batch: Any, seed: int) -> Any:
@@ -144,8 +153,8 @@ def optimizers_of(optimizer: Optimizer, module: Any) -> list[Any]:
         if isinstance(optimizer, Muon):
             if parameter.ndim > 1 and not any(fnmatchcase(ours, pattern) for pattern in optimizer.sgd):
                 matrices.append(group)
-            else:  # PyTorch's decay goes through the momentum, which multiplies it
-                groups.append(group | {"weight_decay": optimizer.weight_decay * (1 - optimizer.sgd_momentum) / factor})
+            else:
+                groups.append(group | {"decay": optimizer.decay_of(ours, tuple(parameter.shape), decays)})
         else:
             groups.append(group | {"weight_decay": optimizer.decay if decays else 0.0})
     if isinstance(optimizer, Muon):

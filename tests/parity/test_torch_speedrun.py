@@ -32,6 +32,7 @@ MUON = {
     "normalize": True,
     "sgd": ["dense1.weight"],
     "sgd_momentum": 0.85,
+    "weight_decay": 0.5,
     "rates": {"conv2d1.weight": 0, "*.gamma": 0, "*.bias": 2.0, "*.beta": 2.0},
 }
 OPTIMIZERS: list[dict[str, Any]] = [

@@ -71,7 +71,7 @@ class Optimizer:
         found = [factor for pattern, factor in self.rates.items() if fnmatchcase(name, pattern)]
         return float(found[-1]) if found else 1.0
 
-    def decay_of(self, name: str, penalised: bool) -> float:
+    def decay_of(self, name: str, shape: tuple[int, ...], penalised: bool) -> float:
         """The decoupled weight decay of a parameter: it is multiplied by 1 − η·factor·decay at each step."""
         return self.decay if penalised else 0.0
 
@@ -165,7 +165,7 @@ class Muon(Optimizer):
     iteration (`orthogonal`), `iterations` times, so that its singular values lie about 1; without `nesterov` it is O(m). With
     `normalize`, w is first brought to the norm √outputs. Biases, normalisation, and the weights whose names are in `sgd`
     ("dense1.weight", or patterns) take steps of SGD with `sgd_momentum`: their `rates` are commonly others. `weight_decay`:
-    every parameter is multiplied by 1 − η·weight_decay, whatever its factor in `rates`.
+    all but matrices that are normalised are multiplied by 1 − η·weight_decay, whatever their factors in `rates`.
     """
 
     learning_rate: Schedule | float = 0.02
@@ -190,9 +190,10 @@ class Muon(Optimizer):
     def decay(self) -> float:
         return self.weight_decay
 
-    def decay_of(self, name: str, penalised: bool) -> float:
+    def decay_of(self, name: str, shape: tuple[int, ...], penalised: bool) -> float:
         factor = self.factor(name)
-        return self.weight_decay / factor if factor else 0.0
+        fixed = self.normalize and self.takes_matrix(name, shape)  # its norm is
+        return 0.0 if fixed or factor == 0 else self.weight_decay / factor
 
     def takes_matrix(self, name: str, shape: tuple[int, ...]) -> bool:
         return len(shape) > 1 and not any(fnmatchcase(name, pattern) for pattern in self.sgd)

@@ -246,7 +246,7 @@ def param_groups(stack: Stack, optimizer: Optimizer) -> list[Group]:
     groups = []
     for slot in stack.slots:
         l1, l2 = stack.regularizer.rates if slot.penalised else (0.0, 0.0)
-        decay, columns = optimizer.decay_of(slot.name, slot.penalised), slot.shape[-1]
+        decay, columns = optimizer.decay_of(slot.name, slot.shape, slot.penalised), slot.shape[-1]
         matrix = (slot.size // columns, columns) if optimizer.takes_matrix(slot.name, slot.shape) else (0, 0)
         groups.append((slot.offset, slot.size, l1, l2, decay, optimizer.factor(slot.name), *matrix))
     return groups
@@ -267,7 +267,7 @@ def take_step(
 ) -> None:
     """Change the flat vectors w, of the network's parameters, and `moments` in place; `number` counts steps from 1."""
     for slot in stack.slots:
-        factor, decay = optimizer.factor(slot.name), optimizer.decay_of(slot.name, slot.penalised)
+        factor, decay = optimizer.factor(slot.name), optimizer.decay_of(slot.name, slot.shape, slot.penalised)
         if factor:
             shape = slot.shape if optimizer.takes_matrix(slot.name, slot.shape) else (slot.size,)
             parts = (slot.part(flat) for flat in (w, gradient, *moments))

@@ -230,7 +230,7 @@ def _step(
     moments: list[tuple[float, float]],
     length: float,
 ) -> Step:
-    matrix, decay = optimizer.takes_matrix(slot.name, slot.shape), optimizer.decay_of(slot.name, slot.penalised)
+    matrix, decay = optimizer.takes_matrix(slot.name, slot.shape), optimizer.decay_of(slot.name, slot.shape, slot.penalised)
     rule, rate = rule_of(optimizer, matrix), stand.rate * optimizer.factor(slot.name)
     kind = SGD if isinstance(optimizer, Muon) and not matrix else type(optimizer)
     numbers = {
