@@ -49,6 +49,7 @@ messages: $(VENV)/tested ## the catalogue of Chinese messages, brought up to dat
 	$(BIN)/python -m tests.catalogue
 
 bench: $(VENV)/peers ## ours against its peers, on this machine
+	$(BIN)/python -m benchmarks map
 	$(BIN)/python -m benchmarks
 
 clean: ## what the commands above made in glassnet's checkout; an environment that was there before stays

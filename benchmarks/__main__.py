@@ -1,4 +1,7 @@
-"""`python -m benchmarks [NAME…]`: time glassnet and its peers; writes results.json in this folder."""
+"""`python -m benchmarks [NAME…]`: time glassnet and its peers; writes results.json in this folder.
+
+`python -m benchmarks map` measures the speed map instead (`benchmarks/map.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import map as speed_map
 from benchmarks.speed import NAMES, run, table
 from glassnet.errors import InputError
 
@@ -15,17 +19,20 @@ RESULTS = Path(__file__).with_name("results.json")
 
 def main(arguments: Sequence[str] | None = None, *, output: Path | None = None) -> int:
     """Measure, print the table, and return the exit code; `output` is the default for --output."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["map"]:
+        return speed_map.main(given[1:])
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Time glassnet against its peers.",
-        epilog="names: " + ", ".join(NAMES),
+        epilog="names: " + ", ".join(NAMES) + "; or map, which has options of its own",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads to measure; default: all")
     parser.add_argument("--threads", type=int, default=2, help="threads for multi-core workloads (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="fewer images and calls")
     parser.add_argument("--output", type=Path, default=output, help="file for the results as JSON")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     try:
         results = run(
             options.names or None, threads=options.threads, rounds=options.rounds, quick=options.quick, output=options.output

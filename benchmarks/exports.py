@@ -123,12 +123,12 @@ def by_onnxruntime(content: bytes, threads: int) -> Callable[[Any, int], None]:
     return ask
 
 
-def by_glassnet(network: gn.Network, threads: int) -> Callable[[Any, int], None]:
+def by_glassnet(network: gn.Network, threads: int) -> Callable[[Any, int], object]:
     network._predictor = Predictor(network, threads=threads)
-    return lambda images, batch: np.testing.assert_equal(len(network.predict(images)), len(images))
+    return lambda images, batch: network.predict(images)
 
 
-def seconds(ask: Callable[[Any, int], None], images: Any, batch: int) -> float:
+def seconds(ask: Callable[[Any, int], object], images: Any, batch: int) -> float:
     """Of one call for all the images, or the median of many for one image each."""
     found = []
     for number in range(ALONE if batch == 1 else 1):

@@ -20,8 +20,15 @@ from tests.contract.test_layers import CASES
 
 Array = np.ndarray[Any, Any]
 Made = tuple[gn.Network, Array]  # a network and images for it
-SHAPES = {"mnist": (28, 28, 1), "chinese-numerals": (64, 64, 1), "cats": (128, 128, 3), "digits": (8, 8, 1), "chain": (1,)}
-OUTPUTS = {"mnist": 10, "chinese-numerals": 15, "cats": 2, "digits": 10, "chain": 1}
+SHAPES = {
+    "mnist": (28, 28, 1),
+    "chinese-numerals": (64, 64, 1),
+    "cats": (128, 128, 3),
+    "digits": (8, 8, 1),
+    "cifar10": (32, 32, 3),
+    "chain": (1,),
+}
+OUTPUTS = {"mnist": 10, "chinese-numerals": 15, "cats": 2, "digits": 10, "cifar10": 10, "chain": 1}
 
 
 def disturb(network: gn.Network, seed: int = 1) -> gn.Network:

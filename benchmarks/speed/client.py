@@ -19,6 +19,19 @@ TIMEOUT = 600.0
 """Seconds after which a peer that does not answer is killed."""
 
 
+HELD_TO_AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "DNNL_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
+"""What keeps PyTorch, oneDNN and MKL from wider vectors where glassnet has GLASSNET_SIMD=avx2; XLA has a flag."""
+
+
+def held_to_avx2() -> bool:
+    return os.environ.get("GLASSNET_SIMD", "").lower() == "avx2"
+
+
 class WorkerError(Exception):
     """A peer failed, died or timed out; the message becomes the note of its row."""
 
@@ -36,11 +49,14 @@ class Worker:
     def __init__(self, threads: int, scratch: Path) -> None:
         self._errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115  closed by close()
         flags = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
+        if held_to_avx2():
+            flags += " --xla_cpu_max_isa=AVX2"
         environment = child_environment(
             JAX_PLATFORMS="cpu",
             XLA_FLAGS=f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip(),
             NPROC=str(threads),
             TORCHINDUCTOR_CACHE_DIR=str(scratch / "inductor"),
+            **(HELD_TO_AVX2 if held_to_avx2() else {}),
         )
         with pinned(threads):
             self._process = subprocess.Popen(
@@ -52,6 +68,10 @@ class Worker:
                 encoding="utf-8",
                 env=environment,
             )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
 
     def ask(self, **request: Any) -> dict[str, Any]:
         """Send one request and wait for its answer."""

@@ -15,15 +15,15 @@ from typing import Any
 import numba
 import numpy as np
 
-from glassnet.compiler.algorithms import prefers_scatter, prefers_winograd
-from glassnet.compiler.geometry import conv_shape
+from glassnet.compiler.algorithms import gradient_outputs, prefers_scatter, winograd_outputs
+from glassnet.compiler.geometry import conv_shape, padded_dy
 from glassnet.kernels.codegen.jit import OPTIONS
 from glassnet.kernels.conv.direct import convolve, convolve_weights, scatter_taps
-from glassnet.kernels.conv.winograd import gather_taps, transform_weights, winograd, winograd_gradient
+from glassnet.kernels.conv.winograd import gather_weights, transform_weights, winograd, winograd_gradient
 from glassnet.kernels.library import library
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.records import Block
-from glassnet.kernels.sizes import COLUMNS, PRODUCTS, TAP_FLOATS, aligned_zeros, winograd_floats
+from glassnet.kernels.sizes import COLUMNS, TAP_FLOATS, WINOGRAD_TILES, aligned_zeros, gradient_tiles, winograd_floats
 from glassnet.nn import Conv2D
 
 Array = np.ndarray[Any, Any]
@@ -78,20 +78,17 @@ def _many_weights(n, x, line, row, height, count, dy, dy_line, filters, dw, down
 
 def _many_scattered(n, block, dy, wt, dx, room, apart):
     for i in range(n):
-        scatter_taps(block, dy, wt, dx + 4 * i * apart, room)
+        scatter_taps(block, dy, wt, dx + 4 * i * apart, room, 0, 0, 0)
 
 
-def _many_by_winograd(n, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):
-    transform_weights(w, channels, filters, u, 0, channels)
-    for i in range(n):
-        winograd(x, line, channels, u, filters, zeros, y + 4 * i * apart, y_line, down, across, zeros, room)
+def _by_winograd(n, m, taps, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):
+    transform_weights(m, taps, w, channels, filters, u, 0, channels)
+    winograd(m, taps, n, x, 0, line, channels, u, filters, zeros, y, apart, y_line, down, across, zeros, room)
 
 
-def _many_weights_by_winograd(n, x, line, channels, dy, dy_line, filters, du, down, across, zeros, room, dw):
-    for i in range(n):
-        winograd_gradient(x, line, channels, dy, dy_line, filters, du, down, across, SET if i == 0 else ADD, zeros, room)
-    for c in range(channels):
-        gather_taps(du + 4 * c * filters, channels * filters, filters, dw + 4 * c * filters, channels * filters)
+def _weights_by_winograd(n, m, taps, x, line, channels, dy, dy_line, filters, du, down, across, zeros, room, dw):
+    winograd_gradient(m, taps, n, x, 0, line, channels, dy, 0, dy_line, filters, du, down, across, SET, zeros, room)
+    gather_weights(m, taps, du, channels, filters, dw)
 
 
 @functools.cache
@@ -99,7 +96,7 @@ def _loops() -> tuple[Any, ...]:
     """The five, compiled, for a process that knows the addresses of the kernels."""
     library()["glassnet_fused_block"]
     compiled = numba.njit(**OPTIONS)
-    loops = (_many_forward, _many_weights, _many_scattered, _many_by_winograd, _many_weights_by_winograd)
+    loops = (_many_forward, _many_weights, _many_scattered, _by_winograd, _weights_by_winograd)
     return tuple(map(compiled, loops))
 
 
@@ -110,10 +107,18 @@ class Convolution:
         self.window = window
         side, places, size, channels, filters = window.side, window.places, window.size, window.channels, window.filters
         layer = Conv2D(filters, size, padding=window.padding)
-        top, bottom, *_ = self.margins = layer.margins((side, side, channels))
+        top = layer.margins((side, side, channels))[0]
         rng, taps, edge = np.random.default_rng(0), size * size * channels, size - 1 - top
-        self.x = self._random(rng, side, channels, top, bottom)
-        self.dy = self._random(rng, places, filters, edge, side + size - 1 - places - edge)
+        given, made = (side, side, channels), (places, places, filters)
+        self.margins = layer.margins(given)
+        self.scatters = prefers_scatter(layer, given, made)
+        dx_outputs = 0 if self.scatters else winograd_outputs(layer, made, given)
+        dw_outputs = 0 if self.scatters else gradient_outputs(layer, given, made, BATCH)
+        self.outputs = winograd_outputs(layer, given, made), dx_outputs, dw_outputs  # of Winograd's algorithms; 0: direct
+        shapes = conv_shape(layer, given, self.outputs[0]), conv_shape(layer, given, dw_outputs)
+        frame, dy_frame = max(int(shape["padded_height"]) for shape in shapes), padded_dy(shapes[0], True, *self.outputs[1:])
+        self.x = self._random(rng, side, channels, top, frame - side - top)
+        self.dy = self._random(rng, places, filters, edge, dy_frame["dy_height"] - places - edge)
         self.dense_dy = self._copy(self.dy[edge : edge + places, edge : edge + places])
         self.weight = self._copy(rng.standard_normal((size, size, channels, filters)) / np.sqrt(taps))
         self.turned = self._copy(self.weight[::-1, ::-1].swapaxes(2, 3))
@@ -123,19 +128,18 @@ class Convolution:
         self.dx = aligned_zeros(BATCH * side**2 * channels).reshape(BATCH, side, side, channels)
         self.dweight = aligned_zeros(taps * filters).reshape(size, size, channels, filters)
         self._inside = 4 * edge * (self.dy.shape[1] + 1) * filters
-        self.scatters = prefers_scatter(layer, (side, side, channels), (places, places))
         self._room = aligned_zeros(taps + COLUMNS + max(TAP_FLOATS, places * taps))
         self._block = np.zeros(1, Block.dtype)
         self._block["conv"] = conv_shape(layer, (side, side, channels))
-        self._products = aligned_zeros(PRODUCTS * channels * filters)
-        self._strip = aligned_zeros(winograd_floats(side, channels, filters))
-        self.by_winograd = prefers_winograd(layer, (side, side, channels), (places, places, filters))
+        products = max((m + size - 1) ** 2 for m in self.outputs)
+        tiles = max(WINOGRAD_TILES, gradient_tiles(channels, filters))
+        self._products = aligned_zeros(products * channels * filters)
+        self._strip = aligned_zeros(winograd_floats(products, tiles, max(channels, filters)))
         self._forward, self._weights, self._scattered, self._winograd, self._winograd_weights = _loops()
 
     @staticmethod
     def _copy(values: Array) -> Array:
-        """With room behind for a line that Winograd's way reads of odd images."""
-        held = aligned_zeros(values.size + 4 * values[0].size)[: values.size].reshape(values.shape)
+        held = aligned_zeros(values.size).reshape(values.shape)
         held[...] = values
         return held
 
@@ -179,37 +183,33 @@ class Convolution:
     def forward_by_winograd(self) -> None:
         w, x = self.window, self.x
         self._winograd(
-            BATCH, self.weight.ctypes.data, x.ctypes.data, x.shape[1] * w.channels, w.channels, self._products.ctypes.data,
-            w.filters, self.zeros.ctypes.data, self.y.ctypes.data, w.places * w.filters, w.places, w.places,
-            self._strip.ctypes.data, self.y[0].size,
+            BATCH, self.outputs[0], w.size, self.weight.ctypes.data, x.ctypes.data, x.shape[1] * w.channels, w.channels,
+            self._products.ctypes.data, w.filters, self.zeros.ctypes.data, self.y.ctypes.data, w.places * w.filters,
+            w.places, w.places, self._strip.ctypes.data, self.y[0].size,
         )  # fmt: skip
 
     def back_to_data_by_winograd(self) -> None:
         w, dy = self.window, self.dy
         self._winograd(
-            BATCH, self.turned.ctypes.data, dy.ctypes.data, dy.shape[1] * w.filters, w.filters, self._products.ctypes.data,
-            w.channels, self.zeros.ctypes.data, self.dx.ctypes.data, w.side * w.channels, w.side, w.side,
-            self._strip.ctypes.data, self.dx[0].size,
+            BATCH, self.outputs[1], w.size, self.turned.ctypes.data, dy.ctypes.data, dy.shape[1] * w.filters, w.filters,
+            self._products.ctypes.data, w.channels, self.zeros.ctypes.data, self.dx.ctypes.data, w.side * w.channels,
+            w.side, w.side, self._strip.ctypes.data, self.dx[0].size,
         )  # fmt: skip
 
     def back_to_weights_by_winograd(self) -> None:
         w, x = self.window, self.x
         self._winograd_weights(
-            BATCH, x.ctypes.data, x.shape[1] * w.channels, w.channels, self.dy.ctypes.data + self._inside,
-            self.dy.shape[1] * w.filters, w.filters, self._products.ctypes.data, w.places, w.places, self.zeros.ctypes.data,
-            self._strip.ctypes.data, self.dweight.ctypes.data,
+            BATCH, self.outputs[2], w.size, x.ctypes.data, x.shape[1] * w.channels, w.channels,
+            self.dy.ctypes.data + self._inside, self.dy.shape[1] * w.filters, w.filters, self._products.ctypes.data,
+            w.places, w.places, self.zeros.ctypes.data, self._strip.ctypes.data, self.dweight.ctypes.data,
         )  # fmt: skip
 
     @property
     def directions(self) -> dict[str, Callable[[], None]]:
         found = {"forward": self.forward, "to data": self.back_to_data, "to weights": self.back_to_weights}
-        if self.by_winograd:
-            found |= {
-                "forward by Winograd": self.forward_by_winograd,
-                "to data by Winograd": self.back_to_data_by_winograd,
-                "to weights by Winograd": self.back_to_weights_by_winograd,
-            }
-        return found
+        by_winograd = (self.forward_by_winograd, self.back_to_data_by_winograd, self.back_to_weights_by_winograd)
+        chosen = zip(list(found), by_winograd, self.outputs, strict=True)
+        return found | {f"{name} by Winograd": call for name, call, outputs in chosen if outputs}
 
 
 def quickest(window: Window, seconds: float) -> dict[str, float]:

@@ -6,10 +6,8 @@ import numpy as np
 
 from benchmarks.speed import dense, layered
 from benchmarks.speed.images import Images
-from benchmarks.speed.weights import Weights
+from benchmarks.speed.weights import Reals, Weights
 from benchmarks.speed.workloads import DenseWorkload, LayeredWorkload, Order, Workload
-
-STEPS = 3
 
 
 def initial_weights(work: Workload) -> Weights:
@@ -32,6 +30,16 @@ def train(work: Workload, start: Weights, images: Images, order: Order) -> Weigh
     raise TypeError(work)
 
 
+def classes(work: Workload, weights: Weights, images: Images) -> Reals:
+    """The class of each image."""
+    match work:
+        case DenseWorkload():
+            return dense.classes(work, weights, images)
+        case LayeredWorkload():
+            return layered.classes(work, weights, images)
+    raise TypeError(work)
+
+
 def batch_order(work: Workload, epochs: int | None = None) -> Order:
     """Mini-batches, shuffled in each epoch; a full batch is not shuffled."""
     rng = np.random.default_rng(2)
@@ -46,4 +54,4 @@ def batch_order(work: Workload, epochs: int | None = None) -> Order:
 
 def first_steps(work: Workload) -> Order:
     """The mini-batches that every peer is verified on."""
-    return batch_order(work)[:STEPS]
+    return batch_order(work)[: work.checked]

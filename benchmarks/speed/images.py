@@ -53,7 +53,8 @@ class Images:
 
 def images_for(work: Workload) -> Images:
     """The images of one workload."""
-    real = {"mnist": _mnist, "numerals": _numerals, "cats": _cats}[work.source](work)
+    sources = {"mnist": _mnist, "numerals": _numerals, "cats": _cats}
+    real = sources[work.source](work) if work.source in sources else None
     return real or synthetic(work)
 
 

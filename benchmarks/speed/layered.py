@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.speed.images import Images
-from benchmarks.speed.weights import Weights, arrays
+from benchmarks.speed.weights import Reals, Weights, arrays
 from benchmarks.speed.workloads import LayeredWorkload, Order
+
+_BLOCK = 256  # images at a time
 
 
 def flatten(weights: Weights) -> NDArray[np.float64]:
@@ -50,3 +52,10 @@ def train(work: LayeredWorkload, start: Weights, images: Images, order: Order) -
     trainer.begin_epoch(np.arange(len(used)), np.full(len(order), work.rate), np.random.default_rng(0))
     trainer.run(0, len(order), 0)
     return weights_of(net)
+
+
+def classes(work: LayeredWorkload, weights: Weights, images: Images) -> Reals:
+    """The class of each image."""
+    net = work.network().astype("float64")
+    net.parameters = flatten(weights)
+    return np.concatenate([net.predict(images.images[at : at + _BLOCK]) for at in range(0, len(images.images), _BLOCK)])

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("glassnet", "numpy", "numba", "llvmlite", "scipy", "scikit-learn", "torch", "jax")
+PACKAGES = ("glassnet", "numpy", "numba", "llvmlite", "scipy", "scikit-learn", "torch", "jax", "onnxruntime", "openvino")
 CAN_PIN = hasattr(os, "sched_setaffinity")
 
 

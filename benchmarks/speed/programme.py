@@ -9,7 +9,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.speed.figures import FIGURES, Context
+from benchmarks.speed import figures, growth
+from benchmarks.speed.figures import Context
 from benchmarks.speed.images import Images, images_for
 from benchmarks.speed.machine import usable_cpus
 from benchmarks.speed.results import Result, cannot_write, write_json
@@ -17,6 +18,7 @@ from benchmarks.speed.timing import measure
 from benchmarks.speed.workloads import WORKLOADS
 from glassnet.errors import InputError
 
+FIGURES = figures.FIGURES | {"growth": growth.growth, "statistics": growth.statistics}
 NAMES: tuple[str, ...] = (*WORKLOADS, *FIGURES)
 
 

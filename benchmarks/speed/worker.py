@@ -38,17 +38,15 @@ class Job:
         self.limit = _limit_blas(threads)
         if self.work.kind == "train":
             order = definition.batch_order(self.work)
-            steps = max(1, round(self.entry.fraction * len(order)))
-            self.order, self.units = order[:steps], self.work.units * steps / len(order)
+            steps = max(1, round(self.entry.fraction * self.work.steps))
+            self.order, self.units = order[:steps], self.work.units * steps / self.work.steps
         else:
             self.predict, self.units = self.peer.predictor(), float(self.work.units)
 
     def run(self) -> float:
         """Seconds for one unit of the work."""
         if self.work.kind == "train":
-            start_time = time.perf_counter()
-            self.peer.timed(self.order)
-            return (time.perf_counter() - start_time) / self.units
+            return self.peer.seconds(self.order) / self.units
         predict, calls = self.predict, range(self.work.calls)
         start_time = time.perf_counter()
         for _ in calls:
@@ -77,7 +75,8 @@ class Job:
         self.peer.set_weights(self.start)
         self.peer.train(order[:1])
         step_error = overshoot(self.start, first, self.peer.weights())
-        self.peer.train(order[1:])
+        if len(order) > 1:
+            self.peer.train(order[1:])
         return {"disagreement": disagreement(self.start, last, self.peer.weights()), "overshoot": step_error}
 
 
@@ -126,6 +125,9 @@ def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]
             return {"seconds": gemm_seconds(**request)}, job
         case "convolution":
             return _convolutions(**request), job
+        case "statistics":
+            shares = importlib.import_module("benchmarks.speed.recipe_shares").measure(request["recipe"], request["threads"])
+            return vars(shares) | {"percent": shares.percent}, job
         case other:
             raise ValueError(f"Unknown request {other!r}.")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -24,7 +27,7 @@ class Workload(ABC):
 
     name: str
     shape: tuple[int, int, int]
-    source: Literal["mnist", "numerals", "cats"]
+    source: Literal["mnist", "numerals", "cats", "noise"]
     images: int
     batch: int
     rate: float
@@ -35,6 +38,10 @@ class Workload(ABC):
     calls: int = 1
     one_core: bool = False
     quick_images: int | None = None
+    checked: int = 3
+    """Training steps after which the weights are compared."""
+    steady: bool = False
+    """Only the steps in the middle of an epoch are timed: not setting up, the first steps, and what an epoch ends with."""
 
     tolerance: ClassVar[float] = 1e-3
     """Allowed error of a peer's weights, relative to the distance they moved."""
@@ -54,9 +61,15 @@ class Workload(ABC):
         return self.batch == self.images
 
     @property
+    def stretch(self) -> int:
+        """Timed steps of an epoch; a steady one has as many before them, and one more behind."""
+        whole = self.images // self.batch
+        return (whole - 1) // 2 if self.steady else whole
+
+    @property
     def steps(self) -> int:
         """Training steps in one timed call."""
-        return self.epochs * (self.images // self.batch)
+        return self.epochs * self.stretch
 
     @property
     def units(self) -> int:
@@ -117,6 +130,7 @@ class LayeredWorkload(Workload):
     """Layers as in recipes, from bytes to logits, with softmax cross-entropy."""
 
     layers: tuple[Description, ...]
+    precision: Literal["float32", "bfloat16"] = "float32"
 
     tolerance: ClassVar[float] = 5e-2
     """Rounding moves some values across the kinks of ReLU and pooling: the gradient's error is about the square root of the
@@ -128,15 +142,25 @@ class LayeredWorkload(Workload):
 
     @property
     def multiplications(self) -> list[int]:
-        return [count for count in self.network().operations() if count]
+        return list(_multiplications(json.dumps(self.layers), self.shape))
 
     def network(self) -> Any:
         """The network, in float32."""
-        import glassnet as gn
-        from glassnet.nn import as_layer
+        return _network(self.layers, self.shape)
 
-        layers = [as_layer(layer, self.name) for layer in self.layers]
-        return gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=self.shape, seed=2)
+
+def _network(layers: Sequence[Description], shape: tuple[int, int, int]) -> Any:
+    import glassnet as gn
+    from glassnet.nn import as_layer
+
+    made = [as_layer(layer, "benchmarks") for layer in layers]
+    return gn.Network(made, loss=gn.SoftmaxCrossEntropy(), input_shape=shape, seed=2)
+
+
+@functools.cache
+def _multiplications(layers: str, shape: tuple[int, int, int]) -> tuple[int, ...]:
+    """Of the layers (JSON), those that have any."""
+    return tuple(count for count in _network(json.loads(layers), shape).operations() if count)
 
 
 def _nielsen(hidden: int) -> Workload:

@@ -24,6 +24,7 @@ from .data import (
     load_dataset as load_dataset,
 )
 from .data.augmentation import Augmentation as Augmentation
+from .data.multicrop import MultiCrop as MultiCrop
 from .data.prepare import Prepared as Prepared
 from .data.shards.plan import ShardPlan as ShardPlan, plan_shards as plan_shards
 from .data.shards.read import check_shard as check_shard
@@ -36,6 +37,7 @@ from .errors import (
     InputError as InputError,
     ModelFileError as ModelFileError,
     ModelFileWarning as ModelFileWarning,
+    PrecisionWarning as PrecisionWarning,
     RecipeError as RecipeError,
     RunError as RunError,
     ShapeError as ShapeError,
@@ -71,6 +73,7 @@ from .nn.conv import Conv2D as Conv2D
 from .nn.dense import Dense as Dense
 from .nn.dropout import Dropout as Dropout
 from .nn.initializers import (
+    Dirac as Dirac,
     GlorotNormal as GlorotNormal,
     GlorotUniform as GlorotUniform,
     HeNormal as HeNormal,
@@ -79,10 +82,12 @@ from .nn.initializers import (
     Normal as Normal,
     Orthogonal as Orthogonal,
     Uniform as Uniform,
+    Whitening as Whitening,
     Zeros as Zeros,
 )
 from .nn.inputs import Flatten as Flatten, Pixels as Pixels, Scale as Scale, Standardize as Standardize
 from .nn.layer import Layer as Layer
+from .nn.lookahead import Lookahead as Lookahead
 from .nn.losses import (
     BinaryCrossEntropy as BinaryCrossEntropy,
     Quadratic as Quadratic,
@@ -90,7 +95,14 @@ from .nn.losses import (
 )
 from .nn.metrics import Evaluation as Evaluation
 from .nn.norm import BatchNorm as BatchNorm, LayerNorm as LayerNorm
-from .nn.optimizers import SGD as SGD, Adam as Adam, AdamW as AdamW, RMSprop as RMSprop, ScipyMinimize as ScipyMinimize
+from .nn.optimizers import (
+    SGD as SGD,
+    Adam as Adam,
+    AdamW as AdamW,
+    Muon as Muon,
+    RMSprop as RMSprop,
+    ScipyMinimize as ScipyMinimize,
+)
 from .nn.penalties import L1 as L1, L1L2 as L1L2, L2 as L2
 from .nn.pooling import (
     AveragePool2D as AveragePool2D,
@@ -104,6 +116,7 @@ from .nn.schedules import (
     CosineDecay as CosineDecay,
     OneCycle as OneCycle,
     StepDecay as StepDecay,
+    Triangular as Triangular,
     WarmUp as WarmUp,
 )
 from .present import figures as figures

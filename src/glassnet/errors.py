@@ -98,6 +98,10 @@ class TrainingWarning(UserWarning):
     """Training ended early, because the loss was no longer finite."""
 
 
+class PrecisionWarning(TrainingWarning):
+    """A training whose precision the processor does not have, so that it is slower."""
+
+
 class TrackerWarning(TrainingWarning):
     """A tracker, such as `MLflow`, failed; the training goes on without it."""
 

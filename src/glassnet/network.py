@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from glassnet import training
 from glassnet.data import Dataset
-from glassnet.data.augmentation import Augmentation, as_augmentation, views_of
+from glassnet.data.augmentation import Augmentation, Views, as_augmentation, views_of
 from glassnet.errors import InputError, ModelFileError
 from glassnet.nn import Layer
 from glassnet.nn.architectures import as_chain, default_loss, default_optimizer
@@ -22,7 +22,7 @@ from glassnet.nn.metrics import Evaluation, chosen_k, evaluate_probabilities
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Predictor, Ranks
+from glassnet.runtime import Predictor, Ranks, check_precision, warn_emulated
 from glassnet.support.arrays import Array, mean_of
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
@@ -126,6 +126,7 @@ class Network(KnowsImages):
         checkpoint: str | Path | None = None,
         resume: bool = False,
         threads: int | None = None,
+        precision: str = "float32",
         statistics: bool = True,
         progress: bool | None = None,
         ranks: Ranks | None = None,
@@ -146,7 +147,9 @@ class Network(KnowsImages):
         validation set. `average`: β of a moving average of the weights, e ← β·e + (1−β)·w after each step t, with β at most
         (1 + t)/(10 + t); it is what is validated and kept, while training goes on with w (Polyak and Juditsky, 1992).
         `checkpoint`: a file that keeps the state after an epoch; with `resume`, training goes on from it, to the same bits.
-        `threads`: by default as many as make it faster; the result never depends on it. `statistics`: whether the history
+        `threads`: by default as many as make it faster; the result never depends on it. `precision`: "bfloat16" rounds the
+        operands of products to 8 bits where that is quicker (docs/speed.md); sums, weights and validation stay float32.
+        `statistics`: whether the history
         has statistics of the layers' outputs for a few training images, which `diagnose` reads; weights do not depend on it.
         `progress`: True shows it, False does not, None does on a terminal and in a notebook. `ranks`: of processes that train
         the network together on MPI, each of which calls this with the same arguments (docs/scale.md).
@@ -165,6 +168,7 @@ class Network(KnowsImages):
         display = [*default_display(progress), *as_callbacks(callbacks, "fit(callbacks)")]
         self._predictor = None
         self.forget_images()
+        warn_emulated(check_precision(precision, self, "fit(precision)"), stacklevel=4)
         if isinstance(chosen, ScipyMinimize):
             return minimize(
                 self, data, soft, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display
@@ -183,6 +187,7 @@ class Network(KnowsImages):
             checkpoint=None if checkpoint is None else as_path(checkpoint),
             resume=resume,
             threads=threads,
+            precision=precision,
             augmentation=changes,
             plain_epochs=int(plain_epochs),
             shuffle_block=data.block if shuffle_block is None else int(shuffle_block),
@@ -201,28 +206,32 @@ class Network(KnowsImages):
         return self.predictor.outputs(self.rows(images), "outputs")[0]
 
     @answered
-    def predict(self, images: Array) -> NDArray[np.int64]:
-        """Class indices (N,) of images (N, …), or of one image."""
-        return self.predictor.classes(self.rows(images))
+    def predict(self, images: Array, *, precision: str = "float32") -> NDArray[np.int64]:
+        """Class indices (N,) of images (N, …), or of one image. `precision`: of products, as in `fit`."""
+        return self.predictor.at(precision, "predict(precision)").classes(self.rows(images))
 
     @answered
     def predict_proba(
         self,
         images: Array,
         *,
-        augmentation: Augmentation | dict[str, Any] | None = None,
+        augmentation: Views = None,
         views: int | None = None,
         seed: int = 0,
+        precision: str = "float32",
     ) -> Array:
         """Probabilities (N, classes); rows sum to 1.
 
         From the softmax, or from sigmoids: a single one is the probability of class 1, several are divided by their sum.
-        `augmentation`: the mean over `views` (8) of each image, one as it is and the others under changes drawn by `seed`.
+        `augmentation`: the mean over `views` (8) of each image, one as it is and the others under changes drawn by `seed`; or
+        a `MultiCrop`, the mean over its views. `precision`: of products, as in `fit`.
         """
-        rows = self.rows(images)
+        rows, predictor = self.rows(images), self.predictor.at(precision, "predict_proba(precision)")
+        if augmentation is None and views is None and seed == 0:  # most calls, of which one image makes the rest felt
+            return self.probabilities(predictor.outputs(rows, "raw")[0])
         shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
         return mean_of(
-            self.probabilities(self.predictor.outputs(view, "raw")[0])
+            self.probabilities(predictor.outputs(view, "raw")[0])
             for view in views_of(rows, shape, augmentation, views, check_seed(seed))
         )
 
@@ -231,30 +240,34 @@ class Network(KnowsImages):
         self,
         data: Dataset | tuple[Array, Array],
         *,
-        augmentation: Augmentation | dict[str, Any] | None = None,
+        augmentation: Views = None,
         views: int | None = None,
         seed: int = 0,
         top_k: int | None = None,
+        precision: str = "float32",
     ) -> Evaluation:
         """Loss, accuracy and confusion on images with labels; for one floating target, of its sign.
 
         `top_k`: count the images whose class is among so many with the largest outputs, too; by default 5 above 20 classes.
         With `augmentation`, of the mean over `views` as in `predict_proba`; the loss is the mean −ln p of the right class.
+        `precision`: of products, as in `fit`.
         """
+        predictor = self.predictor.at(precision, "evaluate(precision)")
         data = self.labelled(data, "evaluate(data)")
         check_labels(self, data, "evaluate(data)")
         if augmentation is not None or views not in (None, 1):
-            probabilities = self.predict_proba(data.images, augmentation=augmentation, views=views, seed=seed)
+            views_alike: dict[str, Any] = {"augmentation": augmentation, "views": views, "seed": seed}
+            probabilities = self.predict_proba(data.images, **views_alike, precision=precision)
             return evaluate_probabilities(probabilities, data.labels, self.classes, top_k)
         rows, labels, classes = self.rows(data.images), data.labels, self.classes
-        losses, found = self.predictor.losses(rows, labels)
+        losses, found = predictor.losses(rows, labels)
         if not data.is_classification:
             check_sign(data, self.outputs)
             labels, classes = (labels[:, 0] > 0).astype(np.int64), ("negative", "positive")
-            found = (self.predictor.outputs(rows, "raw")[0][:, 0] > 0).astype(np.int64)
+            found = (predictor.outputs(rows, "raw")[0][:, 0] > 0).astype(np.int64)
         confusion, correct = confusion_matrix(labels, found, len(classes)), int((found == labels).sum())
         k = chosen_k(top_k, len(classes))
-        hits = None if k is None else correct if k == 1 else self.predictor.top_k_hits(rows, labels, k)
+        hits = None if k is None else correct if k == 1 else predictor.top_k_hits(rows, labels, k)
         return Evaluation(float(losses.mean()), correct, len(data), confusion, classes, k, hits)
 
     def loss_and_gradient(

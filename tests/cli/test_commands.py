@@ -41,6 +41,7 @@ COMMANDS = (
     "datasets",
     "playground",
     "shard",
+    "tune",
 )
 FILES = {"recipe.toml", "model.safetensors", "checkpoint.safetensors", "history.jsonl", "training.png", "report.html"}
 PROMISED = FILES | {"snapshots"}
@@ -97,6 +98,16 @@ def test_options_and_settings_reach_the_recipe(cli: CommandLine) -> None:
 
 
 @pytest.mark.usefixtures("plain_figure")
+def test_precision_reaches_the_recipe_and_the_check(cli: CommandLine) -> None:
+    outcome = cli("train", "digits", "--precision", "bfloat16", "--epochs", 1, "--set", "batch_size=32", "--out", "a")
+    assert outcome.code == 0
+    assert outcome.err == "" or "bfloat16" in outcome.err  # where it is emulated
+    assert gn.load_recipe("a/recipe.toml").training.precision == "bfloat16"
+    line = next(line for line in cli.good("check", "a").lines if "kernels' gradient" in line)
+    assert re.search(r"float32 \S+e-0[6-9], bfloat16 0\.0\d+", line)
+    assert "kernels' gradient" not in cli.good("check", "digits").out
+
+
 def test_the_runs_recipe_gives_the_same_weights_again(cli: CommandLine) -> None:
     cli.good("train", "digits", "--epochs", 2, "--seed", 3, "--set", "batch_size=50", "--out", "a")
     cli.good("train", "a/recipe.toml", "--out", "b")
@@ -452,7 +463,7 @@ def test_datasets_lists_what_there_is(cli: CommandLine, here: Path, monkeypatch:
     monkeypatch.setenv("GLASSNET_DATA", str(here / "nowhere"))
     monkeypatch.setenv("GLASSNET_CACHE", str(here / "empty"))
     lines = cli.good("datasets").lines
-    for name in ("digits", "mnist", "chinese-numerals", "cats", "chain"):
+    for name in ("digits", "mnist", "chinese-numerals", "cats", "cifar10", "chain"):
         assert any(line.startswith(f"{name}: ") for line in lines)
     assert any("not on this machine: glassnet datasets --fetch mnist" in line for line in lines)
     assert any("not on this machine: set GLASSNET_DATA to a folder that has cats.zip" in line for line in lines)

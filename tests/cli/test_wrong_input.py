@@ -54,6 +54,7 @@ def recipe(text: str) -> str:
         ("augmentation={shear=90}", "Invalid shear in Augmentation.", "recipe digits, Augmentation(shear)"),
         ("augmentation={flip='up'}", "Invalid flip in Augmentation.", "recipe digits, Augmentation(flip)"),
         ("augmentation=much", "A value of the recipe is wrong.", "recipe digits, training.augmentation"),
+        ("precision=half", "A value of the recipe is wrong.", "recipe digits, training.precision"),
         ("plain_epochs=-1", "A value of the recipe is wrong.", "recipe digits, training.plain_epochs"),
         ("expand_shifts=8", "These images can't be shifted.", "expand_by_shifts(dataset)"),
     ],

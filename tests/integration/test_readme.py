@@ -92,7 +92,8 @@ class Reader:
             return
         assert words[0] == "glassnet", f"{where}: unknown command {text}"
         arguments = words[1:]
-        if arguments[:1] in (["serve"],) or "--fetch" in arguments:  # would take minutes, not end, or download
+        # These would take minutes, not end, download, or change the algorithms of tests that run beside this one.
+        if arguments[:1] in (["serve"], ["tune"]) or "--fetch" in arguments:
             arguments = [arguments[0], "--help"]
         if arguments[:1] == ["train"] and MNIST.search(text) and "--epochs" not in arguments:
             arguments += ["--epochs", str(EPOCHS)]

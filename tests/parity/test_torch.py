@@ -9,8 +9,10 @@ import pytest
 
 from glassnet.network import Network
 from glassnet.nn import GELU, Dense, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from glassnet.nn.lookahead import Lookahead
 from glassnet.nn.losses import BinaryCrossEntropy, Quadratic, SoftmaxCrossEntropy
-from glassnet.nn.optimizers import SGD, Adam, AdamW, RMSprop
+from glassnet.nn.optimizers import SGD, Adam, AdamW, Muon, RMSprop
+from glassnet.nn.orthogonal import orthogonal
 from glassnet.nn.penalties import L2
 
 torch = pytest.importorskip("torch")
@@ -138,6 +140,69 @@ def test_optimizer_steps(name: str, dtype: str, clip: float) -> None:
         their_optimizer.step()
     precision = 1e-6 if dtype == "float64" and clip else PRECISION[dtype]  # theirs divides by the norm + 1e-6
     np.testing.assert_allclose(net.parameters, flat(twin), rtol=0, atol=precision)
+
+
+def test_muon_is_theirs() -> None:
+    """Theirs iterates in bfloat16, whose roundings of 2⁻⁸ the iteration makes larger; with fewer outputs than inputs
+    its steps are as long as ours."""
+    rng = np.random.default_rng(3)
+    start, gradients = rng.standard_normal((40, 24)), rng.standard_normal((4, 40, 24))
+    w, m = start.copy(), np.zeros_like(start)
+    twin = nn.Parameter(torch.from_numpy(start.T.copy()))  # theirs are (outputs, inputs)
+    their_optimizer = torch.optim.Muon([twin], lr=0.1, momentum=0.8, nesterov=True, weight_decay=0.2)
+    for number, g in enumerate(gradients, 1):
+        Muon(0.1, momentum=0.8).step(w, g, m, np.zeros(0), 0.1, number, 0.2)
+        twin.grad = torch.from_numpy(g.T.copy())
+        their_optimizer.step()
+    steps = np.linalg.norm(w - start)
+    assert np.linalg.norm(w - twin.detach().numpy().T) < 0.02 * steps
+
+
+def test_orthogonal_has_the_singular_vectors_of_the_matrix() -> None:
+    """U·S′·Vᵀ of U·S·Vᵀ: what Newton and Schulz's polynomial makes of each singular value."""
+    g = np.random.default_rng(3).standard_normal((30, 12))
+    u, s, vt = torch.linalg.svd(torch.from_numpy(g), full_matrices=False)
+    s = s / s.norm()
+    for _ in range(3):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    np.testing.assert_allclose(orthogonal(g, 3), (u * s @ vt).numpy(), rtol=0, atol=1e-6)  # 1e-7 is added to the norm
+    np.testing.assert_allclose(orthogonal(g.T.copy(), 3), orthogonal(g, 3).T, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", PRECISION)
+def test_lookahead_by_pytorch_swa(dtype: str) -> None:
+    """Slow weights: an average of PyTorch's kind, brought back into the network after every third step."""
+    net = ours("tanh", COSTS["softmax"][0], dtype)
+    twin = theirs(net, "tanh")
+    slow = torch.optim.swa_utils.AveragedModel(twin, avg_fn=lambda mean, new, count: mean + 0.25 * (new - mean))
+    slow.update_parameters(twin)
+    x = images().astype(np.float32)
+    net.fit((x, LABELS), 8, batch_size=20, optimizer=SGD(0.5, lookahead=Lookahead(3, 0.25)), seed=1)
+    their_optimizer = torch.optim.SGD(twin.parameters(), lr=0.5)
+    for number in range(1, 9):
+        their_optimizer.zero_grad()
+        COSTS["softmax"][1](twin(torch.from_numpy(x.astype(dtype)))).backward()
+        their_optimizer.step()
+        if number % 3 == 0:
+            slow.update_parameters(twin)
+            twin.load_state_dict(slow.module.state_dict())
+    np.testing.assert_allclose(net.parameters, flat(twin), rtol=0, atol=PRECISION[dtype])
+
+
+@pytest.mark.parametrize("dtype", PRECISION)
+def test_rates_are_their_groups(dtype: str) -> None:
+    net = ours("relu", COSTS["softmax"][0], dtype)
+    twin = theirs(net, "relu")
+    x = images().astype(np.float32)
+    rates = {"*.bias": 3.0, "dense1.weight": 0}
+    net.fit((x, LABELS), 10, batch_size=20, optimizer=SGD(0.1, momentum=0.5, rates=rates), seed=1)
+    groups = [{"params": [twin[0].bias, twin[2].bias], "lr": 0.3}, {"params": [twin[2].weight]}]
+    their_optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.5)
+    for _ in range(10):
+        their_optimizer.zero_grad()
+        COSTS["softmax"][1](twin(torch.from_numpy(x.astype(dtype)))).backward()
+        their_optimizer.step()
+    np.testing.assert_allclose(net.parameters, flat(twin), rtol=0, atol=PRECISION[dtype])
 
 
 @pytest.mark.parametrize("dtype", PRECISION)

@@ -47,6 +47,9 @@ PEERS: dict[str, Entry] = {
     "torch-net-compiled": Entry("torch_net", "TorchNetCompiled", "torch", _TORCH, compiles=True),
     "torch-net-last-compiled": Entry("torch_net", "TorchNetLastCompiled", "torch", _TORCH, compiles=True),
     "jax-scan": Entry("jax_scan", "JaxScan", "jax", '"jax>=0.10"', compiles=True),
+    "jax-net": Entry("jax_net", "JaxNet", "jax", '"jax>=0.10"', compiles=True),
+    "onnxruntime": Entry("exported", "OnnxRuntime", "onnxruntime", '"onnxruntime>=1.31" onnx'),
+    "openvino": Entry("exported", "OpenVino", "openvino", '"openvino>=2025.4" onnx'),
     "nielsen": Entry("nielsen", "Nielsen", fraction=0.02),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -15,7 +16,7 @@ from benchmarks.speed.workloads import Order, Workload
 
 Work = TypeVar("Work", bound=Workload)
 Predictor = Callable[[], NDArray[np.generic]]
-"""Predicts all the images: class indices (N,) or outputs (N, classes), as a NumPy array or the peer's own."""
+"""Predicts all the images, `batch` in a call: classes (N,) or outputs (N, classes), as a NumPy array or the peer's own."""
 
 
 class Peer(ABC, Generic[Work]):
@@ -49,6 +50,12 @@ class Peer(ABC, Generic[Work]):
     def timed(self, order: Order) -> None:
         """The timed training."""
         self.train(order)
+
+    def seconds(self, order: Order) -> float:
+        """How long the timed training takes."""
+        start = time.perf_counter()
+        self.timed(order)
+        return time.perf_counter() - start
 
     def predictor(self) -> Predictor:
         """The timed prediction."""

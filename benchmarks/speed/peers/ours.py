@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
+
+import numpy as np
 
 from benchmarks.speed import layered
 from benchmarks.speed.images import Images
 from benchmarks.speed.peers.base import Peer, Predictor
 from benchmarks.speed.weights import Weights
 from benchmarks.speed.workloads import DenseWorkload, LayeredWorkload, Order
+from glassnet.training import Callback, Progress
 
 
 class Ours(Peer[DenseWorkload | LayeredWorkload]):
@@ -38,7 +42,15 @@ class Ours(Peer[DenseWorkload | LayeredWorkload]):
         """One `fit`, which shuffles itself; the number of steps is the same."""
         self._fit(self.dataset, epochs=self.work.epochs)
 
-    def _fit(self, dataset: Any, epochs: int) -> None:
+    def seconds(self, order: Order) -> float:
+        """With `steady`, those of the steps in the middle of each epoch: setting up a training is not a step's."""
+        if not self.work.steady:
+            return super().seconds(order)
+        clock = _Clock(self.work.stretch)
+        self._fit(self.dataset, epochs=self.work.epochs, callbacks=clock)
+        return clock.seconds
+
+    def _fit(self, dataset: Any, epochs: int, **options: Any) -> None:
         import glassnet as gn
 
         self.net.fit(
@@ -49,11 +61,35 @@ class Ours(Peer[DenseWorkload | LayeredWorkload]):
             seed=1,
             threads=self.threads,
             progress=False,
+            **options,
+            **self.precision,
         )
 
     def predictor(self) -> Predictor:
-        predict, images = self.net.predict, self.images
-        return lambda: predict(images)
+        predict, batch, options = self.net.predict, self.work.batch, self.precision
+        parts = [self.images[at : at + batch] for at in range(0, len(self.images), batch)]
+        if len(parts) == 1:
+            return lambda: predict(parts[0], **options)
+        return lambda: np.concatenate([predict(part, **options) for part in parts])
+
+    @property
+    def precision(self) -> dict[str, str]:
+        """The argument of `fit` and `predict` where it is not float32."""
+        precision = getattr(self.work, "precision", "float32")
+        return {} if precision == "float32" else {"precision": precision}
+
+
+class _Clock(Callback):
+    """The seconds of steps `stretch` … 2·`stretch` of all epochs."""
+
+    def __init__(self, stretch: int) -> None:
+        self.every_steps, self.stretch, self.seconds = stretch, stretch, 0.0
+
+    def on_step_end(self, progress: Progress) -> None:
+        if progress.step == self.stretch:
+            self.seconds -= time.perf_counter()
+        elif progress.step == 2 * self.stretch:
+            self.seconds += time.perf_counter()
 
 
 def _dense(work: DenseWorkload) -> Any:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.speed.images import Images
-from benchmarks.speed.peers.base import Peer
+from benchmarks.speed.peers.base import Peer, Predictor
 from benchmarks.speed.weights import Reals, Weights
-from benchmarks.speed.workloads import LayeredWorkload, Order
+from benchmarks.speed.workloads import Description, LayeredWorkload, Order
 
 Array = np.ndarray[Any, Any]
 Exchange = Callable[[Array], Array]
@@ -44,19 +44,31 @@ class TorchNet(Peer[LayeredWorkload]):
         self.steps: list[Callable[[Any], Any]] = []
         self.parameters: list[list[Parameter]] = []
         self.shape = self.work.shape  # input shape of the next layer: rows, columns, channels
-        for layer in self.work.layers:
-            options = {} if isinstance(layer, str) else {key: value for key, value in layer.items() if key != "type"}
-            getattr(self, f"_{layer if isinstance(layer, str) else layer['type']}")(**options)
+        self._build(self.work.layers)
+        self.loss, self.outputs = self._loss, self._outputs
+        if self.compiles:
+            self.torch._dynamo.reset()  # what it compiled for another workload counts towards its limit of variants
+            self.outputs = self.torch.compile(self.outputs, dynamic=False)
+        if self.work.kind == "predict":
+            return
         trained = [parameter.tensor for layer in self.parameters for parameter in layer]
         self.optimizer = self.torch.optim.SGD(trained, lr=self.work.rate)
-        self.loss, self.update = self._loss, self.optimizer.step
+        self.update = self.optimizer.step
         if self.compiles:
             self.loss, self.update = (self.torch.compile(function, dynamic=False) for function in (self.loss, self.update))
 
+    def _build(self, layers: Sequence[Description]) -> None:
+        for layer in layers:
+            options = {} if isinstance(layer, str) else {key: value for key, value in layer.items() if key != "type"}
+            getattr(self, f"_{layer if isinstance(layer, str) else layer['type']}")(**options)
+
+    def _outputs(self, x: Any) -> Any:
+        with self.torch.autocast("cpu", self.torch.bfloat16, enabled=self.work.precision == "bfloat16"):
+            x = _through(self.steps, x)
+        return x.float()
+
     def _loss(self, x: Any, y: Any) -> Any:
-        for step in self.steps:
-            x = step(x)
-        return self.torch.nn.functional.cross_entropy(x, y)
+        return self.torch.nn.functional.cross_entropy(self._outputs(x), y)
 
     def _add(self, module: Any, parameters: Sequence[Parameter] = ()) -> None:
         self.steps.append(module.to(memory_format=self.format))
@@ -69,18 +81,61 @@ class TorchNet(Peer[LayeredWorkload]):
     def _ReLU(self) -> None:
         self._add(self.torch.nn.ReLU())
 
-    def _Conv2D(self, filters: int, kernel_size: int, padding: str = "valid", use_bias: bool = True) -> None:
+    def _GELU(self) -> None:
+        self._add(self.torch.nn.GELU())
+
+    def _Sigmoid(self) -> None:
+        self._add(self.torch.nn.Sigmoid())
+
+    def _Conv2D(
+        self, filters: int, kernel_size: int, padding: str = "valid", strides: int = 1, use_bias: bool = True
+    ) -> None:
+        """With zeros on all sides alike, as PyTorch's users write it; the sizes of the workloads are chosen for that."""
         rows, columns, channels = self.shape
-        module = self.torch.nn.Conv2d(channels, filters, kernel_size, padding=padding, bias=use_bias)
+        margin = (kernel_size - 1) // 2 if padding == "same" else 0
+        assert padding == "valid" or strides == 1 or rows % 2 == columns % 2 == 1
+        module = self.torch.nn.Conv2d(channels, filters, kernel_size, strides, margin, bias=use_bias)
         bias = [Parameter(module.bias)] if use_bias else []
         first, last = (lambda w: w.transpose(3, 2, 0, 1)), (lambda w: w.transpose(2, 3, 1, 0))
         self._add(module, [Parameter(module.weight, first, last), *bias])
-        less = kernel_size - 1 if padding == "valid" else 0
-        self.shape = rows - less, columns - less, filters
+        less = kernel_size - 2 * margin
+        self.shape = (rows - less) // strides + 1, (columns - less) // strides + 1, filters
 
     def _BatchNorm(self) -> None:
-        module = self.torch.nn.BatchNorm2d(self.shape[2])
+        module = self.torch.nn.BatchNorm2d(self.shape[2]).train(self.work.kind == "train")
         self._add(module, [Parameter(module.weight), Parameter(module.bias)])
+
+    def _LayerNorm(self) -> None:
+        module = self.torch.nn.LayerNorm(self.shape[2])
+        self._add(module, [Parameter(module.weight), Parameter(module.bias)])
+
+    def _branch(self, layers: Sequence[Description]) -> tuple[list[Callable[[Any], Any]], list[Parameter]]:
+        """The steps of layers within a layer, and their parameters in a row."""
+        kept = self.steps, self.parameters
+        self.steps, self.parameters = [], []
+        self._build(layers)
+        found = self.steps, [parameter for layer in self.parameters for parameter in layer]
+        self.steps, self.parameters = kept
+        return found
+
+    def _Residual(self, layers: Sequence[Description], projection: Sequence[Description] = ()) -> None:
+        before = self.shape
+        inner, parameters = self._branch(layers)
+        after, self.shape = self.shape, before
+        beside, others = self._branch(projection)
+        assert self.shape == after
+        self.parameters.append(parameters + others)
+        self.steps.append(lambda x: _through(inner, x) + _through(beside, x))
+
+    def _Concatenate(self, branches: Sequence[Sequence[Description]]) -> None:
+        before, built, shapes = self.shape, [], []
+        for branch in branches:
+            self.shape = before
+            built.append(self._branch(branch))
+            shapes.append(self.shape)
+        self.parameters.append([parameter for _, parameters in built for parameter in parameters])
+        self.steps.append(lambda x: self.torch.cat([_through(steps, x) for steps, _ in built], dim=1))
+        self.shape = *shapes[0][:2], sum(shape[2] for shape in shapes)
 
     def _MaxPool2D(self, pool_size: int) -> None:
         self._add(self.torch.nn.MaxPool2d(pool_size))
@@ -116,6 +171,27 @@ class TorchNet(Peer[LayeredWorkload]):
         self.parameters.append([*transposed, Parameter(module.bias_ih_l0)])
         self.shape = 1, 1, units
 
+    def _GRU(self, units: int) -> None:
+        """As `_LSTM`; the second bias acts on the reset state alone: its other parts are trained, too, but not compared."""
+        module = self.torch.nn.GRU(self.shape[1] * self.shape[2], units, batch_first=True)
+        self.torch.nn.init.zeros_(module.bias_hh_l0)
+        self.steps.append(lambda x: module(x.permute(0, 2, 3, 1).flatten(2))[0][:, -1])
+        transposed = [Parameter(weight, np.transpose, np.transpose) for weight in (module.weight_ih_l0, module.weight_hh_l0)]
+        inner = Parameter(module.bias_hh_l0, lambda b: np.concatenate([np.zeros(2 * units), b]), lambda b: b[2 * units :])
+        self.parameters.append([*transposed, Parameter(module.bias_ih_l0), inner])
+        self.shape = 1, 1, units
+
+    def predictor(self) -> Predictor:
+        """Class indices, without autograd."""
+        outputs, torch, batch = self.outputs, self.torch, self.work.batch
+        parts = [part.contiguous(memory_format=self.format) for part in self.x.split(batch)]
+
+        def predict() -> Array:
+            with torch.inference_mode():
+                return np.concatenate([outputs(part).argmax(1).numpy() for part in parts])
+
+        return predict
+
     def set_weights(self, weights: Weights) -> None:
         with self.torch.no_grad():
             for layer, arrays in zip(self.parameters, weights, strict=True):
@@ -134,6 +210,12 @@ class TorchNet(Peer[LayeredWorkload]):
             self.optimizer.zero_grad()
             self.loss(x, y).backward()
             self.update()
+
+
+def _through(steps: Sequence[Callable[[Any], Any]], x: Any) -> Any:
+    for step in steps:
+        x = step(x)
+    return x
 
 
 class TorchNetCompiled(TorchNet):

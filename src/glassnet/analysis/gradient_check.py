@@ -10,17 +10,19 @@ array, and the whole gradient along random directions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import sqrt
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from glassnet.compiler import FLOAT32
 from glassnet.data import Dataset
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn.stack import Slot
+from glassnet.runtime import check_precision, kernel_gradient
 from glassnet.support import terminal
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import mark, tr
@@ -59,6 +61,7 @@ class GradientCheck:
 
     `directions`: derivatives along random directions of all parameters (empty if every parameter is checked).
     `noise`: bound on the rounding error of one difference quotient, which matters for very small gradients.
+    `rounding`: of the gradient by the kernels in float32, and in another precision: its relative error, by the precision.
     """
 
     relative_error: float
@@ -70,6 +73,7 @@ class GradientCheck:
     directions: tuple[ParameterCheck, ...]
     noise: float
     tolerance: float = TOLERANCE
+    rounding: dict[str, float] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -97,16 +101,22 @@ class GradientCheck:
             *(f"  {name:<16} {error:.3g}" for name, error in self.arrays.items()),
             tr(worst, name=self.worst.name, gradient=self.worst.gradient, numerical=self.worst.numerical),
         ]
+        if self.rounding:
+            each = ", ".join(f"{precision} {error:.2g}" for precision, error in self.rounding.items())
+            lines.append(tr("  relative error of the kernels' gradient: {each}", each=each))
         return "\n".join(lines)
 
 
 def check_gradients(
-    network: Network, images: Array | Dataset, labels: Array | None = None, *, epsilon: float = 1e-5
+    network: Network, images: Array | Dataset, labels: Array | None = None, *, epsilon: float = 1e-5, precision: str = FLOAT32
 ) -> GradientCheck:
     """Compare the gradient of the network's loss on some images with central differences.
 
     `images` (N, …) and `labels` (N,), or a Dataset. A few images are enough; each parameter takes two forward passes.
+    `precision`: of products; another than float32 is measured, in `GradientCheck.rounding`, as training in it would round
+    the gradient.
     """
+    check_precision(precision, network, "check_gradients(precision)")
     if labels is None and not isinstance(images, Dataset):
         raise InputError(tr("Labels are missing."), where="check_gradients(labels)", expected=tr("(N,) class indices"))
     exact = network.astype("float64")
@@ -123,7 +133,18 @@ def check_gradients(
         losses, _ = exact.loss.value_and_gradient(z, exact.loss.targets(data.labels, z.shape[1], np.float64))
         return float(losses.mean()) + exact.penalty_and_gradient()[0]
 
-    return compare(exact, gradient, loss, epsilon)
+    result = compare(exact, gradient, loss, epsilon)
+    return result if precision == FLOAT32 else replace(result, rounding=_rounding(network, exact, data, precision))
+
+
+def _rounding(network: Network, exact: Network, data: Dataset, precision: str) -> dict[str, float]:
+    """The relative error of the kernels' gradient in float32 and in another precision, without dropout and penalty."""
+    g = exact.losses_and_gradient(exact.rows(data.images), data.labels)[2]
+    errors = {}
+    for each in (FLOAT32, precision):
+        found = kernel_gradient(network, network.rows(data.images), data.labels, each)
+        errors[each] = float(np.linalg.norm(g - found) / (np.linalg.norm(g) + np.linalg.norm(found)))
+    return errors
 
 
 def compare(exact: Network, g: NDArray[np.float64], loss: Callable[[], float], epsilon: float) -> GradientCheck:

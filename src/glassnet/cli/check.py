@@ -23,7 +23,7 @@ def command(
     from glassnet.analysis.gradient_check import check_gradients, table
 
     run = run_or_recipe(what)
-    result = check_gradients(run.network, run.splits.train.head(IMAGES))
+    result = check_gradients(run.network, run.splits.train.head(IMAGES), precision=run.recipe.training.precision)
     if result.total <= 20:
         say(table(result))
     say(str(result))

@@ -136,9 +136,9 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
 @contextlib.contextmanager
 def _plain_warnings() -> Iterator[None]:
     """Show glassnet's own warnings once, as a sentence; others as Python does."""
-    from glassnet.errors import DataWarning, ModelFileWarning, TrackerWarning
+    from glassnet.errors import DataWarning, ModelFileWarning, PrecisionWarning, TrackerWarning
 
-    ours = (DataWarning, ModelFileWarning, TrackerWarning)
+    ours = (DataWarning, ModelFileWarning, PrecisionWarning, TrackerWarning)
     with warnings.catch_warnings():
         for category in ours:
             warnings.simplefilter("always", category)

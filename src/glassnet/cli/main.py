@@ -28,6 +28,7 @@ from glassnet.cli import (
     shard,
     trace,
     train,
+    tune,
 )
 from glassnet.cli.console import run_app, say
 from glassnet.cli.help import Command, Group
@@ -64,6 +65,7 @@ for module in (
     learning_curve,
     recipes,
     datasets,
+    tune,
 ):
     name = module.__name__.rpartition(".")[2].replace("_", "-")
     app.command(name, cls=Command, help=module.HELP)(module.command)

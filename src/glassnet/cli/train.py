@@ -52,6 +52,10 @@ def command(
     out: Annotated[Path | None, typer.Option(help=mark("The run folder; by default runs/NAME."))] = None,
     resume: Annotated[Path | None, typer.Option(help=mark("Resume this run, which was interrupted."))] = None,
     threads: Threads = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(metavar="float32|bfloat16", help=mark("Precision of products; sums and weights are float32.")),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help=mark("For your own images: show the recipe and its reasons, and don't train."))
     ] = False,
@@ -73,11 +77,18 @@ def command(
 
     if ranks is not None and not launched():
         fail(launch(ranks, None if (where := resume or out) is None else str(where)))
-    drawn = {key: value for key, value in (("data.fonts", fonts), ("data.characters", characters)) if value}
-    others: dict[str, object] = {"--out": out, "--seeds": seeds, "--explain": explain or None, "--fonts": fonts or characters}
+    named = (("data.fonts", fonts), ("data.characters", characters), ("training.precision", precision))
+    changed = {key: value for key, value in named if value}
+    others: dict[str, object] = {
+        "--out": out,
+        "--seeds": seeds,
+        "--explain": explain or None,
+        "--fonts": fonts or characters,
+        "--precision": precision,
+    }
     with member(ranks) as team:
         options: dict[str, Any] = {
-            "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings) | drawn, "threads": threads,
+            "seed": seed, "data": data, "epochs": epochs, "settings": changes_of(settings) | changed, "threads": threads,
             "progress": True, "ranks": team,
         }  # fmt: skip
         _check_usage(recipe, resume, others)
@@ -98,7 +109,7 @@ def _train(
     from glassnet.cli import own_data
     from glassnet.cli.artefacts import Artefacts
     from glassnet.cli.preload import Preload
-    from glassnet.errors import TrackerWarning, TrainingWarning
+    from glassnet.errors import PrecisionWarning, TrackerWarning, TrainingWarning
     from glassnet.experiment import run, sweep
     from glassnet.experiment.run_folder import RECIPE, require_run
     from glassnet.training.display import EpochCount, SeedLine
@@ -123,7 +134,8 @@ def _train(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", TrainingWarning)  # the report says it
-            warnings.simplefilter("always", TrackerWarning)
+            for said in (PrecisionWarning, TrackerWarning):
+                warnings.simplefilter("always", said)
             if seeds is not None:
                 options["callbacks"].append(SeedLine())
                 runs = sweep.train_seeds(chosen, seeds, out=out, **options)

@@ -1,13 +1,18 @@
 """Networks lowered to programs for the compiled interpreter."""
 
-from glassnet.compiler.assemble import assemble, can_lower
+from glassnet.compiler.algorithms import FEW_IMAGES
+from glassnet.compiler.assemble import BFLOAT16, FLOAT32, PRECISIONS, assemble, can_lower
 from glassnet.compiler.optimizers import OPTIMIZER_KINDS, optimizer_options
 from glassnet.compiler.program_builder import Program
 from glassnet.compiler.ranks import LOSSES, SharedProgram, cuts, nodes, share
 
 __all__ = [
+    "BFLOAT16",
+    "FEW_IMAGES",
+    "FLOAT32",
     "LOSSES",
     "OPTIMIZER_KINDS",
+    "PRECISIONS",
     "Program",
     "SharedProgram",
     "assemble",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 from typing import Any
 
+from glassnet.compiler.costs import WINOGRAD, Direction, costs_of_machine, key, work
 from glassnet.kernels.codegen.host import UNIT
-from glassnet.kernels.sizes import LIST_ENTRIES, PRODUCTS, SHORT
+from glassnet.kernels.sizes import LIST_ENTRIES, SHORT
 from glassnet.nn import Conv2D
 from glassnet.nn.layer import Shape
 
@@ -14,41 +15,81 @@ PARTITIONS, FEW_PARTITIONS = 8, 4
 MANY_WEIGHTS = 1 << 16
 MANY_IMAGES = 64  # of a partition, above which there may be more of them …
 MOST_SUMS = 1 << 24  # … as long as their partial sums have no more numbers than these
+FEW_IMAGES, FEW_WEIGHTS = 16, 1 << 12  # of a dense layer, below which float32 is as quick as bfloat16
+FEW_CHANNELS = 8
 ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
 WITHOUT_SUMS = 64
+LISTED, HALF_LISTED = 3.0, 0.6  # products in the time of an operation on lists; with ReLU, whose zeros are left out
+FAR_LISTED, NEAR_WEIGHTS = 1.5, 1 << 18  # where the weights do not stay in the second-level cache
 
 
-def prefers_scatter(conv: Conv2D, shape: Shape, places: Shape) -> bool:
+def prefers_bfloat16(inputs: int, outputs: int, images: int) -> bool:
+    """Whether a dense layer's products are quicker in bfloat16, whose weights are rounded and packed in each: measured."""
+    return images >= FEW_IMAGES and inputs * outputs >= FEW_WEIGHTS
+
+
+def prefers_pairs(channels: int, filters: int) -> bool:
+    """Whether direct convolution is quicker in bfloat16; it takes channels, and backward filters, in pairs."""
+    return channels % 2 == 0 and filters % 2 == 0 and channels >= FEW_CHANNELS
+
+
+def prefers_scatter(conv: Conv2D, shape: Shape, made: Shape) -> bool:
     """Whether scattering dy · Wᵀ is less work than convolving dy within its zeros: products, and a tenth for adding."""
-    taps, lanes = prod(conv.kernel_size), UNIT.lanes
-    convolved = prod(shape[:2]) * taps * conv.filters * -(-shape[2] // lanes)
-    return 1.1 * prod(places) * conv.filters * -(-taps * shape[2] // lanes) < convolved
+    taps, cost = prod(conv.kernel_size), costs_of_machine()[0][key("convolve", 0, 0)]
+    registers = prod(made[:2]) * conv.filters * ceil(taps * shape[2] / UNIT.lanes)
+    return 1.1 * cost.of((registers, 0, 0)) < min(_costs("convolve", conv, made, shape, 1).values())
 
 
-def prefers_winograd(conv: Conv2D, given: Shape, made: Shape) -> bool:
-    """Whether Winograd's algorithm from images of shape `given` to `made` is less work than direct convolution.
+def winograd_outputs(conv: Conv2D, given: Shape, made: Shape) -> int:
+    """m of Winograd's algorithm F(m×m, r×r) from images of shape `given` to `made`; 0: direct convolution is quicker."""
+    return _quickest(_costs("convolve", conv, given, made, 1))
 
-    Registers of products are counted, and those of the transforms. Of an odd number of rows it would read one behind x.
-    """
-    if conv.kernel_size != (3, 3) or conv.strides != (1, 1) or (given[:2] != made[:2] and (made[0] % 2 or made[1] % 2)):
-        return False
-    wide, out_wide = (-(-shape[2] // UNIT.lanes) for shape in (given, made))
-    squares = -(-made[0] // 2) * -(-made[1] // 2)
-    return (
-        squares * (PRODUCTS * given[2] * out_wide + 60 * (wide + out_wide)) * 1.15 < prod(made[:2]) * 9 * given[2] * out_wide
-    )
+
+def gradient_outputs(conv: Conv2D, given: Shape, made: Shape, images: int) -> int:
+    """The same for the gradient of the weights, summed over so many images of a partition."""
+    return _quickest(_costs("gradient", conv, given, made, images))
+
+
+def _quickest(costs: dict[int, float]) -> int:
+    return min(costs, key=costs.__getitem__)
+
+
+def _costs(direction: Direction, conv: Conv2D, given: Shape, made: Shape, images: int) -> dict[int, float]:
+    """What each algorithm costs by m, in nanoseconds an image; 0: direct convolution."""
+    (taps, wide), costs = conv.kernel_size, costs_of_machine()[0]
+    possible = WINOGRAD.get(taps, ()) if wide == taps and conv.strides == (1, 1) else ()
+    works = {outputs: work(direction, outputs, conv.kernel_size, given, made, images) for outputs in (0, *possible)}
+    return {outputs: costs[key(direction, outputs, taps)].of(of) / images for outputs, of in works.items()}
+
+
+def _listing(conv: Any, pool: Any) -> tuple[float, int]:
+    """Operations on lists of the argmax pixels, 4 an entry and its sums, at least 4; and the registers of dy."""
+    taps = conv["kernel_width"] * conv["channels"]
+    sums = conv["kernel_height"] * -(-taps // SHORT) * (0.75 if UNIT.lanes > SHORT else 1.25)
+    entries = pool["out_height"] * pool["out_width"] * conv["filters"]
+    registers = conv["out_height"] * conv["out_width"] * -(-conv["filters"] // UNIT.lanes)
+    return float(entries * (4 + max(4, sums))), int(registers)
 
 
 def prefers_sparse(conv: Any, pool: Any) -> bool:
     """Whether lists of the argmax pixels (see sparse_conv_grad.py) are less work than products of all pixels.
 
-    In register operations, measured: of a list 4 an entry and its sums, at least 4; of a pixel 8 for its dy, and products.
+    In register operations, measured: of a pixel 8 for its dy, and products.
     """
-    taps = conv["kernel_width"] * conv["channels"]
-    sums = conv["kernel_height"] * -(-taps // SHORT) * (0.75 if UNIT.lanes > SHORT else 1.25)
-    entries = pool["out_height"] * pool["out_width"] * conv["filters"]
-    registers = conv["out_height"] * conv["out_width"] * -(-conv["filters"] // UNIT.lanes)
-    return bool(entries * (4 + max(4, sums)) < registers * (8 + conv["kernel_height"] * taps))
+    operations, registers = _listing(conv, pool)
+    return bool(operations < registers * (8 + conv["kernel_height"] * conv["kernel_width"] * conv["channels"]))
+
+
+def beats_winograd(layer: Conv2D, conv: Any, pool: Any, given: Shape, made: Shape, zeros: bool, images: int) -> bool:
+    """The same beside the products of Winograd's algorithms, if these are possible; `zeros`: half of the entries are 0."""
+    dx, dw = _costs("convolve", layer, made, given, 1), _costs("gradient", layer, given, made, images)
+    if not _quickest(dx) or not _quickest(dw):
+        return True
+    operations, registers = _listing(conv, pool)
+    weights = conv["kernel_height"] * conv["kernel_width"] * conv["channels"] * conv["filters"]
+    operations *= LISTED * (HALF_LISTED if zeros else 1) * (FAR_LISTED if weights > NEAR_WEIGHTS else 1)
+    product = costs_of_machine()[0][key("convolve", 0, 0)].products
+    return bool(product * (operations - 8 * registers) < dx[_quickest(dx)] + dw[_quickest(dw)])
 
 
 def sparse_rows(pool: Any) -> int:

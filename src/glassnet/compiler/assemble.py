@@ -23,6 +23,7 @@ from glassnet.nn import walk
 from glassnet.nn.losses import BinaryCrossEntropy, Loss, Quadratic, SoftmaxCrossEntropy
 from glassnet.nn.stack import Stack
 
+PRECISIONS = FLOAT32, BFLOAT16 = "float32", "bfloat16"  # of products; sums, weights and all else are float32
 LOSS_KINDS: dict[type[Loss], int] = {
     Quadratic: kinds.QUADRATIC,
     BinaryCrossEntropy: kinds.BINARY_CROSS_ENTROPY,
@@ -36,6 +37,7 @@ def assemble(
     *,
     is_bytes: bool,
     purpose: str,
+    precision: str = FLOAT32,
     augmentation: Augmentation | None = None,
     image_shape: tuple[int, int, int] = (0, 0, 0),
 ) -> Program:
@@ -44,9 +46,10 @@ def assemble(
     For "layers" each layer runs by itself up to the raw outputs, and `Program.seen` says where each one's output lies.
     For "show" each layer runs by itself: raw outputs, then loss and gradient as outside training (dropout off, running
     statistics), by the images too; `Program.seen` says where the gradient by each output lies, too.
-    With an `augmentation`, the images, of `image_shape` (H, W, C), go through it first.
+    With an `augmentation`, the images, of `image_shape` (H, W, C), go through it first. `precision`: one of PRECISIONS.
     """
-    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=purpose not in ("show", "layers"))
+    fused = purpose not in ("show", "layers")
+    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=fused, bfloat16=precision == BFLOAT16)
     offsets: list[ParamOffsets] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
         offsets[slot.layer][slot.key] = slot.offset

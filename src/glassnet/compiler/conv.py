@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import ceil, prod
 from typing import Any
 
-from glassnet.compiler.algorithms import partitions_of, prefers_scatter, prefers_sparse, prefers_winograd, sparse_rows
+from glassnet.compiler.algorithms import (
+    beats_winograd,
+    gradient_outputs,
+    partitions_of,
+    prefers_pairs,
+    prefers_scatter,
+    prefers_sparse,
+    sparse_rows,
+    winograd_outputs,
+)
 from glassnet.compiler.fusion import Block
 from glassnet.compiler.geometry import (
     as_image,
     conv_shape,
+    gradient_scratch_floats,
+    images_together,
+    in_one_row,
     list_floats,
     padded_dy,
     padded_x_floats,
+    pairs_floats,
     pool_shape,
+    products_of,
     row_floats,
     taps_floats,
     winograd_scratch_floats,
@@ -23,11 +37,9 @@ from glassnet.compiler.norm import Normalisation
 from glassnet.compiler.program_builder import Back, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.records import EpilogueShape
-from glassnet.kernels.sizes import PRODUCTS
-from glassnet.nn import Conv2D, GlobalMaxPool2D
+from glassnet.kernels.sizes import WINOGRAD_TILES, gradient_tiles
+from glassnet.nn import Conv2D, GlobalMaxPool2D, ReLU
 from glassnet.nn.layer import Shape
-
-ENOUGH_PIXELS = 49  # of an image, for the weights' gradient by Winograd's algorithm: with fewer, its sums are bound by memory
 
 
 def lower_block(block: Block, x: Value, out: ProgramBuilder) -> tuple[Value, Back]:
@@ -81,26 +93,34 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
     shape = (*layer.positions(x.shape), layer.filters)
     pool, weight, bias = pool_shape(block.pool, shape), block.conv_offsets["weight"], block.conv_offsets.get("bias", -1)
     pooled_alone = block.norm is None and block.pool is not None and layer.strides == (1, 1)
-    sparse = sparse_rows(pool) if pooled_alone and prefers_sparse(conv, pool) else 0
+    weights, channels, filters = prod(layer.kernel_size) * x.shape[2] * layer.filters, x.shape[2], layer.filters
+    partitions = partitions_of(out.capacity, weights)
+    share, zeros = ceil(out.capacity / partitions), isinstance(block.activation, ReLU)  # images of a partition
+    sparse = 0
+    if pooled_alone and prefers_sparse(conv, pool) and beats_winograd(layer, conv, pool, x.shape, shape, zeros, share):
+        sparse = sparse_rows(pool)
     epilogue = _epilogue(block, pool, conv["padded_width"] if sparse else pool["window_width"])
     y, argmax = _output(block, pool, shape, out)
-    weights, channels, filters = prod(layer.kernel_size) * x.shape[2] * layer.filters, x.shape[2], layer.filters
-    winograd = -1
-    if prefers_winograd(layer, x.shape, shape):
-        winograd = out.reserve(PRODUCTS * channels * filters)
-        out.emit(op.WINOGRAD_WEIGHTS, weight=weight, channels=channels, filters=filters, transformed=winograd)
+    outputs = winograd_outputs(layer, x.shape, shape)
+    transformed = _emit_transformed(op.WINOGRAD_WEIGHTS, layer, weight, channels, filters, outputs, out)
+    halves, pairs = out.bfloat16 and prefers_pairs(channels, filters), -1
+    if halves and not outputs:
+        pairs = _emit_pairs(op.PAIR_WEIGHTS, weight, weights // filters, filters, out)
+    conv = in_one_row(conv_shape(layer, x.shape, outputs))
+    together = images_together(shape, outputs, WINOGRAD_TILES, out.capacity)
     norm = Normalisation.of(block, shape, out)
     kept = out.rows(prod(shape)) if norm.learns else -1
     places = {"epilogue": epilogue, "y": kept, "out": y.at, "argmax": argmax}
     if not norm.learns:
         norm.emit_forward(out)
     out.emit(
-        op.CONV, **places, conv=conv, x=x.at, scale=x.scale, weight=weight, bias=bias, winograd_weights=winograd,
-        statistics=norm.statistics, **norm.scaling,
+        op.CONV, **places, conv=conv, x=x.at, scale=x.scale, weight=weight, bias=bias, outputs=outputs,
+        winograd_weights=transformed, weight_pairs=pairs, images=together, statistics=norm.statistics, **norm.scaling,
         **out.scratch(
-            x_scratch=padded_x_floats(conv),
-            y_scratch=y_floats(conv),
-            winograd_scratch=winograd_scratch_floats(conv) if winograd >= 0 else 0,
+            x_scratch=together * padded_x_floats(conv),
+            y_scratch=together * y_floats(conv),
+            winograd_scratch=winograd_scratch_floats(conv, outputs, channels),
+            pairs_scratch=padded_x_floats(conv) // 2 if pairs >= 0 else 0,
         ),
     )  # fmt: skip
     if norm.learns:
@@ -108,57 +128,78 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         out.emit(op.EPILOGUE, **places, **norm.scaling)
 
     def back(dout: int, needs_dx: bool) -> int:
-        scatter = not sparse and prefers_scatter(layer, x.shape, shape[:2])
-        winograd_gradient = winograd >= 0 and shape[0] * shape[1] >= ENOUGH_PIXELS and not sparse
-        partial = PRODUCTS * channels * filters if winograd_gradient else weights
-        partitions = partitions_of(out.capacity, weights)
-        partials = out.reserve(partitions * (partial + filters))
+        scatter = not sparse and prefers_scatter(layer, x.shape, shape)
+        direct = bool(sparse or scatter)
+        dx_outputs = winograd_outputs(layer, shape, x.shape) if needs_dx and not direct else 0
+        dw_outputs = 0 if direct else gradient_outputs(layer, x.shape, shape, share)
+        conv = conv_shape(layer, x.shape, dw_outputs)
+        conv = conv if sparse else in_one_row(conv)
+        tiles, of = (gradient_tiles(channels, filters), shape) if dw_outputs else (WINOGRAD_TILES, x.shape)
+        together = images_together(of, dw_outputs or dx_outputs, tiles, share)
+        partials = out.reserve(partitions * (weights + filters))
         row_scratch = out.scratch(row_scratch=row_floats(pool))
         coefficients = norm.emit_backward(out, dout=dout, **places, **row_scratch)
-        dx, weight_t, rotated, zeros = -1, -1, -1, dict.fromkeys(("dy_top", "dy_left", "dy_height", "dy_width"), 0)
+        pair_gradient, rotated_pairs = halves and not dw_outputs and not sparse, -1
+        frame = padded_dy(conv, needs_dx and not direct, dx_outputs, dw_outputs)
+        dx, weight_t, rotated = -1, -1, -1
         if needs_dx:  # before the weights change
             dx, weight_t = out.rows(x.width), out.reserve(weights)
-            if scatter or sparse:
+            if direct:
                 taps = weights // filters
                 out.emit(
                     op.DENSE_TRANSPOSE, inputs=taps, outputs=filters, weight=weight, weight_t=weight_t, weight_t_row=taps
                 )
+                if halves and scatter:
+                    rotated_pairs = _emit_pairs(op.PAIR_ROTATED, weight_t, filters, taps, out)
             else:
-                zeros = padded_dy(conv)
-                rotated = _emit_rotated(layer, weight, weight_t, x.shape, shape, out)
-        dy_floats = zeros["dy_height"] * zeros["dy_width"] * filters or y_floats(conv)
+                out.emit(
+                    op.ROTATE_WEIGHTS, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1],
+                    channels=channels, filters=filters, weight=weight, rotated=weight_t,
+                )  # fmt: skip
+                rotated = _emit_transformed(op.WINOGRAD_ROTATED, layer, weight_t, filters, channels, dx_outputs, out)
+                if halves and not dx_outputs:
+                    rotated_pairs = _emit_pairs(op.PAIR_ROTATED, weight_t, weights // channels, channels, out)
+        dy_floats = frame["dy_height"] * frame["dy_width"] * filters or y_floats(conv)
+        winograd_scratch = max(winograd_scratch_floats(conv, dx_outputs, filters), gradient_scratch_floats(conv, dw_outputs))
         out.emit(
             op.CONV_BACKWARD, **places, conv=conv, x=x.at, scale=x.scale, dout=dout, coefficients=coefficients, dx=dx,
-            has_bias=bias >= 0, weight_t=weight_t, winograd_rotated=rotated, scatter=scatter, sparse_rows=sparse,
-            winograd_gradient=winograd_gradient, **zeros, partial=partials, partitions=partitions,
+            has_bias=bias >= 0, weight_t=weight_t, dx_outputs=dx_outputs, winograd_rotated=rotated,
+            rotated_pairs=rotated_pairs, dw_outputs=dw_outputs, pair_gradient=pair_gradient, images=together, scatter=scatter,
+            sparse_rows=sparse, **frame, partial=partials, partitions=partitions,
             **out.scratch(
                 row_scratch=row_floats(pool),
-                x_scratch=padded_x_floats(conv),
-                dy_scratch=padded_x_floats(conv) if sparse else int(dy_floats),
+                x_scratch=together * padded_x_floats(conv),
+                dy_scratch=padded_x_floats(conv) if sparse else together * dy_floats,
                 taps_scratch=taps_floats(conv) if scatter else 0,
                 list_scratch=list_floats(conv, pool, int(epilogue["argmax_row"]), sparse) if sparse else 0,
-                winograd_scratch=winograd_scratch_floats(conv) if winograd_gradient or rotated >= 0 else 0,
+                winograd_scratch=winograd_scratch,
+                products_scratch=products_of(conv, dw_outputs) * channels * filters,
+                pairs_scratch=pairs_floats(conv, int(dy_floats)) if halves else 0,
             ),
         )  # fmt: skip
         out.emit(
             op.CONV_GRADIENTS, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1], channels=channels,
-            filters=filters, weight=weight, bias=bias, winograd_gradient=winograd_gradient, transposed=bool(sparse),
-            partial=partials, partitions=partitions,
+            filters=filters, weight=weight, bias=bias, transposed=bool(sparse), partial=partials, partitions=partitions,
         )  # fmt: skip
         return dx if needs_dx else dout
 
     return y, back
 
 
-def _emit_rotated(layer: Conv2D, weight: int, rotated: int, given: Shape, made: Shape, out: ProgramBuilder) -> int:
-    """The rotated weights; where they lie as Winograd's convolution takes them, or −1 where dx does not go that way."""
-    channels, filters = given[2], layer.filters
-    out.emit(
-        op.ROTATE_WEIGHTS, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1], channels=channels,
-        filters=filters, weight=weight, rotated=rotated,
-    )  # fmt: skip
-    if not prefers_winograd(layer, made, given):
+def _emit_pairs(opcode: int, weight: int, rows: int, columns: int, out: ProgramBuilder) -> int:
+    """Where the weights lie in pairs of bfloat16."""
+    pairs = out.reserve(rows * columns // 2)
+    out.emit(opcode, weight=weight, rows=rows, columns=columns, pairs=pairs)
+    return pairs
+
+
+def _emit_transformed(
+    opcode: int, layer: Conv2D, weight: int, channels: int, filters: int, outputs: int, out: ProgramBuilder
+) -> int:
+    """Where weights lie as Winograd's algorithm takes them; −1 without `outputs`."""
+    if not outputs:
         return -1
-    transformed = out.reserve(PRODUCTS * channels * filters)
-    out.emit(op.WINOGRAD_ROTATED, weight=rotated, channels=filters, filters=channels, transformed=transformed)
+    taps = layer.kernel_size[0]
+    transformed = out.reserve((outputs + taps - 1) ** 2 * channels * filters)
+    out.emit(opcode, outputs=outputs, taps=taps, weight=weight, channels=channels, filters=filters, transformed=transformed)
     return transformed

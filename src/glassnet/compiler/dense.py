@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glassnet.compiler.algorithms import prefers_bfloat16
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.sizes import DOT_OUTPUTS, SKINNY_INPUTS, SKINNY_WIDTH, dot_row
@@ -16,20 +17,22 @@ def _(layer: Dense, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tup
     weight, bias = offsets["weight"], offsets.get("bias", -1)
     size = {"inputs": x.width, "outputs": y.width}
     skinny = out.training and y.width <= SKINNY_WIDTH and x.width >= SKINNY_INPUTS and out.capacity >= SKINNY_BATCH
+    halves = out.bfloat16 and not skinny and prefers_bfloat16(x.width, y.width, out.capacity)
     if skinny:
         row = dot_row(x.width)
         weight_t = out.reserve(-(-y.width // DOT_OUTPUTS) * DOT_OUTPUTS * row)
         out.emit(op.DENSE_TRANSPOSE, **size, weight=weight, weight_t=weight_t, weight_t_row=row)
         out.emit(op.DENSE_SKINNY, x=x.at, y=y.at, **size, weight_t=weight_t, weight_t_row=row, bias=bias, scale=x.scale)
     else:
-        out.emit(op.DENSE, x=x.at, y=y.at, **size, weight=weight, bias=bias, scale=x.scale)
+        out.emit(op.DENSE_BFLOAT16 if halves else op.DENSE, x=x.at, y=y.at, **size, weight=weight, bias=bias, scale=x.scale)
 
     def back(dy: int, needs_dx: bool) -> int:
         dx = dy
         if needs_dx:  # before the weights change
             dx = out.rows(x.width)
-            out.emit(op.DENSE_DX, dy=dy, dx=dx, **size, weight=weight)
-        out.emit(op.DENSE_DW_SKINNY if skinny else op.DENSE_DW, x=x.at, dy=dy, **size, weight=weight, scale=x.scale)
+            out.emit(op.DENSE_DX_BFLOAT16 if halves else op.DENSE_DX, dy=dy, dx=dx, **size, weight=weight)
+        dw = op.DENSE_DW_SKINNY if skinny else op.DENSE_DW_BFLOAT16 if halves else op.DENSE_DW
+        out.emit(dw, x=x.at, dy=dy, **size, weight=weight, scale=x.scale)
         if bias >= 0:
             out.emit(op.DENSE_DB, dy=dy, outputs=y.width, bias=bias, sums=out.reserve(y.width))
         return dx

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any
 
 from glassnet.kernels.records import ConvShape, PoolShape
-from glassnet.kernels.sizes import COLUMNS, TAP_FLOATS, winograd_floats
+from glassnet.kernels.sizes import COLUMNS, TAP_FLOATS, WINOGRAD_TILES, gradient_tiles, winograd_floats
 from glassnet.nn import AveragePool2D, Conv2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from glassnet.nn.layer import Shape
 
@@ -16,11 +16,13 @@ def as_image(shape: Shape) -> tuple[int, int, int]:
     return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (prod(shape[:-1]), 1, shape[-1])
 
 
-def conv_shape(layer: Conv2D, shape: Shape) -> Any:
-    """The record of a convolution of images of `shape`."""
+def conv_shape(layer: Conv2D, shape: Shape, outputs: int = 0) -> Any:
+    """The record of a convolution of images of `shape`; with so many zeros that Winograd's tiles of `outputs` lie in them."""
     height, width, channels = as_image(shape)
     top, bottom, left, right = layer.margins(shape)
     out_height, out_width = layer.positions(shape)
+    bottom = max(bottom, tiled(out_height, outputs) + layer.kernel_size[0] - 1 - height - top)
+    right = max(right, tiled(out_width, outputs) + layer.kernel_size[1] - 1 - width - left)
     return ConvShape.make(
         height=height, width=width, channels=channels, kernel_height=layer.kernel_size[0], kernel_width=layer.kernel_size[1],
         stride_y=layer.strides[0], stride_x=layer.strides[1], top=top, left=left, padded_height=height + top + bottom,
@@ -43,20 +45,44 @@ def pool_shape(layer: MaxPool2D | GlobalMaxPool2D | AveragePool2D | GlobalAverag
     )[0]  # fmt: skip
 
 
-def padded_dy(conv: Any) -> dict[str, int]:
-    """So many zeros around dy that the rotated kernel meets every pixel of x."""
-    return {
-        "dy_top": conv["kernel_height"] - 1 - conv["top"],
-        "dy_left": conv["kernel_width"] - 1 - conv["left"],
-        "dy_height": conv["height"] + conv["kernel_height"] - 1,
-        "dy_width": conv["width"] + conv["kernel_width"] - 1,
-    }
+def in_one_row(conv: Any) -> Any:
+    """A convolution of 1 × 1 pixels, stride 1, without zeros around x: the same of one long row, whose tiles are full."""
+    if any(conv[name] != 1 for name in ("kernel_height", "kernel_width", "stride_y", "stride_x")) or (
+        conv["padded_height"] * conv["padded_width"] != conv["height"] * conv["width"]
+    ):
+        return conv
+    found = conv.copy()
+    for side in ("", "padded_", "out_"):
+        found[f"{side}height"], found[f"{side}width"] = 1, conv["height"] * conv["width"]
+    return found
+
+
+def tiled(pixels: int, outputs: int) -> int:
+    """So many pixels in whole tiles of `outputs`; none where that is 0."""
+    return -(-pixels // outputs) * outputs if outputs else 0
+
+
+def padded_dy(conv: Any, convolved: bool, dx_outputs: int, dw_outputs: int) -> dict[str, int]:
+    """So many zeros around dy that the rotated kernel meets every pixel of x, if dx is `convolved`; and for whole tiles."""
+    convolved = convolved and conv["kernel_height"] * conv["kernel_width"] * conv["stride_y"] * conv["stride_x"] > 1
+    found: dict[str, int] = {}
+    for side, corner, taps in (("height", "top", "kernel_height"), ("width", "left", "kernel_width")):
+        before = conv[taps] - 1 - conv[corner] if convolved else 0
+        after_dx = max(conv[side], tiled(conv[side], dx_outputs)) + conv[taps] - 1 if convolved else 0
+        after_dw = before + tiled(conv[f"out_{side}"], dw_outputs) if dw_outputs else 0
+        found |= {f"dy_{corner}": int(before), f"dy_{side}": int(max(after_dx, after_dw))}
+    return found
 
 
 def padded_x_floats(conv: Any) -> int:
-    """x with its padding, and one row more, which Winograd's algorithm may read."""
-    behind = (conv["padded_width"] + 2) * conv["channels"]
-    return int(conv["padded_height"] * conv["padded_width"] * conv["channels"] + behind)
+    """x with its padding."""
+    return int(conv["padded_height"] * conv["padded_width"] * conv["channels"])
+
+
+def pairs_floats(conv: Any, dy_floats: int) -> int:
+    """The pairs of x and dy, for the gradient of the weights; of dy with its zeros, for that of x."""
+    dy = conv["out_height"] * ((conv["out_width"] + 1) // 2) * conv["filters"]
+    return int(max(padded_x_floats(conv) + 2 * COLUMNS + dy, dy_floats // 2))
 
 
 def y_floats(conv: Any) -> int:
@@ -82,7 +108,24 @@ def list_floats(conv: Any, pool: Any, argmax_row: int, rows: int) -> int:
     return int(5 * entries + conv["filters"] + 1 + height * argmax_row + 2)
 
 
-def winograd_scratch_floats(conv: Any) -> int:
-    """The transforms and products of a strip of squares, in either direction."""
-    widths = (int(conv["out_width"]), int(conv["width"]))
-    return max(winograd_floats(width, int(conv["channels"]), int(conv["filters"])) for width in widths)
+def winograd_scratch_floats(conv: Any, outputs: int, channels: int) -> int:
+    """The transforms and products of a strip of tiles of so many channels; none without `outputs`."""
+    return winograd_floats(products_of(conv, outputs), WINOGRAD_TILES, channels) if outputs else 0
+
+
+def gradient_scratch_floats(conv: Any, outputs: int) -> int:
+    """The same for the gradient of the weights."""
+    channels, filters = int(conv["channels"]), int(conv["filters"])
+    return winograd_floats(products_of(conv, outputs), gradient_tiles(channels, filters), channels) if outputs else 0
+
+
+def products_of(conv: Any, outputs: int) -> int:
+    """Winograd's products of a tile; 0 without `outputs`."""
+    return int(outputs + conv["kernel_height"] - 1) ** 2 if outputs else 0
+
+
+def images_together(shape: Shape, outputs: int, tiles: int, most: int) -> int:
+    """How many images of `shape` give so many tiles, at most `most`; one without `outputs`."""
+    if not outputs:
+        return 1
+    return max(1, min(most, tiles // (tiled(shape[0], outputs) * tiled(shape[1], outputs) // outputs**2)))

@@ -62,6 +62,8 @@ class Program:
     capacity: int
     augmented: bool
     forward: int  # instructions before the loss
+    prepared: int  # first instructions that depend on the weights alone: done once, and again when `weights` have changed
+    weights: tuple[tuple[int, int], ...]  # what they read: stretches of the network's state, from … to
     seen: tuple[Seen, ...]  # of a program that shows every layer
     input_gradient: int  # where the gradient of its loss by the images lies
 
@@ -75,6 +77,11 @@ class Seen:
     gradient: int = -1
 
 
+# Instructions that depend on the weights alone.
+PREPARING = frozenset(
+    {op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.BATCH_NORM_RUNNING}
+)
+STATE_FIELDS = frozenset({"weight", "gamma", "beta", "running_mean", "running_variance"})  # of their records
 Back = Callable[[int, bool], int]  # from where dy lies, and whether dx is needed, to where dx lies
 ParamOffsets = dict[str, int]  # where a layer's parameters and running statistics lie in the network's state
 
@@ -83,15 +90,17 @@ class ProgramBuilder:
     """Collects instructions and hands out offsets of a workspace for batches of up to `capacity` images.
 
     `fused`: several layers may be computed at once; otherwise each by itself, and `seen` says where its output lies.
+    `bfloat16`: products may be taken in it.
     """
 
-    def __init__(self, stack: Stack, capacity: int, training: bool, fused: bool = True) -> None:
-        self.capacity, self.training, self.fused = capacity, training, fused
+    def __init__(self, stack: Stack, capacity: int, training: bool, fused: bool = True, bfloat16: bool = False) -> None:
+        self.capacity, self.training, self.fused, self.bfloat16 = capacity, training, fused, bfloat16
         self.augmented, self.keys, self.forward = False, 0, 0
         self.seen: list[Seen] = []
         self.input_gradient = -1
         self.scratch_bytes, self.longest = SCRATCH_BYTES, capacity
         self._workspace = 0
+        self._slots = {slot.offset: slot.size for slot in (*stack.slots, *stack.running_slots)}
         shapes = [*stack.shapes, *(shape for layer in walk(stack.layers) for shape in _inner_shapes(layer))]
         widest = max(*(prod(shape) for shape in shapes), *(slot.shape[-1] for slot in stack.slots), 1)
         self._constants: list[Array] = [np.zeros(widest + PADDING)]  # zeros first, for biases that are not there
@@ -142,7 +151,32 @@ class ProgramBuilder:
         self.emit(op.LOAD, x=x.at, y=y, width=x.width, scale=x.scale)
         return Value(y, x.shape)
 
+    def _prepare(self) -> tuple[int, tuple[tuple[int, int], ...]]:
+        """Move the instructions that depend on the weights alone to the front; how many, and the weights.
+
+        Not in training, where weights change in each step, nor where layers run one by one, whose order is looked at.
+        """
+        if self.training or not self.fused:
+            return 0, ()
+        prepared = [line for line in self._code if line[0] in PREPARING]
+        self._code = prepared + [line for line in self._code if line[0] not in PREPARING]
+        self.forward = next((number for number, (opcode, _) in enumerate(self._code) if opcode == op.LOSS), 0)
+        read: set[int] = set()
+        records = np.concatenate([*self._records, np.zeros(0, np.uint8)])
+        for opcode, at in prepared:
+            kind = RECORDS[opcode].dtype
+            record = records[at : at + kind.itemsize].view(kind)[0]
+            read.update(int(record[name]) for name in STATE_FIELDS.intersection(kind.names or ()))
+        stretches: list[tuple[int, int]] = []
+        for offset in sorted(read & self._slots.keys()):
+            first, last = offset, offset + self._slots[offset]
+            if stretches and stretches[-1][1] == first:
+                first = stretches.pop()[0]
+            stretches.append((first, last))
+        return len(prepared), tuple(stretches)
+
     def program(self) -> Program:
+        prepared, weights = self._prepare()
         constants = np.concatenate(self._constants)
         require_activations(4 * (self._workspace + len(constants)) + self.scratch_bytes, self.capacity)
         return Program(
@@ -156,6 +190,8 @@ class ProgramBuilder:
             capacity=self.capacity,
             augmented=self.augmented,
             forward=self.forward,
+            prepared=prepared,
+            weights=weights,
             seen=tuple(self.seen),
             input_gradient=self.input_gradient,
         )

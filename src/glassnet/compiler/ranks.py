@@ -22,7 +22,6 @@ import numpy as np
 from glassnet.compiler.program_builder import Program, aligned_bytes
 from glassnet.kernels import kinds, opcodes as op
 from glassnet.kernels.records import INPUT, RECORDS
-from glassnet.kernels.sizes import PRODUCTS
 
 LOSSES = -1  # as a place: losses and classes of the images, which do not lie in the workspace
 
@@ -72,7 +71,7 @@ def _layer_norm(record: Any) -> list[Gather]:
 
 
 def _conv_sums(record: Any) -> list[Gather]:
-    kernel = PRODUCTS if record["winograd_gradient"] else record["kernel_height"] * record["kernel_width"]
+    kernel = record["kernel_height"] * record["kernel_width"]
     size = int((kernel * record["channels"] + 1) * record["filters"])
     return [Gather(int(record["partial"]), size, int(record["partitions"]))]
 
@@ -91,6 +90,7 @@ JOINTS: dict[int, Callable[[Any], list[Gather]]] = {
 GRADIENTS: dict[int, Callable[[Any], list[Gather]]] = {
     op.DENSE_DW: _rows(("x", "inputs"), ("dy", "outputs")),
     op.DENSE_DW_SKINNY: _rows(("x", "inputs"), ("dy", "outputs")),
+    op.DENSE_DW_BFLOAT16: _rows(("x", "inputs"), ("dy", "outputs")),
     op.DENSE_DB: _rows(("dy", "outputs")),
     op.LAYER_NORM_GRADIENTS: _layer_norm,
     op.CONV_GRADIENTS: _conv_sums,
@@ -101,9 +101,12 @@ OF_IMAGES = frozenset({
     op.LOAD, op.AUGMENT, op.AFFINE, op.DENSE, op.DENSE_SKINNY, op.DENSE_DX, op.ACTIVATION, op.ACTIVATION_BACKWARD, op.SOFTMAX,
     op.SOFTMAX_BACKWARD, op.DROPOUT, op.LAYER_NORM, op.LAYER_NORM_DX, op.ADD, op.COPY_CHANNELS, op.LOSS, op.CONV,
     op.CONV_BACKWARD, op.EPILOGUE, op.EPILOGUE_BACKWARD, op.IMAGE_STATISTICS, op.BATCH_NORM_SUMS, op.AVERAGE_POOL,
-    op.AVERAGE_POOL_BACKWARD, op.RECURRENT, op.RECURRENT_BACKWARD,
+    op.AVERAGE_POOL_BACKWARD, op.RECURRENT, op.RECURRENT_BACKWARD, op.DENSE_BFLOAT16, op.DENSE_DX_BFLOAT16,
 })  # fmt: skip
-OF_WEIGHTS = frozenset({op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED})
+OF_WEIGHTS = frozenset({
+    op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.RECURRENT_PANELS, op.PAIR_WEIGHTS,
+    op.PAIR_ROTATED,
+})  # fmt: skip
 KNOWN = OF_IMAGES | OF_WEIGHTS | JOINTS.keys() | GRADIENTS.keys()
 
 

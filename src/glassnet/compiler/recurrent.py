@@ -5,6 +5,7 @@ from __future__ import annotations
 from glassnet.compiler.algorithms import recurrent_partitions
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import kinds, opcodes as op
+from glassnet.kernels.sizes import COLUMNS, LANES
 from glassnet.nn import GRU, LSTM, SimpleRNN
 
 RNN_KINDS = {"tanh": kinds.RNN_TANH, "relu": kinds.RNN_RELU}
@@ -26,28 +27,29 @@ def _(layer: SimpleRNN | LSTM | GRU, x: Value, offsets: ParamOffsets, out: Progr
     }  # fmt: skip
     weight, recurrent_weight = offsets["weight"], offsets["recurrent_weight"]
     biases = {"bias": offsets["bias"], "recurrent_bias": offsets.get("recurrent_bias", -1)}
+    inputs_row = -(-features // LANES) * LANES
     states = {
-        "x": x.at, "scale": x.scale, "row_index": out.reserve(2 * rows), "z": out.reserve(rows * wide),
-        "h": out.reserve((rows + out.capacity) * units),
+        "x": x.at, "scale": x.scale, "inputs": out.reserve(rows * inputs_row), "inputs_row": inputs_row,
+        "z": out.reserve(rows * wide), "h": out.reserve((rows + out.capacity) * units),
         "c": out.reserve((rows + out.capacity) * units) if kind == kinds.LSTM else -1,
         "inner": out.reserve(rows * units) if is_gru else -1,
     }  # fmt: skip
+    panels = _panels(units, wide, False, recurrent_weight, out)
     out.emit(
-        op.RECURRENT, **common, **states, weight=weight, recurrent_weight=recurrent_weight, **biases,
+        op.RECURRENT, **common, **states, weight=weight, panels=panels, **biases,
         product=out.rows(wide) if is_gru else -1, out=y.at,
     )  # fmt: skip
 
     def back(dy: int, needs_dx: bool) -> int:
-        weight_t, dx_steps, dx = -1, -1, -1
-        recurrent_weight_t = _transposed(units, wide, recurrent_weight, out)
+        dx_steps, dx = -1, -1
+        panels = _panels(wide, units, True, recurrent_weight, out)
         if needs_dx:
-            weight_t = _transposed(features, wide, weight, out)
             dx_steps, dx = out.reserve(rows * features), out.rows(steps * features)
         partial = out.reserve(partitions * ((features + units + 1) * wide + units))
         out.emit(
             op.RECURRENT_BACKWARD, **common, **states, dout=dy, dproduct=out.reserve(rows * wide) if is_gru else -1,
-            dh=out.rows(units), dc=out.rows(units), recurrent_weight_t=recurrent_weight_t, weight_t=weight_t,
-            dx_steps=dx_steps, dx=dx, partial=partial,
+            dh=out.rows(units), dc=out.rows(units), weight=weight, panels=panels, dx_steps=dx_steps,
+            dx=dx, partial=partial,
         )  # fmt: skip
         out.emit(
             op.RECURRENT_GRADIENTS, **common, weight=weight, recurrent_weight=recurrent_weight, **biases, partial=partial
@@ -57,8 +59,8 @@ def _(layer: SimpleRNN | LSTM | GRU, x: Value, offsets: ParamOffsets, out: Progr
     return y, back
 
 
-def _transposed(inputs: int, outputs: int, weight: int, out: ProgramBuilder) -> int:
-    """Where the transposed weights lie."""
-    weight_t = out.reserve(inputs * outputs)
-    out.emit(op.DENSE_TRANSPOSE, inputs=inputs, outputs=outputs, weight=weight, weight_t=weight_t, weight_t_row=inputs)
-    return weight_t
+def _panels(inner: int, width: int, transposed: bool, weight: int, out: ProgramBuilder) -> int:
+    """Where the panels lie of weights (inner, width), or of the transpose of weights (width, inner)."""
+    panels = out.reserve(-(-width // COLUMNS) * COLUMNS * (inner + LANES))
+    out.emit(op.RECURRENT_PANELS, inner=inner, width=width, transposed=transposed, weight=weight, panels=panels)
+    return panels

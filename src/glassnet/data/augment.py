@@ -13,30 +13,43 @@ from glassnet.support.arrays import Array
 from glassnet.support.random_keys import FIELD_SCALE, Draw, split_mix
 
 
-def augment(images: Array, options: NDArray[np.void], key: np.uint64, dtype: DTypeLike = np.float32, first: int = 0) -> Array:
+def augment(
+    images: Array,
+    options: NDArray[np.void],
+    key: np.uint64,
+    dtype: DTypeLike = np.float32,
+    first: int = 0,
+    mirrored: NDArray[np.bool_] | None = None,
+) -> Array:
     """Images (N, H, W, C), bytes or floats, each transformed at random: floats in the images' own range.
 
     A pixel p of the result is taken, bilinearly, from centre + M·(p − centre − shift) + elastic(p) of the image, where M
     undoes, in this order, rotation, scale and stretch, shear, and flips. Then value → mean + contrast·(value − mean) +
     brightness, and a rectangle is erased. Image i draws its numbers from SplitMix64 started at the (first + i + 1)-th
-    number of SplitMix64 started at `key`.
+    number of SplitMix64 started at `key`. `mirrored`: which images are mirrored left and right besides.
     """
     o = SimpleNamespace(**{name: float(options[name][0]) for name in AugmentOptions.dtype.names or ()})
     count, height, width, _ = images.shape
     own = split_mix(key, np.arange(first, first + count, dtype=np.uint64))
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    x, y = _inverse(o, own, x, y)
+    x, y = _inverse(o, own, x, y, mirrored)
     if o.elastic > 0:
         right, down = _elastic(o, own, height, width)
         x, y = x + right, y + down
-    result = _sample(images, x, y, edge=o.edge > 0)
+    result = _sample(images, x, y, beyond=int(o.beyond))
     mean = images.mean(axis=(1, 2, 3), dtype=np.float64, keepdims=True)
     if o.contrast > 0 or o.brightness > 0:
         result = _shaded(o, own, result, mean, is_bytes=images.dtype == np.uint8)
     if o.erase > 0:
         hidden = _erased(o, own, height, width)[..., None]
-        result = np.where(hidden, mean if o.edge > 0 else 0.0, result)
+        result = np.where(hidden, mean if o.beyond > 0 else 0.0, result)
     return result.astype(dtype)
+
+
+def in_turn(flips: np.uint64, images: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which images, by their numbers, are mirrored in an epoch: `flips` is a key, then the parity of the epoch."""
+    drawn = split_mix(flips >> np.uint64(1), images.astype(np.uint64)) >> np.uint64(63)
+    return np.asarray((drawn ^ flips) & np.uint64(1), dtype=np.bool_)
 
 
 def _uniform(own: NDArray[np.uint64], number: int) -> Array:
@@ -50,7 +63,9 @@ def _symmetric(own: NDArray[np.uint64], number: int) -> Array:
     return 2 * _uniform(own, number) - 1
 
 
-def _inverse(o: SimpleNamespace, own: NDArray[np.uint64], x: Array, y: Array) -> tuple[Array, Array]:
+def _inverse(
+    o: SimpleNamespace, own: NDArray[np.uint64], x: Array, y: Array, mirrored: NDArray[np.bool_] | None
+) -> tuple[Array, Array]:
     """Where each pixel of the result comes from, but for the elastic field."""
     angle = o.rotation * _symmetric(own, Draw.ROTATION)
     size = 1 + o.scale * _symmetric(own, Draw.SCALE)
@@ -65,7 +80,8 @@ def _inverse(o: SimpleNamespace, own: NDArray[np.uint64], x: Array, y: Array) ->
     x, y = np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
     x, y = x / (size * stretch), y * stretch / size
     x = x + lean * y
-    x = np.where(_uniform(own, Draw.FLIP_X) < o.flip_x, -x, x)
+    flip = _uniform(own, Draw.FLIP_X) < o.flip_x
+    x = np.where(flip if mirrored is None else flip | mirrored[:, None, None], -x, x)
     y = np.where(_uniform(own, Draw.FLIP_Y) < o.flip_y, -y, y)
     return x + centre_x, y + centre_y
 
@@ -95,11 +111,13 @@ def _spline(u: Array, controls: int) -> Array:
     return np.where(distance < 1, near, far)
 
 
-def _sample(images: Array, x: Array, y: Array, *, edge: bool) -> Array:
-    """Bilinear values (N, H, W, C) at the places x, y (N, H, W); outside, zeros or the images' edge."""
+def _sample(images: Array, x: Array, y: Array, *, beyond: int) -> Array:
+    """Bilinear values (N, H, W, C) at the places x, y (N, H, W); outside, zeros, the images' edge or their reflection."""
     count, height, width, _ = images.shape
     margin = ((0, 0), (1, 2), (1, 2), (0, 0))
-    wide = np.pad(images.astype(np.float64), margin, mode="edge" if edge else "constant")
+    wide = np.pad(images.astype(np.float64), margin, mode="edge" if beyond else "constant")
+    if beyond == 2:
+        x, y = ((size - 1) - np.abs((size - 1) - np.abs(place)) for size, place in ((width, x), (height, y)))
     x, y = np.clip(x + 1, 0, width + 1), np.clip(y + 1, 0, height + 1)
     j, i, n = x.astype(np.int64), y.astype(np.int64), np.arange(count)[:, None, None]
     right, down = (x - j)[..., None], (y - i)[..., None]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.data.augment import augment
+from glassnet.data.augment import augment, in_turn
 from glassnet.data.dataset import Dataset
+from glassnet.data.multicrop import MultiCrop, as_multicrop
 from glassnet.errors import InputError, ShapeError
 from glassnet.kernels.codegen.host import kernels_enabled
 from glassnet.kernels.records import AugmentOptions
@@ -25,10 +26,11 @@ from glassnet.support.registry import unknown
 
 VIEWS = 8  # of test-time augmentation
 SHIFTS = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))  # rows, columns
+ALTERNATE = "alternate"
 BLOCK = 1000  # images of a view transformed together: their floats take several times the memory of bytes
 
 FLIPS = {"none": (0.0, 0.0), "horizontal": (0.5, 0.0), "vertical": (0.0, 0.5), "both": (0.5, 0.5)}
-FILLS = ("zero", "edge")
+FILLS = ("zero", "edge", "reflect")
 LIMITS: dict[str, tuple[float, float, str]] = {  # the least and the highest value, and in words
     "shift": (0, float("inf"), mark("pixels, 0 or more")),
     "rotation": (0, 180, mark("degrees, 0 to 180")),
@@ -58,13 +60,14 @@ class Augmentation:
                    cell strokes stay whole: 1.4 for 28×28.
     `elastic_grid` cells of that field along the longer side: more are rougher. Cubic B-splines join their corners.
     `flip`         "horizontal" or True mirrors left and right in half of the cases, "vertical" top and bottom, "both" each;
-                   a number is the probability of the horizontal one.
+                   a number is the probability of the horizontal one. "alternate" mirrors a random half of the images left and
+                   right in the first epoch, the others in the second, and so on (Jordan, arXiv 2404.00498).
     `crop`         pixels of margin put around the image before a window of its size is cut out at a random place.
     `brightness`   share of the full range (255 of bytes, 1 of floats) that is added.
     `contrast`     share by which differences from the image's mean grow or shrink.
     `erase`        probability that a rectangle is erased; `erase_size`: its share of the area, from least to most.
-    `fill`         what lies beyond the image: "zero", as suits ink on black, or "edge", its edge repeated, as suits
-                   photographs. Rectangles are erased with zeros, or with the image's mean.
+    `fill`         what lies beyond the image: "zero", as suits ink on black, or "edge", its edge repeated, or "reflect", its
+                   reflection, as suit photographs. Rectangles are erased with zeros, or with the image's mean.
 
     All that moves pixels is one bilinear resampling. Bytes stay within 0 to 255. Raises `InputError` for values out of range.
     """
@@ -90,8 +93,8 @@ class Augmentation:
             _check(is_number(value) and least <= value <= highest and kind(value) == value, name, tr(words), value)
             object.__setattr__(self, name, kind(value))
         flip = self.flip
-        known = flip in FLIPS if isinstance(flip, str) else isinstance(flip, (int, float)) and 0 <= flip <= 1
-        _check(known, "flip", tr("True | False | 'horizontal' | 'vertical' | 'both' | a probability"), flip)
+        known = flip in (*FLIPS, ALTERNATE) if isinstance(flip, str) else isinstance(flip, (int, float)) and 0 <= flip <= 1
+        _check(known, "flip", tr("True | False | 'horizontal' | 'vertical' | 'both' | 'alternate' | a probability"), flip)
         size = self.erase_size
         pair = isinstance(size, (tuple, list)) and len(size) == 2 and all(map(is_number, size))
         _check(pair, "erase_size", tr("two numbers, such as (0.02, 0.2)"), size)
@@ -103,7 +106,7 @@ class Augmentation:
     def flips(self) -> tuple[float, float]:
         """The probabilities of mirroring left and right, and top and bottom."""
         if isinstance(self.flip, str):
-            return FLIPS[self.flip]
+            return FLIPS.get(self.flip, (0.0, 0.0))
         return (0.5 if self.flip is True else float(self.flip)), 0.0
 
     @property
@@ -115,14 +118,14 @@ class Augmentation:
             shift=self.shift, rotation=radians(self.rotation), scale=self.scale, stretch=self.stretch,
             shear=radians(self.shear), elastic=self.elastic, elastic_grid=self.elastic_grid, flip_x=flip_x, flip_y=flip_y,
             crop=self.crop, brightness=self.brightness, contrast=self.contrast, erase=self.erase, erase_least=least,
-            erase_most=most, edge=self.fill == "edge",
+            erase_most=most, beyond=FILLS.index(self.fill), in_turn=self.flip == ALTERNATE,
         )  # fmt: skip
 
     @property
     def changes(self) -> bool:
         """Whether any image is changed at all."""
         amounts = (self.shift, self.rotation, self.scale, self.stretch, self.shear, self.elastic, self.crop, self.brightness)
-        return any((*amounts, self.contrast, self.erase, *self.flips))
+        return any((*amounts, self.contrast, self.erase, *self.flips, self.flip == ALTERNATE))
 
     def __call__(self, images: Array, seed: int = 0, *, places: Array | None = None) -> Array:
         """Images (N, H, W, C) or (N, H, W), each under its own transform; the same `seed`, the same transforms.
@@ -151,27 +154,38 @@ class Augmentation:
 
     def _by_definition(self, images: Array, key: np.uint64, blocks: list[tuple[int, int, int]]) -> Array:
         """`blocks`: first and last image, and the place of the first."""
-        found = [
-            augment(images[i : min(i + 256, last)], self.record, key, np.float64, place + i - first)
-            for first, last, place in blocks
-            for i in range(first, last, 256)
-        ]
+        found = []
+        for first, last, place in blocks:
+            for i in range(first, last, 256):
+                part, at = images[i : min(i + 256, last)], place + i - first
+                found.append(
+                    augment(part, self.record, key, np.float64, at, self.mirrored(key, np.arange(at, at + len(part))))
+                )
         return np.concatenate(found).astype(np.float64 if images.dtype == np.float64 else np.float32)
 
     def _by_kernel(self, images: Array, key: np.uint64, blocks: list[tuple[int, int, int]]) -> Array:
         from glassnet.kernels.library import library
 
         images, found = np.ascontiguousarray(images), np.empty(images.shape, dtype=np.float32)
-        count, height, width, channels = images.shape
+        _, height, width, channels = images.shape
         scratch = aligned_zeros(self.scratch((height, width, channels)), np.uint8)
-        options, order, size = self.record, np.arange(count), found.itemsize * height * width * channels
-        call, fixed = library()["glassnet_augment"], (height, width, channels, int(key))
-        at = options.ctypes.data, images.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data
-        target, work = found.ctypes.data, scratch.ctypes.data
+        options, numbers = self.record, height * width * channels
+        order = np.arange(max(place + last - first for first, last, place in blocks))
+        call, fixed = library()["glassnet_augment"], (height, width, channels, int(key), int(key))
+        source, target = ((array.ctypes.data, numbers * array.itemsize) for array in (images, found))
         for first, last, place in blocks:  # the kernel counts images from their place, which its transforms depend on
-            shift = first - place
-            call(*at, shift, place, place + last - first, *fixed, target + shift * size, work)
+            from_at, to_at = (address + (first - place) * size for address, size in (source, target))
+            rows = order.ctypes.data, 0, place, place + last - first
+            is_bytes = int(images.dtype == np.uint8)
+            call(options.ctypes.data, from_at, is_bytes, *rows, *fixed, to_at, scratch.ctypes.data)
         return found
+
+    def mirrored(self, flips: np.uint64, images: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Which images, by their numbers, are mirrored in an epoch by `flip` "alternate"; None where none is."""
+        return in_turn(flips, images) if self.flip == ALTERNATE else None
+
+
+Views = Augmentation | MultiCrop | dict[str, Any] | None  # what test-time augmentation takes
 
 
 def _check(fits: bool, name: str, expected: str, received: object) -> None:
@@ -213,19 +227,23 @@ def image_shape(shapes: list[tuple[int, ...]], where: str) -> tuple[int, int, in
     )
 
 
-def views_of(
-    rows: Array, shape: tuple[int, ...], augmentation: Augmentation | dict[str, Any] | None, views: int | None, seed: int
-) -> Iterator[Array]:
+def views_of(rows: Array, shape: tuple[int, ...], augmentation: Views, views: int | None, seed: int) -> Iterator[Array]:
     """Test-time augmentation: rows (N, features) unchanged, then `views` − 1 times (default VIEWS − 1) transformed anew.
 
-    `shape`: of one image. Without an augmentation there is one view. Raises `InputError` for wrong options.
+    Of a `MultiCrop` its first `views`, by default all. `shape`: of one image. Without an augmentation there is one view.
+    Raises `InputError` for wrong options.
     """
-    transform = as_augmentation(augmentation, "augmentation")
+    fixed = as_multicrop(augmentation, "augmentation")
+    transform = None if isinstance(augmentation, MultiCrop) or fixed else as_augmentation(augmentation, "augmentation")
     if views is not None:
         whole_number(views, tr("views must be a whole number above 0."), "views", tr("1 or more"))
     if augmentation is None and views is not None and views > 1:
         what, example = tr("Several views need an augmentation."), tr("for example Augmentation(shift=1, rotation=5)")
         raise InputError(what, where="augmentation", expected=example, received="None")
+    if fixed is not None:
+        images = rows.reshape(len(rows), *image_shape([shape], "augmentation"))
+        yield from (view.reshape(rows.shape) for view in fixed.views(images, views))
+        return
     yield rows
     if transform is None:
         return

@@ -11,6 +11,7 @@ from glassnet.data.dataset import Splits
 from glassnet.data.fetch import data_folders
 from glassnet.data.options import Fractions, ReadOptions
 from glassnet.data.readers.builtin import make_chain, read_digits
+from glassnet.data.readers.cifar import is_cifar, read_cifar
 from glassnet.data.readers.image_files import read_images
 from glassnet.data.readers.mnist import find_mnist, read_mnist, read_mnist_parts
 from glassnet.data.resize import bring
@@ -19,8 +20,13 @@ from glassnet.errors import DataError
 from glassnet.support.i18n import mark, tr
 from glassnet.support.paths import is_dir, is_file
 
-NUMERALS, CATS = "chinese-numerals", "cats"
-FRACTIONS: Fractions = (0.7, 0.1, 0.2)  # of these two
+NUMERALS, CATS, CIFAR = "chinese-numerals", "cats", "cifar10"
+FRACTIONS: Fractions = (0.7, 0.1, 0.2)  # of the first two
+# CIFAR-10 as published, else copies as image files, in the order in which they are looked for.
+CIFAR_FILES = (
+    "cifar-10-batches-bin", "cifar-10-batches-py", "cifar-10-binary.tar.gz", "cifar-10-python.tar.gz", "cifar10.zip",
+    "cifar10", "cifar10-jpeg.zip",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,26 @@ def _read_images(name: str, options: ReadOptions) -> Splits:
     return read_images(path, options, FRACTIONS)
 
 
+def _find_cifar() -> Path | None:
+    """CIFAR-10 in `$GLASSNET_DATA`, else in the folder of downloads; or None."""
+    places = (folder / name for name in CIFAR_FILES for folder in data_folders())
+    return next((place for place in places if is_dir(place) or is_file(place)), None)
+
+
+def _read_cifar(options: ReadOptions) -> Splits:
+    """CIFAR-10 with its own test part, by default a tenth of the rest for validation; `DataError` where it is not here."""
+    path, default = _find_cifar(), (0.9, 0.1, 0.0)
+    if path is None:
+        raise DataError(
+            tr("The data set {name} is not on this machine.", name=CIFAR),
+            where=f"GLASSNET_DATA={os.environ.get('GLASSNET_DATA', '')}",
+            expected=" | ".join(CIFAR_FILES),
+            received=tr("nothing"),
+            hint=_how_to_get(CIFAR),
+        )
+    return divide(read_cifar(path, options), options, default) if is_cifar(path) else read_images(path, options, default)
+
+
 def _read_chain(options: ReadOptions) -> Splits:
     chain = bring(make_chain(), options, "chain")
     return divide(chain, options) if options.given else chain
@@ -129,6 +155,15 @@ _ALL = (
         ),
         locate=lambda: _find_images(CATS),
         read=lambda download, options: _read_images(CATS, replace(options, size=options.size or (64, 64))),
+    ),
+    NamedDataset(  # source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009
+        DatasetInfo(
+            CIFAR, mark("small photographs of ten classes: airplane to truck"), images=60_000, shape=(32, 32, 3),
+            source="A. Krizhevsky, University of Toronto", licence=mark("none given; a report is to be cited"),
+            location=_how_to_get(CIFAR),
+        ),
+        locate=_find_cifar,
+        read=lambda download, options: _read_cifar(options),
     ),
     NamedDataset(
         DatasetInfo(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from glassnet import __version__
+from glassnet.compiler.costs import costs_of_machine
 from glassnet.data import Dataset, Splits
 from glassnet.data.shards.manifest import manifest_of
 from glassnet.errors import InputError
@@ -28,7 +29,7 @@ WHAT = {
 def check_alike(ranks: Ranks, recipe: Recipe, splits: Splits) -> None:
     """Raise `InputError` on every rank unless all have what rank 0 has; the path of the data may differ."""
     own = {
-        VERSION: {"glassnet": __version__, "kernels": cache_folder().name},
+        VERSION: {"glassnet": __version__, "kernels": cache_folder().name, "tuned": costs_of_machine()[1]},
         "recipe": _flat(recipe.model_dump(mode="json", exclude={"name": True, "overridden": True, "data": {"path"}})),
         "data": {"train": _digest(splits.train), "validation": _digest(splits.validation)},
     }

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from glassnet.data import Dataset
-from glassnet.data.augmentation import Augmentation
+from glassnet.data.augmentation import Views
 from glassnet.errors import InputError
 from glassnet.network import Network
 from glassnet.nn.metrics import Evaluation, evaluate_probabilities
@@ -57,7 +57,7 @@ class Ensemble:
         self,
         images: Array,
         *,
-        augmentation: Augmentation | dict[str, Any] | None = None,
+        augmentation: Views = None,
         views: int | None = None,
         seed: int = 0,
     ) -> Array:
@@ -78,7 +78,7 @@ class Ensemble:
         self,
         data: Dataset | tuple[Array, Array],
         *,
-        augmentation: Augmentation | dict[str, Any] | None = None,
+        augmentation: Views = None,
         views: int | None = None,
         seed: int = 0,
         top_k: int | None = None,

@@ -30,6 +30,7 @@ def fit_options(recipe: Recipe, splits: Splits, network: Network, progress: bool
         "shuffle_block": training.shuffle_block,
         "keep": training.keep,
         "average": training.average,
+        "precision": training.precision,
     }
     if recipe.distillation is not None:
         with waiting(tr("The teachers classify the training images …"), progress):

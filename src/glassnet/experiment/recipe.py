@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from glassnet.data import Splits
 from glassnet.data.augmentation import Augmentation, as_augmentation
+from glassnet.data.multicrop import MultiCrop, as_multicrop
 from glassnet.errors import GlassnetError, InputError, RecipeError
 from glassnet.experiment.overrides import changed, no_such_key
 from glassnet.experiment.sections import (
@@ -103,11 +104,15 @@ class Recipe(Section):
     def make_augmentation(self) -> Augmentation | None:
         return self._augmentation(self.training.augmentation, "training.augmentation")
 
-    def make_view_augmentation(self) -> Augmentation | None:
+    def make_view_augmentation(self) -> Augmentation | MultiCrop | None:
         """The augmentation for test-time augmentation; None if there is none."""
         options = self.evaluation.view_augmentation
         if options is None:
             return self.make_augmentation()
+        with self._named_in_errors():
+            fixed = as_multicrop(options, "evaluation.view_augmentation")
+        if fixed is not None:
+            return fixed
         return self._augmentation(options, "evaluation.view_augmentation")
 
     def _augmentation(self, options: dict[str, Any] | None, where: str) -> Augmentation | None:

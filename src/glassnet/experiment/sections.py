@@ -119,7 +119,7 @@ class TrainingSection(Section):
     `expand_shifts`: pixels by which copies of the training images are shifted (0: no copies). `augmentation`: options of
     Augmentation; `plain_epochs`: the number of last epochs without it. `shuffle_block`: the images of an epoch come in blocks
     of so many, shuffled within windows; memory-mapped images have a default, which the run's recipe records.
-    `snapshots`: of how many epochs the weights are kept, at most.
+    `precision`: of products. `snapshots`: of how many epochs the weights are kept, at most.
     """
 
     epochs: int = Field(gt=0)
@@ -134,6 +134,7 @@ class TrainingSection(Section):
     augmentation: dict[str, Any] | None = None
     plain_epochs: int = Field(default=0, ge=0)
     shuffle_block: int | None = Field(default=None, gt=0)
+    precision: Literal["float32", "bfloat16"] = "float32"
     show_gradients: bool = False
     show_every: int = Field(default=1, gt=0)
     snapshots: int = Field(default=12, ge=0)

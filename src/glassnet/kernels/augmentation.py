@@ -24,6 +24,7 @@ F = np.float32
 _layout = compiled(warp_layout)
 _0, _HALF, _1, _3, _4, _SIXTH = F(0), F(0.5), F(1), F(3), F(4), F(1 / 6)
 _S16, _S32, _S40, _S48, _FIELD = np.uint64(16), np.uint64(32), np.uint64(40), np.uint64(48), np.uint64(0xFFFF)
+_S1, _S63 = np.uint64(1), np.uint64(63)
 _UNIT, _MIDDLE = 2.0**-24, np.int64(2 * 0xFFFF)
 _LN3 = math.log(3.0)
 _options_at, _augment_at = record_at(records.AugmentOptions), record_at(records.Augment)
@@ -50,7 +51,13 @@ def _normal(key, number):
 
 
 @compiled
-def _inverse(options, key, height, width):
+def is_mirrored(flips, image):
+    """Whether an image is mirrored in an epoch: `flips` is a key and the epoch's parity (see `in_turn`, data/augment.py)."""
+    return ((split_mix(flips >> _S1, image) >> _S63) ^ flips) & _S1 != 0
+
+
+@compiled
+def _inverse(options, key, mirrored, height, width):
     """Where column j, row i of the result comes from: x = a·j + b·i + c, y = d·j + e·i + f."""
     angle = options.rotation * _symmetric(key, Draw.ROTATION)
     size = 1.0 + options.scale * _symmetric(key, Draw.SCALE)
@@ -59,7 +66,7 @@ def _inverse(options, key, height, width):
     cosine, sine = math.cos(angle), math.sin(angle)
     d, e = sine * stretch / size, cosine * stretch / size
     a, b = cosine / (size * stretch) + lean * d, lean * e - sine / (size * stretch)
-    if _uniform(key, Draw.FLIP_X) < options.flip_x:
+    if mirrored or _uniform(key, Draw.FLIP_X) < options.flip_x:
         a, b = -a, -b
     if _uniform(key, Draw.FLIP_Y) < options.flip_y:
         d, e = -d, -e
@@ -159,14 +166,17 @@ def _moves(field_at, i, per_pixel, wide, moves_at):
 
 
 @compiled
-def _places(right_at, places_at, wide, slope, start, last, apart, add):
+def _places(right_at, places_at, wide, slope, start, last, reflects, apart, add):
     """Coordinates along a row, counted from the margin: whole parts · apart into `places`, fractions in place of shifts.
 
     Whole registers of columns; those past the image are harmless.
     """
     shifts, places = floats_at(right_at, wide), int32_at(places_at, wide)
     for j in range(wide):
-        u = min(max(slope * F(np.int32(j)) + start + shifts[j], _0), last)
+        u = slope * F(np.int32(j)) + start + shifts[j]
+        if reflects:  # about the first and the last pixel, at 1 and last − 1
+            u = last - _1 - abs(last - _1 - _1 - abs(u - _1))
+        u = min(max(u, _0), last)
         whole = np.int32(u)
         shifts[j] = u - F(whole)
         places[j] = whole * apart + places[j] * add
@@ -229,9 +239,9 @@ def _erase(options, key, value, height, width, channels, target_at):
             row[j] = value
 
 
-@outlined(void(*[int64] * 13))
+@outlined(void(*[int64] * 14))
 def augment(
-    options_at, images_at, is_bytes, order_at, first, low, high, height, width, channels, key, target_at, scratch_at
+    options_at, images_at, is_bytes, order_at, first, low, high, height, width, channels, key, flips, target_at, scratch_at
 ):  # fmt: skip
     """The rows low … high of a mini-batch: the images order[first + row], each under its own random transform."""
     options = _options_at(options_at)
@@ -240,7 +250,8 @@ def augment(
     field_at, weights_at, cells_at = scratch_at + 4 * field_at, scratch_at + 4 * weights_at, scratch_at + 4 * cells_at
     moves_at, places_at, points_at = scratch_at + 4 * moves_at, scratch_at + 4 * places_at, scratch_at + 4 * points_at
     wide, line, size = (width + WARP_LANES - 1) // WARP_LANES * WARP_LANES, (width + 3) * channels, height * width * channels
-    per_pixel, elastic, edge = F(cells) / F(max(height, width)), options.elastic > _0, options.edge != 0
+    per_pixel, elastic, edge = F(cells) / F(max(height, width)), options.elastic > _0, options.beyond != 0
+    reflects = options.beyond == 2
     shaded = options.contrast > _0 or options.brightness > _0
     needs_mean = options.contrast > _0 or (edge and options.erase > _0)
     if elastic:
@@ -248,22 +259,24 @@ def augment(
     moves = floats_at(moves_at, 2 * wide)
     for r in range(low, high):
         own = split_mix(np.uint64(key), r)
-        source_at = images_at + integers_at(order_at + 8 * (first + r), 1)[0] * size * (1 if is_bytes else 4)
+        number = integers_at(order_at + 8 * (first + r), 1)[0]
+        source_at = images_at + number * size * (1 if is_bytes else 4)
+        mirrored = options.in_turn != 0 and is_mirrored(np.uint64(flips), number)
         image_at = target_at + 4 * r * size
         _surround(source_at, is_bytes, height, width, channels, edge, scratch_at)
         if elastic:
             factor = F(options.elastic * FIELD_SCALE)
             _field(own, factor, cells + 3, wide, points_at, weights_at, cells_at, field_at)
-        a, b, c, d, e, f = _inverse(options, own, height, width)
+        a, b, c, d, e, f = _inverse(options, own, mirrored, height, width)
         for i in range(height):
             if elastic:
                 _moves(field_at, i, per_pixel, wide, moves_at)
             else:
                 for j in range(2 * wide):
                     moves[j] = _0
-            _places(moves_at, places_at, wide, a, b * F(i) + c + _1, F(width + 1), np.int32(channels), np.int32(0))
-            below = F(height + 1)
-            _places(moves_at + 4 * wide, places_at, wide, d, e * F(i) + f + _1, below, np.int32(line), np.int32(1))
+            _places(moves_at, places_at, wide, a, b * F(i) + c + _1, F(width + 1), reflects, np.int32(channels), np.int32(0))
+            below, row = F(height + 1), np.int32(line)
+            _places(moves_at + 4 * wide, places_at, wide, d, e * F(i) + f + _1, below, reflects, row, np.int32(1))
             _blend(scratch_at, line, channels, width, moves_at, wide, places_at, image_at + 4 * i * width * channels)
         mean = _mean(scratch_at, height, width, channels) if needs_mean else 0.0
         if shaded:
@@ -285,5 +298,5 @@ def augment_batch(ctx, at):
     images, is_bytes, order, first = source(ctx, op.x)
     _call_augment(
         ctx.augment, at, images, is_bytes, order, first, ctx.low, ctx.high, op.height, op.width, op.channels,
-        key_of(ctx, op.key), ctx.workspace + 4 * op.y, ctx.scratch,
+        key_of(ctx, op.key), ctx.flips, ctx.workspace + 4 * op.y, ctx.scratch,
     )  # fmt: skip

@@ -6,13 +6,16 @@ from glassnet.kernels.records import Record
 
 
 class ParamGroup(Record):
-    """A stretch of the parameters with a penalty and decoupled weight decay of its own."""
+    """A stretch of the parameters with a penalty, decoupled weight decay and learning rate of its own."""
 
     offset: int
     size: int
     l1: float
     l2: float
     decay: float
+    factor: float  # of the learning rate
+    rows: int  # of the matrix that Muon makes orthogonal; 0: the optimizer's step number by number
+    columns: int
 
 
 class OptimizerOptions(Record):
@@ -22,6 +25,9 @@ class OptimizerOptions(Record):
     beta1: float
     beta2: float
     epsilon: float
+    muon_momentum: float
+    iterations: int  # of Newton and Schulz
+    normalize: int  # 1: matrices are brought to one norm before each step
 
 
 class Context(Record):
@@ -30,9 +36,15 @@ class Context(Record):
     records: int
     constants: int  # float32; zeros first, enough for any bias that is not there
     instructions: int
+    prepared: int  # of the instructions, so many first ones depend on the weights alone
+    is_prepared: int  # 1: they have run since the weights changed
     augment: int  # addresses of units that are compiled when a program first needs them, or 0
     fused_block: int
     recurrent: int
+    bfloat16: int
+    muon: int
+    convolve_pairs: int
+    convolve_weight_pairs: int
 
     # Vectors of float32.
     parameters: int  # the network's state: parameters, then running statistics
@@ -41,6 +53,8 @@ class Context(Record):
     v: int
     average: int  # moving average of the state
     averaged: int  # its size, or 0
+    slow: int  # Lookahead's slow weights
+    room: int  # of Muon, in float64: squares of blocks, then matrices
     workspace: int
 
     # The data set.
@@ -63,6 +77,7 @@ class Context(Record):
     training: int
     keep_gradient: int
     plain: int  # 1: images are not augmented in this epoch
+    flips: int  # which images are mirrored in this epoch, where they are in turn
     rates: int  # float64 of each step
     keys: int  # uint64 (steps, keys_per_step), for augmentation and dropout
     keys_per_step: int
@@ -73,6 +88,8 @@ class Context(Record):
     options_at: int  # of OptimizerOptions
     clip_norm: float
     averaging: float
+    lookahead_every: int  # steps; 0: none
+    lookahead_share: float
     param_groups: int  # of ParamGroup
     param_group_count: int
     square_sums: int  # float64 of each block of parameters

@@ -16,6 +16,7 @@ from glassnet.kernels import opcodes as op
 from glassnet.kernels.activations import activation, activation_backward, softmax, softmax_backward
 from glassnet.kernels.augmentation import augment_batch
 from glassnet.kernels.barrier import barrier_wait, read_stop, stopped
+from glassnet.kernels.bfloat16 import bfloat16
 from glassnet.kernels.branches import add, copy_channels
 from glassnet.kernels.codegen.addresses import doubles_at, integers_at
 from glassnet.kernels.codegen.denormals import ignore_denormals, restore
@@ -25,14 +26,17 @@ from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dx, dense_sk
 from glassnet.kernels.dropout import dropout
 from glassnet.kernels.inputs import affine, load
 from glassnet.kernels.losses import losses, output
+from glassnet.kernels.muon import muon
 from glassnet.kernels.norm import layer_norm, layer_norm_dx, layer_norm_gradients
 from glassnet.kernels.operands import context_at, set_images
-from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, update_parameters
+from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, look_ahead, update_parameters
 from glassnet.kernels.ranks import exchange, sum_own_parts
 from glassnet.kernels.recurrent import recurrent
 
 # Groups of operations are units of their own, compiled when a program first has one of them.
-call_fused_block, call_recurrent = called_at(fused_block.sig), called_at(recurrent.sig)
+call_fused_block, call_recurrent, call_muon, call_bfloat16 = (
+    called_at(unit.sig) for unit in (fused_block, recurrent, muon, bfloat16)
+)
 
 
 @outlined(void(*[int64] * 2))
@@ -93,6 +97,8 @@ def execute(ctx_at, i):
         call_fused_block(ctx.fused_block, ctx_at, opcode, at)
     elif op.RECURRENT <= opcode <= op.RECURRENT_GRADIENTS:
         call_recurrent(ctx.recurrent, ctx_at, opcode, at)
+    elif op.DENSE_BFLOAT16 <= opcode <= op.PAIR_ROTATED:
+        call_bfloat16(ctx.bfloat16, ctx_at, opcode, at)
 
 
 @outlined(void(int64))
@@ -111,11 +117,16 @@ def run(ctx_at):
         ctx.rate = doubles_at(ctx.rates + 8 * step, 1)[0] if ctx.training else 0.0
         if ctx.thread == 0:
             read_stop(ctx.signals, step)
-        for i in range(ctx.instructions):
+        for i in range(ctx.prepared if ctx.is_prepared or step > ctx.first_step else 0, ctx.instructions):
             execute(ctx_at, i)
             barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and not ctx.fused_update:
-            update_parameters(ctx, ctx.past_steps + step + 1)
+            scale = update_parameters(ctx, ctx.past_steps + step + 1)
+            barrier_wait(ctx.signals, ctx.threads)
+            if ctx.muon != 0:
+                call_muon(ctx.muon, ctx_at, scale)
+        if ctx.training and ctx.lookahead_every > 0 and (ctx.past_steps + step + 1) % ctx.lookahead_every == 0:
+            look_ahead(ctx)
             barrier_wait(ctx.signals, ctx.threads)
         if ctx.training and ctx.averaged > 0:
             average_parameters(ctx, ctx.past_steps + step)

@@ -36,23 +36,30 @@ from glassnet.support.terminal import wrap
 GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     mark("dense layers and training"): (
         (
-            "glassnet_tile_row", "glassnet_multiply_rows", "glassnet_multiply_columns", "glassnet_dot_rows",
-            "glassnet_outer_columns", "glassnet_activate", "glassnet_activate_backward", "glassnet_losses", "glassnet_update",
+            "glassnet_tile_row", "glassnet_vector_row", "glassnet_multiply_rows", "glassnet_multiply_columns",
+            "glassnet_dot_rows", "glassnet_outer_columns", "glassnet_activate", "glassnet_activate_backward",
+            "glassnet_losses", "glassnet_update", "glassnet_keep",
         ),
         ("glassnet_execute", "glassnet_run"),
     ),
     mark("convolution"): (
         (
-            "glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_taps", "glassnet_winograd",
-            "glassnet_winograd_gradient", "glassnet_average_windows",
+            "glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_taps", "glassnet_average_windows",
         ),
         (
+            "glassnet_transform_weights", "glassnet_gather_weights", "glassnet_transform_inputs",
+            "glassnet_spread_gradients", "glassnet_finish_outputs", "glassnet_winograd", "glassnet_winograd_gradient",
             "glassnet_apply_epilogue", "glassnet_undo_epilogue", "glassnet_gradient_sums", "glassnet_gather_accumulate",
             "glassnet_sparse_conv_grad", "glassnet_fused_block",
         ),
     ),
-    "recurrence": (("glassnet_recurrent",),),
+    "recurrence": (("glassnet_multiply_panels", "glassnet_sum_products"), ("glassnet_recurrent",)),
+    "bfloat16": (
+        ("glassnet_pair_row", "glassnet_multiply_row_pairs", "glassnet_multiply_column_pairs", "glassnet_bfloat16"),
+    ),
+    mark("convolution in bfloat16"): (("glassnet_convolve_pairs",), ("glassnet_convolve_weight_pairs",)),
     "augmentation": (("glassnet_augment",),),
+    "Muon": (("glassnet_muon",),),
 }  # fmt: skip
 FIRST = next(iter(GROUPS))
 # What Numba's error paths would call. Kernels raise nothing; without Numba these symbols must still be defined.

@@ -51,11 +51,22 @@ AVERAGE_POOL_BACKWARD = 46  # dx
 # Operations of the unit `recurrent`.
 RECURRENT = 64  # all steps forward
 RECURRENT_BACKWARD = 65  # all steps backward: dx and partial sums of the gradients
-RECURRENT_GRADIENTS = 66  # the gradients from their partial sums
+RECURRENT_PANELS = 66  # the recurrent weights, or their transpose, as products read them
+RECURRENT_GRADIENTS = 67  # the gradients from their partial sums
+
+# Operations of the unit `bfloat16`: products in bfloat16, sums in float32.
+DENSE_BFLOAT16 = 80  # DENSE
+DENSE_DX_BFLOAT16 = 81  # DENSE_DX
+DENSE_DW_BFLOAT16 = 82  # DENSE_DW
+PAIR_WEIGHTS = 83  # the weights as a convolution in bfloat16 takes them
+PAIR_ROTATED = 84  # the same of rotated weights
 
 # Units that are compiled when a program first has one of their operations.
 UNITS = {
     "augment": range(AUGMENT, AUGMENT + 1),
     "fused_block": range(CONV, AVERAGE_POOL_BACKWARD + 1),
     "recurrent": range(RECURRENT, RECURRENT_GRADIENTS + 1),
+    "bfloat16": range(DENSE_BFLOAT16, PAIR_ROTATED + 1),
+    "convolve_pairs": range(PAIR_WEIGHTS, PAIR_ROTATED + 1),
+    "convolve_weight_pairs": range(PAIR_WEIGHTS, PAIR_ROTATED + 1),
 }

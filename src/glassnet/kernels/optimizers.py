@@ -19,8 +19,13 @@ _options_at, _to_group = record_at(OptimizerOptions), make_pointer(from_dtype(Pa
 
 
 @compiled
-def _param_groups(ctx):
+def param_groups(ctx):
     return carray(_to_group(ctx.param_groups), (ctx.param_group_count,))
+
+
+@compiled
+def options_of(ctx):
+    return _options_at(ctx.options_at)
 
 
 @compiled
@@ -36,7 +41,10 @@ def update(kind, size, w_at, g_at, m_at, v_at, rate, scale, decay, options_at, s
     w, g, options = floats_at(w_at, size), floats_at(g_at, size), _options_at(options_at)
     m, v = floats_at(m_at, size), floats_at(v_at, size)
     if kind == kinds.SGD:
-        momentum = F(options.momentum)
+        momentum, keep = F(options.momentum), F(1.0 - rate * decay)
+        if decay != 0:
+            for i in range(w.size):
+                w[i] *= keep
         if momentum == 0:
             for i in range(w.size):
                 w[i] -= rate * (scale * g[i])
@@ -76,7 +84,7 @@ def _average(e, w, averaging, step):
 
 
 @compiled
-def _square_sum(g):
+def square_sum(g):
     """Σ g², in float64 and in the order of the array."""
     total = 0.0
     for i in range(g.size):
@@ -86,9 +94,12 @@ def _square_sum(g):
 
 @compiled
 def update_parameters(ctx, step):
-    """Penalties, clipping and the optimizer's step; the threads take the blocks of all groups in turn."""
+    """Penalties, clipping and the optimizer's step; the threads take the blocks of all groups in turn.
+
+    Returns what gradients are multiplied by. Matrices that Muon makes orthogonal are left to kernels/muon.py.
+    """
     blocks, scale = 0, F(1)
-    for group in _param_groups(ctx):
+    for group in param_groups(ctx):
         for low in range(0, group.size, UPDATE_BLOCK):
             if blocks % ctx.threads == ctx.thread:
                 at, count = 4 * (group.offset + low), min(group.size - low, UPDATE_BLOCK)
@@ -96,7 +107,7 @@ def update_parameters(ctx, step):
                 if group.l1 != 0 or group.l2 != 0:
                     _add_penalty(floats_at(ctx.parameters + at, count), g, F(group.l1), F(group.l2))
                 if ctx.clip_norm > 0:
-                    doubles_at(ctx.square_sums, blocks + 1)[blocks] = _square_sum(g)
+                    doubles_at(ctx.square_sums, blocks + 1)[blocks] = square_sum(g)
             blocks += 1
     if ctx.clip_norm > 0:
         barrier_wait(ctx.signals, ctx.threads)
@@ -106,15 +117,16 @@ def update_parameters(ctx, step):
         if total > ctx.clip_norm * ctx.clip_norm:
             scale = F(ctx.clip_norm / np.sqrt(total))
     blocks = 0
-    for group in _param_groups(ctx):
+    for group in param_groups(ctx):
         for low in range(0, group.size, UPDATE_BLOCK):
-            if blocks % ctx.threads == ctx.thread:
+            if blocks % ctx.threads == ctx.thread and group.rows == 0 and group.factor != 0:
                 at, count = 4 * (group.offset + low), min(group.size - low, UPDATE_BLOCK)
                 update(
-                    ctx.optimizer, count, ctx.parameters + at, ctx.gradient + at, ctx.m + at, ctx.v + at, F(ctx.rate), scale,
-                    group.decay, ctx.options_at, step,
+                    ctx.optimizer, count, ctx.parameters + at, ctx.gradient + at, ctx.m + at, ctx.v + at,
+                    F(ctx.rate * group.factor), scale, group.decay, ctx.options_at, step,
                 )  # fmt: skip
             blocks += 1
+    return scale
 
 
 @compiled
@@ -127,11 +139,24 @@ def average_parameters(ctx, step):
 
 
 @compiled
+def look_ahead(ctx):
+    """φ ← φ + α·(w − φ), then w ← φ, of all parameters; the threads take their blocks in turn."""
+    share = F(ctx.lookahead_share)
+    for group in param_groups(ctx):
+        for low in range(UPDATE_BLOCK * ctx.thread, group.size, UPDATE_BLOCK * ctx.threads):
+            at, count = 4 * (group.offset + low), min(group.size - low, UPDATE_BLOCK)
+            slow, w = floats_at(ctx.slow + at, count), floats_at(ctx.parameters + at, count)
+            for i in range(count):
+                slow[i] += share * (w[i] - slow[i])
+                w[i] = slow[i]
+
+
+@compiled
 def is_plain_sgd(ctx):
-    """Whether a step is w ← w − η·g and nothing more, so that gradients need not be kept apart."""
-    if ctx.optimizer != kinds.SGD or _options_at(ctx.options_at).momentum != 0 or ctx.clip_norm > 0 or ctx.keep_gradient:
+    """Whether a step is w ← w − η·g for all and nothing more, so that gradients need not be kept apart."""
+    if ctx.optimizer != kinds.SGD or options_of(ctx).momentum != 0 or ctx.clip_norm > 0 or ctx.keep_gradient:
         return False
-    penalties = 0.0
-    for group in _param_groups(ctx):
-        penalties += group.l1 + group.l2
-    return penalties == 0
+    others = 0
+    for group in param_groups(ctx):
+        others += group.l1 != 0 or group.l2 != 0 or group.decay != 0 or group.factor != 1 or group.rows != 0
+    return others == 0

@@ -73,7 +73,8 @@ class AugmentOptions(Record):
     erase: np.float32  # probability
     erase_least: np.float32  # share of the area
     erase_most: np.float32
-    edge: int  # 1: beyond an image its edge is repeated; 0: zeros
+    beyond: int  # what lies beyond an image: 0 zeros, 1 its edge repeated, 2 its reflection
+    in_turn: int  # 1: each image is mirrored left and right in every other epoch
 
 
 class Augment(Record, operations=[op.AUGMENT]):
@@ -95,7 +96,7 @@ class Affine(Record, operations=[op.AFFINE]):
     shift: int
 
 
-class Dense(Record, operations=[op.DENSE]):
+class Dense(Record, operations=[op.DENSE, op.DENSE_BFLOAT16]):
     x: int  # (inputs), or INPUT
     y: int  # (outputs)
     inputs: int
@@ -124,7 +125,7 @@ class DenseTranspose(Record, operations=[op.DENSE_TRANSPOSE]):
     weight_t_row: int  # floats from one row of Wᵀ to the next
 
 
-class DenseDx(Record, operations=[op.DENSE_DX]):
+class DenseDx(Record, operations=[op.DENSE_DX, op.DENSE_DX_BFLOAT16]):
     dy: int
     dx: int
     inputs: int
@@ -132,7 +133,7 @@ class DenseDx(Record, operations=[op.DENSE_DX]):
     weight: int
 
 
-class DenseDw(Record, operations=[op.DENSE_DW, op.DENSE_DW_SKINNY]):
+class DenseDw(Record, operations=[op.DENSE_DW, op.DENSE_DW_SKINNY, op.DENSE_DW_BFLOAT16]):
     x: int
     dy: int
     inputs: int
@@ -308,7 +309,10 @@ class Conv(Block, operations=[op.CONV]):
     scale: float
     weight: int
     bias: int
-    winograd_weights: int  # −1: direct convolution
+    outputs: int  # m of Winograd's algorithm; 0: direct convolution
+    winograd_weights: int
+    weight_pairs: int  # −1: direct convolution in float32
+    images: int  # taken together
     y: int  # kept only where the normalisation needs it
     statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
     mean: int  # out = (y − mean)·gain + shift, …
@@ -319,6 +323,7 @@ class Conv(Block, operations=[op.CONV]):
     x_scratch: int
     y_scratch: int
     winograd_scratch: int
+    pairs_scratch: int
 
 
 class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
@@ -332,13 +337,17 @@ class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     dx: int
     has_bias: int
     weight_t: int  # Wᵀ, or the rotated weights where dx is a convolution
-    winograd_rotated: int  # −1: dx by direct convolution
+    dx_outputs: int  # m of Winograd's algorithm for dx; 0: direct convolution
+    winograd_rotated: int
+    rotated_pairs: int  # −1: direct convolution in float32
+    dw_outputs: int  # m for dW
+    pair_gradient: int  # 1: dW directly in bfloat16
+    images: int  # taken together
     scatter: int  # 1: dx from dy·Wᵀ, added where each tap lies; 0: from dy with zeros around it by convolution
     sparse_rows: int  # rows of windows whose argmax pixels are listed together; 0: gradients from all pixels
-    winograd_gradient: int  # 1: the partial sums are those of Winograd's products
     dy_top: int  # rows of zeros above dy
     dy_left: int
-    dy_height: int  # of dy with zeros around and between its pixels
+    dy_height: int  # of dy with zeros around and between its pixels; 0: without
     dy_width: int
     partial: int  # partial sums of dW, then of db, for each partition
     partitions: int  # of the mini-batch
@@ -348,12 +357,13 @@ class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     taps_scratch: int
     list_scratch: int
     winograd_scratch: int
+    pairs_scratch: int
+    products_scratch: int  # of Winograd's algorithm: sums for dW
 
 
 class ConvGradients(KernelShape, operations=[op.CONV_GRADIENTS]):
     weight: int
     bias: int
-    winograd_gradient: int
     transposed: int  # 1: the partial sums are those of Wᵀ
     partial: int
     partitions: int
@@ -365,10 +375,19 @@ class RotateWeights(KernelShape, operations=[op.ROTATE_WEIGHTS]):
 
 
 class WinogradWeights(Record, operations=[op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED]):
-    weight: int  # (3, 3, channels, filters): in the state, or in the workspace where it was rotated
+    outputs: int  # m of F(m×m, r×r)
+    taps: int  # r
+    weight: int  # (taps, taps, channels, filters): in the state, or in the workspace where it was rotated
     channels: int
     filters: int
     transformed: int
+
+
+class PairWeights(Record, operations=[op.PAIR_WEIGHTS, op.PAIR_ROTATED]):
+    weight: int  # (rows, columns): in the state, or in the workspace where it was rotated
+    rows: int
+    columns: int
+    pairs: int  # (rows / 2, columns) pairs of bfloat16
 
 
 class EpilogueOutput(Record):
@@ -464,7 +483,8 @@ class RecurrentShape(Record):
 class RecurrentStates(RecurrentShape):
     x: int
     scale: float
-    row_index: int  # the row of x that each row of z is made of, as int64
+    inputs: int  # x step by step, as floats
+    inputs_row: int  # floats from one row of them to the next
     z: int  # gates; backward, they become their gradients
     h: int  # states, from step 0 on
     c: int  # cells of LSTM, from step 0 on
@@ -473,7 +493,7 @@ class RecurrentStates(RecurrentShape):
 
 class Recurrent(RecurrentStates, operations=[op.RECURRENT]):
     weight: int
-    recurrent_weight: int
+    panels: int  # of the recurrent weights
     bias: int
     recurrent_bias: int  # of GRU
     product: int  # hₜ₋₁·U of one step, of GRU
@@ -485,11 +505,21 @@ class RecurrentBackward(RecurrentStates, operations=[op.RECURRENT_BACKWARD]):
     dproduct: int
     dh: int
     dc: int
-    recurrent_weight_t: int
-    weight_t: int
+    weight: int
+    panels: int  # of the transposed recurrent weights
     dx_steps: int  # dx, step by step
     dx: int
     partial: int  # partial sums of dW, dU, db and the GRU's other bias, for each partition
+
+
+class RecurrentPanels(Record, operations=[op.RECURRENT_PANELS]):
+    """The recurrent weights as the second operand of products: (inner, width)."""
+
+    inner: int
+    width: int
+    transposed: int  # 1: (width, inner) is how they lie
+    weight: int
+    panels: int
 
 
 class RecurrentGradients(RecurrentShape, operations=[op.RECURRENT_GRADIENTS]):

@@ -27,7 +27,11 @@ WIDE_DEPTH = 256  # at most so many k in its panels
 WIDE_STRIP = 256 // COLUMNS * COLUMNS  # columns in all its panels
 WIDE_PANEL = (WIDE_DEPTH + LANES) * COLUMNS  # floats of one, with room for whole-register writes at its end
 WIDE_SHIFT = (WIDE_DEPTH // COLUMNS).bit_length() - 1  # a row of Bᵀ is as long as 2^shift rows of a panel
-WIDE_TILES = 4  # tiles of rows that B has to be read by for packing to pay
+WIDE_TILES = 4  # tiles of rows that B has to be read by for packing to pay …
+NEAR = (
+    1024  # … in products of rows with more columns than this; with fewer, WIDE_DEPTH rows of B stay near the processor, and …
+)
+NEAR_TILES = 8  # … it pays from so many on where rows cross the lines of the cache, never where they do not
 
 # One thread's scratch, in bytes: panels, then their indexes, a table of row addresses, counters, panels of B.
 INDEXES_AT = 4 * max(PANEL, COLUMN_PANEL * TILES)
@@ -50,8 +54,8 @@ SCRATCH_BYTES = max(WIDE_AT + 4 * WIDE_PANEL * (WIDE_STRIP // COLUMNS), SKINNY_B
 TAP_FLOATS = 32768  # products of dy with the taps of a convolution, made before they are added (conv/direct.py)
 SHORT = min(8, LANES)  # floats of the registers that lists are summed in (matmul/gather_accumulate.py)
 LIST_ENTRIES = 8192  # of a list of argmax pixels (conv/sparse_conv_grad.py)
-PRODUCTS = 16  # for the four outputs of a square (conv/winograd.py)
-WEIGHT_SQUARES = 48  # squares taken together for the gradient of the weights, so that their sums seldom leave the registers
+WINOGRAD_TILES = max(1, 42 // ROWS) * ROWS  # tiles of images taken together (conv/winograd.py)
+GRADIENT_TILES = 48, 128  # fewest and most for the gradient of the weights, so that its sums seldom leave the registers
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
 WARP_LANES = 16  # columns of an image that augmentation takes together
@@ -72,10 +76,26 @@ def warp_layout(height: int, width: int, channels: int, cells: int) -> tuple[int
     return field, weights, firsts, moves, places, points, points + controls
 
 
-def winograd_floats(width: int, channels: int, filters: int) -> int:
-    """Floats of the transforms and products of the rows of 2 × 2 squares that Winograd's convolution takes together."""
-    squares = max(ROWS, WEIGHT_SQUARES, (width + 1) // 2)
-    return PRODUCTS * squares * (channels + filters) + 2 * PADDING
+def gradient_tiles(channels: int, filters: int) -> int:
+    """How many tiles are taken together for the gradient of the weights: so that they are as many numbers as its sums."""
+    return min(max(channels * filters // (channels + filters), GRADIENT_TILES[0]), GRADIENT_TILES[1])
+
+
+def winograd_floats(products: int, tiles: int, channels: int) -> int:
+    """Floats of the transforms and products of so many tiles, for the filters of a panel."""
+    return products * (tiles * (channels + COLUMNS) + 2 * LANES) + 2 * PADDING
+
+
+# Muon's iteration X ← X·(a + b·XᵀX + c·(XᵀX)²): its slope at zero is as large as it can be (Jordan et al., "Muon", 2024).
+MUON_A, MUON_B, MUON_C, MUON_EPSILON = 3.4445, -4.7750, 2.0315, 1e-7
+
+
+def muon_layout(rows: int, columns: int) -> tuple[int, int, int, int, int]:
+    """Where X, Y, A and B lie in Muon's room, in floats, behind the squares of the blocks; last, their end."""
+    blocks, wide = (rows * columns + UPDATE_BLOCK - 1) // UPDATE_BLOCK, min(rows, columns)
+    size, square = (rows * columns + PADDING + 15) // 16 * 16, (wide * wide + PADDING + 15) // 16 * 16
+    x = (4 * blocks + 15) // 16 * 16
+    return x, x + size, x + 2 * size, x + 2 * size + square, x + 2 * (size + square)
 
 
 def dot_row(inputs: int) -> int:

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from glassnet.nn.initializers import Initializer, as_initializer
-from glassnet.nn.layer import Backward, Shape, require_room
+from glassnet.errors import InputError
+from glassnet.nn.initializers import Initializer, Whitening, as_initializer
+from glassnet.nn.layer import Backward, Blocks, Shape, require_room
 from glassnet.nn.windows import Margins, Pair, Size, Windows, as_padding, as_pair, crop, pad, require_image, tap, windows
 from glassnet.support.arrays import Array
 from glassnet.support.checks import whole_number
 from glassnet.support.i18n import tr
+
+SAMPLE = 256  # images of a block, evenly spaced, whose patches are looked at
 
 
 def conv2d(x: Array, weight: Array, bias: Array | None, strides: Pair, margins: Margins) -> Array:
@@ -62,6 +65,7 @@ class Conv2D(Windows):
         self.padding = as_padding(padding, "Conv2D(padding)")
         self.initializer = as_initializer(initializer, "Conv2D(initializer)")
         self.bias_initializer = as_initializer(bias_initializer, "Conv2D(bias_initializer)")
+        self.adapted = not isinstance(self.initializer, Whitening)
 
     def build(self, shape: Shape, rng: np.random.Generator) -> Shape:
         positions, channels = self.positions(shape), require_image(self, shape)[2]
@@ -80,6 +84,23 @@ class Conv2D(Windows):
             return dx, {"weight": dweight} if bias is None else {"weight": dweight, "bias": dbias}
 
         return conv2d(x, weight, bias, strides, margins), backward
+
+    def adapt(self, x: Array) -> None:
+        self.adapt_to(lambda: [x])
+
+    def adapt_to(self, blocks: Blocks) -> None:
+        """Filters that whiten the patches of `blocks`."""
+        if isinstance(self.initializer, Whitening):
+            weight = self.parameters["weight"]
+            total, count = np.zeros(2 * (weight[..., 0].size,)), 0
+            for x in filter(len, blocks()):
+                some = x[:: -(-len(x) // SAMPLE)].astype(np.float64)
+                patches = windows(some, self.kernel_size, (1, 1)).transpose(0, 1, 2, 4, 5, 3).reshape(-1, len(total))
+                total, count = total + patches.T @ patches, count + len(patches)
+            if not count:
+                raise InputError(tr("There are no images to take patches from."), where="Conv2D", expected=tr("one or more"))
+            weight[...] = self.initializer.filters(total / count, weight.shape)
+        self.adapted = True
 
     def operations(self, shape: Shape) -> int:
         """Includes products with the zeros of padding."""

@@ -135,7 +135,8 @@ def require_axes(layer: Layer, shape: Shape, axes: tuple[int, ...], what: str, e
 
 def require_flat(layer: Layer, shape: Shape) -> int:
     """The one axis of `shape`, or the error that says what to put before the layer."""
-    require_axes(layer, shape, (1,), tr("{layer} takes flat images.", layer=type(layer).__name__), tr("one axis"))
+    if len(shape) != 1:
+        require_axes(layer, shape, (1,), tr("{layer} takes flat images.", layer=type(layer).__name__), tr("one axis"))
     return shape[0]
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.support.checks import between, positive
+from glassnet.support.checks import below_one, between, not_negative, positive
 from glassnet.support.habits import option_class
 from glassnet.support.i18n import mark, tr
 from glassnet.support.registry import find_named
@@ -109,6 +109,31 @@ class OneCycle(Schedule):
 
 
 @option_class
+class Triangular(Schedule):
+    """Linearly from `start`·rate up to the rate at the share `peak` of the training, then linearly down to `final`·rate.
+
+    With peak = 0 it only falls.
+    """
+
+    learning_rate: float = 0.1
+    start: float = 0.2
+    peak: float = 0.25
+    final: float = 0.0
+
+    def __post_init__(self) -> None:
+        positive(self.learning_rate, tr(LEARNING_RATE), "Triangular(learning_rate)")
+        not_negative(self.start, tr("A share of the learning rate can't be negative."), "Triangular(start)")
+        not_negative(self.final, tr("A share of the learning rate can't be negative."), "Triangular(final)")
+        below_one(self.peak, tr("The peak must lie in [0, 1)."), "Triangular(peak)", "peak")
+
+    def rate(self, step: int, steps: int) -> float:
+        top = self.peak * steps
+        if step < top:
+            return self.learning_rate * (self.start + (1 - self.start) * step / top)
+        return self.learning_rate * (1 + (self.final - 1) * (step - top) / max(1.0, steps - top))
+
+
+@option_class
 class WarmUp(Schedule):
     """Linearly up from 0 during the first `share` of the training, then the schedule `then` over what is left."""
 
@@ -126,7 +151,9 @@ class WarmUp(Schedule):
         return self.then.rate(step - up, steps - up)
 
 
-SCHEDULES: dict[str, type[Schedule]] = {kind.__name__: kind for kind in (Constant, StepDecay, CosineDecay, OneCycle, WarmUp)}
+SCHEDULES: dict[str, type[Schedule]] = {
+    kind.__name__: kind for kind in (Constant, StepDecay, CosineDecay, OneCycle, Triangular, WarmUp)
+}
 
 
 def as_schedule(value: Schedule | float | str | dict[str, Any], where: str) -> Schedule:

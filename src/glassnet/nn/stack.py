@@ -52,6 +52,7 @@ class Slot:
         return f"{self.name} {self.shape}"
 
 
+BYTES = np.dtype(np.uint8)
 ADAPTED = 1 << 22  # numbers of images that layers take statistics from at once
 
 # The network that each layer belongs to: its arrays lie in the vector of that network alone.
@@ -184,6 +185,8 @@ class Stack:
     def rows(self, images: Array) -> Array:
         """Images (N, …), or one image, as C-contiguous rows (N, features) of bytes or floats."""
         images = np.asarray(images)
+        if images.dtype is BYTES and images.shape[1:] == self.input_shape and images.size and images.flags.c_contiguous:
+            return images.reshape(len(images), -1)  # as most are, and at once: of one image even the checks would count
         if images.ndim == 4 and images.shape[1:] != self.input_shape:
             check_channels(images.shape[1:], self.input_shape)
         if images.dtype != np.uint8 and images.dtype != self.dtype:
@@ -267,11 +270,6 @@ class Stack:
                 value += l1 * float(np.abs(w).sum(dtype=np.float64)) + 0.5 * l2 * float(np.square(w, dtype=float).sum())
                 slot.part(gradient)[...] = l1 * np.sign(w) + l2 * w
         return value, gradient
-
-    def param_groups(self, decay: float = 0.0) -> list[tuple[int, int, float, float, float]]:
-        """For each parameter array: offset, size, l1, l2 and decoupled weight decay."""
-        l1, l2 = self.regularizer.rates
-        return [(slot.offset, slot.size, *((l1, l2, decay) if slot.penalised else (0.0, 0.0, 0.0))) for slot in self.slots]
 
     def decide(self, raw: Array) -> NDArray[np.int64]:
         """Class indices (N,) from raw outputs (N, outputs): the first largest, or above the threshold for a single one."""

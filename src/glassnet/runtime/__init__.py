@@ -4,6 +4,8 @@ Both forms have the same interface.
 """
 
 from glassnet.runtime.executor import Executor, thread_count, use_kernels
+from glassnet.runtime.gradient import kernel_gradient
+from glassnet.runtime.precision import check_precision, warn_emulated
 from glassnet.runtime.predictor import Predictor
 from glassnet.runtime.ranks import Ranks
 from glassnet.runtime.trainer import CompiledTrainer, ReferenceTrainer, StepPlan, Trainer, make_trainer
@@ -16,7 +18,10 @@ __all__ = [
     "ReferenceTrainer",
     "StepPlan",
     "Trainer",
+    "check_precision",
+    "kernel_gradient",
     "make_trainer",
     "thread_count",
     "use_kernels",
+    "warn_emulated",
 ]

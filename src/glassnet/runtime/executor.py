@@ -12,6 +12,7 @@ from glassnet.kernels.codegen.host import kernels_enabled
 from glassnet.kernels.context import SIGNALS, STOP, Context
 from glassnet.kernels.sizes import aligned_zeros
 from glassnet.nn.stack import Stack
+from glassnet.runtime.kept_weights import KeptWeights
 from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
 from glassnet.support.environment import available_cores, check_variable
@@ -68,6 +69,7 @@ class Executor:
         self._signals = aligned_zeros(SIGNALS, np.int64)
         self.workspace: Array = aligned_zeros(program.workspace)
         self._workers: Workers | None = None
+        self._kept = KeptWeights(stack, program.weights) if program.prepared else None
         self.bind(
             code=program.code,
             constants=program.constants,
@@ -77,7 +79,7 @@ class Executor:
             records=program.records,
             signals=self._signals,
         )
-        self.set(instructions=len(program.code), threads=threads, keys_per_step=program.keys)
+        self.set(instructions=len(program.code), prepared=program.prepared, threads=threads, keys_per_step=program.keys)
         for name, members in op.UNITS.items():
             if not opcodes.isdisjoint(members):
                 self.set(**{name: kernels.address(f"glassnet_{name}")})
@@ -108,6 +110,21 @@ class Executor:
         """Run the steps. No thread is left inside the program when this returns or raises."""
         self.set(first_step=first_step, last_step=last_step)
         self._signals[...] = 0
+        if first_step < last_step:
+            self.repeat()
+
+    def repeat(self) -> None:
+        """Run the same steps, one or more, as the last time, or as the fields say; what depends on the weights alone is
+        computed only if they have changed.
+        """
+        if self._kept is None:
+            self._run_threads()
+            return
+        self._contexts["is_prepared"] = self._kept.begin()
+        self._run_threads()
+        self._kept.end()
+
+    def _run_threads(self) -> None:
         if self.threads == 1:
             self._run(self._first)  # KeyboardInterrupt is raised only after it returns
             return

@@ -4,43 +4,57 @@ from __future__ import annotations
 
 import threading
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.compiler import assemble
+from glassnet.compiler import FEW_IMAGES, FLOAT32, assemble
 from glassnet.nn.confusion import top_k_hits
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
+from glassnet.runtime.one_image import OneImage
+from glassnet.runtime.precision import check_precision
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
-BATCH_FLOATS = 1 << 21  # of the workspace for the images that go through the network together
+BATCH_FLOATS = 1 << 22  # of the workspace for the images that go through the network together
 TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
 
 class Predictor:
     """Losses, classes and outputs of many images; keeps its programs for the next call."""
 
-    def __init__(self, stack: Stack, threads: int | None = None) -> None:
-        self._stack, self._threads = stack, threads
+    def __init__(self, stack: Stack, threads: int | None = None, precision: str = FLOAT32) -> None:
+        self._stack, self._threads, self._precision = stack, threads, precision
+        self._others: dict[str, Predictor] = {}
         self._kernels = use_kernels(stack)
         widths = sum(prod(shape) for shape in stack.shapes[1:])
         self._capacity = max(16, min(1024, BATCH_FLOATS // max(1, widths)))
         self._work = sum(stack.operations())
-        self._executors: dict[tuple[str, bool, int], Executor] = {}
+        self._executors: dict[tuple[str, bool, int, str], Executor] = {}
+        self._alone: dict[tuple[str, np.dtype[Any]], OneImage] = {}
         self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
         self._lock = threading.Lock()  # executors have one workspace each; a server may ask from several threads
 
-    def __reduce__(self) -> tuple[type[Predictor], tuple[Stack, int | None]]:
-        return type(self), (self._stack, self._threads)  # copies compile anew
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Stack, int | None, str]]:
+        return type(self), (self._stack, self._threads, self._precision)  # copies compile anew
+
+    def at(self, precision: str, where: str) -> Predictor:
+        """The same with products of another precision."""
+        if precision == self._precision:
+            return self
+        if check_precision(precision, self._stack, where) not in self._others:
+            self._others[precision] = Predictor(self._stack, self._threads, precision)
+        return self._others[precision]
 
     def _executor(self, purpose: str, is_bytes: bool, count: int) -> Executor:
         threads = 1 if count == 1 else thread_count(self._threads, min(count, self._capacity) * self._work)
-        key = (purpose, is_bytes, threads)
+        precision = self._precision if count >= FEW_IMAGES else FLOAT32  # rounding the weights would take longest
+        key = (purpose, is_bytes, threads, precision)
         executor = self._executors.get(key)
         if executor is None:
-            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose)
+            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision)
             executor = self._executors[key] = Executor(self._stack, program, threads)
             executor.set(is_bytes=int(is_bytes), batch_size=self._capacity)
             executor.bind(order=self._order, classes=self._classes)
@@ -55,6 +69,8 @@ class Predictor:
         """End the threads that prediction has started; the next call starts others."""
         for executor in self._executors.values():
             executor.close()
+        for other in self._others.values():
+            other.close()
 
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
@@ -68,12 +84,24 @@ class Predictor:
             ]
             found = np.concatenate(blocks)
             return found, self._stack.decide(found)
+        if len(rows) == 1:
+            return self._of_one(rows, purpose)
         found = np.empty((len(rows), self._stack.outputs), dtype=np.float32)
         return found, self._run(rows, purpose, outputs=found)
 
     def classes(self, rows: Array) -> NDArray[np.int64]:
         """The classes (N,)."""
-        return self._run(rows, "raw") if self._kernels else self.outputs(rows, "raw")[1]
+        if not self._kernels or len(rows) == 1:
+            return self.outputs(rows, "raw")[1]
+        return self._run(rows, "raw")
+
+    def _of_one(self, row: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
+        """The outputs (1, outputs) and the class (1,) of one image, by a program of its own."""
+        with self._lock:
+            program = self._alone.get((purpose, row.dtype))
+            if program is None:
+                program = self._alone[purpose, row.dtype] = OneImage(self._stack, purpose, row.dtype)
+            return program(row)
 
     def top_k_hits(self, rows: Array, labels: NDArray[np.int64], k: int) -> int:
         """Of how many images the true class is among the k with the largest raw outputs; many images at a time."""

@@ -53,6 +53,8 @@ def require_memory(size: int, what: str, where: object, hint: str) -> None:
 
 def require_activations(size: int, images: int) -> None:
     """Raise `InputError` if `size` bytes, for the outputs of all layers for so many images at once, are too many."""
+    if size <= SMALL:  # most are: without the sentences, which take as long as a small training step
+        return
     what = tr("the outputs of all layers for {images:,} images at once", images=images)
     require_memory(size, what, tr("the network"), tr("a smaller batch_size, smaller images, or fewer filters"))
 

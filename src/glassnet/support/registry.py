@@ -97,9 +97,10 @@ def make_named(
 
 
 def describe(thing: object) -> dict[str, Any]:
-    """{"type": name, option: value, …} of a dataclass, ready for JSON and TOML."""
+    """{"type": name, option: value, …} of a dataclass, ready for JSON and TOML, without what is None or empty."""
     described: dict[str, Any] = {"type": type(thing).__name__}
     for field in dataclasses.fields(cast("Any", thing)):
         value = getattr(thing, field.name)
-        described[field.name] = describe(value) if dataclasses.is_dataclass(value) else value
+        if value is not None and value != {}:
+            described[field.name] = describe(value) if dataclasses.is_dataclass(value) else value
     return described

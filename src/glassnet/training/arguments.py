@@ -17,7 +17,7 @@ from glassnet.nn.optimizers import Optimizer, ScipyMinimize
 from glassnet.nn.stack import Stack
 from glassnet.runtime import StepPlan
 from glassnet.support.arrays import Array
-from glassnet.support.checks import whole_number
+from glassnet.support.checks import is_whole, whole_number
 from glassnet.support.i18n import first_of, tr
 from glassnet.support.memory import require_memory
 from glassnet.support.registry import describe
@@ -62,6 +62,7 @@ class Plan(StepPlan):
             "augmentation": None if self.augmentation is None else describe(self.augmentation),
             "plain_epochs": self.plain_epochs or None,
             "shuffle_block": self.shuffle_block,
+            "precision": None if self.precision == "float32" else self.precision,
         }
 
 
@@ -125,6 +126,8 @@ def check_seed(seed: int) -> int:
 
 def check_whole(value: object, name: str, least: int, where: str) -> None:
     """Refuse an argument that is not a whole number of at least `least`."""
+    if is_whole(value) and value >= least:
+        return
     if least == 1:
         what = tr("{name} must be a whole number above 0.", name=name)
     else:

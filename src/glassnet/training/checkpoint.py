@@ -15,7 +15,7 @@ from glassnet.support.storage import read_tensors, write_tensors
 from glassnet.support.strict_json import plain
 from glassnet.training.history import History
 
-ARRAYS = ("parameters", "first", "second", "best", "previous", "average")
+ARRAYS = ("parameters", "first", "second", "best", "previous", "average", "slow")
 STATISTICS = "statistics."
 
 
@@ -23,8 +23,9 @@ STATISTICS = "statistics."
 class State:
     """After an epoch: parameters, moments, best and average so far, history. Random numbers follow from the seed.
 
-    `arrays`: those of ARRAYS; `previous` is the result an epoch earlier, `average` is empty where there is none. All but the
-    moments end in the network's running statistics, if it has any; `statistics` are those that training does not change.
+    `arrays`: those of ARRAYS; `previous` is the result an epoch earlier; `average` and `slow`, the weights of a Lookahead,
+    are empty where there are none. All but `slow` and the moments end in the network's running statistics, if it has any;
+    `statistics` are those that training does not change.
     """
 
     arrays: dict[str, Array]
@@ -52,6 +53,7 @@ class State:
         tensors, header = read_tensors(path, "checkpoint")
         try:
             tensors.setdefault("previous", tensors["best"])  # format 1 has none
+            tensors.setdefault("slow", np.zeros(0, tensors["best"].dtype))  # before there was Lookahead
             history = History.from_rows(header["history"], seed=header["seed"])
             if (
                 header["epoch"] != len(history)

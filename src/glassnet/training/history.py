@@ -20,7 +20,7 @@ class Epoch:
 
     Norms are of the last step of the epoch: the length of each parameter array's gradient, and of its change relative to
     the array itself. `activations` are statistics of each layer's output for a few training images, always the same, after
-    the epoch; where an epoch has hardly more images than these, they stay the same for some epochs. `first_step`, of the
+    the epoch; where an epoch takes hardly longer than they do, they stay the same for some epochs. `first_step`, of the
     first epoch alone, has the norms of the very first step, and the activations and the loss of those images before it.
     """
 

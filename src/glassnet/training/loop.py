@@ -13,8 +13,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from glassnet.compiler.costs import costs_of_machine
 from glassnet.data.augmentation import image_shape
 from glassnet.errors import TrainingWarning
+from glassnet.nn import Conv2D, walk
 from glassnet.nn.stack import Stack
 from glassnet.runtime import Predictor, Trainer, make_trainer
 from glassnet.support.arrays import Array
@@ -151,7 +153,8 @@ class Training:
             self.read_ahead.begin(self.order)
         plain = plan.augmentation is None or number > plan.epochs - plan.plain_epochs
         changes = None if plain else epoch_generator(plan.seed, number, AUGMENTATION)
-        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, DROPOUT), changes)
+        flips = 2 * int(epoch_generator(plan.seed, 0, AUGMENTATION).integers(2**62)) + number % 2
+        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, DROPOUT), changes, flips)
         first = self._first_step() if number == 1 and self.watch is not None else {}
         self._steps(progress.step, steps - 1, past)
         self._before_last_step[...] = self.stack.state
@@ -190,8 +193,8 @@ class Training:
         validated = validate(self.predictor, self.held_out, self.plan.validation, self.plan.ranks)
         if self.watch is None:
             return validated, {}
-        number, every = self.progress.epoch, self.watch.every
-        if every < number < self.plan.epochs and number % every and (before := self.progress.history.epochs[-1].activations):
+        number, epochs = self.progress.epoch, self.progress.history.epochs
+        if not self.watch.due(number, self.plan.epochs) and (before := epochs[-1].activations):
             return validated, before
         return validated, self.watch.look()[0]
 
@@ -273,6 +276,8 @@ class Training:
             "augmentation": None if plan.augmentation is None else describe(plan.augmentation),
             "plain_epochs": plan.plain_epochs or None,
             "shuffle_block": plan.shuffle_block,
+            "precision": None if plan.precision == "float32" else plan.precision,
+            "glassnet tune": costs_of_machine()[1] if any(type(one) is Conv2D for one in walk(self.stack.layers)) else None,
         }
         return dict(json.loads(json.dumps(settings)))  # lists for tuples, as in the file
 
@@ -286,6 +291,7 @@ class Training:
             "best": self.best,
             "previous": self._previous_epoch,
             "average": self.trainer.average,
+            "slow": self.trainer.slow,
         }
 
     def _keep_state(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from functools import partial
+from math import ceil, isfinite
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from glassnet.support.arrays import Array
 from glassnet.training.ranks import losses_together
 
 MOST, LEAST, ONE_IN = 160, 32, 250  # images used: one in 250, within these bounds, so that they cost little time
-COST = 16  # epochs of as many images between looks, in NumPy, keep these to a small part of the time
+PART = 0.01  # of the time of a training that looks may take
+IMAGE, LAYER = 0.7, 2.5e5  # cost of a look: steps with so many images for each of its own, and multiplications for each layer
+FIRST = 3  # epochs with a look each, however short they are
 BLOCK = 1 << 15  # values that are summed together
 FLAT = 0.01  # of its range: this near to its bounds, the slope of a sigmoid or tanh is at most 4 % of its maximum
 FIXED = (Flatten, Pixels, Scale, Standardize)  # layers whose output does not change during training
@@ -29,8 +32,12 @@ Statistics = dict[str, dict[str, float]]
 def length(vector: Array) -> float:
     """‖v‖, without overflow of the squares."""
     with np.errstate(over="ignore"):
-        found = float(np.linalg.norm(vector))
-    if np.isfinite(found):
+        return _length(vector)
+
+
+def _length(vector: Array) -> float:
+    found = float(np.sqrt(vector.dot(vector)))  # as np.linalg.norm has it, which takes three times as long for short ones
+    if isfinite(found):
         return found
     highest = float(np.abs(vector).max(initial=0))
     return highest * float(np.linalg.norm(vector / highest)) if highest > 0 else 0.0
@@ -58,27 +65,33 @@ def validate(predictor: Predictor, rows: Array | None, data: Dataset | None, ran
 
 def norms(stack: Stack, gradient: Array, before: Array) -> dict[str, Any]:
     """‖g‖ of each parameter array, and ‖Δw‖ / ‖w‖ since the state `before`, which is overwritten."""
-    sizes = {slot.name: length(slot.part(before)) or 1.0 for slot in stack.slots}
-    change = np.subtract(stack.state, before, out=before)
-    return {
-        "gradient_norms": {slot.name: length(slot.part(gradient)) for slot in stack.slots},
-        "update_norms": {slot.name: length(slot.part(change)) / sizes[slot.name] for slot in stack.slots},
-    }
+    with np.errstate(over="ignore"):
+        sizes = {slot.name: _length(slot.part(before)) or 1.0 for slot in stack.slots}
+        change = np.subtract(stack.state, before, out=before)
+        return {
+            "gradient_norms": {slot.name: _length(slot.part(gradient)) for slot in stack.slots},
+            "update_norms": {slot.name: _length(slot.part(change)) / sizes[slot.name] for slot in stack.slots},
+        }
 
 
 class Watch:
     """The outputs of each layer for a few training images, always the same.
 
-    `every`: after how many epochs it is worth to look again; more than 1 where an epoch has hardly more images than these.
+    `every`: after how many epochs it is worth to look again; more than 1 where an epoch takes hardly longer than a look.
     `targets`: what is trained on instead of the labels.
     """
 
     def __init__(self, stack: Stack, data: Dataset, targets: Array | None = None, threads: int | None = 1) -> None:
         count = min(len(data), max(LEAST, min(MOST, len(data) // ONE_IN)))
         chosen = np.linspace(0, len(data) - 1, count).astype(np.int64)  # spread over a set that may be sorted by class
-        self.every = -(-COST * count // len(data))
+        steps = IMAGE * count + LAYER * len(stack.layers) / max(1, sum(stack.operations()))  # of how many images
+        self.every = ceil(steps / (PART * len(data)))
         self._stack, self._labels = stack, (data.labels if targets is None else targets)[chosen]
         self._outputs = LayerOutputs(stack, stack.rows(data.images[chosen]), threads)
+
+    def due(self, epoch: int, epochs: int) -> bool:
+        """Whether to look after an epoch of a training of so many: the first ones, every few, and the last."""
+        return epoch <= FIRST or epoch >= epochs or epoch % self.every == 0
 
     def look(self) -> tuple[Statistics, float]:
         """Statistics of each layer's output by its name, and the mean loss of the images, without penalty and dropout."""

@@ -104,10 +104,10 @@ def test_flips(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (Augmentation(flip=True).flips, Augmentation(flip=False).flips) == ((0.5, 0.0), (0.0, 0.0))
 
 
-@pytest.mark.parametrize("fill", ["zero", "edge"])
+@pytest.mark.parametrize("fill", ["zero", "edge", "reflect"])
 def test_crop_cuts_windows_out_of_the_image_with_a_margin(fill: str) -> None:
     image = np.random.default_rng(0).integers(1, 256, (6, 5, 3), dtype=np.uint8)
-    wide = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="constant" if fill == "zero" else "edge")
+    wide = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="constant" if fill == "zero" else fill)
     windows = [wide[i : i + 6, j : j + 5].tobytes() for i in range(5) for j in range(5)]
     found = Augmentation(crop=2, fill=fill)(np.stack([image] * 2000))
     counts = [sum(one.tobytes() == window for one in found) for window in windows]

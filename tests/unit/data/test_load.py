@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from glassnet.data import DatasetInfo, list_datasets, load_dataset, read_digits
 from glassnet.errors import DataError, InputError
@@ -60,7 +61,7 @@ def test_unknown_names() -> None:
             load_dataset(given)
         message = str(caught.value)
         assert message.startswith("There is no data set of this name, and no such file or folder.")
-        assert "digits | mnist | chinese-numerals | cats | chain | a path that exists" in message
+        assert "digits | mnist | chinese-numerals | cats | cifar10 | chain | a path that exists" in message
         assert f"received: {given!r}" in message
         assert hint in message
     for given in ("", "a\0b", "x" * 5000, "~nobody-of-this-name/data"):
@@ -79,7 +80,7 @@ def test_other_kinds_of_paths(tmp_path: Path) -> None:
         assert "a folder with MNIST's four IDX files" in message
         assert f"received: {received}" in message
         assert "one folder per class or labels in the file names" in message
-        assert "digits, mnist, chinese-numerals, cats, chain" in message
+        assert "digits, mnist, chinese-numerals, cats, cifar10, chain" in message
 
 
 def test_neither_a_name_nor_a_path() -> None:
@@ -95,8 +96,38 @@ def test_a_path_object_is_never_a_name(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_list_datasets() -> None:
     infos = {info.name: info for info in list_datasets()}
-    assert list(infos) == ["digits", "mnist", "chinese-numerals", "cats", "chain"]
+    assert list(infos) == ["digits", "mnist", "chinese-numerals", "cats", "cifar10", "chain"]
     assert all(isinstance(info, DatasetInfo) and info.source and info.licence and info.location for info in infos.values())
     assert infos["digits"].available
     assert (infos["digits"].images, infos["digits"].shape) == (1797, (8, 8, 1))
     assert (infos["mnist"].images, infos["mnist"].shape) == (70_000, (28, 28, 1))
+
+
+def test_cifar10_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The published files are taken before a copy as images; without either, the error says where to put them."""
+    monkeypatch.setenv("GLASSNET_DATA", str(tmp_path))
+    monkeypatch.setenv("GLASSNET_CACHE", str(tmp_path / "empty"))
+    with pytest.raises(DataError, match="cifar10 is not on this machine") as caught:
+        load_dataset("cifar10")
+    assert "cifar-10-batches-bin" in str(caught.value)
+    for part, count in (("train", 10), ("test", 2)):
+        for kind in ("cat", "dog"):
+            folder = tmp_path / "cifar10" / part / kind
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.new("RGB", (32, 32), (number, 0, 0)).save(folder / f"{number}.png")
+    splits = load_dataset("cifar10")
+    assert splits.validation is not None
+    assert splits.test is not None
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (18, 2, 4)
+    binary = tmp_path / "cifar-10-batches-bin"
+    binary.mkdir()
+    names = [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"]
+    for number, name in enumerate(names):
+        (binary / name).write_bytes(b"".join(bytes([label, *[number] * 3072]) for label in range(10)))
+    (binary / "batches.meta.txt").write_text("\n".join("abcdefghij"))
+    splits = load_dataset("cifar10")
+    assert splits.validation is not None
+    assert splits.test is not None
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (40, 10, 10)  # at least one image of each class
+    assert (splits.test.images == 5).all()

@@ -27,13 +27,13 @@ AUGMENTATIONS = st.builds(
     shear=st.sampled_from([0, 20, 80]),
     elastic=st.sampled_from([0, 0.5, 3, 100]),
     elastic_grid=st.sampled_from([1, 4, 7, 64]),
-    flip=st.sampled_from([False, True, "vertical", "both", 0.9]),
+    flip=st.sampled_from([False, True, "vertical", "both", 0.9, "alternate"]),
     crop=st.sampled_from([0, 1, 5]),
     brightness=st.sampled_from([0, 0.3, 1]),
     contrast=st.sampled_from([0, 0.5, 1]),
     erase=st.sampled_from([0, 0.5, 1]),
     erase_size=st.sampled_from([(0.02, 0.2), (0.5, 1)]),
-    fill=st.sampled_from(["zero", "edge"]),
+    fill=st.sampled_from(["zero", "edge", "reflect"]),
 )
 SHAPES = st.one_of(
     st.sampled_from([(1, 1, 1), (28, 28, 1), (16, 16, 3), (1, 33, 2), (33, 1, 5)]),
@@ -42,7 +42,15 @@ SHAPES = st.one_of(
 
 
 def run(
-    kernels: Any, guarded: Any, images: Array, order: Array, options: Any, key: int, rows: tuple[int, int], first: int
+    kernels: Any,
+    guarded: Any,
+    images: Array,
+    order: Array,
+    options: Any,
+    key: int,
+    rows: tuple[int, int],
+    first: int,
+    flips: int = 0,
 ) -> Array:
     """The kernel's rows of a mini-batch; the others stay what they were, and so does all that is no scratch."""
     shape = images.shape[1:]
@@ -51,7 +59,7 @@ def run(
     source = images.copy()
     kernels["glassnet_augment"](
         record.ctypes.data, source.ctypes.data, int(images.dtype == np.uint8), order.ctypes.data, first, *rows, *shape,
-        key, target.at, scratch.at,
+        key, flips, target.at, scratch.at,
     )  # fmt: skip
     target.check()
     scratch.check()
@@ -73,6 +81,7 @@ def bound(options: Augmentation, shape: tuple[int, ...], is_bytes: bool) -> floa
     height, width, _ = shape
     steepest = (1 + np.tan(np.radians(options.shear))) / ((1 - options.scale) * (1 - options.stretch))  # of a and b
     terms = steepest * (1.5 * (width + height) + 2 * (options.shift + options.crop)) + max(width, height) / 2 + 1
+    terms += 4 * max(width, height) * (options.fill == "reflect")  # four more sums, of at most as much
     points, cells = 2 * 0xFFFF * FIELD_SCALE * options.elastic, options.elastic_grid
     shift = points * (gamma(2) + 2 * (gamma(12) + gamma(3) + 2 * gamma(2) * cells))
     place = gamma(6) * (terms + points) + shift
@@ -93,8 +102,9 @@ def test_kernel_is_the_reference(
     if not is_bytes:
         images = rng.uniform(-1, 1, images.shape).astype(np.float32)
     order = rng.permutation(6)
-    found = run(kernels, guarded, images, order, options, key, (1, 4), 1)
-    wanted = augment(images[order[2:5]], options.record, np.uint64(key), np.float64, 1)
+    found = run(kernels, guarded, images, order, options, key, (1, 4), 1, flips=key)
+    mirrored = options.mirrored(np.uint64(key), order[2:5])
+    wanted = augment(images[order[2:5]], options.record, np.uint64(key), np.float64, 1, mirrored)
     assert found.shape == wanted.shape
     check_within(found, wanted, bound(options, shape, is_bytes))
     if is_bytes:
@@ -122,7 +132,7 @@ def test_spline_weights() -> None:
 
 
 @pytest.mark.parametrize("is_bytes", [True, False])
-@pytest.mark.parametrize("fill", ["zero", "edge"])
+@pytest.mark.parametrize("fill", ["zero", "edge", "reflect"])
 @pytest.mark.parametrize("shape", [(28, 28, 1), (7, 20, 3), (4, 3, 2)])
 def test_nothing_asked_for_gives_back_the_images(
     kernels: Any, guarded: Any, is_bytes: bool, fill: str, shape: tuple[int, ...]

@@ -164,7 +164,7 @@ def test_scattered_gradient_of_the_image(kernels: Any, guarded: Any, case: Windo
     room = guarded(np.full(taps + COLUMNS + max(TAP_FLOATS, case.across * taps), np.nan, np.float32))
     room.values[: taps + COLUMNS] = 0
     dx, held = guarded(np.full(shape, np.nan, np.float32)), guarded(dy, fence=np.nan)
-    kernels["glassnet_scatter_taps"](block.ctypes.data, held.at, turned.at, dx.at, room.at)
+    kernels["glassnet_scatter_taps"](block.ctypes.data, held.at, turned.at, dx.at, room.at, 0, 0, 0)
     dx.check()
     room.check()
 

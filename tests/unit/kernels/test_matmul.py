@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.sizes import COLUMNS, DEPTH, ROWS, WIDE, WIDE_DEPTH, WIDE_STRIP, WIDE_TILES
+from glassnet.kernels.sizes import COLUMNS, DEPTH, NEAR, NEAR_TILES, ROWS, WIDE, WIDE_DEPTH, WIDE_STRIP, WIDE_TILES
 from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]
@@ -74,6 +74,9 @@ def images(case: Product) -> tuple[Array, Array, Array, float]:
 @example(Product(100, 1500, 256, True, 0.02, 5, 3, 1), True, False)
 @example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 2, 1), True, False)
 @example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), True, True)
+@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, NEAR, False, 1.0, 0, 3, 1), True, False)
+@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, NEAR - 1, False, 1.0, 0, 3, 1), True, False)
+@example(Product(ROWS * WIDE_TILES, WIDE_DEPTH + 3, NEAR + 1, False, 1.0, 0, 3, 1), True, False)
 def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias: bool, transposed: bool) -> None:
     source, order, x, scale = images(case)
     rng = case.rng
@@ -96,6 +99,33 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
     wanted, sizes = x @ factor, np.abs(x) @ np.abs(factor)
     # scaling; one product and sum a term, in blocks that are added to C; the bias
     check_sum(results[0], wanted + bias.values, sizes + np.abs(bias.values), case.inner + 2)
+
+
+@settings(max_examples=60)
+@given(PRODUCTS)
+@example(Product(3, 784, 512, True, 0.2, 0, 2, 1))
+@example(Product(WIDE_TILES * ROWS, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 0.2, 1, 3, 1))
+def test_a_row_alone_has_the_bits_it_has_among_others(kernels: Any, guarded: Any, scratch: Any, case: Product) -> None:
+    """A matrix-vector product, on one thread and on several, beside the register tile."""
+    source, order, _, scale = images(case)
+    b = guarded(case.rng.standard_normal((case.inner, case.width)).astype(np.float32), fence=np.nan)
+    bias = guarded(case.rng.standard_normal(case.width).astype(np.float32), fence=np.nan)
+
+    def product(first: int, m: int, threads: int) -> Array:
+        c = guarded(np.full((m, case.width), np.nan, dtype=np.float32))
+        for thread in range(threads):
+            room = scratch()
+            kernels["glassnet_multiply_rows"](
+                source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, first, m, case.inner, b.at, 0,
+                case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
+            )  # fmt: skip
+        c.check()
+        return np.array(c.values)
+
+    together = product(case.first, case.m, 1)
+    for row in {0, case.m // 2, case.m - 1}:
+        for threads in (1, case.threads):
+            np.testing.assert_array_equal(product(case.first + row, 1, threads), together[row : row + 1])
 
 
 @settings(max_examples=120)

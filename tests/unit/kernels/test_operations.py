@@ -52,6 +52,7 @@ NETWORKS: list[tuple[list[Layer], tuple[int, ...], dict[str, Any]]] = [
     ([Residual([Dropout(0.5)]), Concatenate([[ReLU()], []]), Conv2D(3, 3), Conv2D(3, 2), Softmax()], IMAGES, {}),
     ([LSTM(3, return_sequences=True), LSTM(2)], (4, 5), {}),
     ([Dense(5, use_bias=False), Dense(3)], (4100,), {}),
+    ([Conv2D(8, (5, 4)), Conv2D(8, (5, 4)), Flatten(), Dense(64), Dense(64)], IMAGES, {"precision": "bfloat16"}),
 ]
 
 
@@ -89,12 +90,13 @@ def _handled(path: str) -> list[str]:
 
 
 def test_every_operation_is_handled_once() -> None:
-    units = {"fused_block": _handled("conv/fused_block.py"), "recurrent": _handled("recurrent.py")}
+    files = {"fused_block": "conv/fused_block.py", "recurrent": "recurrent.py", "bfloat16": "bfloat16.py"}
+    units = {name: _handled(path) for name, path in files.items()}
     for name, handled in units.items():
         assert sorted(OPCODES[operation] for operation in handled) == [
             number for number in sorted(OPCODES.values()) if number in opcodes.UNITS[name]
         ]
-    everywhere = [*_handled("interpreter.py"), *units["fused_block"], *units["recurrent"]]
+    everywhere = [*_handled("interpreter.py"), *(operation for handled in units.values() for operation in handled)]
     assert sorted(everywhere) == sorted(OPCODES)
 
 

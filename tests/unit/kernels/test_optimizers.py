@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from glassnet.compiler import OPTIMIZER_KINDS, optimizer_options
-from glassnet.nn.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop
+from glassnet.nn.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Muon, Optimizer, RMSprop
 from tests.rounding import check_within, gamma
 
 RATE = 0.03125
@@ -22,6 +22,8 @@ EACH = [
     Adam(RATE),
     Adam(RATE, beta1=0.5, beta2=0.75, epsilon=1e-3),
     AdamW(RATE, weight_decay=0.125),
+    Muon(RATE, sgd_momentum=0.75),  # of biases and the like
+    Muon(RATE, sgd_momentum=0.75, weight_decay=0.125),
 ]
 
 
@@ -65,6 +67,6 @@ def test_steps(
     of_moment = 3 * STEPS + 4
     a_step = gamma(of_moment + 7)
     check_within(w.values, exact, gamma(3 * STEPS) * (start - moved) - a_step * moved)
-    if optimizer.moments and not isinstance(optimizer, SGD):  # squares: all terms are positive, none cancel
+    if optimizer.moments and not isinstance(optimizer, (SGD, Muon)):  # squares: all terms are positive, none cancel
         squares = (first.values, m) if optimizer.moments == 1 else (second.values, v)
         np.testing.assert_allclose(*squares, rtol=gamma(of_moment))

@@ -35,6 +35,8 @@ for kind in ("uint8", "float32"):
         scale = float(np.abs(exact.parameters).max())
         errors[f"{kind} {optimizer}"] = float(np.abs(net.parameters - exact.parameters).max()) / scale
         errors[f"{kind} {optimizer} outputs"] = float(np.abs(net(images) - exact(images)).max())
+    alone = np.concatenate([net(images[number : number + 1]) for number in range(len(images))])
+    assert alone.tobytes() == net(images).tobytes()
 print(json.dumps({"unit": UNIT.name, "errors": errors}))
 """
 

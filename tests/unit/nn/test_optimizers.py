@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from glassnet.data import load_dataset
 from glassnet.errors import InputError
 from glassnet.network import Network
-from glassnet.nn import Dense, Tanh
-from glassnet.nn.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Optimizer, RMSprop, ScipyMinimize, as_optimizer
+from glassnet.nn import GELU, Conv2D, Dense, Flatten, Pixels, Tanh
+from glassnet.nn.lookahead import Lookahead
+from glassnet.nn.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Muon, Optimizer, RMSprop, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import L1L2
 from glassnet.nn.schedules import Constant
 from glassnet.runtime import CompiledTrainer, ReferenceTrainer, StepPlan
@@ -28,6 +30,11 @@ EACH = [
     SGD(0.1, clip_norm=0.05),
     SGD(0.1, momentum=0.5, clip_norm=0.05),
     Adam(0.01, clip_norm=0.05),
+    SGD(0.1, rates={"*.bias": 2.0, "dense1.*": 0.5}),
+    AdamW(0.01, weight_decay=0.1, rates={"dense1.weight": 0}),
+    SGD(0.1, momentum=0.5, lookahead=Lookahead(2, 0.25)),
+    Muon(0.1, momentum=0.5, iterations=3, normalize=True, sgd=("dense2.*",), weight_decay=0.1, rates={"*.bias": 0.5}),
+    Muon(0.1, momentum=0.5, nesterov=False, iterations=3, weight_decay=0.1, clip_norm=0.05),
 ]
 
 
@@ -59,7 +66,8 @@ def test_a_small_momentum_is_one(dtype: str) -> None:
 
 
 def test_only_the_moments_that_are_used_are_kept() -> None:
-    assert [optimizer.moments for optimizer in (SGD(), SGD(momentum=0.001), RMSprop(), Adam(), AdamW())] == [0, 1, 1, 2, 2]
+    optimizers = (SGD(), SGD(momentum=0.001), RMSprop(), Adam(), AdamW(), Muon())
+    assert [optimizer.moments for optimizer in optimizers] == [0, 1, 1, 2, 2, 1]
 
 
 def test_nesterov_looks_ahead() -> None:
@@ -113,7 +121,7 @@ def test_compiled_training_is_the_reference(optimizer: Optimizer, regularizer: A
     np.testing.assert_allclose(compiled.gradient, reference.gradient, rtol=0, atol=5e-6)
     np.testing.assert_allclose(compiled.losses, reference.losses, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(compiled.classes, reference.classes)
-    for mine, theirs in zip(compiled.moments, reference.moments, strict=True):
+    for mine, theirs in zip((*compiled.moments, compiled.slow), (*reference.moments, reference.slow), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=0, atol=5e-5)
 
 
@@ -174,6 +182,12 @@ def test_numbers_become_schedules() -> None:
         (lambda: SGD(clip_norm=-1), ["The clipping norm can't be negative.", "SGD(clip_norm)"]),
         (lambda: RMSprop(epsilon=-1e-7), ["epsilon can't be negative.", "RMSprop(epsilon)", "at least 0"]),
         (lambda: AdamW(weight_decay=float("nan")), ["The weight decay can't be negative.", "AdamW(weight_decay)", "nan"]),
+        (lambda: SGD(rates={"*.bias": -1.0}), ["A factor of the learning rate can't be negative.", "SGD(rates)"]),
+        (lambda: SGD(rates={"*.bias": "x"}), ["These are not factors of the learning rate.", "SGD(rates)"]),  # type: ignore
+        (lambda: Muon(iterations=0), ["The number of iterations must be", "Muon(iterations)"]),
+        (lambda: Lookahead(0), ["Lookahead needs a whole number of steps above 0.", "Lookahead(every)"]),
+        (lambda: Lookahead(share=1.0), ["The share must lie between 0 and 1.", "Lookahead(share)"]),
+        (lambda: as_optimizer({"type": "SGD", "lookahead": {"evry": 2}}, "x"), ["Unknown option", "did you mean 'every'?"]),
         (lambda: ScipyMinimize("L-BFGS"), ["Unknown method with gradients.", "did you mean 'L-BFGS-B'?"]),
         (lambda: as_optimizer("Adm", "fit(optimizer)"), ["Unknown optimizer.", "fit(optimizer)", "did you mean 'Adam'?"]),
         (lambda: as_optimizer({"type": "SGD", "momentun": 1}, "x"), ["Unknown option of SGD.", "did you mean 'momentum'?"]),
@@ -185,3 +199,61 @@ def test_wrong_input_is_refused(make: Any, parts: list[str]) -> None:
         make()
     for part in parts:
         assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["rates", "sgd"])
+def test_names_of_no_parameter_are_refused(option: str, blobs: tuple[Array, Array]) -> None:
+    optimizer = Muon(0.1, rates={"dense9.*": 2.0}) if option == "rates" else Muon(0.1, sgd=("dense9.*",))
+    with pytest.raises(InputError, match="Unknown parameter") as caught:
+        network().fit(blobs, 1, optimizer=optimizer, seed=1, progress=False)
+    assert f"Muon({option})" in str(caught.value)
+    assert "dense1.weight" in str(caught.value)
+
+
+def test_the_last_pattern_counts() -> None:
+    optimizer = SGD(0.1, rates={"*": 2.0, "dense1.*": 3.0, "*.bias": 0})
+    assert [optimizer.factor(name) for name in ("dense2.weight", "dense1.weight", "dense1.bias")] == [2.0, 3.0, 0.0]
+
+
+def test_muon_by_hand() -> None:
+    """One column is brought to length 1 by each iteration's polynomial; m: g, then 2·g; the direction never changes."""
+    w, m, g = np.zeros((2, 1)), np.zeros((2, 1)), np.array([[3.0], [4.0]])
+    length = 3.4445 - 4.7750 + 2.0315
+    for number in (1, 2):
+        Muon(momentum=0.5, iterations=1).step(w, g, m, np.zeros(0), 1.0, number)
+    np.testing.assert_allclose(w, -2 * length * g / 5, rtol=1e-6)  # 1e-7 is added to the norm
+    np.testing.assert_allclose(m, 1.5 * g)
+
+
+def test_muon_brings_weights_to_one_norm() -> None:
+    w = np.full((6, 4), 3.0)
+    Muon(iterations=1, normalize=True).step(w, np.zeros((6, 4)), np.zeros((6, 4)), np.zeros(0), 0.1, 1)
+    assert np.linalg.norm(w) == pytest.approx(2.0)
+
+
+def test_muon_on_any_number_of_threads_gives_the_same_bits() -> None:
+    digits, found = load_dataset("digits"), []
+    for threads in (1, 2, 3):
+        layers = [Pixels(), Conv2D(24, 3, padding="same"), GELU(), Conv2D(40, 3), Flatten(), Dense(10)]
+        net = Network(layers, input_shape=(8, 8, 1), loss="SoftmaxCrossEntropy", seed=1)
+        optimizer = Muon(0.05, sgd=("dense1.weight",), normalize=True, clip_norm=0.5, lookahead=Lookahead(2, 0.5))
+        net.fit(digits.train[:100], 1, batch_size=25, optimizer=optimizer, seed=1, threads=threads, progress=False)
+        found.append(net.parameters)
+    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_training_that_goes_on_has_the_slow_weights(tmp_path: Any) -> None:
+    """A checkpoint after 2 of 4 epochs, in the middle of a stretch of Lookahead's steps: the same bits."""
+    digits = load_dataset("digits")
+    optimizer = Muon(0.05, lookahead=Lookahead(5, 0.5))
+
+    def train(epochs: int, resume: bool) -> Network:
+        net = Network([Flatten(), Pixels(), Dense(10)], input_shape=(8, 8, 1), loss="SoftmaxCrossEntropy", seed=1)
+        options: dict[str, Any] = {"checkpoint": tmp_path / "state", "resume": resume, "progress": False}
+        net.fit(digits.train[:80], epochs, batch_size=20, optimizer=optimizer, seed=1, **options)
+        return net
+
+    whole = train(4, resume=False)
+    train(2, resume=False)
+    np.testing.assert_array_equal(train(4, resume=True).parameters, whole.parameters)

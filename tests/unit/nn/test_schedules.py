@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from glassnet.errors import InputError
-from glassnet.nn.schedules import SCHEDULES, Constant, CosineDecay, OneCycle, Schedule, StepDecay, WarmUp, as_schedule
+from glassnet.nn.schedules import (
+    SCHEDULES,
+    Constant,
+    CosineDecay,
+    OneCycle,
+    Schedule,
+    StepDecay,
+    Triangular,
+    WarmUp,
+    as_schedule,
+)
 from glassnet.support.registry import describe
 
 
@@ -45,6 +55,12 @@ def test_warm_up_leads_into_another_schedule() -> None:
     np.testing.assert_allclose(schedule.rates(0, 4, 8), [0.2, 0.4, 0.6, 0.8])
     np.testing.assert_allclose(schedule.rates(4, 8, 8), CosineDecay(1.0).rates(0, 4, 4))
     assert isinstance(WarmUp(0.5).then, Constant)  # type: ignore[arg-type]
+
+
+def test_triangular() -> None:
+    rates = Triangular(1.0, start=0.2, peak=0.5, final=0.5).rates(0, 8, 8)
+    np.testing.assert_allclose(rates, [0.2, 0.4, 0.6, 0.8, 1.0, 0.875, 0.75, 0.625])
+    np.testing.assert_allclose(Triangular(8.0, peak=0.0).rates(0, 4, 4), [8, 6, 4, 2])
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

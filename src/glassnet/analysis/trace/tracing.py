@@ -103,7 +103,7 @@ def trace(
     chosen, stand = stand_of(run, network, optimizer)
     slot = next(slot for slot in found.network.slots if slot.name == f"{choice.lens.name}.{choice.key}")
     place = slot.offset + int(np.ravel_multi_index(choice.index, slot.shape))
-    update, values = update_steps(found, place, slot.penalised, chosen, stand)
+    update, values = update_steps(found, place, slot, chosen, stand)
     return Trace(
         title=NOTHING if run is None else run.recipe.heading,
         image=as_image(x),

@@ -11,8 +11,10 @@ from glassnet.analysis.trace.document import Number, Step
 from glassnet.analysis.trace.notation import Sign, Values, make_step
 from glassnet.analysis.trace.recorder import Pass, cost_of
 from glassnet.analysis.trace.sources import line_of
-from glassnet.nn.optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from glassnet.nn.optimizers import SGD, Adam, AdamW, Muon, Optimizer, RMSprop
+from glassnet.nn.stack import Slot
 from glassnet.runtime import ReferenceTrainer
+from glassnet.runtime.trainer import take_step
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import Message, mark, tr
 
@@ -105,7 +107,23 @@ ADAM = Rule(
 )
 
 
-def rule_of(optimizer: Optimizer) -> Rule:
+MUON = Rule(
+    VELOCITY + "{new} = {w} − {rate}·{o}",
+    VELOCITY_WRITTEN + "{new} = {w} − {rate}·{o}",
+    {
+        **MOMENTUM,
+        "o": Sign("o", "w", mark("this weight's place in the orthogonal matrix nearest to that of the step")),
+        "k": Sign("k", "keep", mark("what weight decay and the norm of the matrix multiply the weight by")),
+    },
+)
+SGD_OF_MUON = {**MOMENTUM, "mu": Sign("μ", "sgd_momentum", mark("the momentum"))}
+
+
+def rule_of(optimizer: Optimizer, matrix: bool = False) -> Rule:
+    """How its step is written: of a number, or of a weight that it takes as a matrix."""
+    if isinstance(optimizer, Muon):
+        step = NESTEROV if optimizer.nesterov else HEAVY_BALL
+        return MUON if matrix else Rule(VELOCITY + step, VELOCITY_WRITTEN + step, SGD_OF_MUON)
     if isinstance(optimizer, SGD):
         if not optimizer.momentum:
             return Rule(PLAIN, PLAIN, {})
@@ -115,7 +133,7 @@ def rule_of(optimizer: Optimizer) -> Rule:
 
 
 def update_steps(
-    found: Pass, position: int, penalised: bool, optimizer: Optimizer, stand: Stand
+    found: Pass, position: int, slot: Slot, optimizer: Optimizer, stand: Stand
 ) -> tuple[list[Step], dict[str, float]]:
     """Check and step for the parameter at `position` of the flat vector; its gradient by definition, its value and the loss
     before and after the step."""
@@ -135,24 +153,23 @@ def update_steps(
     steps = [_check(found, position, above, below, numerical)]
     g = found.gradient.copy()
     g += network.penalty_and_gradient()[1]
-    if penalised and any(network.regularizer.rates):
+    if slot.penalised and any(network.regularizer.rates):
         steps.append(_penalty(found, position, w, float(g[position])))
     norm = float(np.linalg.norm(g))
     if optimizer.clip_norm and norm > optimizer.clip_norm:
         steps.append(_clip(float(g[position]), norm, optimizer.clip_norm))
         g *= optimizer.clip_norm / norm
     first, second, values = stand.first.copy(), stand.second.copy(), flat.copy()
-    for slot in network.slots:
-        decay = optimizer.decay if slot.penalised else 0.0
-        w_part, g_part, m_part, v_part = (slot.part(array) for array in (values, g, first, second))
-        optimizer.step(w_part, g_part, m_part, v_part, stand.rate, stand.steps + 1, decay)
+    take_step(network, optimizer, values, g, (first, second), stand.rate, stand.steps + 1)
     after = float(values[position])
     moments = [
         (float(old[position]), float(new[position]))
         for old, new in ((stand.first, first), (stand.second, second))
         if old.size
     ]
-    steps.append(_step(optimizer, stand, (w, after), float(g[position]), moments, optimizer.decay if penalised else 0.0))
+    steps.append(
+        _step(optimizer, stand, slot, (w, after), float(g[position]), moments, float(np.linalg.norm(slot.part(flat))))
+    )
     cost_after = cost_with(values)
     steps.append(_after(found, w, after, cost_with(after), cost_after, bool(optimizer.moments)))
     known = {"numerical": numerical, "before": w, "after": after, "cost_before": found.cost, "cost_after": cost_after}
@@ -207,17 +224,20 @@ def _clip(g: float, norm: float, most: float) -> Step:
 def _step(
     optimizer: Optimizer,
     stand: Stand,
+    slot: Slot,
     weight: tuple[float, float],
     g: float,
     moments: list[tuple[float, float]],
-    decay: float,
+    length: float,
 ) -> Step:
-    rule = rule_of(optimizer)
+    matrix, decay = optimizer.takes_matrix(slot.name, slot.shape), optimizer.decay_of(slot.name, slot.shape, slot.penalised)
+    rule, rate = rule_of(optimizer, matrix), stand.rate * optimizer.factor(slot.name)
+    kind = SGD if isinstance(optimizer, Muon) and not matrix else type(optimizer)
     numbers = {
         "w": Number("w", weight[0], "w", WEIGHTS),
         "new": Number("w.after", weight[1], "new", WEIGHTS),
         "g": Number("g", g, "g"),
-        "rate": Number("rate", stand.rate, "rate"),
+        "rate": Number("rate", rate, "rate"),
     }
     for key, sign in rule.signs.items():
         if hasattr(optimizer, sign.code):
@@ -230,10 +250,18 @@ def _step(
         for key, name, beta in (("m", "first", optimizer.beta1), ("v", "second", optimizer.beta2)):
             numbers[f"{key}hat"] = Number(f"{name}.corrected", numbers[key].value / (1 - beta**count), f"{key}hat")
     equation, written = rule.equation, rule.template
-    if decay:
+    if matrix:
+        keep = 1 - rate * decay
+        if isinstance(optimizer, Muon) and optimizer.normalize and length:
+            keep *= float(np.sqrt(slot.shape[-1])) / length
+        if keep != 1:
+            numbers["k"] = Number("keep", keep, "k", WEIGHTS)
+            equation, written = (text.replace("= {w} −", "= {k}·{w} −") for text in (equation, written))
+        numbers["o"] = Number("w.orthogonal", (keep * weight[0] - weight[1]) / rate if rate else 0.0, "o")
+    elif decay:
         numbers["decay"] = Number("decay", decay, "decay")
         equation, written = (text.replace("= {w} −", "= {w}·(1 − {rate}·{decay}) −") for text in (equation, written))
-    sources = [line_of(type(optimizer).step, name) for name in (*("m", "v")[: len(moments)], "w")]
+    sources = [line_of(kind.step, name) for name in (*("m", "v")[: len(moments)], "w")]
     title = tr("the step: {kind}", kind=type(optimizer).__name__)
     return make_step("update", "optimizer", title, equation, STEP | rule.signs, numbers, sources, written, note=stand.note)
 

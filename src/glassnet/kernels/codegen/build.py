@@ -8,7 +8,8 @@ import sys
 import llvmlite.binding as llvm
 import numba
 
-import glassnet.kernels.interpreter  # noqa: F401  importing the kernels fills UNITS
+import glassnet.kernels.interpreter
+import glassnet.kernels.kept  # noqa: F401  importing the kernels fills UNITS
 from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit
 from glassnet.kernels.codegen.objects import Compiled, serialize
 

@@ -60,6 +60,8 @@ def _detect() -> VectorUnit:
 
 
 UNIT = _detect()
+# Whether the processor multiplies pairs of bfloat16 itself, by AVX512-BF16; elsewhere they are multiplied as floats.
+HAS_BFLOAT16 = UNIT.name == "avx512" and bool(llvm.get_host_cpu_features().get("avx512bf16"))
 IS_WASM = UNIT.name == "wasm"  # code for WebAssembly; it runs on this machine too, as any vector unit's does
 
 

@@ -15,7 +15,7 @@ from glassnet.kernels.sizes import LANES
 
 FLOAT, I1, I8, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
-BYTES = ir.VectorType(I8, LANES)
+BYTES, NUMBERS = ir.VectorType(I8, LANES), ir.VectorType(I32, LANES)
 ZEROS = ir.Constant(VECTOR, [0.0] * LANES)
 
 
@@ -69,6 +69,22 @@ class Emitter:
         arguments = [self.vector, self.vector.as_pointer(), I32, self.mask]
         function = self.declare(f"llvm.masked.store.v{self.lanes}f32.p0", ir.VoidType(), arguments)
         self.builder.call(function, [value, self.pointer(address), I32(4), mask])
+
+    def store_compressed(self, values: ir.Value, address: ir.Value, mask: ir.Value) -> ir.Value:
+        """The elements under the mask, one behind the other; how many. Up to a register is written, the rest as it may be."""
+        builder, kind = self.builder, values.type
+        if self.lanes == 16:  # of AVX-512, which has an instruction for it
+            name = f"llvm.experimental.vector.compress.v16{'f32' if kind.element == FLOAT else 'i32'}"
+            function = self.declare(name, kind, [kind, self.mask, kind])
+            packed = builder.call(function, [values, mask, ir.Constant(kind, ir.Undefined)])
+            builder.store(packed, self.pointer(address, kind), align=4)
+            return builder.zext(builder.ctpop(builder.bitcast(mask, ir.IntType(16))), I64)
+        kept = I64(0)
+        for lane in range(self.lanes):  # each is written; the next one overwrites it unless it is kept
+            place = builder.add(address, builder.mul(kept, I64(4)))
+            builder.store(builder.extract_element(values, I32(lane)), self.pointer(place, kind.element))
+            kept = builder.add(kept, builder.zext(builder.extract_element(mask, I32(lane)), I64))
+        return kept
 
     def prefetch(self, address: ir.Value, *, to_write: bool = False) -> None:
         """Ask for a cache line; an address outside every buffer does no harm."""

@@ -37,7 +37,7 @@ from glassnet.support.atomic import write_bytes
 TRIPLE = "wasm32-unknown-unknown"
 FEATURES = "+bulk-memory,+nontrapping-fptoint,+sign-ext,+mutable-globals"
 MODULES = {"glassnet.wasm": f"+simd128,{FEATURES}", SCALAR: FEATURES}
-EXPORTS = ("glassnet_run", "glassnet_fused_block", "glassnet_recurrent", "glassnet_augment", "__heap_base")
+EXPORTS = ("glassnet_run", "glassnet_fused_block", "glassnet_recurrent", "glassnet_augment", "glassnet_muon", "__heap_base")
 PAGE = 65536  # bytes of WebAssembly's memory
 
 

@@ -15,18 +15,20 @@ from numba import float32, int64, void
 
 from glassnet.kernels import records
 from glassnet.kernels.codegen.addresses import clear, floats_at, record_at
-from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.jit import called_at, compiled, outlined
+from glassnet.kernels.conv.bfloat16 import convolve_pairs
 from glassnet.kernels.conv.channels import channel_sum
 from glassnet.kernels.matmul.tile import ADD, SET, strided_tile
 from glassnet.kernels.operands import share_of
 from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, TAP_FLOATS
 
+call_convolve_pairs = called_at(convolve_pairs.sig)  # compiled when a program first needs it
 _block_at, _rotate_at = record_at(records.Block), record_at(records.RotateWeights)
 BAND = 65536  # floats of x and dy that the sums of the weights' gradients pass over again and again
 
 
 @compiled
-def _width(left):
+def panel_width(left):
     """Columns of the next tile, with `left` to go: whole ones, then what fills single and half registers best."""
     return LANES if LANES < left <= LANES + HALF else min(COLUMNS, left)
 
@@ -38,7 +40,7 @@ def convolve(a, a_line, a_row, stride_y, kernel_height, count, w, filters, bias,
     for i in range(out_height):
         row, j = a + 4 * i * stride_y * a_line, 0
         while j < filters:
-            columns = _width(filters - j)
+            columns = panel_width(filters - j)
             for t in range(tiles):
                 x0, x1 = out_width * t // tiles, out_width * (t + 1) // tiles
                 x, target = row + 4 * x0 * a_row, y + 4 * (i * y_line + x0 * filters + j)
@@ -62,7 +64,7 @@ def convolve_weights(
         for ky in range(kernel_height):
             line, j = x + 4 * (i0 * stride_y + ky) * x_line, 0
             while j < filters:
-                columns, b = _width(filters - j), dy + 4 * (i0 * dy_line + j)
+                columns, b = panel_width(filters - j), dy + 4 * (i0 * dy_line + j)
                 for t in range(tiles):
                     r0, r1 = count * t // tiles, count * (t + 1) // tiles
                     target = dw + 4 * ((ky * count + r0) * filters + j)
@@ -73,11 +75,12 @@ def convolve_weights(
                 j += columns
 
 
-@outlined(void(*[int64] * 5))
-def scatter_taps(block_at, dy, wt, dx, taps_at):
+@outlined(void(*[int64] * 8))
+def scatter_taps(block_at, dy, wt, dx, taps_at, pairs, unit, pairs_at):
     """dx of one image from dense dy and Wᵀ (filters, taps).
 
-    `taps_at`: zeros, then room for what some rows of dy give to all taps.
+    `taps_at`: zeros, then room for what some rows of dy give to all taps. `pairs`: Wᵀ in pairs of bfloat16, or 0; the unit
+    that takes them, `convolve_pairs`, and room for pairs of dy.
     """
     conv = _block_at(block_at).conv
     channels, across, filters = conv.channels, conv.kernel_width, conv.filters
@@ -89,7 +92,13 @@ def scatter_taps(block_at, dy, wt, dx, taps_at):
     for i0 in range(0, conv.out_height, step):
         i1 = min(conv.out_height, i0 + step)
         pixels, rows = (i1 - i0) * out_width, dy + 4 * i0 * out_width * filters
-        convolve(rows, 0, filters, 0, 1, filters, wt, taps, zeros, taps_at, pixels * taps, 1, pixels)
+        if pairs != 0:
+            call_convolve_pairs(
+                unit, rows, 1, pixels * filters, filters, 0, 1, filters, pairs, taps, zeros, taps_at, pixels * taps, 1,
+                pixels, pairs_at,
+            )  # fmt: skip
+        else:
+            convolve(rows, 0, filters, 0, 1, filters, wt, taps, zeros, taps_at, pixels * taps, 1, pixels)
         for i in range(i0, i1):
             for j in range(out_width):
                 x0 = j * conv.stride_x - conv.left

@@ -11,19 +11,28 @@ from numba import int64, void
 
 from glassnet.kernels import norm, opcodes as op, records
 from glassnet.kernels.codegen.addresses import clear, floats_at, integers_at, record_at
-from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.conv.direct import convolve, convolve_weights, pixel_sums, rotate_weights, scatter_taps
+from glassnet.kernels.codegen.jit import called_at, compiled, outlined
+from glassnet.kernels.conv.bfloat16 import convolve_weight_pairs
+from glassnet.kernels.conv.direct import (
+    call_convolve_pairs,
+    convolve,
+    convolve_weights,
+    pixel_sums,
+    rotate_weights,
+    scatter_taps,
+)
 from glassnet.kernels.conv.epilogue import apply_epilogue, batch_norm_sums, epilogue, epilogue_backward, sizes_of, undo_image
 from glassnet.kernels.conv.sparse_conv_grad import sparse_conv_grad
-from glassnet.kernels.conv.winograd import gather_taps, winograd, winograd_gradient, winograd_weights
+from glassnet.kernels.conv.winograd import gather_weights, winograd, winograd_gradient, winograd_weights
 from glassnet.kernels.inputs import copy_scaled
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.operands import bias_at, context_at, image_at, images_of, partitions_of, share_of, source
 from glassnet.kernels.pooling import average_pool
 from glassnet.kernels.records import INPUT
-from glassnet.kernels.reduce import join_gradient, put_gradient, put_gradient_value, sum_parts
-from glassnet.kernels.sizes import COLUMNS, PRODUCTS
+from glassnet.kernels.reduce import join_gradient, put_gradient_value, sum_parts
+from glassnet.kernels.sizes import COLUMNS
 
+call_convolve_weight_pairs = called_at(convolve_weight_pairs.sig)
 _conv_at, _backward_at, _gradients_at = map(record_at, (records.Conv, records.ConvBackward, records.ConvGradients))
 
 
@@ -35,60 +44,68 @@ def _in_place(block):
 
 
 @compiled
-def _padded_image(ctx, block, image, padded_at):
-    """The address of x with zeros around it; copied to `padded_at` unless it can be read where it lies."""
+def _padded_images(ctx, block, low, high, padded_at):
+    """The address of some images' x with zeros around it; copied to `padded_at` unless it can be read where it lies."""
     conv = block.conv
     row, padded_row = conv.width * conv.channels, conv.padded_width * conv.channels
     size = conv.height * row
     if _in_place(block):
-        return ctx.workspace + 4 * (block.x + image * size)
+        return ctx.workspace + 4 * (block.x + low * size)
     images, is_bytes, order, first = source(ctx, block.x)
-    number, item = integers_at(order + 8 * (first + image), 1)[0], 1 if is_bytes else 4
-    inside = padded_at + 4 * (conv.top * padded_row + conv.left * conv.channels)
-    for i in range(conv.height):
-        target = floats_at(inside + 4 * i * padded_row, row)
-        copy_scaled(images + item * (number * size + i * row), is_bytes, row, np.float32(block.scale), target)
+    item, inside = 1 if is_bytes else 4, padded_at + 4 * (conv.top * padded_row + conv.left * conv.channels)
+    for image in range(low, high):
+        number = integers_at(order + 8 * (first + image), 1)[0]
+        for i in range(conv.height):
+            target = floats_at(inside + 4 * i * padded_row, row)
+            copy_scaled(images + item * (number * size + i * row), is_bytes, row, np.float32(block.scale), target)
+        inside += 4 * conv.padded_height * padded_row
     return padded_at
 
 
 @compiled
 def _conv(ctx, at):
-    """Convolution of each image, then its statistics for the normalisation, or the epilogue."""
+    """Convolution of the images, some at a time, then of each its statistics for the normalisation, or the epilogue."""
     block = _conv_at(at)
     conv = block.conv
     padded_at, padded_row = ctx.scratch + block.x_scratch, conv.padded_width * conv.channels
     filters, bias = conv.filters, bias_at(ctx, block.bias)
-    pixels, row = conv.out_height * conv.out_width, conv.out_width * filters
+    row = conv.out_width * filters
+    size, x_size = conv.out_height * row, conv.padded_height * padded_row
     _, out_size = sizes_of(block.epilogue)
     mean, gain, shift = image_at(ctx, block.mean, 0, 0), image_at(ctx, block.gain, 0, 0), image_at(ctx, block.shift, 0, 0)
     if not _in_place(block):
-        clear(padded_at, conv.padded_height * padded_row)
-    for image in range(ctx.low, ctx.high):
-        x = _padded_image(ctx, block, image, padded_at)
-        out, y = image_at(ctx, block.out, out_size, image), image_at(ctx, block.y, pixels * filters, image)
+        clear(padded_at, block.images * x_size)
+    for first in range(ctx.low, ctx.high, block.images):
+        last = min(first + block.images, ctx.high)
+        x, y = _padded_images(ctx, block, first, last, padded_at), image_at(ctx, block.y, size, first)
         if y == 0:
-            y = ctx.scratch + block.y_scratch if block.epilogue.pool.window_height else out
-        if block.winograd_weights >= 0:
+            pooled = block.epilogue.pool.window_height
+            y = ctx.scratch + block.y_scratch if pooled else image_at(ctx, block.out, size, first)
+        if block.outputs:
             winograd(
-                x, padded_row, conv.channels, ctx.workspace + 4 * block.winograd_weights, filters, bias, y, row,
-                conv.out_height, conv.out_width, ctx.constants, ctx.scratch + block.winograd_scratch,
+                block.outputs, conv.kernel_height, last - first, x, x_size, padded_row, conv.channels,
+                ctx.workspace + 4 * block.winograd_weights, filters, bias, y, size, row, conv.out_height, conv.out_width,
+                ctx.constants, ctx.scratch + block.winograd_scratch,
             )  # fmt: skip
-        else:
-            convolve(
-                x, padded_row, conv.stride_x * conv.channels, conv.stride_y, conv.kernel_height,
-                conv.kernel_width * conv.channels, ctx.parameters + 4 * block.weight, filters, bias, y, row, conv.out_height,
-                conv.out_width,
-            )  # fmt: skip
-        if block.statistics >= 0:
-            norm.statistics_of(y, pixels, filters, image_at(ctx, block.statistics, 3 * filters, image))
-        else:
-            apply_epilogue(at, y, out, image_at(ctx, block.argmax, out_size, image), mean, gain, shift)
-
-
-@compiled
-def _partial_size(kernel, channels, filters, winograd):
-    """How many numbers a partial sum of dW has; `kernel`: pixels of the kernel."""
-    return (PRODUCTS if winograd else kernel) * channels * filters
+        for image in range(first, last):
+            x_at, y_at = x + 4 * (image - first) * x_size, y + 4 * (image - first) * size
+            if not block.outputs and block.weight_pairs >= 0:
+                call_convolve_pairs(
+                    ctx.convolve_pairs, x_at, conv.padded_height, padded_row, conv.stride_x * conv.channels, conv.stride_y,
+                    conv.kernel_height, conv.kernel_width * conv.channels, ctx.workspace + 4 * block.weight_pairs, filters,
+                    bias, y_at, row, conv.out_height, conv.out_width, ctx.scratch + block.pairs_scratch,
+                )  # fmt: skip
+            elif not block.outputs:
+                convolve(
+                    x_at, padded_row, conv.stride_x * conv.channels, conv.stride_y, conv.kernel_height,
+                    conv.kernel_width * conv.channels, ctx.parameters + 4 * block.weight, filters, bias, y_at, row,
+                    conv.out_height, conv.out_width,
+                )  # fmt: skip
+            if block.statistics >= 0:
+                norm.statistics_of(y_at, size // filters, filters, image_at(ctx, block.statistics, 3 * filters, image))
+            else:
+                out, argmax = image_at(ctx, block.out, out_size, image), image_at(ctx, block.argmax, out_size, image)
+                apply_epilogue(at, y_at, out, argmax, mean, gain, shift)
 
 
 @compiled
@@ -96,12 +113,10 @@ def _clear_scratch(ctx, block):
     """The zeros around the images in this thread's scratch."""
     conv = block.conv
     if not _in_place(block):
-        padded_row = conv.padded_width * conv.channels
-        clear(ctx.scratch + block.x_scratch, (conv.padded_height + 1) * padded_row + 2 * conv.channels)
+        clear(ctx.scratch + block.x_scratch, block.images * conv.padded_height * conv.padded_width * conv.channels)
     if block.scatter:
         clear(ctx.scratch + block.taps_scratch, conv.kernel_height * conv.kernel_width * conv.channels + COLUMNS)
-    elif block.dx >= 0 and not block.sparse_rows:
-        clear(ctx.scratch + block.dy_scratch, block.dy_height * block.dy_width * conv.filters)
+    clear(ctx.scratch + block.dy_scratch, block.images * block.dy_height * block.dy_width * conv.filters)
 
 
 @compiled
@@ -118,89 +133,111 @@ def _sparse(ctx, at, block, image, x, partial):
 
 
 @compiled
-def _weights(ctx, block, x, dy, line, pixel, partial, size, mode):
-    """What one image adds to the partial sums of dW and db; rows of dy lie `line`, pixels `pixel` floats apart."""
+def _weights(ctx, block, images, x, dy, dy_size, line, pixel, partial, mode):
+    """What some images add to the sums of dW; rows of dy lie `line`, pixels `pixel` floats apart."""
     conv = block.conv
     padded_row, filters = conv.padded_width * conv.channels, conv.filters
-    if block.winograd_gradient:
+    x_size = conv.padded_height * padded_row
+    if block.dw_outputs:
         winograd_gradient(
-            x, padded_row, conv.channels, dy, line, filters, partial, conv.out_height, conv.out_width, mode, ctx.constants,
+            block.dw_outputs, conv.kernel_height, images, x, x_size, padded_row, conv.channels, dy, dy_size, line, filters,
+            ctx.scratch + block.products_scratch, conv.out_height, conv.out_width, mode, ctx.constants,
             ctx.scratch + block.winograd_scratch,
         )  # fmt: skip
-    else:
-        convolve_weights(
-            x, padded_row, conv.stride_x * conv.channels, conv.stride_y, conv.kernel_height,
-            conv.kernel_width * conv.channels, dy, line, pixel, filters, partial, conv.out_height, conv.out_width, mode,
-            ctx.constants,
-        )  # fmt: skip
-    if block.has_bias:
-        pixel_sums(dy, line, pixel, conv.out_height, conv.out_width, filters, partial + 4 * size, mode == SET)
+        return
+    for image in range(images):
+        here, there = x + 4 * image * x_size, dy + 4 * image * dy_size
+        added = mode if image == 0 else ADD
+        if block.pair_gradient:
+            call_convolve_weight_pairs(
+                ctx.convolve_weight_pairs, here, conv.padded_height, padded_row, conv.stride_x * conv.channels, conv.stride_y,
+                conv.kernel_height, conv.kernel_width * conv.channels, there, line, pixel, filters, partial, conv.out_height,
+                conv.out_width, added, ctx.constants, ctx.scratch + block.pairs_scratch,
+            )  # fmt: skip
+        else:
+            convolve_weights(
+                here, padded_row, conv.stride_x * conv.channels, conv.stride_y, conv.kernel_height,
+                conv.kernel_width * conv.channels, there, line, pixel, filters, partial, conv.out_height, conv.out_width,
+                added, ctx.constants,
+            )  # fmt: skip
 
 
 @compiled
-def _dx(ctx, at, block, dy, image):
-    """dx of one image; `dy` dense, or from its zeros on."""
+def _dx(ctx, at, block, dy, dy_size, first, last):
+    """dx of some images; `dy` dense, or from its zeros on."""
     conv = block.conv
-    filters, line, row = conv.filters, block.dy_width * conv.filters, conv.width * conv.channels
-    dx, weight_t = image_at(ctx, block.dx, conv.height * row, image), image_at(ctx, block.weight_t, 0, 0)
-    if block.scatter:
-        scatter_taps(at, dy, weight_t, dx, ctx.scratch + block.taps_scratch)
-    elif block.winograd_rotated >= 0:
+    filters, row = conv.filters, conv.width * conv.channels
+    lines, line = max(block.dy_height, conv.out_height), max(block.dy_width, conv.out_width) * filters  # 0: none around dy
+    size, weight_t = conv.height * row, image_at(ctx, block.weight_t, 0, 0)
+    dx = image_at(ctx, block.dx, size, first)
+    if block.dx_outputs:
         winograd(
-            dy, line, filters, ctx.workspace + 4 * block.winograd_rotated, conv.channels, ctx.constants, dx, row,
-            conv.height, conv.width, ctx.constants, ctx.scratch + block.winograd_scratch,
+            block.dx_outputs, conv.kernel_height, last - first, dy, dy_size, line, filters,
+            ctx.workspace + 4 * block.winograd_rotated, conv.channels, ctx.constants, dx, size, row, conv.height, conv.width,
+            ctx.constants, ctx.scratch + block.winograd_scratch,
         )  # fmt: skip
-    else:
-        convolve(
-            dy, line, filters, int64(1), conv.kernel_height, conv.kernel_width * filters, weight_t, conv.channels,
-            ctx.constants, dx, row, conv.height, conv.width,
-        )  # fmt: skip
+        return
+    pairs, pairs_at = image_at(ctx, block.rotated_pairs, 0, 0), ctx.scratch + block.pairs_scratch
+    for image in range(last - first):
+        here, target = dy + 4 * image * dy_size, dx + 4 * image * size
+        if block.scatter:
+            scatter_taps(at, here, weight_t, target, ctx.scratch + block.taps_scratch, pairs, ctx.convolve_pairs, pairs_at)
+        elif pairs != 0:
+            call_convolve_pairs(
+                ctx.convolve_pairs, here, lines, line, filters, int64(1), conv.kernel_height,
+                conv.kernel_width * filters, pairs, conv.channels, ctx.constants, target, row, conv.height, conv.width,
+                pairs_at,
+            )  # fmt: skip
+        else:
+            convolve(
+                here, line, filters, int64(1), conv.kernel_height, conv.kernel_width * filters, weight_t, conv.channels,
+                ctx.constants, target, row, conv.height, conv.width,
+            )  # fmt: skip
 
 
 @compiled
 def _conv_backward(ctx, at):
-    """dy of each image, from it the partial sums of dW and db of this thread's partitions, and dx."""
+    """dy of the images, some at a time, from it the partial sums of dW and db of this thread's partitions, and dx."""
     block = _backward_at(at)
     conv = block.conv
     filters = conv.filters
-    size = _partial_size(conv.kernel_height * conv.kernel_width, conv.channels, filters, block.winograd_gradient)
+    weights = conv.kernel_height * conv.kernel_width * conv.channels * filters
     padded_at, dy_at = ctx.scratch + block.x_scratch, ctx.scratch + block.dy_scratch
-    inside, line, pixel = dy_at, conv.out_width * filters, filters
+    inside, line, pixel, dy_size = (
+        dy_at,
+        block.epilogue.pool.width * filters,
+        filters,
+        conv.out_height * conv.out_width * filters,
+    )
     _clear_scratch(ctx, block)
-    if block.dx >= 0 and not block.scatter and not block.sparse_rows:
+    if block.dy_height:
         inside = dy_at + 4 * (block.dy_top * block.dy_width + block.dy_left) * filters
         line, pixel = block.dy_width * filters * conv.stride_y, filters * conv.stride_x
-    first, last = partitions_of(ctx, block.partitions)
-    for part in range(first, last):
-        partial = ctx.workspace + 4 * (block.partial + part * (size + filters))
+        dy_size = block.dy_height * block.dy_width * filters
+    first_part, last_part = partitions_of(ctx, block.partitions)
+    for part in range(first_part, last_part):
+        partial = ctx.workspace + 4 * (block.partial + part * (weights + filters))
         low, high = images_of(ctx, block.partitions, part)
         if block.sparse_rows or low == high:
-            clear(partial, size + filters)
-        for image in range(low, high):
-            x = _padded_image(ctx, block, image, padded_at)
+            clear(partial, weights + filters)
+        for first in range(low, high, block.images):
+            last = min(first + block.images, high)
+            x = _padded_images(ctx, block, first, last, padded_at)
             if block.sparse_rows:
-                _sparse(ctx, at, block, image, x, partial)
+                _sparse(ctx, at, block, first, x, partial)
                 continue
-            undo_image(ctx, at, block, image, inside, line, pixel)
-            _weights(ctx, block, x, inside, line, pixel, partial, size, SET if image == low else ADD)
+            for image in range(first, last):
+                dy = inside + 4 * (image - first) * dy_size
+                undo_image(ctx, at, block, image, dy, line, pixel)
+                if block.has_bias:
+                    pixel_sums(dy, line, pixel, conv.out_height, conv.out_width, filters, partial + 4 * weights, image == low)
+            mode = SET if first == low else ADD
+            _weights(ctx, block, last - first, x, inside, dy_size, line, pixel, partial, mode)
             if block.dx >= 0:
-                _dx(ctx, at, block, dy_at, image)
-
-
-@compiled
-def _join_winograd(ctx, layer, partial, apart):
-    """dW from the partial sums of Winograd's products: this thread's share of the channels."""
-    channels, filters = layer.channels, layer.filters
-    low, high = share_of(ctx, channels)
-    for product in range(PRODUCTS):
-        sum_parts(
-            ctx, partial, apart, layer.partitions, (product * channels + low) * filters, (product * channels + high) * filters
-        )
-    for c in range(low, high):
-        gather_taps(partial + 4 * c * filters, channels * filters, filters, ctx.scratch, filters)
-        for tap in range(9):
-            gradient = floats_at(ctx.scratch + 4 * tap * filters, filters)
-            put_gradient(ctx, layer.weight + (tap * channels + c) * filters, gradient)
+                _dx(ctx, at, block, dy_at, dy_size, first, last)
+        if block.dw_outputs and low < high:
+            products = ctx.scratch + block.products_scratch
+            gather_weights(block.dw_outputs, conv.kernel_height, products, conv.channels, filters, partial)
 
 
 @compiled
@@ -217,14 +254,13 @@ def _join_transposed(ctx, layer, partial, apart, taps):
 def _conv_gradients(ctx, at):
     """dW and db from their partial sums."""
     layer = _gradients_at(at)
-    kernel, filters, partial = layer.kernel_height * layer.kernel_width, layer.filters, ctx.workspace + 4 * layer.partial
-    size = _partial_size(kernel, layer.channels, filters, layer.winograd_gradient)
+    filters, partial = layer.filters, ctx.workspace + 4 * layer.partial
+    taps = layer.kernel_height * layer.kernel_width * layer.channels
+    size = taps * filters
     if layer.bias >= 0:
         join_gradient(ctx, partial + 4 * size, size + filters, layer.partitions, layer.bias, filters)
-    if layer.winograd_gradient:
-        _join_winograd(ctx, layer, partial, size + filters)
-    elif layer.transposed:
-        _join_transposed(ctx, layer, partial, size + filters, kernel * layer.channels)
+    if layer.transposed:
+        _join_transposed(ctx, layer, partial, size + filters, taps)
     else:
         join_gradient(ctx, partial, size + filters, layer.partitions, layer.weight, size)
 

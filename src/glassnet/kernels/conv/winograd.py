@@ -1,159 +1,173 @@
-"""3×3 convolutions with stride 1 by Winograd's minimal filtering F(2×2, 3×3): 16 products for 4 outputs, not 36.
+"""Convolutions with stride 1 by Winograd's minimal filtering F(m×m, r×r): (m + r − 1)² products for m² outputs.
 
-    forward:  y = Aᵀ[Σ_c (G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A          d: 4×4 pixels of x that overlap by 2, y: 2×2 pixels
-    weights:  dw = Gᵀ[Σ (Bᵀ·d·B) ⊙ (A·dy·Aᵀ)]G          over the squares of all images
+    forward:  y = Aᵀ[Σ_c (G·w·Gᵀ) ⊙ (Bᵀ·d·B)]A          d: t×t pixels of x, t = m + r − 1, that overlap by r − 1
+    weights:  dw = Gᵀ[Σ (Bᵀ·d·B) ⊙ (A·dy·Aᵀ)]G          over the tiles of all images
 
-           1    0    0            1  0 −1  0           1  1  1  0
-    G =    ½    ½    ½     Bᵀ =   0  1  1  0     Aᵀ =  0  1 −1 −1
-           ½   −½    ½            0 −1  1  0
-           0    0    1            0  1  0 −1
+F(2×2, 3×3) takes 16 products where direct convolution takes 36, F(4×4, 3×3) 36 for 144, F(2×2, 5×5) 36 for 100. The sums over
+channels, or tiles, are t² ordinary products on the register tile, for a strip of tiles at a time, which may belong to several
+images, and for a panel of at most COLUMNS filters at a time. U lies panel by panel: (panels, t², channels, its filters).
 
-The sums over channels, or squares, are 16 ordinary products, done on the register tile for a strip of squares at a time. A
-pixel of y depends on just the pixels of x under its window, whatever lies beside them in d. Rounding errors are about twice
-as large.
+x and dy lie in frames of zeros that hold every tile whole. Which pixels count for an output is exact in exact arithmetic; a
+number that is not finite spreads over its tile.
 
 Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv 1509.09308.
 """
 
 from __future__ import annotations
 
-import contextlib
-
 from numba import int64, void
 
 from glassnet.kernels import records
 from glassnet.kernels.codegen.addresses import record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.codegen.simd import I64, emitted
-from glassnet.kernels.conv.channels import each_register
-from glassnet.kernels.conv.direct import convolve, convolve_weights
+from glassnet.kernels.conv import minimal_filtering as transform
+from glassnet.kernels.conv.direct import convolve, convolve_weights, panel_width
 from glassnet.kernels.matmul.tile import ADD
 from glassnet.kernels.operands import share_of
-from glassnet.kernels.sizes import PADDING, PRODUCTS, ROWS, WEIGHT_SQUARES
+from glassnet.kernels.sizes import LANES, PADDING, WINOGRAD_TILES, gradient_tiles
 
-_weights_at = record_at(records.WinogradWeights)
-
-
-def _filter(emit, g):
-    """G·g."""
-    builder, half = emit.builder, emit.constant(0.5)
-    ends = builder.fmul(builder.fadd(g[0], g[2]), half)
-    middle = builder.fmul(g[1], half)
-    return [g[0], builder.fadd(ends, middle), builder.fsub(ends, middle), g[2]]
+_weights_at, _gradient_tiles = record_at(records.WinogradWeights), compiled(gradient_tiles)
 
 
-def _square(emit, d):
-    """Bᵀ·d."""
-    builder = emit.builder
-    return [builder.fsub(d[0], d[2]), builder.fadd(d[1], d[2]), builder.fsub(d[2], d[1]), builder.fsub(d[1], d[3])]
+@compiled
+def _transform_weights(outputs, taps, w, tap_row, tap, filters, u, apart):
+    """u = G·w·Gᵀ of one channel; `tap_row`, `tap`: from one row of taps to the next, and from tap to tap."""
+    if outputs == 4:
+        transform.weights_43(w, tap_row, tap, filters, u, apart)
+    elif taps == 5:
+        transform.weights_25(w, tap_row, tap, filters, u, apart)
+    else:
+        transform.weights_23(w, tap_row, tap, filters, u, apart)
 
 
-def _outputs(emit, m):
-    """Aᵀ·m."""
-    builder = emit.builder
-    return [builder.fadd(builder.fadd(m[0], m[1]), m[2]), builder.fsub(builder.fsub(m[1], m[2]), m[3])]
+# The tiles first … last of some images, counted image by image and row by row: the loops for each transform. What a tile has
+# begins at a place that is found without a division, and its factors stay in registers.
 
 
-def _spread(emit, d):
-    """A·d."""
-    builder = emit.builder
-    return [d[0], builder.fadd(d[0], d[1]), builder.fsub(d[0], d[1]), builder.fsub(emit.zeros, d[1])]
+@compiled
+def _place(tile, across, down):
+    """The image of a tile, its row and its column."""
+    row = tile // across
+    return row // down, row % down, tile % across
 
 
-def _taps(emit, m):
-    """Gᵀ·m."""
-    builder, half = emit.builder, emit.constant(0.5)
-    both, apart = (builder.fmul(operation(m[1], m[2]), half) for operation in (builder.fadd, builder.fsub))
-    return [builder.fadd(m[0], both), apart, builder.fadd(both, m[3])]
+@compiled
+def _next(number, row, column, across, down):
+    """The place behind a tile's."""
+    column += 1
+    if column == across:
+        row, column = row + 1, int64(0)
+        if row == down:
+            number, row = number + 1, int64(0)
+    return number, row, column
 
 
-def _at(emit, address, distances, i, j):
-    """The address of element i, j of a matrix; `distances` in floats: from row to row, and from column to column."""
-    for distance, times in zip(distances, (i, j), strict=True):
-        address = emit.builder.add(address, emit.builder.mul(distance, I64(4 * times)))
-    return address
+def _of_tiles(transform_tile):
+    """The tiles of pixels, transformed, product by product."""
+
+    @compiled
+    def of_tiles(outputs, first, last, across, down, x, image, line, pixel, channels, v, apart):
+        number, row, column = _place(first, across, down)
+        for _ in range(first, last):
+            corner = x + 4 * (number * image + outputs * (row * line + column * pixel))
+            transform_tile(corner, line, pixel, channels, v, apart)
+            v += 4 * channels
+            number, row, column = _next(number, row, column, across, down)
+
+    return of_tiles
 
 
-def _emit_transform(
-    emit, transform, size, channels, source, distances, target, target_distances, *, there=None, written=None, bias=None
-):  # fmt: skip
-    """T·X·Tᵀ + bias of the `size` × `size` matrices X of all channels, where `transform` multiplies by T.
+def _to_tiles(transform_tile):
+    """The tiles of pixels from their products, with a bias."""
 
-    `there`: the numbers of rows and columns of X that are there, the others count as 0; `written`: of the result.
-    """
-    builder = emit.builder
+    @compiled
+    def to_tiles(outputs, first, last, across, down, m, apart, width, bias, y, image, line, pixel, out_height, out_width):
+        number, row, column = _place(first, across, down)
+        for _ in range(first, last):
+            top, left = outputs * row, outputs * column
+            corner = y + 4 * (number * image + top * line + left * pixel)
+            transform_tile(m, apart, width, bias, corner, line, pixel, out_height - top, out_width - left)
+            m += 4 * width
+            number, row, column = _next(number, row, column, across, down)
 
-    def is_inside(sizes, *place):
-        return builder.and_(*(builder.icmp_signed(">", most, I64(k)) for most, k in zip(sizes, place, strict=True)))
-
-    def register(offset, mask):
-        start, end = builder.add(source, offset), builder.add(target, offset)
-        added = None if bias is None else emit.load(builder.add(bias, offset))
-
-        def element(i, j):
-            value = emit.load(_at(emit, start, distances, i, j))
-            return value if there is None else builder.select(is_inside(there, i, j), value, emit.zeros)
-
-        columns = [transform(emit, [element(i, j) for i in range(size)]) for j in range(size)]
-        for i in range(len(columns[0])):
-            for j, value in enumerate(transform(emit, [column[i] for column in columns])):
-                result = value if added is None else builder.fadd(value, added)
-                with contextlib.nullcontext() if written is None else builder.if_then(is_inside(written, i, j)):
-                    emit.store_masked(result, _at(emit, end, target_distances, i, j), mask)
-
-    each_register(emit, channels, register)
+    return to_tiles
 
 
-def _grid(emit, width, apart):
-    """The distances in a matrix of `width` columns whose elements lie one behind the other, `apart` from each other."""
-    return emit.builder.mul(apart, I64(width)), apart
+_inputs_4, _inputs_6 = map(_of_tiles, (transform.inputs_4, transform.inputs_6))
+_spread_23, _spread_43, _spread_25 = map(_of_tiles, (transform.spread_23, transform.spread_43, transform.spread_25))
+_outputs_23, _outputs_43, _outputs_25 = map(_to_tiles, (transform.outputs_23, transform.outputs_43, transform.outputs_25))
 
 
-@emitted()
-def _transform_filters(emit, w, tap, filters, u, apart):
-    """u = G·w·Gᵀ of one channel; `tap`, `apart`: from tap to tap, and from product to product."""
-    _emit_transform(emit, _filter, 3, filters, w, _grid(emit, 3, tap), u, _grid(emit, 4, apart))
+@outlined(void(*[int64] * 12))
+def transform_inputs(outputs, size, first, last, across, down, x, image, line, channels, v, apart):
+    """v = Bᵀ·d·B"""
+    if size == 6:
+        _inputs_6(outputs, first, last, across, down, x, image, line, channels, channels, v, apart)
+    else:
+        _inputs_4(outputs, first, last, across, down, x, image, line, channels, channels, v, apart)
 
 
-@emitted()
-def _transform_square(emit, x, line, channels, v, apart):
-    """v = Bᵀ·d·B of one square d of x."""
-    _emit_transform(emit, _square, 4, channels, x, (line, channels), v, _grid(emit, 4, apart))
+@outlined(void(*[int64] * 13))
+def spread_gradients(outputs, taps, first, last, across, down, dy, image, line, filters, width, d, apart):
+    """d = A·dy·Aᵀ of `width` filters."""
+    if outputs == 4:
+        _spread_43(outputs, first, last, across, down, dy, image, line, filters, width, d, apart)
+    elif taps == 5:
+        _spread_25(outputs, first, last, across, down, dy, image, line, filters, width, d, apart)
+    else:
+        _spread_23(outputs, first, last, across, down, dy, image, line, filters, width, d, apart)
 
 
-@emitted()
-def _finish_square(emit, m, apart, filters, bias, y, line, rows, columns):
-    """y = bias + Aᵀ·m·A of one square, those of its rows and columns that are there."""
-    there = (rows, columns)
-    _emit_transform(emit, _outputs, 4, filters, m, _grid(emit, 4, apart), y, (line, filters), written=there, bias=bias)
+@outlined(void(*[int64] * 16))
+def finish_outputs(
+    outputs, taps, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width
+):
+    """y = bias + Aᵀ·m·A of `width` filters, those rows and columns of the tiles that are there."""
+    if outputs == 4:
+        _outputs_43(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
+    elif taps == 5:
+        _outputs_25(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
+    else:
+        _outputs_23(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
 
 
-@emitted()
-def _spread_square(emit, dy, line, filters, rows, columns, d, apart):
-    """d = A·dy·Aᵀ of one square, whose rows and columns that are not there are 0."""
-    _emit_transform(emit, _spread, 2, filters, dy, (line, filters), d, _grid(emit, 4, apart), there=(rows, columns))
-
-
-@emitted()
-def gather_taps(emit, m, apart, filters, w, tap):
+@compiled
+def _gather_taps(outputs, taps, m, apart, width, w, tap_row, tap):
     """dw = Gᵀ·m·G of one channel."""
-    _emit_transform(emit, _taps, 4, filters, m, _grid(emit, 4, apart), w, _grid(emit, 3, tap))
+    if outputs == 4:
+        transform.taps_43(m, apart, width, w, tap_row, tap)
+    elif taps == 5:
+        transform.taps_25(m, apart, width, w, tap_row, tap)
+    else:
+        transform.taps_23(m, apart, width, w, tap_row, tap)
 
 
-@compiled
-def _transform_rows(x, line, channels, rows, across, squares, v):
-    """The transforms of so many rows of squares, product by product."""
-    for i in range(rows):
-        for j in range(across):
-            source = x + 4 * (2 * i * line + 2 * j * channels)
-            _transform_square(source, line, channels, v + 4 * (i * across + j) * channels, squares * channels)
+@outlined(void(*[int64] * 8))
+def transform_weights(outputs, taps, w, channels, filters, u, low, high):
+    """U of the weights (r, r, channels, filters), for the channels low … high."""
+    products = (outputs + taps - 1) ** 2
+    tap, j = channels * filters, 0
+    while j < filters:
+        width, panel = panel_width(filters - j), u + 4 * products * channels * j
+        for c in range(low, high):
+            _transform_weights(
+                outputs, taps, w + 4 * (c * filters + j), taps * tap, tap, width, panel + 4 * c * width, channels * width
+            )
+        j += width
 
 
-@compiled
-def transform_weights(w, channels, filters, u, low, high):
-    """U (16, channels, filters) of the weights (3, 3, channels, filters), for the channels low … high."""
-    for c in range(low, high):
-        _transform_filters(w + 4 * c * filters, channels * filters, filters, u + 4 * c * filters, channels * filters)
+@outlined(void(*[int64] * 6))
+def gather_weights(outputs, taps, du, channels, filters, dw):
+    """dW (r, r, channels, filters) of dU, which lies as U does."""
+    products = (outputs + taps - 1) ** 2
+    tap, j = channels * filters, 0
+    while j < filters:
+        width, panel = panel_width(filters - j), du + 4 * products * channels * j
+        for c in range(channels):
+            _gather_taps(
+                outputs, taps, panel + 4 * c * width, channels * width, width, dw + 4 * (c * filters + j), taps * tap, tap
+            )
+        j += width
 
 
 @compiled
@@ -161,60 +175,71 @@ def winograd_weights(ctx, at, base):
     """Of a layer's weights, or of rotated weights in the workspace: this thread's share of the channels."""
     op = _weights_at(at)
     low, high = share_of(ctx, op.channels)
-    transform_weights(base + 4 * op.weight, op.channels, op.filters, ctx.workspace + 4 * op.transformed, low, high)
+    transform_weights(
+        op.outputs, op.taps, base + 4 * op.weight, op.channels, op.filters, ctx.workspace + 4 * op.transformed, low, high
+    )
 
 
-@outlined(void(*[int64] * 12))
-def winograd(x, line, channels, u, filters, bias, y, y_line, out_height, out_width, zeros, scratch):
-    """y = b + x ∗ W for one image, U = G·W·Gᵀ at `u`; where rows or columns of y are odd, one more of x is read, not used.
-
-    Distances in floats; x with its zeros; `scratch`: see winograd_floats.
-    """
-    across, down = (out_width + 1) // 2, (out_height + 1) // 2
-    step = max(1, ROWS // across)  # rows of squares that fill a tile
-    for row in range(0, down, step):
-        rows = min(step, down - row)
-        squares = rows * across
-        m = scratch + 4 * (PRODUCTS * squares * channels + PADDING)
-        _transform_rows(x + 4 * 2 * row * line, line, channels, rows, across, squares, scratch)
-        for product in range(PRODUCTS):
-            convolve(
-                scratch + 4 * product * squares * channels, int64(0), channels, int64(0), int64(1), channels,
-                u + 4 * product * channels * filters, filters, zeros, m + 4 * product * squares * filters,
-                squares * filters, int64(1), squares,
-            )  # fmt: skip
-        for i in range(rows):
-            for j in range(across):
-                at, top = m + 4 * (i * across + j) * filters, 2 * (row + i)
-                _finish_square(
-                    at, squares * filters, filters, bias, y + 4 * (top * y_line + 2 * j * filters), y_line,
-                    out_height - top, out_width - 2 * j,
+@outlined(void(*[int64] * 17))
+def winograd(
+    outputs, taps, images, x, x_image, line, channels, u, filters, bias, y, y_image, y_line, out_height, out_width, zeros,
+    scratch,
+):  # fmt: skip
+    """y = b + x ∗ W for some images, of U at `u`; distances in floats, `scratch`: see winograd_floats."""
+    size = outputs + taps - 1
+    products = size * size
+    across, down = (out_width + outputs - 1) // outputs, (out_height + outputs - 1) // outputs
+    total = images * across * down
+    strips = (total + WINOGRAD_TILES - 1) // WINOGRAD_TILES
+    for strip in range(strips):
+        first, last = total * strip // strips, total * (strip + 1) // strips
+        tiles = last - first
+        apart = tiles * channels + LANES  # a cache line more: powers of two would fall on the same places of the cache
+        transform_inputs(outputs, size, first, last, across, down, x, x_image, line, channels, scratch, apart)
+        m, j = scratch + 4 * (products * apart + PADDING), 0
+        while j < filters:
+            width, panel = panel_width(filters - j), u + 4 * products * channels * j
+            m_apart = tiles * width + LANES
+            for product in range(products):
+                convolve(
+                    scratch + 4 * product * apart, int64(0), channels, int64(0), int64(1), channels,
+                    panel + 4 * product * channels * width, width, zeros, m + 4 * product * m_apart, int64(0), int64(1),
+                    tiles,
                 )  # fmt: skip
-
-
-@outlined(void(*[int64] * 12))
-def winograd_gradient(x, line, channels, dy, dy_line, filters, du, out_height, out_width, mode, zeros, scratch):
-    """dU (16, channels, filters) ⊕ Σ over the squares of one image; mode SET or ADD.
-
-    Distances in floats; x with its zeros, behind which there is a line of finite numbers where rows of dy are odd.
-    """
-    across, down = (out_width + 1) // 2, (out_height + 1) // 2
-    step = max(1, WEIGHT_SQUARES // across)
-    for row in range(0, down, step):
-        rows = min(step, down - row)
-        squares = rows * across
-        d = scratch + 4 * (PRODUCTS * squares * channels + PADDING)
-        _transform_rows(x + 4 * 2 * row * line, line, channels, rows, across, squares, scratch)
-        for i in range(rows):
-            for j in range(across):
-                top = 2 * (row + i)
-                _spread_square(
-                    dy + 4 * (top * dy_line + 2 * j * filters), dy_line, filters, out_height - top, out_width - 2 * j,
-                    d + 4 * (i * across + j) * filters, squares * filters,
-                )  # fmt: skip
-        for product in range(PRODUCTS):
-            convolve_weights(
-                scratch + 4 * product * squares * channels, int64(0), channels, int64(0), int64(1), channels,
-                d + 4 * product * squares * filters, int64(1), filters, filters, du + 4 * product * channels * filters,
-                int64(1), squares, mode if row == 0 else ADD, zeros,
+            finish_outputs(
+                outputs, taps, first, last, across, down, m, m_apart, width, bias + 4 * j, y + 4 * j, y_image, y_line,
+                filters, out_height, out_width,
             )  # fmt: skip
+            j += width
+
+
+@outlined(void(*[int64] * 17))
+def winograd_gradient(
+    outputs, taps, images, x, x_image, line, channels, dy, dy_image, dy_line, filters, du, out_height, out_width, mode, zeros,
+    scratch,
+):  # fmt: skip
+    """dU ⊕ Σ over the tiles of some images, dU as U; mode SET or ADD. Distances in floats."""
+    size = outputs + taps - 1
+    products = size * size
+    across, down = (out_width + outputs - 1) // outputs, (out_height + outputs - 1) // outputs
+    total, most = images * across * down, _gradient_tiles(channels, filters)
+    strips = (total + most - 1) // most
+    for strip in range(strips):
+        first, last = total * strip // strips, total * (strip + 1) // strips
+        tiles = last - first
+        apart = tiles * channels + LANES
+        transform_inputs(outputs, size, first, last, across, down, x, x_image, line, channels, scratch, apart)
+        d, j = scratch + 4 * (products * apart + PADDING), 0
+        while j < filters:
+            width, panel = panel_width(filters - j), du + 4 * products * channels * j
+            d_apart = tiles * width + LANES
+            spread_gradients(
+                outputs, taps, first, last, across, down, dy + 4 * j, dy_image, dy_line, filters, width, d, d_apart
+            )
+            for product in range(products):
+                convolve_weights(
+                    scratch + 4 * product * apart, int64(0), channels, int64(0), int64(1), channels,
+                    d + 4 * product * d_apart, int64(1), width, width, panel + 4 * product * channels * width, int64(1),
+                    tiles, mode if strip == 0 else ADD, zeros,
+                )  # fmt: skip
+            j += width

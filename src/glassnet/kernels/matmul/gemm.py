@@ -5,7 +5,8 @@
 
 x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
 computes whole, in one order: the result does not depend on their number. Where B is wide and many tiles read it, a part of it
-at a time is packed into panels in the second-level cache. Arrays are addresses; `scratch` is one thread's own.
+at a time is packed into panels in the second-level cache. A single row is a matrix-vector product (vector.py). Arrays are
+addresses; `scratch` is one thread's own.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.pack import pack_b, pack_columns, pack_rows
 from glassnet.kernels.matmul.tile import ADD, SET, packed_tile
+from glassnet.kernels.matmul.vector import vector_row
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
     COLUMN_INDEX,
@@ -24,6 +26,8 @@ from glassnet.kernels.sizes import (
     COUNTS_AT,
     DEPTH,
     INDEXES_AT,
+    NEAR,
+    NEAR_TILES,
     ROWS,
     TILES,
     WIDE,
@@ -35,6 +39,7 @@ from glassnet.kernels.sizes import (
     WIDE_TILES,
 )
 
+LINE = 64  # bytes of a line of the cache
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
 
 
@@ -66,8 +71,15 @@ def _depth(width):
 
 
 @compiled
-def _is_packed(tiles, width):
+def is_packed(tiles, width):
     return tiles >= WIDE_TILES and width > WIDE
+
+
+@compiled
+def _is_packed_for_rows(tiles, width, b):
+    if WIDE < width <= NEAR:
+        return tiles >= NEAR_TILES and (b % LINE != 0 or 4 * width % LINE != 0)
+    return is_packed(tiles, width)
 
 
 @compiled
@@ -89,7 +101,7 @@ def multiply_rows(
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
     my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
-    packed = transposed != 0 or _is_packed(tiles, width)
+    packed = transposed != 0 or _is_packed_for_rows(tiles, width, b)
     if tiles >= threads and not (packed and blocks >= 2 * threads):  # deal out rows of tiles, else columns
         my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     else:
@@ -116,7 +128,9 @@ def multiply_rows(
             for t in range(my_tiles, last_tile):
                 row, end = m * t // tiles, m * (t + 1) // tiles
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
-                if kept > 0 or mode == SET:
+                if m == 1 and not packed:
+                    vector_row(scratch, index, kept, b, width, bias, c, j0, j1, mode)
+                elif kept > 0 or mode == SET:
                     turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # of one turn, 1 is none
                     tile_row(
                         end - row, scratch, index, kept, part, b_row, b_block, bias, c + 4 * row * width, width, mode,
@@ -133,7 +147,7 @@ def multiply_columns(
     tiles = (inner + ROWS - 1) // ROWS
     my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     step = min(COLUMN_DEPTH, _depth(width))
-    packed = _is_packed(last_tile - my_tiles, width)
+    packed = is_packed(last_tile - my_tiles, width)
     strip = WIDE_STRIP if packed else width
     for j0 in range(0, width, strip):
         j1 = min(j0 + strip, width)

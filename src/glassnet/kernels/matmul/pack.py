@@ -12,9 +12,9 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from glassnet.kernels.codegen.addresses import bytes_at, copy, floats_at, int32_at, integers_at
+from glassnet.kernels.codegen.addresses import bytes_at, floats_at, int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, VECTOR, ZEROS, emitted
+from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, NUMBERS, VECTOR, ZEROS, emitted
 from glassnet.kernels.sizes import (
     COLUMN_INDEX,
     COLUMN_PANEL,
@@ -26,6 +26,7 @@ from glassnet.kernels.sizes import (
     SPAN,
     TABLE_AT,
     TILES,
+    VECTORS,
     WIDE_AT,
     WIDE_PANEL,
 )
@@ -115,7 +116,7 @@ def _pack_column(emit, is_bytes, address, ahead, scale, panels, indexes, number,
 
 
 @emitted()
-def _transpose_square(emit, source, stride, last, target):
+def transpose_square(emit, source, stride, last, target):
     """LANES rows of LANES floats, `stride` bytes apart, as columns: rows behind row `last` repeat it."""
     builder = emit.builder
     rows = []
@@ -124,6 +125,33 @@ def _transpose_square(emit, source, stride, last, target):
         rows.append(emit.load(builder.add(source, builder.mul(number, stride))))
     for k, column in enumerate(emit.transpose(rows)):
         emit.store(column, builder.add(target, I64(4 * COLUMNS * k)))
+
+
+@emitted(types.int64(*[types.int64] * 2, types.float32, *[types.int64] * 3))
+def _pack_lanes(emit, is_bytes, address, scale, panel, index, first):
+    """Append those of LANES neighbours that are not zero to the panel of one row; how many. The first has number `first`."""
+    builder = emit.builder
+    factor = emit.splat(scale)
+    found = emit.variable(I64(0))
+
+    def emit_form(of_bytes):
+        values, ink = load_scaled(emit, address, factor, of_bytes)
+        with builder.if_then(emit.any(ink)):
+            numbers = builder.add(emit.splat(builder.trunc(first, I32)), ir.Constant(NUMBERS, list(range(LANES))))
+            kept = emit.store_compressed(values, panel, ink)
+            emit.store_compressed(numbers, index, ink)
+            builder.store(kept, found)
+
+    emit.either(is_bytes, emit_form)
+    return builder.load(found)
+
+
+@emitted()
+def copy_columns(emit, source, target):
+    """COLUMNS floats, of any alignment."""
+    for register in range(VECTORS):
+        at = I64(4 * LANES * register)
+        emit.store(emit.load(emit.builder.add(source, at)), emit.builder.add(target, at))
 
 
 @compiled
@@ -145,7 +173,10 @@ def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, scr
     kept, k = 0, k0
     while k + LANES <= k1:
         target, numbers = panel + 4 * kept * height, index + 4 * kept
-        kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, height)
+        if height == 1:
+            kept += _pack_lanes(is_bytes, addresses[0] + size * k, scale, target, numbers, k)
+        else:
+            kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, height)
         k += LANES
     for tail in range(k, k1):
         some = False
@@ -195,7 +226,7 @@ def pack_b(b, width, inner, transposed, k0, k1, first, last, scratch):
                 target = panel + 4 * (column - j)
                 for k in range(k0, k1, LANES):
                     row = b + 4 * (column * inner + k)
-                    _transpose_square(row, 4 * inner, width - 1 - column, target + 4 * COLUMNS * (k - k0))
+                    transpose_square(row, 4 * inner, width - 1 - column, target + 4 * COLUMNS * (k - k0))
         else:
             for k in range(k0, k1):
-                copy(b + 4 * (k * width + j), panel + 4 * COLUMNS * (k - k0), COLUMNS)
+                copy_columns(b + 4 * (k * width + j), panel + 4 * COLUMNS * (k - k0))

@@ -25,6 +25,7 @@ from functools import partial
 
 from numba.core import cgutils, types
 
+from glassnet.kernels.codegen.pairs import add_products
 from glassnet.kernels.codegen.simd import FLOAT, I32, I64, Emitter, emitted
 from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, VECTORS
 
@@ -32,12 +33,14 @@ SET, ADD = 0, 1
 LONG = 32  # inner dimensions beyond this give the memory time to bring C in the meantime
 
 
-def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha, mode):
+def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha, mode, pairs=False):
     """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(address of B's row, r → address of A, ahead)`.
 
-    `length` is the inner dimension; what lies at the address `ahead` is brought into the cache.
+    `length` is the inner dimension; what lies at the address `ahead` is brought into the cache. Of `pairs` (see bfloat16.py),
+    `alpha` is a factor of the sum in `SET`, too.
     """
     builder = emit.builder
+    multiply_add = partial(add_products, emit) if pairs else emit.multiply_add
     grid = [(r, v) for r in range(rows) for v in range(vectors)]
     lanes = emit.lanes
     vector_bytes = 4 * lanes
@@ -58,7 +61,7 @@ def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha
         for r in range(rows):
             a = emit.splat(builder.load(emit.pointer(a_address(r), FLOAT)))
             for v in range(vectors):
-                builder.store(emit.multiply_add(a, values[v], builder.load(sums[r, v])), sums[r, v])
+                builder.store(multiply_add(a, values[v], builder.load(sums[r, v])), sums[r, v])
 
     walk(step)
     masks = [emit.lanes_before(columns, lanes * v) for v in range(vectors)]
@@ -66,7 +69,9 @@ def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha
         with then_set:
             start = [emit.load(builder.add(bias, I64(vector_bytes * v))) for v in range(vectors)]
             for r, v in grid:
-                emit.store_masked(builder.fadd(start[v], builder.load(sums[r, v])), c_address(r, v), masks[v])
+                total = builder.load(sums[r, v])
+                value = emit.multiply_add(emit.splat(alpha), total, start[v]) if pairs else builder.fadd(start[v], total)
+                emit.store_masked(value, c_address(r, v), masks[v])
         with then_add:
             factor = emit.splat(alpha)
             new = [  # all loads before the first store: a masked store next to a load would hold it up
@@ -90,14 +95,9 @@ def _switch(builder, rows, emit_case):
     builder.position_at_end(end)
 
 
-@emitted(types.void(*[types.int64] * 10, types.float32, *[types.int64] * 4))
-def packed_tile(
-    emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+def _packed(
+    pairs, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
 ):  # fmt: skip
-    """Addresses and lengths as integers, `alpha` float32; `index` holds int32 row numbers of B; see the module.
-
-    With row k of B, the line(s) at ahead + (k >> ahead_shift)·ahead_row + (k mod 2^ahead_shift)·COLUMNS floats are asked for.
-    """
     builder = emit.builder
     mask = builder.sub(builder.shl(I64(1), ahead_shift), I64(1))
 
@@ -112,16 +112,38 @@ def packed_tile(
                 far = builder.add(ahead, builder.mul(builder.ashr(row, ahead_shift), ahead_row))
                 step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
 
-        _emit_tile(emit, height, VECTORS, walk, count, bias, c, c_row, columns, alpha, mode)
+        _emit_tile(emit, height, VECTORS, walk, count, bias, c, c_row, columns, alpha, mode, pairs)
 
     _switch(builder, rows, emit_case)
 
 
-@emitted(types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2))
-def strided_tile(
-    emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead
+@emitted(types.void(*[types.int64] * 10, types.float32, *[types.int64] * 4))
+def packed_tile(
+    emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
 ):  # fmt: skip
-    """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
+    """Addresses and lengths as integers, `alpha` float32; `index` holds int32 row numbers of B; see the module.
+
+    With row k of B, the line(s) at ahead + (k >> ahead_shift)·ahead_row + (k mod 2^ahead_shift)·COLUMNS floats are asked for.
+    """
+    _packed(
+        False, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+    )
+
+
+@emitted(types.void(*[types.int64] * 10, types.float32, *[types.int64] * 4))
+def packed_pair_tile(
+    emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+):  # fmt: skip
+    """The same of pairs of bfloat16, each as wide as a float: C = bias + alpha · sum (SET), or C + alpha · sum (ADD)."""
+    _packed(
+        True, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+    )
+
+
+def _strided(
+    pairs, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+    ahead,
+):  # fmt: skip
     builder = emit.builder
 
     def in_bytes(floats):
@@ -141,7 +163,7 @@ def strided_tile(
                     step(b_k, lambda r: builder.add(a_k, offsets[r]), builder.add(b_k, ahead))
 
         length = builder.mul(groups, count)
-        _emit_tile(sized, height, vectors, walk, length, bias, c, c_row, columns, alpha, mode)
+        _emit_tile(sized, height, vectors, walk, length, bias, c, c_row, columns, alpha, mode, pairs)
 
     def emit_shape(vectors, lanes):
         _switch(builder, rows, partial(emit_case, Emitter(builder, lanes), vectors))
@@ -154,3 +176,25 @@ def strided_tile(
                 emit_shape(1, LANES)
             with half:
                 emit_shape(1, HALF)
+
+
+@emitted(types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2))
+def strided_tile(
+    emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead
+):  # fmt: skip
+    """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
+    _strided(
+        False, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+        ahead,
+    )  # fmt: skip
+
+
+@emitted(types.void(*[types.int64] * 14, types.float32, *[types.int64] * 2))
+def strided_pair_tile(
+    emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode, ahead
+):  # fmt: skip
+    """The same of pairs of bfloat16, each as wide as a float: C = bias + alpha · sum (SET), or C + alpha · sum (ADD)."""
+    _strided(
+        True, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+        ahead,
+    )  # fmt: skip

@@ -31,6 +31,7 @@ from glassnet.kernels.sizes import PADDING, UPDATE_BLOCK
 from glassnet.network import Network
 from glassnet.nn import Layer
 from glassnet.nn.optimizers import Optimizer, as_optimizer
+from glassnet.runtime.trainer import param_groups
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import tr
 from glassnet.support.registry import describe
@@ -133,7 +134,7 @@ def lower_job(network: Network, job: Job) -> Lowered:
         "seen": _seen(network, program), "input_gradient": int(program.input_gradient),
     }  # fmt: skip
     if job.optimizer is not None:
-        groups = np.array(network.param_groups(job.optimizer.decay), dtype=ParamGroup.dtype)
+        groups = np.array(param_groups(network, job.optimizer), dtype=ParamGroup.dtype)
         arrays |= {"param_groups": groups.view(np.uint8), "options": optimizer_options(job.optimizer).view(np.uint8)}
         fields |= {
             "optimizer": OPTIMIZER_KINDS[type(job.optimizer)], "moments": job.optimizer.moments,

@@ -16,7 +16,7 @@ from glassnet.experiment.run import Run
 from glassnet.network import Network
 from glassnet.nn import Layer, Nested, Standardize
 from glassnet.nn.chain import name_layers
-from glassnet.nn.optimizers import Adam, ScipyMinimize
+from glassnet.nn.optimizers import Adam, Muon, ScipyMinimize
 from glassnet.present.page.facts import facts_of
 from glassnet.present.page.lowering import Job, layer_paths, lower_for_page
 from glassnet.present.page.novelty import novelty_of
@@ -59,7 +59,7 @@ def payload_of(
 def _jobs(run: Run) -> list[Job]:
     """Programs to show every layer, and to train on drawings as the run trained, without augmentation."""
     is_bytes, optimizer = run.splits.train.images.dtype == np.uint8, run.recipe.make_optimizer()
-    if isinstance(optimizer, ScipyMinimize) or type(optimizer) not in OPTIMIZER_KINDS:
+    if isinstance(optimizer, (Muon, ScipyMinimize)) or type(optimizer) not in OPTIMIZER_KINDS:
         optimizer = Adam()
     batch = min(run.recipe.training.batch_size or BATCH, BATCH)
     return [Job("show", is_bytes=is_bytes), Job("train", batch, is_bytes, optimizer)]

@@ -15,7 +15,7 @@ from glassnet.nn.losses import SoftmaxCrossEntropy
 from glassnet.nn.optimizers import SGD
 from glassnet.runtime import layer_outputs
 from glassnet.training import History, Stop, StopReason
-from glassnet.training.statistics import LEAST, Described, Watch
+from glassnet.training.statistics import FIRST, LEAST, Described, Watch, length
 
 Array = np.ndarray[Any, Any]
 
@@ -125,15 +125,23 @@ def test_history_is_read_back(blobs: tuple[Array, Array]) -> None:
     assert History.from_rows([json.loads(row) for row in empty.lines().splitlines()]).stopped == stopped
 
 
-def test_small_sets_are_not_looked_at_after_each_epoch() -> None:
-    """16 epochs of as many images between looks; the first ones and the last are always looked at."""
+def test_short_epochs_are_not_all_followed_by_a_look() -> None:
+    """A look takes a hundredth of the time between two of them; the first ones and the last epoch are always looked at."""
     digits = load_dataset("digits").train
-    data = digits.head(40)
-    net = Network([64, 8, 10], seed=1)
-    outputs = net.fit(data, 40, seed=1).activations["dense1"]["mean"]
+    data = digits.head(400)
+    net = Network([64, 800, 10], seed=1)
+    layers, multiplications = 6, 64 * 800 + 800 * 10
     every = Watch(net, data).every
-    assert every == 13
+    assert every == np.ceil((0.7 * LEAST + 2.5e5 * layers / multiplications) / (0.01 * 400)) == 12
+    outputs = net.fit(data, 40, seed=1).activations["dense1"]["mean"]
     changed = [epoch for epoch in range(2, 41) if outputs[epoch - 1] != outputs[epoch - 2]]
-    assert changed == [*range(2, every + 1), 26, 39, 40]
+    assert changed == [*range(2, FIRST + 1), 12, 24, 36, 40]
     assert outputs[-1] == Watch(net, data).look()[0]["dense1"]["mean"]
-    assert Watch(net, digits).every == 1
+    many = Dataset(np.repeat(digits.images, 10, axis=0), np.repeat(digits.labels, 10))
+    assert Watch(net, many).every == 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-3, 1e30])
+def test_a_length_is_that_of_the_definition(scale: float) -> None:
+    vector = (scale * np.random.default_rng(0).standard_normal(1000)).astype(np.float32)
+    assert length(vector) == pytest.approx(np.linalg.norm(vector.astype(np.float64)), rel=1e-6)

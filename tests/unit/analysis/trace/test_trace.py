@@ -85,7 +85,7 @@ def test_a_weight_of_every_array_of_every_network(name: str) -> None:
 def test_nothing_of_the_page_stays_english_in_chinese(name: str, english_left: Callable[[str], list[str]]) -> None:
     network = made(name)
     names = {"cat", "dog", "owl"}
-    for optimizer in (gn.SGD(0.1, momentum=0.5, clip_norm=1e-3), gn.AdamW()):
+    for optimizer in (gn.SGD(0.1, momentum=0.5, clip_norm=1e-3), gn.AdamW(), gn.Muon(weight_decay=0.1)):
         text = gn.trace(network, 1, data=DATA, optimizer=optimizer).html()
         assert [left for left in english_left(text) if left not in names] == []
 
@@ -148,7 +148,7 @@ def check_lines(trace: gn.Trace) -> None:
 @pytest.mark.parametrize("name", sorted(NETWORKS))
 def test_each_line_of_code_stands_where_it_is_said_to(name: str) -> None:
     root = Path(gn.__file__).parent
-    for optimizer in (gn.SGD(0.1, momentum=0.5), gn.RMSprop(), gn.AdamW()):
+    for optimizer in (gn.SGD(0.1, momentum=0.5), gn.RMSprop(), gn.AdamW(), gn.Muon(weight_decay=0.1), gn.Muon(sgd=("*",))):
         for step in gn.trace(made(name), 0, data=DATA, optimizer=optimizer).steps:
             assert step.sources
             for source in step.sources:
@@ -367,3 +367,17 @@ def test_the_terminal_has_every_number_of_every_line() -> None:
             assert "".join(part for part, _ in spoken(parts)) in text
         for source in step.sources:
             assert f"{source.file}:{source.line}" in text
+
+
+@pytest.mark.parametrize("options", [{}, {"normalize": True}, {"weight_decay": 0.1}, {"rates": {"*.weight": 0.5}}], ids=repr)
+def test_a_step_of_muon_adds_up(options: dict[str, Any]) -> None:
+    """w′ = k·w − η·o, as the definition takes the step of the whole matrix from the gradient."""
+    network, optimizer = made("relu"), gn.Muon(0.25, momentum=0.5, **options)
+    trace = gn.trace(network, 0, data=DATA, optimizer=optimizer)
+    step = next(step for step in trace.steps if step.place == "optimizer")
+    numbers = {number.name: number.value for number in step.shown}
+    keep, rate = numbers.get("keep", 1.0), 0.25 * (0.5 if options.get("rates") else 1.0)
+    assert numbers["rate"] == rate
+    assert numbers["w.after"] == pytest.approx(keep * numbers["w"] - rate * numbers["w.orthogonal"], rel=1e-6)
+    assert ("keep" in numbers) == bool({"weight_decay", "normalize"} & set(options))
+    assert abs(numbers["w.orthogonal"]) <= 1.3  # of a matrix whose singular values are at most 1.2 or so

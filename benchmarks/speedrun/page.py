@@ -1,0 +1,61 @@
+"""The board as a page: benchmarks/speedrun.md, from the results of all runs so far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.speedrun.boards import BOARDS
+
+PAGE = Path(__file__).parents[1] / "speedrun.md"
+TOP = """# Speedruns
+
+Seconds of training until the test accuracy, as the mean over seeds, reaches the target:
+`python -m benchmarks.speedrun BOARD --seeds 10 --peer`.
+Each recipe has a fixed number of epochs, which was chosen, as all its settings, on validation images. It then trains on
+training and validation images together, and the test images are looked at once. Time includes what is taken from the images
+(whitening), not reading the files, compiling the kernels (once a machine) or the test. PyTorch trains the same network from
+the same starting weights, in the channels-last layout, on the same images, with the same optimizer and learning rates, in
+turn with glassnet; where images are more than mirrored and shifted by whole pixels, it is given glassnet's augmentation.
+
+| board | recipe | seeds | glassnet: accuracy | seconds | PyTorch: accuracy | seconds | ratio |
+|---|---|---|---|---|---|---|---|
+"""
+LOSSY = """
+CIFAR-10 here is a copy whose images are JPEG files, which is lossy, with half of the test set: compare its accuracies with
+each other, not with those of the original. Where GLASSNET_DATA has the original's binary files (`cifar-10-batches-bin`), the
+same command takes those.
+"""
+
+
+def write_page(results: dict[str, dict[str, Any]]) -> None:
+    rows, notes = [], []
+    for name, result in results.items():
+        board, machine = BOARDS[name.split(",")[0]], result["machine"]
+        ours, theirs = (np.array(result["runs"].get(who, [])) for who in ("glassnet", "PyTorch"))
+        cells = [_accuracy(ours), f"{ours[:, 0].mean():.2f}"]
+        if len(theirs):
+            cells += [_accuracy(theirs), f"{theirs[:, 0].mean():.2f}", f"{theirs[:, 0].mean() / ours[:, 0].mean():.2f}×"]
+        else:
+            cells += ["–"] * 3
+        what = board.what if result["precision"] == "float32" else f"{board.what}, {result['precision']}"
+        recipe = f"`{result['recipe']}`, {_count(result['epochs'], 'epoch')}"
+        rows.append(f"| {what} | {recipe} | {len(ours)} | {' | '.join(cells)} |\n")
+        notes.append(
+            f"- {what}: {result['images']:,} training images, {result['tested']:,} test images; {machine['cpu']}, "
+            f"{_count(result['threads'], 'thread')} on {_count(machine['usable_cpus'], 'processor')}; "
+            f"glassnet {machine['glassnet']}, PyTorch {machine['torch']}; {machine['date'][:10]}\n"
+        )
+    lossy = LOSSY if any("jpeg" in str(result["data"]) for result in results.values()) else ""
+    PAGE.write_text(TOP + "".join(rows) + "\n" + "".join(notes) + lossy, encoding="utf-8")
+
+
+def _accuracy(runs: Any) -> str:
+    spread = f" ± {runs[:, 1].std(ddof=1):.2f}" if len(runs) > 1 else ""
+    return f"{runs[:, 1].mean():.2f}{spread} %"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
