@@ -78,9 +78,10 @@ class Seen:
 
 
 # Instructions that depend on the weights alone.
-PREPARING = frozenset(
-    {op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.BATCH_NORM_RUNNING}
-)
+PREPARING = frozenset({
+    op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.BATCH_NORM_RUNNING,
+    op.RECURRENT_PANELS, op.PAIR_WEIGHTS, op.PAIR_ROTATED,
+})  # fmt: skip
 STATE_FIELDS = frozenset({"weight", "gamma", "beta", "running_mean", "running_variance"})  # of their records
 Back = Callable[[int, bool], int]  # from where dy lies, and whether dx is needed, to where dx lies
 ParamOffsets = dict[str, int]  # where a layer's parameters and running statistics lie in the network's state

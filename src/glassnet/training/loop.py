@@ -34,6 +34,7 @@ from glassnet.training.stop import Stop, StopReason
 
 Result = TypeVar("Result")
 STRETCH = 0.1  # seconds of compiled steps between two checks of the clock, the keyboard and the loss
+FASTER = 50  # times as many steps, at the most, as in the stretch before
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at the least
 
 
@@ -226,7 +227,7 @@ class Training:
             trainer.run(first, until, past, keep_gradient=keep_gradient)
             took = time.perf_counter() - start
             if took < STRETCH / 2 and until == first + self._stretch:
-                self._stretch *= 2
+                self._stretch *= max(2, min(FASTER, int(STRETCH / 2 / took)))
             elif took > 2 * STRETCH:
                 self._stretch = max(1, self._stretch // 2)
             losses = trainer.losses[: until * batch]
