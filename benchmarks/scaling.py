@@ -128,6 +128,8 @@ class Alone:
     def wait(self, requests: Sequence[Any], timeout: float | None = None) -> None:
         """Nothing is under way."""
 
+    wait_in_step = wait
+
     def gatherer(self, *_: Any) -> Any:
         return SimpleNamespace(Start=lambda: None, Free=lambda: None)
 

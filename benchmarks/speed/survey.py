@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import inspect
 import json
-import shutil
 import statistics
 import tempfile
 import time
@@ -124,9 +123,10 @@ def _measured(cell: Cell, pool: Pool, folder: Path, rounds: int) -> Measured:
     began = time.monotonic()
     peers = tuple(peer for peer in cell.peers if not (held_to_avx2() and peer in NOT_HELD))
     work = replace(cell.work, peers=peers)
-    inputs = folder / "inputs"
-    rows = measure(work, images_for(work), inputs, threads=cell.threads, rounds=rounds, say=lambda text: None, pool=pool)
-    shutil.rmtree(inputs)
+    with tempfile.TemporaryDirectory(dir=folder) as inputs:
+        rows = measure(
+            work, images_for(work), Path(inputs), threads=cell.threads, rounds=rounds, say=lambda text: None, pool=pool
+        )
     ours, *others = rows
     seconds = {row.peer: row.median for row in others if row.median is not None}
     best = min(seconds, key=lambda peer: seconds[peer]) if seconds else None

@@ -58,7 +58,12 @@ def test_files_of_a_step(heading: str, most: int, monkeypatch: pytest.MonkeyPatc
     assert [file for file in files if not (SOURCE / file).is_file()] == []
     if heading == "The NumPy path":
         monkeypatch.setenv("GLASSNET_KERNELS", "0")
-        around = {"kernels/codegen/host.py", "kernels/sizes.py", "runtime/executor.py"}  # which path to take
+        around = {
+            "kernels/codegen/host.py",
+            "kernels/sizes.py",
+            "runtime/executor.py",
+            "runtime/precision.py",
+        }  # which path to take
         around |= {"support/environment.py", "support/i18n.py", "support/memory.py"}  # checks before the first step
         assert executed() - around == set(files) - CALLERS
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ParamSpec, TypeVar, dataclass_transform
 
 from glassnet.errors import InputError, UnknownAttributeError
@@ -146,10 +146,17 @@ def answered(function: Callable[P, R]) -> Callable[P, R]:
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def option_class(kind: type[Kind]) -> type[Kind]:
-    """A frozen dataclass whose wrong options are answered."""
-    made = dataclass(frozen=True)(kind)
+    """A frozen dataclass whose wrong options are answered, and whose repr leaves out what is None or empty."""
+    made = dataclass(frozen=True, repr=False)(kind)
     made.__init__ = answered(made.__init__)  # type: ignore[method-assign]  # the one that dataclass has just made
+    made.__repr__ = _shown  # type: ignore[method-assign]
     return made
+
+
+def _shown(options: Any) -> str:
+    named = {field.name: getattr(options, field.name) for field in fields(options)}
+    given = (f"{name}={value!r}" for name, value in named.items() if value is not None and value != {})
+    return f"{type(options).__qualname__}({', '.join(given)})"
 
 
 def check_call(function: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> None:

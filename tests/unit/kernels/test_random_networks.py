@@ -32,7 +32,8 @@ def test_everything_is_drawn() -> None:
     layers = [layer for case in cases for layer in walk(case.network.layers)]
     assert {type(layer).__name__ for layer in layers} == set(LAYERS)
     assert {type(case.network.loss).__name__ for case in cases} == set(LOSSES)
-    assert {type(case.optimizer).__name__ for case in cases} == set(OPTIMIZERS)
+    assert {type(case.optimizer).__name__ for case in cases} == set(OPTIMIZERS) - {"Muon"}  # near a matrix of lower rank
+    # its step has no bound on rounding: tests/unit/kernels/test_muon.py compares it on matrices that are given
     assert {type(case.network.regularizer).__name__ for case in cases} >= set(REGULARIZERS)
     assert {case.images.dtype.name for case in cases} == {"uint8", "float32"}
     assert {case.threads for case in cases} == {1, 2, 3}

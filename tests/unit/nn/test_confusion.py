@@ -66,7 +66,7 @@ def many() -> tuple[gn.Network, gn.Dataset]:
 
 def test_evaluation_takes_the_memory_of_the_images_not_of_classes_squared(many: tuple[gn.Network, gn.Dataset]) -> None:
     network, data = many
-    network.evaluate(data.head(20))
+    network.evaluate(data)  # with programs and workspace, which are kept
     tracemalloc.start()
     result = network.evaluate(data)
     text = json.dumps(result.to_dict())
