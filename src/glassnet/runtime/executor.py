@@ -108,15 +108,17 @@ class Executor:
 
     def run(self, first_step: int, last_step: int) -> None:
         """Run the steps. No thread is left inside the program when this returns or raises."""
-        self.set(first_step=first_step, last_step=last_step)
-        self._signals[...] = 0
+        self.begin(first_step, last_step)
         if first_step < last_step:
             self.repeat()
 
+    def begin(self, first_step: int, last_step: int) -> None:
+        """Say which steps `repeat` runs, one or more."""
+        self.set(first_step=first_step, last_step=last_step)
+        self._signals[...] = 0
+
     def repeat(self) -> None:
-        """Run the same steps, one or more, as the last time, or as the fields say; what depends on the weights alone is
-        computed only if they have changed.
-        """
+        """Run the steps, again; what depends on the weights alone is computed only if they have changed."""
         if self._kept is None:
             self._run_threads()
             return

@@ -15,6 +15,7 @@ from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
 from glassnet.runtime.one_image import OneImage
 from glassnet.runtime.precision import check_precision
+from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
@@ -32,9 +33,10 @@ class Predictor:
         widths = sum(prod(shape) for shape in stack.shapes[1:])
         self._capacity = max(16, min(1024, BATCH_FLOATS // max(1, widths)))
         self._work = sum(stack.operations())
-        self._executors: dict[tuple[str, bool, int, str], Executor] = {}
+        self._executors: dict[tuple[str, bool, str], list[Executor]] = {}
+        self._workers: Workers | None = None
         self._alone: dict[tuple[str, np.dtype[Any]], OneImage] = {}
-        self._order, self._classes = np.arange(self._capacity), np.empty(self._capacity, dtype=np.int64)
+        self._order = np.arange(self._capacity)
         self._lock = threading.Lock()  # executors have one workspace each; a server may ask from several threads
 
     def __reduce__(self) -> tuple[type[Predictor], tuple[Stack, int | None, str]]:
@@ -48,27 +50,22 @@ class Predictor:
             self._others[precision] = Predictor(self._stack, self._threads, precision)
         return self._others[precision]
 
-    def _executor(self, purpose: str, is_bytes: bool, count: int) -> Executor:
-        threads = 1 if count == 1 else thread_count(self._threads, min(count, self._capacity) * self._work)
+    def _executors_for(self, purpose: str, is_bytes: bool, count: int) -> list[Executor]:
+        """One for each thread that so many images are worth."""
+        threads = max(1, min(count, thread_count(self._threads, count * self._work)))
         precision = self._precision if count >= FEW_IMAGES else FLOAT32  # rounding the weights would take longest
-        key = (purpose, is_bytes, threads, precision)
-        executor = self._executors.get(key)
-        if executor is None:
+        executors = self._executors.setdefault((purpose, is_bytes, precision), [])
+        while len(executors) < threads:
             program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision)
-            executor = self._executors[key] = Executor(self._stack, program, threads)
-            executor.set(is_bytes=int(is_bytes), batch_size=self._capacity)
-            executor.bind(order=self._order, classes=self._classes)
-        if count > len(self._order):
-            self._order, self._classes = np.arange(count), np.empty(count, dtype=np.int64)
-            for known in self._executors.values():
-                known.bind(order=self._order, classes=self._classes)
-        executor.set(images_in_order=count)
-        return executor
+            executors.append(Executor(self._stack, program, 1))
+            executors[-1].set(is_bytes=int(is_bytes))
+            executors[-1].bind(order=self._order)
+        return executors[:threads]
 
     def close(self) -> None:
         """End the threads that prediction has started; the next call starts others."""
-        for executor in self._executors.values():
-            executor.close()
+        if self._workers is not None:
+            self._workers.close()
         for other in self._others.values():
             other.close()
 
@@ -112,17 +109,49 @@ class Predictor:
         return sum(top_k_hits(self.outputs(rows[i : i + many], "raw")[0], labels[i : i + many], k) for i in starts)
 
     def _run(self, rows: Array, purpose: str, **arrays: Array | None) -> NDArray[np.int64]:
-        """Run a program over all images; their classes. `arrays` are what else the program reads or writes."""
+        """Run a program over all images; their classes. `arrays` are what else the program reads or writes.
+
+        Each thread has a program of its own, and takes its share of the images from the first layer to the last.
+        """
+        count, classes = len(rows), np.empty(len(rows), dtype=np.int64)
+        if not count:
+            return classes
         with self._lock:
             try:
-                executor = self._executor(purpose, rows.dtype == np.uint8, len(rows))
-                executor.bind(images=rows, **arrays)
-                executor.run(0, -(-len(rows) // self._capacity))
-                executor.bind(**dict.fromkeys(arrays))
-                return self._classes[: len(rows)].copy()
+                executors = self._executors_for(purpose, rows.dtype == np.uint8, count)
+                if count > len(self._order) * len(executors):
+                    self._order = np.arange(count)
+                for number, executor in enumerate(executors):
+                    share = slice(count * number // len(executors), count * (number + 1) // len(executors))
+                    of_share = {name: None if array is None else array[share] for name, array in arrays.items()}
+                    executor.bind(order=self._order, images=rows[share], classes=classes[share], **of_share)
+                    self._spread(executor, share.stop - share.start)
+                self._run_all(executors)
+                for executor in executors:
+                    executor.bind(images=None, classes=None, **dict.fromkeys(arrays))
+                return classes
             except BaseException:  # an interrupt may have left an executor half configured
                 self._executors.clear()
                 raise
+
+    def _spread(self, executor: Executor, count: int) -> None:
+        """So many images in equal steps."""
+        steps = -(-count // self._capacity)
+        executor.set(images_in_order=count, batch_size=-(-count // steps))
+        executor.begin(0, steps)
+
+    def _run_all(self, executors: list[Executor]) -> None:
+        if len(executors) == 1:
+            executors[0].repeat()
+            return
+        if self._workers is None or not self._workers.usable or self._workers.count < len(executors):
+            self._workers = Workers(len(executors))
+
+        def stop() -> None:
+            for executor in executors:
+                executor.stop()
+
+        self._workers.run([executor.repeat for executor in executors], stop)
 
     def losses(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Losses (N,), without penalty, and classes (N,)."""

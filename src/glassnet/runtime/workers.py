@@ -22,7 +22,7 @@ class Workers:
     """
 
     def __init__(self, count: int) -> None:
-        self._process = os.getpid()
+        self.count, self._process = count, os.getpid()
         self._open = True
         self._queues: list[SimpleQueue[Any]] = [SimpleQueue() for _ in range(count)]
         for number, queue in enumerate(self._queues):
