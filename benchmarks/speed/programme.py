@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.speed import figures, growth
+from benchmarks.speed import figures, growth, limits
 from benchmarks.speed.figures import Context
 from benchmarks.speed.images import Images, images_for
 from benchmarks.speed.machine import usable_cpus
@@ -18,7 +18,7 @@ from benchmarks.speed.timing import measure
 from benchmarks.speed.workloads import WORKLOADS
 from glassnet.errors import InputError
 
-FIGURES = figures.FIGURES | {"growth": growth.growth, "statistics": growth.statistics}
+FIGURES = figures.FIGURES | {"growth": growth.growth, "statistics": growth.statistics, "limits": limits.limits}
 NAMES: tuple[str, ...] = (*WORKLOADS, *FIGURES)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import glassnet as gn
 from benchmarks import __main__ as programme, map as speed_map
-from benchmarks.speed import client, definition, grid, growth, recipe_shares, survey, timing
+from benchmarks.speed import client, definition, grid, growth, limits, recipe_shares, survey, timing
 from benchmarks.speed.figures import Context
 from benchmarks.speed.grid import Cell
 from benchmarks.speed.heat_map import draw
@@ -23,7 +23,7 @@ from benchmarks.speed.machine import describe
 from benchmarks.speed.peers import PEERS, Peer
 from benchmarks.speed.survey import Map, Summary, layer_name, selected, unavailable
 from benchmarks.speed.weights import disagreement
-from benchmarks.speed.workloads import Description, LayeredWorkload
+from benchmarks.speed.workloads import Description, LayeredWorkload, Workload
 from glassnet.errors import InputError
 
 CONV = {"type": "Conv2D", "filters": 4, "kernel_size": 3, "padding": "same"}
@@ -283,6 +283,24 @@ def test_the_growth_that_is_measured() -> None:
     assert list(some)[:2] == ["dense, 64 wide, batch 64", "dense, 512 wide, batch 64"]
     assert len({work.name for work in some.values()}) == len(some) == 6
     assert some["dense, 64 wide, batch 64"].flops == 64 * (4 * 64 * 64 + 6 * (64 * 64 + 64 * 10))
+
+
+def test_limits_of_small_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    works: dict[str, Workload] = {name: work_of(name) for name in ("dense", "convolution", "recurrent")}
+    monkeypatch.setattr(limits, "workloads", lambda: works)
+    monkeypatch.setattr(limits, "PRODUCTS", (64,))
+    monkeypatch.setattr(limits, "SECONDS", 0.001)
+    rows = limits.limits(context_of(tmp_path))
+    assert [row.peer for row in rows] == list(works)
+    for row in rows:
+        assert row.median is not None
+        assert row.median > 0
+        assert "products" in row.note
+    first = limits.Step(works["dense"])
+    assert set(first.names) <= {name for names in limits.KINDS.values() for name in names} | {"LOSS", "LOAD"}
+    assert first.instructions().keys() == {"products", "weights laid out, sums of parts", "normalisation",
+                                           "activations and pooling", "loss and others"}  # fmt: skip
+    assert limits.Step(works["dense"]).bytes(2) - limits.Step(works["dense"]).bytes(1) > 4 * 5 * (7 * 3 + 10)
 
 
 def test_what_statistics_cost(tmp_path: Path) -> None:

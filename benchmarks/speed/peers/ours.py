@@ -11,7 +11,7 @@ from benchmarks.speed import layered
 from benchmarks.speed.images import Images
 from benchmarks.speed.peers.base import Peer, Predictor
 from benchmarks.speed.weights import Weights
-from benchmarks.speed.workloads import DenseWorkload, LayeredWorkload, Order
+from benchmarks.speed.workloads import DenseWorkload, LayeredWorkload, Order, Workload
 from glassnet.training import Callback, Progress
 
 
@@ -23,7 +23,7 @@ class Ours(Peer[DenseWorkload | LayeredWorkload]):
 
         self.images, self.labels = images.images, images.labels
         self.dataset = gn.Dataset(images.images, images.labels)
-        self.net = self.work.network() if isinstance(self.work, LayeredWorkload) else _dense(self.work)
+        self.net = network_of(self.work)
 
     def set_weights(self, weights: Weights) -> None:
         self.net.parameters = layered.flatten(weights)
@@ -92,9 +92,13 @@ class _Clock(Callback):
             self.seconds += time.perf_counter()
 
 
-def _dense(work: DenseWorkload) -> Any:
+def network_of(work: Workload) -> Any:
+    """The workload's network."""
     import glassnet as gn
 
+    if isinstance(work, LayeredWorkload):
+        return work.network()
+    assert isinstance(work, DenseWorkload)
     if work.hidden == "sigmoid" and work.loss == "quadratic":
         return gn.Network(list(work.sizes), seed=1)
     layers: list[Any] = [gn.Flatten(), gn.Pixels()]
