@@ -13,9 +13,10 @@ from numba import int64, void
 
 from glassnet.kernels import kinds, opcodes as op, records
 from glassnet.kernels.codegen.addresses import bytes_at, clear, copy, floats_at, integers_at, record_at
-from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.jit import called_at, compiled, outlined
+from glassnet.kernels.matmul import bfloat16, pack
 from glassnet.kernels.matmul.gemm import multiply_rows
-from glassnet.kernels.matmul.sequence_gemm import make_panels, multiply_panels, sum_products
+from glassnet.kernels.matmul.sequence_gemm import multiply_panels, sum_products
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.operands import context_at, images_of, partitions_of, share_of, source
 from glassnet.kernels.recurrent_cells import (
@@ -32,26 +33,36 @@ from glassnet.kernels.reduce import join_gradient
 from glassnet.kernels.sizes import COLUMN_DEPTH, COLUMNS
 
 F = np.float32
+_multiply_row_pairs, _multiply_column_pairs = (
+    called_at(unit.sig) for unit in (bfloat16.multiply_row_pairs, bfloat16.multiply_column_pairs)
+)
 _forward_at, _backward_at = record_at(records.Recurrent), record_at(records.RecurrentBackward)
 _gradients_at, _panels_at = record_at(records.RecurrentGradients), record_at(records.RecurrentPanels)
 
 
 @compiled
-def _make_panels(ctx, at):
+def _make_panels(ctx, at, pairs):
     """This thread's share of the panels."""
     matrix = _panels_at(at)
     first, last = share_of(ctx, (matrix.width + COLUMNS - 1) // COLUMNS)
-    make_panels(
-        ctx.parameters + 4 * matrix.weight, matrix.inner, matrix.width, matrix.transposed, ctx.workspace + 4 * matrix.panels,
-        first, last,
-    )  # fmt: skip
+    weight, panels = ctx.parameters + 4 * matrix.weight, ctx.workspace + 4 * (matrix.panels + first * matrix.apart)
+    begin, end = COLUMNS * first, min(COLUMNS * last, matrix.width)
+    if pairs:
+        bfloat16.pack_b(
+            weight, matrix.width, matrix.inner, matrix.transposed, 0, matrix.inner, begin, end, panels, 4 * matrix.apart
+        )
+    else:
+        pack.pack_b(
+            weight, matrix.width, matrix.inner, matrix.transposed, 0, matrix.inner, begin, end, panels, 4 * matrix.apart
+        )
 
 
 @compiled
 def _inputs(ctx, layer, low, high):
     """x of the images low … high as floats, step by step, with zeros up to the end of a register."""
     address, is_bytes, order, first = source(ctx, layer.x)
-    rows, features, scale, size = high - low, layer.features, F(layer.scale), 1 if is_bytes else 4
+    rows, features, size = high - low, layer.features, 1 if is_bytes else 4
+    scale = F(1) if layer.pairs else F(layer.scale)  # bytes are exact in bfloat16: their scale is a factor of the sums
     for n in range(rows):
         sequence = integers_at(order + 8 * (first + low + n), 1)[0] * layer.steps
         for t in range(layer.steps):
@@ -76,13 +87,37 @@ def _span(rows):
 
 
 @compiled
+def _multiply(ctx, pairs, x, scale, rows, inner, b, transposed, width, bias, c):
+    """C (rows, width) = bias + x · B; in pairs of bfloat16 bias + scale · x · B."""
+    if pairs:
+        _multiply_row_pairs(
+            ctx.multiply_row_pairs, x, 0, inner, scale, ctx.identity, 0, rows, inner, b, transposed, width, bias, c,
+            ctx.scratch, 0, 1,
+        )  # fmt: skip
+    else:
+        multiply_rows(x, 0, inner, F(1), ctx.identity, 0, rows, inner, b, transposed, width, bias, c, SET, ctx.scratch, 0, 1)
+
+
+@compiled
+def _add_up(ctx, pairs, a, scale, rows, inner, b, width, c, mode, stride):
+    """C (inner, width) = Aᵀ · B (mode SET) or C + Aᵀ · B (ADD), A (rows, inner); in pairs of bfloat16 times `scale`."""
+    if pairs:
+        _multiply_column_pairs(
+            ctx.multiply_column_pairs, a, 0, stride, scale, ctx.identity, 0, rows, inner, b, width, ctx.constants, c, mode,
+            F(1), ctx.scratch, 0, 1,
+        )  # fmt: skip
+    else:
+        sum_products(a, rows, inner, b, width, ctx.constants, c, mode, ctx.scratch, stride)
+
+
+@compiled
 def _input_products(ctx, layer, low, rows, t, last):
     """z = x·W + b of the steps t … last of a partition; zeros, and what is behind the features, are left out."""
     wide, begin, count = layer.gates * layer.units, layer.steps * low + t * rows, (last - t) * rows
-    multiply_rows(
-        ctx.workspace + 4 * layer.inputs, int64(0), layer.inputs_row, F(1), ctx.identity, begin, count, layer.inputs_row,
-        ctx.parameters + 4 * layer.weight, int64(0), wide, ctx.parameters + 4 * layer.bias,
-        ctx.workspace + 4 * (layer.z + begin * wide), SET, ctx.scratch, int64(0), int64(1),
+    x, z = ctx.workspace + 4 * (layer.inputs + begin * layer.inputs_row), ctx.workspace + 4 * (layer.z + begin * wide)
+    _multiply(
+        ctx, layer.pairs, x, F(layer.scale), count, layer.inputs_row, ctx.parameters + 4 * layer.weight, 0, wide,
+        ctx.parameters + 4 * layer.bias, z,
     )  # fmt: skip
 
 
@@ -94,7 +129,7 @@ def _forward_steps(ctx, layer, low, high):
     clear(base + 4 * (layer.h + begin_states * units), rows * units)
     if layer.kind == kinds.LSTM:
         clear(base + 4 * (layer.c + begin_states * units), rows * units)
-    span = _span(rows)
+    span, pairs = _span(rows), ctx.pair_row if layer.pairs else 0
     for t in range(layer.steps):
         if t % span == 0:
             _input_products(ctx, layer, low, rows, t, min(t + span, layer.steps))
@@ -105,7 +140,7 @@ def _forward_steps(ctx, layer, low, high):
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
             multiply_panels(
                 h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
-                z + 4 * span * rows * wide,
+                z + 4 * span * rows * wide, pairs,
             )  # fmt: skip
         for r in range(rows):
             gate, state = z + 4 * r * wide, 4 * r * units
@@ -165,6 +200,7 @@ def _backward_step(ctx, layer, low, rows, t, start):
         multiply_panels(
             dproduct, rows, wide, base + 4 * layer.panels, units, ctx.constants, dstate,
             ADD if layer.kind == kinds.GRU else SET, ctx.scratch, wide, z - 4 * rows * wide,
+            ctx.pair_row if layer.pairs else 0,
         )  # fmt: skip
 
 
@@ -172,10 +208,10 @@ def _backward_step(ctx, layer, low, rows, t, start):
 def _input_gradients(ctx, layer, low, high):
     """dx = dz·Wᵀ of the images low … high, then image by image."""
     wide, begin, rows, base = layer.gates * layer.units, layer.steps * low, high - low, ctx.workspace
-    multiply_rows(
-        base + 4 * (layer.z + begin * wide), int64(0), wide, F(1), ctx.identity, int64(0), layer.steps * rows, wide,
-        ctx.parameters + 4 * layer.weight, int64(1), layer.features, ctx.constants,
-        base + 4 * (layer.dx_steps + begin * layer.features), SET, ctx.scratch, int64(0), int64(1),
+    _multiply(
+        ctx, layer.pairs, base + 4 * (layer.z + begin * wide), F(1), layer.steps * rows, wide,
+        ctx.parameters + 4 * layer.weight, 1, layer.features, ctx.constants,
+        base + 4 * (layer.dx_steps + begin * layer.features),
     )  # fmt: skip
     for n in range(rows):
         for t in range(layer.steps):
@@ -207,13 +243,11 @@ def _gradients(ctx, layer, low, rows, t, last, partial, mode):
     weights, recurrent, biases, inner = _sizes(layer)
     z = base + 4 * (layer.z + begin * wide)
     dproduct = _dproduct(ctx, layer, low, rows, t, t)
-    sum_products(
-        base + 4 * (layer.inputs + begin * layer.inputs_row), count, layer.features, z, wide, ctx.constants, partial, mode,
-        ctx.scratch, layer.inputs_row,
-    )  # fmt: skip
+    x = base + 4 * (layer.inputs + begin * layer.inputs_row)
+    _add_up(ctx, layer.pairs, x, F(layer.scale), count, layer.features, z, wide, partial, mode, layer.inputs_row)
     partial += 4 * weights
     states = base + 4 * (layer.h + ((layer.steps + 1) * low + t * rows) * units)
-    sum_products(states, count, units, dproduct, wide, ctx.constants, partial, mode, ctx.scratch, units)
+    _add_up(ctx, layer.pairs, states, F(1), count, units, dproduct, wide, partial, mode, units)
     partial += 4 * recurrent
     if mode == SET:
         clear(partial, biases + inner)
@@ -281,7 +315,7 @@ def recurrent(ctx_at, opcode, at):
         _forward(ctx, at)
     elif opcode == op.RECURRENT_BACKWARD:
         _backward(ctx, at)
-    elif opcode == op.RECURRENT_PANELS:
-        _make_panels(ctx, at)
+    elif opcode == op.RECURRENT_PANELS or opcode == op.RECURRENT_PAIRS:
+        _make_panels(ctx, at, opcode == op.RECURRENT_PAIRS)
     elif opcode == op.RECURRENT_GRADIENTS:
         _join(ctx, at)
