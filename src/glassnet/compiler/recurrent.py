@@ -21,7 +21,7 @@ def _(layer: SimpleRNN | LSTM | GRU, x: Value, offsets: ParamOffsets, out: Progr
     shape = (steps, units) if layer.return_sequences else (units,)
     y = Value(out.rows(steps * units if layer.return_sequences else units), shape)
     partitions = recurrent_partitions(out.capacity, (features + units) * wide, out.training)
-    pairs = out.bfloat16 and prefers_recurrent_pairs(units, out.capacity // partitions)
+    pairs = out.bfloat16 and prefers_recurrent_pairs(units)
     common = {
         "kind": kind, "steps": steps, "features": features, "units": units, "gates": layer.gates,
         "all_states": layer.return_sequences, "partitions": partitions,

@@ -13,12 +13,10 @@ from numba import int64, void
 
 from glassnet.kernels import kinds, opcodes as op, records
 from glassnet.kernels.codegen.addresses import bytes_at, clear, copy, floats_at, integers_at, record_at
-from glassnet.kernels.codegen.jit import called_at, compiled, outlined
-from glassnet.kernels.matmul import bfloat16, pack
-from glassnet.kernels.matmul.gemm import multiply_rows
-from glassnet.kernels.matmul.sequence_gemm import multiply_panels, sum_products
+from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.matmul.sequence_gemm import multiply_panels
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import context_at, images_of, partitions_of, share_of, source
+from glassnet.kernels.operands import context_at, images_of, partitions_of, source
 from glassnet.kernels.recurrent_cells import (
     gru_cell,
     gru_cell_backward,
@@ -29,32 +27,13 @@ from glassnet.kernels.recurrent_cells import (
     tanh_cell,
     tanh_cell_backward,
 )
+from glassnet.kernels.recurrent_products import add_up, make_panels, multiply_all
 from glassnet.kernels.reduce import join_gradient
-from glassnet.kernels.sizes import COLUMN_DEPTH, COLUMNS
+from glassnet.kernels.sizes import COLUMN_DEPTH
 
 F = np.float32
-_multiply_row_pairs, _multiply_column_pairs = (
-    called_at(unit.sig) for unit in (bfloat16.multiply_row_pairs, bfloat16.multiply_column_pairs)
-)
 _forward_at, _backward_at = record_at(records.Recurrent), record_at(records.RecurrentBackward)
-_gradients_at, _panels_at = record_at(records.RecurrentGradients), record_at(records.RecurrentPanels)
-
-
-@compiled
-def _make_panels(ctx, at, pairs):
-    """This thread's share of the panels."""
-    matrix = _panels_at(at)
-    first, last = share_of(ctx, (matrix.width + COLUMNS - 1) // COLUMNS)
-    weight, panels = ctx.parameters + 4 * matrix.weight, ctx.workspace + 4 * (matrix.panels + first * matrix.apart)
-    begin, end = COLUMNS * first, min(COLUMNS * last, matrix.width)
-    if pairs:
-        bfloat16.pack_b(
-            weight, matrix.width, matrix.inner, matrix.transposed, 0, matrix.inner, begin, end, panels, 4 * matrix.apart
-        )
-    else:
-        pack.pack_b(
-            weight, matrix.width, matrix.inner, matrix.transposed, 0, matrix.inner, begin, end, panels, 4 * matrix.apart
-        )
+_gradients_at = record_at(records.RecurrentGradients)
 
 
 @compiled
@@ -87,35 +66,11 @@ def _span(rows):
 
 
 @compiled
-def _multiply(ctx, pairs, x, scale, rows, inner, b, transposed, width, bias, c):
-    """C (rows, width) = bias + x · B; in pairs of bfloat16 bias + scale · x · B."""
-    if pairs:
-        _multiply_row_pairs(
-            ctx.multiply_row_pairs, x, 0, inner, scale, ctx.identity, 0, rows, inner, b, transposed, width, bias, c,
-            ctx.scratch, 0, 1,
-        )  # fmt: skip
-    else:
-        multiply_rows(x, 0, inner, F(1), ctx.identity, 0, rows, inner, b, transposed, width, bias, c, SET, ctx.scratch, 0, 1)
-
-
-@compiled
-def _add_up(ctx, pairs, a, scale, rows, inner, b, width, c, mode, stride):
-    """C (inner, width) = Aᵀ · B (mode SET) or C + Aᵀ · B (ADD), A (rows, inner); in pairs of bfloat16 times `scale`."""
-    if pairs:
-        _multiply_column_pairs(
-            ctx.multiply_column_pairs, a, 0, stride, scale, ctx.identity, 0, rows, inner, b, width, ctx.constants, c, mode,
-            F(1), ctx.scratch, 0, 1,
-        )  # fmt: skip
-    else:
-        sum_products(a, rows, inner, b, width, ctx.constants, c, mode, ctx.scratch, stride)
-
-
-@compiled
 def _input_products(ctx, layer, low, rows, t, last):
     """z = x·W + b of the steps t … last of a partition; zeros, and what is behind the features, are left out."""
     wide, begin, count = layer.gates * layer.units, layer.steps * low + t * rows, (last - t) * rows
     x, z = ctx.workspace + 4 * (layer.inputs + begin * layer.inputs_row), ctx.workspace + 4 * (layer.z + begin * wide)
-    _multiply(
+    multiply_all(
         ctx, layer.pairs, x, F(layer.scale), count, layer.inputs_row, ctx.parameters + 4 * layer.weight, 0, wide,
         ctx.parameters + 4 * layer.bias, z,
     )  # fmt: skip
@@ -208,7 +163,7 @@ def _backward_step(ctx, layer, low, rows, t, start):
 def _input_gradients(ctx, layer, low, high):
     """dx = dz·Wᵀ of the images low … high, then image by image."""
     wide, begin, rows, base = layer.gates * layer.units, layer.steps * low, high - low, ctx.workspace
-    _multiply(
+    multiply_all(
         ctx, layer.pairs, base + 4 * (layer.z + begin * wide), F(1), layer.steps * rows, wide,
         ctx.parameters + 4 * layer.weight, 1, layer.features, ctx.constants,
         base + 4 * (layer.dx_steps + begin * layer.features),
@@ -244,10 +199,10 @@ def _gradients(ctx, layer, low, rows, t, last, partial, mode):
     z = base + 4 * (layer.z + begin * wide)
     dproduct = _dproduct(ctx, layer, low, rows, t, t)
     x = base + 4 * (layer.inputs + begin * layer.inputs_row)
-    _add_up(ctx, layer.pairs, x, F(layer.scale), count, layer.features, z, wide, partial, mode, layer.inputs_row)
+    add_up(ctx, layer.pairs, x, F(layer.scale), count, layer.features, z, wide, partial, mode, layer.inputs_row)
     partial += 4 * weights
     states = base + 4 * (layer.h + ((layer.steps + 1) * low + t * rows) * units)
-    _add_up(ctx, layer.pairs, states, F(1), count, units, dproduct, wide, partial, mode, units)
+    add_up(ctx, layer.pairs, states, F(1), count, units, dproduct, wide, partial, mode, units)
     partial += 4 * recurrent
     if mode == SET:
         clear(partial, biases + inner)
@@ -315,7 +270,9 @@ def recurrent(ctx_at, opcode, at):
         _forward(ctx, at)
     elif opcode == op.RECURRENT_BACKWARD:
         _backward(ctx, at)
-    elif opcode == op.RECURRENT_PANELS or opcode == op.RECURRENT_PAIRS:
-        _make_panels(ctx, at, opcode == op.RECURRENT_PAIRS)
+    elif opcode == op.RECURRENT_PANELS:
+        make_panels(ctx, at, False)
+    elif opcode == op.RECURRENT_PAIRS:
+        make_panels(ctx, at, True)
     elif opcode == op.RECURRENT_GRADIENTS:
         _join(ctx, at)
