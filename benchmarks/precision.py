@@ -1,9 +1,9 @@
 """What bfloat16 gains and costs: `python -m benchmarks.precision [speed | accuracy] [--epochs N] [--out DIR]`.
 
-`speed`: training steps and predictions of dense networks on MNIST, and steps of convolutions on random images, one thread:
-float32 and bfloat16 of glassnet, float32 and autocast to bfloat16 of PyTorch, in turn in one process; the least processor
-time of some turns. `accuracy`: the recipe mnist-mlp over five seeds in both precisions, compared over images and seeds on the
-validation data; and what rounding does to the gradient.
+`speed`: training steps and predictions of dense and recurrent networks on MNIST, and steps of convolutions on random images,
+one thread: float32 and bfloat16 of glassnet, float32 and autocast to bfloat16 of PyTorch, in turn in one process; the least
+processor time of some turns. `accuracy`: the recipe mnist-mlp over five seeds in both precisions, compared over images and
+seeds on the validation data; and what rounding does to the gradient.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ PRECISIONS = ("float32", "bfloat16")
 class Case:
     """Steps of `batch` images of MNIST through hidden layers with ReLU; `images`: to predict instead, at once.
 
-    Or steps of random images of `shape` through convolutions (filters, kernel, stride) with ReLU, "same".
+    Or of MNIST's rows through a recurrent layer of so many units, "LSTM 128", or steps of random images of `shape` through
+    convolutions (filters, kernel, stride) with ReLU, "same".
     """
 
     hidden: tuple[int, ...] = ()
+    recurrent: str = ""
     batch: int = 0
     images: int = 0
     shape: tuple[int, int, int] = (28, 28, 1)
@@ -44,6 +46,8 @@ class Case:
             each = ", ".join(f"{k}×{k}/{s} {filters}" for filters, k, s in self.convolutions)
             return f"{'×'.join(map(str, self.shape))}: {each}, steps of {self.batch}"
         what = f"steps of {self.batch}" if self.batch else f"prediction of {self.images:,}"
+        if self.recurrent:
+            return f"{self.recurrent} over 28 rows of 28, {what}"
         return f"784-{'-'.join(map(str, self.hidden))}-10, {what}"
 
 
@@ -55,6 +59,11 @@ CASES = (
     Case((512, 512), batch=128),
     Case((512, 512), images=10_000),
     Case((512, 512), images=1),
+    Case(batch=64, recurrent="LSTM 64"),
+    Case(batch=64, recurrent="LSTM 128"),
+    Case(batch=64, recurrent="LSTM 256"),
+    Case(batch=64, recurrent="GRU 128"),
+    Case(images=1_000, recurrent="LSTM 128"),
     Case(batch=64, shape=(16, 16, 32), convolutions=((32, 5, 1),) * 3),
     Case(batch=32, shape=(32, 32, 64), convolutions=((128, 3, 2), (256, 3, 2))),
     Case(batch=32, shape=(16, 16, 64), convolutions=((256, 1, 1), (64, 1, 1), (256, 1, 1))),
@@ -63,7 +72,10 @@ CASES = (
 
 
 def _glassnet(case: Case, pixels: Any, labels: Any, precision: str) -> Callable[[], object]:
-    body: list[gn.Layer] = [] if case.convolutions else [gn.Flatten()]
+    body: list[gn.Layer] = [] if case.convolutions or case.recurrent else [gn.Flatten()]
+    if case.recurrent:
+        kind, width = case.recurrent.split()
+        body.append(getattr(gn, kind)(int(width)))
     for filters, kernel, stride in case.convolutions:
         body += [gn.Conv2D(filters, kernel, strides=stride, padding="same"), gn.ReLU()]
     for units in case.hidden:
@@ -77,6 +89,21 @@ def _glassnet(case: Case, pixels: Any, labels: Any, precision: str) -> Callable[
     trainer, steps = make_trainer(network, network.rows(pixels), labels, plan), len(pixels) // case.batch
     trainer.begin_epoch(np.arange(len(pixels)), np.full(steps, 0.01), np.random.default_rng(1))
     return lambda: trainer.run(0, steps, 0)
+
+
+def _torch_recurrent(layer: Any) -> Any:
+    """The last state of a recurrent layer over the rows of images (N, 1, H, W)."""
+    import torch
+
+    class LastState(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, images: Any) -> Any:
+            return self.layer(images[:, 0])[0][:, -1]
+
+    return LastState()
 
 
 def _torch(case: Case, pixels: Any, labels: Any, precision: str) -> Callable[[], object]:
@@ -93,6 +120,9 @@ def _torch(case: Case, pixels: Any, labels: Any, precision: str) -> Callable[[],
         body += [nn.Linear(width, units), nn.ReLU()]
         width = units
     body += [nn.AdaptiveAvgPool2d(1), nn.Flatten()] if case.convolutions else []
+    if case.recurrent:
+        width = int(case.recurrent.split()[1])
+        body = [_torch_recurrent(getattr(nn, case.recurrent.split()[0])(28, width, batch_first=True))]
     network: Any = nn.Sequential(*body, nn.Linear(width, 10))
     network = network.to(memory_format=torch.channels_last)
     x = torch.from_numpy(pixels.astype(np.float32) / 255).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)

@@ -16,7 +16,7 @@ MANY_WEIGHTS = 1 << 16
 MANY_IMAGES = 64  # of a partition, above which there may be more of them …
 MOST_SUMS = 1 << 24  # … as long as their partial sums have no more numbers than these
 FEW_IMAGES, FEW_WEIGHTS = 16, 1 << 12  # of a dense layer, below which float32 is as quick as bfloat16
-FEW_CHANNELS = 8
+FEW_CHANNELS, FEW_UNITS = 8, 16  # of convolutions, of recurrent layers
 ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
 WITHOUT_SUMS = 64
 LISTED, HALF_LISTED = 3.0, 0.6  # products in the time of an operation on lists; with ReLU, whose zeros are left out
@@ -26,6 +26,11 @@ FAR_LISTED, NEAR_WEIGHTS = 1.5, 1 << 18  # where the weights do not stay in the 
 def prefers_bfloat16(inputs: int, outputs: int, images: int) -> bool:
     """Whether a dense layer's products are quicker in bfloat16, whose weights are rounded and packed in each: measured."""
     return images >= FEW_IMAGES and inputs * outputs >= FEW_WEIGHTS
+
+
+def prefers_recurrent_pairs(units: int) -> bool:
+    """Whether a recurrent layer is quicker in bfloat16, whatever the number of images; it takes units in pairs: measured."""
+    return units % 2 == 0 and units >= FEW_UNITS
 
 
 def prefers_pairs(channels: int, filters: int) -> bool:

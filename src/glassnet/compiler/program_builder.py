@@ -80,7 +80,7 @@ class Seen:
 # Instructions that depend on the weights alone.
 PREPARING = frozenset({
     op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.BATCH_NORM_RUNNING,
-    op.RECURRENT_PANELS, op.PAIR_WEIGHTS, op.PAIR_ROTATED,
+    op.RECURRENT_PANELS, op.RECURRENT_PAIRS, op.PAIR_WEIGHTS, op.PAIR_ROTATED,
 })  # fmt: skip
 STATE_FIELDS = frozenset({"weight", "gamma", "beta", "running_mean", "running_variance"})  # of their records
 Back = Callable[[int, bool], int]  # from where dy lies, and whether dx is needed, to where dx lies

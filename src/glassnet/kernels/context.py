@@ -45,6 +45,9 @@ class Context(Record):
     muon: int
     convolve_pairs: int
     convolve_weight_pairs: int
+    pair_row: int
+    multiply_row_pairs: int
+    multiply_column_pairs: int
 
     # Vectors of float32.
     parameters: int  # the network's state: parameters, then running statistics

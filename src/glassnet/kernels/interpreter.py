@@ -95,7 +95,7 @@ def execute(ctx_at, i):
         exchange(ctx, at)
     elif op.CONV <= opcode <= op.AVERAGE_POOL_BACKWARD:
         call_fused_block(ctx.fused_block, ctx_at, opcode, at)
-    elif op.RECURRENT <= opcode <= op.RECURRENT_GRADIENTS:
+    elif op.RECURRENT <= opcode <= op.RECURRENT_PAIRS:
         call_recurrent(ctx.recurrent, ctx_at, opcode, at)
     elif op.DENSE_BFLOAT16 <= opcode <= op.PAIR_ROTATED:
         call_bfloat16(ctx.bfloat16, ctx_at, opcode, at)

@@ -53,6 +53,7 @@ RECURRENT = 64  # all steps forward
 RECURRENT_BACKWARD = 65  # all steps backward: dx and partial sums of the gradients
 RECURRENT_PANELS = 66  # the recurrent weights, or their transpose, as products read them
 RECURRENT_GRADIENTS = 67  # the gradients from their partial sums
+RECURRENT_PAIRS = 68  # RECURRENT_PANELS in pairs of bfloat16
 
 # Operations of the unit `bfloat16`: products in bfloat16, sums in float32.
 DENSE_BFLOAT16 = 80  # DENSE
@@ -65,7 +66,10 @@ PAIR_ROTATED = 84  # the same of rotated weights
 UNITS = {
     "augment": range(AUGMENT, AUGMENT + 1),
     "fused_block": range(CONV, AVERAGE_POOL_BACKWARD + 1),
-    "recurrent": range(RECURRENT, RECURRENT_GRADIENTS + 1),
+    "recurrent": range(RECURRENT, RECURRENT_PAIRS + 1),
+    "pair_row": range(RECURRENT_PAIRS, RECURRENT_PAIRS + 1),
+    "multiply_row_pairs": range(RECURRENT_PAIRS, RECURRENT_PAIRS + 1),
+    "multiply_column_pairs": range(RECURRENT_PAIRS, RECURRENT_PAIRS + 1),
     "bfloat16": range(DENSE_BFLOAT16, PAIR_ROTATED + 1),
     "convolve_pairs": range(PAIR_WEIGHTS, PAIR_ROTATED + 1),
     "convolve_weight_pairs": range(PAIR_WEIGHTS, PAIR_ROTATED + 1),

@@ -481,6 +481,7 @@ class RecurrentShape(Record):
 
 
 class RecurrentStates(RecurrentShape):
+    pairs: int  # 1: products in bfloat16
     x: int
     scale: float
     inputs: int  # x step by step, as floats
@@ -512,7 +513,7 @@ class RecurrentBackward(RecurrentStates, operations=[op.RECURRENT_BACKWARD]):
     partial: int  # partial sums of dW, dU, db and the GRU's other bias, for each partition
 
 
-class RecurrentPanels(Record, operations=[op.RECURRENT_PANELS]):
+class RecurrentPanels(Record, operations=[op.RECURRENT_PANELS, op.RECURRENT_PAIRS]):
     """The recurrent weights as the second operand of products: (inner, width)."""
 
     inner: int
@@ -520,6 +521,7 @@ class RecurrentPanels(Record, operations=[op.RECURRENT_PANELS]):
     transposed: int  # 1: (width, inner) is how they lie
     weight: int
     panels: int
+    apart: int  # floats from one to the next
 
 
 class RecurrentGradients(RecurrentShape, operations=[op.RECURRENT_GRADIENTS]):

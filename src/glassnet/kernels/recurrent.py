@@ -14,10 +14,9 @@ from numba import int64, void
 from glassnet.kernels import kinds, opcodes as op, records
 from glassnet.kernels.codegen.addresses import bytes_at, clear, copy, floats_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.matmul.gemm import multiply_rows
-from glassnet.kernels.matmul.sequence_gemm import make_panels, multiply_panels, sum_products
+from glassnet.kernels.matmul.sequence_gemm import multiply_panels
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import context_at, images_of, partitions_of, share_of, source
+from glassnet.kernels.operands import context_at, images_of, partitions_of, source
 from glassnet.kernels.recurrent_cells import (
     gru_cell,
     gru_cell_backward,
@@ -28,30 +27,21 @@ from glassnet.kernels.recurrent_cells import (
     tanh_cell,
     tanh_cell_backward,
 )
+from glassnet.kernels.recurrent_products import add_up, make_panels, multiply_all
 from glassnet.kernels.reduce import join_gradient
-from glassnet.kernels.sizes import COLUMN_DEPTH, COLUMNS
+from glassnet.kernels.sizes import COLUMN_DEPTH
 
 F = np.float32
 _forward_at, _backward_at = record_at(records.Recurrent), record_at(records.RecurrentBackward)
-_gradients_at, _panels_at = record_at(records.RecurrentGradients), record_at(records.RecurrentPanels)
-
-
-@compiled
-def _make_panels(ctx, at):
-    """This thread's share of the panels."""
-    matrix = _panels_at(at)
-    first, last = share_of(ctx, (matrix.width + COLUMNS - 1) // COLUMNS)
-    make_panels(
-        ctx.parameters + 4 * matrix.weight, matrix.inner, matrix.width, matrix.transposed, ctx.workspace + 4 * matrix.panels,
-        first, last,
-    )  # fmt: skip
+_gradients_at = record_at(records.RecurrentGradients)
 
 
 @compiled
 def _inputs(ctx, layer, low, high):
     """x of the images low … high as floats, step by step, with zeros up to the end of a register."""
     address, is_bytes, order, first = source(ctx, layer.x)
-    rows, features, scale, size = high - low, layer.features, F(layer.scale), 1 if is_bytes else 4
+    rows, features, size = high - low, layer.features, 1 if is_bytes else 4
+    scale = F(1) if layer.pairs else F(layer.scale)  # bytes are exact in bfloat16: their scale is a factor of the sums
     for n in range(rows):
         sequence = integers_at(order + 8 * (first + low + n), 1)[0] * layer.steps
         for t in range(layer.steps):
@@ -79,10 +69,10 @@ def _span(rows):
 def _input_products(ctx, layer, low, rows, t, last):
     """z = x·W + b of the steps t … last of a partition; zeros, and what is behind the features, are left out."""
     wide, begin, count = layer.gates * layer.units, layer.steps * low + t * rows, (last - t) * rows
-    multiply_rows(
-        ctx.workspace + 4 * layer.inputs, int64(0), layer.inputs_row, F(1), ctx.identity, begin, count, layer.inputs_row,
-        ctx.parameters + 4 * layer.weight, int64(0), wide, ctx.parameters + 4 * layer.bias,
-        ctx.workspace + 4 * (layer.z + begin * wide), SET, ctx.scratch, int64(0), int64(1),
+    x, z = ctx.workspace + 4 * (layer.inputs + begin * layer.inputs_row), ctx.workspace + 4 * (layer.z + begin * wide)
+    multiply_all(
+        ctx, layer.pairs, x, F(layer.scale), count, layer.inputs_row, ctx.parameters + 4 * layer.weight, 0, wide,
+        ctx.parameters + 4 * layer.bias, z,
     )  # fmt: skip
 
 
@@ -94,7 +84,7 @@ def _forward_steps(ctx, layer, low, high):
     clear(base + 4 * (layer.h + begin_states * units), rows * units)
     if layer.kind == kinds.LSTM:
         clear(base + 4 * (layer.c + begin_states * units), rows * units)
-    span = _span(rows)
+    span, pairs = _span(rows), ctx.pair_row if layer.pairs else 0
     for t in range(layer.steps):
         if t % span == 0:
             _input_products(ctx, layer, low, rows, t, min(t + span, layer.steps))
@@ -105,7 +95,7 @@ def _forward_steps(ctx, layer, low, high):
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
             multiply_panels(
                 h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
-                z + 4 * span * rows * wide,
+                z + 4 * span * rows * wide, pairs,
             )  # fmt: skip
         for r in range(rows):
             gate, state = z + 4 * r * wide, 4 * r * units
@@ -165,6 +155,7 @@ def _backward_step(ctx, layer, low, rows, t, start):
         multiply_panels(
             dproduct, rows, wide, base + 4 * layer.panels, units, ctx.constants, dstate,
             ADD if layer.kind == kinds.GRU else SET, ctx.scratch, wide, z - 4 * rows * wide,
+            ctx.pair_row if layer.pairs else 0,
         )  # fmt: skip
 
 
@@ -172,10 +163,10 @@ def _backward_step(ctx, layer, low, rows, t, start):
 def _input_gradients(ctx, layer, low, high):
     """dx = dz·Wᵀ of the images low … high, then image by image."""
     wide, begin, rows, base = layer.gates * layer.units, layer.steps * low, high - low, ctx.workspace
-    multiply_rows(
-        base + 4 * (layer.z + begin * wide), int64(0), wide, F(1), ctx.identity, int64(0), layer.steps * rows, wide,
-        ctx.parameters + 4 * layer.weight, int64(1), layer.features, ctx.constants,
-        base + 4 * (layer.dx_steps + begin * layer.features), SET, ctx.scratch, int64(0), int64(1),
+    multiply_all(
+        ctx, layer.pairs, base + 4 * (layer.z + begin * wide), F(1), layer.steps * rows, wide,
+        ctx.parameters + 4 * layer.weight, 1, layer.features, ctx.constants,
+        base + 4 * (layer.dx_steps + begin * layer.features),
     )  # fmt: skip
     for n in range(rows):
         for t in range(layer.steps):
@@ -207,13 +198,11 @@ def _gradients(ctx, layer, low, rows, t, last, partial, mode):
     weights, recurrent, biases, inner = _sizes(layer)
     z = base + 4 * (layer.z + begin * wide)
     dproduct = _dproduct(ctx, layer, low, rows, t, t)
-    sum_products(
-        base + 4 * (layer.inputs + begin * layer.inputs_row), count, layer.features, z, wide, ctx.constants, partial, mode,
-        ctx.scratch, layer.inputs_row,
-    )  # fmt: skip
+    x = base + 4 * (layer.inputs + begin * layer.inputs_row)
+    add_up(ctx, layer.pairs, x, F(layer.scale), count, layer.features, z, wide, partial, mode, layer.inputs_row)
     partial += 4 * weights
     states = base + 4 * (layer.h + ((layer.steps + 1) * low + t * rows) * units)
-    sum_products(states, count, units, dproduct, wide, ctx.constants, partial, mode, ctx.scratch, units)
+    add_up(ctx, layer.pairs, states, F(1), count, units, dproduct, wide, partial, mode, units)
     partial += 4 * recurrent
     if mode == SET:
         clear(partial, biases + inner)
@@ -282,6 +271,8 @@ def recurrent(ctx_at, opcode, at):
     elif opcode == op.RECURRENT_BACKWARD:
         _backward(ctx, at)
     elif opcode == op.RECURRENT_PANELS:
-        _make_panels(ctx, at)
+        make_panels(ctx, at, False)
+    elif opcode == op.RECURRENT_PAIRS:
+        make_panels(ctx, at, True)
     elif opcode == op.RECURRENT_GRADIENTS:
         _join(ctx, at)

@@ -189,6 +189,19 @@ def network(activation: str = "ReLU", seed: int = 1) -> gn.Network:
     return gn.Network(layers, input_shape=(8, 8, 1), loss="SoftmaxCrossEntropy", seed=seed)
 
 
+def recurrent(*layers: gn.Layer) -> gn.Network:
+    layers = (gn.Pixels(), *layers, gn.Dense(10))
+    return gn.Network(list(layers), input_shape=(8, 8, 1), loss="SoftmaxCrossEntropy", seed=1)
+
+
+MAKERS = {
+    "dense": network,
+    "lstm": lambda: recurrent(gn.LSTM(40)),
+    "gru": lambda: recurrent(gn.GRU(50, return_sequences=True), gn.GRU(20)),
+    "rnn": lambda: recurrent(gn.SimpleRNN(18)),
+}
+
+
 @pytest.fixture(scope="module")
 def data() -> gn.Splits:
     return gn.load_dataset("digits")
@@ -196,7 +209,8 @@ def data() -> gn.Splits:
 
 @pytest.mark.filterwarnings("ignore::glassnet.errors.PrecisionWarning")
 @pytest.mark.parametrize("optimizer", [gn.SGD(0.1), gn.Adam(0.001, clip_norm=1.0)], ids=["sgd", "adam"])
-def test_training_has_the_same_bits_on_any_number_of_threads(data: gn.Splits, optimizer: Any) -> None:
+@pytest.mark.parametrize("network", MAKERS.values(), ids=MAKERS)
+def test_training_has_the_same_bits_on_any_number_of_threads(data: gn.Splits, optimizer: Any, network: Any) -> None:
     nets = {}
     for name, threads, precision in (("one", 1, "bfloat16"), ("two", 2, "bfloat16"), ("float32", 1, "float32")):
         nets[name] = network()
@@ -225,6 +239,32 @@ def test_predictions_are_those_of_rounded_operands(data: gn.Splits) -> None:
     np.testing.assert_array_equal(net.predict_proba(few, precision="bfloat16"), net.predict_proba(few))
     evaluation = net.evaluate(data.test, precision="bfloat16")
     assert evaluation.correct == (found.argmax(axis=1) == data.test.labels).sum()
+
+
+def test_recurrent_predictions_are_those_of_rounded_operands(data: gn.Splits) -> None:
+    net = recurrent(gn.SimpleRNN(64))
+    weights = [np.asarray(value, np.float64) for layer in net.layers[1:] for value in layer.parameters.values()]
+    W, U, b, output, bias = weights
+    h: Array = np.zeros((len(data.test.images), 64))
+    for t in range(8):  # bytes are exact, their scale is a factor of the sums
+        x = rounded(data.test.images[:, t, :, 0].astype(np.float32)) / 255
+        h = np.tanh(x @ rounded(W) + rounded(h) @ rounded(U) + b)
+    raw = h @ output + bias
+    wanted = np.exp(raw - raw.max(axis=1, keepdims=True))
+    wanted /= wanted.sum(axis=1, keepdims=True)
+    found = net.predict_proba(data.test.images, precision="bfloat16")
+    exact = net.predict_proba(data.test.images)
+    # Of a few images, a state near the middle of two roundings takes the other.
+    assert np.median(np.abs(found - wanted)) < 0.01 * np.median(np.abs(found - exact))
+
+
+@pytest.mark.filterwarnings("ignore::glassnet.errors.PrecisionWarning")
+@pytest.mark.parametrize("layer", [gn.LSTM(33), gn.GRU(14)], ids=["odd", "narrow"])
+def test_recurrent_layers_that_are_quicker_in_float32_stay_so(data: gn.Splits, layer: gn.Layer) -> None:
+    one, other = recurrent(layer), recurrent(layer)
+    one.fit(data.train, **OPTIONS, optimizer=gn.SGD(0.1), precision="bfloat16")
+    other.fit(data.train, **OPTIONS, optimizer=gn.SGD(0.1))
+    np.testing.assert_array_equal(one.parameters, other.parameters)
 
 
 def test_resumed_trainings_have_the_same_bits_and_precision(data: gn.Splits, tmp_path: Any) -> None:
@@ -260,6 +300,14 @@ def test_what_runs_in_numpy_has_no_other_precision(data: gn.Splits, monkeypatch:
         network().predict(data.test.images, precision="bfloat16")
 
 
+@pytest.mark.parametrize("maker", ["lstm", "gru", "rnn"])
+def test_the_gradients_of_recurrent_layers_are_as_near(data: gn.Splits, maker: str) -> None:
+    check = gn.check_gradients(MAKERS[maker](), data.train[:20], precision="bfloat16")
+    assert check.passed
+    assert check.rounding["float32"] < 1e-6
+    assert 2.0**-12 < check.rounding["bfloat16"] < 2.0**-7
+
+
 def test_the_gradient_check_says_what_it_costs(data: gn.Splits) -> None:
     check = gn.check_gradients(network("Tanh"), data.train[:20], precision="bfloat16")
     assert check.passed
@@ -277,25 +325,27 @@ PROGRAM = """
 import json, warnings
 import numpy as np
 import glassnet as gn
-from tests.unit.kernels.test_bfloat16 import OPTIONS, network
+from tests.unit.kernels.test_bfloat16 import MAKERS, OPTIONS
 data = gn.load_dataset("digits")
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always")
-    net = network()
+    net = MAKERS[{maker!r}]()
     net.fit(data.train, **OPTIONS, optimizer=gn.SGD(0.1), threads=2, precision="bfloat16")
 print(json.dumps([[str(one.message) for one in told], net.parameters.tolist()]))
 """
 
 
-@pytest.mark.parametrize("unit", ["avx2", "scalar"])
-def test_it_is_emulated_where_the_processor_has_no_bfloat16(data: gn.Splits, unit: str) -> None:
+@pytest.mark.parametrize(("unit", "maker"), [("avx2", "dense"), ("avx2", "lstm"), ("scalar", "dense")])
+def test_it_is_emulated_where_the_processor_has_no_bfloat16(data: gn.Splits, unit: str, maker: str) -> None:
     environment = dict(os.environ, GLASSNET_SIMD=unit, PYTHONPATH=os.pathsep.join(sys.path))
-    done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(maker=maker)], env=environment, capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
     warnings, parameters = json.loads(done.stdout)
     assert len(warnings) == 1
     assert "emulated" in warnings[0]
-    net = network()
+    net = MAKERS[maker]()
     net.fit(data.train, **OPTIONS, optimizer=gn.SGD(0.1), precision="bfloat16")
     # Sums in another order, so that now and then an activation is rounded to its other neighbour.
     assert np.abs(net.parameters - parameters).max() < 2e-3

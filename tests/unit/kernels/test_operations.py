@@ -53,6 +53,7 @@ NETWORKS: list[tuple[list[Layer], tuple[int, ...], dict[str, Any]]] = [
     ([LSTM(3, return_sequences=True), LSTM(2)], (4, 5), {}),
     ([Dense(5, use_bias=False), Dense(3)], (4100,), {}),
     ([Conv2D(8, (5, 4)), Conv2D(8, (5, 4)), Flatten(), Dense(64), Dense(64)], IMAGES, {"precision": "bfloat16"}),
+    ([LSTM(16)], (4, 5), {"precision": "bfloat16"}),
 ]
 
 

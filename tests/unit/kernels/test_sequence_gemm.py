@@ -13,6 +13,7 @@ from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import COLUMN_DEPTH, COLUMNS, LANES, ROWS, SCRATCH_BYTES, TILES, WIDE, aligned_zeros
 from glassnet.runtime import CompiledTrainer, StepPlan
 from tests.rounding import check_sum
+from tests.unit.kernels.test_bfloat16 import in_pairs, rounded
 
 Array = np.ndarray[Any, Any]
 RATE = 0.1
@@ -37,17 +38,34 @@ def panels(b: Array) -> Array:
 
 @pytest.mark.parametrize("mode", [SET, ADD])
 @pytest.mark.parametrize(
-    ("m", "inner", "width"),
-    [(1, 1, 1), (ROWS + 11, 33, COLUMNS + 1), (3, COLUMN_DEPTH + 5, 5 * COLUMNS), (ROWS * TILES + 3, 7, 2)],
-)
-def test_a_step_by_panels(m: int, inner: int, width: int, mode: int) -> None:
+    ("m", "inner", "width", "pairs"),
+    [
+        (1, 1, 1, False), (ROWS + 11, 33, COLUMNS + 1, False), (3, COLUMN_DEPTH + 5, 5 * COLUMNS, False),
+        (ROWS * TILES + 3, 7, 2, False), (1, 2, 1, True), (ROWS + 11, 34, COLUMNS + 1, True),
+        (3, 2 * COLUMN_DEPTH + 6, 5 * COLUMNS, True), (ROWS * TILES + 3, 6, 2, True),
+    ],
+)  # fmt: skip
+def test_a_step_by_panels(m: int, inner: int, width: int, pairs: bool, mode: int) -> None:
     rng = np.random.default_rng(m)
     a, b, c = (rng.standard_normal(shape).astype(np.float32) for shape in ((m, inner), (inner, width), (m, width)))
-    held, blocks, found, zeros = place(a, 3), panels(b), place(c), aligned_zeros(width + COLUMNS)
+    held, blocks, found, zeros = place(a, 3), panels(in_pairs(b) if pairs else b), place(c), aligned_zeros(width + COLUMNS)
+    if pairs:
+        a, b = rounded(a), rounded(b)
     scratch, at = aligned_zeros(SCRATCH_BYTES, np.uint8), [held, blocks, found, zeros]
     given, parts, target, nothing = (array.ctypes.data for array in at)
     library()["glassnet_multiply_panels"](
-        given, m, inner, parts, width, nothing, target, mode, scratch.ctypes.data, inner + 3, target
+        given,
+        m,
+        inner,
+        parts,
+        width,
+        nothing,
+        target,
+        mode,
+        scratch.ctypes.data,
+        inner + 3,
+        target,
+        library().address("glassnet_pair_row") if pairs else 0,
     )
     before = c.astype(np.float64) * mode
     sizes = np.abs(before) + np.abs(a.astype(np.float64)) @ np.abs(b)

@@ -63,14 +63,14 @@ def named_parameters(count: int) -> inspect.Signature:
     return inspect.Signature([inspect.Parameter(f"argument{number}", kind) for number in range(count)])
 
 
-def outlined(signature: Any) -> Callable[[Function], Any]:
-    """Mark a function as a unit; in compiled code the name then means a call to its symbol.
+def outlined(signature: Any, name: str | None = None) -> Callable[[Function], Any]:
+    """Mark a function as a unit, by its name or another; in compiled code the name then means a call to its symbol.
 
     Numba optimises a copy of each callee again within each caller; for code as large as the tiles that takes seconds a level.
     """
 
     def decorate(function: Function) -> Any:
-        unit = Unit(f"glassnet_{function.__name__}", signature, function)
+        unit = Unit(f"glassnet_{name or function.__name__}", signature, function)
         UNITS[unit.symbol] = unit
         return types.ExternalFunction(unit.symbol, signature)
 

@@ -16,6 +16,7 @@ from glassnet.kernels.codegen.addresses import int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.codegen.pairs import pair_neighbours, pair_of, pair_rows
 from glassnet.kernels.codegen.simd import I32, I64, VECTOR, emitted
+from glassnet.kernels.matmul.gemm import ROW, row_by
 from glassnet.kernels.matmul.pack import value_at
 from glassnet.kernels.matmul.tile import ADD, SET, packed_pair_tile
 from glassnet.kernels.sizes import (
@@ -183,12 +184,12 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
     rows, counts = integers_at(order + 8 * first, k1), integers_at(kept, TILES)
     for t in range(TILES):
         counts[t] = 0
-    whole = column + ROWS * (tiles - 1) + SPAN <= stride  # else reading whole registers would leave the image
     for k in range(k0, k1, 2):
         above = source + size * (stride * rows[k] + column)
         below = source + size * (stride * rows[k + 1] + column) if k + 1 < k1 else 0
         for t in range(tiles):
-            height = ROWS if whole else min(ROWS, width - column - ROWS * t)
+            whole = column + ROWS * t + SPAN <= stride  # else reading whole registers would leave the image
+            height = min(ROWS, width - column - ROWS * t)
             panel, apart, some = panels + 4 * (t * COLUMN_PANEL + counts[t] * height), size * ROWS * t, int64(0)
             if whole:
                 some = _pair_span(is_bytes, above + apart, below + apart if below != 0 else 0, panel)
@@ -203,10 +204,10 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
 
 
 @compiled
-def pack_b(b, width, inner, transposed, k0, k1, first, last, scratch):
-    """B[k0:k1, first:last] in panels [pair of k][COLUMNS]; B is (inner, width), or lies there as its transpose."""
+def pack_b(b, width, inner, transposed, k0, k1, first, last, panels, apart):
+    """B[k0:k1, first:last] in panels [pair of k][COLUMNS], so many bytes apart; B is (inner, width), or its transpose is."""
     for j in range(first, last, COLUMNS):
-        panel = scratch + WIDE_AT + 4 * WIDE_PANEL * ((j - first) // COLUMNS)
+        panel = panels + apart * ((j - first) // COLUMNS)
         if transposed:
             whole = k0 + (k1 - k0) // STRETCH * STRETCH
             for column in range(j, min(j + COLUMNS, last), LANES):
@@ -225,15 +226,7 @@ def pack_b(b, width, inner, transposed, k0, k1, first, last, scratch):
                 _pair_columns(row, row + 4 * width if k + 1 < k1 else 0, panel + 2 * COLUMNS * (k - k0))
 
 
-@outlined(void(*[int64] * 7, float32, *[int64] * 3))
-def pair_row(rows, panel, index, count, bias, c, c_row, alpha, mode, columns, b):
-    """One panel against the panels of B, for so many columns: C = bias + alpha · A · B (SET), or C + alpha · A · B (ADD)."""
-    for j in range(0, columns, COLUMNS):
-        part = b + 4 * WIDE_PANEL * (j // COLUMNS)
-        packed_pair_tile(
-            rows, panel, index, count, part, COLUMNS, bias + 4 * j, c + 4 * j, c_row, min(COLUMNS, columns - j), alpha, mode,
-            part, 4 * COLUMNS, 0,
-        )  # fmt: skip
+pair_row = outlined(ROW, "pair_row")(row_by(packed_pair_tile))
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 12))
@@ -253,14 +246,14 @@ def multiply_row_pairs(
         j1 = min(j0 + WIDE_STRIP, last_column)
         for k0 in range(0, inner, PAIR_DEPTH):
             k1 = min(inner, k0 + PAIR_DEPTH)
-            pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch)
+            pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch + WIDE_AT, 4 * WIDE_PANEL)
             for t in range(my_tiles, last_tile):
                 row, end = m * t // tiles, m * (t + 1) // tiles
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scratch)
                 if kept > 0 or k0 == 0:
                     pair_row(
-                        end - row, scratch, scratch + INDEXES_AT, kept, bias + 4 * j0, c + 4 * (row * width + j0), width,
-                        scale, SET if k0 == 0 else ADD, j1 - j0, scratch + WIDE_AT,
+                        end - row, scratch, scratch + INDEXES_AT, kept, scratch + WIDE_AT, COLUMNS, 4 * WIDE_PANEL, bias,
+                        c + 4 * row * width, width, SET if k0 == 0 else ADD, scale, j0, j1, 0, 0, 0, 0, 0, 1,
                     )  # fmt: skip
 
 
@@ -278,7 +271,7 @@ def multiply_column_pairs(
             r1 = min(m, r0 + PAIR_DEPTH)
             here = mode if r0 == 0 else ADD
             factor = scale * alpha if mode == ADD else scale
-            pack_b(b, width, m, 0, r0, r1, j0, j1, scratch)
+            pack_b(b, width, m, 0, r0, r1, j0, j1, scratch + WIDE_AT, 4 * WIDE_PANEL)
             for first_tile in range(my_tiles, last_tile, TILES):
                 count = min(TILES, last_tile - first_tile)
                 column = ROWS * first_tile
@@ -289,5 +282,6 @@ def multiply_column_pairs(
                         at = column + ROWS * t
                         pair_row(
                             min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
-                            zeros, c + 4 * (at * width + j0), width, factor, here, j1 - j0, scratch + WIDE_AT,
+                            scratch + WIDE_AT, COLUMNS, 4 * WIDE_PANEL, zeros, c + 4 * at * width, width, here, factor,
+                            j0, j1, 0, 0, 0, 0, 0, 1,
                         )  # fmt: skip

@@ -43,25 +43,32 @@ LINE = 64  # bytes of a line of the cache
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
 
 
-@outlined(void(*[int64] * 11, float32, *[int64] * 8))
-def tile_row(
-    rows, panel, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
-    ahead, ahead_row, ahead_shift, ahead_block, turn, turns,
-):  # fmt: skip
-    """One panel against the columns first … last of B, whose blocks of COLUMNS are `b_block` bytes apart.
+def row_by(tile):
+    """One panel against the columns first … last of B, whose blocks of COLUMNS are `b_block` bytes apart, by this tile.
 
     Meanwhile block `turn`, `turn` + `turns` … of what follows is brought into the cache.
     """
-    for j in range(first, last, COLUMNS):
-        columns, number = min(COLUMNS, last - j), (j - first) // COLUMNS
-        block = b + b_block * number
-        following, row, shift = block, 4 * b_row, int64(0)
-        if ahead != 0 and number % turns == turn:
-            following, row, shift = ahead + ahead_block * number, ahead_row, ahead_shift
-        packed_tile(
-            rows, panel, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
-            following, row, shift,
-        )  # fmt: skip
+
+    def row(
+        rows, panel, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
+        ahead, ahead_row, ahead_shift, ahead_block, turn, turns,
+    ):  # fmt: skip
+        for j in range(first, last, COLUMNS):
+            columns, number = min(COLUMNS, last - j), (j - first) // COLUMNS
+            block = b + b_block * number
+            following, further, shift = block, 4 * b_row, int64(0)
+            if ahead != 0 and number % turns == turn:
+                following, further, shift = ahead + ahead_block * number, ahead_row, ahead_shift
+            tile(
+                rows, panel, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
+                following, further, shift,
+            )  # fmt: skip
+
+    return row
+
+
+ROW = void(*[int64] * 11, float32, *[int64] * 8)
+tile_row = outlined(ROW, "tile_row")(row_by(packed_tile))
 
 
 @compiled
@@ -123,7 +130,7 @@ def multiply_rows(
             next_k, next_j = (k1, j0) if k1 < inner else (0, j1)
             ahead, ahead_row, shift, ahead_block = _place(b, inner, width, transposed, next_k, next_j, k0)
             if packed:
-                pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch)
+                pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch + WIDE_AT, 4 * WIDE_PANEL)
                 part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * k0, COLUMNS, 4 * WIDE_PANEL
             for t in range(my_tiles, last_tile):
                 row, end = m * t // tiles, m * (t + 1) // tiles
@@ -156,7 +163,7 @@ def multiply_columns(
             here, factor = (mode, alpha) if r0 == 0 or mode == ADD else (ADD, float32(1))
             part, b_row, b_block = b + 4 * j0, width, 4 * COLUMNS
             if packed:
-                pack_b(b, width, m, 0, r0, r1, j0, j1, scratch)
+                pack_b(b, width, m, 0, r0, r1, j0, j1, scratch + WIDE_AT, 4 * WIDE_PANEL)
                 part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * r0, COLUMNS, 4 * WIDE_PANEL
             for first_tile in range(my_tiles, last_tile, TILES):
                 count = min(TILES, last_tile - first_tile)

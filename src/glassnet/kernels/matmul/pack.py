@@ -27,8 +27,6 @@ from glassnet.kernels.sizes import (
     TABLE_AT,
     TILES,
     VECTORS,
-    WIDE_AT,
-    WIDE_PANEL,
 )
 
 AHEAD = 6  # rows that are fetched into the cache before they are packed
@@ -217,10 +215,10 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
 
 
 @compiled
-def pack_b(b, width, inner, transposed, k0, k1, first, last, scratch):
-    """B[k0:k1, first:last] in panels [k][COLUMNS]; B is (inner, width), or lies there as its transpose (width, inner)."""
+def pack_b(b, width, inner, transposed, k0, k1, first, last, panels, apart):
+    """B[k0:k1, first:last] in panels [k][COLUMNS], so many bytes apart; B is (inner, width), or its transpose is."""
     for j in range(first, last, COLUMNS):
-        panel = scratch + WIDE_AT + 4 * WIDE_PANEL * ((j - first) // COLUMNS)
+        panel = panels + apart * ((j - first) // COLUMNS)
         if transposed:
             for column in range(j, min(j + COLUMNS, last), LANES):
                 target = panel + 4 * (column - j)

@@ -13,10 +13,11 @@ from numba import float32, int64, void
 from numba.core import types
 
 from glassnet.kernels.codegen.addresses import int32_at
-from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.jit import called_at, outlined
+from glassnet.kernels.codegen.pairs import pair_neighbours
 from glassnet.kernels.codegen.simd import I1, I32, I64, ZEROS, emitted
-from glassnet.kernels.matmul.gemm import is_packed, tile_row
-from glassnet.kernels.matmul.pack import copy_columns, pack_b, transpose_square
+from glassnet.kernels.matmul.gemm import ROW, is_packed, tile_row
+from glassnet.kernels.matmul.pack import pack_b
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
@@ -33,23 +34,33 @@ from glassnet.kernels.sizes import (
 )
 
 STRIP = 4 * COLUMNS  # columns of B's panels that all rows are multiplied by before the next
+_call_row = called_at(ROW)
 
 
 @emitted()
-def _pack_square(emit, a, stride, last, panel, height):
-    """LANES columns of a tile's rows, `stride` bytes apart, as [column][height]; rows behind `last` repeat it."""
+def _pack_square(emit, a, stride, last, panel, height, pairs):
+    """LANES columns of a tile's rows, `stride` bytes apart, as [column][height]; rows behind `last` repeat it.
+
+    `pairs` not 0: twice as many columns, in pairs of bfloat16.
+    """
     builder = emit.builder
-    groups = []
-    for group in range(GROUPS):
-        rows = []
-        for r in range(group * LANES, group * LANES + LANES):
-            number = builder.select(builder.icmp_signed("<", last, I64(r)), last, I64(r))
-            rows.append(emit.load(builder.add(a, builder.mul(number, stride))))
-        groups.append(emit.transpose(rows))
-    for lane in range(LANES):  # what is behind a column's height is overwritten by the next
-        target = builder.add(panel, builder.mul(height, I64(4 * lane)))
+
+    def emit_form(in_pairs):
+        groups = []
         for group in range(GROUPS):
-            emit.store(groups[group][lane], builder.add(target, I64(4 * LANES * group)))
+            rows = []
+            for r in range(group * LANES, group * LANES + LANES):
+                number = builder.select(builder.icmp_signed("<", last, I64(r)), last, I64(r))
+                row = builder.add(a, builder.mul(number, stride))
+                value = emit.load(row)
+                rows.append(pair_neighbours(emit, value, emit.load(builder.add(row, I64(4 * LANES)))) if in_pairs else value)
+            groups.append(emit.transpose(rows))
+        for lane in range(LANES):  # what is behind a column's height is overwritten by the next
+            target = builder.add(panel, builder.mul(height, I64(4 * lane)))
+            for group in range(GROUPS):
+                emit.store(groups[group][lane], builder.add(target, I64(4 * LANES * group)))
+
+    emit.either(pairs, emit_form)
 
 
 @emitted(types.int64(*[types.int64] * 6))
@@ -66,27 +77,14 @@ def _append(emit, row, panel, height, index, number, count):
     return builder.add(count, builder.zext(some, I64))
 
 
-@compiled
-def make_panels(b, inner, width, transposed, panels, first, last):
-    """The panels first … last of B (inner, width), or of its transpose that lies there: [k][COLUMNS]."""
-    for block in range(first, last):
-        j, panel = COLUMNS * block, panels + 4 * COLUMNS * (inner + LANES) * block
-        if transposed:
-            for column in range(j, min(j + COLUMNS, width), LANES):
-                for k in range(0, inner, LANES):
-                    source, target = b + 4 * (column * inner + k), panel + 4 * (COLUMNS * k + column - j)
-                    transpose_square(source, 4 * inner, width - 1 - column, target)
-        else:
-            for k in range(inner):
-                copy_columns(b + 4 * (k * width + j), panel + 4 * COLUMNS * k)
-
-
-@outlined(void(*[int64] * 11))
-def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride, ahead):
+@outlined(void(*[int64] * 12))
+def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride, ahead, pairs):
     """C (m, width) = A · B (start SET) or C + A · B (ADD), B (inner, width) in panels, rows of A `stride` floats apart.
 
-    Meanwhile at least m · inner floats at `ahead` are brought into the cache.
+    Meanwhile at least m · inner floats at `ahead` are brought into the cache. `pairs`: 0, or where the unit `pair_row` is;
+    then the panels hold pairs of bfloat16, A is rounded to such, and `inner`, which is even, counts floats.
     """
+    inner, size = (inner // 2, 8) if pairs != 0 else (inner, 4)
     index = int32_at(scratch + INDEXES_AT, COLUMN_DEPTH)
     for k in range(min(inner, COLUMN_DEPTH)):
         index[k] = k
@@ -99,18 +97,24 @@ def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride
                 row, height = m * t // tiles, m * (t + 1) // tiles - m * t // tiles
                 panel = scratch + 4 * COLUMN_PANEL * (t - first)
                 for k in range(0, count, LANES):
-                    source = a + 4 * (row * stride + k0 + k)
-                    _pack_square(source, 4 * stride, height - 1, panel + 4 * height * k, height)
+                    source = a + 4 * row * stride + size * (k0 + k)
+                    _pack_square(source, 4 * stride, height - 1, panel + 4 * height * k, height, pairs)
             for j0 in range(0, width, STRIP):
                 part = panels + apart * (j0 // COLUMNS) + 4 * COLUMNS * k0
                 for t in range(first, last):
                     row, end, panel = m * t // tiles, m * (t + 1) // tiles, scratch + 4 * COLUMN_PANEL * (t - first)
                     near = ahead + 4 * COLUMNS * (inner * t + k0) if j0 == 0 else int64(0)
-                    tile_row(
-                        end - row, panel, scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros, c + 4 * row * width,
-                        width, start if k0 == 0 else ADD, float32(1), j0, min(j0 + STRIP, width),
-                        near, 4 * COLUMNS, 0, 0, 0, STRIP,
-                    )  # fmt: skip
+                    mode, j1 = start if k0 == 0 else ADD, min(j0 + STRIP, width)
+                    if pairs != 0:
+                        _call_row(
+                            pairs, end - row, panel, scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
+                            c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0, 0, STRIP,
+                        )  # fmt: skip
+                    else:
+                        tile_row(
+                            end - row, panel, scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
+                            c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0, 0, STRIP,
+                        )  # fmt: skip
 
 
 @outlined(void(*[int64] * 10))
@@ -126,7 +130,7 @@ def sum_products(a, rows, inner, b, width, zeros, c, start, scratch, stride):
             mode = start if r0 == 0 else ADD
             part, b_row, b_block = b + 4 * j0, width, 4 * COLUMNS
             if packed:
-                pack_b(b, width, rows, 0, r0, r1, j0, j1, scratch)
+                pack_b(b, width, rows, 0, r0, r1, j0, j1, scratch + WIDE_AT, 4 * WIDE_PANEL)
                 part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * r0, COLUMNS, 4 * WIDE_PANEL
             for t in range(tiles):
                 column, end = inner * t // tiles, inner * (t + 1) // tiles
