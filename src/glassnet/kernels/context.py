@@ -42,9 +42,11 @@ class Context(Record):
     fused_block: int
     recurrent: int
     bfloat16: int
+    int8: int
     muon: int
     convolve_pairs: int
     convolve_weight_pairs: int
+    convolve_quantized: int
 
     # Vectors of float32.
     parameters: int  # the network's state: parameters, then running statistics

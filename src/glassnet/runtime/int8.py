@@ -1,0 +1,145 @@
+"""Prediction in int8: the ranges of the inputs of products, found on some images, and which answers are computed again.
+
+Rounding changes the class of a few images whose two largest outputs are close. So an image whose margin, the difference of
+these outputs, is below a limit is computed again in float32. The limit is the least at which no class of the calibration
+images differs from that of float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from glassnet.compiler import FEW_IMAGES, Range
+from glassnet.errors import InputError
+from glassnet.nn import Conv2D, Dense, walk
+from glassnet.nn.stack import Stack
+from glassnet.runtime.layer_outputs import LayerOutputs
+from glassnet.runtime.predictor import Predictor
+from glassnet.support.arrays import Array
+from glassnet.support.i18n import Message, tr
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What prediction in int8 needs, and its answers beside those of float32 on the `images` that it was found on.
+
+    `ranges`: of the inputs of dense layers and convolutions, by their places among all layers. `limit`: images of a smaller
+    margin are computed again in float32. Of the images, `changed` have another class, by the limit none; `changed_alone` would
+    have one without it; `repeated` are computed again. `largest`: the largest difference of a probability.
+    """
+
+    ranges: dict[int, Range]
+    limit: float
+    images: int
+    changed: int
+    changed_alone: int
+    repeated: int
+    largest: float
+
+    @property
+    def holds(self) -> bool:
+        return self.changed == 0
+
+    @property
+    def share_repeated(self) -> float:
+        """Of the images."""
+        return self.repeated / self.images
+
+    @property
+    def text(self) -> Message:
+        """The proof in words."""
+        return tr(
+            "{equal} of {images} images have the class that they have in float32 ({alone} without the {share} % that are "
+            "computed again); probabilities differ by at most {largest}",
+            equal=f"{self.images - self.changed:,}",
+            images=f"{self.images:,}",
+            alone=f"{self.images - self.changed_alone:,}",
+            share=f"{100 * self.share_repeated:.2f}",
+            largest=f"{self.largest:.1e}",
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """All of it, ready for JSON."""
+        return asdict(self) | {"ranges": {str(place): list(found) for place, found in self.ranges.items()}}
+
+    @classmethod
+    def from_description(cls, description: dict[str, Any]) -> Calibration:
+        """Of `describe`; raises TypeError, KeyError or ValueError where it is none."""
+        ranges = {int(place): (float(low), float(high)) for place, (low, high) in description["ranges"].items()}
+        if not np.isfinite([*ranges.values(), (float(description["limit"]), 0.0)]).all():
+            raise ValueError("calibration")
+        return cls(**description | {"ranges": ranges})
+
+
+def margins(outputs: Array, threshold: float) -> Array:
+    """Of each row of raw outputs, how far it is from another class, (N,)."""
+    if outputs.shape[1] == 1:
+        return np.abs(outputs[:, 0] - np.float32(threshold))
+    top = np.partition(outputs, outputs.shape[1] - 2, axis=1)
+    return top[:, -1] - top[:, -2]
+
+
+def find_ranges(stack: Stack, rows: Array) -> dict[int, Range]:
+    """The ranges of the inputs of dense layers and convolutions, by their places among all layers."""
+    places = {id(layer): place for place, layer in enumerate(walk(stack.layers)) if isinstance(layer, (Conv2D, Dense))}
+    found: dict[int, Range] = {}
+    inside = LayerOutputs(stack, rows)
+    for layer, x in inside.inputs():
+        if id(layer) in places:
+            low, high = found.get(places[id(layer)], (0.0, 0.0))
+            found[places[id(layer)]] = float(np.minimum(low, x.min())), float(np.maximum(high, x.max()))  # NaN stays
+    inside.close()
+    if not np.isfinite([*found.values(), (0.0, 0.0)]).all():
+        raise InputError(
+            tr("A layer's inputs are not finite numbers."), where="calibrate(images)", expected=tr("a trained network")
+        )
+    return found
+
+
+class Int8Predictor(Predictor):
+    """Predictions in int8; few images, and those of a small margin, by the predictor in float32, `exact`."""
+
+    def __init__(self, stack: Stack, calibration: Calibration, exact: Predictor) -> None:
+        super().__init__(stack, ranges=calibration.ranges)
+        self._limit, self._exact = calibration.limit, exact
+
+    def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
+        """The "raw" outputs (N, outputs), and the classes (N,)."""
+        if len(rows) < FEW_IMAGES:
+            return self._exact.outputs(rows, purpose)
+        found, classes = super().outputs(rows, purpose)
+        unsure = np.flatnonzero(margins(found, self._stack.threshold) < self._limit)
+        if len(unsure):
+            found[unsure], classes[unsure] = self._exact.outputs(rows[unsure], purpose)
+        return found, classes
+
+    def classes(self, rows: Array) -> NDArray[np.int64]:
+        """The classes (N,)."""
+        return self.outputs(rows, "raw")[1]
+
+    def losses(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Losses (N,), without penalty, and classes (N,)."""
+        return self._losses_of(*self.outputs(rows, "raw"), labels)
+
+
+def calibrate(stack: Stack, rows: Array, exact: Predictor) -> Calibration:
+    """The calibration on rows of images: ranges, then the limit, then the proof with both."""
+    if len(rows) < FEW_IMAGES:
+        raise InputError(
+            tr("These are too few images to calibrate on."), where="calibrate(images)",
+            expected=tr("{count} images or more, such as the validation images", count=FEW_IMAGES), received=len(rows),
+        )  # fmt: skip
+    raw, wanted = exact.outputs(rows, "raw")
+    ranges = find_ranges(stack, rows)
+    alone = Calibration(ranges, 0.0, len(rows), 0, 0, 0, 0.0)
+    found, classes = Int8Predictor(stack, alone, exact).outputs(rows, "raw")
+    margin, other = margins(found, stack.threshold), classes != wanted
+    limit = float(np.nextafter(margin[other].max(), np.float32(np.inf))) if other.any() else 0.0
+    with_limit = replace(alone, limit=limit, changed_alone=int(other.sum()), repeated=int((margin < limit).sum()))
+    found, classes = Int8Predictor(stack, with_limit, exact).outputs(rows, "raw")
+    largest = float(np.abs(stack.probabilities(found) - stack.probabilities(raw)).max())
+    return replace(with_limit, changed=int((classes != wanted).sum()), largest=largest)
