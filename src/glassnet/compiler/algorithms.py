@@ -15,10 +15,9 @@ PARTITIONS, FEW_PARTITIONS = 8, 4
 MANY_WEIGHTS = 1 << 16
 MANY_IMAGES = 64  # of a partition, above which there may be more of them …
 MOST_SUMS = 1 << 24  # … as long as their partial sums have no more numbers than these
-FEW_IMAGES, FEW_WEIGHTS = 16, 1 << 12  # of a dense layer, below which float32 is as quick as bfloat16
-FEW_BYTES, FEW_OUTPUTS = 1 << 14, 32  # of a dense layer, below which float32 is as quick as int8
+FEW_IMAGES, FEW_WEIGHTS = 16, 1 << 12  # of a dense layer, below which float32 is as quick as bfloat16 or int8
 MOST_INPUTS = 1 << 16  # whose products of bytes add up to an int32
-FEW_TAPS, BYTES_SHARE = 16, 0.35  # of a kernel row in int8; the time of direct convolution, as a share of that in float32
+FEW_TAPS, BYTES_SHARE = 5, 0.22  # of a kernel row in int8; the time of direct convolution, as a share of that in float32
 FEW_CHANNELS = 8
 ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
 WITHOUT_SUMS = 64
@@ -33,7 +32,7 @@ def prefers_bfloat16(inputs: int, outputs: int, images: int) -> bool:
 
 def prefers_int8(inputs: int, outputs: int, images: int) -> bool:
     """Whether a dense layer is quicker in int8, whose inputs are rounded in each product: measured. No sum overflows."""
-    return images >= FEW_IMAGES and inputs * outputs >= FEW_BYTES and outputs >= FEW_OUTPUTS and inputs <= MOST_INPUTS
+    return prefers_bfloat16(inputs, outputs, images) and inputs <= MOST_INPUTS
 
 
 def prefers_pairs(channels: int, filters: int) -> bool:

@@ -107,7 +107,8 @@ class ProgramBuilder:
         ranges: Mapping[int, Range] | None = None,
     ) -> None:
         self.capacity, self.training, self.fused, self.bfloat16 = capacity, training, fused, bfloat16
-        self._ranges = {id(layer): found for place, layer in enumerate(walk(stack.layers)) if (found := (ranges or {}).get(place))}
+        places = enumerate(walk(stack.layers)) if ranges else ()
+        self._ranges = {id(layer): ranges[place] for place, layer in places if ranges and place in ranges}
         self.augmented, self.keys, self.forward = False, 0, 0
         self.seen: list[Seen] = []
         self.input_gradient = -1

@@ -1,6 +1,6 @@
 """Dense layers in int8, y = x·W + b with sums in int32, and the weights of dense layers and convolutions as bytes.
 
-    x ≈ scale·(byte − zero)        W[:, j] ≈ (max |W[:, j]| / 127)·byte
+x ≈ scale·(byte − zero)        W[:, j] ≈ (max |W[:, j]| / 127)·byte
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ class Calibration:
     """What prediction in int8 needs, and its answers beside those of float32 on the `images` that it was found on.
 
     `ranges`: of the inputs of dense layers and convolutions, by their places among all layers. `limit`: images of a smaller
-    margin are computed again in float32. Of the images, `changed` have another class, by the limit none; `changed_alone` would
-    have one without it; `repeated` are computed again. `largest`: the largest difference of a probability.
+    margin are computed again in float32. Of the images, `changed` have another class, by the limit none; `changed_alone`
+    would have one without it; `repeated` are computed again. `largest`: the largest difference of a probability.
     """
 
     ranges: dict[int, Range]
@@ -80,7 +80,7 @@ def margins(outputs: Array, threshold: float) -> Array:
     if outputs.shape[1] == 1:
         return np.abs(outputs[:, 0] - np.float32(threshold))
     top = np.partition(outputs, outputs.shape[1] - 2, axis=1)
-    return top[:, -1] - top[:, -2]
+    return np.asarray(top[:, -1] - top[:, -2])
 
 
 def find_ranges(stack: Stack, rows: Array) -> dict[int, Range]:

@@ -59,8 +59,8 @@ class Predicts(KnowsImages):
         """Prepare `predict(images, precision="int8")`; how its answers on these images compare with those of float32.
 
         Finds the range of the inputs of each product, and the least margin of the two largest outputs below which an image is
-        computed again in float32, so that no class of these images differs; both are saved with the network. The images: those
-        of the validation set, 16 or more. `fit` makes the calibration void.
+        computed again in float32, so that no class of these images differs; both are saved with the network. The images:
+        those of the validation set, 16 or more. `fit` makes the calibration void.
         Raises `InputError` for too few images, and for a network that the kernels can't run.
         """
         self._check_kernels("calibrate")

@@ -4,7 +4,7 @@ A register holds LANES quads; the first byte of a quad is the lowest. A product 
 
     sum ← sum + a₀·b₀ + a₁·b₁ + a₂·b₂ + a₃·b₃        in int32, a from 0 to 255, b from −127 to 127
 
-as AVX-512-VNNI and AVX-VNNI compute it (VPDPBUSD). Elsewhere the bytes are widened and multiplied as int32, with the same sum.
+as AVX-512-VNNI and AVX-VNNI compute it (VPDPBUSD). Elsewhere bytes are widened and multiplied as int32, with the same sum.
 """
 
 from __future__ import annotations

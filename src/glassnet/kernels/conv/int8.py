@@ -66,6 +66,4 @@ def convolve_quantized(
 ):  # fmt: skip
     """The same from the floats of so many `lines` of x; all distances in floats."""
     quantize(x, int64(0), lines * x_line, factor, zero, scratch)
-    convolve_quads(
-        scratch, x_line, x_row, stride_y, kernel_height, count, panels, filters, y, y_line, out_height, out_width
-    )
+    convolve_quads(scratch, x_line, x_row, stride_y, kernel_height, count, panels, filters, y, y_line, out_height, out_width)
