@@ -1,8 +1,9 @@
 """Prediction in int8: the ranges of the inputs of products, found on some images, and which answers are computed again.
 
-Rounding changes the class of a few images whose two largest outputs are close. So an image whose margin, the difference of
-these outputs, is below a limit is computed again in float32. The limit is the least at which no class of the calibration
-images differs from that of float32.
+Rounding changes the class of a few images whose two largest outputs are close. If the outputs of an image in int8 are off by
+e, and the largest is a, its class is that of float32 unless its margin, the difference of the two largest, is at most
+max (e[a] − e[j]). The limit is the largest of these on the calibration images: an image of no larger margin is computed again
+in float32, so no class of the calibration images differs, and others like them seldom do.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from glassnet.runtime.predictor import Predictor
 from glassnet.support.arrays import Array
 from glassnet.support.i18n import Message, tr
 
+NEVER = -1.0  # a limit that no margin is below
+
 
 @dataclass(frozen=True)
 class Calibration:
     """What prediction in int8 needs, and its answers beside those of float32 on the `images` that it was found on.
 
-    `ranges`: of the inputs of dense layers and convolutions, by their places among all layers. `limit`: images of a smaller
+    `ranges`: of the inputs of dense layers and convolutions, by their places among all layers. `limit`: images of no larger
     margin are computed again in float32. Of the images, `changed` have another class, by the limit none; `changed_alone`
     would have one without it; `repeated` are computed again. `largest`: the largest difference of a probability.
     """
@@ -76,11 +79,19 @@ class Calibration:
 
 
 def margins(outputs: Array, threshold: float) -> Array:
-    """Of each row of raw outputs, how far it is from another class, (N,)."""
+    """How far each row of raw outputs is from another class, (N,)."""
     if outputs.shape[1] == 1:
-        return np.abs(outputs[:, 0] - np.float32(threshold))
-    top = np.partition(outputs, outputs.shape[1] - 2, axis=1)
-    return np.asarray(top[:, -1] - top[:, -2])
+        return np.abs(outputs[:, 0] - np.float64(threshold))
+    top = np.partition(outputs, outputs.shape[1] - 2, axis=1)[:, -2:].astype(np.float64)
+    return np.asarray(top[:, 1] - top[:, 0])
+
+
+def margin_errors(found: Array, exact: Array) -> Array:
+    """By how much the margins of raw outputs `found` may be too large, (N,)."""
+    errors = found.astype(np.float64) - exact
+    if found.shape[1] == 1:
+        return np.abs(errors[:, 0])
+    return np.asarray(errors[np.arange(len(errors)), found.argmax(axis=1)] - errors.min(axis=1))
 
 
 def find_ranges(stack: Stack, rows: Array) -> dict[int, Range]:
@@ -112,7 +123,7 @@ class Int8Predictor(Predictor):
         if len(rows) < FEW_IMAGES:
             return self._exact.outputs(rows, purpose)
         found, classes = super().outputs(rows, purpose)
-        unsure = np.flatnonzero(margins(found, self._stack.threshold) < self._limit)
+        unsure = np.flatnonzero(margins(found, self._stack.threshold) <= self._limit)
         if len(unsure):
             found[unsure], classes[unsure] = self._exact.outputs(rows[unsure], purpose)
         return found, classes
@@ -135,11 +146,11 @@ def calibrate(stack: Stack, rows: Array, exact: Predictor) -> Calibration:
         )  # fmt: skip
     raw, wanted = exact.outputs(rows, "raw")
     ranges = find_ranges(stack, rows)
-    alone = Calibration(ranges, 0.0, len(rows), 0, 0, 0, 0.0)
+    alone = Calibration(ranges, NEVER, len(rows), 0, 0, 0, 0.0)
     found, classes = Int8Predictor(stack, alone, exact).outputs(rows, "raw")
-    margin, other = margins(found, stack.threshold), classes != wanted
-    limit = float(np.nextafter(margin[other].max(), np.float32(np.inf))) if other.any() else 0.0
-    with_limit = replace(alone, limit=limit, changed_alone=int(other.sum()), repeated=int((margin < limit).sum()))
+    limit = float(margin_errors(found, raw).max())
+    repeated = int((margins(found, stack.threshold) <= limit).sum())
+    with_limit = replace(alone, limit=limit, changed_alone=int((classes != wanted).sum()), repeated=repeated)
     found, classes = Int8Predictor(stack, with_limit, exact).outputs(rows, "raw")
     largest = float(np.abs(stack.probabilities(found) - stack.probabilities(raw)).max())
     return replace(with_limit, changed=int((classes != wanted).sum()), largest=largest)

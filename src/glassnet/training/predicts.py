@@ -58,9 +58,9 @@ class Predicts(KnowsImages):
     def calibrate(self, images: Array) -> Calibration:
         """Prepare `predict(images, precision="int8")`; how its answers on these images compare with those of float32.
 
-        Finds the range of the inputs of each product, and the least margin of the two largest outputs below which an image is
-        computed again in float32, so that no class of these images differs; both are saved with the network. The images:
-        those of the validation set, 16 or more. `fit` makes the calibration void.
+        Finds the range of the inputs of each product, and by how much the margin, the difference of the two largest outputs,
+        may be off. Images of no larger margin are computed again in float32, so no class of these images differs. Both are
+        saved with the network. The images: those of the validation set, 16 or more. `fit` makes the calibration void.
         Raises `InputError` for too few images, and for a network that the kernels can't run.
         """
         self._check_kernels("calibrate")
