@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 from glassnet.compiler import BFLOAT16, FLOAT32, INT8, PRECISIONS
 from glassnet.errors import InputError, PrecisionWarning
@@ -12,7 +13,9 @@ from glassnet.runtime.executor import use_kernels
 from glassnet.support.i18n import tr
 
 
-def check_precision(precision: str, stack: Stack, where: str, *, has_kernels: bool = True) -> str:
+def check_precision(
+    precision: str, stack: Stack, where: str, *, has_kernels: bool = True, known: Sequence[str] = PRECISIONS
+) -> str:
     """The precision, if it is known, and float32 or the kernels can run the network (`has_kernels`: and the rest)."""
     if precision == INT8:
         raise InputError(
@@ -20,9 +23,7 @@ def check_precision(precision: str, stack: Stack, where: str, *, has_kernels: bo
             expected=" | ".join(PRECISIONS), received=repr(precision), hint="net.calibrate(splits.validation.images)",
         )  # fmt: skip
     if precision not in PRECISIONS:
-        raise InputError(
-            tr("There is no such precision."), where=where, expected=" | ".join(PRECISIONS), received=repr(precision)
-        )
+        raise InputError(tr("There is no such precision."), where=where, expected=" | ".join(known), received=repr(precision))
     if precision != FLOAT32 and not (has_kernels and use_kernels(stack)):
         raise needs_kernels(precision, stack, where)
     return precision

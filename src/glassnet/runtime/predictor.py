@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.compiler import FEW_IMAGES, FLOAT32, Range, assemble
+from glassnet.compiler import FEW_IMAGES, FLOAT32, INT8, PRECISIONS, Range, assemble
 from glassnet.nn.confusion import top_k_hits
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
@@ -56,7 +56,7 @@ class Predictor:
         """The same with products of another precision."""
         if precision == self._precision:
             return self
-        if check_precision(precision, self._stack, where) not in self._others:
+        if check_precision(precision, self._stack, where, known=(*PRECISIONS, INT8)) not in self._others:
             self._others[precision] = Predictor(self._stack, self._threads, precision)
         return self._others[precision]
 
