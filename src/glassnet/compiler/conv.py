@@ -38,7 +38,7 @@ from glassnet.compiler.int8 import emit_quads
 from glassnet.compiler.norm import Normalisation
 from glassnet.compiler.program_builder import Back, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
-from glassnet.kernels.records import EpilogueShape, Quantized
+from glassnet.kernels.records import EpilogueShape
 from glassnet.kernels.sizes import WINOGRAD_TILES, gradient_tiles
 from glassnet.nn import Conv2D, GlobalMaxPool2D, ReLU
 from glassnet.nn.layer import Shape
@@ -122,8 +122,8 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         norm.emit_forward(out)
     out.emit(
         op.CONV, **places, conv=conv, x=x.at, scale=x.scale, weight=weight, bias=bias, outputs=outputs,
-        winograd_weights=transformed, weight_pairs=pairs, weight_quads=quads,
-        quantized=Quantized.make(**fields)[0], images=together, statistics=norm.statistics, **norm.scaling,
+        winograd_weights=transformed, weight_pairs=pairs, weight_quads=quads, **fields,
+        images=together, statistics=norm.statistics, **norm.scaling,
         **out.scratch(
             x_scratch=together * padded_x_floats(conv),
             y_scratch=together * y_floats(conv),

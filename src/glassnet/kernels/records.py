@@ -106,18 +106,13 @@ class Dense(Record, operations=[op.DENSE, op.DENSE_BFLOAT16]):
     scale: float  # factor of x
 
 
-class Quantized(Record):
-    """Inputs as bytes: x ≈ (byte − zero) / factor."""
-
-    factor: float
-    zero: int
-
-
-class DenseInt8(Quantized, operations=[op.DENSE_INT8]):
+class DenseInt8(Record, operations=[op.DENSE_INT8]):
     x: int
     y: int
     inputs: int
     outputs: int
+    factor: float  # bytes are round(x · factor) + zero
+    zero: int
     panels: int  # of the weights, in quads
     row: int  # bytes from an image to the next
     images: int  # taken together
@@ -344,7 +339,8 @@ class Conv(Block, operations=[op.CONV]):
     winograd_weights: int
     weight_pairs: int  # −1: not in bfloat16
     weight_quads: int  # −1: not in int8
-    quantized: Quantized
+    factor: float  # bytes are round(x · factor) + zero
+    zero: int
     images: int  # taken together
     y: int  # kept only where the normalisation needs it
     statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²

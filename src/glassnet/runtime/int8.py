@@ -72,7 +72,7 @@ class Calibration:
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> Calibration:
         """Of `describe`; raises TypeError, KeyError or ValueError where it is none."""
-        ranges = {int(place): (float(low), float(high)) for place, (low, high) in description["ranges"].items()}
+        ranges = {int(place): (float(low), float(high)) for place, (low, high) in dict(description["ranges"]).items()}
         if not np.isfinite([*ranges.values(), (float(description["limit"]), 0.0)]).all():
             raise ValueError("calibration")
         return cls(**description | {"ranges": ranges})

@@ -39,4 +39,4 @@ def scaled(emit: Emitter, total: ir.Value, row: ir.Value, apart: ir.Value) -> ir
     factors = builder.add(row, apart)
     correction = builder.bitcast(emit.load(builder.add(factors, apart)), numbers)
     exact = builder.sub(builder.bitcast(total, numbers), correction)
-    return builder.fadd(builder.fmul(builder.sitofp(exact, emit.vector), emit.load(factors)), emit.load(row))
+    return emit.multiply_add(builder.sitofp(exact, emit.vector), emit.load(factors), emit.load(row))

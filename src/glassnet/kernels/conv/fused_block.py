@@ -101,7 +101,7 @@ def _conv(ctx, at):
                     ctx.convolve_quantized, x_at, conv.padded_height, padded_row, conv.stride_x * conv.channels,
                     conv.stride_y, conv.kernel_height, conv.kernel_width * conv.channels,
                     ctx.workspace + 4 * block.weight_quads, filters, y_at, row, conv.out_height, conv.out_width,
-                    np.float32(block.quantized.factor), block.quantized.zero, ctx.scratch + block.pairs_scratch,
+                    np.float32(block.factor), block.zero, ctx.scratch + block.pairs_scratch,
                 )  # fmt: skip
             elif not block.outputs:
                 convolve(
