@@ -157,9 +157,9 @@ class Network(Predicts):
         weights = image_weights(data, class_weight, sample_weight)
         soft = as_soft_targets(soft_targets, len(data), self)
         display = [*default_display(progress), *as_callbacks(callbacks, "fit(callbacks)")]
+        warn_emulated(check_precision(precision, self, "fit(precision)"), stacklevel=4)
         self._predictor = None
         self.forget_images()
-        warn_emulated(check_precision(precision, self, "fit(precision)"), stacklevel=4)
         if isinstance(chosen, ScipyMinimize):
             return minimize(
                 self, data, soft, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display

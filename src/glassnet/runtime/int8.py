@@ -104,10 +104,6 @@ def find_ranges(stack: Stack, rows: Array) -> dict[int, Range]:
             low, high = found.get(places[id(layer)], (0.0, 0.0))
             found[places[id(layer)]] = float(np.minimum(low, x.min())), float(np.maximum(high, x.max()))  # NaN stays
     inside.close()
-    if not np.isfinite([*found.values(), (0.0, 0.0)]).all():
-        raise InputError(
-            tr("A layer's inputs are not finite numbers."), where="calibrate(images)", expected=tr("a trained network")
-        )
     return found
 
 
@@ -146,6 +142,11 @@ def calibrate(stack: Stack, rows: Array, exact: Predictor) -> Calibration:
         )  # fmt: skip
     raw, wanted = exact.outputs(rows, "raw")
     ranges = find_ranges(stack, rows)
+    if not (np.isfinite(raw).all() and np.isfinite([*ranges.values(), (0.0, 0.0)]).all()):
+        raise InputError(
+            tr("Outputs of the network or of a layer are not finite numbers."), where="calibrate(images)",
+            expected=tr("a trained network"),
+        )  # fmt: skip
     alone = Calibration(ranges, NEVER, len(rows), 0, 0, 0, 0.0)
     found, classes = Int8Predictor(stack, alone, exact).outputs(rows, "raw")
     limit = float(margin_errors(found, raw).max())
