@@ -80,7 +80,8 @@ def _network(case: Case) -> gn.Network:
         body += [gn.Conv2D(filters, kernel, strides=stride, padding="same"), gn.ReLU()]
     for units in case.hidden:
         body += [gn.Dense(units), gn.ReLU()]
-    body += [gn.GlobalAveragePool2D()] if case.convolutions else []
+    if case.convolutions:
+        body += [gn.Flatten() if case.images else gn.GlobalAveragePool2D()]
     layers = [gn.Pixels(), *body, gn.Dense(10)]
     return gn.Network(layers, loss="SoftmaxCrossEntropy", input_shape=case.shape, seed=1)
 
