@@ -1,9 +1,11 @@
-"""What bfloat16 gains and costs: `python -m benchmarks.precision [speed | accuracy] [--epochs N] [--out DIR]`.
+"""What bfloat16 and int8 gain and cost: `python -m benchmarks.precision [speed | int8 | accuracy] [--epochs N] [--out DIR]`.
 
 `speed`: training steps and predictions of dense and recurrent networks on MNIST, and steps of convolutions on random images,
 one thread: float32 and bfloat16 of glassnet, float32 and autocast to bfloat16 of PyTorch, in turn in one process; the least
-processor time of some turns. `accuracy`: the recipe mnist-mlp over five seeds in both precisions, compared over images and
-seeds on the validation data; and what rounding does to the gradient.
+processor time of some turns. `int8`: the test images of MNIST predicted in float32, bfloat16 and int8 by networks trained for
+an epoch and calibrated on the validation images; how many are computed again, and how many get another class. `accuracy`: the
+recipe mnist-mlp over five seeds in both precisions, compared over images and seeds on the validation data; and what rounding
+does to the gradient.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from glassnet.runtime import StepPlan, make_trainer
 
 SEEDS, TURNS = 5, 9
 PRECISIONS = ("float32", "bfloat16")
+PREDICTED = (*PRECISIONS, "int8")
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ class Case:
 
     @property
     def name(self) -> str:
+        what = f"steps of {self.batch}" if self.batch else f"prediction of {self.images:,}"
         if self.convolutions:
             each = ", ".join(f"{k}×{k}/{s} {filters}" for filters, k, s in self.convolutions)
-            return f"{'×'.join(map(str, self.shape))}: {each}, steps of {self.batch}"
-        what = f"steps of {self.batch}" if self.batch else f"prediction of {self.images:,}"
+            return f"{'×'.join(map(str, self.shape))}: {each}, {what}"
         if self.recurrent:
             return f"{self.recurrent} over 28 rows of 28, {what}"
         return f"784-{'-'.join(map(str, self.hidden))}-10, {what}"
@@ -71,7 +74,16 @@ CASES = (
 )
 
 
-def _glassnet(case: Case, pixels: Any, labels: Any, precision: str) -> Callable[[], object]:
+INT8_CASES = (
+    Case((100,), images=10_000),
+    Case((512, 512), images=10_000),
+    Case((2048, 2048), images=10_000),
+    Case(images=10_000, convolutions=((32, 3, 1), (32, 3, 2), (64, 3, 1))),
+    Case(images=10_000, convolutions=((32, 5, 1), (64, 5, 2), (128, 1, 1))),
+)
+
+
+def _network(case: Case) -> gn.Network:
     body: list[gn.Layer] = [] if case.convolutions or case.recurrent else [gn.Flatten()]
     if case.recurrent:
         kind, width = case.recurrent.split()
@@ -80,9 +92,14 @@ def _glassnet(case: Case, pixels: Any, labels: Any, precision: str) -> Callable[
         body += [gn.Conv2D(filters, kernel, strides=stride, padding="same"), gn.ReLU()]
     for units in case.hidden:
         body += [gn.Dense(units), gn.ReLU()]
-    body += [gn.GlobalAveragePool2D()] if case.convolutions else []
+    if case.convolutions:
+        body += [gn.Flatten() if case.images else gn.GlobalAveragePool2D()]
     layers = [gn.Pixels(), *body, gn.Dense(10)]
-    network = gn.Network(layers, loss="SoftmaxCrossEntropy", input_shape=case.shape, seed=1)
+    return gn.Network(layers, loss="SoftmaxCrossEntropy", input_shape=case.shape, seed=1)
+
+
+def _glassnet(case: Case, pixels: Any, labels: Any, precision: str) -> Callable[[], object]:
+    network = _network(case)
     if case.images:
         return lambda: network.predict(pixels, precision=precision)
     plan = StepPlan(batch_size=case.batch, optimizer=gn.SGD(0.01), threads=1, precision=precision)
@@ -170,6 +187,31 @@ def speed() -> None:
         print(f"{case.name:60}{shown}{ms[2] / ms[0]:>10.2f}{ms[3] / ms[1]:>10.2f}", flush=True)
 
 
+def int8() -> None:
+    mnist = gn.load_dataset("mnist")
+    assert mnist.validation is not None
+    assert mnist.test is not None
+    pixels = mnist.test.images
+    print(f"{'ms of one thread':60}{''.join(f'{precision:>10}' for precision in PREDICTED)}{'again':>10}{'changed':>10}")
+    for case in INT8_CASES:
+        network = _network(case)
+        network.fit(mnist.train.head(10_000), epochs=1, seed=1, threads=1, progress=False)
+        network.calibrate(mnist.validation.images)
+        predictors = [network.predictor_at(precision, "benchmark") for precision in PREDICTED]
+        least, rows = [np.inf] * len(predictors), network.rows(pixels)
+        for turn in range(TURNS + 1):
+            for number, predictor in enumerate(predictors):
+                begin = time.process_time()
+                predictor.classes(rows)
+                if turn:
+                    least[number] = min(least[number], time.process_time() - begin)
+        exact, found = (network.predict_proba(pixels, precision=precision) for precision in ("float32", "int8"))
+        again = (exact == found).all(axis=1).mean()
+        changed = (exact.argmax(axis=1) != found.argmax(axis=1)).sum()
+        shown = "".join(f"{1000 * each:>10.3g}" for each in least)
+        print(f"{case.name:60}{shown}{100 * again:>8.2f} %{changed:>10}", flush=True)
+
+
 def accuracy(epochs: int, out: Path) -> None:
     runs: list[gn.Run] = []
     for precision in PRECISIONS:
@@ -190,13 +232,15 @@ def accuracy(epochs: int, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("speed", "accuracy"))
+    parser.add_argument("what", nargs="?", choices=("speed", "int8", "accuracy"))
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    if arguments.what != "accuracy":
+    if arguments.what in (None, "speed"):
         speed()
-    if arguments.what != "speed":
+    if arguments.what in (None, "int8"):
+        int8()
+    if arguments.what in (None, "accuracy"):
         with tempfile.TemporaryDirectory() as folder:
             accuracy(arguments.epochs, arguments.out or Path(folder))
 

@@ -22,7 +22,7 @@ from glassnet.nn.metrics import Evaluation, chosen_k, evaluate_probabilities
 from glassnet.nn.optimizers import Optimizer, ScipyMinimize, as_optimizer
 from glassnet.nn.penalties import Regularizer, as_regularizer
 from glassnet.nn.stack import Stack
-from glassnet.runtime import Predictor, Ranks, check_precision, warn_emulated
+from glassnet.runtime import Ranks, check_precision, warn_emulated
 from glassnet.support.arrays import Array, mean_of
 from glassnet.support.habits import answered
 from glassnet.support.i18n import tr
@@ -42,12 +42,13 @@ from glassnet.training.arguments import (
 from glassnet.training.callbacks import Callback, EpochFunction, as_callbacks
 from glassnet.training.display import default_display
 from glassnet.training.habits import familiar
-from glassnet.training.known_images import PREFIX, KnowsImages
+from glassnet.training.known_images import PREFIX
 from glassnet.training.loop import Training
+from glassnet.training.predicts import Predicts
 from glassnet.training.scipy import minimize
 
 
-class Network(KnowsImages):
+class Network(Predicts):
     """An image classifier: layers in a row, with a loss.
 
         Network([784, 30, 10], seed=1)                                  the tutorial's: sigmoid, quadratic loss, N(0,1)
@@ -61,8 +62,6 @@ class Network(KnowsImages):
     A layer that is part of another network is copied. `image_style`: what the training images look like, if known; `prepare`
     makes other images alike. It is saved with the network.
     """
-
-    _predictor: Predictor | None
 
     @answered
     def __init__(
@@ -90,19 +89,11 @@ class Network(KnowsImages):
             self._take_shape(tuple(int(size) for size in input_shape))
         self.classes = class_names(classes, self)
         self._default_loss = loss is None
-        self._predictor: Predictor | None = None
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
         """Remember the images' own shape where only their number of pixels was known."""
         if len(self.input_shape) == 1 and int(np.prod(shape)) == self.features:
             self.input_shape = self.shapes[0] = shape
-
-    @property
-    def predictor(self) -> Predictor:
-        """The compiled form of prediction, made at the first use."""
-        if self._predictor is None:
-            self._predictor = Predictor(self)
-        return self._predictor
 
     @familiar
     def fit(
@@ -166,9 +157,9 @@ class Network(KnowsImages):
         weights = image_weights(data, class_weight, sample_weight)
         soft = as_soft_targets(soft_targets, len(data), self)
         display = [*default_display(progress), *as_callbacks(callbacks, "fit(callbacks)")]
+        warn_emulated(check_precision(precision, self, "fit(precision)"), stacklevel=4)
         self._predictor = None
         self.forget_images()
-        warn_emulated(check_precision(precision, self, "fit(precision)"), stacklevel=4)
         if isinstance(chosen, ScipyMinimize):
             return minimize(
                 self, data, soft, method=chosen, epochs=epochs, validation=held_out, weights=weights, callbacks=display
@@ -207,8 +198,11 @@ class Network(KnowsImages):
 
     @answered
     def predict(self, images: Array, *, precision: str = "float32") -> NDArray[np.int64]:
-        """Class indices (N,) of images (N, …), or of one image. `precision`: of products, as in `fit`."""
-        return self.predictor.at(precision, "predict(precision)").classes(self.rows(images))
+        """Class indices (N,) of images (N, …), or of one image.
+
+        `precision`: of products, as in `fit`, or "int8" after `calibrate`.
+        """
+        return self.predictor_at(precision, "predict(precision)").classes(self.rows(images))
 
     @answered
     def predict_proba(
@@ -224,9 +218,9 @@ class Network(KnowsImages):
 
         From the softmax, or from sigmoids: a single one is the probability of class 1, several are divided by their sum.
         `augmentation`: the mean over `views` (8) of each image, one as it is and the others under changes drawn by `seed`; or
-        a `MultiCrop`, the mean over its views. `precision`: of products, as in `fit`.
+        a `MultiCrop`, the mean over its views. `precision`: of products, as in `predict`.
         """
-        rows, predictor = self.rows(images), self.predictor.at(precision, "predict_proba(precision)")
+        rows, predictor = self.rows(images), self.predictor_at(precision, "predict_proba(precision)")
         if augmentation is None and views is None and seed == 0:  # most calls, of which one image makes the rest felt
             return self.probabilities(predictor.outputs(rows, "raw")[0])
         shape = self.input_shape if len(self.input_shape) > 1 else np.shape(images)[1:]
@@ -250,9 +244,9 @@ class Network(KnowsImages):
 
         `top_k`: count the images whose class is among so many with the largest outputs, too; by default 5 above 20 classes.
         With `augmentation`, of the mean over `views` as in `predict_proba`; the loss is the mean −ln p of the right class.
-        `precision`: of products, as in `fit`.
+        `precision`: of products, as in `predict`.
         """
-        predictor = self.predictor.at(precision, "evaluate(precision)")
+        predictor = self.predictor_at(precision, "evaluate(precision)")
         data = self.labelled(data, "evaluate(data)")
         check_labels(self, data, "evaluate(data)")
         if augmentation is not None or views not in (None, 1):
@@ -300,6 +294,7 @@ class Network(KnowsImages):
             names = ("loss", "input_shape", "regularizer", "classes", "dtype", "seed")
             network = cls(header["layers"], **{name: header[name] for name in names})
             network._remember_style(header)
+            network._remember_calibration(header)
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise ModelFileError(
                 tr("The file's header does not describe a network."), where=path, received=str(error)

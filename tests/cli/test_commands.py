@@ -289,6 +289,32 @@ def test_evaluate_notes_each_look_and_says_how_many(cli: CommandLine, digits_run
     assert {path.name for path in digits_run.iterdir()} <= PROMISED | {"ledger.jsonl"}
 
 
+def test_int8_calibrates_a_run_and_says_so(cli: CommandLine, digits_run: Path) -> None:
+    run = gn.Run.load(digits_run)
+    assert run.splits.validation is not None
+    assert run.splits.test is not None
+    proof = run.network.calibrate(run.splits.validation.images)
+    said = f"{digits_run} is calibrated for int8: {proof.text}"
+    outcome = cli("evaluate", digits_run, "--precision", "int8")
+    assert outcome.code == 0
+    assert said in outcome.err
+    assert outcome.lines[0] == f"Test set: {run.network.evaluate(run.splits.test, precision='int8')}"
+    (look,) = map(json.loads, (digits_run / "ledger.jsonl").read_text().splitlines())
+    assert look["precision"] == "int8"
+    images = run.splits.test.images[:20]
+    Path("folder").mkdir()
+    for number, image in enumerate(images):
+        np.save(f"folder/{number:02}.npy", image)
+    files = sorted(Path("folder").iterdir())
+    asked = ("predict", digits_run, *files, "--prepare", "none", "--precision", "int8", "--json")
+    outcome = cli(*asked)
+    assert said in outcome.err
+    found = [list(answer["probabilities"].values()) for answer in json.loads(outcome.out)]
+    np.testing.assert_allclose(found, run.network.predict_proba(images, precision="int8"), atol=1e-6)
+    run.network.save(digits_run / "model.safetensors")  # with the calibration
+    assert "calibrated" not in cli(*asked).err
+
+
 def test_evaluate_tells_of_each_class(cli: CommandLine, digits_run: Path) -> None:
     outcome = cli.good("evaluate", digits_run)
     row = re.compile(r"  (\d) +(\d+) +(\d+) +([\d.]+) % +([\d.]+) %")

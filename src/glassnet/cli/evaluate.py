@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from glassnet.cli.console import say
-from glassnet.cli.settings import Views
+from glassnet.cli.settings import Precision, Views, precision_options
 from glassnet.support.i18n import mark, tr
 from glassnet.support.terminal import columns, pad
 
@@ -38,6 +38,7 @@ def command(
         bool, typer.Option("--each", help=mark("Also evaluate each run of an ensemble alone, recorded separately."))
     ] = False,
     views: Views = None,
+    precision: Precision = None,
     top: Annotated[
         int | None,
         typer.Option(
@@ -52,10 +53,14 @@ def command(
     from glassnet.experiment.sweep import evaluate_together, is_of_seeds, load_runs
 
     if len(runs) == 1 and is_of_seeds(runs[0]):
-        _one_by_one(load_runs(runs[0]), views, top)
+        _one_by_one(load_runs(runs[0]), views, top, precision)
         return
     loaded = [Run.load(folder) for folder in runs]
-    result = loaded[0].evaluate(views, top) if len(loaded) == 1 else evaluate_together(loaded, views, top)
+    at_precision = precision_options(precision, loaded)
+    if len(loaded) == 1:
+        result = loaded[0].evaluate(views, top, **at_precision)
+    else:
+        result = evaluate_together(loaded, views, top, **at_precision)
     say(tr("Test set: {result}", result=result))
     if options := loaded[0].views(views):
         say(tr("Probabilities are averaged over {count} views of each image.", count=options["views"]))
@@ -67,18 +72,18 @@ def command(
     _say_classes(result, loaded[0].folder)
     say()
     if each and len(loaded) > 1:
-        _one_by_one(loaded, views, top)
+        _one_by_one(loaded, views, top, precision)
     else:
         _say_looks(loaded)
 
 
-def _one_by_one(runs: list[Run], views: int | None, top: int | None) -> None:
+def _one_by_one(runs: list[Run], views: int | None, top: int | None, precision: str | None) -> None:
     """The runs one by one, and their mean."""
     from glassnet.nn.metrics import Spread
 
-    accuracies = []
+    accuracies, at_precision = [], precision_options(precision, runs)
     for run in runs:
-        result = run.evaluate(views, top)
+        result = run.evaluate(views, top, **at_precision)
         accuracies.append(result.accuracy)
         say(f"{run.folder}: {result}")
     say(tr("Test accuracy of {count} runs: {spread}", count=len(runs), spread=Spread(tuple(accuracies)).percent()))

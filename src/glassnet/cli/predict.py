@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from glassnet.cli.console import complain, emit, say
-from glassnet.cli.settings import Views
+from glassnet.cli.settings import Precision, Views, precision_options
 from glassnet.support.environment import available_cores
 from glassnet.support.i18n import mark, tr
 
@@ -34,6 +34,7 @@ def command(
         typer.Option("--with", metavar="RUN", help=mark("Average the probabilities with this run; repeatable.")),
     ] = None,
     views: Views = None,
+    precision: Precision = None,
     invert: Annotated[
         bool, typer.Option("--invert", help=mark("Only resize and invert, for dark ink on a light background."))
     ] = False,
@@ -97,6 +98,7 @@ def command(
             hint=tr("predict with them one by one"),
         )
     options = [_views_of(path, done, views) for path, done in zip(paths, runs, strict=True)]
+    at_precision = precision_options(precision, runs)
     how = _mode(mode, find=find, invert=invert)
     preparation = _preparation(runs[0] or network.networks[0], fits[0])
     read = [(path, page) for image in images for path, page in _read(preparation, image, how, find=find)]
@@ -114,7 +116,7 @@ def command(
                 hint=tr("invert the array before saving it"),
             )
         batch = 255 - batch
-    probabilities = network.mean_proba(batch, options)
+    probabilities = network.mean_proba(batch, [each | at_precision for each in options])
     novelty = _novelty(network.networks, batch)
     if show is not None:
         _draw(show, read, network.classes, probabilities)

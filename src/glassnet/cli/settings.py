@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from glassnet.support.i18n import mark, tr
+
+if TYPE_CHECKING:
+    from glassnet.experiment.run import Run
 
 Data = Annotated[
     str | None,
@@ -20,6 +23,14 @@ Settings = Annotated[
 ]
 Views = Annotated[
     int | None, typer.Option(min=1, help=mark("Test-time augmentation: average over this many views of each image."))
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        metavar="float32|bfloat16|int8",
+        help=mark("Precision of products. For int8, a run is calibrated on its validation images."),
+        show_default=False,
+    ),
 ]
 # How images are read and divided.
 Size = Annotated[str | None, typer.Option(metavar="N|HxW", help=mark("Resize images to this size."), show_default=False)]
@@ -35,6 +46,18 @@ Fractions = Annotated[
 ]
 Fold = Annotated[int | None, typer.Option(help=mark("Which fold is the test set."))]
 Folds = Annotated[int | None, typer.Option(help=mark("Number of folds."))]
+
+
+def precision_options(precision: str | None, runs: Sequence[Run | None]) -> dict[str, Any]:
+    """Options of `predict_proba` for a precision. For int8, runs that are not calibrated are, and standard error says so."""
+    from glassnet.cli.console import complain
+
+    for run in runs if precision == "int8" else ():
+        if run is not None and run.network.calibration is None:
+            part = run.splits.train if run.splits.validation is None else run.splits.validation
+            proof = run.network.calibrate(part.images).text
+            complain(tr("{folder} is calibrated for int8: {proof}", folder=run.folder, proof=proof))
+    return {} if precision is None else {"precision": precision}
 
 
 def changes_of(settings: Sequence[str] | None) -> dict[str, Any]:

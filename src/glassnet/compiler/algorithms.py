@@ -15,7 +15,9 @@ PARTITIONS, FEW_PARTITIONS = 8, 4
 MANY_WEIGHTS = 1 << 16
 MANY_IMAGES = 64  # of a partition, above which there may be more of them …
 MOST_SUMS = 1 << 24  # … as long as their partial sums have no more numbers than these
-FEW_IMAGES, FEW_WEIGHTS = 16, 1 << 12  # of a dense layer, below which float32 is as quick as bfloat16
+FEW_IMAGES, FEW_WEIGHTS = 16, 1 << 12  # of a dense layer, below which float32 is as quick as bfloat16 or int8
+MOST_INPUTS = 1 << 16  # whose products of bytes add up to an int32
+FEW_TAPS, BYTES_SHARE = 5, 0.22  # of a kernel row in int8; the time of direct convolution, as a share of that in float32
 FEW_CHANNELS, FEW_UNITS = 8, 16  # of convolutions, of recurrent layers
 ENOUGH_IMAGES = 8  # of a partition, for products that take its images together
 WITHOUT_SUMS = 64
@@ -33,9 +35,21 @@ def prefers_recurrent_pairs(units: int) -> bool:
     return units % 2 == 0 and units >= FEW_UNITS
 
 
+def prefers_int8(inputs: int, outputs: int, images: int) -> bool:
+    """Whether a dense layer is quicker in int8, whose inputs are rounded in each product: measured. No sum overflows."""
+    return prefers_bfloat16(inputs, outputs, images) and inputs <= MOST_INPUTS
+
+
 def prefers_pairs(channels: int, filters: int) -> bool:
     """Whether direct convolution is quicker in bfloat16; it takes channels, and backward filters, in pairs."""
     return channels % 2 == 0 and filters % 2 == 0 and channels >= FEW_CHANNELS
+
+
+def prefers_quads(conv: Conv2D, shape: Shape, made: Shape) -> bool:
+    """Whether direct convolution in int8 is quicker than any in float32: it takes BYTES_SHARE of its time, measured."""
+    taps = conv.kernel_size[1] * shape[2]
+    costs = _costs("convolve", conv, shape, made, 1)
+    return taps >= FEW_TAPS and conv.kernel_size[0] * taps <= MOST_INPUTS and costs[0] * BYTES_SHARE < min(costs.values())
 
 
 def prefers_scatter(conv: Conv2D, shape: Shape, made: Shape) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ import glassnet.compiler.norm
 import glassnet.compiler.pooling
 import glassnet.compiler.recurrent  # noqa: F401  each module registers its lowerings
 from glassnet.compiler.chain import is_known, lower_chain
-from glassnet.compiler.program_builder import ParamOffsets, Program, ProgramBuilder, Value
+from glassnet.compiler.program_builder import ParamOffsets, Program, ProgramBuilder, Range, Value
 from glassnet.data.augmentation import Augmentation
 from glassnet.kernels import kinds, opcodes as op
 from glassnet.kernels.records import INPUT
@@ -24,6 +25,7 @@ from glassnet.nn.losses import BinaryCrossEntropy, Loss, Quadratic, SoftmaxCross
 from glassnet.nn.stack import Stack
 
 PRECISIONS = FLOAT32, BFLOAT16 = "float32", "bfloat16"  # of products; sums, weights and all else are float32
+INT8 = "int8"  # of the products of predictions
 LOSS_KINDS: dict[type[Loss], int] = {
     Quadratic: kinds.QUADRATIC,
     BinaryCrossEntropy: kinds.BINARY_CROSS_ENTROPY,
@@ -38,6 +40,7 @@ def assemble(
     is_bytes: bool,
     purpose: str,
     precision: str = FLOAT32,
+    ranges: Mapping[int, Range] | None = None,
     augmentation: Augmentation | None = None,
     image_shape: tuple[int, int, int] = (0, 0, 0),
 ) -> Program:
@@ -47,9 +50,11 @@ def assemble(
     For "show" each layer runs by itself: raw outputs, then loss and gradient as outside training (dropout off, running
     statistics), by the images too; `Program.seen` says where the gradient by each output lies, too.
     With an `augmentation`, the images, of `image_shape` (H, W, C), go through it first. `precision`: one of PRECISIONS.
+    `ranges`: of the inputs of layers that may run in int8 (see ProgramBuilder).
     """
     fused = purpose not in ("show", "layers")
-    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=fused, bfloat16=precision == BFLOAT16)
+    halves = precision == BFLOAT16
+    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=fused, bfloat16=halves, ranges=ranges)
     offsets: list[ParamOffsets] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
         offsets[slot.layer][slot.key] = slot.offset

@@ -27,6 +27,7 @@ def lower_chain(
         last = None if out.fused else number + 1
         block = find_block(layers[number:last], offsets[number:last])
         end = number + max(1, block.length)
+        given = x
         if block.length:
             x, back_block = lower_block(block, x, out)
         else:
@@ -34,7 +35,7 @@ def lower_chain(
         within = before or any(layer.parameters for layer in layers[number:end])
         seen = None
         if not out.fused:
-            seen = Seen(layers[number], x)
+            seen = Seen(layers[number], given, x)
             out.seen.append(seen)
         blocks.append((back_block, before, within, seen))
         number, before = end, within

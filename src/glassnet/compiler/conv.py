@@ -10,6 +10,7 @@ from glassnet.compiler.algorithms import (
     gradient_outputs,
     partitions_of,
     prefers_pairs,
+    prefers_quads,
     prefers_scatter,
     prefers_sparse,
     sparse_rows,
@@ -33,6 +34,7 @@ from glassnet.compiler.geometry import (
     winograd_scratch_floats,
     y_floats,
 )
+from glassnet.compiler.int8 import emit_quads
 from glassnet.compiler.norm import Normalisation
 from glassnet.compiler.program_builder import Back, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
@@ -101,11 +103,16 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         sparse = sparse_rows(pool)
     epilogue = _epilogue(block, pool, conv["padded_width"] if sparse else pool["window_width"])
     y, argmax = _output(block, pool, shape, out)
-    outputs = winograd_outputs(layer, x.shape, shape)
+    quantized = out.bytes_of(layer) if prefers_quads(layer, x.shape, shape) else None
+    outputs = 0 if quantized else winograd_outputs(layer, x.shape, shape)
     transformed = _emit_transformed(op.WINOGRAD_WEIGHTS, layer, weight, channels, filters, outputs, out)
     halves, pairs = out.bfloat16 and prefers_pairs(channels, filters), -1
     if halves and not outputs:
         pairs = _emit_pairs(op.PAIR_WEIGHTS, weight, weights // filters, filters, out)
+    quads, fields = -1, {"factor": 1.0, "zero": 0}
+    if quantized:
+        taps = layer.kernel_size[0], layer.kernel_size[1] * channels, filters
+        quads, fields = emit_quads(quantized, 1.0, taps, weight, bias, out)
     conv = in_one_row(conv_shape(layer, x.shape, outputs))
     together = images_together(shape, outputs, WINOGRAD_TILES, out.capacity)
     norm = Normalisation.of(block, shape, out)
@@ -115,12 +122,13 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         norm.emit_forward(out)
     out.emit(
         op.CONV, **places, conv=conv, x=x.at, scale=x.scale, weight=weight, bias=bias, outputs=outputs,
-        winograd_weights=transformed, weight_pairs=pairs, images=together, statistics=norm.statistics, **norm.scaling,
+        winograd_weights=transformed, weight_pairs=pairs, weight_quads=quads, **fields,
+        images=together, statistics=norm.statistics, **norm.scaling,
         **out.scratch(
             x_scratch=together * padded_x_floats(conv),
             y_scratch=together * y_floats(conv),
             winograd_scratch=winograd_scratch_floats(conv, outputs, channels),
-            pairs_scratch=padded_x_floats(conv) // 2 if pairs >= 0 else 0,
+            pairs_scratch=padded_x_floats(conv) // 2 if pairs >= 0 or quads >= 0 else 0,
         ),
     )  # fmt: skip
     if norm.learns:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from glassnet.compiler.algorithms import prefers_bfloat16
+from glassnet.compiler.algorithms import prefers_bfloat16, prefers_int8
+from glassnet.compiler.int8 import emit_quads
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.sizes import DOT_OUTPUTS, SKINNY_INPUTS, SKINNY_WIDTH, dot_row
 from glassnet.nn import Dense
 
 SKINNY_BATCH = 64  # images for which the transposition of the weights pays
+
+LINE = 64  # bytes of a line of the cache
+NEAR_BYTES = 1 << 18  # of inputs in int8 that stay in the second-level cache while all weights pass over them
 
 
 @lower.register
@@ -23,6 +27,12 @@ def _(layer: Dense, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tup
         weight_t = out.reserve(-(-y.width // DOT_OUTPUTS) * DOT_OUTPUTS * row)
         out.emit(op.DENSE_TRANSPOSE, **size, weight=weight, weight_t=weight_t, weight_t_row=row)
         out.emit(op.DENSE_SKINNY, x=x.at, y=y.at, **size, weight_t=weight_t, weight_t_row=row, bias=bias, scale=x.scale)
+    elif (quantized := out.bytes_of(layer)) and prefers_int8(x.width, y.width, out.capacity):
+        panels, fields = emit_quads(quantized, x.scale, (1, x.width, y.width), weight, bias, out)
+        row = (-(-x.width // LINE) | 1) * LINE  # an odd number of lines: rows begin on different ones of the cache
+        images = max(1, min(out.capacity, NEAR_BYTES // row))
+        scratch = out.scratch(bytes_scratch=images * row // 4)
+        out.emit(op.DENSE_INT8, x=x.at, y=y.at, **size, panels=panels, row=row, images=images, **fields, **scratch)
     else:
         out.emit(op.DENSE_BFLOAT16 if halves else op.DENSE, x=x.at, y=y.at, **size, weight=weight, bias=bias, scale=x.scale)
 

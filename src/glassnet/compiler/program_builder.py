@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from math import prod
@@ -70,9 +70,10 @@ class Program:
 
 @dataclass
 class Seen:
-    """A layer's output in the workspace and, −1 until it is known, where the gradient of the loss by it lies."""
+    """A layer's input, its output in the workspace and, −1 until it is known, where the gradient of the loss by it lies."""
 
     layer: Layer
+    given: Value
     value: Value
     gradient: int = -1
 
@@ -80,9 +81,10 @@ class Seen:
 # Instructions that depend on the weights alone.
 PREPARING = frozenset({
     op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.BATCH_NORM_RUNNING,
-    op.RECURRENT_PANELS, op.RECURRENT_PAIRS, op.PAIR_WEIGHTS, op.PAIR_ROTATED,
+    op.RECURRENT_PANELS, op.RECURRENT_PAIRS, op.PAIR_WEIGHTS, op.PAIR_ROTATED, op.QUAD_WEIGHTS,
 })  # fmt: skip
-STATE_FIELDS = frozenset({"weight", "gamma", "beta", "running_mean", "running_variance"})  # of their records
+STATE_FIELDS = frozenset({"weight", "bias", "gamma", "beta", "running_mean", "running_variance"})  # of their records
+Range = tuple[float, float]  # the least and the largest number
 Back = Callable[[int, bool], int]  # from where dy lies, and whether dx is needed, to where dx lies
 ParamOffsets = dict[str, int]  # where a layer's parameters and running statistics lie in the network's state
 
@@ -91,11 +93,22 @@ class ProgramBuilder:
     """Collects instructions and hands out offsets of a workspace for batches of up to `capacity` images.
 
     `fused`: several layers may be computed at once; otherwise each by itself, and `seen` says where its output lies.
-    `bfloat16`: products may be taken in it.
+    `bfloat16`: products may be taken in it. `ranges`: of the inputs of layers, by their places in `walk`, whose products
+    may be taken in int8.
     """
 
-    def __init__(self, stack: Stack, capacity: int, training: bool, fused: bool = True, bfloat16: bool = False) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        capacity: int,
+        training: bool,
+        fused: bool = True,
+        bfloat16: bool = False,
+        ranges: Mapping[int, Range] | None = None,
+    ) -> None:
         self.capacity, self.training, self.fused, self.bfloat16 = capacity, training, fused, bfloat16
+        places = enumerate(walk(stack.layers)) if ranges else ()
+        self._ranges = {id(layer): ranges[place] for place, layer in places if ranges and place in ranges}
         self.augmented, self.keys, self.forward = False, 0, 0
         self.seen: list[Seen] = []
         self.input_gradient = -1
@@ -107,6 +120,14 @@ class ProgramBuilder:
         self._constants: list[Array] = [np.zeros(widest + PADDING)]  # zeros first, for biases that are not there
         self._code: list[tuple[int, int]] = []
         self._records: list[NDArray[np.uint8]] = []
+
+    def bytes_of(self, layer: Layer) -> tuple[float, int] | None:
+        """Of a layer that may run in int8, x ≈ scale·(byte − zero): scale and zero. The number 0 is a byte exactly."""
+        if id(layer) not in self._ranges:
+            return None
+        low, high = min(self._ranges[id(layer)][0], 0.0), max(self._ranges[id(layer)][1], 0.0)
+        scale = (high - low) / 255 or 1.0
+        return scale, round(-low / scale)
 
     def reserve(self, floats: int) -> int:
         """Reserve floats of the workspace, aligned to a cache line and padded; their offset."""

@@ -108,15 +108,16 @@ class Run(Shown):
         """The beginning of the SHA-256 of the model file."""
         return fingerprint_of(self.folder)
 
-    def evaluate(self, views: int | None = None, top_k: int | None = None) -> Evaluation:
+    def evaluate(self, views: int | None = None, top_k: int | None = None, precision: str = "float32") -> Evaluation:
         """Evaluate on the test set; the ledger records it before the result is returned.
 
-        `views`: views of each image to average over; by default those of the recipe. `top_k` as in `Network.evaluate`.
+        `views`: views of each image to average over; by default those of the recipe. `top_k` and `precision` as in
+        `Network.evaluate`.
         """
         options = self.views(views)
         read_ledger(self.folder / LEDGER)  # raises before the evaluation if it can't be recorded
-        result = self.network.evaluate(self.test, **options, top_k=top_k)
-        self.note(result, **({"views": options["views"]} if options else {}))
+        result = self.network.evaluate(self.test, **options, top_k=top_k, precision=precision)
+        self.note(result, precision, **({"views": options["views"]} if options else {}))
         return result
 
     def views(self, requested: int | None = None) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class Run(Shown):
             )
         return {"augmentation": changes, "views": count, "seed": self.recipe.training.seed}
 
-    def note(self, result: Evaluation, **more: Any) -> None:
+    def note(self, result: Evaluation, precision: str = "float32", **more: Any) -> None:
         """Record an evaluation on the test set in the ledger."""
         look = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -143,6 +144,7 @@ class Run(Shown):
             "loss": result.loss,
             **({} if result.top_k is None else {"top_k": result.top_k, "top_k_correct": result.top_k_correct}),
             "model": self.fingerprint,
+            **({} if precision == "float32" else {"precision": precision}),
             **more,
         }
         with writing(self.folder / LEDGER, tr("The evaluation can't be recorded in the ledger, so its result is not shown.")):

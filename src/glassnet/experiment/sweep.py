@@ -123,7 +123,9 @@ def check_same_data(runs: Sequence[Run], part: Part) -> None:
         )
 
 
-def evaluate_together(runs: Sequence[Run], views: int | None = None, top_k: int | None = None) -> Evaluation:
+def evaluate_together(
+    runs: Sequence[Run], views: int | None = None, top_k: int | None = None, precision: str = "float32"
+) -> Evaluation:
     """Evaluate the runs as one ensemble on the test set, and record it in the ledger of each."""
     check_distinct([run.folder for run in runs])
     ensemble = Ensemble([run.network for run in runs])
@@ -132,8 +134,9 @@ def evaluate_together(runs: Sequence[Run], views: int | None = None, top_k: int 
     options = [run.views(views) for run in runs]
     for run in runs:
         read_ledger(run.folder / LEDGER)  # raises before the evaluation if it can't be recorded
-    result = evaluate_probabilities(ensemble.mean_proba(test.images, options), test.labels, ensemble.classes, top_k)
+    probabilities = ensemble.mean_proba(test.images, [each | {"precision": precision} for each in options])
+    result = evaluate_probabilities(probabilities, test.labels, ensemble.classes, top_k)
     members = [run.fingerprint for run in runs]
     for run, each in zip(runs, options, strict=True):
-        run.note(result, ensemble=members, **({"views": each["views"]} if each else {}))
+        run.note(result, precision, ensemble=members, **({"views": each["views"]} if each else {}))
     return result

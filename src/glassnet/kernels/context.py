@@ -42,12 +42,14 @@ class Context(Record):
     fused_block: int
     recurrent: int
     bfloat16: int
+    int8: int
     muon: int
     convolve_pairs: int
     convolve_weight_pairs: int
     pair_row: int
     multiply_row_pairs: int
     multiply_column_pairs: int
+    convolve_quantized: int
 
     # Vectors of float32.
     parameters: int  # the network's state: parameters, then running statistics

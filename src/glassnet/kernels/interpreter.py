@@ -25,6 +25,7 @@ from glassnet.kernels.conv.fused_block import fused_block
 from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dx, dense_skinny, dense_transpose
 from glassnet.kernels.dropout import dropout
 from glassnet.kernels.inputs import affine, load
+from glassnet.kernels.int8 import int8
 from glassnet.kernels.losses import losses, output
 from glassnet.kernels.muon import muon
 from glassnet.kernels.norm import layer_norm, layer_norm_dx, layer_norm_gradients
@@ -34,8 +35,8 @@ from glassnet.kernels.ranks import exchange, sum_own_parts
 from glassnet.kernels.recurrent import recurrent
 
 # Groups of operations are units of their own, compiled when a program first has one of them.
-call_fused_block, call_recurrent, call_muon, call_bfloat16 = (
-    called_at(unit.sig) for unit in (fused_block, recurrent, muon, bfloat16)
+call_fused_block, call_recurrent, call_muon, call_bfloat16, call_int8 = (
+    called_at(unit.sig) for unit in (fused_block, recurrent, muon, bfloat16, int8)
 )
 
 
@@ -99,6 +100,8 @@ def execute(ctx_at, i):
         call_recurrent(ctx.recurrent, ctx_at, opcode, at)
     elif op.DENSE_BFLOAT16 <= opcode <= op.PAIR_ROTATED:
         call_bfloat16(ctx.bfloat16, ctx_at, opcode, at)
+    elif op.DENSE_INT8 <= opcode <= op.QUAD_WEIGHTS:
+        call_int8(ctx.int8, ctx_at, opcode, at)
 
 
 @outlined(void(int64))

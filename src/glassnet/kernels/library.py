@@ -58,6 +58,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("glassnet_pair_row", "glassnet_multiply_row_pairs", "glassnet_multiply_column_pairs", "glassnet_bfloat16"),
     ),
     mark("convolution in bfloat16"): (("glassnet_convolve_pairs",), ("glassnet_convolve_weight_pairs",)),
+    "int8": (("glassnet_convolve_quads", "glassnet_convolve_quantized", "glassnet_int8"),),
     "augmentation": (("glassnet_augment",),),
     "Muon": (("glassnet_muon",),),
 }  # fmt: skip

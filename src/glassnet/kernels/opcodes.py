@@ -62,6 +62,10 @@ DENSE_DW_BFLOAT16 = 82  # DENSE_DW
 PAIR_WEIGHTS = 83  # the weights as a convolution in bfloat16 takes them
 PAIR_ROTATED = 84  # the same of rotated weights
 
+# Operations of the unit `int8`: products of bytes, sums in int32.
+DENSE_INT8 = 96  # DENSE
+QUAD_WEIGHTS = 97  # weights, rounded to bytes
+
 # Units that are compiled when a program first has one of their operations.
 UNITS = {
     "augment": range(AUGMENT, AUGMENT + 1),
@@ -71,6 +75,8 @@ UNITS = {
     "multiply_row_pairs": range(RECURRENT_PAIRS, RECURRENT_PAIRS + 1),
     "multiply_column_pairs": range(RECURRENT_PAIRS, RECURRENT_PAIRS + 1),
     "bfloat16": range(DENSE_BFLOAT16, PAIR_ROTATED + 1),
+    "int8": range(DENSE_INT8, QUAD_WEIGHTS + 1),
+    "convolve_quantized": range(QUAD_WEIGHTS, QUAD_WEIGHTS + 1),
     "convolve_pairs": range(PAIR_WEIGHTS, PAIR_ROTATED + 1),
     "convolve_weight_pairs": range(PAIR_WEIGHTS, PAIR_ROTATED + 1),
 }

@@ -106,6 +106,32 @@ class Dense(Record, operations=[op.DENSE, op.DENSE_BFLOAT16]):
     scale: float  # factor of x
 
 
+class DenseInt8(Record, operations=[op.DENSE_INT8]):
+    x: int
+    y: int
+    inputs: int
+    outputs: int
+    factor: float  # bytes are round(x · factor) + zero
+    zero: int
+    panels: int  # of the weights, in quads
+    row: int  # bytes from an image to the next
+    images: int  # taken together
+    bytes_scratch: int
+
+
+class QuadWeights(Record, operations=[op.QUAD_WEIGHTS]):
+    """Weights (groups, taps, columns) as quads of taps, and what makes outputs of sums, in panels of COLUMNS columns."""
+
+    groups: int
+    taps: int
+    columns: int
+    weight: int
+    bias: int
+    scale: float  # of the bytes of x
+    zero: int
+    panels: int  # of each: biases, factors, corrections, then the quads
+
+
 class DenseSkinny(Record, operations=[op.DENSE_SKINNY]):
     x: int
     y: int
@@ -311,7 +337,10 @@ class Conv(Block, operations=[op.CONV]):
     bias: int
     outputs: int  # m of Winograd's algorithm; 0: direct convolution
     winograd_weights: int
-    weight_pairs: int  # −1: direct convolution in float32
+    weight_pairs: int  # −1: not in bfloat16
+    weight_quads: int  # −1: not in int8
+    factor: float  # bytes are round(x · factor) + zero
+    zero: int
     images: int  # taken together
     y: int  # kept only where the normalisation needs it
     statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
@@ -323,7 +352,7 @@ class Conv(Block, operations=[op.CONV]):
     x_scratch: int
     y_scratch: int
     winograd_scratch: int
-    pairs_scratch: int
+    pairs_scratch: int  # or of bytes
 
 
 class ConvBackward(Block, operations=[op.CONV_BACKWARD]):

@@ -103,6 +103,11 @@ def dot_row(inputs: int) -> int:
     return inputs + (DOT_STRETCH - inputs) % (4 * DOT_STRETCH)
 
 
+def quad_panel(groups: int, taps: int) -> int:
+    """Floats of a panel of weights in quads of taps: biases, factors and corrections come first (int8.py)."""
+    return COLUMNS * (3 + groups * ((taps + 3) // 4))
+
+
 def aligned_zeros(size: int, dtype: DTypeLike = np.float32) -> NDArray[np.generic]:
     """`size` zeros on a cache line's boundary, with `PADDING` more behind them that kernels may read."""
     item = np.dtype(dtype).itemsize

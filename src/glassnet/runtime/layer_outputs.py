@@ -8,12 +8,14 @@ from math import prod
 import numpy as np
 
 from glassnet.compiler import assemble
+from glassnet.nn import Layer
 from glassnet.nn.chain import forward_chain
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, thread_count, use_kernels
 from glassnet.support.arrays import Array
 
 PART_FLOATS = 1 << 22  # of all layers' outputs for the images of a part
+ALL_BYTES = np.array([0, 255], dtype=np.uint8)
 BEFORE_LOSS = -1  # the key of the outputs that the loss takes
 
 
@@ -42,9 +44,8 @@ class LayerOutputs:
             return
         places = {id(layer): number for number, layer in enumerate(stack.layers)}
         seen = [(places[id(one.layer)], one.value) for one in executor.program.seen if id(one.layer) in places]
-        for step in range(-(-len(self._rows) // self._capacity)):
-            executor.run(step, step + 1)
-            count = min(self._capacity, len(self._rows) - step * self._capacity)
+        for images in self._steps(executor):
+            count = len(images)
             found = {
                 number: executor.workspace[value.at : value.at + count * value.width].reshape(count, *value.shape)
                 for number, value in seen
@@ -54,6 +55,27 @@ class LayerOutputs:
             for number in range(stack.layers_before_loss, len(stack.layers)):
                 x = found[number] = forward_chain([stack.layers[number]], x, stack.dtype)[0]
             yield found
+
+    def inputs(self) -> Iterator[tuple[Layer, Array]]:
+        """On the kernels, of one part of the images after the other: each layer before the loss, and its inputs.
+
+        Those inside others, too. Bytes of images are named by the least and the largest that there are.
+        """
+        executor = self._executor
+        assert executor is not None  # callers have asked whether there are kernels
+        for images in self._steps(executor):
+            for one in executor.program.seen:
+                x = one.given
+                if x.is_images:
+                    yield one.layer, (ALL_BYTES if images.dtype == np.uint8 else images) * np.float32(x.scale)
+                else:
+                    yield one.layer, executor.workspace[x.at : x.at + len(images) * x.width]
+
+    def _steps(self, executor: Executor) -> Iterator[Array]:
+        """The images of each part, after their run."""
+        for step in range(-(-len(self._rows) // self._capacity)):
+            executor.run(step, step + 1)
+            yield self._rows[step * self._capacity : (step + 1) * self._capacity]
 
     def _by_numpy(self, first: int) -> dict[int, Array]:
         stack = self._stack

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.compiler import FEW_IMAGES, FLOAT32, assemble
+from glassnet.compiler import FEW_IMAGES, FLOAT32, INT8, PRECISIONS, Range, assemble
 from glassnet.nn.confusion import top_k_hits
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor, label_arrays, thread_count, use_kernels
@@ -24,10 +25,19 @@ TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
 
 class Predictor:
-    """Losses, classes and outputs of many images; keeps its programs for the next call."""
+    """Losses, classes and outputs of many images; keeps its programs for the next call.
 
-    def __init__(self, stack: Stack, threads: int | None = None, precision: str = FLOAT32) -> None:
-        self._stack, self._threads, self._precision = stack, threads, precision
+    `ranges`: of the inputs of layers whose products may be taken in int8.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        threads: int | None = None,
+        precision: str = FLOAT32,
+        ranges: Mapping[int, Range] | None = None,
+    ) -> None:
+        self._stack, self._threads, self._precision, self._ranges = stack, threads, precision, ranges
         self._others: dict[str, Predictor] = {}
         self._kernels = use_kernels(stack)
         widths = sum(prod(shape) for shape in stack.shapes[1:])
@@ -46,7 +56,7 @@ class Predictor:
         """The same with products of another precision."""
         if precision == self._precision:
             return self
-        if check_precision(precision, self._stack, where) not in self._others:
+        if check_precision(precision, self._stack, where, known=(*PRECISIONS, INT8)) not in self._others:
             self._others[precision] = Predictor(self._stack, self._threads, precision)
         return self._others[precision]
 
@@ -56,7 +66,9 @@ class Predictor:
         precision = self._precision if count >= FEW_IMAGES else FLOAT32  # rounding the weights would take longest
         executors = self._executors.setdefault((purpose, is_bytes, precision), [])
         while len(executors) < threads:
-            program = assemble(self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision)
+            program = assemble(
+                self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision, ranges=self._ranges
+            )
             executors.append(Executor(self._stack, program, 1))
             executors[-1].set(is_bytes=int(is_bytes))
             executors[-1].bind(order=self._order)
@@ -156,8 +168,12 @@ class Predictor:
     def losses(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Losses (N,), without penalty, and classes (N,)."""
         if not self._kernels:
-            raw, classes = self.outputs(rows, "raw")
-            target = self._stack.loss.targets(labels, raw.shape[1], raw.dtype.type)
-            return self._stack.loss.value_and_gradient(raw, target)[0].astype(np.float64), classes
+            return self._losses_of(*self.outputs(rows, "raw"), labels)
         losses = np.empty(len(rows))
         return losses, self._run(rows, "losses", losses=losses, **label_arrays(labels))
+
+    def _losses_of(
+        self, raw: Array, classes: NDArray[np.int64], labels: Array
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        target = self._stack.loss.targets(labels, raw.shape[1], raw.dtype.type)
+        return self._stack.loss.value_and_gradient(raw, target)[0].astype(np.float64), classes

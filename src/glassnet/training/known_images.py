@@ -32,7 +32,7 @@ class KnowsImages(Familiar):
 
     def __getstate__(self) -> dict[str, Any]:
         """All but machine code and addresses, which are of this process alone."""
-        return super().__getstate__() | {"_predictor": None, "_features": None}
+        return super().__getstate__() | {"_features": None}
 
     def forget_images(self) -> None:
         """Forget what is known of the images trained on, as `fit` does and whatever else sets the weights."""

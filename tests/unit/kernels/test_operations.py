@@ -67,7 +67,9 @@ def test_every_operation_has_a_number_and_a_record_of_its_own() -> None:
 
 
 def test_every_operation_is_emitted() -> None:
-    found: set[int] = set()
+    int8 = Network([Dense(64), Dense(64)], input_shape=(64,), seed=1)
+    program = assemble(int8, 16, is_bytes=True, purpose="raw", ranges={0: (0.0, 1.0)})
+    found = set(program.code[:, 0].tolist())
     for layers, shape, options in NETWORKS:
         net = Network([*layers, Flatten(), Dense(3)], input_shape=shape, seed=1)
         for purpose in ("train", "losses", "outputs"):
@@ -91,7 +93,7 @@ def _handled(path: str) -> list[str]:
 
 
 def test_every_operation_is_handled_once() -> None:
-    files = {"fused_block": "conv/fused_block.py", "recurrent": "recurrent.py", "bfloat16": "bfloat16.py"}
+    files = {"fused_block": "conv/fused_block.py", "recurrent": "recurrent.py", "bfloat16": "bfloat16.py", "int8": "int8.py"}
     units = {name: _handled(path) for name, path in files.items()}
     for name, handled in units.items():
         assert sorted(OPCODES[operation] for operation in handled) == [

@@ -62,6 +62,8 @@ def _detect() -> VectorUnit:
 UNIT = _detect()
 # Whether the processor multiplies pairs of bfloat16 itself, by AVX512-BF16; elsewhere they are multiplied as floats.
 HAS_BFLOAT16 = UNIT.name == "avx512" and bool(llvm.get_host_cpu_features().get("avx512bf16"))
+# Whether it multiplies quads of bytes itself, by AVX-512-VNNI or AVX-VNNI; elsewhere they are multiplied as int32.
+HAS_INT8 = UNIT.name in ("avx512", "avx2") and any(map(llvm.get_host_cpu_features().get, ("avx512vnni", "avxvnni")))
 IS_WASM = UNIT.name == "wasm"  # code for WebAssembly; it runs on this machine too, as any vector unit's does
 
 

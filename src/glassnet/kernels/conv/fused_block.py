@@ -22,6 +22,7 @@ from glassnet.kernels.conv.direct import (
     scatter_taps,
 )
 from glassnet.kernels.conv.epilogue import apply_epilogue, batch_norm_sums, epilogue, epilogue_backward, sizes_of, undo_image
+from glassnet.kernels.conv.int8 import convolve_quantized
 from glassnet.kernels.conv.sparse_conv_grad import sparse_conv_grad
 from glassnet.kernels.conv.winograd import gather_weights, winograd, winograd_gradient, winograd_weights
 from glassnet.kernels.inputs import copy_scaled
@@ -32,7 +33,7 @@ from glassnet.kernels.records import INPUT
 from glassnet.kernels.reduce import join_gradient, put_gradient_value, sum_parts
 from glassnet.kernels.sizes import COLUMNS
 
-call_convolve_weight_pairs = called_at(convolve_weight_pairs.sig)
+call_convolve_weight_pairs, call_convolve_quantized = map(called_at, (convolve_weight_pairs.sig, convolve_quantized.sig))
 _conv_at, _backward_at, _gradients_at = map(record_at, (records.Conv, records.ConvBackward, records.ConvGradients))
 
 
@@ -94,6 +95,13 @@ def _conv(ctx, at):
                     ctx.convolve_pairs, x_at, conv.padded_height, padded_row, conv.stride_x * conv.channels, conv.stride_y,
                     conv.kernel_height, conv.kernel_width * conv.channels, ctx.workspace + 4 * block.weight_pairs, filters,
                     bias, y_at, row, conv.out_height, conv.out_width, ctx.scratch + block.pairs_scratch,
+                )  # fmt: skip
+            elif not block.outputs and block.weight_quads >= 0:
+                call_convolve_quantized(
+                    ctx.convolve_quantized, x_at, conv.padded_height, padded_row, conv.stride_x * conv.channels,
+                    conv.stride_y, conv.kernel_height, conv.kernel_width * conv.channels,
+                    ctx.workspace + 4 * block.weight_quads, filters, y_at, row, conv.out_height, conv.out_width,
+                    np.float32(block.factor), block.zero, ctx.scratch + block.pairs_scratch,
                 )  # fmt: skip
             elif not block.outputs:
                 convolve(

@@ -26,21 +26,23 @@ from functools import partial
 from numba.core import cgutils, types
 
 from glassnet.kernels.codegen.pairs import add_products
+from glassnet.kernels.codegen.quads import add_quads, scaled
 from glassnet.kernels.codegen.simd import FLOAT, I32, I64, Emitter, emitted
 from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, VECTORS
 
 SET, ADD = 0, 1
+FLOATS, PAIRS, QUADS = range(3)  # what a place of 32 bits holds: a float, two of bfloat16, or four bytes
 LONG = 32  # inner dimensions beyond this give the memory time to bring C in the meantime
 
 
-def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha, mode, pairs=False):
+def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha, mode, form=FLOATS):
     """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(address of B's row, r → address of A, ahead)`.
 
-    `length` is the inner dimension; what lies at the address `ahead` is brought into the cache. Of `pairs` (see bfloat16.py),
-    `alpha` is a factor of the sum in `SET`, too.
+    `length` is the inner dimension; what lies at the address `ahead` is brought into the cache. Of PAIRS (see bfloat16.py),
+    `alpha` is a factor of the sum in `SET`, too. Of QUADS there is no `ADD`, and more rows follow the bias (see quads.py).
     """
     builder = emit.builder
-    multiply_add = partial(add_products, emit) if pairs else emit.multiply_add
+    multiply_add = {FLOATS: emit.multiply_add, PAIRS: partial(add_products, emit), QUADS: partial(add_quads, emit)}[form]
     grid = [(r, v) for r in range(rows) for v in range(vectors)]
     lanes = emit.lanes
     vector_bytes = 4 * lanes
@@ -65,12 +67,18 @@ def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha
 
     walk(step)
     masks = [emit.lanes_before(columns, lanes * v) for v in range(vectors)]
+    if form == QUADS:
+        for r, v in grid:
+            row = builder.add(bias, I64(vector_bytes * v))
+            emit.store_masked(scaled(emit, builder.load(sums[r, v]), row, I64(4 * COLUMNS)), c_address(r, v), masks[v])
+        return
     with builder.if_else(builder.icmp_signed("==", mode, I64(SET))) as (then_set, then_add):
         with then_set:
             start = [emit.load(builder.add(bias, I64(vector_bytes * v))) for v in range(vectors)]
             for r, v in grid:
                 total = builder.load(sums[r, v])
-                value = emit.multiply_add(emit.splat(alpha), total, start[v]) if pairs else builder.fadd(start[v], total)
+                paired = form == PAIRS
+                value = emit.multiply_add(emit.splat(alpha), total, start[v]) if paired else builder.fadd(start[v], total)
                 emit.store_masked(value, c_address(r, v), masks[v])
         with then_add:
             factor = emit.splat(alpha)
@@ -96,7 +104,7 @@ def _switch(builder, rows, emit_case):
 
 
 def _packed(
-    pairs, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+    form, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
 ):  # fmt: skip
     builder = emit.builder
     mask = builder.sub(builder.shl(I64(1), ahead_shift), I64(1))
@@ -112,7 +120,7 @@ def _packed(
                 far = builder.add(ahead, builder.mul(builder.ashr(row, ahead_shift), ahead_row))
                 step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
 
-        _emit_tile(emit, height, VECTORS, walk, count, bias, c, c_row, columns, alpha, mode, pairs)
+        _emit_tile(emit, height, VECTORS, walk, count, bias, c, c_row, columns, alpha, mode, form)
 
     _switch(builder, rows, emit_case)
 
@@ -126,7 +134,7 @@ def packed_tile(
     With row k of B, the line(s) at ahead + (k >> ahead_shift)·ahead_row + (k mod 2^ahead_shift)·COLUMNS floats are asked for.
     """
     _packed(
-        False, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+        FLOATS, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
     )
 
 
@@ -136,12 +144,12 @@ def packed_pair_tile(
 ):  # fmt: skip
     """The same of pairs of bfloat16, each as wide as a float: C = bias + alpha · sum (SET), or C + alpha · sum (ADD)."""
     _packed(
-        True, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+        PAIRS, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
     )
 
 
 def _strided(
-    pairs, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+    form, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
     ahead,
 ):  # fmt: skip
     builder = emit.builder
@@ -149,13 +157,16 @@ def _strided(
     def in_bytes(floats):
         return builder.mul(floats, I64(4))
 
+    def of_a(distance):
+        return distance if form == QUADS else in_bytes(distance)
+
     def emit_case(sized, vectors, height):  # distances become bytes in each case: before the switch they would be spilled
-        offsets = [builder.mul(a_row, I64(4 * r)) for r in range(height)]
-        a_bytes, b_bytes = in_bytes(a_step), in_bytes(b_row)
+        offsets = [builder.mul(of_a(a_row), I64(r)) for r in range(height)]
+        a_bytes, b_bytes = of_a(a_step), in_bytes(b_row)
 
         def walk(step):
             with cgutils.for_range(builder, groups, intp=I64) as outer:
-                a_base = builder.add(a, builder.mul(in_bytes(a_group), outer.index))
+                a_base = builder.add(a, builder.mul(of_a(a_group), outer.index))
                 b_base = builder.add(b, builder.mul(in_bytes(b_group), outer.index))
                 with cgutils.for_range(builder, count, intp=I64) as inner:
                     a_k = builder.add(a_base, builder.mul(inner.index, a_bytes))
@@ -163,7 +174,7 @@ def _strided(
                     step(b_k, lambda r: builder.add(a_k, offsets[r]), builder.add(b_k, ahead))
 
         length = builder.mul(groups, count)
-        _emit_tile(sized, height, vectors, walk, length, bias, c, c_row, columns, alpha, mode, pairs)
+        _emit_tile(sized, height, vectors, walk, length, bias, c, c_row, columns, alpha, mode, form)
 
     def emit_shape(vectors, lanes):
         _switch(builder, rows, partial(emit_case, Emitter(builder, lanes), vectors))
@@ -184,7 +195,7 @@ def strided_tile(
 ):  # fmt: skip
     """Addresses and lengths as integers, distances in floats, `alpha` float32; see the module."""
     _strided(
-        False, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+        FLOATS, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
         ahead,
     )  # fmt: skip
 
@@ -195,6 +206,19 @@ def strided_pair_tile(
 ):  # fmt: skip
     """The same of pairs of bfloat16, each as wide as a float: C = bias + alpha · sum (SET), or C + alpha · sum (ADD)."""
     _strided(
-        True, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
+        PAIRS, emit, rows, a, a_group, a_row, a_step, groups, count, b, b_group, b_row, bias, c, c_row, columns, alpha, mode,
         ahead,
+    )  # fmt: skip
+
+
+@emitted()
+def strided_quad_tile(emit, rows, a, a_group, a_row, groups, count, b, bias, c, c_row, columns):
+    """The same of quads of bytes: C = bias + factor·(sum − correction), rows of COLUMNS that lie at `bias` in this order.
+
+    Distances in A are bytes; of B, rows of COLUMNS quads lie one behind the other.
+    """
+    b_group = emit.builder.mul(count, I64(COLUMNS))
+    _strided(
+        QUADS, emit, rows, a, a_group, a_row, I64(4), groups, count, b, b_group, I64(COLUMNS), bias, c, c_row, columns,
+        None, None, I64(0),
     )  # fmt: skip
