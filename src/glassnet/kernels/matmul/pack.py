@@ -34,15 +34,15 @@ from glassnet.kernels.sizes import (
 AHEAD = 6  # rows that are fetched into the cache before they are packed
 
 
-def load_scaled(emit, address, scale, is_bytes):
-    """One register of the source as scaled floats, and the mask of its lanes that are not zero."""
+def load_scaled(emit, address, scale, is_bytes, inside=None):
+    """One register of the source as scaled floats, and the mask of its lanes that are not zero; those not `inside` are."""
     builder = emit.builder
     if is_bytes:
-        raw = emit.load_bytes(address)
+        raw = emit.load_bytes(address) if inside is None else emit.load_masked(address, inside, BYTES)
         ink = builder.icmp_unsigned("!=", raw, ir.Constant(BYTES, [0] * LANES))
         value = builder.uitofp(builder.zext(raw, ir.VectorType(I32, LANES)), VECTOR)
     else:
-        value = emit.load(address)
+        value = emit.load(address) if inside is None else emit.load_masked(address, inside)
         ink = builder.fcmp_unordered("!=", value, ZEROS)
     return builder.fmul(value, scale), ink
 
@@ -84,35 +84,32 @@ def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, h
     return builder.load(found)
 
 
-@emitted(types.void(*[types.int64] * 3, types.float32, *[types.int64] * 4))
-def _pack_column(emit, is_bytes, address, ahead, scale, panels, indexes, number, kept):
-    """Append, to each of TILES panels, ROWS neighbours from `address` on as one column, where any is not zero.
+@emitted(types.void(*[types.int64] * 3, types.float32, *[types.int64] * 6))
+def _pack_column(emit, is_bytes, address, ahead, scale, panel, index, number, kept, height, is_whole):
+    """Append `height` neighbours from `address` on to the panel as one column, where any is not zero.
 
-    `kept` points to the columns that each panel holds so far; they are counted up. `ahead` is read soon.
+    `kept` points to the number of columns that the panel holds so far; it is counted up. `ahead` is read soon. Where the column
+    `is_whole`, whole registers are read, also past its end.
     """
     builder = emit.builder
     factor, short = emit.splat(scale), builder.trunc(number, I32)
+    counter = emit.pointer(kept, I64)
+    count = builder.load(counter)
+    target = builder.add(panel, builder.mul(builder.mul(count, height), I64(4)))
+    emit.prefetch(ahead)
 
-    def emit_form(of_bytes):
-        size = 1 if of_bytes else 4
-        for line in range(0, TILES * ROWS * size + 63, 64):  # the same pixels of a row that is packed soon
-            emit.prefetch(builder.add(ahead, I64(line)))
-        for tile in range(TILES):
-            counter = emit.pointer(builder.add(kept, I64(8 * tile)), I64)
-            count = builder.load(counter)
-            target = builder.add(panels, I64(4 * COLUMN_PANEL * tile))
-            target = builder.add(target, builder.mul(count, I64(4 * ROWS)))
-            some = I1(0)
-            for group in range(GROUPS):
-                source = builder.add(address, I64(size * (ROWS * tile + LANES * group)))
-                value, ink = load_scaled(emit, source, factor, of_bytes)
-                emit.store(value, builder.add(target, I64(4 * LANES * group)))
-                some = builder.or_(some, emit.any(ink))
-            place = builder.add(builder.add(indexes, I64(4 * COLUMN_INDEX * tile)), builder.mul(count, I64(4)))
-            builder.store(short, emit.pointer(place, I32))
-            builder.store(builder.add(count, builder.zext(some, I64)), counter)
+    def emit_form(of_bytes, whole):
+        some = I1(0)
+        for group in range(GROUPS):
+            inside = None if whole else emit.lanes_before(height, LANES * group)
+            source = builder.add(address, I64((1 if of_bytes else 4) * LANES * group))
+            value, ink = load_scaled(emit, source, factor, of_bytes, inside)
+            emit.store(value, builder.add(target, I64(4 * LANES * group)))
+            some = builder.or_(some, emit.any(ink))
+        builder.store(short, emit.pointer(builder.add(index, builder.mul(count, I64(4))), I32))
+        builder.store(builder.add(count, builder.zext(some, I64)), counter)
 
-    emit.either(is_bytes, emit_form)
+    emit.either(is_bytes, lambda of_bytes: emit.either(is_whole, lambda whole: emit_form(of_bytes, whole)))
 
 
 @emitted()
@@ -197,23 +194,15 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
     rows, counts = integers_at(order + 8 * first, k1), integers_at(kept, TILES)
     for t in range(TILES):
         counts[t] = 0
-    whole = tiles == TILES and column + ROWS * (TILES - 1) + SPAN <= stride
     for k in range(k0, k1):
         address = source + size * (stride * rows[k] + column)
-        if whole:
-            ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
-            _pack_column(is_bytes, address, ahead, scale, panels, indexes, k, kept)
-        else:  # the last pixels of an image: reading whole registers would leave it
-            for t in range(tiles):
-                some = False
-                height = min(ROWS, width - column - ROWS * t)
-                target = floats_at(panels + 4 * (t * COLUMN_PANEL + counts[t] * height), height)
-                for r in range(height):
-                    value = value_at(address + size * (ROWS * t + r), is_bytes)
-                    some |= value != 0
-                    target[r] = value * scale
-                int32_at(indexes + 4 * t * COLUMN_INDEX, counts[t] + 1)[counts[t]] = k
-                counts[t] += some
+        ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
+        for t in range(tiles):
+            at, height = ROWS * t, min(ROWS, width - column - ROWS * t)
+            _pack_column(
+                is_bytes, address + size * at, ahead + size * at, scale, panels + 4 * t * COLUMN_PANEL,
+                indexes + 4 * t * COLUMN_INDEX, k, kept + 8 * t, height, column + at + SPAN <= stride,
+            )  # fmt: skip
 
 
 @compiled
