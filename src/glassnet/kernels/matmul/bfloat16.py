@@ -231,8 +231,8 @@ def pair_row(rows, panel, index, count, bias, c, c_row, alpha, mode, columns, b)
     for j in range(0, columns, COLUMNS):
         part = b + 4 * WIDE_PANEL * (j // COLUMNS)
         packed_pair_tile(
-            rows, panel, index, count, part, COLUMNS, bias + 4 * j, c + 4 * j, c_row, min(COLUMNS, columns - j), alpha, mode,
-            part, 4 * COLUMNS, 0,
+            rows, panel, 4 * rows, index, count, part, COLUMNS, bias + 4 * j, c + 4 * j, c_row, min(COLUMNS, columns - j),
+            alpha, mode, part, 4 * COLUMNS, 0,
         )  # fmt: skip
 
 

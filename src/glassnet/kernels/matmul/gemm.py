@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from numba import float32, int64, void
 
-from glassnet.kernels.codegen.addresses import integers_at
+from glassnet.kernels.codegen.addresses import int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.pack import pack_b, pack_columns, pack_rows
 from glassnet.kernels.matmul.tile import ADD, SET, packed_tile
@@ -25,6 +25,7 @@ from glassnet.kernels.sizes import (
     COLUMNS,
     COUNTS_AT,
     DEPTH,
+    DIRECT,
     INDEXES_AT,
     NEAR,
     NEAR_TILES,
@@ -43,12 +44,12 @@ LINE = 64  # bytes of a line of the cache
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
 
 
-@outlined(void(*[int64] * 11, float32, *[int64] * 8))
+@outlined(void(*[int64] * 12, float32, *[int64] * 8))
 def tile_row(
-    rows, panel, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
+    rows, panel, step, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
     ahead, ahead_row, ahead_shift, ahead_block, turn, turns,
 ):  # fmt: skip
-    """One panel against the columns first … last of B, whose blocks of COLUMNS are `b_block` bytes apart.
+    """One panel, of columns `step` bytes apart, against the columns first … last of B, whose blocks of COLUMNS are `b_block`.
 
     Meanwhile block `turn`, `turn` + `turns` … of what follows is brought into the cache.
     """
@@ -59,7 +60,7 @@ def tile_row(
         if ahead != 0 and number % turns == turn:
             following, row, shift = ahead + ahead_block * number, ahead_row, ahead_shift
         packed_tile(
-            rows, panel, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
+            rows, panel, step, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
             following, row, shift,
         )  # fmt: skip
 
@@ -133,22 +134,49 @@ def multiply_rows(
                 elif kept > 0 or mode == SET:
                     turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # of one turn, 1 is none
                     tile_row(
-                        end - row, scratch, index, kept, part, b_row, b_block, bias, c + 4 * row * width, width, mode,
-                        float32(1), j0, j1, ahead, ahead_row, shift, ahead_block, turn, turns,
+                        end - row, scratch, 4 * (end - row), index, kept, part, b_row, b_block, bias,
+                        c + 4 * row * width, width, mode, float32(1), j0, j1,
+                        ahead, ahead_row, shift, ahead_block, turn, turns,
                     )  # fmt: skip
 
 
-@outlined(void(*[int64] * 3, float32, *[int64] * 9, float32, *[int64] * 3))
+@outlined(void(*[int64] * 3, float32, *[int64] * 10, float32, *[int64] * 3))
 def multiply_columns(
-    source, is_bytes, stride, scale, order, first, m, inner, b, width, zeros, c, mode, alpha, scratch, thread, threads
+    source,
+    is_bytes,
+    stride,
+    scale,
+    order,
+    first,
+    m,
+    inner,
+    b,
+    width,
+    zeros,
+    c,
+    in_place,
+    mode,
+    alpha,
+    scratch,
+    thread,
+    threads,
 ):
-    """C (inner, width) = xᵀ · B (mode SET) or C + alpha · xᵀ · B (mode ADD), B of shape (m, width)."""
+    """C (inner, width) = xᵀ · B (mode SET) or C + alpha · xᵀ · B (mode ADD), B of shape (m, width).
+
+    `in_place`: x is m rows of floats without scale, which may be read where they lie.
+    """
     indexes, kept = scratch + INDEXES_AT, scratch + COUNTS_AT
     tiles = (inner + ROWS - 1) // ROWS
     my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     step = min(COLUMN_DEPTH, _depth(width))
     packed = is_packed(last_tile - my_tiles, width)
+    direct = in_place != 0 and width <= WIDE and inner <= DIRECT
+    if direct:
+        numbers = int32_at(indexes, step)
+        for r in range(min(m, step)):
+            numbers[r] = r
     strip = WIDE_STRIP if packed else width
+    counts = integers_at(kept, TILES)
     for j0 in range(0, width, strip):
         j1 = min(j0 + strip, width)
         for r0 in range(0, m, step):
@@ -161,14 +189,20 @@ def multiply_columns(
             for first_tile in range(my_tiles, last_tile, TILES):
                 count = min(TILES, last_tile - first_tile)
                 column = ROWS * first_tile
-                pack_columns(
-                    source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept
-                )
-                counts = integers_at(kept, TILES)
+                if not direct:
+                    pack_columns(
+                        source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept
+                    )
                 for t in range(count):
-                    if counts[t] > 0 or here == SET:
-                        at = column + ROWS * t
+                    at = column + ROWS * t
+                    rows, target = min(ROWS, inner - at), c + 4 * at * width
+                    if direct:
                         tile_row(
-                            min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
-                            part, b_row, b_block, zeros, c + 4 * at * width, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
+                            rows, source + 4 * (stride * r0 + at), 4 * stride, indexes, r1 - r0, part + 4 * b_row * r0,
+                            b_row, b_block, zeros, target, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
+                        )  # fmt: skip
+                    elif counts[t] > 0 or here == SET:
+                        tile_row(
+                            rows, scratch + 4 * t * COLUMN_PANEL, 4 * rows, indexes + 4 * t * COLUMN_INDEX, counts[t], part,
+                            b_row, b_block, zeros, target, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
                         )  # fmt: skip

@@ -88,8 +88,8 @@ def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, h
 def _pack_column(emit, is_bytes, address, ahead, scale, panel, index, number, kept, height, is_whole):
     """Append `height` neighbours from `address` on to the panel as one column, where any is not zero.
 
-    `kept` points to the number of columns that the panel holds so far; it is counted up. `ahead` is read soon. Where the column
-    `is_whole`, whole registers are read, also past its end.
+    `kept` points to the number of columns that the panel holds so far; it is counted up. `ahead` is read soon. Where
+    `is_whole`, whole registers may be read, also past the column's end.
     """
     builder = emit.builder
     factor, short = emit.splat(scale), builder.trunc(number, I32)

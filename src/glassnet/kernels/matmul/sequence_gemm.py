@@ -107,8 +107,8 @@ def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride
                     row, end, panel = m * t // tiles, m * (t + 1) // tiles, scratch + 4 * COLUMN_PANEL * (t - first)
                     near = ahead + 4 * COLUMNS * (inner * t + k0) if j0 == 0 else int64(0)
                     tile_row(
-                        end - row, panel, scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros, c + 4 * row * width,
-                        width, start if k0 == 0 else ADD, float32(1), j0, min(j0 + STRIP, width),
+                        end - row, panel, 4 * (end - row), scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
+                        c + 4 * row * width, width, start if k0 == 0 else ADD, float32(1), j0, min(j0 + STRIP, width),
                         near, 4 * COLUMNS, 0, 0, 0, STRIP,
                     )  # fmt: skip
 
@@ -136,6 +136,6 @@ def sum_products(a, rows, inner, b, width, zeros, c, start, scratch, stride):
                     kept = _append(row, scratch, end - column, scratch + INDEXES_AT, r, kept)
                 if kept > 0 or mode == SET:
                     tile_row(
-                        end - column, scratch, scratch + INDEXES_AT, kept, part, b_row, b_block, zeros,
+                        end - column, scratch, 4 * (end - column), scratch + INDEXES_AT, kept, part, b_row, b_block, zeros,
                         c + 4 * column * width, width, mode, float32(1), j0, j1, 0, 0, 0, 0, 0, 1,
                     )  # fmt: skip
