@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from glassnet.kernels.codegen.addresses import bytes_at, floats_at, int32_at, integers_at
+from glassnet.kernels.codegen.addresses import bytes_at, floats_at, integers_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, NUMBERS, VECTOR, ZEROS, emitted
 from glassnet.kernels.sizes import (
@@ -47,24 +47,30 @@ def load_scaled(emit, address, scale, is_bytes, inside=None):
     return builder.fmul(value, scale), ink
 
 
-@emitted(types.int64(*[types.int64] * 3, types.float32, *[types.int64] * 4))
-def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, height):
-    """Transpose LANES columns of SPAN rows, from `column` on, into the panel; the number of columns kept.
+def _emit_forms(emit, is_bytes, count, most, emit_form):
+    """emit_form(of bytes, of whole registers) for a source of `count` numbers; fewer than `most` are read under a mask."""
+    is_whole = emit.builder.icmp_signed(">=", count, I64(most))
+    emit.either(is_bytes, lambda of_bytes: emit.either(is_whole, lambda whole: emit_form(of_bytes, whole)))
+
+
+@emitted(types.int64(*[types.int64] * 3, types.float32, *[types.int64] * 5))
+def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, count, height):
+    """Transpose `count` columns of SPAN rows, LANES at most, from `column` on, into the panel; the number of columns kept.
 
     `addresses` points to SPAN row addresses; column `first` + i is numbered so in `index`.
     """
     builder = emit.builder
     factor, found = emit.splat(scale), emit.variable(I64(0))
 
-    def emit_form(of_bytes):
+    def emit_form(of_bytes, whole):
         offset = column if of_bytes else builder.mul(column, I64(4))
-        groups, ink = [], None
+        groups, ink, inside = [], None, None if whole else emit.lanes_before(count, 0)
         for group in range(GROUPS):
             rows = []
             for r in range(LANES):
                 slot = builder.add(addresses, I64(8 * (group * LANES + r)))
                 row = builder.add(builder.load(emit.pointer(slot, I64)), offset)
-                value, marks = load_scaled(emit, row, factor, of_bytes)
+                value, marks = load_scaled(emit, row, factor, of_bytes, inside)
                 rows.append(value)
                 ink = marks if ink is None else builder.or_(ink, marks)
             groups.append(rows)
@@ -80,16 +86,16 @@ def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, h
                 kept = builder.add(kept, builder.zext(builder.extract_element(ink, I32(lane)), I64))
             builder.store(kept, found)
 
-    emit.either(is_bytes, emit_form)
+    _emit_forms(emit, is_bytes, count, LANES, emit_form)
     return builder.load(found)
 
 
 @emitted(types.void(*[types.int64] * 3, types.float32, *[types.int64] * 6))
-def _pack_column(emit, is_bytes, address, ahead, scale, panel, index, number, kept, height, is_whole):
+def _pack_column(emit, is_bytes, address, ahead, scale, panel, index, number, kept, height, places):
     """Append `height` neighbours from `address` on to the panel as one column, where any is not zero.
 
-    `kept` points to the number of columns that the panel holds so far; it is counted up. `ahead` is read soon. Where
-    `is_whole`, whole registers may be read, also past the column's end.
+    `kept` points to the number of columns that the panel holds so far; it is counted up. `ahead` is read soon.
+    Behind `address` lie as many `places` of the source.
     """
     builder = emit.builder
     factor, short = emit.splat(scale), builder.trunc(number, I32)
@@ -109,7 +115,7 @@ def _pack_column(emit, is_bytes, address, ahead, scale, panel, index, number, ke
         builder.store(short, emit.pointer(builder.add(index, builder.mul(count, I64(4))), I32))
         builder.store(builder.add(count, builder.zext(some, I64)), counter)
 
-    emit.either(is_bytes, lambda of_bytes: emit.either(is_whole, lambda whole: emit_form(of_bytes, whole)))
+    _emit_forms(emit, is_bytes, places, SPAN, emit_form)
 
 
 @emitted()
@@ -124,22 +130,22 @@ def transpose_square(emit, source, stride, last, target):
         emit.store(column, builder.add(target, I64(4 * COLUMNS * k)))
 
 
-@emitted(types.int64(*[types.int64] * 2, types.float32, *[types.int64] * 3))
-def _pack_lanes(emit, is_bytes, address, scale, panel, index, first):
-    """Append those of LANES neighbours that are not zero to the panel of one row; how many. The first has number `first`."""
+@emitted(types.int64(*[types.int64] * 2, types.float32, *[types.int64] * 4))
+def _pack_lanes(emit, is_bytes, address, scale, panel, index, first, count):
+    """Append those of `count` neighbours, numbered from `first`, that are not zero to the panel of one row; how many."""
     builder = emit.builder
     factor = emit.splat(scale)
     found = emit.variable(I64(0))
 
-    def emit_form(of_bytes):
-        values, ink = load_scaled(emit, address, factor, of_bytes)
+    def emit_form(of_bytes, whole):
+        values, ink = load_scaled(emit, address, factor, of_bytes, None if whole else emit.lanes_before(count, 0))
         with builder.if_then(emit.any(ink)):
             numbers = builder.add(emit.splat(builder.trunc(first, I32)), ir.Constant(NUMBERS, list(range(LANES))))
             kept = emit.store_compressed(values, panel, ink)
             emit.store_compressed(numbers, index, ink)
             builder.store(kept, found)
 
-    emit.either(is_bytes, emit_form)
+    _emit_forms(emit, is_bytes, count, LANES, emit_form)
     return builder.load(found)
 
 
@@ -167,23 +173,13 @@ def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, scr
     rows, addresses = integers_at(order + 8 * first, height), integers_at(table, SPAN)
     for r in range(SPAN):  # rows beyond the panel's height repeat its first: they are overwritten, or never read
         addresses[r] = source + size * stride * rows[r if r < height else 0]
-    kept, k = 0, k0
-    while k + LANES <= k1:
-        target, numbers = panel + 4 * kept * height, index + 4 * kept
+    kept = 0
+    for k in range(k0, k1, LANES):
+        target, numbers, count = panel + 4 * kept * height, index + 4 * kept, min(LANES, k1 - k)
         if height == 1:
-            kept += _pack_lanes(is_bytes, addresses[0] + size * k, scale, target, numbers, k)
+            kept += _pack_lanes(is_bytes, addresses[0] + size * k, scale, target, numbers, k, count)
         else:
-            kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, height)
-        k += LANES
-    for tail in range(k, k1):
-        some = False
-        target = floats_at(panel + 4 * kept * height, height)
-        for r in range(height):
-            value = value_at(addresses[r] + size * tail, is_bytes)
-            some |= value != 0
-            target[r] = value * scale
-        int32_at(index, kept + 1)[kept] = tail
-        kept += some
+            kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, count, height)
     return kept
 
 
@@ -201,7 +197,7 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
             at, height = ROWS * t, min(ROWS, width - column - ROWS * t)
             _pack_column(
                 is_bytes, address + size * at, ahead + size * at, scale, panels + 4 * t * COLUMN_PANEL,
-                indexes + 4 * t * COLUMN_INDEX, k, kept + 8 * t, height, column + at + SPAN <= stride,
+                indexes + 4 * t * COLUMN_INDEX, k, kept + 8 * t, height, stride - column - at,
             )  # fmt: skip
 
 
