@@ -4,7 +4,8 @@
     columns:  C[p, j] ⊕ sum over r of x[order[first + r], p] · B[r, j]            gradients to the weights
 
 x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
-computes whole, in one order: the result does not depend on their number. Where B is wide and many tiles read it, a part of it
+computes whole, in one order: the result does not depend on their number. Narrow gradients read activations where they lie,
+all else in panels, from which zeros are left out: the bits are the same. Where B is wide and many tiles read it, a part of it
 at a time is packed into panels in the second-level cache. A single row is a matrix-vector product (vector.py). Arrays are
 addresses; `scratch` is one thread's own.
 """
