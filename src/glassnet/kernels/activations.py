@@ -149,26 +149,39 @@ def activation_backward(ctx, at):
 
 
 @compiled
-def softmax_row(x, y):
-    """y = softmax(x) for one image; max x, and ln Σ e^(x − max x)."""
-    highest = x[0]
-    for i in range(1, x.size):
-        highest = max(highest, x[i])
+def exponentials(x_at, y_at, rows, width):
+    """y = e^(x − max x), row by row."""
+    for r in range(rows):
+        x, y = floats_at(x_at + 4 * r * width, width), floats_at(y_at + 4 * r * width, width)
+        highest = x[0]
+        for i in range(1, width):
+            highest = max(highest, x[i])
+        for i in range(width):
+            y[i] = x[i] - highest
+    y = floats_at(y_at, rows * width)
+    for i in range(rows * width):  # of all rows at once: those of ten numbers fill no register
+        y[i] = exp(y[i])
+
+
+@compiled
+def normalize(y):
+    """y / Σ y; Σ y before."""
     total = 0.0
-    for i in range(x.size):
-        y[i] = exp(x[i] - highest)
+    for i in range(y.size):
         total += y[i]
     scale = F(1.0 / total)
-    for i in range(x.size):
+    for i in range(y.size):
         y[i] *= scale
-    return highest, math.log(total)
+    return total
 
 
 @compiled
 def softmax(ctx, at):
     op, width = _softmax_at(at), _softmax_at(at).width
-    for r in range(ctx.low * op.rows, ctx.high * op.rows):
-        softmax_row(rows_of(ctx, op.x, width, r, r + 1), rows_of(ctx, op.y, width, r, r + 1))
+    first, rows = ctx.low * op.rows, (ctx.high - ctx.low) * op.rows
+    exponentials(ctx.workspace + 4 * (op.x + first * width), ctx.workspace + 4 * (op.y + first * width), rows, width)
+    for r in range(first, first + rows):
+        normalize(rows_of(ctx, op.y, width, r, r + 1))
 
 
 @compiled

@@ -79,7 +79,7 @@ def dense_dw(ctx, at, skinny):
     else:
         multiply_columns(
             x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, op.inputs, dy, op.outputs, ctx.constants,
-            target, mode, factor, ctx.scratch, ctx.thread, ctx.threads,
+            target, int64(op.x != records.INPUT and op.scale == 1), mode, factor, ctx.scratch, ctx.thread, ctx.threads,
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numba import int64, void
 
 from glassnet.kernels import kinds, records
-from glassnet.kernels.activations import sigmoid, softmax_row
+from glassnet.kernels.activations import exponentials, normalize, sigmoid
 from glassnet.kernels.codegen.addresses import copy, doubles_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.operands import context_at, rows_of
@@ -18,8 +18,11 @@ _loss_at, _output_at = record_at(records.Loss), record_at(records.Output)
 
 
 @compiled
-def _loss_row(kind, z, target, dz, weight):
-    """The loss of one image from raw outputs z; dz = weight · ∂loss/∂z. NaN for a loss that is not known."""
+def _loss_row(kind, z, highest, target, dz, weight):
+    """The loss of one image from raw outputs z; dz = weight · ∂loss/∂z. NaN for a loss that is not known.
+
+    For softmax and cross-entropy, dz holds the exponentials of z − highest before.
+    """
     loss = 0.0
     if kind == kinds.QUADRATIC:  # ½‖z − t‖²
         for j in range(z.size):
@@ -34,7 +37,7 @@ def _loss_row(kind, z, target, dz, weight):
             dz[j] = weight * (F(1) - target[j] - least if z[j] > 0 else least - target[j])
         return loss
     if kind == kinds.SOFTMAX_CROSS_ENTROPY:  # Σ t·(ln Σ eᶻ − z), from z − max z so that large z lose no digits
-        highest, log_total = softmax_row(z, dz)
+        log_total = math.log(normalize(dz))
         for j in range(z.size):
             if target[j] != 0:
                 loss += target[j] * (log_total - (np.float64(z[j]) - highest))
@@ -55,15 +58,18 @@ def _set_target(target, label, smoothing):
 
 
 @compiled
-def _decide(z, threshold):
-    """The class of one image: the first largest output, or for a single output whether it lies above the threshold."""
-    if z.size == 1:
-        return int(z[0] > threshold)
-    best = 0
+def _best(z):
+    """The place of the first largest output."""
+    best, highest = 0, z[0]
     for j in range(1, z.size):
-        if z[j] > z[best]:
-            best = j
+        best, highest = (j, z[j]) if z[j] > highest else (best, highest)
     return best
+
+
+@compiled
+def _decide(z, best, threshold):
+    """The class of one image: that of the first largest output, or of a single output whether it lies above the threshold."""
+    return best if z.size > 1 else int(z[0] > threshold)
 
 
 @outlined(void(*[int64] * 2))
@@ -72,6 +78,9 @@ def losses(ctx_at, at):
     ctx, op = context_at(ctx_at), _loss_at(at)
     n, width = ctx.images_in_order, op.outputs
     order, found, classes = integers_at(ctx.order, n), doubles_at(ctx.losses, n), integers_at(ctx.classes, n)
+    if op.kind == kinds.SOFTMAX_CROSS_ENTROPY:
+        first = ctx.low * width
+        exponentials(ctx.workspace + 4 * (op.z + first), ctx.workspace + 4 * (op.dz + first), ctx.high - ctx.low, width)
     for r in range(ctx.low, ctx.high):
         image = order[ctx.first + r]
         z, target = rows_of(ctx, op.z, width, r, r + 1), rows_of(ctx, op.targets, width, r, r + 1)
@@ -80,9 +89,9 @@ def losses(ctx_at, at):
         else:
             _set_target(target, integers_at(ctx.labels + 8 * image, 1)[0], op.smoothing)
         weight = doubles_at(ctx.weights + 8 * image, 1)[0] if ctx.weights else 1.0
-        dz = rows_of(ctx, op.dz, width, r, r + 1)
-        found[ctx.first + r] = weight * _loss_row(op.kind, z, target, dz, F(weight / ctx.images_in_batch))
-        classes[ctx.first + r] = _decide(z, op.threshold)
+        dz, best = rows_of(ctx, op.dz, width, r, r + 1), _best(z)
+        found[ctx.first + r] = weight * _loss_row(op.kind, z, z[best], target, dz, F(weight / ctx.images_in_batch))
+        classes[ctx.first + r] = _decide(z, best, op.threshold)
 
 
 @compiled
@@ -91,6 +100,7 @@ def output(ctx, at):
     op = _output_at(at)
     classes, width = integers_at(ctx.classes, ctx.images_in_order), op.outputs
     for r in range(ctx.low, ctx.high):
-        classes[ctx.first + r] = _decide(rows_of(ctx, op.z, width, r, r + 1), op.threshold)
+        z = rows_of(ctx, op.z, width, r, r + 1)
+        classes[ctx.first + r] = _decide(z, _best(z), op.threshold)
         if ctx.outputs:
             copy(ctx.workspace + 4 * (op.z + r * width), ctx.outputs + 4 * (ctx.first + r) * width, width)

@@ -63,8 +63,8 @@ def _iterate(ctx, x_at, y_at, a_at, b_at, tall, wide):
     """Y = X·(a + b·A + c·A²) with A = Xᵀ·X."""
     thread, threads, zero = ctx.thread, ctx.threads, int64(0)
     multiply_columns(
-        x_at, zero, wide, F(1), ctx.identity, zero, tall, wide, x_at, wide, ctx.constants, a_at, SET, F(1), ctx.scratch,
-        thread, threads,
+        x_at, zero, wide, F(1), ctx.identity, zero, tall, wide, x_at, wide, ctx.constants, a_at, int64(1), SET, F(1),
+        ctx.scratch, thread, threads,
     )  # fmt: skip
     barrier_wait(ctx.signals, threads)
     multiply_rows(

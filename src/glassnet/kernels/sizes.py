@@ -21,13 +21,15 @@ COLUMN_DEPTH = 256  # at most so many k in each of them: together they fit the s
 COLUMN_PANEL = COLUMN_DEPTH * ROWS + 4 * SPAN
 COLUMN_INDEX = COLUMN_DEPTH + 4 * SPAN
 
+DIRECT = 512  # numbers a row of activations, up to which narrow gradients read them where they lie
+
 # The second operand of wide products, B, in panels of COLUMNS columns: a part of it that stays in the second-level cache.
 WIDE = 256  # columns, beyond which B is cut
 WIDE_DEPTH = 256  # at most so many k in its panels
 WIDE_STRIP = 256 // COLUMNS * COLUMNS  # columns in all its panels
 WIDE_PANEL = (WIDE_DEPTH + LANES) * COLUMNS  # floats of one, with room for whole-register writes at its end
 WIDE_SHIFT = (WIDE_DEPTH // COLUMNS).bit_length() - 1  # a row of Bᵀ is as long as 2^shift rows of a panel
-WIDE_TILES = 4  # tiles of rows that B has to be read by for packing to pay …
+WIDE_TILES = 2  # tiles of rows that B has to be read by for packing to pay …
 NEAR = (
     1024  # … in products of rows with more columns than this; with fewer, WIDE_DEPTH rows of B stay near the processor, and …
 )

@@ -10,7 +10,19 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.sizes import COLUMNS, DEPTH, NEAR, NEAR_TILES, ROWS, WIDE, WIDE_DEPTH, WIDE_STRIP, WIDE_TILES
+from glassnet.kernels.sizes import (
+    COLUMN_DEPTH,
+    COLUMNS,
+    DEPTH,
+    DIRECT,
+    NEAR,
+    NEAR_TILES,
+    ROWS,
+    WIDE,
+    WIDE_DEPTH,
+    WIDE_STRIP,
+    WIDE_TILES,
+)
 from tests.rounding import check_sum
 
 Array = np.ndarray[Any, Any]
@@ -148,7 +160,7 @@ def test_columns(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: 
             room = scratch()
             kernels["glassnet_multiply_columns"](
                 source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, case.first,
-                case.m, case.inner, b.at, case.width, zeros.at, c.at, mode, alpha, room.ctypes.data, thread, threads,
+                case.m, case.inner, b.at, case.width, zeros.at, c.at, 0, mode, alpha, room.ctypes.data, thread, threads,
             )  # fmt: skip
         c.check()
         results.append(c.values.copy())
@@ -157,6 +169,28 @@ def test_columns(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: 
     wanted, sizes = factor * (x.T @ b.values), abs(factor) * (np.abs(x.T) @ np.abs(b.values.astype(np.float64)))
     # scaling, the product with alpha, the sum with what was there; one product and sum a term
     check_sum(results[0], kept + wanted, sizes + np.abs(kept), case.m + 3)
+
+
+@settings(max_examples=40)
+@given(SWAPPED, st.sampled_from([SET, ADD]))
+@example(Product(3, DIRECT, WIDE, False, 0.2, 0, 3, 1), ADD)
+@example(Product(COLUMN_DEPTH + 1, DIRECT + 1, 10, False, 0.2, 0, 2, 1), SET)
+def test_columns_in_place(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: int) -> None:
+    """Activations that are read where they lie give the bits that packed ones give."""
+    shown, order = case.rng.random((case.m, case.inner)) < case.ink, np.arange(case.m)
+    x = guarded((case.rng.standard_normal(shown.shape) * shown).astype(np.float32), fence=np.nan)
+    b = guarded(case.rng.standard_normal((case.m, case.width)).astype(np.float32), fence=np.nan)
+    zeros, room, results = guarded(np.zeros(case.width, dtype=np.float32)), scratch(), []
+    for in_place in (0, 1):
+        c = guarded(np.ones((case.inner, case.width), dtype=np.float32))
+        for thread in range(case.threads):
+            kernels["glassnet_multiply_columns"](
+                x.at, 0, case.inner, 1.0, order.ctypes.data, 0, case.m, case.inner, b.at, case.width, zeros.at, c.at,
+                in_place, mode, -0.5, room.ctypes.data, thread, case.threads,
+            )  # fmt: skip
+        c.check()
+        results.append(c.values.copy())
+    np.testing.assert_array_equal(results[0], results[1])
 
 
 @pytest.mark.parametrize("is_bytes", [False, True])
@@ -173,7 +207,7 @@ def test_what_is_read_beyond_the_source_is_not_used(kernels: Any, guarded: Any, 
     y, dw = guarded(np.zeros((m, width), np.float32)), guarded(np.zeros((inner, width), np.float32))
     common = (source.ctypes.data, int(is_bytes), inner, 1.0, order.ctypes.data, 0, m, inner)
     kernels["glassnet_multiply_rows"](*common, b.at, 0, width, zeros.at, y.at, SET, room.ctypes.data, 0, 1)
-    kernels["glassnet_multiply_columns"](*common, dy.at, width, zeros.at, dw.at, SET, 1.0, room.ctypes.data, 0, 1)
+    kernels["glassnet_multiply_columns"](*common, dy.at, width, zeros.at, dw.at, 0, SET, 1.0, room.ctypes.data, 0, 1)
     x = source.astype(float)
     check_sum(y.values, x @ b.values, np.abs(x) @ np.abs(b.values), inner + 2)
     check_sum(dw.values, x.T @ dy.values, np.abs(x.T) @ np.abs(dy.values), m + 3)

@@ -55,12 +55,16 @@ class Emitter:
         function = self.declare(f"llvm.fmuladd.v{self.lanes}f32", self.vector, [self.vector] * 3)
         return self.builder.call(function, [a, b, c])
 
-    def load_masked(self, address: ir.Value, mask: ir.Value) -> ir.Value:
+    def load_masked(self, address: ir.Value, mask: ir.Value, kind: ir.Type | None = None) -> ir.Value:
+        """A register of floats, or of the numbers of `kind`, where the mask is set; zeros elsewhere."""
+        kind = kind or self.vector
+        zeros, size = ir.Constant(kind, [kind.element(0)] * self.lanes), 1 if kind == BYTES else 4
         if IS_WASM:  # which has no masked instructions; what lies behind an array may be read, and is stored as it was
-            return self.builder.select(mask, self.load(address), self.zeros)
-        arguments = [self.vector.as_pointer(), I32, self.mask, self.vector]
-        function = self.declare(f"llvm.masked.load.v{self.lanes}f32.p0", self.vector, arguments)
-        return self.builder.call(function, [self.pointer(address), I32(4), mask, self.zeros])
+            return self.builder.select(mask, self.builder.load(self.pointer(address, kind), align=size), zeros)
+        arguments = [kind.as_pointer(), I32, self.mask, kind]
+        name = f"llvm.masked.load.v{self.lanes}{'i8' if kind == BYTES else 'f32'}.p0"
+        function = self.declare(name, kind, arguments)
+        return self.builder.call(function, [self.pointer(address, kind), I32(size), mask, zeros])
 
     def store_masked(self, value: ir.Value, address: ir.Value, mask: ir.Value) -> None:
         if IS_WASM:

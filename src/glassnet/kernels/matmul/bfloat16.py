@@ -252,8 +252,9 @@ def multiply_row_pairs(
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scratch)
                 if kept > 0 or k0 == 0:
                     pair_row(
-                        end - row, scratch, scratch + INDEXES_AT, kept, scratch + WIDE_AT, COLUMNS, 4 * WIDE_PANEL, bias,
-                        c + 4 * row * width, width, SET if k0 == 0 else ADD, scale, j0, j1, 0, 0, 0, 0, 0, 1,
+                        end - row, scratch, 4 * (end - row), scratch + INDEXES_AT, kept, scratch + WIDE_AT, COLUMNS,
+                        4 * WIDE_PANEL, bias, c + 4 * row * width, width, SET if k0 == 0 else ADD, scale, j0, j1,
+                        0, 0, 0, 0, 0, 1,
                     )  # fmt: skip
 
 
@@ -280,8 +281,9 @@ def multiply_column_pairs(
                 for t in range(count):
                     if counts[t] > 0 or here == SET:
                         at = column + ROWS * t
+                        height = min(ROWS, inner - at)
                         pair_row(
-                            min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
+                            height, scratch + 4 * t * COLUMN_PANEL, 4 * height, indexes + 4 * t * COLUMN_INDEX, counts[t],
                             scratch + WIDE_AT, COLUMNS, 4 * WIDE_PANEL, zeros, c + 4 * at * width, width, here, factor,
                             j0, j1, 0, 0, 0, 0, 0, 1,
                         )  # fmt: skip

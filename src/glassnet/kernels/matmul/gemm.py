@@ -4,7 +4,8 @@
     columns:  C[p, j] ⊕ sum over r of x[order[first + r], p] · B[r, j]            gradients to the weights
 
 x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
-computes whole, in one order: the result does not depend on their number. Where B is wide and many tiles read it, a part of it
+computes whole, in one order: the result does not depend on their number. Narrow gradients read activations where they lie,
+all else in panels, from which zeros are left out: the bits are the same. Where B is wide and many tiles read it, a part of it
 at a time is packed into panels in the second-level cache. A single row is a matrix-vector product (vector.py). Arrays are
 addresses; `scratch` is one thread's own.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from numba import float32, int64, void
 
-from glassnet.kernels.codegen.addresses import integers_at
+from glassnet.kernels.codegen.addresses import int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.pack import pack_b, pack_columns, pack_rows
 from glassnet.kernels.matmul.tile import ADD, SET, packed_tile
@@ -25,6 +26,7 @@ from glassnet.kernels.sizes import (
     COLUMNS,
     COUNTS_AT,
     DEPTH,
+    DIRECT,
     INDEXES_AT,
     NEAR,
     NEAR_TILES,
@@ -46,11 +48,13 @@ BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles
 def row_by(tile):
     """One panel against the columns first … last of B, whose blocks of COLUMNS are `b_block` bytes apart, by this tile.
 
+    The panel's columns are `step` bytes apart.
+
     Meanwhile block `turn`, `turn` + `turns` … of what follows is brought into the cache.
     """
 
     def row(
-        rows, panel, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
+        rows, panel, step, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
         ahead, ahead_row, ahead_shift, ahead_block, turn, turns,
     ):  # fmt: skip
         for j in range(first, last, COLUMNS):
@@ -60,14 +64,14 @@ def row_by(tile):
             if ahead != 0 and number % turns == turn:
                 following, further, shift = ahead + ahead_block * number, ahead_row, ahead_shift
             tile(
-                rows, panel, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
+                rows, panel, step, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
                 following, further, shift,
             )  # fmt: skip
 
     return row
 
 
-ROW = void(*[int64] * 11, float32, *[int64] * 8)
+ROW = void(*[int64] * 12, float32, *[int64] * 8)
 tile_row = outlined(ROW, "tile_row")(row_by(packed_tile))
 
 
@@ -140,22 +144,49 @@ def multiply_rows(
                 elif kept > 0 or mode == SET:
                     turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # of one turn, 1 is none
                     tile_row(
-                        end - row, scratch, index, kept, part, b_row, b_block, bias, c + 4 * row * width, width, mode,
-                        float32(1), j0, j1, ahead, ahead_row, shift, ahead_block, turn, turns,
+                        end - row, scratch, 4 * (end - row), index, kept, part, b_row, b_block, bias,
+                        c + 4 * row * width, width, mode, float32(1), j0, j1,
+                        ahead, ahead_row, shift, ahead_block, turn, turns,
                     )  # fmt: skip
 
 
-@outlined(void(*[int64] * 3, float32, *[int64] * 9, float32, *[int64] * 3))
+@outlined(void(*[int64] * 3, float32, *[int64] * 10, float32, *[int64] * 3))
 def multiply_columns(
-    source, is_bytes, stride, scale, order, first, m, inner, b, width, zeros, c, mode, alpha, scratch, thread, threads
+    source,
+    is_bytes,
+    stride,
+    scale,
+    order,
+    first,
+    m,
+    inner,
+    b,
+    width,
+    zeros,
+    c,
+    in_place,
+    mode,
+    alpha,
+    scratch,
+    thread,
+    threads,
 ):
-    """C (inner, width) = xᵀ · B (mode SET) or C + alpha · xᵀ · B (mode ADD), B of shape (m, width)."""
+    """C (inner, width) = xᵀ · B (mode SET) or C + alpha · xᵀ · B (mode ADD), B of shape (m, width).
+
+    `in_place`: x is m rows of floats without scale, which may be read where they lie.
+    """
     indexes, kept = scratch + INDEXES_AT, scratch + COUNTS_AT
     tiles = (inner + ROWS - 1) // ROWS
     my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     step = min(COLUMN_DEPTH, _depth(width))
     packed = is_packed(last_tile - my_tiles, width)
+    direct = in_place != 0 and width <= WIDE and inner <= DIRECT
+    if direct:
+        numbers = int32_at(indexes, step)
+        for r in range(min(m, step)):
+            numbers[r] = r
     strip = WIDE_STRIP if packed else width
+    counts = integers_at(kept, TILES)
     for j0 in range(0, width, strip):
         j1 = min(j0 + strip, width)
         for r0 in range(0, m, step):
@@ -168,14 +199,20 @@ def multiply_columns(
             for first_tile in range(my_tiles, last_tile, TILES):
                 count = min(TILES, last_tile - first_tile)
                 column = ROWS * first_tile
-                pack_columns(
-                    source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept
-                )
-                counts = integers_at(kept, TILES)
+                if not direct:
+                    pack_columns(
+                        source, is_bytes, stride, order, first, r0, r1, column, count, inner, scale, scratch, indexes, kept
+                    )
                 for t in range(count):
-                    if counts[t] > 0 or here == SET:
-                        at = column + ROWS * t
+                    at = column + ROWS * t
+                    rows, target = min(ROWS, inner - at), c + 4 * at * width
+                    if direct:
                         tile_row(
-                            min(ROWS, inner - at), scratch + 4 * t * COLUMN_PANEL, indexes + 4 * t * COLUMN_INDEX, counts[t],
-                            part, b_row, b_block, zeros, c + 4 * at * width, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
+                            rows, source + 4 * (stride * r0 + at), 4 * stride, indexes, r1 - r0, part + 4 * b_row * r0,
+                            b_row, b_block, zeros, target, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
+                        )  # fmt: skip
+                    elif counts[t] > 0 or here == SET:
+                        tile_row(
+                            rows, scratch + 4 * t * COLUMN_PANEL, 4 * rows, indexes + 4 * t * COLUMN_INDEX, counts[t], part,
+                            b_row, b_block, zeros, target, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
                         )  # fmt: skip

@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 
-from glassnet.kernels.codegen.addresses import bytes_at, floats_at, int32_at, integers_at
+from glassnet.kernels.codegen.addresses import bytes_at, floats_at, integers_at
 from glassnet.kernels.codegen.jit import compiled
 from glassnet.kernels.codegen.simd import BYTES, I1, I32, I64, NUMBERS, VECTOR, ZEROS, emitted
 from glassnet.kernels.sizes import (
@@ -32,37 +32,43 @@ from glassnet.kernels.sizes import (
 AHEAD = 6  # rows that are fetched into the cache before they are packed
 
 
-def load_scaled(emit, address, scale, is_bytes):
-    """One register of the source as scaled floats, and the mask of its lanes that are not zero."""
+def load_scaled(emit, address, scale, is_bytes, inside=None):
+    """One register of the source as scaled floats, and the mask of its lanes that are not zero; those not `inside` are."""
     builder = emit.builder
     if is_bytes:
-        raw = emit.load_bytes(address)
+        raw = emit.load_bytes(address) if inside is None else emit.load_masked(address, inside, BYTES)
         ink = builder.icmp_unsigned("!=", raw, ir.Constant(BYTES, [0] * LANES))
         value = builder.uitofp(builder.zext(raw, ir.VectorType(I32, LANES)), VECTOR)
     else:
-        value = emit.load(address)
+        value = emit.load(address) if inside is None else emit.load_masked(address, inside)
         ink = builder.fcmp_unordered("!=", value, ZEROS)
     return builder.fmul(value, scale), ink
 
 
-@emitted(types.int64(*[types.int64] * 3, types.float32, *[types.int64] * 4))
-def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, height):
-    """Transpose LANES columns of SPAN rows, from `column` on, into the panel; the number of columns kept.
+def _emit_forms(emit, is_bytes, count, most, emit_form):
+    """emit_form(of bytes, of whole registers) for a source of `count` numbers; fewer than `most` are read under a mask."""
+    is_whole = emit.builder.icmp_signed(">=", count, I64(most))
+    emit.either(is_bytes, lambda of_bytes: emit.either(is_whole, lambda whole: emit_form(of_bytes, whole)))
+
+
+@emitted(types.int64(*[types.int64] * 3, types.float32, *[types.int64] * 5))
+def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, count, height):
+    """Transpose `count` columns of SPAN rows, LANES at most, from `column` on, into the panel; the number of columns kept.
 
     `addresses` points to SPAN row addresses; column `first` + i is numbered so in `index`.
     """
     builder = emit.builder
     factor, found = emit.splat(scale), emit.variable(I64(0))
 
-    def emit_form(of_bytes):
+    def emit_form(of_bytes, whole):
         offset = column if of_bytes else builder.mul(column, I64(4))
-        groups, ink = [], None
+        groups, ink, inside = [], None, None if whole else emit.lanes_before(count, 0)
         for group in range(GROUPS):
             rows = []
             for r in range(LANES):
                 slot = builder.add(addresses, I64(8 * (group * LANES + r)))
                 row = builder.add(builder.load(emit.pointer(slot, I64)), offset)
-                value, marks = load_scaled(emit, row, factor, of_bytes)
+                value, marks = load_scaled(emit, row, factor, of_bytes, inside)
                 rows.append(value)
                 ink = marks if ink is None else builder.or_(ink, marks)
             groups.append(rows)
@@ -78,39 +84,36 @@ def _pack_block(emit, is_bytes, addresses, column, scale, panel, index, first, h
                 kept = builder.add(kept, builder.zext(builder.extract_element(ink, I32(lane)), I64))
             builder.store(kept, found)
 
-    emit.either(is_bytes, emit_form)
+    _emit_forms(emit, is_bytes, count, LANES, emit_form)
     return builder.load(found)
 
 
-@emitted(types.void(*[types.int64] * 3, types.float32, *[types.int64] * 4))
-def _pack_column(emit, is_bytes, address, ahead, scale, panels, indexes, number, kept):
-    """Append, to each of TILES panels, ROWS neighbours from `address` on as one column, where any is not zero.
+@emitted(types.void(*[types.int64] * 3, types.float32, *[types.int64] * 6))
+def _pack_column(emit, is_bytes, address, ahead, scale, panel, index, number, kept, height, places):
+    """Append `height` neighbours from `address` on to the panel as one column, where any is not zero.
 
-    `kept` points to the columns that each panel holds so far; they are counted up. `ahead` is read soon.
+    `kept` points to the number of columns that the panel holds so far; it is counted up. `ahead` is read soon.
+    Behind `address` lie as many `places` of the source.
     """
     builder = emit.builder
     factor, short = emit.splat(scale), builder.trunc(number, I32)
+    counter = emit.pointer(kept, I64)
+    count = builder.load(counter)
+    target = builder.add(panel, builder.mul(builder.mul(count, height), I64(4)))
+    emit.prefetch(ahead)
 
-    def emit_form(of_bytes):
-        size = 1 if of_bytes else 4
-        for line in range(0, TILES * ROWS * size + 63, 64):  # the same pixels of a row that is packed soon
-            emit.prefetch(builder.add(ahead, I64(line)))
-        for tile in range(TILES):
-            counter = emit.pointer(builder.add(kept, I64(8 * tile)), I64)
-            count = builder.load(counter)
-            target = builder.add(panels, I64(4 * COLUMN_PANEL * tile))
-            target = builder.add(target, builder.mul(count, I64(4 * ROWS)))
-            some = I1(0)
-            for group in range(GROUPS):
-                source = builder.add(address, I64(size * (ROWS * tile + LANES * group)))
-                value, ink = load_scaled(emit, source, factor, of_bytes)
-                emit.store(value, builder.add(target, I64(4 * LANES * group)))
-                some = builder.or_(some, emit.any(ink))
-            place = builder.add(builder.add(indexes, I64(4 * COLUMN_INDEX * tile)), builder.mul(count, I64(4)))
-            builder.store(short, emit.pointer(place, I32))
-            builder.store(builder.add(count, builder.zext(some, I64)), counter)
+    def emit_form(of_bytes, whole):
+        some = I1(0)
+        for group in range(GROUPS):
+            inside = None if whole else emit.lanes_before(height, LANES * group)
+            source = builder.add(address, I64((1 if of_bytes else 4) * LANES * group))
+            value, ink = load_scaled(emit, source, factor, of_bytes, inside)
+            emit.store(value, builder.add(target, I64(4 * LANES * group)))
+            some = builder.or_(some, emit.any(ink))
+        builder.store(short, emit.pointer(builder.add(index, builder.mul(count, I64(4))), I32))
+        builder.store(builder.add(count, builder.zext(some, I64)), counter)
 
-    emit.either(is_bytes, emit_form)
+    _emit_forms(emit, is_bytes, places, SPAN, emit_form)
 
 
 @emitted()
@@ -125,22 +128,22 @@ def transpose_square(emit, source, stride, last, target):
         emit.store(column, builder.add(target, I64(4 * COLUMNS * k)))
 
 
-@emitted(types.int64(*[types.int64] * 2, types.float32, *[types.int64] * 3))
-def _pack_lanes(emit, is_bytes, address, scale, panel, index, first):
-    """Append those of LANES neighbours that are not zero to the panel of one row; how many. The first has number `first`."""
+@emitted(types.int64(*[types.int64] * 2, types.float32, *[types.int64] * 4))
+def _pack_lanes(emit, is_bytes, address, scale, panel, index, first, count):
+    """Append those of `count` neighbours, numbered from `first`, that are not zero to the panel of one row; how many."""
     builder = emit.builder
     factor = emit.splat(scale)
     found = emit.variable(I64(0))
 
-    def emit_form(of_bytes):
-        values, ink = load_scaled(emit, address, factor, of_bytes)
+    def emit_form(of_bytes, whole):
+        values, ink = load_scaled(emit, address, factor, of_bytes, None if whole else emit.lanes_before(count, 0))
         with builder.if_then(emit.any(ink)):
             numbers = builder.add(emit.splat(builder.trunc(first, I32)), ir.Constant(NUMBERS, list(range(LANES))))
             kept = emit.store_compressed(values, panel, ink)
             emit.store_compressed(numbers, index, ink)
             builder.store(kept, found)
 
-    emit.either(is_bytes, emit_form)
+    _emit_forms(emit, is_bytes, count, LANES, emit_form)
     return builder.load(found)
 
 
@@ -168,23 +171,13 @@ def pack_rows(source, is_bytes, stride, order, first, height, k0, k1, scale, scr
     rows, addresses = integers_at(order + 8 * first, height), integers_at(table, SPAN)
     for r in range(SPAN):  # rows beyond the panel's height repeat its first: they are overwritten, or never read
         addresses[r] = source + size * stride * rows[r if r < height else 0]
-    kept, k = 0, k0
-    while k + LANES <= k1:
-        target, numbers = panel + 4 * kept * height, index + 4 * kept
+    kept = 0
+    for k in range(k0, k1, LANES):
+        target, numbers, count = panel + 4 * kept * height, index + 4 * kept, min(LANES, k1 - k)
         if height == 1:
-            kept += _pack_lanes(is_bytes, addresses[0] + size * k, scale, target, numbers, k)
+            kept += _pack_lanes(is_bytes, addresses[0] + size * k, scale, target, numbers, k, count)
         else:
-            kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, height)
-        k += LANES
-    for tail in range(k, k1):
-        some = False
-        target = floats_at(panel + 4 * kept * height, height)
-        for r in range(height):
-            value = value_at(addresses[r] + size * tail, is_bytes)
-            some |= value != 0
-            target[r] = value * scale
-        int32_at(index, kept + 1)[kept] = tail
-        kept += some
+            kept += _pack_block(is_bytes, table, k, scale, target, numbers, k, count, height)
     return kept
 
 
@@ -195,23 +188,15 @@ def pack_columns(source, is_bytes, stride, order, first, k0, k1, column, tiles, 
     rows, counts = integers_at(order + 8 * first, k1), integers_at(kept, TILES)
     for t in range(TILES):
         counts[t] = 0
-    whole = tiles == TILES and column + ROWS * (TILES - 1) + SPAN <= stride
     for k in range(k0, k1):
         address = source + size * (stride * rows[k] + column)
-        if whole:
-            ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
-            _pack_column(is_bytes, address, ahead, scale, panels, indexes, k, kept)
-        else:  # the last pixels of an image: reading whole registers would leave it
-            for t in range(tiles):
-                some = False
-                height = min(ROWS, width - column - ROWS * t)
-                target = floats_at(panels + 4 * (t * COLUMN_PANEL + counts[t] * height), height)
-                for r in range(height):
-                    value = value_at(address + size * (ROWS * t + r), is_bytes)
-                    some |= value != 0
-                    target[r] = value * scale
-                int32_at(indexes + 4 * t * COLUMN_INDEX, counts[t] + 1)[counts[t]] = k
-                counts[t] += some
+        ahead = source + size * (stride * rows[min(k + AHEAD, k1 - 1)] + column)
+        for t in range(tiles):
+            at, height = ROWS * t, min(ROWS, width - column - ROWS * t)
+            _pack_column(
+                is_bytes, address + size * at, ahead + size * at, scale, panels + 4 * t * COLUMN_PANEL,
+                indexes + 4 * t * COLUMN_INDEX, k, kept + 8 * t, height, stride - column - at,
+            )  # fmt: skip
 
 
 @compiled

@@ -107,12 +107,12 @@ def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride
                     mode, j1 = start if k0 == 0 else ADD, min(j0 + STRIP, width)
                     if pairs != 0:
                         _call_row(
-                            pairs, end - row, panel, scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
+                            pairs, end - row, panel, 4 * (end - row), scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
                             c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0, 0, STRIP,
                         )  # fmt: skip
                     else:
                         tile_row(
-                            end - row, panel, scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
+                            end - row, panel, 4 * (end - row), scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
                             c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0, 0, STRIP,
                         )  # fmt: skip
 
@@ -140,6 +140,6 @@ def sum_products(a, rows, inner, b, width, zeros, c, start, scratch, stride):
                     kept = _append(row, scratch, end - column, scratch + INDEXES_AT, r, kept)
                 if kept > 0 or mode == SET:
                     tile_row(
-                        end - column, scratch, scratch + INDEXES_AT, kept, part, b_row, b_block, zeros,
+                        end - column, scratch, 4 * (end - column), scratch + INDEXES_AT, kept, part, b_row, b_block, zeros,
                         c + 4 * column * width, width, mode, float32(1), j0, j1, 0, 0, 0, 0, 0, 1,
                     )  # fmt: skip

@@ -104,48 +104,56 @@ def _switch(builder, rows, emit_case):
 
 
 def _packed(
-    form, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+    form, emit, rows, panel, step, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row,
+    ahead_shift,
 ):  # fmt: skip
     builder = emit.builder
     mask = builder.sub(builder.shl(I64(1), ahead_shift), I64(1))
 
-    def emit_case(height):
-        def walk(step):
+    def emit_case(vectors, height):
+        def walk(add):
             with cgutils.for_range(builder, count, intp=I64) as loop:
                 k = loop.index
                 row = builder.sext(builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32)), I64)
                 offset = builder.mul(builder.mul(row, b_row), I64(4))
-                a = builder.add(panel, builder.mul(k, I64(4 * height)))
+                a = builder.add(panel, builder.mul(k, step))
                 near = builder.mul(builder.and_(row, mask), I64(4 * COLUMNS))
                 far = builder.add(ahead, builder.mul(builder.ashr(row, ahead_shift), ahead_row))
-                step(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
+                add(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
 
-        _emit_tile(emit, height, VECTORS, walk, count, bias, c, c_row, columns, alpha, mode, form)
+        _emit_tile(emit, height, vectors, walk, count, bias, c, c_row, columns, alpha, mode, form)
 
-    _switch(builder, rows, emit_case)
+    with builder.if_else(builder.icmp_signed(">", columns, I64(LANES))) as (wide, slim):
+        with wide:
+            _switch(builder, rows, partial(emit_case, VECTORS))
+        with slim:
+            _switch(builder, rows, partial(emit_case, 1))
 
 
-@emitted(types.void(*[types.int64] * 10, types.float32, *[types.int64] * 4))
+@emitted(types.void(*[types.int64] * 11, types.float32, *[types.int64] * 4))
 def packed_tile(
-    emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+    emit, rows, panel, step, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
 ):  # fmt: skip
     """Addresses and lengths as integers, `alpha` float32; `index` holds int32 row numbers of B; see the module.
 
+    The panel's columns are `step` bytes apart.
     With row k of B, the line(s) at ahead + (k >> ahead_shift)·ahead_row + (k mod 2^ahead_shift)·COLUMNS floats are asked for.
     """
     _packed(
-        FLOATS, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
-    )
+        FLOATS, emit, rows, panel, step, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row,
+        ahead_shift,
+    )  # fmt: skip
 
 
-@emitted(types.void(*[types.int64] * 10, types.float32, *[types.int64] * 4))
+@emitted(types.void(*[types.int64] * 11, types.float32, *[types.int64] * 4))
 def packed_pair_tile(
-    emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
+    emit, rows, panel, step, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
 ):  # fmt: skip
     """The same of pairs of bfloat16, each as wide as a float: C = bias + alpha · sum (SET), or C + alpha · sum (ADD)."""
     _packed(
-        PAIRS, emit, rows, panel, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row, ahead_shift
-    )
+        PAIRS, emit, rows, panel, step, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row,
+        ahead_shift,
+    )  # fmt: skip
 
 
 def _strided(
