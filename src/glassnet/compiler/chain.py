@@ -24,10 +24,11 @@ def lower_chain(
     ] = []  # backward; whether any layer before the block, or up to its end, has parameters
     number, before = 0, False
     while number < len(layers):
-        last = None if out.fused else number + 1
-        block = find_block(layers[number:last], offsets[number:last])
-        end = number + max(1, block.length)
-        if block.length:
+        end = number + 1
+        if starts_block(layers[number]):
+            last = None if out.fused else end
+            block = find_block(layers[number:last], offsets[number:last])
+            end = number + block.length
             x, back_block = lower_block(block, x, out)
         else:
             x, back_block = lower(layers[number], x, offsets[number], out)
