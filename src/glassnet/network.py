@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ class Network(Predicts):
 
     def _take_shape(self, shape: tuple[int, ...]) -> None:
         """Remember the images' own shape where only their number of pixels was known."""
-        if len(self.input_shape) == 1 and int(np.prod(shape)) == self.features:
+        if len(self.input_shape) == 1 and prod(shape) == self.features:
             self.input_shape = self.shapes[0] = shape
 
     @familiar
@@ -189,7 +190,7 @@ class Network(Predicts):
 
     def _prepare(self, data: Dataset) -> None:
         self._take_shape(data.shape)
-        if data.classes is not None and self.classes == class_names(None, self) and len(data.classes) == len(self.classes):
+        if data.classes is not None and len(data.classes) == len(self.classes) and self._unnamed:
             self.classes = data.classes
 
     def __call__(self, images: Array) -> Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -87,7 +86,7 @@ def _augmented(images: Value, augmentation: Augmentation, shape: tuple[int, int,
         op.AUGMENT, options=augmentation.record[0], x=images.at, y=y, height=height, width=width, channels=channels,
         key=out.random_key(),
     )  # fmt: skip
-    return replace(images, at=y, augmented=True)
+    return images._replace(at=y, augmented=True)
 
 
 def can_lower(stack: Stack) -> bool:

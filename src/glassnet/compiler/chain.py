@@ -24,11 +24,11 @@ def lower_chain(
     ] = []  # backward; whether any layer before the block, or up to its end, has parameters
     number, before = 0, False
     while number < len(layers):
-        last = None if out.fused else number + 1
-        block = find_block(layers[number:last], offsets[number:last])
-        end = number + max(1, block.length)
-        given = x
-        if block.length:
+        end, given = number + 1, x
+        if starts_block(layers[number]):
+            last = None if out.fused else end
+            block = find_block(layers[number:last], offsets[number:last])
+            end = number + block.length
             x, back_block = lower_block(block, x, out)
         else:
             x, back_block = lower(layers[number], x, offsets[number], out)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
@@ -14,13 +12,13 @@ from glassnet.support.arrays import Array
 
 @lower.register
 def _(layer: Flatten, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
-    return replace(x, shape=(x.width,)), lambda dy, needs_dx: dy
+    return x._replace(shape=(x.width,)), lambda dy, needs_dx: dy
 
 
 @lower.register
 def _(layer: Pixels, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
     if x.raw:
-        return replace(x, scale=x.scale / 255, raw=False), lambda dy, needs_dx: dy
+        return x._replace(scale=x.scale / 255, raw=False), lambda dy, needs_dx: dy
     return x, lambda dy, needs_dx: dy
 
 
@@ -36,7 +34,7 @@ def _affine(x: Value, mean: Array, scale: Array, shift: Array, out: ProgramBuild
 @lower.register
 def _(layer: Scale, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
     if x.is_images and layer.offset == 0:
-        return replace(x, scale=x.scale * layer.factor, raw=False), lambda dy, needs_dx: dy
+        return x._replace(scale=x.scale * layer.factor, raw=False), lambda dy, needs_dx: dy
     return _affine(x, np.zeros(x.width), np.full(x.width, layer.factor), np.full(x.width, layer.offset), out)
 
 

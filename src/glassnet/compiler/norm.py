@@ -70,7 +70,7 @@ class Normalisation:
         out.emit(op.BATCH_NORM_SUMS, **places, mean=self.mean, inverse=self.inverse, sums=sums)
         out.emit(
             op.BATCH_NORM_GRADIENTS, pixels=self.pixels, channels=self.channels,
-            pooled=places["epilogue"]["pool"]["window_height"] > 0, running=not self.learns, sums=sums,
+            pooled=int(places["epilogue"]["pool"]["window_height"] > 0), running=not self.learns, sums=sums,
             gamma=self.offsets["gamma"], beta=self.offsets["beta"], mean=self.mean, mean_error=self.mean_error,
             inverse=self.inverse, gain=self.gain, coefficients=coefficients,
         )  # fmt: skip

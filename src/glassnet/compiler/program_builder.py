@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,7 @@ from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(NamedTuple):
     """Numbers of `shape` an image at an offset of the workspace, or the images themselves, times `scale`.
 
     `raw`: still the integers of the images, which `Pixels` brings to 0…1. `augmented`: images too, but in the workspace.
@@ -114,12 +113,12 @@ class ProgramBuilder:
         self.input_gradient = -1
         self.scratch_bytes, self.longest = SCRATCH_BYTES, capacity
         self._workspace = 0
-        self._slots = {slot.offset: slot.size for slot in (*stack.slots, *stack.running_slots)}
+        self._slots = *stack.slots, *stack.running_slots
         shapes = [*stack.shapes, *(shape for layer in walk(stack.layers) for shape in _inner_shapes(layer))]
         widest = max(*(prod(shape) for shape in shapes), *(slot.shape[-1] for slot in stack.slots), 1)
         self._constants: list[Array] = [np.zeros(widest + PADDING)]  # zeros first, for biases that are not there
         self._code: list[tuple[int, int]] = []
-        self._records: list[NDArray[np.uint8]] = []
+        self._records = bytearray()
 
     def bytes_of(self, layer: Layer) -> tuple[float, int] | None:
         """Of a layer that may run in int8, x ≈ scale·(byte − zero): scale and zero. The number 0 is a byte exactly."""
@@ -160,10 +159,10 @@ class ProgramBuilder:
         """Add an instruction; its operands are the fields of the operation's record."""
         if opcode not in RECORDS:
             raise ValueError(f"{opcode} is the opcode of no operation")
-        self._code.append((opcode, sum(map(len, self._records))))
+        self._code.append((opcode, len(self._records)))
         if opcode == op.LOSS:
             self.forward = len(self._code) - 1
-        self._records.append(RECORDS[opcode].make(**operands).view(np.uint8))
+        self._records += RECORDS[opcode].pack(operands)
 
     def loaded(self, x: Value) -> Value:
         """The value in the workspace; images are brought there."""
@@ -184,14 +183,13 @@ class ProgramBuilder:
         self._code = prepared + [line for line in self._code if line[0] not in PREPARING]
         self.forward = next((number for number, (opcode, _) in enumerate(self._code) if opcode == op.LOSS), 0)
         read: set[int] = set()
-        records = np.concatenate([*self._records, np.zeros(0, np.uint8)])
         for opcode, at in prepared:
             kind = RECORDS[opcode].dtype
-            record = records[at : at + kind.itemsize].view(kind)[0]
+            record = np.frombuffer(self._records, kind, 1, at)[0]
             read.update(int(record[name]) for name in STATE_FIELDS.intersection(kind.names or ()))
         stretches: list[tuple[int, int]] = []
-        for offset in sorted(read & self._slots.keys()):
-            first, last = offset, offset + self._slots[offset]
+        for slot in (slot for slot in self._slots if slot.offset in read):
+            first, last = slot.offset, slot.offset + slot.size
             if stretches and stretches[-1][1] == first:
                 first = stretches.pop()[0]
             stretches.append((first, last))
@@ -237,9 +235,8 @@ def lower(layer: Layer, x: Value, offsets: ParamOffsets, out: ProgramBuilder) ->
     raise LookupError(f"The kernels do not know {type(layer).__name__}.")
 
 
-def aligned_bytes(parts: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Records, one behind the other."""
-    return _aligned(np.concatenate([*parts, np.zeros(0, np.uint8)]), np.uint8)
+def aligned_bytes(records: bytearray) -> NDArray[np.uint8]:
+    return _aligned(np.frombuffer(records, np.uint8), np.uint8)
 
 
 def _aligned(values: Array, dtype: type[np.generic]) -> NDArray[Any]:

@@ -114,14 +114,14 @@ KNOWN = OF_IMAGES | OF_WEIGHTS | JOINTS.keys() | GRADIENTS.keys()
 class _Builder:
     """Collects the instructions of a rank."""
 
-    records: list[Any]
+    records: bytearray
     code: list[tuple[int, int]] = field(default_factory=list)
     gathers: list[Gather] = field(default_factory=list)
     exchanges: list[Exchange] = field(default_factory=list)
 
     def emit(self, opcode: int, **operands: int) -> None:
-        self.code.append((opcode, sum(map(len, self.records))))
-        self.records.append(RECORDS[opcode].make(**operands).view(np.uint8))
+        self.code.append((opcode, len(self.records)))
+        self.records += RECORDS[opcode].pack(operands)
 
     def begin(self, wanted: Sequence[Gather], *, at_once: bool = False) -> None:
         """Begin those gathers that have not begun; `at_once`: and wait for them."""
@@ -141,7 +141,7 @@ class _Builder:
 
 def share(program: Program) -> SharedProgram:
     """A program that trains, as the ranks run it together."""
-    out = _Builder([program.records])
+    out = _Builder(bytearray(program.records))
     gradients: list[tuple[int, int]] = []
     for opcode, at in program.code.tolist():
         if opcode not in KNOWN:

@@ -66,10 +66,10 @@ def check_finite(values: npt.NDArray[Any], where: str) -> None:
     if values.dtype.kind != "f" or not values.size:
         return
     block = max(1, CHECKED * len(values) // values.size)
-    parts = (np.isfinite(values[i : i + block]).reshape(-1, values[0].size).all(axis=1) for i in range(0, len(values), block))
-    items = np.flatnonzero(~np.concatenate(list(parts)))
-    if not len(items):
+    parts = [values[i : i + block].reshape(-1, values[0].size) for i in range(0, len(values), block)]
+    if all(np.isfinite(part).all() for part in parts):
         return
+    items = np.flatnonzero(~np.concatenate([np.isfinite(part).all(axis=1) for part in parts]))
     count = (~np.isfinite(values[items[0]])).sum()
     raise InputError(
         tr("Some values are NaN or infinite as {dtype}.", dtype=values.dtype),
@@ -90,15 +90,17 @@ def as_labels(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
         targets = np.ascontiguousarray(array, dtype=np.float64)
         check_finite(targets, where)
         return targets
-    hint = None
-    if array.dtype.kind in "USO":
-        hint = "classes, labels = np.unique(names, return_inverse=True)"
-    elif array.ndim == 2:
-        hint = "labels.ravel()" if array.shape[1] == 1 else tr("labels.argmax(axis=1), if each row marks one class")
-    elif array.dtype.kind == "f":
-        hint = tr("labels.astype(int) for classes, or labels.reshape(-1, 1) for targets to fit")
-    expected = tr("integers of shape (N,), or floating targets of shape (N, outputs)")
-    _check_vector(array, "iub", where, tr("The labels are not integers, one for each image."), expected, hint)
+    if array.ndim != 1 or array.dtype.kind not in "iub":
+        hint = None
+        if array.dtype.kind in "USO":
+            hint = "classes, labels = np.unique(names, return_inverse=True)"
+        elif array.ndim == 2:
+            hint = "labels.ravel()" if array.shape[1] == 1 else tr("labels.argmax(axis=1), if each row marks one class")
+        elif array.dtype.kind == "f":
+            hint = tr("labels.astype(int) for classes, or labels.reshape(-1, 1) for targets to fit")
+        expected = tr("integers of shape (N,), or floating targets of shape (N, outputs)")
+        what = tr("The labels are not integers, one for each image.")
+        raise InputError(what, where=where, expected=expected, received=form(array), hint=hint)
     if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
         array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # out of any range, and stays so in int64
     return np.ascontiguousarray(array, dtype=np.int64)
@@ -118,9 +120,8 @@ def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], 
             hint=f"classes=({classes!r},)",
         )
     names = None if classes is None else tuple(str(name) for name in classes)
-    counts = Counter(names or ())
-    if names is not None and (not names or len(counts) < len(names)):
-        repeated, times = counts.most_common(1)[0] if names else ("", 0)
+    if names is not None and (not names or len(set(names)) < len(names)):
+        repeated, times = Counter(names).most_common(1)[0] if names else ("", 0)
         raise InputError(
             tr("The class names are not all different.") if names else tr("There are no class names."),
             where=f"{where}(classes)",
@@ -128,8 +129,9 @@ def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], 
             received=tr("{repeated}, {times} times", repeated=repr(repeated), times=times) if names else tr("none"),
         )
     limit = MOST_UNNAMED_CLASSES if names is None else len(names)
-    wrong = np.flatnonzero((labels < 0) | (labels >= limit))
-    if len(wrong):
+    highest = int(labels.max())
+    if labels.min() < 0 or highest >= limit:
+        wrong = np.flatnonzero((labels < 0) | (labels >= limit))
         label, total = labels[wrong[0]], len(labels)
         raise InputError(
             tr("A label is out of range."),
@@ -138,7 +140,7 @@ def as_classes(classes: Sequence[object] | None, labels: npt.NDArray[np.int64], 
             received=tr("{label}; labels out of range: {wrong} of {total}", label=label, wrong=len(wrong), total=total),
             hint=tr("classes, labels = np.unique(labels, return_inverse=True) counts them from 0"),
         )
-    return tuple(str(index) for index in range(int(labels.max()) + 1)) if names is None else names
+    return tuple(str(index) for index in range(highest + 1)) if names is None else names
 
 
 def as_groups(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:
@@ -166,9 +168,9 @@ def form(array: npt.NDArray[Any]) -> str:
     return tr("shape {shape}, dtype {dtype}", shape=array.shape, dtype=array.dtype)
 
 
-def _check_vector(array: npt.NDArray[Any], kinds: str, where: str, what: str, expected: str, hint: str | None = None) -> None:
+def _check_vector(array: npt.NDArray[Any], kinds: str, where: str, what: str, expected: str) -> None:
     if array.ndim != 1 or array.dtype.kind not in kinds:
-        raise InputError(what, where=where, expected=expected, received=form(array), hint=hint)
+        raise InputError(what, where=where, expected=expected, received=form(array))
 
 
 def _as_array(values: npt.ArrayLike, where: str) -> npt.NDArray[Any]:

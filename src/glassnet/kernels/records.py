@@ -9,7 +9,8 @@ sizes are those of one image.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, get_type_hints
+from struct import Struct
+from typing import Any, ClassVar, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from glassnet.kernels import opcodes as op
 
 INPUT = -1  # as a place: the images of the mini-batch, bytes or floats, where they lie in the data set
 RECORDS: dict[int, type[Record]] = {}  # of each operation
+PACKED = {"i8": "q", "f8": "d", "f4": "f"}  # types of fields, as `struct` names them
 
 
 class Record:
@@ -27,25 +29,37 @@ class Record:
     """
 
     dtype: ClassVar[np.dtype[np.void]]
+    _packer: ClassVar[Struct]  # of the same layout
+    _inner: ClassVar[tuple[str, ...]]  # fields that are records
 
     def __init_subclass__(cls, operations: Sequence[int] = ()) -> None:
         RECORDS.update(dict.fromkeys(operations, cls))
-        kinds = {name: kind for name, kind in get_type_hints(cls).items() if name != "dtype"}
+        kinds = {name: kind for name, kind in get_type_hints(cls).items() if get_origin(kind) is not ClassVar}
         cls.dtype = np.dtype(
             [(name, kind.dtype if issubclass(kind, Record) else kind) for name, kind in kinds.items()], align=True
         )
+        cls._inner = tuple(name for name, kind in kinds.items() if issubclass(kind, Record))
+        layout, at = "=", 0
+        for kind, offset in (field[:2] for field in (cls.dtype.fields or {}).values()):
+            layout += f"{offset - at}x{PACKED.get(kind.str[1:]) or f'{kind.itemsize}s'}"
+            at = offset + kind.itemsize
+        cls._packer = Struct(f"{layout}{cls.dtype.itemsize - at}x")
+
+    @classmethod
+    def pack(cls, fields: dict[str, Any]) -> bytes:
+        """A record, in a third of the time that NumPy takes; every field must be given."""
+        names = (cls.dtype.fields or {}).keys()
+        if fields.keys() != names:
+            wrong = sorted(fields.keys() ^ names)
+            raise TypeError(f"{cls.__name__} has the fields {', '.join(names)}; missing or unknown: {', '.join(wrong)}")
+        if cls._inner:
+            fields = fields | {name: bytes(fields[name]) for name in cls._inner}
+        return cls._packer.pack(*map(fields.__getitem__, names))
 
     @classmethod
     def make(cls, **fields: Any) -> NDArray[np.void]:
         """An array of one record; every field must be given."""
-        names = cls.dtype.names or ()
-        if set(fields) != set(names):
-            wrong = sorted(set(fields).symmetric_difference(names))
-            raise TypeError(f"{cls.__name__} has the fields {', '.join(names)}; missing or unknown: {', '.join(wrong)}")
-        record = np.zeros(1, dtype=cls.dtype)
-        for name, value in fields.items():
-            record[name] = value
-        return record
+        return np.frombuffer(bytearray(cls.pack(fields)), cls.dtype)
 
 
 class Load(Record, operations=[op.LOAD]):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from ctypes import addressof, c_char
+from typing import Any
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -110,9 +114,25 @@ def quad_panel(groups: int, taps: int) -> int:
     return COLUMNS * (3 + groups * ((taps + 3) // 4))
 
 
+def address(array: NDArray[Any]) -> int:
+    """Where an array's numbers lie; 0 where it has none."""
+    if array.size and array.flags.writeable:
+        return addressof(c_char.from_buffer(array.data))  # in half the time
+    return array.ctypes.data if array.size else 0
+
+
 def aligned_zeros(size: int, dtype: DTypeLike = np.float32) -> NDArray[np.generic]:
     """`size` zeros on a cache line's boundary, with `PADDING` more behind them that kernels may read."""
+    return _on_a_line(np.zeros, size, dtype)
+
+
+def aligned_empty(size: int, dtype: DTypeLike = np.float32) -> NDArray[np.generic]:
+    """The same with any numbers."""
+    return _on_a_line(np.empty, size, dtype)
+
+
+def _on_a_line(allocate: Callable[..., NDArray[Any]], size: int, dtype: DTypeLike) -> NDArray[np.generic]:
     item = np.dtype(dtype).itemsize
-    raw = np.zeros((size + PADDING) * item + 64, dtype=np.uint8)
-    start = -raw.ctypes.data % 64
+    raw = allocate((size + PADDING) * item + 64, dtype=np.uint8)
+    start = -address(raw) % 64
     return raw[start : start + (size + PADDING) * item].view(dtype)[:size]

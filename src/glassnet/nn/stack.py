@@ -6,6 +6,7 @@ import copy
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite, prod
 from typing import Any, Self
 from weakref import ReferenceType, WeakKeyDictionary, ref
@@ -40,7 +41,7 @@ class Slot:
     offset: int
     penalised: bool
 
-    @property
+    @cached_property
     def size(self) -> int:
         return prod(self.shape)
 

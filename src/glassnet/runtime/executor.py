@@ -10,7 +10,7 @@ from glassnet.compiler import Program, can_lower
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.codegen.host import kernels_enabled
 from glassnet.kernels.context import SIGNALS, STOP, Context
-from glassnet.kernels.sizes import aligned_zeros
+from glassnet.kernels.sizes import address, aligned_empty, aligned_zeros
 from glassnet.nn.stack import Stack
 from glassnet.runtime.kept_weights import KeptWeights
 from glassnet.runtime.workers import Workers
@@ -50,10 +50,6 @@ def label_arrays(labels: Array) -> dict[str, Array | None]:
     }
 
 
-def _address(array: Array) -> int:
-    return array.ctypes.data
-
-
 class Executor:
     """Runs one program: the interpreter's contexts, one for each thread, and the arrays they point to, kept alive."""
 
@@ -63,7 +59,7 @@ class Executor:
         kernels, opcodes = library(), set(program.code[:, 0].tolist())
         self._run = kernels["glassnet_run"]
         self._contexts = np.zeros(threads, dtype=Context.dtype)
-        self._first = _address(self._contexts)
+        self._first = self._contexts.ctypes.data
         self._alive: dict[str, Array] = {}
         self.threads, self.program = threads, program
         self._signals = aligned_zeros(SIGNALS, np.int64)
@@ -84,8 +80,8 @@ class Executor:
             if not opcodes.isdisjoint(members):
                 self.set(**{name: kernels.address(f"glassnet_{name}")})
         for number, context in enumerate(self._contexts):
-            scratch = self._alive[f"scratch{number}"] = aligned_zeros(program.scratch, np.uint8)
-            context["scratch"], context["thread"] = _address(scratch), number
+            scratch = self._alive[f"scratch{number}"] = aligned_empty(program.scratch, np.uint8)
+            context["scratch"], context["thread"] = address(scratch), number
 
     def bind(self, **arrays: Array | None) -> None:
         """Point fields of the contexts at arrays (None: at nothing)."""
@@ -94,7 +90,7 @@ class Executor:
                 self._alive.pop(name, None)
             else:
                 self._alive[name] = array
-            self._contexts[name] = 0 if array is None else _address(array)
+            self._contexts[name] = 0 if array is None else address(array)
 
     def set(self, **numbers: float) -> None:
         """Set fields of the contexts."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from math import prod
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from glassnet.compiler import assemble
 from glassnet.nn import Layer
@@ -19,6 +21,12 @@ ALL_BYTES = np.array([0, 255], dtype=np.uint8)
 BEFORE_LOSS = -1  # the key of the outputs that the loss takes
 
 
+@functools.cache
+def _libraries() -> ThreadpoolController:
+    """NumPy's BLAS: one thread is quicker for products this small."""
+    return ThreadpoolController()
+
+
 class LayerOutputs:
     """The outputs of a network's layers for rows of images, with the weights that it has at the time."""
 
@@ -30,6 +38,9 @@ class LayerOutputs:
             self._capacity = max(1, min(len(rows), PART_FLOATS // width))
             program = assemble(stack, self._capacity, is_bytes=rows.dtype == np.uint8, purpose="layers")
             self._executor = Executor(stack, program, thread_count(threads, self._capacity * sum(stack.operations())))
+            places = {id(layer): number for number, layer in enumerate(stack.layers)}
+            seen = [one for one in program.seen if id(one.layer) in places and not one.value.is_images]
+            self._seen = [(places[id(one.layer)], one.value) for one in seen]
             self._executor.bind(images=rows, order=np.arange(len(rows)), classes=np.empty(len(rows), dtype=np.int64))
             self._executor.set(is_bytes=int(rows.dtype == np.uint8), batch_size=self._capacity, images_in_order=len(rows))
 
@@ -42,14 +53,12 @@ class LayerOutputs:
         if executor is None or first >= stack.layers_before_loss:
             yield self._by_numpy(first)
             return
-        places = {id(layer): number for number, layer in enumerate(stack.layers)}
-        seen = [(places[id(one.layer)], one.value) for one in executor.program.seen if id(one.layer) in places]
         for images in self._steps(executor):
             count = len(images)
             found = {
                 number: executor.workspace[value.at : value.at + count * value.width].reshape(count, *value.shape)
-                for number, value in seen
-                if number >= first and not value.is_images
+                for number, value in self._seen
+                if number >= first
             }
             x = found[BEFORE_LOSS] = found[max(found)]
             for number in range(stack.layers_before_loss, len(stack.layers)):
@@ -80,12 +89,13 @@ class LayerOutputs:
     def _by_numpy(self, first: int) -> dict[int, Array]:
         stack = self._stack
         x: Array = self._rows.reshape(len(self._rows), *stack.input_shape)
-        x = forward_chain(stack.layers[:first], x, stack.dtype)[0]
-        found = {BEFORE_LOSS: x}
-        for number, layer in enumerate(stack.layers[first:], first):
-            x = found[number] = forward_chain([layer], x, stack.dtype)[0]
-            if number < stack.layers_before_loss:
-                found[BEFORE_LOSS] = x
+        with _libraries().limit(limits=1):
+            x = forward_chain(stack.layers[:first], x, stack.dtype)[0]
+            found = {BEFORE_LOSS: x}
+            for number, layer in enumerate(stack.layers[first:], first):
+                x = found[number] = forward_chain([layer], x, stack.dtype)[0]
+                if number < stack.layers_before_loss:
+                    found[BEFORE_LOSS] = x
         return found
 
     def close(self) -> None:

@@ -49,6 +49,8 @@ class StepPlan:
 class Trainer(ABC):
     """Runs training steps over a data set. `losses[i]` and `classes[i]` belong to image `order[i]` of the current epoch."""
 
+    draws = True  # whether the steps take random numbers, as dropout does
+
     def __init__(self, stack: Stack, rows: Array, plan: StepPlan) -> None:
         self.losses: NDArray[np.float64] = np.zeros(len(rows))
         self.classes: NDArray[np.int64] = np.zeros(len(rows), dtype=np.int64)
@@ -67,11 +69,11 @@ class Trainer(ABC):
         self,
         order: NDArray[np.int64],
         rates: NDArray[np.float64],
-        rng: Generator,
+        rng: Generator | None,
         changes: Generator | None = None,
         flips: int = 0,
     ) -> None:
-        """`changes` is the random generator that augments the images of the epoch; without it they are not augmented.
+        """`rng` is needed where the trainer `draws`. With a generator `changes` the images of the epoch are augmented.
 
         `flips`: which images are mirrored where they are in turn, see `in_turn` of data/augment.py.
         """
@@ -107,7 +109,7 @@ class CompiledTrainer(Trainer):
         else:
             threads = thread_count(plan.threads, work / ranks.size, ranks.on_this_machine)
             executor = Executor(stack, shared.program, threads)
-        groups = np.array(param_groups(stack, optimizer), dtype=ParamGroup.dtype)
+        groups = param_groups(stack, optimizer)
         _bind_matrices(executor, groups)
         executor.bind(
             images=rows,
@@ -118,9 +120,9 @@ class CompiledTrainer(Trainer):
             v=self.moments[1],
             average=self.average,
             slow=self.slow,
-            param_groups=groups,
+            param_groups=np.array(groups, dtype=ParamGroup.dtype),
             options_at=optimizer_options(optimizer),
-            square_sums=np.zeros(int((groups["size"] // UPDATE_BLOCK + 1).sum()) + 1),
+            square_sums=np.zeros(sum(size // UPDATE_BLOCK + 1 for _, size, *_ in groups) + 1),
             losses=self.losses,
             classes=self.classes,
         )
@@ -137,7 +139,7 @@ class CompiledTrainer(Trainer):
             lookahead_every=0 if optimizer.lookahead is None else optimizer.lookahead.every,
             lookahead_share=0.0 if optimizer.lookahead is None else optimizer.lookahead.share,
         )
-        self._executor = executor
+        self._executor, self.draws = executor, program.keys > program.augmented
         self._exchanges: Exchanges | None = None
         if ranks is not None and shared is not None:
             check_worth(shared, work)
@@ -147,15 +149,16 @@ class CompiledTrainer(Trainer):
         self,
         order: NDArray[np.int64],
         rates: NDArray[np.float64],
-        rng: Generator,
+        rng: Generator | None,
         changes: Generator | None = None,
         flips: int = 0,
     ) -> None:
         program, steps = self._executor.program, len(rates)
         keys = np.zeros((steps, max(1, program.keys)), dtype=np.uint64)
-        dropouts = program.keys - program.augmented
-        if dropouts:
-            keys[:, program.augmented :] = rng.integers(0, 2**64, size=(steps, dropouts), dtype=np.uint64)
+        if self.draws:
+            assert rng is not None
+            size = steps, program.keys - program.augmented
+            keys[:, program.augmented :] = rng.integers(0, 2**64, size=size, dtype=np.uint64)
         if program.augmented and changes is not None:
             keys[:, 0] = changes.integers(0, 2**64, size=steps, dtype=np.uint64)
         self._executor.set(plain=int(changes is None), flips=flips)
@@ -189,7 +192,7 @@ class ReferenceTrainer(Trainer):
         self,
         order: NDArray[np.int64],
         rates: NDArray[np.float64],
-        rng: Generator,
+        rng: Generator | None,
         changes: Generator | None = None,
         flips: int = 0,
     ) -> None:
@@ -275,12 +278,12 @@ def take_step(
             optimizer.step(a, g, m, v, rate * factor, number, decay)
 
 
-def _bind_matrices(executor: Executor, groups: NDArray[np.void]) -> None:
+def _bind_matrices(executor: Executor, groups: Sequence[Group]) -> None:
     """What the steps of whole matrices need: their code, room for the largest, and as many row numbers as it has."""
-    from glassnet.kernels.library import library
-
-    shapes = [(int(rows), int(columns)) for rows, columns in zip(groups["rows"], groups["columns"], strict=True) if rows]
+    shapes = [(rows, columns) for *_, rows, columns in groups if rows]
     if shapes:
+        from glassnet.kernels.library import library
+
         room = aligned_zeros(max(muon_layout(*shape)[-1] for shape in shapes))
         executor.bind(room=room, identity=np.arange(max(executor.program.rows, *map(max, shapes))))
         executor.set(muon=library().address("glassnet_muon"))

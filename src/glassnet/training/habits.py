@@ -94,13 +94,17 @@ class Familiar(Shown, Stack):
     _default_loss: bool  # none was given: it follows from the labels
     _predictor: Any
 
+    @property
+    def _unnamed(self) -> bool:
+        """Whether the classes have only numbers."""
+        return self.classes == tuple(map(str, range(len(self.classes))))
+
     def labelled(self, data: Dataset | tuple[Array, Any], where: str, *, learn: bool = False) -> Dataset:
         """A Dataset from (images, labels); labels that are names must be those of the classes, where these have names.
 
         A loss that was not given becomes the one that suits the labels.
         """
-        unnamed = self.classes == tuple(map(str, range(len(self.classes))))
-        found = as_dataset(data, where, self.classes, len(self.classes) if learn and unnamed else None)
+        found = as_dataset(data, where, self.classes, len(self.classes) if learn and self._unnamed else None)
         suited = default_loss(self.layers[-1]) if found.is_classification else Quadratic()
         if self._default_loss and self.loss != suited:
             self.loss, self._predictor = suited, None

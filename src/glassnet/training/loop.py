@@ -34,7 +34,7 @@ from glassnet.training.stop import Stop, StopReason
 
 Result = TypeVar("Result")
 STRETCH = 0.1  # seconds of compiled steps between two checks of the clock, the keyboard and the loss
-FASTER = 50  # times as many steps, at the most, as in the stretch before
+FASTER = 200  # times as many steps, at the most, as in the stretch before
 CHECKPOINT_EVERY = 1.0  # seconds between two checkpoints, at the least
 
 
@@ -42,15 +42,15 @@ class Training:
     """One training of one network: `run()`."""
 
     def __init__(self, stack: Stack, plan: Plan, callbacks: Sequence[Callback]) -> None:
+        if plan.augmentation is not None:
+            plan = replace(plan, image_shape=image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)"))
         self.stack, self.plan, self.callbacks = stack, plan, callbacks
         stack.adapt(plan.train.images)
         self.rows = stack.rows(plan.train.images)
-        augmented = plan.augmentation is not None
-        shape = image_shape([plan.train.shape, stack.input_shape], "fit(augmentation)") if augmented else (0, 0, 0)
-        self.trainer: Trainer = make_trainer(stack, self.rows, plan.targets, replace(plan, image_shape=shape))
+        self.trainer: Trainer = make_trainer(stack, self.rows, plan.targets, plan)
         self.read_ahead = ReadAhead.of(plan.train, self.rows)
         threads = plan.threads if plan.ranks is None else plan.ranks.threads(plan.threads)
-        self.predictor = Predictor(stack, threads)
+        self.predictor = None if plan.validation is None else Predictor(stack, threads)
         self.held_out = None if plan.validation is None else stack.rows(plan.validation.images)
         self.watch = Watch(stack, plan.train, plan.targets, threads) if plan.statistics else None
         self.progress = Progress(
@@ -58,7 +58,7 @@ class Training:
             plan.epochs,
             plan.steps_per_epoch,
             History(seed=plan.seed),
-            settings=network_settings(stack) | plan.shown() | {"ranks": self.trainer.shares},
+            settings=network_settings(stack) | plan.shown() | {"ranks": self.trainer.shares} if callbacks else {},
             checkpoint=plan.checkpoint,
         )
         self.best: Array = stack.state.copy()  # parameters and running statistics, as in what follows
@@ -154,13 +154,15 @@ class Training:
             self.read_ahead.begin(self.order)
         plain = plan.augmentation is None or number > plan.epochs - plan.plain_epochs
         changes = None if plain else epoch_generator(plan.seed, number, AUGMENTATION)
-        flips = 2 * int(epoch_generator(plan.seed, 0, AUGMENTATION).integers(2**62)) + number % 2
-        self.trainer.begin_epoch(order, rates, epoch_generator(plan.seed, number, DROPOUT), changes, flips)
+        flips = 0 if plain else 2 * int(epoch_generator(plan.seed, 0, AUGMENTATION).integers(2**62)) + number % 2
+        dropout = epoch_generator(plan.seed, number, DROPOUT) if self.trainer.draws else None
+        self.trainer.begin_epoch(order, rates, dropout, changes, flips)
         first = self._first_step() if number == 1 and self.watch is not None else {}
         self._steps(progress.step, steps - 1, past)
         self._before_last_step[...] = self.stack.state
         self._steps(max(steps - 1, progress.step), steps, past, keep_gradient=True)
-        if progress.step == steps and not (all_finite(self.stack.state) and all_finite(self.kept)):  # after the last loss
+        finite = all_finite(self.stack.state) and (plan.averaging is None or all_finite(self.kept))
+        if progress.step == steps and not finite:  # after the last loss
             self._give_up(steps + 1)
         if progress.step < steps:
             return
@@ -248,7 +250,7 @@ class Training:
         last = order.window(end - 1)
         if self.read_ahead is not None:
             self.read_ahead.need(order.window(start), last)
-        return max(first + 1, int(order.ends[last]) // batch) if last < len(order.ends) - 1 else self.plan.steps_per_epoch
+        return max(first + 1, order.ends[last] // batch) if last < len(order.ends) - 1 else self.plan.steps_per_epoch
 
     def _give_up(self, step: int) -> None:
         """Stop because the loss of `step` was not finite, with weights that do not depend on the timing of steps."""

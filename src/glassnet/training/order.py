@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Self
 
 import numpy as np
@@ -22,7 +24,7 @@ class EpochOrder:
     """`images` (N,) in the order of an epoch; `ends`: the place in it where each window ends; `ranges` of each window."""
 
     images: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    ends: list[int]
     ranges: list[Ranges]
 
     @classmethod
@@ -34,15 +36,15 @@ class EpochOrder:
         """
         per_window = 1 if block is None else max(1, WINDOW // (block * image_bytes))
         if block is None or count <= block * per_window:
-            return cls(rng.permutation(count), np.array([count]), [[(0, count)]])
+            return cls(rng.permutation(count), [count], [[(0, count)]])
         blocks = rng.permutation(-(-count // block))
         images, ranges = [], []
         for start in range(0, len(blocks), per_window):
             chosen = np.sort(blocks[start : start + per_window]) * block
             ranges.append([(first, min(first + block, count)) for first in chosen.tolist()])
             images.append(rng.permutation(np.concatenate([np.arange(*bounds) for bounds in ranges[-1]])))
-        return cls(np.concatenate(images), np.cumsum([len(window) for window in images]), ranges)
+        return cls(np.concatenate(images), list(accumulate(map(len, images))), ranges)
 
     def window(self, place: int) -> int:
         """The window of the image at this place of the order."""
-        return int(np.searchsorted(self.ends, place, side="right"))
+        return bisect_right(self.ends, place)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from functools import partial
-from math import ceil, isfinite
+from math import ceil, isfinite, sqrt
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from glassnet.data import Dataset
 from glassnet.nn import Dropout, Flatten, Layer, LeakyReLU, Pixels, ReLU, Scale, Sigmoid, Standardize, Tanh
@@ -49,9 +47,11 @@ def all_finite(vector: Array) -> bool:
         return bool(np.isfinite(vector.sum())) or bool(np.isfinite(vector).all())
 
 
-def validate(predictor: Predictor, rows: Array | None, data: Dataset | None, ranks: Ranks | None = None) -> dict[str, Any]:
+def validate(
+    predictor: Predictor | None, rows: Array | None, data: Dataset | None, ranks: Ranks | None = None
+) -> dict[str, Any]:
     """The columns of an `Epoch` about validation; `rows`: the images of `data` as the network reads them."""
-    if data is None or rows is None:
+    if predictor is None or data is None or rows is None:
         return dict.fromkeys(("validation_cost", "validation_accuracy", "validation_correct", "validation_total"))
     losses, classes = (predictor.losses if ranks is None else partial(losses_together, ranks, predictor))(rows, data.labels)
     correct = int((classes == data.labels).sum()) if data.is_classification else None
@@ -86,7 +86,9 @@ class Watch:
         chosen = np.linspace(0, len(data) - 1, count).astype(np.int64)  # spread over a set that may be sorted by class
         steps = IMAGE * count + LAYER * len(stack.layers) / max(1, sum(stack.operations()))  # of how many images
         self.every = ceil(steps / (PART * len(data)))
-        self._stack, self._labels = stack, (data.labels if targets is None else targets)[chosen]
+        labels = (data.labels if targets is None else targets)[chosen]
+        self._stack, self._first = stack, first_changing(stack)
+        self._targets = stack.loss.targets(labels, stack.outputs, stack.dtype.type)
         self._outputs = LayerOutputs(stack, stack.rows(data.images[chosen]), threads)
 
     def due(self, epoch: int, epochs: int) -> bool:
@@ -95,31 +97,23 @@ class Watch:
 
     def look(self) -> tuple[Statistics, float]:
         """Statistics of each layer's output by its name, and the mean loss of the images, without penalty and dropout."""
-        stack, first = self._stack, first_changing(self._stack)
+        stack = self._stack
         found: dict[str, Described] = {}
         raw: list[Array] = []
-        with _libraries().limit(limits=1), np.errstate(over="ignore", invalid="ignore"):
-            for part in self._outputs.parts(first):
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part in self._outputs.parts(self._first):
                 z = part.pop(BEFORE_LOSS)
                 raw.append(z.reshape(len(z), -1).copy())
                 for number, y in part.items():
                     layer = stack.layers[number]
                     if not isinstance(layer, (Dropout, Flatten)):
                         found.setdefault(stack.names[number], Described(layer)).add(y)
-            outputs = np.concatenate(raw)
-            targets = stack.loss.targets(self._labels, outputs.shape[1], stack.dtype.type)
-            cost = float(stack.loss.value_and_gradient(outputs, targets)[0].mean())
+            cost = float(stack.loss.value_and_gradient(np.concatenate(raw), self._targets)[0].mean())
             return {name: described.found() for name, described in found.items()}, cost
 
     def close(self) -> None:
         """End the threads."""
         self._outputs.close()
-
-
-@functools.cache
-def _libraries() -> ThreadpoolController:
-    """NumPy's BLAS: one thread is quicker for products this small."""
-    return ThreadpoolController()
 
 
 def first_changing(stack: Stack) -> int:
@@ -145,11 +139,12 @@ class Described:
     def add(self, y: Array) -> None:
         values = y.reshape(-1)
         if not self._count:
-            self._near = y.dtype.type(values[:BLOCK].mean())
+            first = values[:BLOCK]
+            self._near = np.add.reduce(first) / len(first)  # as `mean` has it, which takes twice as long
         for start in range(0, len(values), BLOCK):  # which stays in the cache
             apart = values[start : start + BLOCK] - self._near
-            self._sum += float(apart.sum())
-            self._squares += float(apart @ apart)
+            self._sum += float(np.add.reduce(apart))
+            self._squares += float(np.add.reduce(apart * apart))
         self._count += len(values)
         if isinstance(self._layer, (Sigmoid, Tanh)):
             half = 0.5 if isinstance(self._layer, Sigmoid) else 1.0
@@ -160,7 +155,7 @@ class Described:
 
     def found(self) -> dict[str, float]:
         mean = self._sum / self._count
-        spread = np.sqrt(max(0.0, self._squares / self._count - mean * mean))
+        spread = sqrt(max(0.0, self._squares / self._count - mean * mean))
         found = {"mean": _short(self._near + mean), "spread": _short(spread)}
         if isinstance(self._layer, (Sigmoid, Tanh)):
             found["saturated"] = _short(self._flat / self._count)

@@ -14,6 +14,7 @@ from glassnet.compiler import assemble, share
 from glassnet.compiler.program_builder import ProgramBuilder
 from glassnet.data.augmentation import Augmentation
 from glassnet.kernels import opcodes, records
+from glassnet.kernels.context import Context, OptimizerOptions, ParamGroup
 from glassnet.network import Network
 from glassnet.nn import (
     GELU,
@@ -55,6 +56,19 @@ NETWORKS: list[tuple[list[Layer], tuple[int, ...], dict[str, Any]]] = [
     ([Conv2D(8, (5, 4)), Conv2D(8, (5, 4)), Flatten(), Dense(64), Dense(64)], IMAGES, {"precision": "bfloat16"}),
     ([LSTM(16)], (4, 5), {"precision": "bfloat16"}),
 ]
+
+
+@pytest.mark.parametrize(
+    "kind", [*records.RECORDS.values(), Context, OptimizerOptions, ParamGroup], ids=lambda kind: kind.__name__
+)
+def test_records_are_packed_as_numpy_lays_them_out(kind: type[records.Record]) -> None:
+    wanted = np.zeros(1, kind.dtype)
+    for number, (name, (field, *_)) in enumerate((kind.dtype.fields or {}).items(), -3):  # some below 0, as −1 is for absent
+        value = number / 2 if field.kind == "f" else number
+        wanted[name] = np.arange(1, field.itemsize + 1, dtype=np.uint8).view(field)[0] if field.kind == "V" else value
+    found = kind.pack({name: wanted[name][0] for name in kind.dtype.names or ()})
+    assert found == wanted.tobytes()  # what lies between fields is zero, too
+    assert kind.make(**{name: wanted[name][0] for name in kind.dtype.names or ()}).flags.writeable
 
 
 def test_every_operation_has_a_number_and_a_record_of_its_own() -> None:

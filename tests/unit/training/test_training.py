@@ -22,6 +22,7 @@ from glassnet.nn.optimizers import SGD, Adam, Optimizer, RMSprop, ScipyMinimize
 from glassnet.nn.schedules import CosineDecay, OneCycle, Schedule, StepDecay, WarmUp
 from glassnet.runtime import CompiledTrainer, ReferenceTrainer, StepPlan, make_trainer, thread_count
 from glassnet.training import Callback, EarlyStopping, Epoch, History, Progress, Stop, StopReason, TrainingWarning
+from glassnet.training.arguments import epoch_generator
 from glassnet.training.display import PlainLines, waiting
 
 Array = np.ndarray[Any, Any]
@@ -645,3 +646,23 @@ def test_only_long_waits_are_explained(
         while said and not (shown := capsys.readouterr().out) and time.monotonic() < end:
             time.sleep(0.001)
     assert (shown if said else capsys.readouterr().out) == said
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2**32 - 1, 2**32, 2**40 + 3, 2**64, 2**96 + 5])
+def test_the_random_numbers_of_an_epoch_are_those_of_its_seed_number_and_stream(seed: int) -> None:
+    for epoch, stream in ((1, 0), (300, 2)):
+        wanted = np.random.default_rng([seed, epoch, stream]).integers(2**63, size=4)
+        assert np.array_equal(epoch_generator(seed, epoch, stream).integers(2**63, size=4), wanted)
+
+
+@pytest.mark.parametrize("layer", [Dropout(0.5), ReLU()], ids=repr)
+def test_a_compiled_trainer_knows_whether_it_draws(layer: Layer) -> None:
+    net = Network([Dense(4), layer, Dense(2)], input_shape=(3,), seed=1)
+    rows, labels, plan = np.ones((4, 3), np.float32), np.arange(4) % 2, StepPlan(batch_size=2, optimizer=SGD(0.1))
+    trainer = CompiledTrainer(net, rows, labels, plan)
+    assert trainer.draws == isinstance(layer, Dropout)
+    if not trainer.draws:
+        trainer.begin_epoch(np.arange(4), np.full(2, 0.1), None)
+        trainer.run(0, 2, 0)
+        assert np.isfinite(trainer.losses).all()
+    trainer.close()

@@ -107,8 +107,8 @@ def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride
                     mode, j1 = start if k0 == 0 else ADD, min(j0 + STRIP, width)
                     if pairs != 0:
                         _call_row(
-                            pairs, end - row, panel, 4 * (end - row), scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
-                            c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0, 0, STRIP,
+                            pairs, end - row, panel, 4 * (end - row), scratch + INDEXES_AT, count, part, COLUMNS, apart,
+                            zeros, c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0, 0, STRIP,
                         )  # fmt: skip
                     else:
                         tile_row(
