@@ -108,6 +108,11 @@ class ProgramBuilder:
         self._code: list[tuple[int, int]] = []
         self._records: list[NDArray[np.uint8]] = []
 
+    @property
+    def forward_only(self) -> bool:
+        """Whether a thread takes its images through all layers, and no backward pass follows."""
+        return self.fused and not self.training
+
     def reserve(self, floats: int) -> int:
         """Reserve floats of the workspace, aligned to a cache line and padded; their offset."""
         at = self._workspace
