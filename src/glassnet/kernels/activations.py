@@ -1,7 +1,7 @@
 """Activations and their derivatives over contiguous float32 arrays, in plain loops that LLVM turns into vectors.
 
-`exp` and `normal_cdf` are polynomials: the C library's exp and erf are called element by element. Errors stay within two units in the
-last place for exp, 2e-7 absolute for the others.
+`exp` and `normal_cdf` are polynomials: the C library's exp and erf are called element by element. Errors stay within two
+units in the last place for exp, 2e-7 absolute for tanh, 1e-7 for the normal distribution.
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
-BATCH_FLOATS = 1 << 22  # at most, of the workspace for the images that go through the network together
-NEAR_FLOATS = 1 << 19  # of it, where a thread takes few images at a time, so that what it writes stays near …
-NEAR_IMAGES, FEWEST = 56, 4  # … at most, and at least so many
-FAR_WEIGHTS, FAR_IMAGES = 1 << 20, 256  # more weights are fetched and packed anew for each of so many images together
+BATCH_FLOATS = 1 << 22  # of the layers' outputs, at most, for the images that go through the network together
+NEAR_FLOATS = 1 << 19  # of them where a thread takes few images, so that what it writes stays in its caches …
+NEAR_IMAGES, FEWEST = 56, 4  # … at most so many, and at least
+FAR_WEIGHTS, FAR_IMAGES = 1 << 20, 256  # more weights than these are fetched anew, for so many images of dense layers
 SHORT = 1 << 32  # multiplications, a tenth of a second, for which Ctrl-C waits
 TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
@@ -34,12 +34,14 @@ class Predictor:
         self._stack, self._threads, self._precision = stack, threads, precision
         self._others: dict[str, Predictor] = {}
         self._kernels = use_kernels(stack)
-        widths = sum(prod(shape) for shape in stack.shapes[1:])
         self._work = sum(stack.operations())
-        self._together = max(FEWEST, min(NEAR_IMAGES, NEAR_FLOATS // max(1, widths)))
-        if stack.flat.size > FAR_WEIGHTS:
-            reused = FAR_IMAGES * stack.flat.size // max(1, self._work)
-            self._together = max(self._together, min(reused, BATCH_FLOATS // max(1, widths)))
+        widths = max(1, sum(prod(shape) for shape in stack.shapes[1:]))
+        self._block = max(16, min(1024, BATCH_FLOATS // widths))
+        self._together = max(FEWEST, min(NEAR_IMAGES, NEAR_FLOATS // widths))
+        if precision != FLOAT32:  # weights are rounded and packed in each step
+            self._together = self._block
+        elif stack.flat.size > FAR_WEIGHTS:
+            self._together = max(self._together, min(FAR_IMAGES * stack.flat.size // max(1, self._work), self._block))
         self._capacity = max(FEW_IMAGES, self._together)
         self._executors: dict[tuple[str, bool, str, int], Executor] = {}
         self._workers: Workers | None = None
@@ -83,12 +85,12 @@ class Predictor:
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
         if not self._kernels:
-            count = min(self._capacity, len(rows))
+            count = min(self._block, len(rows))
             require_activations(count * self._stack.bytes_per_image, count)
             stop = self._stack.layers_before_loss if purpose == "raw" else None
             blocks = [
-                self._stack.forward(rows[i : i + self._capacity], stop=stop)[0].reshape(-1, self._stack.outputs)
-                for i in range(0, max(1, len(rows)), self._capacity)
+                self._stack.forward(rows[i : i + self._block], stop=stop)[0].reshape(-1, self._stack.outputs)
+                for i in range(0, max(1, len(rows)), self._block)
             ]
             found = np.concatenate(blocks)
             return found, self._stack.decide(found)
@@ -115,7 +117,7 @@ class Predictor:
         """Of how many images the true class is among the k with the largest raw outputs; many images at a time."""
         if self._stack.outputs == 1:  # two classes, and k is 2
             return len(rows)
-        many = max(self._capacity, TOP_K_FLOATS // self._stack.outputs)
+        many = max(self._block, TOP_K_FLOATS // self._stack.outputs)
         starts = range(0, len(rows), many)
         return sum(top_k_hits(self.outputs(rows[i : i + many], "raw")[0], labels[i : i + many], k) for i in starts)
 
