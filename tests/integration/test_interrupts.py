@@ -170,6 +170,30 @@ except KeyboardInterrupt:
     assert child.stdout.split() == ["1", "2"], child.stderr
 
 
+@pytest.mark.skipif(os.name != "posix", reason="the signal is POSIX's")
+def test_an_interrupt_of_the_callers_own_task_waits_for_the_others() -> None:
+    program = """
+import signal, time
+from glassnet.runtime.workers import Workers
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+workers, stopped, ended = Workers(2), [], []
+def task():
+    while not stopped:
+        time.sleep(0.001)
+    time.sleep(0.2)
+    ended.append(True)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
+try:
+    workers.run([task], stop=lambda: stopped.append(True), own=lambda: time.sleep(60))
+except KeyboardInterrupt:
+    print(len(stopped), len(ended))
+workers.run([lambda: ended.append(True)], stop=lambda: None, own=lambda: ended.append(True))
+print(len(ended))
+"""
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert child.stdout.split() == ["1", "1", "3"], child.stderr
+
+
 def _predict(network: gn.Network, images: Any, connection: Any) -> None:
     connection.send(network.predict(images))
 

@@ -81,7 +81,8 @@ class Normalisation:
 def _(layer: LayerNorm, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tuple[Value, Back]:
     x = out.loaded(x)
     y, rows = out.rows(x.width), prod(x.shape[:-1])
-    common = {"rows": rows, "width": x.shape[-1], "normal": out.rows(x.width), "inverse": out.rows(rows), **offsets}
+    kept = {"normal": -1, "inverse": -1} if out.forward_only else {"normal": out.rows(x.width), "inverse": out.rows(rows)}
+    common = {"rows": rows, "width": x.shape[-1], **kept, **offsets}
     out.emit(op.LAYER_NORM, x=x.at, y=y, **common, epsilon=layer.epsilon)
 
     def back(dy: int, needs_dx: bool) -> int:

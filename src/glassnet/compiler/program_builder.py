@@ -128,6 +128,11 @@ class ProgramBuilder:
         scale = (high - low) / 255 or 1.0
         return scale, round(-low / scale)
 
+    @property
+    def forward_only(self) -> bool:
+        """Whether a thread takes its images through all layers, and no backward pass follows."""
+        return self.fused and not self.training
+
     def reserve(self, floats: int) -> int:
         """Reserve floats of the workspace, aligned to a cache line and padded; their offset."""
         at = self._workspace

@@ -20,7 +20,7 @@ def _(layer: SimpleRNN | LSTM | GRU, x: Value, offsets: ParamOffsets, out: Progr
     out.longest = max(out.longest, rows)
     shape = (steps, units) if layer.return_sequences else (units,)
     y = Value(out.rows(steps * units if layer.return_sequences else units), shape)
-    partitions = recurrent_partitions(out.capacity, (features + units) * wide, out.training)
+    partitions = recurrent_partitions(out.capacity, (features + units) * wide, out.training) if not out.forward_only else 1
     pairs = out.bfloat16 and prefers_recurrent_pairs(units)
     common = {
         "kind": kind, "steps": steps, "features": features, "units": units, "gates": layer.gates,

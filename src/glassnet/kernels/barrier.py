@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 
+from numba import int64, void
 from numba.core import types
 
 from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.host import IS_WASM
-from glassnet.kernels.codegen.jit import compiled
+from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.codegen.simd import I32, I64, emitted
-from glassnet.kernels.context import DECISIONS, STOP
+from glassnet.kernels.context import DECISIONS, STOP, TAKEN
 
 SPINS = 4000  # reads of the counter before the processor is yielded to others (tens of microseconds)
 
@@ -44,6 +45,20 @@ def barrier_wait(address, threads):
         spins += 1
         if spins > SPINS:
             _yield_processor()
+
+
+@compiled
+def take_step(signals):
+    """The number of the next step that none has taken."""
+    return _fetch_add(signals + 8 * TAKEN)
+
+
+@outlined(void(int64, int64))
+def await_flag(address, reads):
+    """Wait until the integer at `address` is not 0, or has been read so often; threads without a core go first."""
+    while reads > 0 and _atomic_load(address) == 0:
+        reads -= 1
+        _yield_processor()
 
 
 @compiled

@@ -110,6 +110,7 @@ class Context(Record):
     threads: int
     scratch: int
     signals: int  # shared by all threads
+    dealt: int  # 1: threads run apart, and each takes the next step that none has taken
 
     # The current mini-batch, set by the interpreter.
     step: int
@@ -124,5 +125,5 @@ class Context(Record):
 
 
 # Places in `signals` (int64), in cache lines of their own. The barrier counts at place 0; the caller sets STOP to end the
-# program; the first thread copies STOP to one of DECISIONS at the start of an even or an odd step.
-STOP, DECISIONS, SIGNALS = 8, (16, 17), 24
+# program; the first thread copies STOP to one of DECISIONS at the start of an even or an odd step. TAKEN counts dealt steps.
+STOP, DECISIONS, TAKEN, SIGNALS = 8, (16, 17), 24, 32

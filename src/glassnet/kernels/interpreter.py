@@ -15,20 +15,20 @@ from numba import int64, void
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.activations import activation, activation_backward, softmax, softmax_backward
 from glassnet.kernels.augmentation import augment_batch
-from glassnet.kernels.barrier import barrier_wait, read_stop, stopped
+from glassnet.kernels.barrier import barrier_wait, read_stop, stopped, take_step
 from glassnet.kernels.bfloat16 import bfloat16
 from glassnet.kernels.branches import add, copy_channels
 from glassnet.kernels.codegen.addresses import doubles_at, integers_at
 from glassnet.kernels.codegen.denormals import ignore_denormals, restore
-from glassnet.kernels.codegen.jit import called_at, outlined
+from glassnet.kernels.codegen.jit import called_at, compiled, outlined
 from glassnet.kernels.conv.fused_block import fused_block
 from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dx, dense_skinny, dense_transpose
 from glassnet.kernels.dropout import dropout
 from glassnet.kernels.inputs import affine, load
 from glassnet.kernels.int8 import int8
+from glassnet.kernels.layer_norm import layer_norm, layer_norm_dx, layer_norm_gradients
 from glassnet.kernels.losses import losses, output
 from glassnet.kernels.muon import muon
-from glassnet.kernels.norm import layer_norm, layer_norm_dx, layer_norm_gradients
 from glassnet.kernels.operands import context_at, set_images
 from glassnet.kernels.optimizers import average_parameters, is_plain_sgd, look_ahead, update_parameters
 from glassnet.kernels.ranks import exchange, sum_own_parts
@@ -104,25 +104,36 @@ def execute(ctx_at, i):
         call_int8(ctx.int8, ctx_at, opcode, at)
 
 
+@compiled
+def _execute_all(ctx_at, first, last):
+    """The instructions first … last, each by all threads before the next."""
+    ctx = context_at(ctx_at)
+    for i in range(first, last):
+        execute(ctx_at, i)
+        barrier_wait(ctx.signals, ctx.threads)
+
+
 @outlined(void(int64))
 def run(ctx_at):
     """Run the steps first_step ≤ step < last_step of `order`; with `training`, update the parameters after each.
 
+    Steps that are `dealt` are counted from 0, and this thread runs those that it comes to take.
     Ends early, after a whole step, when STOP is set in `signals`.
     """
     ctx = context_at(ctx_at)
     ctx.fused_update = int64(ctx.training and is_plain_sgd(ctx))
     before = ignore_denormals()
-    for step in range(ctx.first_step, ctx.last_step):
+    if not ctx.is_prepared:
+        _execute_all(ctx_at, 0, ctx.prepared)
+    step = take_step(ctx.signals) if ctx.dealt else ctx.first_step
+    while step < ctx.last_step:
         ctx.step, ctx.first = step, step * ctx.batch_size
         ctx.images_in_batch = min(ctx.batch_size, ctx.images_in_order - ctx.first)
         set_images(ctx)
         ctx.rate = doubles_at(ctx.rates + 8 * step, 1)[0] if ctx.training else 0.0
         if ctx.thread == 0:
             read_stop(ctx.signals, step)
-        for i in range(ctx.prepared if ctx.is_prepared or step > ctx.first_step else 0, ctx.instructions):
-            execute(ctx_at, i)
-            barrier_wait(ctx.signals, ctx.threads)
+        _execute_all(ctx_at, ctx.prepared, ctx.instructions)
         if ctx.training and not ctx.fused_update:
             scale = update_parameters(ctx, ctx.past_steps + step + 1)
             barrier_wait(ctx.signals, ctx.threads)
@@ -136,4 +147,5 @@ def run(ctx_at):
             barrier_wait(ctx.signals, ctx.threads)
         if stopped(ctx.signals, step):
             break
+        step = take_step(ctx.signals) if ctx.dealt else step + 1
     restore(before)

@@ -38,7 +38,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
         (
             "glassnet_tile_row", "glassnet_vector_row", "glassnet_multiply_rows", "glassnet_multiply_columns",
             "glassnet_dot_rows", "glassnet_outer_columns", "glassnet_activate", "glassnet_activate_backward",
-            "glassnet_losses", "glassnet_update", "glassnet_keep",
+            "glassnet_losses", "glassnet_update", "glassnet_keep", "glassnet_await_flag",
         ),
         ("glassnet_execute", "glassnet_run"),
     ),

@@ -1,4 +1,4 @@
-"""Batch normalisation, with statistics of images that are joined over the mini-batch, and layer normalisation.
+"""Batch normalisation, with statistics of images that are joined over the mini-batch.
 
     ŷ = (y − mean) / √(variance + ε),   out = γ·ŷ + β = (y − mean)·gain + shift
     dγ = Σ g·ŷ,   dβ = Σ g,   dy = gain·(g − dβ/n − ŷ·dγ/n) = a·(g − ḡ) + b·(y − mean) + c      n: pixels of the mini-batch
@@ -25,11 +25,8 @@ from glassnet.kernels.reduce import add_to_tree, put_gradient_value, tree_sum
 
 F = np.float32
 NODES = 64  # of a tree over images
-SUMS = 16  # sums of a row that are taken side by side
-BLOCK = 1024  # columns whose sums stay in the cache
 _statistics_at, _running_at = record_at(records.BatchNormStatistics), record_at(records.BatchNormRunning)
 _gradients_at, _images_at = record_at(records.BatchNormGradients), record_at(records.ImageStatistics)
-_layer_at, _layer_backward_at = record_at(records.LayerNorm), record_at(records.LayerNormBackward)
 
 
 @compiled
@@ -135,116 +132,3 @@ def batch_norm_gradients(ctx, at):
             c[f] = F(-gain[f] * (plain / n - g_mean[f]) - b[f] * error[f])
         put_gradient_value(ctx, op.gamma + f, F(scaled))
         put_gradient_value(ctx, op.beta + f, F(plain))
-
-
-@compiled
-def _joined(lanes):
-    total = 0.0
-    for lane in range(SUMS):
-        total += lanes[lane]
-        lanes[lane] = 0.0
-    return total
-
-
-@compiled
-def _mean(x, lanes):
-    """Sums of a row's numbers are taken SUMS at a time: one chain of additions would wait for each."""
-    whole = x.size // SUMS * SUMS
-    for k in range(0, whole, SUMS):
-        for lane in range(SUMS):
-            lanes[lane] += x[k + lane]
-    for k in range(whole, x.size):
-        lanes[k - whole] += x[k]
-    return _joined(lanes) / x.size
-
-
-@compiled
-def _mean_square(x, mean, lanes):
-    whole = x.size // SUMS * SUMS
-    for k in range(0, whole, SUMS):
-        for lane in range(SUMS):
-            away = x[k + lane] - mean
-            lanes[lane] += away * away
-    for k in range(whole, x.size):
-        away = x[k] - mean
-        lanes[k - whole] += away * away
-    return _joined(lanes) / x.size
-
-
-@compiled
-def _mean_products(gamma, dy, normal, lanes, others):
-    """The means of γ·dy and of γ·dy·x̂."""
-    whole = dy.size // SUMS * SUMS
-    for k in range(0, whole, SUMS):
-        for lane in range(SUMS):
-            scaled = np.float64(gamma[k + lane]) * dy[k + lane]
-            lanes[lane] += scaled
-            others[lane] += scaled * normal[k + lane]
-    for k in range(whole, dy.size):
-        scaled = np.float64(gamma[k]) * dy[k]
-        lanes[k - whole] += scaled
-        others[k - whole] += scaled * normal[k]
-    return _joined(lanes) / dy.size, _joined(others) / dy.size
-
-
-@compiled
-def _zero_lanes(at):
-    lanes = doubles_at(at, SUMS)
-    for lane in range(SUMS):
-        lanes[lane] = 0.0
-    return lanes
-
-
-@compiled
-def layer_norm(ctx, at):
-    """x̂ and 1/√(variance + ε) of each row, and y = γ·x̂ + β.
-
-    Differences are float64 in both directions: in a constant row 1/√ε would amplify float32 rounding errors.
-    """
-    op, base = _layer_at(at), ctx.workspace
-    width = op.width
-    gamma, beta = floats_at(ctx.parameters + 4 * op.gamma, width), floats_at(ctx.parameters + 4 * op.beta, width)
-    inverse, lanes = floats_at(base + 4 * op.inverse, ctx.high * op.rows), _zero_lanes(ctx.scratch)
-    for r in range(ctx.low * op.rows, ctx.high * op.rows):
-        x, normal = floats_at(base + 4 * (op.x + r * width), width), floats_at(base + 4 * (op.normal + r * width), width)
-        y, mean = floats_at(base + 4 * (op.y + r * width), width), _mean(x, lanes)
-        inverse[r] = F(1.0 / np.sqrt(_mean_square(x, mean, lanes) + op.epsilon))
-        for k in range(width):
-            normal[k] = F((x[k] - mean) * inverse[r])
-            y[k] = gamma[k] * normal[k] + beta[k]
-
-
-@compiled
-def layer_norm_dx(ctx, at):
-    """dx = r·(γ·dy − mean(γ·dy) − x̂·mean(γ·dy·x̂))"""
-    op, base = _layer_backward_at(at), ctx.workspace
-    width = op.width
-    gamma, inverse = floats_at(ctx.parameters + 4 * op.gamma, width), floats_at(base + 4 * op.inverse, ctx.high * op.rows)
-    lanes, others = _zero_lanes(ctx.scratch), _zero_lanes(ctx.scratch + 8 * SUMS)
-    for r in range(ctx.low * op.rows, ctx.high * op.rows):
-        dy, normal = floats_at(base + 4 * (op.dy + r * width), width), floats_at(base + 4 * (op.normal + r * width), width)
-        dx = floats_at(base + 4 * (op.dx + r * width), width)
-        first, second = _mean_products(gamma, dy, normal, lanes, others)
-        for k in range(width):
-            dx[k] = F(inverse[r] * (np.float64(gamma[k]) * dy[k] - first - normal[k] * second))
-
-
-@compiled
-def layer_norm_gradients(ctx, at):
-    """dγ = Σ dy·x̂ and dβ = Σ dy of this thread's columns."""
-    op, base = _layer_backward_at(at), ctx.workspace
-    low, high = share_of(ctx, op.width)
-    for first in range(low, high, BLOCK):
-        count = min(BLOCK, high - first)
-        along, plain = doubles_at(ctx.scratch, count), doubles_at(ctx.scratch + 8 * count, count)
-        for k in range(count):
-            along[k] = plain[k] = 0.0
-        for r in range(ctx.images_in_batch * op.rows):
-            dy = floats_at(base + 4 * (op.dy + r * op.width + first), count)
-            normal = floats_at(base + 4 * (op.normal + r * op.width + first), count)
-            for k in range(count):
-                along[k] += dy[k] * normal[k]
-                plain[k] += dy[k]
-        for k in range(count):
-            put_gradient_value(ctx, op.gamma + first + k, F(along[k]))
-            put_gradient_value(ctx, op.beta + first + k, F(plain[k]))

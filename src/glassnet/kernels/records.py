@@ -230,7 +230,7 @@ class LayerNorm(Record, operations=[op.LAYER_NORM]):
     y: int
     rows: int
     width: int
-    normal: int  # x̂
+    normal: int  # x̂; −1: neither is kept
     inverse: int  # 1/√(variance + ε) of each row
     gamma: int
     beta: int

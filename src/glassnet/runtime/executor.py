@@ -51,9 +51,12 @@ def label_arrays(labels: Array) -> dict[str, Array | None]:
 
 
 class Executor:
-    """Runs one program: the interpreter's contexts, one for each thread, and the arrays they point to, kept alive."""
+    """Runs one program: the interpreter's contexts, one for each thread, and the arrays they point to, kept alive.
 
-    def __init__(self, stack: Stack, program: Program, threads: int) -> None:
+    The threads share each step, and one workspace; or, `apart`, each has its own, and takes the next step that none has.
+    """
+
+    def __init__(self, stack: Stack, program: Program, threads: int, *, apart: bool = False) -> None:
         from glassnet.kernels.library import library
 
         kernels, opcodes = library(), set(program.code[:, 0].tolist())
@@ -61,10 +64,11 @@ class Executor:
         self._contexts = np.zeros(threads, dtype=Context.dtype)
         self._first = self._contexts.ctypes.data
         self._alive: dict[str, Array] = {}
-        self.threads, self.program = threads, program
+        self.threads, self.program, self._apart = threads, program, apart
         self._signals = aligned_zeros(SIGNALS, np.int64)
         self.workspace: Array = aligned_zeros(program.workspace)
-        self._workers: Workers | None = None
+        self.workers: Workers | None = None  # that others may use, too
+        self.takes_part = False  # whether the caller runs a share of steps taken apart, which no interrupt ends
         self._kept = KeptWeights(stack, program.weights) if program.prepared else None
         self.bind(
             code=program.code,
@@ -82,6 +86,9 @@ class Executor:
         for number, context in enumerate(self._contexts):
             scratch = self._alive[f"scratch{number}"] = aligned_empty(program.scratch, np.uint8)
             context["scratch"], context["thread"] = address(scratch), number
+            if apart:
+                own = self._alive[f"workspace{number}"] = aligned_zeros(program.workspace)
+                context["workspace"], context["thread"], context["threads"], context["dealt"] = address(own), 0, 1, 1
 
     def bind(self, **arrays: Array | None) -> None:
         """Point fields of the contexts at arrays (None: at nothing)."""
@@ -126,9 +133,11 @@ class Executor:
         if self.threads == 1:
             self._run(self._first)  # KeyboardInterrupt is raised only after it returns
             return
-        if self._workers is None or not self._workers.usable:
-            self._workers = Workers(self.threads)
-        self._workers.run([partial(self._run_thread, number) for number in range(self.threads)], self.stop)
+        if self.workers is None or not self.workers.usable:
+            self.workers = Workers(self.threads)
+        tasks = [partial(self._run_thread, number) for number in range(self.threads)]
+        own = tasks.pop() if self.takes_part else None
+        self.workers.run(tasks, self.stop, own)
 
     def _run_thread(self, thread: int) -> None:
         self._run(self._first + Context.dtype.itemsize * thread)
@@ -139,5 +148,5 @@ class Executor:
 
     def close(self) -> None:
         """End the threads; `run` starts others."""
-        if self._workers is not None:
-            self._workers.close()
+        if self.workers is not None:
+            self.workers.close()

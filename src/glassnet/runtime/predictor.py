@@ -20,7 +20,11 @@ from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
 from glassnet.support.memory import require_activations
 
-BATCH_FLOATS = 1 << 22  # of the workspace for the images that go through the network together
+BATCH_FLOATS = 1 << 22  # of the layers' outputs, at most, for the images that go through the network together
+NEAR_FLOATS = 1 << 19  # of them where a thread takes few images, so that what it writes stays in its caches …
+NEAR_IMAGES, FEWEST = 56, 4  # … at most so many, and at least
+FAR_WEIGHTS, FAR_IMAGES = 1 << 20, 256  # more weights than these are fetched anew, for so many images of dense layers
+SHORT = 1 << 32  # multiplications, a tenth of a second, for which Ctrl-C waits
 TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
 
@@ -40,10 +44,16 @@ class Predictor:
         self._stack, self._threads, self._precision, self._ranges = stack, threads, precision, ranges
         self._others: dict[str, Predictor] = {}
         self._kernels = use_kernels(stack)
-        widths = sum(prod(shape) for shape in stack.shapes[1:])
-        self._capacity = max(16, min(1024, BATCH_FLOATS // max(1, widths)))
         self._work = sum(stack.operations())
-        self._executors: dict[tuple[str, bool, str], list[Executor]] = {}
+        widths = max(1, sum(prod(shape) for shape in stack.shapes[1:]))
+        self._block = max(16, min(1024, BATCH_FLOATS // widths))
+        self._together = max(FEWEST, min(NEAR_IMAGES, NEAR_FLOATS // widths))
+        if precision != FLOAT32:  # weights are rounded and packed in each step
+            self._together = self._block
+        elif stack.flat.size > FAR_WEIGHTS:
+            self._together = max(self._together, min(FAR_IMAGES * stack.flat.size // max(1, self._work), self._block))
+        self._capacity = max(FEW_IMAGES, self._together)
+        self._executors: dict[tuple[str, bool, str, int], Executor] = {}
         self._workers: Workers | None = None
         self._alone: dict[tuple[str, np.dtype[Any]], OneImage] = {}
         self._order = np.arange(self._capacity)
@@ -60,19 +70,22 @@ class Predictor:
             self._others[precision] = Predictor(self._stack, self._threads, precision)
         return self._others[precision]
 
-    def _executors_for(self, purpose: str, is_bytes: bool, count: int) -> list[Executor]:
-        """One for each thread that so many images are worth."""
+    def _executor(self, purpose: str, is_bytes: bool, count: int) -> Executor:
+        """With as many threads as so many images are worth."""
         threads = max(1, min(count, thread_count(self._threads, count * self._work)))
         precision = self._precision if count >= FEW_IMAGES else FLOAT32  # rounding the weights would take longest
-        executors = self._executors.setdefault((purpose, is_bytes, precision), [])
-        while len(executors) < threads:
+        executor = self._executors.get((purpose, is_bytes, precision, threads))
+        if executor is None:
             program = assemble(
                 self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision, ranges=self._ranges
             )
-            executors.append(Executor(self._stack, program, 1))
-            executors[-1].set(is_bytes=int(is_bytes))
-            executors[-1].bind(order=self._order)
-        return executors[:threads]
+            executor = Executor(self._stack, program, threads, apart=True)
+            executor.set(is_bytes=int(is_bytes))
+            self._executors[purpose, is_bytes, precision, threads] = executor
+        if threads > 1 and (self._workers is None or not self._workers.usable or self._workers.count < threads):
+            self._workers = Workers(threads)
+        executor.workers, executor.takes_part = self._workers, count * self._work < SHORT
+        return executor
 
     def close(self) -> None:
         """End the threads that prediction has started; the next call starts others."""
@@ -84,12 +97,12 @@ class Predictor:
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" or last "outputs" (N, outputs), and the classes (N,)."""
         if not self._kernels:
-            count = min(self._capacity, len(rows))
+            count = min(self._block, len(rows))
             require_activations(count * self._stack.bytes_per_image, count)
             stop = self._stack.layers_before_loss if purpose == "raw" else None
             blocks = [
-                self._stack.forward(rows[i : i + self._capacity], stop=stop)[0].reshape(-1, self._stack.outputs)
-                for i in range(0, max(1, len(rows)), self._capacity)
+                self._stack.forward(rows[i : i + self._block], stop=stop)[0].reshape(-1, self._stack.outputs)
+                for i in range(0, max(1, len(rows)), self._block)
             ]
             found = np.concatenate(blocks)
             return found, self._stack.decide(found)
@@ -116,54 +129,34 @@ class Predictor:
         """Of how many images the true class is among the k with the largest raw outputs; many images at a time."""
         if self._stack.outputs == 1:  # two classes, and k is 2
             return len(rows)
-        many = max(self._capacity, TOP_K_FLOATS // self._stack.outputs)
+        many = max(self._block, TOP_K_FLOATS // self._stack.outputs)
         starts = range(0, len(rows), many)
         return sum(top_k_hits(self.outputs(rows[i : i + many], "raw")[0], labels[i : i + many], k) for i in starts)
 
     def _run(self, rows: Array, purpose: str, **arrays: Array | None) -> NDArray[np.int64]:
         """Run a program over all images; their classes. `arrays` are what else the program reads or writes.
 
-        Each thread has a program of its own, and takes its share of the images from the first layer to the last.
+        A thread takes some images from the first layer to the last, then the next that none has taken.
         """
         count, classes = len(rows), np.empty(len(rows), dtype=np.int64)
         if not count:
             return classes
         with self._lock:
             try:
-                executors = self._executors_for(purpose, rows.dtype == np.uint8, count)
-                if count > len(self._order) * len(executors):
+                executor = self._executor(purpose, rows.dtype == np.uint8, count)
+                if count > len(self._order):
                     self._order = np.arange(count)
-                for number, executor in enumerate(executors):
-                    share = slice(count * number // len(executors), count * (number + 1) // len(executors))
-                    of_share = {name: None if array is None else array[share] for name, array in arrays.items()}
-                    executor.bind(order=self._order, images=rows[share], classes=classes[share], **of_share)
-                    self._spread(executor, share.stop - share.start)
-                self._run_all(executors)
-                for executor in executors:
-                    executor.bind(images=None, classes=None, **dict.fromkeys(arrays))
+                rounds = -(-count // (executor.threads * self._together))  # of equal steps, one for each thread
+                together = -(-count // (executor.threads * rounds))
+                executor.set(images_in_order=count, batch_size=together)
+                executor.bind(order=self._order, images=rows, classes=classes, **arrays)
+                executor.begin(0, -(-count // together))
+                executor.repeat()
+                executor.bind(images=None, classes=None, **dict.fromkeys(arrays))
                 return classes
             except BaseException:  # an interrupt may have left an executor half configured
                 self._executors.clear()
                 raise
-
-    def _spread(self, executor: Executor, count: int) -> None:
-        """So many images in equal steps."""
-        steps = -(-count // self._capacity)
-        executor.set(images_in_order=count, batch_size=-(-count // steps))
-        executor.begin(0, steps)
-
-    def _run_all(self, executors: list[Executor]) -> None:
-        if len(executors) == 1:
-            executors[0].repeat()
-            return
-        if self._workers is None or not self._workers.usable or self._workers.count < len(executors):
-            self._workers = Workers(len(executors))
-
-        def stop() -> None:
-            for executor in executors:
-                executor.stop()
-
-        self._workers.run([executor.repeat for executor in executors], stop)
 
     def losses(self, rows: Array, labels: Array) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Losses (N,), without penalty, and classes (N,)."""

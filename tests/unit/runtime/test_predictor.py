@@ -175,3 +175,21 @@ def test_several_threads_may_ask_at_once(name: str) -> None:
         chosen = [number % len(given) for number in range(400)]
         for number, found in zip(chosen, pool.map(lambda i: network(given[i : i + 1]), chosen), strict=True):
             assert found.tobytes() == wanted[number].tobytes()
+
+
+@pytest.mark.parametrize("name", ["dense", "vgg", "lstm"])
+def test_steps_are_dealt_to_threads_whole_and_once(name: str) -> None:
+    """Counts around whole steps, of several rounds; a thread that comes too late to take one has prepared its weights."""
+    network = made(name)
+    given = images("uint8", 400)
+    outputs, classes = Predictor(network, 1).outputs(network.rows(given), "raw")
+    predictor = Predictor(network, 3)
+    for count in (2, 4, 55, 57, 168, 169, 400):
+        found, answers = predictor.outputs(network.rows(given[:count]), "raw")
+        assert found.tobytes() == outputs[:count].tobytes()
+        assert answers.tobytes() == classes[:count].tobytes()
+    network.flat[...] *= 2
+    wanted = anew(network, given)
+    for _ in range(20):
+        assert predictor.outputs(network.rows(given), "raw")[0].tobytes() == wanted.tobytes()
+    predictor.close()
