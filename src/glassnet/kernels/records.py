@@ -493,7 +493,8 @@ class RecurrentStates(RecurrentShape):
 
 class Recurrent(RecurrentStates, operations=[op.RECURRENT]):
     weight: int
-    panels: int  # of the recurrent weights
+    recurrent_weight: int
+    panels: int  # of the recurrent weights; −1: they are read where they lie
     bias: int
     recurrent_bias: int  # of GRU
     product: int  # hₜ₋₁·U of one step, of GRU

@@ -103,10 +103,17 @@ def _forward_steps(ctx, layer, low, high):
         h = h_before + 4 * rows * units
         product, mode = (base + 4 * (layer.product + low * wide), SET) if layer.kind == kinds.GRU else (z, ADD)
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
-            multiply_panels(
-                h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
-                z + 4 * span * rows * wide,
-            )  # fmt: skip
+            if layer.panels < 0:  # of one image: a matrix-vector product
+                multiply_rows(
+                    h_before, int64(0), units, F(1), ctx.identity, int64(0), rows, units,
+                    ctx.parameters + 4 * layer.recurrent_weight, int64(0), wide, ctx.constants, product, mode, ctx.scratch,
+                    int64(0), int64(1),
+                )  # fmt: skip
+            else:
+                multiply_panels(
+                    h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
+                    z + 4 * span * rows * wide,
+                )  # fmt: skip
         for r in range(rows):
             gate, state = z + 4 * r * wide, 4 * r * units
             if layer.kind == kinds.LSTM:
