@@ -119,5 +119,7 @@ class Context(Record):
 
 
 # Places in `signals` (int64), in cache lines of their own. The barrier counts at place 0; the caller sets STOP to end the
-# program; the first thread copies STOP to one of DECISIONS at the start of an even or an odd step.
-STOP, DECISIONS, SIGNALS = 8, (16, 17), 24
+# program; the first thread copies STOP to one of DECISIONS at the start of an even or an odd step. At CALL, the second thread
+# of `lead` and `follow` says that it waits, and is called.
+STOP, DECISIONS, CALL, SIGNALS = 8, (16, 17), 24, 32
+NOBODY, WAITING, CALLED = 0, 1, 2

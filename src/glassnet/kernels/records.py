@@ -313,7 +313,9 @@ class Conv(Block, operations=[op.CONV]):
     winograd_weights: int
     weight_pairs: int  # −1: direct convolution in float32
     images: int  # taken together
-    y: int  # kept only where the normalisation needs it
+    rows_together: int  # of one image, whose rows of y the threads share, so many at a time; 0: they share the images
+    by_filters: int  # 1: they share its filters, and its rows in what follows
+    y: int  # kept only where the normalisation needs it, or the threads share filters
     statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
     mean: int  # out = (y − mean)·gain + shift, …
     gain: int

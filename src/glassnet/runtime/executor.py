@@ -135,7 +135,10 @@ class Executor:
         self._workers.run([partial(self._run_thread, number) for number in range(self.threads)], self.stop)
 
     def _run_thread(self, thread: int) -> None:
-        self._run(self._first + Context.dtype.itemsize * thread)
+        self._run(self._address_of(thread))
+
+    def _address_of(self, thread: int) -> int:
+        return self._first + Context.dtype.itemsize * thread
 
     def stop(self) -> None:
         """End the run after the step that is under way."""

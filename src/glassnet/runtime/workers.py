@@ -42,16 +42,16 @@ class Workers:
     def run(self, tasks: Sequence[Task], stop: Callable[[], None]) -> None:
         """Run the tasks, one on each thread, and wait for all. On an interrupt, call `stop`, which must make them return."""
         try:
-            self._submit(tasks).wait()
+            self.start(tasks).wait()
         except BaseException:
             stop()
-            ended = self._submit([])  # queued behind the tasks, if they were submitted at all
+            ended = self.start([])  # queued behind the tasks, if they were submitted at all
             while not ended.done:
                 with contextlib.suppress(KeyboardInterrupt):
                     ended.wait()
             raise
 
-    def _submit(self, tasks: Sequence[Task]) -> _Signal:
+    def start(self, tasks: Sequence[Task]) -> _Signal:
         """Queue the tasks; the signal is sent when all of them have ended."""
         ended, others = _Signal(), self._queues[1:]
 
