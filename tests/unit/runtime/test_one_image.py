@@ -36,7 +36,7 @@ NETWORKS: dict[str, Callable[[], list[gn.Layer]]] = {
     "sums of branches": lambda: resnet(5, (16, 32), (1, 1)),
     "windows of three": lambda: pooled(gn.MaxPool2D(3)),
     "windows that overlap": lambda: pooled(gn.MaxPool2D(3, strides=2)),
-    "windows that begin outside": lambda: pooled(gn.MaxPool2D(2, padding="same")),
+    "windows that begin outside": lambda: pooled(gn.MaxPool2D(4, padding="same")),
     "one window": lambda: [gn.Pixels(), gn.Conv2D(96, 3), gn.ReLU(), gn.GlobalMaxPool2D(), gn.Dense(5)],
     "pixels by themselves": lambda: [gn.Pixels(), gn.Conv2D(16, 1), gn.ReLU(), gn.Flatten(), gn.Dense(5)],
     "recurrence": lambda: [gn.Pixels(), gn.LSTM(24), gn.Dense(5)],
