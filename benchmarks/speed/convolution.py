@@ -83,7 +83,7 @@ def _many_scattered(n, block, dy, wt, dx, room, apart):
 
 def _by_winograd(n, m, taps, w, x, line, channels, u, filters, zeros, y, y_line, down, across, room, apart):
     transform_weights(m, taps, w, channels, filters, u, 0, channels)
-    winograd(m, taps, n, x, 0, line, channels, u, filters, zeros, y, apart, y_line, down, across, zeros, room)
+    winograd(m, taps, n, x, 0, line, channels, u, filters, zeros, y, apart, y_line, filters, down, across, zeros, room)
 
 
 def _weights_by_winograd(n, m, taps, x, line, channels, dy, dy_line, filters, du, down, across, zeros, room, dw):

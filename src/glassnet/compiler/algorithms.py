@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from math import ceil, prod
+from math import ceil, lcm, prod
 from typing import Any
 
 from glassnet.compiler.costs import WINOGRAD, Direction, costs_of_machine, key, work
 from glassnet.kernels.codegen.host import UNIT
-from glassnet.kernels.sizes import LIST_ENTRIES, SHORT
+from glassnet.kernels.sizes import COLUMNS, LIST_ENTRIES, SHORT
 from glassnet.nn import Conv2D
 from glassnet.nn.layer import Shape
 
 PARTITIONS, FEW_PARTITIONS = 8, 4
+FEW_ROWS = 4  # of tiles, for two threads
 MANY_WEIGHTS = 1 << 16
 MANY_IMAGES = 64  # of a partition, above which there may be more of them …
 MOST_SUMS = 1 << 24  # … as long as their partial sums have no more numbers than these
@@ -114,6 +115,18 @@ def beats_winograd(layer: Conv2D, conv: Any, pool: Any, given: Shape, made: Shap
 def sparse_rows(pool: Any) -> int:
     """Rows of windows whose lists are made together; few enough for the lists to stay in the cache."""
     return int(max(1, min(pool["out_height"], LIST_ENTRIES // (pool["out_width"] * pool["channels"]))))
+
+
+def rows_together(pool: Any, outputs: int) -> int:
+    """Of one image that threads share: how many rows of y belong to one thread, whole tiles and whole windows."""
+    if pool["top"] or pool["window_height"] > pool["stride_y"]:  # windows overlap, or begin outside
+        return int(pool["height"])
+    return lcm(max(1, outputs), int(pool["stride_y"]))
+
+
+def shares_filters(conv: Any, outputs: int) -> bool:
+    """Whether the threads share its filters instead: few rows of tiles, and most of what is read are Winograd's weights."""
+    return bool(outputs and -(-conv["out_height"] // outputs) < FEW_ROWS and conv["filters"] >= 2 * COLUMNS)
 
 
 def partitions_of(images: int, weights: int) -> int:

@@ -13,6 +13,8 @@ from glassnet.compiler.algorithms import (
     prefers_quads,
     prefers_scatter,
     prefers_sparse,
+    rows_together,
+    shares_filters,
     sparse_rows,
     winograd_outputs,
 )
@@ -116,14 +118,17 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
     conv = in_one_row(conv_shape(layer, x.shape, outputs))
     together = images_together(shape, outputs, WINOGRAD_TILES, out.capacity)
     norm = Normalisation.of(block, shape, out)
-    kept = out.rows(prod(shape)) if norm.learns else -1
+    shared = out.capacity == 1 and not out.training and pairs < 0 and quads < 0  # one image, which the threads share
+    by_filters = shared and shares_filters(conv, outputs)
+    kept = out.rows(prod(shape)) if norm.learns or by_filters else -1
     places = {"epilogue": epilogue, "y": kept, "out": y.at, "argmax": argmax}
     if not norm.learns:
         norm.emit_forward(out)
     out.emit(
         op.CONV, **places, conv=conv, x=x.at, scale=x.scale, weight=weight, bias=bias, outputs=outputs,
-        winograd_weights=transformed, weight_pairs=pairs, weight_quads=quads, **fields,
-        images=together, statistics=norm.statistics, **norm.scaling,
+        winograd_weights=transformed, weight_pairs=pairs, weight_quads=quads, **fields, images=together,
+        rows_together=rows_together(pool, outputs) if shared else 0, by_filters=by_filters, statistics=norm.statistics,
+        **norm.scaling,
         **out.scratch(
             x_scratch=together * padded_x_floats(conv),
             y_scratch=together * y_floats(conv),

@@ -36,9 +36,9 @@ def _(layer: SimpleRNN | LSTM | GRU, x: Value, offsets: ParamOffsets, out: Progr
         "c": out.reserve((rows + out.capacity) * units) if kind == kinds.LSTM else -1,
         "inner": out.reserve(rows * units) if is_gru else -1,
     }  # fmt: skip
-    panels = _panels(units, wide, False, recurrent_weight, pairs, out)
+    panels = _panels(units, wide, False, recurrent_weight, pairs, out) if out.capacity > 1 else -1
     out.emit(
-        op.RECURRENT, **common, **states, weight=weight, panels=panels, **biases,
+        op.RECURRENT, **common, **states, weight=weight, recurrent_weight=recurrent_weight, panels=panels, **biases,
         product=out.rows(wide) if is_gru else -1, out=y.at,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from numba import float32, int64, void
 from glassnet.kernels import kinds, records
 from glassnet.kernels.codegen.addresses import floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled, inlined, outlined
-from glassnet.kernels.operands import rows_of
+from glassnet.kernels.operands import numbers_of, rows_of
 
 F = np.float32
 _LOG2_E, _LN2_HIGH, _LN2_LOW = F(1.44269504), F(0.693359375), F(-2.12194440e-4)
@@ -133,8 +133,8 @@ def activate_backward(kind, size, x_at, y_at, dy_at, dx_at, slope):
 @compiled
 def activation(ctx, at):
     op = _activation_at(at)
-    first, size = ctx.low * op.width, (ctx.high - ctx.low) * op.width
-    activate(op.kind, size, ctx.workspace + 4 * (op.x + first), ctx.workspace + 4 * (op.y + first), F(op.slope))
+    first, last = numbers_of(ctx, op.width)
+    activate(op.kind, last - first, ctx.workspace + 4 * (op.x + first), ctx.workspace + 4 * (op.y + first), F(op.slope))
 
 
 @compiled

@@ -11,8 +11,9 @@ from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.host import IS_WASM
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.codegen.simd import I32, I64, emitted
-from glassnet.kernels.context import DECISIONS, STOP, TAKEN
+from glassnet.kernels.context import CALL, CALLED, DECISIONS, NOBODY, STOP, TAKEN, WAITING
 
+PATIENCE = 1_000_000  # reads of a call's place before the second thread gives up (about half a millisecond)
 SPINS = 4000  # reads of the counter before the processor is yielded to others (tens of microseconds)
 
 
@@ -25,6 +26,18 @@ def _fetch_add(emit, address):
 @emitted(types.int64(types.int64))
 def _atomic_load(emit, address):
     return emit.builder.load_atomic(emit.pointer(address, I64), "seq_cst", 8)
+
+
+@emitted(types.void(*[types.int64] * 2))
+def _atomic_store(emit, value, address):
+    emit.builder.store_atomic(value, emit.pointer(address, I64), "seq_cst", 8)
+
+
+@emitted(types.boolean(*[types.int64] * 3))
+def _replace(emit, address, old, new):
+    """Whether the number there was `old`; then it is `new`."""
+    found = emit.builder.cmpxchg(emit.pointer(address, I64), old, new, "seq_cst", "seq_cst")
+    return emit.builder.extract_value(found, 1)
 
 
 @emitted()
@@ -59,6 +72,25 @@ def await_flag(address, reads):
     while reads > 0 and _atomic_load(address) == 0:
         reads -= 1
         _yield_processor()
+
+
+@compiled
+def call_second(signals):
+    """Call the second thread; whether it waited for that."""
+    return _replace(signals + 8 * CALL, WAITING, CALLED)
+
+
+@compiled
+def wait_for_call(signals):
+    """As the second thread, wait for a call; whether one came before PATIENCE was at its end."""
+    place, spins = signals + 8 * CALL, 0
+    _atomic_store(WAITING, place)
+    while _atomic_load(place) == WAITING and spins < PATIENCE:
+        spins += 1
+        if spins % SPINS == 0:  # the first thread may be on the same processor
+            _yield_processor()
+    _replace(place, WAITING, NOBODY)
+    return _atomic_load(place) == CALLED
 
 
 @compiled

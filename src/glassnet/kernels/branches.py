@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from glassnet.kernels import records
-from glassnet.kernels.codegen.addresses import copy, record_at
+from glassnet.kernels.codegen.addresses import copy, floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.operands import rows_of
+from glassnet.kernels.operands import numbers_of
 
 _add_at, _copy_at = record_at(records.Add), record_at(records.CopyChannels)
 
@@ -14,8 +14,9 @@ _add_at, _copy_at = record_at(records.Add), record_at(records.CopyChannels)
 def add(ctx, at):
     """y = a + b"""
     op = _add_at(at)
-    a, b = rows_of(ctx, op.a, op.width, ctx.low, ctx.high), rows_of(ctx, op.b, op.width, ctx.low, ctx.high)
-    y = rows_of(ctx, op.y, op.width, ctx.low, ctx.high)
+    first, last = numbers_of(ctx, op.width)
+    size, base = last - first, ctx.workspace + 4 * first
+    a, b, y = floats_at(base + 4 * op.a, size), floats_at(base + 4 * op.b, size), floats_at(base + 4 * op.y, size)
     for i in range(y.size):
         y[i] = a[i] + b[i]
 

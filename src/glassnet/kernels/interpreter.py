@@ -15,7 +15,7 @@ from numba import int64, void
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.activations import activation, activation_backward, softmax, softmax_backward
 from glassnet.kernels.augmentation import augment_batch
-from glassnet.kernels.barrier import barrier_wait, read_stop, stopped, take_step
+from glassnet.kernels.barrier import barrier_wait, call_second, read_stop, stopped, take_step, wait_for_call
 from glassnet.kernels.bfloat16 import bfloat16
 from glassnet.kernels.branches import add, copy_channels
 from glassnet.kernels.codegen.addresses import doubles_at, integers_at
@@ -149,3 +149,18 @@ def run(ctx_at):
             break
         step = take_step(ctx.signals) if ctx.dealt else step + 1
     restore(before)
+
+
+@outlined(void(int64))
+def lead(ctx_at):
+    """Run the program, together with the second thread if it waits for that."""
+    ctx = context_at(ctx_at)
+    ctx.threads = 2 if call_second(ctx.signals) else 1
+    run(ctx_at)
+
+
+@outlined(void(int64))
+def follow(ctx_at):
+    """As the second thread, run the program whenever it is called, until no call has come for a while."""
+    while wait_for_call(context_at(ctx_at).signals):
+        run(ctx_at)

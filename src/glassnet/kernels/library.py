@@ -40,7 +40,7 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
             "glassnet_dot_rows", "glassnet_outer_columns", "glassnet_activate", "glassnet_activate_backward",
             "glassnet_losses", "glassnet_update", "glassnet_keep", "glassnet_await_flag",
         ),
-        ("glassnet_execute", "glassnet_run"),
+        ("glassnet_execute", "glassnet_run", "glassnet_lead", "glassnet_follow"),
     ),
     mark("convolution"): (
         (

@@ -33,6 +33,15 @@ def share_of(ctx, count):
 
 
 @compiled
+def numbers_of(ctx, width):
+    """This thread's numbers of a value with `width` an image, the first and the end: its images', or its share of one's."""
+    if ctx.own_high - ctx.own_low != 1:
+        return ctx.low * width, ctx.high * width
+    low, high = share_of(ctx, width)
+    return ctx.own_low * width + low, ctx.own_low * width + high
+
+
+@compiled
 def rank_cut(ctx, rank):
     """The first image of a rank in the mini-batch; of the rank behind the last one, the end."""
     cuts = integers_at(ctx.cuts, 2 * (ctx.ranks + 1))

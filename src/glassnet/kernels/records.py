@@ -356,7 +356,9 @@ class Conv(Block, operations=[op.CONV]):
     factor: float  # bytes are round(x · factor) + zero
     zero: int
     images: int  # taken together
-    y: int  # kept only where the normalisation needs it
+    rows_together: int  # of one image, whose rows of y the threads share, so many at a time; 0: they share the images
+    by_filters: int  # 1: they share its filters, and its rows in what follows
+    y: int  # kept only where the normalisation needs it, or the threads share filters
     statistics: int  # of each image: mean of y, Σ(y − mean), Σ(y − mean)²
     mean: int  # out = (y − mean)·gain + shift, …
     gain: int
@@ -537,7 +539,8 @@ class RecurrentStates(RecurrentShape):
 
 class Recurrent(RecurrentStates, operations=[op.RECURRENT]):
     weight: int
-    panels: int  # of the recurrent weights
+    recurrent_weight: int
+    panels: int  # of the recurrent weights; −1: they are read where they lie
     bias: int
     recurrent_bias: int  # of GRU
     product: int  # hₜ₋₁·U of one step, of GRU

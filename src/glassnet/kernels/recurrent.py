@@ -14,6 +14,7 @@ from numba import int64, void
 from glassnet.kernels import kinds, opcodes as op, records
 from glassnet.kernels.codegen.addresses import bytes_at, clear, copy, floats_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.matmul.gemm import multiply_rows
 from glassnet.kernels.matmul.sequence_gemm import multiply_panels
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.operands import context_at, images_of, partitions_of, source
@@ -93,10 +94,17 @@ def _forward_steps(ctx, layer, low, high):
         h = h_before + 4 * rows * units
         product, mode = (base + 4 * (layer.product + low * wide), SET) if layer.kind == kinds.GRU else (z, ADD)
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
-            multiply_panels(
-                h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
-                z + 4 * span * rows * wide, pairs,
-            )  # fmt: skip
+            if layer.panels < 0:  # of one image: a matrix-vector product
+                multiply_rows(
+                    h_before, int64(0), units, F(1), ctx.identity, int64(0), rows, units,
+                    ctx.parameters + 4 * layer.recurrent_weight, int64(0), wide, ctx.constants, product, mode, ctx.scratch,
+                    int64(0), int64(1),
+                )  # fmt: skip
+            else:
+                multiply_panels(
+                    h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
+                    z + 4 * span * rows * wide, pairs,
+                )  # fmt: skip
         for r in range(rows):
             gate, state = z + 4 * r * wide, 4 * r * units
             if layer.kind == kinds.LSTM:

@@ -64,6 +64,8 @@ WINOGRAD_TILES = max(1, 42 // ROWS) * ROWS  # tiles of images taken together (co
 GRADIENT_TILES = 48, 128  # fewest and most for the gradient of the weights, so that its sums seldom leave the registers
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
+KEPT_WORDS = 32  # of 64 bits, of the fingerprint of weights (kept.py)
+
 WARP_LANES = 16  # columns of an image that augmentation takes together
 
 

@@ -66,7 +66,7 @@ class Executor:
         self._alive: dict[str, Array] = {}
         self.threads, self.program, self._apart = threads, program, apart
         self._signals = aligned_zeros(SIGNALS, np.int64)
-        self.workspace: Array = aligned_zeros(program.workspace)
+        self.workspace: Array = aligned_zeros(0 if apart else program.workspace)
         self.workers: Workers | None = None  # that others may use, too
         self.takes_part = False  # whether the caller runs a share of steps taken apart, which no interrupt ends
         self._kept = KeptWeights(stack, program.weights) if program.prepared else None
@@ -140,7 +140,10 @@ class Executor:
         self.workers.run(tasks, self.stop, own)
 
     def _run_thread(self, thread: int) -> None:
-        self._run(self._first + Context.dtype.itemsize * thread)
+        self._run(self._address_of(thread))
+
+    def _address_of(self, thread: int) -> int:
+        return self._first + Context.dtype.itemsize * thread
 
     def stop(self) -> None:
         """End the run after the step that is under way."""

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from glassnet.kernels.sizes import KEPT_WORDS
 from glassnet.nn.stack import Stack
 
 
 class KeptWeights:
-    """A copy of stretches of a network's state as it was in the last run of a program.
+    """A fingerprint of stretches of a network's state as it was in the last run of a program.
 
-    The state may be written at any time, through any view of it, so all its bits are compared before a run; that takes a
+    The state may be written at any time, through any view of it, so all its bits are read before a run; that takes a
     fraction of the time of the transforms that a run without a change leaves out.
     """
 
@@ -20,21 +21,16 @@ class KeptWeights:
         from glassnet.kernels.library import library
 
         self._keep, self._valid = library()["glassnet_keep"], False
-        self._state, self._changed = stack.state, np.zeros(1, dtype=np.int64)
         pairs = [(first // 2, -(-last // 2)) for first, last in stretches]  # of two floats; behind the last one are zeros
-        self._kept = [np.zeros(last - first, dtype=np.int64) for first, last in pairs]
-        self._calls = [
-            (stack.state.ctypes.data + 8 * first, kept.ctypes.data, len(kept), self._changed.ctypes.data)
-            for (first, _), kept in zip(pairs, self._kept, strict=True)
-        ]
+        self._state, self._kept = stack.state, np.zeros(2 * KEPT_WORDS + 1, dtype=np.int64)
+        self._table = np.array([(self._state.ctypes.data + 8 * first, last - first) for first, last in pairs], dtype=np.int64)
+        self._call = self._table.ctypes.data, len(pairs), self._kept.ctypes.data
 
     def begin(self) -> bool:
         """Before a run: whether the weights are those of the last one that ended."""
         was_valid, self._valid = self._valid, False
-        self._changed[0] = 0
-        for arguments in self._calls:
-            self._keep(*arguments)
-        return was_valid and not self._changed[0]
+        self._keep(*self._call)
+        return was_valid and not self._kept[-1]
 
     def end(self) -> None:
         """After a run that has prepared the weights."""

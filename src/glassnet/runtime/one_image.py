@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import time
+from math import inf
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from glassnet.compiler import assemble
+from glassnet.compiler import Program, assemble
+from glassnet.kernels.context import CALL, NOBODY
 from glassnet.nn.stack import Stack
 from glassnet.runtime.executor import Executor
+from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
+
+SOON = 5e-4  # seconds from the end of a call to the next, below which a second thread is woken
+FEWEST, MOST = 8, 4096  # calls of the first thread alone after one that the second has delayed
 
 
 class OneImage:
-    """A program for one image, on one thread; what it reads and writes stays in one place, so a call only copies.
+    """A program for one image, on one thread or two; what it reads and writes stays in one place, so a call only copies."""
 
-    On the processors measured, a second thread costs more than it saves (docs/speed.md).
-    """
-
-    def __init__(self, stack: Stack, purpose: str, dtype: np.dtype[Any]) -> None:
+    def __init__(self, stack: Stack, purpose: str, dtype: np.dtype[Any], threads: int) -> None:
         is_bytes = dtype == np.uint8
         self._image = np.zeros((1, stack.features), dtype)
         self._outputs, self._classes = np.zeros((1, stack.outputs), np.float32), np.zeros(1, np.int64)
-        self._executor = Executor(stack, assemble(stack, 1, is_bytes=is_bytes, purpose=purpose), 1)
+        program = assemble(stack, 1, is_bytes=is_bytes, purpose=purpose)
+        self._executor = Executor(stack, program, 1) if threads == 1 else TwoThreads(stack, program)
         self._executor.bind(images=self._image, outputs=self._outputs, classes=self._classes, order=np.zeros(1, np.int64))
         self._executor.set(is_bytes=int(is_bytes), batch_size=1, images_in_order=1, first_step=0, last_step=1)
 
@@ -32,3 +38,60 @@ class OneImage:
         self._image[...] = row
         self._executor.repeat()
         return self._outputs.copy(), self._classes.copy()
+
+    def close(self) -> None:
+        """End the second thread; a later call may start another."""
+        self._executor.close()
+
+
+class TwoThreads(Executor):
+    """Runs a program in this thread, and in a second one where calls follow each other closely.
+
+    The second thread then waits in compiled code, where it hears of a call within a microsecond; waking it takes longer than
+    many a call. After half a millisecond without one it sleeps, and the first thread runs alone. So it does for some calls
+    after one that took both longer than the quickest took it: another process has a core. They double each time.
+    """
+
+    def __init__(self, stack: Stack, program: Program) -> None:
+        from glassnet.kernels.library import library
+
+        super().__init__(stack, program, 2)
+        self._lead, self._follow = library()["glassnet_lead"], library()["glassnet_follow"]
+        self._ended, self._quickest = -inf, inf
+        self._alone, self._next_alone = 0, FEWEST
+        self._awake, self._process = False, os.getpid()
+
+    def _run_threads(self) -> None:
+        if self._process != os.getpid():  # a fork has the first thread alone
+            self._process, self._awake, self.workers = os.getpid(), False, None
+            self._signals[CALL] = NOBODY
+        begin = time.perf_counter()
+        if self._alone:
+            self._alone -= 1
+            self._contexts[0]["threads"] = 1
+            self._run(self._first)
+        else:
+            if not self._awake and begin - self._ended < SOON:
+                self._wake()
+            self._lead(self._first)
+        self._ended = time.perf_counter()
+        self._judge(self._ended - begin)
+
+    def _judge(self, seconds: float) -> None:
+        """Whether the next calls are the first thread's alone."""
+        if self._contexts[0]["threads"] == 1:
+            self._quickest = min(self._quickest, seconds)
+        elif seconds > self._quickest:
+            self._alone, self._next_alone = self._next_alone, min(2 * self._next_alone, MOST)
+        else:
+            self._next_alone = max(self._next_alone - 1, FEWEST)
+
+    def _wake(self) -> None:
+        if self.workers is None or not self.workers.usable:
+            self.workers = Workers(1)
+        self._awake = True
+        self.workers.start([self._run_second])
+
+    def _run_second(self) -> None:
+        self._follow(self._address_of(1))
+        self._awake = False

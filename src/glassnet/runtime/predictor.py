@@ -91,6 +91,8 @@ class Predictor:
         """End the threads that prediction has started; the next call starts others."""
         if self._workers is not None:
             self._workers.close()
+        for program in self._alone.values():
+            program.close()
         for other in self._others.values():
             other.close()
 
@@ -122,7 +124,8 @@ class Predictor:
         with self._lock:
             program = self._alone.get((purpose, row.dtype))
             if program is None:
-                program = self._alone[purpose, row.dtype] = OneImage(self._stack, purpose, row.dtype)
+                threads = min(thread_count(self._threads, self._work), thread_count(None, self._work))
+                program = self._alone[purpose, row.dtype] = OneImage(self._stack, purpose, row.dtype, threads)
             return program(row)
 
     def top_k_hits(self, rows: Array, labels: NDArray[np.int64], k: int) -> int:

@@ -80,7 +80,7 @@ def _call(direction: Direction, taps: int, outputs: int, side: int, channels: in
             else:
                 kernels["glassnet_winograd"](
                     outputs, taps, images, x + 4 * first * size, size, line, channels, w, filters, zeros.ctypes.data,
-                    y + 4 * first * y_size, y_size, side * filters, side, side, zeros.ctypes.data, scratch,
+                    y + 4 * first * y_size, y_size, side * filters, filters, side, side, zeros.ctypes.data, scratch,
                 )  # fmt: skip
         if gradient:
             kernels["glassnet_gather_weights"](outputs, taps, w, channels, filters, dw)

@@ -47,19 +47,19 @@ class Workers:
         The caller runs its `own` meanwhile, which no task waits for: it is interrupted like any Python code.
         """
         try:
-            ended = self._submit(tasks)
+            ended = self.start(tasks)
             if own is not None:
                 own()
             ended.wait()
         except BaseException:
             stop()
-            ended = self._submit([])  # queued behind the tasks, if they were submitted at all
+            ended = self.start([])  # queued behind the tasks, if they were submitted at all
             while not ended.done:
                 with contextlib.suppress(KeyboardInterrupt):
                     ended.wait()
             raise
 
-    def _submit(self, tasks: Sequence[Task]) -> _Signal:
+    def start(self, tasks: Sequence[Task]) -> _Signal:
         """Queue the tasks; the signal is sent when all of them have ended."""
         ended, others = _Signal(), self._queues[1:]
 

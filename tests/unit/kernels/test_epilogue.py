@@ -149,7 +149,8 @@ def test_forward(kernels: Any, guarded: Any, kind: str, case: Epilogue) -> None:
     mean, shift = (guarded(eighths(rng, case.shape[2:]), fence=np.nan) for _ in range(2))
     out, argmax = guarded(np.full(case.pooled, np.nan, np.float32)), guarded(np.full(case.pooled, np.nan, np.float32))
     norm = (mean.at, gain.at, shift.at) if case.normalised else (0, 0, 0)
-    kernels["glassnet_apply_epilogue"](shape.ctypes.data, y.at, out.at, argmax.at if case.pool else 0, *norm)
+    place = argmax.at if case.pool else 0
+    kernels["glassnet_apply_epilogue"](shape.ctypes.data, y.at, out.at, place, *norm, 0, case.pooled[0])
     out.check()
     argmax.check()
     wanted, positions = case.chain(y.values, mean.values, gain.values, shift.values)
@@ -158,7 +159,7 @@ def test_forward(kernels: Any, guarded: Any, kind: str, case: Epilogue) -> None:
     if case.pool:
         np.testing.assert_array_equal(argmax.values.view(np.int32), positions)
     if not case.pool and not case.normalised:  # where the convolution wrote y
-        kernels["glassnet_apply_epilogue"](shape.ctypes.data, y.at, y.at, 0, 0, 0, 0)
+        kernels["glassnet_apply_epilogue"](shape.ctypes.data, y.at, y.at, 0, 0, 0, 0, 0, case.shape[0])
         np.testing.assert_array_equal(y.values, out.values)
 
 

@@ -106,7 +106,7 @@ def test_convolution(
     room = guarded(np.full(winograd_floats(size**2, WINOGRAD_TILES, channels), np.nan, np.float32))
     kernels["glassnet_winograd"](
         outputs, taps, n, held.at, x[0].size, x[0, 0].size, channels, products.at, filters, biases.at, y.at, y.values[0].size,
-        y.values.shape[2], down, across, zeros.at, room.at,
+        y.values.shape[2], filters, down, across, zeros.at, room.at,
     )  # fmt: skip
     y.check()
     room.check()

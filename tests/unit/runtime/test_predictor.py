@@ -28,6 +28,8 @@ NETWORKS: dict[str, Callable[[], list[gn.Layer]]] = {
     "resnet": lambda: resnet(5, (16, 32), (1, 1)),
     "lstm": lambda: row_rnn(5, [24]),
     "gru": lambda: row_rnn(5, [24], cell="GRU"),
+    "lstm, wide": lambda: row_rnn(5, [272]),  # whose sums are taken in two parts
+    "rnn": lambda: row_rnn(5, [24], cell="SimpleRNN"),
 }
 
 

@@ -46,19 +46,19 @@ def _pool_row(shape, py, y_at, out_at, argmax_at, mean_at, gain_at, shift_at):
         largest(y, line, y1 - y0, x1 - x0, across, place, channels, mean_at, gain_at, shift_at, out, argmax)
 
 
-@outlined(void(*[int64] * 7))
-def apply_epilogue(shape_at, y_at, out_at, argmax_at, mean_at, gain_at, shift_at):
-    """out = pool(σ((y − mean) · gain + shift)) for one image; gain_at 0: y as it is."""
+@outlined(void(*[int64] * 9))
+def apply_epilogue(shape_at, y_at, out_at, argmax_at, mean_at, gain_at, shift_at, first, last):
+    """out = pool(σ((y − mean) · gain + shift)), the rows first … last for one image; gain_at 0: y as it is."""
     shape = _shape_at(shape_at)
     pool, slope, kind = shape.pool, F(shape.slope), shape.activation
     channels, line = pool.channels, pool.out_width * pool.channels
     if pool.window_height:
-        for py in range(pool.out_height):
+        for py in range(first, last):
             row = out_at + 4 * py * line
             _pool_row(shape, py, y_at, row, argmax_at + 4 * py * line, mean_at, gain_at, shift_at)
             activate(kind, line, row, row, slope)
         return
-    for i in range(pool.height):
+    for i in range(first, last):
         y, row = y_at + 4 * i * line, out_at + 4 * i * line
         if gain_at:
             scale_shift(pool.width, channels, y, mean_at, gain_at, shift_at, row, channels)
@@ -165,7 +165,8 @@ def epilogue(ctx, at):
     mean, gain, shift = image_at(ctx, op.mean, 0, 0), image_at(ctx, op.gain, 0, 0), image_at(ctx, op.shift, 0, 0)
     for image in range(ctx.low, ctx.high):
         y, out = image_at(ctx, op.y, size, image), image_at(ctx, op.out, out_size, image)
-        apply_epilogue(at, y, out, image_at(ctx, op.argmax, out_size, image), mean, gain, shift)
+        argmax = image_at(ctx, op.argmax, out_size, image)
+        apply_epilogue(at, y, out, argmax, mean, gain, shift, int64(0), op.epilogue.pool.out_height)
 
 
 @compiled

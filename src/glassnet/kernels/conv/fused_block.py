@@ -6,11 +6,10 @@ the threads.
 
 from __future__ import annotations
 
-import numpy as np
 from numba import int64, void
 
 from glassnet.kernels import norm, opcodes as op, records
-from glassnet.kernels.codegen.addresses import clear, floats_at, integers_at, record_at
+from glassnet.kernels.codegen.addresses import clear, record_at
 from glassnet.kernels.codegen.jit import called_at, compiled, outlined
 from glassnet.kernels.conv.bfloat16 import convolve_weight_pairs
 from glassnet.kernels.conv.direct import (
@@ -21,106 +20,25 @@ from glassnet.kernels.conv.direct import (
     rotate_weights,
     scatter_taps,
 )
-from glassnet.kernels.conv.epilogue import apply_epilogue, batch_norm_sums, epilogue, epilogue_backward, sizes_of, undo_image
-from glassnet.kernels.conv.int8 import convolve_quantized
+from glassnet.kernels.conv.epilogue import batch_norm_sums, epilogue, epilogue_backward, sizes_of, undo_image
+from glassnet.kernels.conv.forward import conv_forward, in_place, padded_images
 from glassnet.kernels.conv.sparse_conv_grad import sparse_conv_grad
 from glassnet.kernels.conv.winograd import gather_weights, winograd, winograd_gradient, winograd_weights
-from glassnet.kernels.inputs import copy_scaled
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import bias_at, context_at, image_at, images_of, partitions_of, share_of, source
+from glassnet.kernels.operands import context_at, image_at, images_of, partitions_of, share_of
 from glassnet.kernels.pooling import average_pool
-from glassnet.kernels.records import INPUT
 from glassnet.kernels.reduce import join_gradient, put_gradient_value, sum_parts
 from glassnet.kernels.sizes import COLUMNS
 
-call_convolve_weight_pairs, call_convolve_quantized = map(called_at, (convolve_weight_pairs.sig, convolve_quantized.sig))
-_conv_at, _backward_at, _gradients_at = map(record_at, (records.Conv, records.ConvBackward, records.ConvGradients))
-
-
-@compiled
-def _in_place(block):
-    """Whether x may be read where it lies: floats of the workspace without zeros around them, not to be scaled."""
-    conv = block.conv
-    return block.x != INPUT and block.scale == 1.0 and conv.padded_height * conv.padded_width == conv.height * conv.width
-
-
-@compiled
-def _padded_images(ctx, block, low, high, padded_at):
-    """The address of some images' x with zeros around it; copied to `padded_at` unless it can be read where it lies."""
-    conv = block.conv
-    row, padded_row = conv.width * conv.channels, conv.padded_width * conv.channels
-    size = conv.height * row
-    if _in_place(block):
-        return ctx.workspace + 4 * (block.x + low * size)
-    images, is_bytes, order, first = source(ctx, block.x)
-    item, inside = 1 if is_bytes else 4, padded_at + 4 * (conv.top * padded_row + conv.left * conv.channels)
-    for image in range(low, high):
-        number = integers_at(order + 8 * (first + image), 1)[0]
-        for i in range(conv.height):
-            target = floats_at(inside + 4 * i * padded_row, row)
-            copy_scaled(images + item * (number * size + i * row), is_bytes, row, np.float32(block.scale), target)
-        inside += 4 * conv.padded_height * padded_row
-    return padded_at
-
-
-@compiled
-def _conv(ctx, at):
-    """Convolution of the images, some at a time, then of each its statistics for the normalisation, or the epilogue."""
-    block = _conv_at(at)
-    conv = block.conv
-    padded_at, padded_row = ctx.scratch + block.x_scratch, conv.padded_width * conv.channels
-    filters, bias = conv.filters, bias_at(ctx, block.bias)
-    row = conv.out_width * filters
-    size, x_size = conv.out_height * row, conv.padded_height * padded_row
-    _, out_size = sizes_of(block.epilogue)
-    mean, gain, shift = image_at(ctx, block.mean, 0, 0), image_at(ctx, block.gain, 0, 0), image_at(ctx, block.shift, 0, 0)
-    if not _in_place(block):
-        clear(padded_at, block.images * x_size)
-    for first in range(ctx.low, ctx.high, block.images):
-        last = min(first + block.images, ctx.high)
-        x, y = _padded_images(ctx, block, first, last, padded_at), image_at(ctx, block.y, size, first)
-        if y == 0:
-            pooled = block.epilogue.pool.window_height
-            y = ctx.scratch + block.y_scratch if pooled else image_at(ctx, block.out, size, first)
-        if block.outputs:
-            winograd(
-                block.outputs, conv.kernel_height, last - first, x, x_size, padded_row, conv.channels,
-                ctx.workspace + 4 * block.winograd_weights, filters, bias, y, size, row, conv.out_height, conv.out_width,
-                ctx.constants, ctx.scratch + block.winograd_scratch,
-            )  # fmt: skip
-        for image in range(first, last):
-            x_at, y_at = x + 4 * (image - first) * x_size, y + 4 * (image - first) * size
-            if not block.outputs and block.weight_pairs >= 0:
-                call_convolve_pairs(
-                    ctx.convolve_pairs, x_at, conv.padded_height, padded_row, conv.stride_x * conv.channels, conv.stride_y,
-                    conv.kernel_height, conv.kernel_width * conv.channels, ctx.workspace + 4 * block.weight_pairs, filters,
-                    bias, y_at, row, conv.out_height, conv.out_width, ctx.scratch + block.pairs_scratch,
-                )  # fmt: skip
-            elif not block.outputs and block.weight_quads >= 0:
-                call_convolve_quantized(
-                    ctx.convolve_quantized, x_at, conv.padded_height, padded_row, conv.stride_x * conv.channels,
-                    conv.stride_y, conv.kernel_height, conv.kernel_width * conv.channels,
-                    ctx.workspace + 4 * block.weight_quads, filters, y_at, row, conv.out_height, conv.out_width,
-                    np.float32(block.factor), block.zero, ctx.scratch + block.pairs_scratch,
-                )  # fmt: skip
-            elif not block.outputs:
-                convolve(
-                    x_at, padded_row, conv.stride_x * conv.channels, conv.stride_y, conv.kernel_height,
-                    conv.kernel_width * conv.channels, ctx.parameters + 4 * block.weight, filters, bias, y_at, row,
-                    conv.out_height, conv.out_width,
-                )  # fmt: skip
-            if block.statistics >= 0:
-                norm.statistics_of(y_at, size // filters, filters, image_at(ctx, block.statistics, 3 * filters, image))
-            else:
-                out, argmax = image_at(ctx, block.out, out_size, image), image_at(ctx, block.argmax, out_size, image)
-                apply_epilogue(at, y_at, out, argmax, mean, gain, shift)
+call_convolve_weight_pairs = called_at(convolve_weight_pairs.sig)
+_backward_at, _gradients_at = record_at(records.ConvBackward), record_at(records.ConvGradients)
 
 
 @compiled
 def _clear_scratch(ctx, block):
     """The zeros around the images in this thread's scratch."""
     conv = block.conv
-    if not _in_place(block):
+    if not in_place(block):
         clear(ctx.scratch + block.x_scratch, block.images * conv.padded_height * conv.padded_width * conv.channels)
     if block.scatter:
         clear(ctx.scratch + block.taps_scratch, conv.kernel_height * conv.kernel_width * conv.channels + COLUMNS)
@@ -181,7 +99,8 @@ def _dx(ctx, at, block, dy, dy_size, first, last):
     if block.dx_outputs:
         winograd(
             block.dx_outputs, conv.kernel_height, last - first, dy, dy_size, line, filters,
-            ctx.workspace + 4 * block.winograd_rotated, conv.channels, ctx.constants, dx, size, row, conv.height, conv.width,
+            ctx.workspace + 4 * block.winograd_rotated, conv.channels, ctx.constants, dx, size, row, conv.channels,
+            conv.height, conv.width,
             ctx.constants, ctx.scratch + block.winograd_scratch,
         )  # fmt: skip
         return
@@ -230,7 +149,7 @@ def _conv_backward(ctx, at):
             clear(partial, weights + filters)
         for first in range(low, high, block.images):
             last = min(first + block.images, high)
-            x = _padded_images(ctx, block, first, last, padded_at)
+            x = padded_images(ctx, block, first, last, padded_at, 0, conv.padded_height)
             if block.sparse_rows:
                 _sparse(ctx, at, block, first, x, partial)
                 continue
@@ -278,7 +197,7 @@ def fused_block(ctx_at, opcode, at):
     """This thread's share of an operation."""
     ctx = context_at(ctx_at)
     if opcode == op.CONV:
-        _conv(ctx, at)
+        conv_forward(ctx, at)
     elif opcode == op.CONV_BACKWARD:
         _conv_backward(ctx, at)
     elif opcode == op.CONV_GRADIENTS:

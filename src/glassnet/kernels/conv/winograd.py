@@ -120,15 +120,15 @@ def spread_gradients(outputs, taps, first, last, across, down, dy, image, line, 
 
 @outlined(void(*[int64] * 16))
 def finish_outputs(
-    outputs, taps, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width
+    outputs, taps, first, last, across, down, m, apart, width, bias, y, image, line, pixel, out_height, out_width
 ):
     """y = bias + Aᵀ·m·A of `width` filters, those rows and columns of the tiles that are there."""
     if outputs == 4:
-        _outputs_43(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
+        _outputs_43(outputs, first, last, across, down, m, apart, width, bias, y, image, line, pixel, out_height, out_width)
     elif taps == 5:
-        _outputs_25(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
+        _outputs_25(outputs, first, last, across, down, m, apart, width, bias, y, image, line, pixel, out_height, out_width)
     else:
-        _outputs_23(outputs, first, last, across, down, m, apart, width, bias, y, image, line, filters, out_height, out_width)
+        _outputs_23(outputs, first, last, across, down, m, apart, width, bias, y, image, line, pixel, out_height, out_width)
 
 
 @compiled
@@ -180,10 +180,10 @@ def winograd_weights(ctx, at, base):
     )
 
 
-@outlined(void(*[int64] * 17))
+@outlined(void(*[int64] * 18))
 def winograd(
-    outputs, taps, images, x, x_image, line, channels, u, filters, bias, y, y_image, y_line, out_height, out_width, zeros,
-    scratch,
+    outputs, taps, images, x, x_image, line, channels, u, filters, bias, y, y_image, y_line, y_pixel, out_height, out_width,
+    zeros, scratch,
 ):  # fmt: skip
     """y = b + x ∗ W for some images, of U at `u`; distances in floats, `scratch`: see winograd_floats."""
     size = outputs + taps - 1
@@ -208,7 +208,7 @@ def winograd(
                 )  # fmt: skip
             finish_outputs(
                 outputs, taps, first, last, across, down, m, m_apart, width, bias + 4 * j, y + 4 * j, y_image, y_line,
-                filters, out_height, out_width,
+                y_pixel, out_height, out_width,
             )  # fmt: skip
             j += width
 
