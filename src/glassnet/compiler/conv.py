@@ -152,9 +152,8 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         partials = out.reserve(partitions * (weights + filters))
         row_scratch = out.scratch(row_scratch=row_floats(pool))
         coefficients = norm.emit_backward(out, dout=dout, **places, **row_scratch)
-        pair_gradient, rotated_pairs = halves and not dw_outputs and not sparse, -1
         frame = padded_dy(conv, needs_dx and not direct, dx_outputs, dw_outputs)
-        dx, weight_t, rotated = -1, -1, -1
+        dx, weight_t, rotated, rotated_pairs = -1, -1, -1, -1
         if needs_dx:  # before the weights change
             dx, weight_t = out.rows(x.width), out.reserve(weights)
             if direct:
@@ -172,6 +171,8 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
                 rotated = _emit_transformed(op.WINOGRAD_ROTATED, layer, weight_t, filters, channels, dx_outputs, out)
                 if halves and not dx_outputs:
                     rotated_pairs = _emit_pairs(op.PAIR_ROTATED, weight_t, weights // channels, channels, out)
+        # The kernels of pairs are loaded for programs with weights in pairs.
+        pair_gradient = halves and not dw_outputs and not sparse and max(pairs, rotated_pairs) >= 0
         dy_floats = frame["dy_height"] * frame["dy_width"] * filters or y_floats(conv)
         winograd_scratch = max(winograd_scratch_floats(conv, dx_outputs, filters), gradient_scratch_floats(conv, dw_outputs))
         out.emit(

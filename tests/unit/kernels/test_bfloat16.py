@@ -267,6 +267,19 @@ def test_recurrent_layers_that_are_quicker_in_float32_stay_so(data: gn.Splits, l
     np.testing.assert_array_equal(one.parameters, other.parameters)
 
 
+@pytest.mark.filterwarnings("ignore::glassnet.errors.PrecisionWarning")
+def test_a_gradient_that_is_direct_beside_two_winograd_convolutions(data: gn.Splits, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in the program loads the kernels of pairs, which must not be called."""
+    monkeypatch.setattr("glassnet.compiler.conv.winograd_outputs", lambda *given: 2)
+    monkeypatch.setattr("glassnet.compiler.conv.gradient_outputs", lambda *given: 0)
+    monkeypatch.setattr("glassnet.compiler.conv.prefers_scatter", lambda *given: False)
+    layers = [gn.Pixels(), gn.Conv2D(8, 3), gn.Conv2D(8, 3), gn.GlobalAveragePool2D(), gn.Dense(10)]
+    one, other = (gn.Network(layers, input_shape=(8, 8, 1), loss="SoftmaxCrossEntropy", seed=1) for _ in range(2))
+    one.fit(data.train[:64], **OPTIONS, optimizer=gn.SGD(0.1), precision="bfloat16")
+    other.fit(data.train[:64], **OPTIONS, optimizer=gn.SGD(0.1))
+    np.testing.assert_array_equal(one.parameters, other.parameters)
+
+
 def test_resumed_trainings_have_the_same_bits_and_precision(data: gn.Splits, tmp_path: Any) -> None:
     options = {**OPTIONS, "optimizer": gn.Adam(0.001), "checkpoint": tmp_path / "c.safetensors"}
     whole, halves = network(), network()
