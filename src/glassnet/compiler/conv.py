@@ -105,7 +105,8 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         sparse = sparse_rows(pool)
     epilogue = _epilogue(block, pool, conv["padded_width"] if sparse else pool["window_width"])
     y, argmax = _output(block, pool, shape, out)
-    quantized = out.bytes_of(layer) if prefers_quads(layer, x.shape, shape) else None
+    quantized = out.bytes_of(layer)
+    quantized = quantized if quantized and prefers_quads(layer, x.shape, shape) else None
     outputs = 0 if quantized else winograd_outputs(layer, x.shape, shape)
     transformed = _emit_transformed(op.WINOGRAD_WEIGHTS, layer, weight, channels, filters, outputs, out)
     halves, pairs = out.bfloat16 and prefers_pairs(channels, filters), -1

@@ -112,7 +112,10 @@ class Int8Predictor(Predictor):
 
     def __init__(self, stack: Stack, calibration: Calibration, exact: Predictor) -> None:
         super().__init__(stack, ranges=calibration.ranges)
-        self._limit, self._exact = calibration.limit, exact
+        self._limit, self._exact, self._calibration = calibration.limit, exact, calibration
+
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Any, ...]]:
+        return type(self), (self._stack, self._calibration, self._exact)
 
     def outputs(self, rows: Array, purpose: str) -> tuple[Array, NDArray[np.int64]]:
         """The "raw" outputs (N, outputs), and the classes (N,)."""

@@ -59,8 +59,8 @@ class Predictor:
         self._order = np.arange(self._capacity)
         self._lock = threading.Lock()  # executors have one workspace each; a server may ask from several threads
 
-    def __reduce__(self) -> tuple[type[Predictor], tuple[Stack, int | None, str]]:
-        return type(self), (self._stack, self._threads, self._precision)  # copies compile anew
+    def __reduce__(self) -> tuple[type[Predictor], tuple[Any, ...]]:
+        return type(self), (self._stack, self._threads, self._precision, self._ranges)  # copies compile anew
 
     def at(self, precision: str, where: str) -> Predictor:
         """The same with products of another precision."""

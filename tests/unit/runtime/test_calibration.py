@@ -132,6 +132,11 @@ def test_threads_give_the_same_bits(net: gn.Network, data: gn.Splits) -> None:
     np.testing.assert_array_equal(one, three)
 
 
+def test_copies_of_a_predictor_have_its_answers(net: gn.Network, data: gn.Splits) -> None:
+    predictor, rows = net.predictor_at("int8", "test"), net.rows(data.test.images)
+    np.testing.assert_array_equal(copy.deepcopy(predictor).outputs(rows, "raw")[0], predictor.outputs(rows, "raw")[0])
+
+
 def test_bytes_and_the_same_floats_have_the_same_answers(net: gn.Network, data: gn.Splits) -> None:
     images = data.test.images
     np.testing.assert_allclose(answers(net, images.astype(np.float32) / 255), answers(net, images), atol=1e-6)
