@@ -70,7 +70,7 @@ export class Program {
     this.set({
       code: machine.put(lowered.code), records: machine.put(lowered.records), constants: machine.put(lowered.constants),
       parameters, workspace: this.workspace, identity: machine.put(identity), scratch: machine.allocate(lowered.scratch),
-      signals: machine.allocate(256), instructions: lowered.instructions, threads: 1, thread: 0,
+      signals: machine.allocate(320), instructions: lowered.instructions, threads: 1, thread: 0,
       keys_per_step: lowered.keys, is_bytes: lowered.is_bytes, batch_size: lowered.capacity,
     });
     for (const unit of lowered.units) this.set({ [unit]: machine.address(unit) });
