@@ -136,7 +136,7 @@ class ProgramBuilder:
     def reserve(self, floats: int) -> int:
         """Reserve floats of the workspace, aligned to a cache line and padded; their offset."""
         at = self._workspace
-        self._workspace += -(-(floats + PADDING) // 16) * 16
+        self._workspace += -(-(int(floats) + PADDING) // 16) * 16  # records refuse what NumPy makes of comparisons
         return at
 
     def rows(self, width: int) -> int:

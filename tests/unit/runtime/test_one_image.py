@@ -102,7 +102,7 @@ def test_a_call_by_itself_wakes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     for _ in range(5):
         asked(rows[:1])
-    assert executor._workers is None
+    assert executor.workers is None
 
 
 def test_a_forked_process_has_the_first_thread_alone() -> None:
@@ -143,7 +143,7 @@ def test_the_first_thread_alone_is_counted_down() -> None:
     for left in (2, 1, 0):
         asked(rows[:1])
         assert executor._alone == left
-        assert executor._workers is None
+        assert executor.workers is None
 
 
 @pytest.mark.parametrize(("network", "threads", "wanted"), [("small", 2, 1), ("large", 2, 2), ("large", 1, 1)])
