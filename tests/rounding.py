@@ -42,7 +42,7 @@ def check_sum(found: Array, wanted: Array, sizes: Array, roundings: int) -> None
     check_within(found, wanted, gamma(roundings) * sizes + roundings * TINY)
 
 
-PROMISE = 2e-7  # what kernels/activations.py promises of tanh, half of it of Φ; exp: two units in the last place, 4u at most
+PROMISE = 2e-7  # what kernels/activations.py promises of tanh and erf; exp: two units in the last place, 4u at most
 
 
 def tanh_error(y: Array) -> Array:

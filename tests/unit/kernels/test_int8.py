@@ -91,6 +91,7 @@ def test_dense(images: int, inputs: int, outputs: int, is_bytes: bool, centre: f
         np.testing.assert_array_equal(bytes_of_x, x)  # exact
     else:
         x = (centre + rng.standard_normal((images, inputs))).astype(F)
+        x[0, 0] = -1  # all of them above 0 would be pixels beyond 1
         found = centre - 1.5, centre + 1.5  # not all of them: others are clipped
         _, scale, zero = in_bytes(x, found)
         bytes_of_x, scale, zero = in_bytes(x * F(1 / scale), found)
