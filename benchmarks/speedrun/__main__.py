@@ -1,7 +1,7 @@
 """Train each board's recipe over several seeds, beside PyTorch: `python -m benchmarks.speedrun [BOARD…] --seeds 10 --peer`.
 
-Ours and the peer train in turn, in one process, on the same images. The results go to benchmarks/results-speedrun.json and,
-as a table, to benchmarks/speedrun.md.
+Ours and the peer train in turn, in one process, on the same images. After each seed the results go to
+benchmarks/results-speedrun.json and, as a table, to benchmarks/speedrun.md; `--first 3` goes on after seeds 0 to 2.
 """
 
 from __future__ import annotations
@@ -23,32 +23,53 @@ from glassnet.experiment.overrides import value_of
 RESULTS = Path(__file__).parents[1] / "results-speedrun.json"
 
 
-def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
-    """Seconds and accuracies of ours and the peer, seed by seed."""
-    board = BOARDS[name]
+def measure(name: str, arguments: argparse.Namespace) -> None:
+    """Train ours and the peer, seed by seed, and write what is known after each seed."""
+    board, written = BOARDS[name], not (arguments.validate or arguments.images or arguments.set)
     settings = {key: value_of(value) for key, _, value in (each.partition("=") for each in arguments.set)}
     recipe = board.load().changed(settings) if settings else board.load()
     images = Images.of(recipe, validate=arguments.validate, limit=arguments.images)
+    key = name if arguments.precision == "float32" else f"{name}, {arguments.precision}"
+    machine = describe()
+    result = {
+        "recipe": board.recipe, "images": len(images.train), "tested": len(images.test), "threads": arguments.threads,
+        "precision": arguments.precision, "epochs": recipe.training.epochs, "data": location(recipe),
+        "machine": {key: machine[key] for key in ("cpu", "usable_cpus", "glassnet", "torch")},
+    }  # fmt: skip
+    earlier = known().get(key, {}) if arguments.first else {}
+    if any(earlier.get(each) != value for each, value in result.items() if earlier):
+        raise SystemExit(f"the earlier seeds of {key} are of another recipe or machine: start from --first 0")
+    found: dict[str, list[tuple[float, float]]] = {
+        who: list(runs[: arguments.first]) for who, runs in earlier.get("runs", {}).items()
+    }
+    if len(found.get("glassnet", [])) < arguments.first:
+        raise SystemExit(f"--first {arguments.first}: {len(found.get('glassnet', []))} seeds of {key} are known")
     ours.warm_up(recipe, images)
     trainers: dict[str, Any] = {"glassnet": ours.train}
     if arguments.peer:
         from benchmarks.speedrun import peer
 
         trainers["PyTorch"] = peer.train
-    found: dict[str, list[tuple[float, float]]] = {who: [] for who in trainers}
-    for seed in range(arguments.seeds):
+    for seed in range(arguments.first, arguments.seeds):
         for who, train in trainers.items():
-            if who != "glassnet" and seed >= arguments.peer_seeds:
-                continue
-            result = train(recipe.changed({"seed": seed}), images, arguments.threads, arguments.precision)
-            found[who].append(result)
-            print(f"{name}, seed {seed}, {who}: {result[0]:.2f} s, {result[1]:.2f} %", flush=True)
-    machine = describe()
-    return {
-        "recipe": board.recipe, "images": len(images.train), "tested": len(images.test), "threads": arguments.threads,
-        "precision": arguments.precision, "epochs": recipe.training.epochs, "data": location(recipe), "runs": found,
-        "machine": {key: machine[key] for key in ("date", "cpu", "usable_cpus", "glassnet", "torch")},
-    }  # fmt: skip
+            if who == "glassnet" or seed < arguments.peer_seeds:
+                run = train(recipe.changed({"seed": seed}), images, arguments.threads, arguments.precision)
+                found.setdefault(who, []).append(run)
+                print(f"{name}, seed {seed}, {who}: {run[0]:.2f} s, {run[1]:.2f} %", flush=True)
+        if written:
+            write(key, result | {"runs": found, "date": describe()["date"]})
+    for who, runs in found.items():
+        print(f"{name}, {who}: {summary(runs)}", flush=True)
+
+
+def known() -> dict[str, Any]:
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+
+
+def write(key: str, result: dict[str, Any]) -> None:
+    results = known() | {key: result}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_page(results)
 
 
 def location(recipe: gn.Recipe) -> str:
@@ -67,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speedrun", description=__doc__)
     parser.add_argument("boards", nargs="*", metavar="BOARD", help=f"of {', '.join(BOARDS)}; by default all")
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="the first seed of this call; those before it are kept")
     parser.add_argument("--peer", action="store_true", help="the same recipe in PyTorch, in turn")
     parser.add_argument("--peer-seeds", type=int, default=10, help="at most so many seeds of the peer")
     parser.add_argument("--threads", type=int, default=usable_cpus())
@@ -78,14 +100,7 @@ def main() -> None:
     if unknown := set(arguments.boards) - set(BOARDS):
         parser.error(f"unknown board {', '.join(sorted(unknown))}; known: {', '.join(BOARDS)}")
     for name in arguments.boards or BOARDS:
-        result = measure(name, arguments)
-        for who, runs in result["runs"].items():
-            print(f"{name}, {who}: {summary(runs)}", flush=True)
-        if not (arguments.validate or arguments.images or arguments.set):
-            key = name if arguments.precision == "float32" else f"{name}, {arguments.precision}"
-            known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-            RESULTS.write_text(json.dumps(known | {key: result}, indent=1) + "\n", encoding="utf-8")
-            write_page(known | {key: result})
+        measure(name, arguments)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def write_page(results: dict[str, dict[str, Any]]) -> None:
         ours, theirs = (np.array(result["runs"].get(who, [])) for who in ("glassnet", "PyTorch"))
         cells = [_accuracy(ours), f"{ours[:, 0].mean():.2f}"]
         if len(theirs):
-            cells += [_accuracy(theirs), f"{theirs[:, 0].mean():.2f}", f"{theirs[:, 0].mean() / ours[:, 0].mean():.2f}×"]
+            ratio = theirs[:, 0].mean() / ours[: len(theirs), 0].mean()  # of the seeds that both trained
+            cells += [_accuracy(theirs), f"{theirs[:, 0].mean():.2f}", f"{ratio:.2f}×"]
         else:
             cells += ["–"] * 3
         what = board.what if result["precision"] == "float32" else f"{board.what}, {result['precision']}"
@@ -46,7 +47,7 @@ def write_page(results: dict[str, dict[str, Any]]) -> None:
         notes.append(
             f"- {what}: {result['images']:,} training images, {result['tested']:,} test images; {machine['cpu']}, "
             f"{_count(result['threads'], 'thread')} on {_count(machine['usable_cpus'], 'processor')}; "
-            f"glassnet {machine['glassnet']}, PyTorch {machine['torch']}; {machine['date'][:10]}\n"
+            f"glassnet {machine['glassnet']}, PyTorch {machine['torch']}; {result['date'][:10]}\n"
         )
     lossy = LOSSY if any("jpeg" in str(result["data"]) for result in results.values()) else ""
     PAGE.write_text(TOP + "".join(rows) + "\n" + "".join(notes) + lossy, encoding="utf-8")
