@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from math import inf
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,9 @@ from glassnet.runtime.workers import Workers
 from glassnet.support.arrays import Array
 
 SOON = 5e-4  # seconds from the end of a call to the next, below which a second thread is woken
-FEWEST, MOST = 8, 4096  # calls of the first thread alone after one that the second has delayed
+KNOWN, AGAIN = 16, 1024  # so many calls alone tell what one takes; one in so many of those on two threads is alone
+LEAST, MOST = 20, 320  # the first thread is alone for so many times what the second has cost
+LONGEST = 0.1  # seconds, and no longer
 
 
 class OneImage:
@@ -48,8 +52,9 @@ class TwoThreads(Executor):
     """Runs a program in this thread, and in a second one where calls follow each other closely.
 
     The second thread then waits in compiled code, where it hears of a call within a microsecond; waking it takes longer than
-    many a call. After half a millisecond without one it sleeps, and the first thread runs alone. So it does for some calls
-    after one that took both longer than the quickest took it: another process has a core. They double each time.
+    many a call. After half a millisecond without one it sleeps, and the first thread runs alone. So it does for a while once
+    calls of both have cost a call's time more than it usually takes alone: another process has a core, or there is little
+    to share.
     """
 
     def __init__(self, stack: Stack, program: Program) -> None:
@@ -57,17 +62,18 @@ class TwoThreads(Executor):
 
         super().__init__(stack, program, 2)
         self._lead, self._follow = library()["glassnet_lead"], library()["glassnet_follow"]
-        self._ended, self._quickest = -inf, inf
-        self._alone, self._next_alone = 0, FEWEST
-        self._awake, self._process = False, os.getpid()
+        self._ended, self._until = -inf, 0.0
+        self._seconds_alone: deque[float] = deque(maxlen=KNOWN)
+        self._alone, self._saved, self._factor = 0.0, 0.0, LEAST  # seconds; those saved by the second thread
+        self._calls, self._awake, self._process = 0, False, os.getpid()
 
     def _run_threads(self) -> None:
         if self._process != os.getpid():  # a fork has the first thread alone
             self._process, self._awake, self.workers = os.getpid(), False, None
             self._signals[CALL] = NOBODY
         begin = time.perf_counter()
-        if self._alone:
-            self._alone -= 1
+        self._calls += 1
+        if begin < self._until or len(self._seconds_alone) < KNOWN or self._calls % AGAIN == 0:
             self._contexts[0]["threads"] = 1
             self._run(self._first)
         else:
@@ -78,13 +84,18 @@ class TwoThreads(Executor):
         self._judge(self._ended - begin)
 
     def _judge(self, seconds: float) -> None:
-        """Whether the next calls are the first thread's alone."""
+        """Until when the next calls are the first thread's alone."""
         if self._contexts[0]["threads"] == 1:
-            self._quickest = min(self._quickest, seconds)
-        elif seconds > self._quickest:
-            self._alone, self._next_alone = self._next_alone, min(2 * self._next_alone, MOST)
-        else:
-            self._next_alone = max(self._next_alone - 1, FEWEST)
+            self._seconds_alone.append(seconds)
+            self._alone = 0.0
+            return
+        alone = self._alone = self._alone or median(self._seconds_alone)
+        self._saved = min(self._saved + alone - seconds, alone)
+        if self._saved == alone:
+            self._factor = LEAST
+        elif self._saved < -alone:
+            self._until = self._ended + min(self._factor * -self._saved, LONGEST)
+            self._saved, self._factor = 0.0, min(2 * self._factor, MOST)
 
     def _wake(self) -> None:
         if self.workers is None or not self.workers.usable:

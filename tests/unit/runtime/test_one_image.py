@@ -13,7 +13,7 @@ import glassnet as gn
 from glassnet.kernels.context import CALL, NOBODY, WAITING
 from glassnet.nn.architectures import resnet, vgg
 from glassnet.runtime import Predictor
-from glassnet.runtime.one_image import FEWEST, MOST, OneImage, TwoThreads
+from glassnet.runtime.one_image import AGAIN, KNOWN, LEAST, LONGEST, MOST, OneImage, TwoThreads
 
 Array = np.ndarray[Any, Any]
 
@@ -60,7 +60,7 @@ def on_two_threads(network: gn.Network) -> tuple[OneImage, TwoThreads]:
 def together(asked: OneImage, executor: TwoThreads, row: Array) -> Array:
     """The outputs of a call that both threads have answered."""
     for _ in range(20_000):
-        executor._alone = 0
+        executor._until, executor._calls = 0.0, 0
         found = asked(row)[0]
         if executor._contexts[0]["threads"] == 2:
             return found
@@ -117,33 +117,50 @@ def test_a_forked_process_has_the_first_thread_alone() -> None:
 
 def test_a_second_thread_that_delays_is_left_out_for_longer_and_longer() -> None:
     asked, executor = on_two_threads(made("recurrence")[0])
+    judge = executor._judge
     executor._contexts[0]["threads"] = 1
-    for seconds in (5.0, 3.0, 4.0):
-        executor._judge(seconds)
+    for seconds in (5.0, 1e-3, 3e-4, *[1e-3] * KNOWN):
+        judge(seconds)
     executor._contexts[0]["threads"] = 2
-    executor._judge(2.5)
-    assert executor._alone == 0
+    executor._ended = 100.0
+    for seconds in (1.9e-3, 0.5e-3, 1.5e-3):  # on the whole not yet a call's time lost
+        judge(seconds)
+    assert executor._until == 0
     waits = []
-    for _ in range(12):
-        executor._judge(3.5)
-        waits.append(executor._alone)
-    assert waits[:3] == [FEWEST, 2 * FEWEST, 4 * FEWEST]
-    assert waits[-1] == MOST
-    for _ in range(MOST):
-        executor._judge(2.5)
-    executor._judge(3.5)
-    assert executor._alone == FEWEST
+    for _ in range(7):
+        judge(1.9e-3)
+        judge(1.9e-3)
+        waits.append(executor._until - 100)
+    assert waits == pytest.approx([min(2**number * LEAST * 1.8e-3, LONGEST) for number in range(7)])
+    assert executor._factor == MOST
+    for _ in range(5):
+        judge(0.5e-3)
+    judge(3.1e-3)
+    assert executor._until - 100 == pytest.approx(LEAST * 1.1e-3)
     asked.close()
 
 
-def test_the_first_thread_alone_is_counted_down() -> None:
+def test_what_a_call_alone_takes_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     network, rows = made("recurrence")
     asked, executor = on_two_threads(network)
-    executor._alone = 3
-    for left in (2, 1, 0):
+    monkeypatch.setattr(executor, "_judge", lambda _: counts.append(executor._contexts[0]["threads"]))
+    monkeypatch.setattr(executor, "_lead", lambda _: executor._contexts[0].__setitem__("threads", 2))
+    monkeypatch.setattr(executor, "_wake", lambda: None)
+    executor._seconds_alone.extend([1.0] * KNOWN)
+    counts: list[int] = []
+    for _ in range(2 * AGAIN):
         asked(rows[:1])
-        assert executor._alone == left
-        assert executor.workers is None
+    assert [number + 1 for number, threads in enumerate(counts) if threads == 1] == [AGAIN, 2 * AGAIN]
+
+
+def test_the_first_thread_is_alone_for_that_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, rows = made("recurrence")
+    asked, executor = on_two_threads(network)
+    executor._seconds_alone.extend([1.0] * KNOWN)
+    executor._until = time.perf_counter() + 3600
+    for _ in range(5):
+        asked(rows[:1])
+    assert executor.workers is None
 
 
 @pytest.mark.parametrize(("network", "threads", "wanted"), [("small", 2, 1), ("large", 2, 2), ("large", 1, 1)])
