@@ -27,7 +27,7 @@ FAR_LISTED, NEAR_WEIGHTS = 1.5, 1 << 18  # where the weights do not stay in the 
 
 
 def prefers_bfloat16(inputs: int, outputs: int, images: int) -> bool:
-    """Whether a dense layer's products are quicker in bfloat16, whose weights are rounded and packed in each: measured."""
+    """Whether a dense layer's products are quicker in bfloat16, measured; training rounds and packs weights in each step."""
     return images >= FEW_IMAGES and inputs * outputs >= FEW_WEIGHTS
 
 

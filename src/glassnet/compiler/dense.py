@@ -6,7 +6,7 @@ from glassnet.compiler.algorithms import prefers_bfloat16, prefers_int8
 from glassnet.compiler.int8 import emit_quads
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import opcodes as op
-from glassnet.kernels.sizes import DOT_OUTPUTS, SKINNY_INPUTS, SKINNY_WIDTH, dot_row
+from glassnet.kernels.sizes import DOT_OUTPUTS, SKINNY_INPUTS, SKINNY_WIDTH, dot_row, pair_panels
 from glassnet.nn import Dense
 
 SKINNY_BATCH = 64  # images for which the transposition of the weights pays
@@ -33,8 +33,14 @@ def _(layer: Dense, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tup
         images = max(1, min(out.capacity, NEAR_BYTES // row))
         scratch = out.scratch(bytes_scratch=images * row // 4)
         out.emit(op.DENSE_INT8, x=x.at, y=y.at, **size, panels=panels, row=row, images=images, **fields, **scratch)
+    elif halves:
+        panels = -1
+        if not out.training:
+            panels = out.reserve(pair_panels(x.width, y.width))
+            out.emit(op.PAIR_PANELS, **size, weight=weight, panels=panels)
+        out.emit(op.DENSE_BFLOAT16, x=x.at, y=y.at, **size, weight=weight, panels=panels, bias=bias, scale=x.scale)
     else:
-        out.emit(op.DENSE_BFLOAT16 if halves else op.DENSE, x=x.at, y=y.at, **size, weight=weight, bias=bias, scale=x.scale)
+        out.emit(op.DENSE, x=x.at, y=y.at, **size, weight=weight, bias=bias, scale=x.scale)
 
     def back(dy: int, needs_dx: bool) -> int:
         dx = dy

@@ -80,7 +80,7 @@ class Seen:
 # Instructions that depend on the weights alone.
 PREPARING = frozenset({
     op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.BATCH_NORM_RUNNING,
-    op.RECURRENT_PANELS, op.RECURRENT_PAIRS, op.PAIR_WEIGHTS, op.PAIR_ROTATED, op.QUAD_WEIGHTS,
+    op.RECURRENT_PANELS, op.RECURRENT_PAIRS, op.PAIR_WEIGHTS, op.PAIR_ROTATED, op.PAIR_PANELS, op.QUAD_WEIGHTS,
 })  # fmt: skip
 STATE_FIELDS = frozenset({"weight", "bias", "gamma", "beta", "running_mean", "running_variance"})  # of their records
 Range = tuple[float, float]  # the least and the largest number

@@ -98,7 +98,7 @@ def execute(ctx_at, i):
         call_fused_block(ctx.fused_block, ctx_at, opcode, at)
     elif op.RECURRENT <= opcode <= op.RECURRENT_PAIRS:
         call_recurrent(ctx.recurrent, ctx_at, opcode, at)
-    elif op.DENSE_BFLOAT16 <= opcode <= op.PAIR_ROTATED:
+    elif op.DENSE_BFLOAT16 <= opcode <= op.PAIR_PANELS:
         call_bfloat16(ctx.bfloat16, ctx_at, opcode, at)
     elif op.DENSE_INT8 <= opcode <= op.QUAD_WEIGHTS:
         call_int8(ctx.int8, ctx_at, opcode, at)

@@ -61,6 +61,7 @@ DENSE_DX_BFLOAT16 = 81  # DENSE_DX
 DENSE_DW_BFLOAT16 = 82  # DENSE_DW
 PAIR_WEIGHTS = 83  # the weights as a convolution in bfloat16 takes them
 PAIR_ROTATED = 84  # the same of rotated weights
+PAIR_PANELS = 85  # the weights of a dense layer as its product in bfloat16 reads them
 
 # Operations of the unit `int8`: products of bytes, sums in int32.
 DENSE_INT8 = 96  # DENSE
@@ -74,7 +75,7 @@ UNITS = {
     "pair_row": range(RECURRENT_PAIRS, RECURRENT_PAIRS + 1),
     "multiply_row_pairs": range(RECURRENT_PAIRS, RECURRENT_PAIRS + 1),
     "multiply_column_pairs": range(RECURRENT_PAIRS, RECURRENT_PAIRS + 1),
-    "bfloat16": range(DENSE_BFLOAT16, PAIR_ROTATED + 1),
+    "bfloat16": range(DENSE_BFLOAT16, PAIR_PANELS + 1),
     "int8": range(DENSE_INT8, QUAD_WEIGHTS + 1),
     "convolve_quantized": range(QUAD_WEIGHTS, QUAD_WEIGHTS + 1),
     "convolve_pairs": range(PAIR_WEIGHTS, PAIR_ROTATED + 1),

@@ -110,7 +110,7 @@ class Affine(Record, operations=[op.AFFINE]):
     shift: int
 
 
-class Dense(Record, operations=[op.DENSE, op.DENSE_BFLOAT16]):
+class Dense(Record, operations=[op.DENSE]):
     x: int  # (inputs), or INPUT
     y: int  # (outputs)
     inputs: int
@@ -118,6 +118,17 @@ class Dense(Record, operations=[op.DENSE, op.DENSE_BFLOAT16]):
     weight: int  # (inputs, outputs)
     bias: int
     scale: float  # factor of x
+
+
+class DensePairs(Record, operations=[op.DENSE_BFLOAT16]):
+    x: int
+    y: int
+    inputs: int
+    outputs: int
+    weight: int
+    panels: int  # of the weights, or −1: packed in each product
+    bias: int
+    scale: float
 
 
 class DenseInt8(Record, operations=[op.DENSE_INT8]):
@@ -433,6 +444,13 @@ class PairWeights(Record, operations=[op.PAIR_WEIGHTS, op.PAIR_ROTATED]):
     rows: int
     columns: int
     pairs: int  # (rows / 2, columns) pairs of bfloat16
+
+
+class PairPanels(Record, operations=[op.PAIR_PANELS]):
+    weight: int  # (inputs, outputs)
+    inputs: int
+    outputs: int
+    panels: int  # (outputs / COLUMNS, inputs / 2, COLUMNS) pairs of bfloat16, rounded up
 
 
 class EpilogueOutput(Record):

@@ -43,7 +43,7 @@ def multiply_all(ctx, pairs, x, scale, rows, inner, b, transposed, width, bias, 
     """C (rows, width) = bias + x · B, B (inner, width) or `transposed`."""
     if pairs:
         _multiply_row_pairs(
-            ctx.multiply_row_pairs, x, 0, inner, scale, ctx.identity, 0, rows, inner, b, transposed, width, bias, c,
+            ctx.multiply_row_pairs, x, 0, inner, scale, ctx.identity, 0, rows, inner, b, transposed, width, 0, bias, c,
             ctx.scratch, 0, 1,
         )  # fmt: skip
     else:

@@ -111,6 +111,11 @@ def dot_row(inputs: int) -> int:
     return inputs + (DOT_STRETCH - inputs) % (4 * DOT_STRETCH)
 
 
+def pair_panels(inputs: int, outputs: int) -> int:
+    """Floats of weights in panels of pairs that have all inputs (matmul/bfloat16.py)."""
+    return COLUMNS * -(-outputs // COLUMNS) * ((inputs + 1) // 2)
+
+
 def quad_panel(groups: int, taps: int) -> int:
     """Floats of a panel of weights in quads of taps: biases, factors and corrections come first (int8.py)."""
     return COLUMNS * (3 + groups * ((taps + 3) // 4))

@@ -48,9 +48,7 @@ class Predictor:
         widths = max(1, sum(prod(shape) for shape in stack.shapes[1:]))
         self._block = max(16, min(1024, BATCH_FLOATS // widths))
         self._together = max(FEWEST, min(NEAR_IMAGES, NEAR_FLOATS // widths))
-        if precision != FLOAT32:  # weights are rounded and packed in each step
-            self._together = self._block
-        elif stack.flat.size > FAR_WEIGHTS:
+        if stack.flat.size > FAR_WEIGHTS:
             self._together = max(self._together, min(FAR_IMAGES * stack.flat.size // max(1, self._work), self._block))
         self._capacity = max(FEW_IMAGES, self._together)
         self._executors: dict[tuple[str, bool, str, int], Executor] = {}
@@ -73,7 +71,7 @@ class Predictor:
     def _executor(self, purpose: str, is_bytes: bool, count: int) -> Executor:
         """With as many threads as so many images are worth."""
         threads = max(1, min(count, thread_count(self._threads, count * self._work)))
-        precision = self._precision if count >= FEW_IMAGES else FLOAT32  # rounding the weights would take longest
+        precision = self._precision if count >= FEW_IMAGES else FLOAT32  # whether weights are the same takes longest
         executor = self._executors.get((purpose, is_bytes, precision, threads))
         if executor is None:
             program = assemble(

@@ -32,6 +32,15 @@ def rounded(values: Array) -> Array:
     return (bits & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(np.float64)
 
 
+def packed(b: Array) -> Array:
+    """B in panels of COLUMNS columns, whose rows are pairs of its rows: the bits of bfloat16, the first one below."""
+    inner, width = b.shape
+    whole = np.zeros((inner + inner % 2, -(-width // COLUMNS) * COLUMNS), np.float32)
+    whole[:inner, :width] = rounded(b)
+    halves = (whole.view(np.uint32) >> 16).reshape(len(whole) // 2, 2, -1, COLUMNS)
+    return np.ascontiguousarray((halves[:, 0] | halves[:, 1] << 16).swapaxes(0, 1)).view(np.float32)
+
+
 def test_rounding_by_hand() -> None:
     assert rounded(np.array([1 + 2.0**-8, 1 + 3 * 2.0**-8, 1 + 2.0**-8 + 2.0**-20, -255.0])).tolist() == [
         1, 1 + 2.0**-6, 1 + 2.0**-7, -255,
@@ -51,18 +60,20 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
     shape = (case.width, case.inner) if transposed else (case.inner, case.width)
     b = guarded(rng.standard_normal(shape).astype(np.float32), fence=np.nan)
     bias = guarded((rng.standard_normal(case.width) * with_bias).astype(np.float32), fence=np.nan)
+    panels = guarded(packed(b.values), fence=np.nan)
     results = []
-    for threads in (1, case.threads):
+    for threads, kept in [(1, 0), (case.threads, 0), *([] if transposed else [(case.threads, panels.at)])]:
         c = guarded(np.full((case.m, case.width), np.nan, dtype=np.float32))
         for thread in range(threads):
             room = scratch()
             kernels["glassnet_multiply_row_pairs"](
                 source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, case.first,
-                case.m, case.inner, b.at, transposed, case.width, bias.at, c.at, room.ctypes.data, thread, threads,
+                case.m, case.inner, b.at, transposed, case.width, kept, bias.at, c.at, room.ctypes.data, thread, threads,
             )  # fmt: skip
         c.check()
         results.append(c.values.copy())
-    np.testing.assert_array_equal(results[0], results[1])
+    for result in results[1:]:
+        np.testing.assert_array_equal(results[0], result)
     factor = rounded(b.values.T if transposed else b.values)
     # one product and sum a term, in blocks that are added to C; the factor, the bias
     check_sum(results[0], x @ factor + bias.values, np.abs(x) @ np.abs(factor) + np.abs(bias.values), case.inner + 4)

@@ -229,11 +229,17 @@ def pack_b(b, width, inner, transposed, k0, k1, first, last, panels, apart):
 pair_row = outlined(ROW, "pair_row")(row_by(packed_pair_tile))
 
 
-@outlined(void(*[int64] * 3, float32, *[int64] * 12))
+@compiled
+def panel_bytes(inner):
+    """Of a panel that has all k."""
+    return 4 * COLUMNS * ((inner + 1) // 2)
+
+
+@outlined(void(*[int64] * 3, float32, *[int64] * 13))
 def multiply_row_pairs(
-    source, is_bytes, stride, scale, order, first, m, inner, b, transposed, width, bias, c, scratch, thread, threads
+    source, is_bytes, stride, scale, order, first, m, inner, b, transposed, width, panels, bias, c, scratch, thread, threads
 ):
-    """C (m, width) = bias + scale · x · B, B of shape (inner, width) or `transposed`."""
+    """C (m, width) = bias + scale · x · B, B of shape (inner, width) or `transposed`, or in `panels` that have all k."""
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
     my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
@@ -246,14 +252,19 @@ def multiply_row_pairs(
         j1 = min(j0 + WIDE_STRIP, last_column)
         for k0 in range(0, inner, PAIR_DEPTH):
             k1 = min(inner, k0 + PAIR_DEPTH)
-            pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch + WIDE_AT, 4 * WIDE_PANEL)
+            packed, apart = scratch + WIDE_AT, int64(4 * WIDE_PANEL)
+            if panels == 0:
+                pack_b(b, width, inner, transposed, k0, k1, j0, j1, packed, apart)
+            else:
+                apart = panel_bytes(inner)
+                packed = panels + j0 // COLUMNS * apart + 2 * COLUMNS * k0
             for t in range(my_tiles, last_tile):
                 row, end = m * t // tiles, m * (t + 1) // tiles
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scratch)
                 if kept > 0 or k0 == 0:
                     pair_row(
-                        end - row, scratch, 4 * (end - row), scratch + INDEXES_AT, kept, scratch + WIDE_AT, COLUMNS,
-                        4 * WIDE_PANEL, bias, c + 4 * row * width, width, SET if k0 == 0 else ADD, scale, j0, j1,
+                        end - row, scratch, 4 * (end - row), scratch + INDEXES_AT, kept, packed, COLUMNS,
+                        apart, bias, c + 4 * row * width, width, SET if k0 == 0 else ADD, scale, j0, j1,
                         0, 0, 0, 0, 0, 1,
                     )  # fmt: skip
 
