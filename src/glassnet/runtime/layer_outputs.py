@@ -37,7 +37,8 @@ class LayerOutputs:
             width = sum(map(prod, stack.shapes[1:]))
             self._capacity = max(1, min(len(rows), PART_FLOATS // width))
             program = assemble(stack, self._capacity, is_bytes=rows.dtype == np.uint8, purpose="layers")
-            self._executor = Executor(stack, program, thread_count(threads, self._capacity * sum(stack.operations())))
+            work = self._capacity * sum(stack.operations())
+            self._executor = Executor(stack, program, min(thread_count(threads, work), thread_count(None, work)))
             places = {id(layer): number for number, layer in enumerate(stack.layers)}
             seen = [one for one in program.seen if id(one.layer) in places and not one.value.is_images]
             self._seen = [(places[id(one.layer)], one.value) for one in seen]

@@ -18,7 +18,7 @@ from glassnet.training.ranks import losses_together
 
 MOST, LEAST, ONE_IN = 160, 32, 250  # images used: one in 250, within these bounds, so that they cost little time
 PART = 0.01  # of the time of a training that looks may take
-IMAGE, LAYER = 0.7, 2.5e5  # cost of a look: steps with so many images for each of its own, and multiplications for each layer
+IMAGE, LAYER = 1.2, 3.5e5  # cost of a look: steps with so many images for each of its own, and multiplications for each layer
 FIRST = 3  # epochs with a look each, however short they are
 BLOCK = 1 << 15  # values that are summed together
 FLAT = 0.01  # of its range: this near to its bounds, the slope of a sigmoid or tanh is at most 4 % of its maximum
@@ -34,7 +34,7 @@ def length(vector: Array) -> float:
 
 
 def _length(vector: Array) -> float:
-    found = float(np.sqrt(vector.dot(vector)))  # as np.linalg.norm has it, which takes three times as long for short ones
+    found = sqrt(vector.dot(vector))  # as np.linalg.norm has it, which takes four times as long for short ones
     if isfinite(found):
         return found
     highest = float(np.abs(vector).max(initial=0))
