@@ -309,7 +309,7 @@ def test_what_statistics_cost(tmp_path: Path) -> None:
     assert row.peer == "digits"
     assert row.median is not None, row.note
     assert 0 < row.median < 50  # a busy machine measures anything; the figure is for a quiet one
-    assert "11 looks in 60 epochs" in row.note
+    assert "9 looks in 60 epochs" in row.note
 
 
 def test_shares_are_of_the_whole_training() -> None:
