@@ -108,7 +108,8 @@ def test_the_number_of_threads_changes_no_bit(
     for threads in others:
         used.clear()
         run = gn.train(tmp_path / "wide.toml", data=idx_folder, threads=threads, out=tmp_path / str(threads))
-        assert set(used) == {threads}
+        assert max(used) == threads
+        assert used.count(threads) > 1  # training and validation; looks are too short for many
         histories.append([(epoch.train_cost, epoch.validation_cost, epoch.gradient_norms) for epoch in run.history.epochs])
     assert model(tmp_path / str(others[0])) == model(tmp_path / str(others[1]))
     assert histories[0] == histories[1]
