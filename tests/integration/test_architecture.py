@@ -18,7 +18,9 @@ from glassnet.runtime.trainer import StepPlan
 SOURCE = Path(str(gn.__file__)).parent
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 CALLERS = {"network.py", "training/loop.py"}  # which hand the step on to the trainer
-AROUND = re.compile(r"kernels/(codegen/|library|sources|sizes|barrier)|support/|nn/|errors")  # read to understand something else
+AROUND = re.compile(
+    r"kernels/(codegen/|library|sources|sizes|barrier)|support/|nn/|errors"
+)  # read to understand something else
 
 
 def listed(heading: str) -> list[str]:

@@ -33,11 +33,10 @@ WIDE_DEPTH = 256  # at most so many k in its panels
 WIDE_STRIP = 256 // COLUMNS * COLUMNS  # columns in all its panels
 WIDE_PANEL = (WIDE_DEPTH + LANES) * COLUMNS  # floats of one, with room for whole-register writes at its end
 WIDE_SHIFT = (WIDE_DEPTH // COLUMNS).bit_length() - 1  # a row of Bᵀ is as long as 2^shift rows of a panel
-WIDE_TILES = 2  # tiles of rows that B has to be read by for packing to pay …
-NEAR = (
-    1024  # … in products of rows with more columns than this; with fewer, WIDE_DEPTH rows of B stay near the processor, and …
-)
-NEAR_TILES = 8  # … it pays from so many on where rows cross the lines of the cache, never where they do not
+WIDE_TILES = 2  # tiles of rows that B has to be read by for packing to pay in products of rows with more than NEAR columns
+# With fewer columns, WIDE_DEPTH rows of B stay near the processor: packing pays from NEAR_TILES on where tiles are low or
+# rows of B cross the lines of the cache, never elsewhere.
+NEAR, NEAR_TILES, TILES_ARE_LOW = 1024, 8, ROWS <= 8
 
 # One thread's scratch, in bytes: panels, then their indexes, a table of row addresses, counters, panels of B.
 INDEXES_AT = 4 * max(PANEL, COLUMN_PANEL * TILES)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
+
+from glassnet.kernels.codegen.host import target
+
+CPU, FEATURES = target()
+if __name__ == "__main__":
+    os.environ |= {"NUMBA_CPU_NAME": CPU, "NUMBA_CPU_FEATURES": FEATURES}  # before Numba reads them
 
 import llvmlite.binding as llvm
 import numba
@@ -15,15 +22,10 @@ from glassnet.kernels.codegen.objects import Compiled, serialize
 
 
 def _object_code(assembly: str) -> bytes:
-    target = llvm.Target.from_default_triple().create_target_machine(
-        cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
-        jit=True,
-        codemodel="jitdefault",
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=CPU, features=FEATURES, opt=3, jit=True, codemodel="jitdefault"
     )
-    module = llvm.parse_assembly(assembly)
-    return target.emit_object(module)
+    return machine.emit_object(llvm.parse_assembly(assembly))
 
 
 def build(unit: Unit) -> Compiled:

@@ -1,7 +1,7 @@
 """The machine's vector unit: how many floats a register holds and how many registers there are.
 
 `GLASSNET_SIMD` (avx512, avx2, neon, sse, wasm or scalar) overrides what is found; LLVM lowers wider vectors than the machine
-has, so every choice gives right results everywhere, only slower.
+has, so every choice gives right results everywhere, only slower. With avx2 no instruction of AVX-512 is used.
 """
 
 from __future__ import annotations
@@ -59,12 +59,23 @@ def _detect() -> VectorUnit:
     return UNITS["scalar"]
 
 
+def _features() -> dict[str, bool]:
+    found = llvm.get_host_cpu_features()
+    return {name: has and not (UNIT.name == "avx2" and name.startswith("avx512")) for name, has in found.items()}
+
+
 UNIT = _detect()
+FEATURES = _features()  # of the processor, that LLVM may use
 # Whether the processor multiplies pairs of bfloat16 itself, by AVX512-BF16; elsewhere they are multiplied as floats.
-HAS_BFLOAT16 = UNIT.name == "avx512" and bool(llvm.get_host_cpu_features().get("avx512bf16"))
+HAS_BFLOAT16 = UNIT.name == "avx512" and FEATURES.get("avx512bf16", False)
 # Whether it multiplies quads of bytes itself, by AVX-512-VNNI or AVX-VNNI; elsewhere they are multiplied as int32.
-HAS_INT8 = UNIT.name in ("avx512", "avx2") and any(map(llvm.get_host_cpu_features().get, ("avx512vnni", "avxvnni")))
+HAS_INT8 = UNIT.name in ("avx512", "avx2") and any(map(FEATURES.get, ("avx512vnni", "avxvnni")))
 IS_WASM = UNIT.name == "wasm"  # code for WebAssembly; it runs on this machine too, as any vector unit's does
+
+
+def target() -> tuple[str, str]:
+    """The processor's name and features, as LLVM writes them."""
+    return llvm.get_host_cpu_name(), ",".join(f"{'+' if has else '-'}{name}" for name, has in sorted(FEATURES.items()))
 
 
 def kernels_enabled() -> bool:

@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from glassnet.kernels.codegen.host import IS_WASM
+from glassnet.kernels.codegen.host import IS_WASM, UNIT
 from glassnet.kernels.sizes import LANES
 
 FLOAT, I1, I8, I32, I64 = ir.FloatType(), ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
@@ -72,7 +72,19 @@ class Emitter:
             return
         arguments = [self.vector, self.vector.as_pointer(), I32, self.mask]
         function = self.declare(f"llvm.masked.store.v{self.lanes}f32.p0", ir.VoidType(), arguments)
-        self.builder.call(function, [value, self.pointer(address), I32(4), mask])
+
+        def under_mask() -> None:
+            self.builder.call(function, [value, self.pointer(address), I32(4), mask])
+
+        if UNIT.name == "avx512":  # whose masks cost nothing; elsewhere whole registers are stored without one
+            under_mask()
+            return
+        everything = self.declare(f"llvm.vector.reduce.and.v{self.lanes}i1", I1, [self.mask])
+        with self.builder.if_else(self.builder.call(everything, [mask]), likely=True) as (then_whole, then_part):
+            with then_whole:
+                self.store(value, address)
+            with then_part:
+                under_mask()
 
     def store_compressed(self, values: ir.Value, address: ir.Value, mask: ir.Value) -> ir.Value:
         """The elements under the mask, one behind the other; how many. Up to a register is written, the rest as it may be."""

@@ -32,6 +32,7 @@ from glassnet.kernels.sizes import (
     NEAR_TILES,
     ROWS,
     TILES,
+    TILES_ARE_LOW,
     WIDE,
     WIDE_AT,
     WIDE_DEPTH,
@@ -89,7 +90,7 @@ def is_packed(tiles, width):
 @compiled
 def _is_packed_for_rows(tiles, width, b):
     if WIDE < width <= NEAR:
-        return tiles >= NEAR_TILES and (b % LINE != 0 or 4 * width % LINE != 0)
+        return tiles >= NEAR_TILES and (TILES_ARE_LOW or b % LINE != 0 or 4 * width % LINE != 0)
     return is_packed(tiles, width)
 
 

@@ -22,6 +22,7 @@ Source: Georganas et al., "High-Performance Deep Learning via a Single Building 
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 
 from numba.core import cgutils, types
 
@@ -32,6 +33,7 @@ from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, VECTORS
 
 SET, ADD = 0, 1
 FLOATS, PAIRS, QUADS = range(3)  # what a place of 32 bits holds: a float, two of bfloat16, or four bytes
+LINE = 64  # bytes of a line of the cache
 LONG = 32  # inner dimensions beyond this give the memory time to bring C in the meantime
 
 
@@ -53,13 +55,13 @@ def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha
         return builder.add(c_rows[r], I64(vector_bytes * v))
 
     with builder.if_then(builder.icmp_signed(">", length, I64(LONG))):
-        for r, v in grid:
-            emit.prefetch(c_address(r, v), to_write=True)
+        for r, line in product(range(rows), range(0, vector_bytes * vectors, LINE)):
+            emit.prefetch(builder.add(c_rows[r], I64(line)), to_write=True)
 
     def step(b_row, a_address, ahead):
         values = [emit.load(builder.add(b_row, I64(vector_bytes * v))) for v in range(vectors)]
-        for v in range(vectors):
-            emit.prefetch(builder.add(ahead, I64(vector_bytes * v)))
+        for line in range(0, vector_bytes * vectors, LINE):
+            emit.prefetch(builder.add(ahead, I64(line)))
         for r in range(rows):
             a = emit.splat(builder.load(emit.pointer(a_address(r), FLOAT)))
             for v in range(vectors):
