@@ -26,9 +26,11 @@ from glassnet.compiler.geometry import (
     images_together,
     in_one_row,
     list_floats,
+    packs_gradient,
     padded_dy,
     padded_x_floats,
     pairs_floats,
+    panels_floats,
     pool_shape,
     products_of,
     row_floats,
@@ -41,7 +43,7 @@ from glassnet.compiler.norm import Normalisation
 from glassnet.compiler.program_builder import Back, ProgramBuilder, Value
 from glassnet.kernels import opcodes as op
 from glassnet.kernels.records import EpilogueShape
-from glassnet.kernels.sizes import WINOGRAD_TILES, gradient_tiles
+from glassnet.kernels.sizes import GRADIENT_PIXELS, WINOGRAD_TILES, gradient_tiles
 from glassnet.nn import Conv2D, GlobalMaxPool2D, ReLU
 from glassnet.nn.layer import Shape
 
@@ -149,7 +151,10 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
         conv = conv_shape(layer, x.shape, dw_outputs)
         conv = conv if sparse else in_one_row(conv)
         tiles, of = (gradient_tiles(channels, filters), shape) if dw_outputs else (WINOGRAD_TILES, x.shape)
+        packs = not (dw_outputs or sparse or halves) and packs_gradient(weights, filters)
         together = images_together(of, dw_outputs or dx_outputs, tiles, share)
+        if packs and not dx_outputs:
+            together = max(1, min(share, GRADIENT_PIXELS // prod(shape[:2])))
         partials = out.reserve(partitions * (weights + filters))
         row_scratch = out.scratch(row_scratch=row_floats(pool))
         coefficients = norm.emit_backward(out, dout=dout, **places, **row_scratch)
@@ -180,7 +185,7 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
             op.CONV_BACKWARD, **places, conv=conv, x=x.at, scale=x.scale, dout=dout, coefficients=coefficients, dx=dx,
             has_bias=bias >= 0, weight_t=weight_t, dx_outputs=dx_outputs, winograd_rotated=rotated,
             rotated_pairs=rotated_pairs, dw_outputs=dw_outputs, pair_gradient=pair_gradient, images=together, scatter=scatter,
-            sparse_rows=sparse, **frame, partial=partials, partitions=partitions,
+            sparse_rows=sparse, packs=packs, **frame, partial=partials, partitions=partitions,
             **out.scratch(
                 row_scratch=row_floats(pool),
                 x_scratch=together * padded_x_floats(conv),
@@ -190,6 +195,7 @@ def _lower_conv(block: Block, layer: Conv2D, x: Value, out: ProgramBuilder) -> t
                 winograd_scratch=winograd_scratch,
                 products_scratch=products_of(conv, dw_outputs) * channels * filters,
                 pairs_scratch=pairs_floats(conv, int(dy_floats)) if halves else 0,
+                panels_scratch=panels_floats(conv, together) if packs else 0,
             ),
         )  # fmt: skip
         out.emit(

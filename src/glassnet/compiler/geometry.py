@@ -6,7 +6,18 @@ from math import prod
 from typing import Any
 
 from glassnet.kernels.records import ConvShape, PoolShape
-from glassnet.kernels.sizes import COLUMNS, TAP_FLOATS, WINOGRAD_TILES, gradient_tiles, winograd_floats
+from glassnet.kernels.sizes import (
+    COLUMNS,
+    GRADIENT_PIXELS,
+    GRADIENT_WEIGHTS,
+    ROWS,
+    SPAN,
+    TAP_FLOATS,
+    TILES_ARE_LOW,
+    WINOGRAD_TILES,
+    gradient_tiles,
+    winograd_floats,
+)
 from glassnet.nn import AveragePool2D, Conv2D, GlobalAveragePool2D, GlobalMaxPool2D, MaxPool2D
 from glassnet.nn.layer import Shape
 
@@ -83,6 +94,17 @@ def pairs_floats(conv: Any, dy_floats: int) -> int:
     """The pairs of x and dy, for the gradient of the weights; of dy with its zeros, for that of x."""
     dy = conv["out_height"] * ((conv["out_width"] + 1) // 2) * conv["filters"]
     return int(max(padded_x_floats(conv) + 2 * COLUMNS + dy, dy_floats // 2))
+
+
+def packs_gradient(weights: int, filters: int) -> bool:
+    """Whether the gradient of these weights, without Winograd, is summed from panels."""
+    return TILES_ARE_LOW and filters % COLUMNS == 0 and weights >= GRADIENT_WEIGHTS
+
+
+def panels_floats(conv: Any, together: int) -> int:
+    """The panels of dy of so many images, and of taps of x."""
+    pixels = max(GRADIENT_PIXELS, int(conv["out_width"]), together * y_floats(conv) // int(conv["filters"]))
+    return int(pixels * (conv["filters"] + ROWS) + SPAN)
 
 
 def y_floats(conv: Any) -> int:

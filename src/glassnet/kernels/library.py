@@ -44,7 +44,8 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     mark("convolution"): (
         (
-            "glassnet_convolve", "glassnet_convolve_weights", "glassnet_scatter_taps", "glassnet_average_windows",
+            "glassnet_convolve", "glassnet_convolve_weights", "glassnet_convolve_weights_packed", "glassnet_scatter_taps",
+            "glassnet_average_windows",
         ),
         (
             "glassnet_transform_weights", "glassnet_gather_weights", "glassnet_transform_inputs",

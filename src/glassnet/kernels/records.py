@@ -397,6 +397,7 @@ class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     winograd_rotated: int
     rotated_pairs: int  # −1: direct convolution in float32
     dw_outputs: int  # m for dW
+    packs: int  # 1: dW directly from panels of dy and of taps
     pair_gradient: int  # 1: dW directly in bfloat16
     images: int  # taken together
     scatter: int  # 1: dx from dy·Wᵀ, added where each tap lies; 0: from dy with zeros around it by convolution
@@ -415,6 +416,7 @@ class ConvBackward(Block, operations=[op.CONV_BACKWARD]):
     winograd_scratch: int
     pairs_scratch: int
     products_scratch: int  # of Winograd's algorithm: sums for dW
+    panels_scratch: int
 
 
 class ConvGradients(KernelShape, operations=[op.CONV_GRADIENTS]):

@@ -61,6 +61,8 @@ SHORT = min(8, LANES)  # floats of the registers that lists are summed in (matmu
 LIST_ENTRIES = 8192  # of a list of argmax pixels (conv/sparse_conv_grad.py)
 WINOGRAD_TILES = max(1, 42 // ROWS) * ROWS  # tiles of images taken together (conv/winograd.py)
 GRADIENT_TILES = 48, 128  # fewest and most for the gradient of the weights, so that its sums seldom leave the registers
+GRADIENT_PIXELS = 256  # of dy taken together for the gradient of many weights without Winograd
+GRADIENT_WEIGHTS = 65536  # from so many on
 UPDATE_BLOCK = 8192  # parameters updated, and their squares summed, together: no sum depends on the threads
 
 KEPT_WORDS = 32  # of 64 bits, of the fingerprint of weights (kept.py)

@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings, strategies as st
 
+import glassnet as gn
+from glassnet.compiler import geometry
 from glassnet.kernels.conv.direct import BAND
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.records import Block
-from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, TAP_FLOATS
+from glassnet.kernels.sizes import COLUMNS, GRADIENT_PIXELS, HALF, LANES, ROWS, SPAN, TAP_FLOATS
 from glassnet.nn import conv
 from glassnet.nn.windows import windows
 from tests.rounding import check_sum
@@ -134,6 +137,39 @@ def test_gradient_of_the_weights(kernels: Any, guarded: Any, case: Window, mode:
     check_sum(dw.values, before + wanted, np.abs(before) + sizes, case.down * case.across + 1)  # pixels, then what was there
 
 
+@settings(max_examples=60)
+@given(WINDOWS, st.sampled_from([SET, ADD]), st.integers(1, 2), st.integers(1, 3))
+@example(Window(3, GRADIENT_PIXELS // 2, 2, 2, (2, 1), (0, 0), 3, 5, 4, 1), SET, 1, 1)  # two rows at a time
+def test_gradient_of_the_weights_from_panels(
+    kernels: Any, guarded: Any, case: Window, mode: int, blocks: int, images: int
+) -> None:
+    """Of some images, with `blocks` times COLUMNS filters."""
+    filters = blocks * COLUMNS
+    cases = [replace(case, filters=filters, seed=case.seed + number) for number in range(images)]
+    drawn = [each.arrays() for each in cases]
+    x = guarded(np.concatenate([spaced(x, case.gap, np.nan) for x, *_ in drawn]), fence=np.nan)
+    dy = guarded(np.concatenate([spaced(dy, case.gap, np.nan) for *_, dy in drawn]), fence=np.nan)
+    weight, pixels = drawn[0][1], images * case.down * case.across
+    dw = guarded(weight if mode == ADD else np.full_like(weight, np.nan))
+    zeros, panels = (
+        guarded(np.zeros(filters, np.float32), np.nan),
+        guarded(np.full(pixels * (filters + ROWS) + SPAN, np.nan, np.float32)),
+    )
+    kernels["glassnet_convolve_weights_packed"](
+        images, x.at, x.values.size // images, x.values.shape[1], case.strides[1] * case.channels, case.strides[0],
+        case.height, case.width * case.channels, dy.at, dy.values.size // images, dy.values.shape[1], filters, filters, dw.at,
+        case.down, case.across, mode, zeros.at, panels.at,
+    )  # fmt: skip
+    dw.check()
+    panels.check()
+    before = weight.astype(np.float64) if mode == ADD else np.zeros(weight.shape)
+    wanted, sizes = before.copy(), np.abs(before)
+    for each, (x_of, w_of, _, dy_of) in zip(cases, drawn, strict=True):
+        wanted += exactly(x_of, w_of, dy_of, each)[1]
+        sizes += exactly(np.abs(x_of), w_of, np.abs(dy_of), each)[1]
+    check_sum(dw.values, wanted, sizes, pixels + 1)
+
+
 @settings(max_examples=100)
 @given(WINDOWS, st.tuples(st.integers(0, 4), st.integers(0, 4)))
 @example(NIELSEN[0], (0, 0))
@@ -175,3 +211,20 @@ def test_scattered_gradient_of_the_image(kernels: Any, guarded: Any, case: Windo
     # a product over the filters; then up to one of each tap is added up
     roundings = case.filters + case.height * case.width
     check_sum(dx.values, exact(dy, weight), exact(np.abs(dy), np.abs(weight)), roundings)
+
+
+def test_training_by_panels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network whose gradients are summed from panels, which processors with low tiles have, against NumPy in float64."""
+    monkeypatch.setattr(geometry, "TILES_ARE_LOW", True)
+    rng, found = np.random.default_rng(0), []
+    data = rng.integers(0, 256, (19, 9, 9, 3), dtype=np.uint8), rng.integers(0, 10, 19)
+    layers = [
+        gn.Pixels(), gn.Conv2D(64, 3, padding="same"), gn.ReLU(), gn.Conv2D(128, 3, strides=2, padding="same"), gn.ReLU(),
+        gn.GlobalAveragePool2D(), gn.Dense(10),
+    ]  # fmt: skip
+    for dtype, threads in (("float32", 1), ("float32", 2), ("float64", 1)):
+        net = gn.Network(layers, loss=gn.SoftmaxCrossEntropy(), input_shape=(9, 9, 3), seed=1).astype(dtype)
+        net.fit(data, 2, batch_size=8, optimizer=gn.SGD(0.01), threads=threads, progress=False, seed=1)
+        found.append(net.parameters)
+    assert found[0].tobytes() == found[1].tobytes()
+    np.testing.assert_allclose(found[0], found[2], rtol=0, atol=1e-6 * np.abs(found[2]).max())

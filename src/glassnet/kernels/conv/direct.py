@@ -18,12 +18,14 @@ from glassnet.kernels.codegen.addresses import clear, floats_at, record_at
 from glassnet.kernels.codegen.jit import called_at, compiled, outlined
 from glassnet.kernels.conv.bfloat16 import convolve_pairs
 from glassnet.kernels.conv.channels import channel_sum
+from glassnet.kernels.matmul.pack import copy_columns, copy_rows
 from glassnet.kernels.matmul.tile import ADD, SET, strided_tile
 from glassnet.kernels.operands import share_of
-from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, TAP_FLOATS
+from glassnet.kernels.sizes import COLUMNS, GRADIENT_PIXELS, HALF, LANES, ROWS, TAP_FLOATS, TILES_ARE_LOW
 
 call_convolve_pairs = called_at(convolve_pairs.sig)  # compiled when a program first needs it
 _block_at, _rotate_at = record_at(records.Block), record_at(records.RotateWeights)
+AHEAD = 8 if TILES_ARE_LOW else 0  # rows of W that are asked for before they are needed
 BAND = 65536  # floats of x and dy that the sums of the weights' gradients pass over again and again
 
 
@@ -46,7 +48,7 @@ def convolve(a, a_line, a_row, stride_y, kernel_height, count, w, filters, bias,
                 x, target = row + 4 * x0 * a_row, y + 4 * (i * y_line + x0 * filters + j)
                 strided_tile(
                     x1 - x0, x, a_line, a_row, 1, kernel_height, count, w + 4 * j, count * filters, filters, bias + 4 * j,
-                    target, filters, columns, float32(1), SET, 0,
+                    target, filters, columns, float32(1), SET, 4 * AHEAD * filters,
                 )  # fmt: skip
             j += columns
 
@@ -73,6 +75,45 @@ def convolve_weights(
                         target, filters, columns, float32(1), here, 0,
                     )  # fmt: skip
                 j += columns
+
+
+@outlined(void(*[int64] * 19))
+def convolve_weights_packed(
+    images, x, x_size, x_line, x_row, stride_y, kernel_height, count, dy, dy_size, dy_line, dy_row, filters, dw, out_height,
+    out_width, mode, zeros, panels,
+):  # fmt: skip
+    """The same of some images `x_size` and `dy_size` floats apart, with whole COLUMNS of filters.
+
+    dy, and taps of x, are first copied to `panels`: a tile of dW then sums many pixels at once, from neighbouring addresses.
+    """
+    tiles = (count + ROWS - 1) // ROWS
+    step = out_height if images > 1 else max(1, min(out_height, GRADIENT_PIXELS // out_width))
+    for i0 in range(0, out_height, step):
+        rows = min(step, out_height - i0)
+        pixels, here = images * rows * out_width, mode if i0 == 0 else ADD
+        taps, pixel = panels + 4 * pixels * filters, 0
+        for image in range(images):
+            for i in range(i0, i0 + rows):
+                for k in range(out_width):
+                    source = dy + 4 * (image * dy_size + i * dy_line + k * dy_row)
+                    for j in range(0, filters, COLUMNS):
+                        copy_columns(source + 4 * j, panels + 4 * (pixels * j + pixel * COLUMNS))
+                    pixel += 1
+        for ky in range(kernel_height):
+            for t in range(tiles):
+                r0, r1 = count * t // tiles, count * (t + 1) // tiles
+                target = taps
+                for image in range(images):
+                    for i in range(i0, i0 + rows):
+                        source = x + 4 * (image * x_size + (i * stride_y + ky) * x_line + r0)
+                        for k in range(out_width):
+                            copy_rows(source + 4 * k * x_row, target)
+                            target += 4 * (r1 - r0)
+                for j in range(0, filters, COLUMNS):
+                    strided_tile(
+                        r1 - r0, taps, 0, 1, r1 - r0, 1, pixels, panels + 4 * pixels * j, 0, COLUMNS, zeros,
+                        dw + 4 * ((ky * count + r0) * filters + j), filters, COLUMNS, float32(1), here, 0,
+                    )  # fmt: skip
 
 
 @outlined(void(*[int64] * 8))

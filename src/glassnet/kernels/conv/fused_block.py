@@ -16,6 +16,7 @@ from glassnet.kernels.conv.direct import (
     call_convolve_pairs,
     convolve,
     convolve_weights,
+    convolve_weights_packed,
     pixel_sums,
     rotate_weights,
     scatter_taps,
@@ -69,6 +70,13 @@ def _weights(ctx, block, images, x, dy, dy_size, line, pixel, partial, mode):
             block.dw_outputs, conv.kernel_height, images, x, x_size, padded_row, conv.channels, dy, dy_size, line, filters,
             ctx.scratch + block.products_scratch, conv.out_height, conv.out_width, mode, ctx.constants,
             ctx.scratch + block.winograd_scratch,
+        )  # fmt: skip
+        return
+    if block.packs:
+        convolve_weights_packed(
+            images, x, x_size, padded_row, conv.stride_x * conv.channels, conv.stride_y, conv.kernel_height,
+            conv.kernel_width * conv.channels, dy, dy_size, line, pixel, filters, partial, conv.out_height, conv.out_width,
+            mode, ctx.constants, ctx.scratch + block.panels_scratch,
         )  # fmt: skip
         return
     for image in range(images):

@@ -155,6 +155,14 @@ def copy_columns(emit, source, target):
         emit.store(emit.load(emit.builder.add(source, at)), emit.builder.add(target, at))
 
 
+@emitted()
+def copy_rows(emit, source, target):
+    """SPAN floats, of any alignment."""
+    for register in range(GROUPS):
+        at = I64(4 * LANES * register)
+        emit.store(emit.load(emit.builder.add(source, at)), emit.builder.add(target, at))
+
+
 @compiled
 def value_at(address, is_bytes):
     """The one byte or float at an address, as a float."""
