@@ -17,7 +17,7 @@ from numba import float32, int64, void
 from glassnet.kernels.codegen.addresses import int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.pack import pack_b, pack_columns, pack_rows
-from glassnet.kernels.matmul.tile import ADD, SET, packed_tile
+from glassnet.kernels.matmul.tile import ADD, LINE, SET, packed_tile
 from glassnet.kernels.matmul.vector import vector_row
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
@@ -42,7 +42,6 @@ from glassnet.kernels.sizes import (
     WIDE_TILES,
 )
 
-LINE = 64  # bytes of a line of the cache
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
 
 

@@ -147,20 +147,22 @@ def _pack_lanes(emit, is_bytes, address, scale, panel, index, first, count):
     return builder.load(found)
 
 
+def _emit_copy(emit, registers, source, target):
+    for register in range(registers):
+        at = I64(4 * LANES * register)
+        emit.store(emit.load(emit.builder.add(source, at)), emit.builder.add(target, at))
+
+
 @emitted()
 def copy_columns(emit, source, target):
     """COLUMNS floats, of any alignment."""
-    for register in range(VECTORS):
-        at = I64(4 * LANES * register)
-        emit.store(emit.load(emit.builder.add(source, at)), emit.builder.add(target, at))
+    _emit_copy(emit, VECTORS, source, target)
 
 
 @emitted()
 def copy_rows(emit, source, target):
     """SPAN floats, of any alignment."""
-    for register in range(GROUPS):
-        at = I64(4 * LANES * register)
-        emit.store(emit.load(emit.builder.add(source, at)), emit.builder.add(target, at))
+    _emit_copy(emit, GROUPS, source, target)
 
 
 @compiled
