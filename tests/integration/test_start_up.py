@@ -9,9 +9,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import glassnet as gn
+from glassnet.cli.preload import Preload
 
 HEAVY = ("numba", "scipy", "sklearn", "matplotlib", "pydantic", "PIL", "torch", "pandas", "pooch", "rich")
 
@@ -53,6 +59,15 @@ def test_a_usage_error_needs_no_arrays() -> None:
     code = "import contextlib, io\nfrom glassnet.cli.console import run_app\nfrom glassnet.cli.main import app\n"
     code += "with contextlib.redirect_stderr(io.StringIO()):\n    assert run_app(app, ['nothing']) == 2\n"
     assert "numpy" not in imported(code)
+
+
+def test_what_is_preloaded_is_there_when_training_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads that import scipy's parts at once may see half of a module."""
+    ended = threading.Event()
+    monkeypatch.setattr("glassnet.cli.preload._load", lambda: time.sleep(0.2) or ended.set())
+    network = gn.Network([4, 3, 2], seed=1)
+    network.fit((np.zeros((4, 4)), np.array([0, 1, 0, 1])), 1, callbacks=[Preload()])
+    assert ended.is_set()
 
 
 @pytest.fixture(scope="module")

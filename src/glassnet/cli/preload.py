@@ -22,10 +22,19 @@ WARM_UP = (("glassnet.present.figures.base", "find_fonts"), ("glassnet.present.r
 
 
 class Preload(Callback):
-    """Imports the modules in a thread while the network is trained, so that its end need not wait for them."""
+    """Imports the modules in a thread while the network is trained, so that its end need not wait for them.
+
+    The thread has ended when training has: of two threads that import parts of one package, Python may give one of them
+    a module of which only the beginning has run.
+    """
 
     def on_train_begin(self, progress: Progress) -> None:
-        threading.Thread(target=_load).start()
+        self._thread = threading.Thread(target=_load)
+        self._thread.start()
+
+    def on_train_end(self, progress: Progress) -> None:
+        if progress.error is None:
+            self._thread.join()
 
 
 def _load() -> None:

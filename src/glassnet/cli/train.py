@@ -127,7 +127,7 @@ def _train(
         chosen = made
     trained = EpochCount()
     extras = _extras(chosen if resume is None else require_run(Path(str(resume))) / RECIPE)
-    options["callbacks"] = [trained, Preload(), *extras, *trackers]
+    options["callbacks"] = [trained, *extras, *trackers, Preload()]  # what trackers import comes first
     if page is not None:
         options["watch"] = page
     files: Artefacts | None = None

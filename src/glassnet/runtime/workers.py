@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import ctypes
 import os
-import threading
 import weakref
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -28,8 +28,8 @@ class Workers:
         self._open = True
         self._queues = [_Queue() for _ in range(count)]
         for number, queue in enumerate(self._queues):
-            arguments = (queue, self._queues[1:] if number == 0 else (), weakref.ref(self))
-            _start(threading.Thread(target=_work, args=arguments, name=f"glassnet-{number}", daemon=True))
+            # Not threading.Thread: interrupted while it starts, it may keep a lock that the new thread waits for, for ever.
+            _thread.start_new_thread(_work, (queue, self._queues[1:] if number == 0 else (), weakref.ref(self)))
 
     @property
     def usable(self) -> bool:
@@ -74,15 +74,6 @@ class Workers:
 
         self._queues[0].put((lead, ended))
         return ended
-
-
-def _start(thread: threading.Thread) -> None:
-    try:
-        thread.start()
-    except RuntimeError as error:  # "release unlocked lock": an interrupt while Python waited for the thread to begin
-        if isinstance(error.__context__, KeyboardInterrupt):
-            raise error.__context__ from None
-        raise
 
 
 class _Queue:
