@@ -1,7 +1,7 @@
 """Train each board's recipe over several seeds, beside PyTorch: `python -m benchmarks.speedrun [BOARD…] --seeds 10 --peer`.
 
 Ours and the peer train in turn, in one process, on the same images. After each seed the results go to
-benchmarks/results-speedrun.json and, as a table, to benchmarks/speedrun.md; `--first 3` goes on after seeds 0 to 2.
+benchmarks/results-speedrun.json and, as a table, to benchmarks/speedrun.md; `--go-on` trains only seeds not yet there.
 """
 
 from __future__ import annotations
@@ -36,23 +36,20 @@ def measure(name: str, arguments: argparse.Namespace) -> None:
         "precision": arguments.precision, "epochs": recipe.training.epochs, "data": location(recipe),
         "machine": {key: machine[key] for key in ("cpu", "usable_cpus", "glassnet", "torch")},
     }  # fmt: skip
-    earlier = known().get(key, {}) if arguments.first else {}
+    earlier = known().get(key, {}) if arguments.go_on else {}
     if any(earlier.get(each) != value for each, value in result.items() if earlier):
-        raise SystemExit(f"the earlier seeds of {key} are of another recipe or machine: start from --first 0")
-    found: dict[str, list[tuple[float, float]]] = {
-        who: list(runs[: arguments.first]) for who, runs in earlier.get("runs", {}).items()
-    }
-    if len(found.get("glassnet", [])) < arguments.first:
-        raise SystemExit(f"--first {arguments.first}: {len(found.get('glassnet', []))} seeds of {key} are known")
+        raise SystemExit(f"the earlier seeds of {key} are of another recipe or machine: leave out --go-on")
+    found: dict[str, list[tuple[float, float]]] = earlier.get("runs", {})
     ours.warm_up(recipe, images)
     trainers: dict[str, Any] = {"glassnet": ours.train}
     if arguments.peer:
         from benchmarks.speedrun import peer
 
         trainers["PyTorch"] = peer.train
-    for seed in range(arguments.first, arguments.seeds):
+    for seed in range(arguments.seeds):
         for who, train in trainers.items():
-            if who == "glassnet" or seed < arguments.peer_seeds:
+            wanted = arguments.seeds if who == "glassnet" else arguments.peer_seeds
+            if len(found.get(who, [])) <= seed < wanted:
                 run = train(recipe.changed({"seed": seed}), images, arguments.threads, arguments.precision)
                 found.setdefault(who, []).append(run)
                 print(f"{name}, seed {seed}, {who}: {run[0]:.2f} s, {run[1]:.2f} %", flush=True)
@@ -88,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speedrun", description=__doc__)
     parser.add_argument("boards", nargs="*", metavar="BOARD", help=f"of {', '.join(BOARDS)}; by default all")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--first", type=int, default=0, help="the first seed of this call; those before it are kept")
+    parser.add_argument("--go-on", action="store_true", help="keep the seeds that are known, and train the others")
     parser.add_argument("--peer", action="store_true", help="the same recipe in PyTorch, in turn")
     parser.add_argument("--peer-seeds", type=int, default=10, help="at most so many seeds of the peer")
     parser.add_argument("--threads", type=int, default=usable_cpus())
