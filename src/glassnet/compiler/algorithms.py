@@ -7,7 +7,7 @@ from typing import Any
 
 from glassnet.compiler.costs import WINOGRAD, Direction, costs_of_machine, key, work
 from glassnet.kernels.codegen.host import UNIT
-from glassnet.kernels.sizes import COLUMNS, LIST_ENTRIES, SHORT
+from glassnet.kernels.sizes import COLUMNS, LIST_ENTRIES, NEAR, SHORT, TILES_ARE_LOW
 from glassnet.nn import Conv2D
 from glassnet.nn.layer import Shape
 
@@ -29,6 +29,11 @@ FAR_LISTED, NEAR_WEIGHTS = 1.5, 1 << 18  # where the weights do not stay in the 
 def prefers_bfloat16(inputs: int, outputs: int, images: int) -> bool:
     """Whether a dense layer's products are quicker in bfloat16, measured; training rounds and packs weights in each step."""
     return images >= FEW_IMAGES and inputs * outputs >= FEW_WEIGHTS
+
+
+def prefers_panels(outputs: int) -> bool:
+    """Whether a dense layer reads its weights the quickest in panels, beside making these once for many images: measured."""
+    return TILES_ARE_LOW or outputs > NEAR
 
 
 def prefers_recurrent_pairs(units: int) -> bool:

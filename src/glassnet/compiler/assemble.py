@@ -40,6 +40,7 @@ def assemble(
     purpose: str,
     precision: str = FLOAT32,
     ranges: Mapping[int, Range] | None = None,
+    many: bool = False,
     augmentation: Augmentation | None = None,
     image_shape: tuple[int, int, int] = (0, 0, 0),
 ) -> Program:
@@ -49,11 +50,11 @@ def assemble(
     For "show" each layer runs by itself: raw outputs, then loss and gradient as outside training (dropout off, running
     statistics), by the images too; `Program.seen` says where the gradient by each output lies, too.
     With an `augmentation`, the images, of `image_shape` (H, W, C), go through it first. `precision`: one of PRECISIONS.
-    `ranges`: of the inputs of layers that may run in int8 (see ProgramBuilder).
+    `ranges`: of the inputs of layers that may run in int8; `many`: images, by the same weights (see ProgramBuilder).
     """
     fused = purpose not in ("show", "layers")
     halves = precision == BFLOAT16
-    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=fused, bfloat16=halves, ranges=ranges)
+    out = ProgramBuilder(stack, capacity, training=purpose == "train", fused=fused, bfloat16=halves, ranges=ranges, many=many)
     offsets: list[ParamOffsets] = [{} for _ in stack.layers]
     for slot in (*stack.slots, *stack.running_slots):
         offsets[slot.layer][slot.key] = slot.offset

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from glassnet.compiler.algorithms import prefers_bfloat16, prefers_int8
+from glassnet.compiler.algorithms import prefers_bfloat16, prefers_int8, prefers_panels
 from glassnet.compiler.int8 import emit_quads
 from glassnet.compiler.program_builder import Back, ParamOffsets, ProgramBuilder, Value, lower
 from glassnet.kernels import opcodes as op
-from glassnet.kernels.sizes import DOT_OUTPUTS, SKINNY_INPUTS, SKINNY_WIDTH, dot_row, pair_panels
+from glassnet.kernels.sizes import DOT_OUTPUTS, SKINNY_INPUTS, SKINNY_WIDTH, dot_row, panel_floats
 from glassnet.nn import Dense
 
 SKINNY_BATCH = 64  # images for which the transposition of the weights pays
@@ -36,11 +36,15 @@ def _(layer: Dense, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tup
     elif halves:
         panels = -1
         if not out.training:
-            panels = out.reserve(pair_panels(x.width, y.width))
+            panels = out.reserve(panel_floats((x.width + 1) // 2, y.width))
             out.emit(op.PAIR_PANELS, **size, weight=weight, panels=panels)
         out.emit(op.DENSE_BFLOAT16, x=x.at, y=y.at, **size, weight=weight, panels=panels, bias=bias, scale=x.scale)
     else:
-        out.emit(op.DENSE, x=x.at, y=y.at, **size, weight=weight, bias=bias, scale=x.scale)
+        panels = -1
+        if out.many and prefers_panels(y.width):
+            panels = out.reserve(panel_floats(x.width, y.width))
+            out.emit(op.DENSE_PANELS, **size, weight=weight, panels=panels)
+        out.emit(op.DENSE, x=x.at, y=y.at, **size, weight=weight, panels=panels, bias=bias, scale=x.scale)
 
     def back(dy: int, needs_dx: bool) -> int:
         dx = dy

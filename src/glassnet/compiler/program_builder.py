@@ -79,7 +79,7 @@ class Seen:
 
 # Instructions that depend on the weights alone.
 PREPARING = frozenset({
-    op.DENSE_TRANSPOSE, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.BATCH_NORM_RUNNING,
+    op.DENSE_TRANSPOSE, op.DENSE_PANELS, op.ROTATE_WEIGHTS, op.WINOGRAD_WEIGHTS, op.WINOGRAD_ROTATED, op.BATCH_NORM_RUNNING,
     op.RECURRENT_PANELS, op.RECURRENT_PAIRS, op.PAIR_WEIGHTS, op.PAIR_ROTATED, op.PAIR_PANELS, op.QUAD_WEIGHTS,
 })  # fmt: skip
 STATE_FIELDS = frozenset({"weight", "bias", "gamma", "beta", "running_mean", "running_variance"})  # of their records
@@ -93,7 +93,7 @@ class ProgramBuilder:
 
     `fused`: several layers may be computed at once; otherwise each by itself, and `seen` says where its output lies.
     `bfloat16`: products may be taken in it. `ranges`: of the inputs of layers, by their places in `walk`, whose products
-    may be taken in int8.
+    may be taken in int8. `many`: images, by the same weights.
     """
 
     def __init__(
@@ -104,8 +104,9 @@ class ProgramBuilder:
         fused: bool = True,
         bfloat16: bool = False,
         ranges: Mapping[int, Range] | None = None,
+        many: bool = False,
     ) -> None:
-        self.capacity, self.training, self.fused, self.bfloat16 = capacity, training, fused, bfloat16
+        self.capacity, self.training, self.fused, self.bfloat16, self.many = capacity, training, fused, bfloat16, many
         places = enumerate(walk(stack.layers)) if ranges else ()
         self._ranges = {id(layer): ranges[place] for place, layer in places if ranges and place in ranges}
         self.augmented, self.keys, self.forward = False, 0, 0

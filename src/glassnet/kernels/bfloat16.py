@@ -18,7 +18,7 @@ from glassnet.kernels.reduce import gradient_target
 from glassnet.kernels.sizes import COLUMNS
 
 F = np.float32
-_dense_at, _panels_at = map(record_at, (records.DensePairs, records.PairPanels))
+_dense_at, _panels_at = map(record_at, (records.DensePairs, records.Panels))
 _dx_at, _dw_at = map(record_at, (records.DenseDx, records.DenseDw))
 
 

@@ -8,15 +8,17 @@ from numba import int64
 from glassnet.kernels import records
 from glassnet.kernels.codegen.addresses import clear, floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.matmul.gemm import multiply_columns, multiply_rows
+from glassnet.kernels.matmul.gemm import IN_PANELS, IN_ROWS, TRANSPOSED, make_panels, multiply_columns, multiply_rows
 from glassnet.kernels.matmul.skinny_gemm import dot_rows, outer_columns
 from glassnet.kernels.matmul.tile import SET
 from glassnet.kernels.operands import bias_at, share_of, source
 from glassnet.kernels.reduce import gradient_target, put_gradient
+from glassnet.kernels.sizes import COLUMNS
 
 F = np.float32
 SQUARE = 16  # rows and columns transposed together, so that they stay in the first-level cache
-_dense_at, _skinny_at, _transpose_at = map(record_at, (records.Dense, records.DenseSkinny, records.DenseTranspose))
+_dense_at, _panels_at = map(record_at, (records.Dense, records.Panels))
+_skinny_at, _transpose_at = map(record_at, (records.DenseSkinny, records.DenseTranspose))
 _dx_at, _dw_at, _db_at = map(record_at, (records.DenseDx, records.DenseDw, records.DenseDb))
 
 
@@ -24,11 +26,21 @@ _dx_at, _dw_at, _db_at = map(record_at, (records.DenseDx, records.DenseDw, recor
 def dense(ctx, at):
     op = _dense_at(at)
     x, is_bytes, order, first = source(ctx, op.x)
+    in_panels = op.panels >= 0
     multiply_rows(
         x, is_bytes, op.inputs, F(op.scale), order, first + ctx.own_low, ctx.own_high - ctx.own_low, op.inputs,
-        ctx.parameters + 4 * op.weight, int64(0), op.outputs, bias_at(ctx, op.bias),
+        ctx.workspace + 4 * op.panels if in_panels else ctx.parameters + 4 * op.weight,
+        int64(IN_PANELS if in_panels else IN_ROWS), op.outputs, bias_at(ctx, op.bias),
         ctx.workspace + 4 * (op.y + ctx.own_low * op.outputs), SET, ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
+
+
+@compiled
+def dense_panels(ctx, at):
+    """This thread's panels."""
+    op = _panels_at(at)
+    low, high = share_of(ctx, (op.outputs + COLUMNS - 1) // COLUMNS)
+    make_panels(ctx.parameters + 4 * op.weight, op.inputs, op.outputs, ctx.workspace + 4 * op.panels, low, high)
 
 
 @compiled
@@ -60,7 +72,7 @@ def dense_dx(ctx, at):
     op = _dx_at(at)
     multiply_rows(
         ctx.workspace + 4 * op.dy, int64(0), op.outputs, F(1), ctx.identity, ctx.own_low, ctx.own_high - ctx.own_low,
-        op.outputs, ctx.parameters + 4 * op.weight, int64(1), op.inputs, ctx.constants,
+        op.outputs, ctx.parameters + 4 * op.weight, int64(TRANSPOSED), op.inputs, ctx.constants,
         ctx.workspace + 4 * (op.dx + ctx.own_low * op.inputs), SET, ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
 

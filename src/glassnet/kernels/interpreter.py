@@ -22,7 +22,7 @@ from glassnet.kernels.codegen.addresses import doubles_at, integers_at
 from glassnet.kernels.codegen.denormals import ignore_denormals, restore
 from glassnet.kernels.codegen.jit import called_at, compiled, outlined
 from glassnet.kernels.conv.fused_block import fused_block
-from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dx, dense_skinny, dense_transpose
+from glassnet.kernels.dense import dense, dense_db, dense_dw, dense_dx, dense_panels, dense_skinny, dense_transpose
 from glassnet.kernels.dropout import dropout
 from glassnet.kernels.inputs import affine, load
 from glassnet.kernels.int8 import int8
@@ -58,6 +58,8 @@ def execute(ctx_at, i):
         dense_skinny(ctx, at)
     elif opcode == op.DENSE_TRANSPOSE:
         dense_transpose(ctx, at)
+    elif opcode == op.DENSE_PANELS:
+        dense_panels(ctx, at)
     elif opcode == op.DENSE_DX:
         dense_dx(ctx, at)
     elif opcode == op.DENSE_DW:

@@ -13,6 +13,7 @@ DENSE_DX = 6  # dx = dy·Wᵀ
 DENSE_DW = 7  # dW = xᵀ·dy
 DENSE_DW_SKINNY = 8  # the same for many inputs and few outputs
 DENSE_DB = 9  # db = Σ dy
+DENSE_PANELS = 24  # W as DENSE reads it the quickest
 
 ACTIVATION = 10  # y = σ(x)
 ACTIVATION_BACKWARD = 11  # dx = dy · σ′(x)

@@ -116,6 +116,7 @@ class Dense(Record, operations=[op.DENSE]):
     inputs: int
     outputs: int
     weight: int  # (inputs, outputs)
+    panels: int  # of the weights; −1: they are read where they lie
     bias: int
     scale: float  # factor of x
 
@@ -448,11 +449,11 @@ class PairWeights(Record, operations=[op.PAIR_WEIGHTS, op.PAIR_ROTATED]):
     pairs: int  # (rows / 2, columns) pairs of bfloat16
 
 
-class PairPanels(Record, operations=[op.PAIR_PANELS]):
+class Panels(Record, operations=[op.DENSE_PANELS, op.PAIR_PANELS]):
     weight: int  # (inputs, outputs)
     inputs: int
     outputs: int
-    panels: int  # (outputs / COLUMNS, inputs / 2, COLUMNS) pairs of bfloat16, rounded up
+    panels: int  # (outputs / COLUMNS, inputs, COLUMNS) numbers or (outputs / COLUMNS, inputs / 2, COLUMNS) pairs, rounded up
 
 
 class EpilogueOutput(Record):

@@ -112,9 +112,9 @@ def dot_row(inputs: int) -> int:
     return inputs + (DOT_STRETCH - inputs) % (4 * DOT_STRETCH)
 
 
-def pair_panels(inputs: int, outputs: int) -> int:
-    """Floats of weights in panels of pairs that have all inputs (matmul/bfloat16.py)."""
-    return COLUMNS * -(-outputs // COLUMNS) * ((inputs + 1) // 2)
+def panel_floats(rows: int, outputs: int) -> int:
+    """Floats of weights in panels that have all inputs, or all pairs of them, as rows."""
+    return COLUMNS * -(-outputs // COLUMNS) * rows
 
 
 def quad_panel(groups: int, taps: int) -> int:

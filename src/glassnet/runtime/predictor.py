@@ -24,6 +24,8 @@ BATCH_FLOATS = 1 << 22  # of the layers' outputs, at most, for the images that g
 NEAR_FLOATS = 1 << 19  # of them where a thread takes few images, so that what it writes stays in its caches …
 NEAR_IMAGES, FEWEST = 56, 4  # … at most so many, and at least
 FAR_WEIGHTS, FAR_IMAGES = 1 << 20, 256  # more weights than these are fetched anew, for so many images of dense layers
+MANY_IMAGES = 256  # for which layers' weights are brought into the order in which products read them
+DEALT_IMAGES = 128  # of them at most where threads take turns: beside other programs one of them gets on faster
 SHORT = 1 << 32  # multiplications, a tenth of a second, for which Ctrl-C waits
 TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
@@ -51,7 +53,7 @@ class Predictor:
         if stack.flat.size > FAR_WEIGHTS:
             self._together = max(self._together, min(FAR_IMAGES * stack.flat.size // max(1, self._work), self._block))
         self._capacity = max(FEW_IMAGES, self._together)
-        self._executors: dict[tuple[str, bool, str, int], Executor] = {}
+        self._executors: dict[tuple[str, bool, str, bool, int], Executor] = {}
         self._workers: Workers | None = None
         self._alone: dict[tuple[str, np.dtype[Any]], OneImage] = {}
         self._order = np.arange(self._capacity)
@@ -72,14 +74,16 @@ class Predictor:
         """With as many threads as so many images are worth."""
         threads = max(1, min(count, thread_count(self._threads, count * self._work)))
         precision = self._precision if count >= FEW_IMAGES else FLOAT32  # whether weights are the same takes longest
-        executor = self._executors.get((purpose, is_bytes, precision, threads))
+        key = purpose, is_bytes, precision, count >= MANY_IMAGES, threads
+        executor = self._executors.get(key)
         if executor is None:
             program = assemble(
-                self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision, ranges=self._ranges
-            )
+                self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision, ranges=self._ranges,
+                many=count >= MANY_IMAGES,
+            )  # fmt: skip
             executor = Executor(self._stack, program, threads, apart=True)
             executor.set(is_bytes=int(is_bytes))
-            self._executors[purpose, is_bytes, precision, threads] = executor
+            self._executors[key] = executor
         if threads > 1 and (self._workers is None or not self._workers.usable or self._workers.count < threads):
             self._workers = Workers(threads)
         executor.workers, executor.takes_part = self._workers, count * self._work < SHORT
@@ -147,7 +151,8 @@ class Predictor:
                 executor = self._executor(purpose, rows.dtype == np.uint8, count)
                 if count > len(self._order):
                     self._order = np.arange(count)
-                rounds = -(-count // (executor.threads * self._together))  # of equal steps, one for each thread
+                most = self._together if executor.threads == 1 else min(self._together, DEALT_IMAGES)
+                rounds = -(-count // (executor.threads * most))  # of equal steps, one for each thread
                 together = -(-count // (executor.threads * rounds))
                 executor.set(images_in_order=count, batch_size=together)
                 executor.bind(order=self._order, images=rows, classes=classes, **arrays)

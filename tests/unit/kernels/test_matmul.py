@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+from glassnet.kernels.matmul.gemm import IN_PANELS, IN_ROWS, TRANSPOSED, _depth
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
@@ -79,21 +80,32 @@ def images(case: Product) -> tuple[Array, Array, Array, float]:
     return np.ascontiguousarray(source), order, chosen * np.float64(np.float32(scale)), scale
 
 
-@settings(max_examples=120)
-@given(PRODUCTS, st.booleans(), st.booleans())
-@example(Product(10, 784, 30, True, 0.2, 0, 2, 1), True, False)
-@example(Product(1, 1, 1, False, 1.0, 0, 3, 1), False, True)
-@example(Product(100, 1500, 256, True, 0.02, 5, 3, 1), True, False)
-@example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 2, 1), True, False)
-@example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), True, True)
-@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, NEAR, False, 1.0, 0, 3, 1), True, False)
-@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, NEAR - 1, False, 1.0, 0, 3, 1), True, False)
-@example(Product(ROWS * WIDE_TILES, WIDE_DEPTH + 3, NEAR + 1, False, 1.0, 0, 3, 1), True, False)
-def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias: bool, transposed: bool) -> None:
+def in_panels(b: Array) -> Array:
+    """B as blocks of columns, so many rows at a time; NaN behind its last column."""
+    inner, width = b.shape
+    padded = np.pad(b, ((0, 0), (0, -width % COLUMNS)), constant_values=np.nan)
+    depth = _depth.py_func(width)
+    parts = (padded[k : k + depth].reshape(-1, padded.shape[1] // COLUMNS, COLUMNS) for k in range(0, inner, depth))
+    return np.concatenate([part.transpose(1, 0, 2).ravel() for part in parts])
+
+
+@settings(max_examples=180)
+@given(PRODUCTS, st.booleans(), st.sampled_from([IN_ROWS, TRANSPOSED, IN_PANELS]))
+@example(Product(10, 784, 30, True, 0.2, 0, 2, 1), True, IN_ROWS)
+@example(Product(1, 1, 1, False, 1.0, 0, 3, 1), False, TRANSPOSED)
+@example(Product(100, 1500, 256, True, 0.02, 5, 3, 1), True, IN_ROWS)
+@example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 2, 1), True, IN_ROWS)
+@example(Product(ROWS * WIDE_TILES, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), True, TRANSPOSED)
+@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, NEAR, False, 1.0, 0, 3, 1), True, IN_ROWS)
+@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, NEAR - 1, False, 1.0, 0, 3, 1), True, IN_ROWS)
+@example(Product(ROWS * WIDE_TILES, WIDE_DEPTH + 3, NEAR + 1, False, 1.0, 0, 3, 1), True, IN_ROWS)
+@example(Product(ROWS * NEAR_TILES, WIDE_DEPTH + 3, WIDE + 1, False, 1.0, 0, 3, 1), True, IN_PANELS)
+@example(Product(1, 2 * WIDE_DEPTH + 3, 2 * WIDE_STRIP + 1, True, 0.2, 0, 2, 1), True, IN_PANELS)
+def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias: bool, layout: int) -> None:
     source, order, x, scale = images(case)
     rng = case.rng
-    shape = (case.width, case.inner) if transposed else (case.inner, case.width)
-    b = guarded(rng.standard_normal(shape).astype(np.float32), fence=np.nan)
+    factor = rng.standard_normal((case.inner, case.width)).astype(np.float32)
+    b = guarded({IN_ROWS: factor, TRANSPOSED: factor.T, IN_PANELS: in_panels(factor)}[layout], fence=np.nan)
     bias = guarded((rng.standard_normal(case.width) * with_bias).astype(np.float32), fence=np.nan)
     results = []
     for threads in (1, case.threads):
@@ -102,12 +114,12 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
             room = scratch()
             kernels["glassnet_multiply_rows"](
                 source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, case.first,
-                case.m, case.inner, b.at, transposed, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
+                case.m, case.inner, b.at, layout, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
             )  # fmt: skip
         c.check()
         results.append(c.values.copy())
     np.testing.assert_array_equal(results[0], results[1])
-    factor = (b.values.T if transposed else b.values).astype(np.float64)
+    factor = factor.astype(np.float64)
     wanted, sizes = x @ factor, np.abs(x) @ np.abs(factor)
     # scaling; one product and sum a term, in blocks that are added to C; the bias
     check_sum(results[0], wanted + bias.values, sizes + np.abs(bias.values), case.inner + 2)

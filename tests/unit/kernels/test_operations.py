@@ -81,8 +81,8 @@ def test_every_operation_has_a_number_and_a_record_of_its_own() -> None:
 
 
 def test_every_operation_is_emitted() -> None:
-    int8 = Network([Dense(64), Dense(64)], input_shape=(64,), seed=1)
-    program = assemble(int8, 16, is_bytes=True, purpose="raw", ranges={0: (0.0, 1.0)})
+    dense = Network([Dense(64), Dense(64), Dense(1025)], input_shape=(64,), seed=1)
+    program = assemble(dense, 16, is_bytes=True, purpose="raw", ranges={0: (0.0, 1.0)}, many=True)
     found = set(program.code[:, 0].tolist())
     for layers, shape, options in NETWORKS:
         net = Network([*layers, Flatten(), Dense(3)], input_shape=shape, seed=1)

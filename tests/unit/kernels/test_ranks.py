@@ -19,7 +19,7 @@ OPCODES = {number for name, number in vars(op).items() if isinstance(number, int
 
 def test_every_operation_is_shared_in_one_way() -> None:
     """Those of predictions are in no program that trains, and those of ranks are added to it."""
-    predicting = {op.OUTPUT, op.BATCH_NORM_RUNNING, op.PAIR_PANELS, op.DENSE_INT8, op.QUAD_WEIGHTS}
+    predicting = {op.OUTPUT, op.BATCH_NORM_RUNNING, op.DENSE_PANELS, op.PAIR_PANELS, op.DENSE_INT8, op.QUAD_WEIGHTS}
     elsewhere = predicting | {op.SUM_OWN_PARTS, op.EXCHANGE}
     ways = [OF_IMAGES, OF_WEIGHTS, set(JOINTS), set(GRADIENTS), elsewhere]
     assert set().union(*ways) == OPCODES

@@ -19,7 +19,17 @@ Array = np.ndarray[Any, Any]
 
 
 def wide() -> list[gn.Layer]:
-    return [gn.Flatten(), gn.Pixels(), gn.Dense(300), gn.ReLU(), gn.Dense(33), gn.GELU(), gn.Dense(5)]
+    return [
+        gn.Flatten(),
+        gn.Pixels(),
+        gn.Dense(1030),
+        gn.ReLU(),
+        gn.Dense(300),
+        gn.ReLU(),
+        gn.Dense(33),
+        gn.GELU(),
+        gn.Dense(5),
+    ]
 
 
 NETWORKS: dict[str, Callable[[], list[gn.Layer]]] = {
@@ -91,8 +101,8 @@ def test_answers_are_not_overwritten_by_the_next_image() -> None:
     assert outputs.tobytes() == before.tobytes()
 
 
-@pytest.mark.parametrize(("count", "precision"), [(1, "float32"), (20, "float32"), (20, "bfloat16")])
-@pytest.mark.parametrize("name", ["vgg", "resnet", "lstm", "gru"])
+@pytest.mark.parametrize(("count", "precision"), [(1, "float32"), (20, "float32"), (300, "float32"), (20, "bfloat16")])
+@pytest.mark.parametrize("name", ["dense", "vgg", "resnet", "lstm", "gru"])
 @pytest.mark.filterwarnings("ignore::glassnet.errors.PrecisionWarning")  # where bfloat16 is emulated
 def test_a_weight_written_through_a_view_changes_the_prediction(name: str, count: int, precision: str) -> None:
     """Each array's first and last number: convolutions, normalisations, running statistics, gates, the dense layer."""
@@ -108,7 +118,8 @@ def test_a_weight_written_through_a_view_changes_the_prediction(name: str, count
             after = answered()
             assert after.tobytes() == anew(network, given, precision).tobytes(), slot
             if after.tobytes() == before.tobytes():
-                assert slot.key == "bias", slot  # of a unit that no image wakes
+                # Of a unit that no image wakes, or of a pixel that is blank in the only one.
+                assert slot.key == "bias" or (name, count) == ("dense", 1), slot
 
 
 def test_a_change_by_any_road_is_seen() -> None:

@@ -6,8 +6,8 @@
 x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
 computes whole, in one order: the result does not depend on their number. Narrow gradients read activations where they lie,
 all else in panels, from which zeros are left out: the bits are the same. Where B is wide and many tiles read it, a part of it
-at a time is packed into panels in the second-level cache. A single row is a matrix-vector product (vector.py). Arrays are
-addresses; `scratch` is one thread's own.
+at a time is packed into panels in the second-level cache; or it lies in panels, made once for many products. A single row is
+a matrix-vector product (vector.py). Arrays are addresses; `scratch` is one thread's own.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from glassnet.kernels.sizes import (
 )
 
 BLOCK = 65536  # floats of B that stay in the second-level cache while the tiles pass over them
+IN_ROWS, TRANSPOSED, IN_PANELS = 0, 1, 2  # how B lies
 
 
 def row_by(tile):
@@ -94,25 +95,45 @@ def _is_packed_for_rows(tiles, width, b):
 
 
 @compiled
-def _place(b, inner, width, transposed, k, j, k0):
+def _panels_at(panels, inner, width, k, j):
+    """Where the columns j … of B's rows k … lie in panels, and the bytes of one: the next rows follow behind all columns."""
+    depth = min(_depth(width), inner - k)
+    return panels + 4 * (k * ((width + COLUMNS - 1) // COLUMNS * COLUMNS) + j * depth), 4 * COLUMNS * depth
+
+
+@compiled
+def make_panels(b, inner, width, panels, first, last):
+    """Lay out the blocks first … last of COLUMNS columns of B as `multiply_rows` reads them."""
+    if first < last:
+        for k in range(0, inner, _depth(width)):
+            target, apart = _panels_at(panels, inner, width, k, COLUMNS * first)
+            end = min(inner, k + _depth(width))
+            pack_b(b, width, inner, int64(0), k, end, COLUMNS * first, min(width, COLUMNS * last), target, apart)
+
+
+@compiled
+def _place(b, inner, width, layout, k, j, k0):
     """Where rows k … of the columns j … of B lie, as `tile_row` asks for them: address, bytes a row, shift, bytes a block.
 
     It asks while it takes rows k0 … of what is packed.
     """
-    if transposed:  # as many rows of the transpose as a block has columns, each WIDE_DEPTH long
+    if layout == IN_PANELS:
+        at, apart = _panels_at(b, inner, width, k, j)
+        return at - 4 * COLUMNS * k0, int64(4 * COLUMNS), int64(0), apart
+    if layout == TRANSPOSED:  # as many rows of the transpose as a block has columns, each WIDE_DEPTH long
         return b + 4 * (j * inner + k - (k0 >> WIDE_SHIFT) * inner), 4 * inner, int64(WIDE_SHIFT), 4 * COLUMNS * inner
     return b + 4 * ((k - k0) * width + j), 4 * width, int64(0), int64(4 * COLUMNS)
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 13))
 def multiply_rows(
-    source, is_bytes, stride, scale, order, first, m, inner, b, transposed, width, bias, c, start, scratch, thread, threads
+    source, is_bytes, stride, scale, order, first, m, inner, b, layout, width, bias, c, start, scratch, thread, threads
 ):
-    """C (m, width) = bias + x · B (start SET) or C + x · B (start ADD), B of shape (inner, width) or `transposed`."""
+    """C (m, width) = bias + x · B (start SET) or C + x · B (start ADD), B (inner, width) as `layout` says."""
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
     my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
-    packed = transposed != 0 or _is_packed_for_rows(tiles, width, b)
+    packed = layout != IN_ROWS or _is_packed_for_rows(tiles, width, b)
     if tiles >= threads and not (packed and blocks >= 2 * threads):  # deal out rows of tiles, else columns
         my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     else:
@@ -121,7 +142,7 @@ def multiply_rows(
     if my_column >= last_column:
         return
     index = scratch + INDEXES_AT
-    step = min(_depth(width), WIDE_DEPTH) if transposed else _depth(width)
+    step = min(_depth(width), WIDE_DEPTH) if layout == TRANSPOSED else _depth(width)
     strip = WIDE_STRIP if packed else last_column - my_column
     turns = last_tile - my_tiles if packed else 1
     for j0 in range(my_column, last_column, strip):
@@ -132,9 +153,12 @@ def multiply_rows(
             part, b_row, b_block = b + 4 * j0, width, 4 * COLUMNS
             # What is packed next, or lies below: the same columns of the next rows, else the first rows of the next columns.
             next_k, next_j = (k1, j0) if k1 < inner else (0, j1)
-            ahead, ahead_row, shift, ahead_block = _place(b, inner, width, transposed, next_k, next_j, k0)
-            if packed:
-                pack_b(b, width, inner, transposed, k0, k1, j0, j1, scratch + WIDE_AT, 4 * WIDE_PANEL)
+            ahead, ahead_row, shift, ahead_block = _place(b, inner, width, layout, next_k, next_j, k0)
+            if layout == IN_PANELS:
+                part, b_block = _panels_at(b, inner, width, k0, j0)
+                part, b_row = part - 4 * COLUMNS * k0, COLUMNS
+            elif packed:
+                pack_b(b, width, inner, layout, k0, k1, j0, j1, scratch + WIDE_AT, 4 * WIDE_PANEL)
                 part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * k0, COLUMNS, 4 * WIDE_PANEL
             for t in range(my_tiles, last_tile):
                 row, end = m * t // tiles, m * (t + 1) // tiles

@@ -28,8 +28,8 @@ from numba.core import cgutils, types
 
 from glassnet.kernels.codegen.pairs import add_products
 from glassnet.kernels.codegen.quads import add_quads, scaled
-from glassnet.kernels.codegen.simd import FLOAT, I32, I64, Emitter, emitted
-from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, VECTORS
+from glassnet.kernels.codegen.simd import FLOAT, I1, I32, I64, Emitter, emitted
+from glassnet.kernels.sizes import COLUMNS, HALF, LANES, ROWS, TILES_ARE_LOW, VECTORS
 
 SET, ADD = 0, 1
 FLOATS, PAIRS, QUADS = range(3)  # what a place of 32 bits holds: a float, two of bfloat16, or four bytes
@@ -111,17 +111,29 @@ def _packed(
 ):  # fmt: skip
     builder = emit.builder
     mask = builder.sub(builder.shl(I64(1), ahead_shift), I64(1))
+    line = I64(4 * COLUMNS)
+    # Low tiles are held up by each instruction beside their products: where all lies in panels, a row takes few others.
+    in_panels = I1(TILES_ARE_LOW)
+    for given, known in ((ahead_shift, I64(0)), (ahead_row, line), (b_row, I64(COLUMNS)), (step, builder.mul(rows, I64(4)))):
+        in_panels = builder.and_(in_panels, builder.icmp_signed("==", given, known))
 
     def emit_case(vectors, height):
         def walk(add):
-            with cgutils.for_range(builder, count, intp=I64) as loop:
-                k = loop.index
-                row = builder.sext(builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32)), I64)
-                offset = builder.mul(builder.mul(row, b_row), I64(4))
-                a = builder.add(panel, builder.mul(k, step))
-                near = builder.mul(builder.and_(row, mask), I64(4 * COLUMNS))
-                far = builder.add(ahead, builder.mul(builder.ashr(row, ahead_shift), ahead_row))
-                add(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
+            def emit_form(alike):
+                with cgutils.for_range(builder, count, intp=I64) as loop:
+                    k = loop.index
+                    row = builder.sext(builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32)), I64)
+                    a = builder.add(panel, builder.mul(k, I64(4 * height) if alike else step))
+                    if alike:
+                        offset = near = builder.mul(row, line)
+                        far = ahead
+                    else:
+                        offset = builder.mul(builder.mul(row, b_row), I64(4))
+                        near = builder.mul(builder.and_(row, mask), line)
+                        far = builder.add(ahead, builder.mul(builder.ashr(row, ahead_shift), ahead_row))
+                    add(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
+
+            emit.either(in_panels, emit_form)
 
         _emit_tile(emit, height, vectors, walk, count, bias, c, c_row, columns, alpha, mode, form)
 
