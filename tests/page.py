@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from glassnet.network import Network
 from glassnet.present.page.bundle import bundle
@@ -29,6 +30,15 @@ window.opened = (async () => {
   return models.length;
 })();
 """
+
+
+def axe_violations(page: Any) -> list[tuple[str, str, str]]:
+    """Of axe's rules that the page of a browser breaks: the rule, where, and what to do."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
+    found = axe.run(page, options={"resultTypes": ["violations"]}).response[
+        "violations"
+    ]  # what is right takes longest to tell
+    return [(rule["id"], node["html"][:160], node["failureSummary"]) for rule in found for node in rule["nodes"]]
 
 
 def entry_of(network: Network, *, is_bytes: bool) -> tuple[dict[str, Any], dict[str, Any]]:

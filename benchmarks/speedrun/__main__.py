@@ -49,7 +49,7 @@ def measure(name: str, arguments: argparse.Namespace) -> None:
     for seed in range(arguments.seeds):
         for who, train in trainers.items():
             wanted = arguments.seeds if who == "glassnet" else arguments.peer_seeds
-            if len(found.get(who, [])) <= seed < wanted:
+            if arguments.only in (who, None) and len(found.get(who, [])) <= seed < wanted:
                 run = train(recipe.changed({"seed": seed}), images, arguments.threads, arguments.precision)
                 found.setdefault(who, []).append(run)
                 print(f"{name}, seed {seed}, {who}: {run[0]:.2f} s, {run[1]:.2f} %", flush=True)
@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--go-on", action="store_true", help="keep the seeds that are known, and train the others")
     parser.add_argument("--peer", action="store_true", help="the same recipe in PyTorch, in turn")
     parser.add_argument("--peer-seeds", type=int, default=10, help="at most so many seeds of the peer")
+    parser.add_argument("--only", choices=("glassnet", "PyTorch"), help="with --peer: train this one alone")
     parser.add_argument("--threads", type=int, default=usable_cpus())
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--validate", action="store_true", help="measure on validation images; nothing is written")

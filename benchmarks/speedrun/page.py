@@ -35,12 +35,9 @@ def write_page(results: dict[str, dict[str, Any]]) -> None:
     for name, result in results.items():
         board, machine = BOARDS[name.split(",")[0]], result["machine"]
         ours, theirs = (np.array(result["runs"].get(who, [])) for who in ("glassnet", "PyTorch"))
-        cells = [_accuracy(ours), f"{ours[:, 0].mean():.2f}"]
-        if len(theirs):
-            ratio = theirs[:, 0].mean() / ours[: len(theirs), 0].mean()  # of the seeds that both trained
-            cells += [_accuracy(theirs), f"{theirs[:, 0].mean():.2f}", f"{ratio:.2f}×"]
-        else:
-            cells += ["–"] * 3
+        both = min(len(ours), len(theirs))  # seeds
+        ratio = f"{theirs[:both, 0].mean() / ours[:both, 0].mean():.2f}×" if both else "–"
+        cells = [*_measured(ours), *_measured(theirs), ratio]
         what = board.what if result["precision"] == "float32" else f"{board.what}, {result['precision']}"
         recipe = f"`{result['recipe']}`, {_count(result['epochs'], 'epoch')}"
         rows.append(f"| {what} | {recipe} | {len(ours)} | {' | '.join(cells)} |\n")
@@ -53,9 +50,12 @@ def write_page(results: dict[str, dict[str, Any]]) -> None:
     PAGE.write_text(TOP + "".join(rows) + "\n" + "".join(notes) + lossy, encoding="utf-8")
 
 
-def _accuracy(runs: Any) -> str:
+def _measured(runs: Any) -> list[str]:
+    """The accuracy and the seconds of training."""
+    if not len(runs):
+        return ["–", "–"]
     spread = f" ± {runs[:, 1].std(ddof=1):.2f}" if len(runs) > 1 else ""
-    return f"{runs[:, 1].mean():.2f}{spread} %"
+    return [f"{runs[:, 1].mean():.2f}{spread} %", f"{runs[:, 0].mean():.2f}"]
 
 
 def _count(number: int, what: str) -> str:

@@ -14,7 +14,7 @@ import glassnet as gn
 from glassnet.experiment import run as runs
 from glassnet.experiment.search.records import SearchResult
 from glassnet.present.search import search_page
-from tests.page import ALL_WAYS
+from tests.page import ALL_WAYS, axe_violations
 from tests.search import trained_search
 
 
@@ -62,7 +62,6 @@ NAMES = ("report", "report of a failure", "chain", "search", "trace", "trace of 
 @pytest.mark.parametrize("name", NAMES)
 def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str) -> None:
     """The three pages in all ways; those of other networks, whose parts differ, in one."""
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
     for width, theme, locale in ALL_WAYS if name in ("report", "trace", "search") else ALL_WAYS[-1:]:
         with opened(browser, pages[name], width, theme, locale) as page:
             for fold in page.query_selector_all("details:not([open]) > summary"):
@@ -70,9 +69,7 @@ def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str)
             cells = page.locator("[data-cell]")
             if cells.count():
                 cells.first.click()
-            found = axe.run(page).response["violations"]
-            told = [(rule["id"], node["html"][:120], node["failureSummary"]) for rule in found for node in rule["nodes"]]
-            assert told == [], (width, theme, locale)
+            assert axe_violations(page) == [], (width, theme, locale)
             assert page.evaluate("document.documentElement.lang") == ("zh-Hans" if locale == "zh-CN" else "en")
 
 

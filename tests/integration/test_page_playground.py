@@ -14,6 +14,7 @@ from glassnet.nn.optimizers import SGD, Adam, Optimizer
 from glassnet.nn.penalties import L2
 from glassnet.present.page.playground import Choice, playground_payload, write_playground
 from glassnet.runtime import ReferenceTrainer, StepPlan
+from tests.page import axe_violations
 from tests.waiting import until
 
 STEPS = 500
@@ -217,15 +218,11 @@ def test_what_is_shown_is_what_the_network_does(page: Any) -> None:
     [(390, "light", "zh-CN"), (390, "dark", "en-GB"), (1440, "light", "en-GB"), (1440, "dark", "zh-CN")],
 )
 def test_axe_finds_nothing(browser: Any, path: Path, width: int, theme: str, locale: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
     for page in opened(browser, path, width, theme, locale):
         for example in (0, 2):  # one that learns, one with a finding
             page.locator(".examples button").nth(example).click()
             trained(page)
-            found = axe.run(page).response["violations"]
-            assert [
-                (rule["id"], node["html"][:120], node["failureSummary"]) for rule in found for node in rule["nodes"]
-            ] == []
+            assert axe_violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -14,7 +14,7 @@ from glassnet.experiment import run as runs
 from glassnet.experiment.run import Run
 from glassnet.present.page import write_page
 from glassnet.present.page.model import some_samples
-from tests.page import ALL_WAYS
+from tests.page import ALL_WAYS, axe_violations
 from tests.waiting import until
 
 CONVOLUTION: list[Any] = [
@@ -190,12 +190,10 @@ def test_saliency_and_the_nearest_training_images(
     ids=str,
 )
 def test_axe_finds_no_violation_with_an_open_panel(opened: Any) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
     canvas = drawn(opened, "1")
     canvas.focus()
     opened.keyboard.press("ArrowRight")
     opened.keyboard.press("Enter")
     opened.locator(".nearest[data-ready]").wait_for(state="attached")
-    found = axe.run(opened).response["violations"]
-    assert [(rule["id"], node["html"][:120], node["failureSummary"]) for rule in found for node in rule["nodes"]] == []
+    assert axe_violations(opened) == []
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.page import WAYS
+from tests.page import WAYS, axe_violations
 from tests.waiting import SOON, until
 
 pytest.importorskip("uvicorn", reason="the extra `serve` is not installed")
@@ -178,7 +178,6 @@ def test_who_may_ask_what(watched: Watched) -> None:
 
 
 def test_axe_finds_no_violation_during_and_after_a_training(browser: Any, watched: Watched) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed").Axe()
     contexts, pages = [], []
     for width, theme, locale in WAYS:
         size = {"width": width, "height": 900}
@@ -188,10 +187,7 @@ def test_axe_finds_no_violation_during_and_after_a_training(browser: Any, watche
 
     def check() -> None:
         for page in pages:
-            found = axe.run(page).response["violations"]
-            assert [
-                (rule["id"], node["html"][:160], node["failureSummary"]) for rule in found for node in rule["nodes"]
-            ] == []
+            assert axe_violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     for page in pages:
