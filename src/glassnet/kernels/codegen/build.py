@@ -17,7 +17,7 @@ import numba
 
 import glassnet.kernels.interpreter
 import glassnet.kernels.kept  # noqa: F401  importing the kernels fills UNITS
-from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit, skip_machine_code
+from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit
 from glassnet.kernels.codegen.objects import Compiled, serialize
 
 
@@ -36,7 +36,6 @@ def build(unit: Unit) -> Compiled:
 
 
 def main(symbols: list[str]) -> None:
-    skip_machine_code()
     nowhere = ctypes.cast(ctypes.pythonapi.Py_DecRef, ctypes.c_void_p).value
     for symbol in UNITS:  # units call each other; while compiling, any address will do
         llvm.add_symbol(symbol, nowhere)

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import numba
 from llvmlite import ir
 from numba.core import types
-from numba.core.codegen import JITCodeLibrary
 from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -29,12 +28,6 @@ class Unit:
 
 
 UNITS: dict[str, Unit] = {}
-
-
-def skip_machine_code() -> None:
-    """Numba makes none in this process from now on: of each function, where only LLVM code is wanted, and of few of them."""
-    JITCodeLibrary._finalize_specific = lambda library: None
-    JITCodeLibrary.get_pointer_to_function = lambda library, name: library._ensure_finalized()
 
 
 def compiled(function: Function) -> Function:

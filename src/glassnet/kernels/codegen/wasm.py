@@ -30,7 +30,7 @@ import numba
 
 import glassnet.kernels.interpreter  # noqa: F401  importing the kernels fills UNITS
 from glassnet.kernels.codegen.host import IS_WASM
-from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit, skip_machine_code
+from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit
 from glassnet.kernels.sources import digest_of_sources
 from glassnet.support.atomic import write_bytes
 
@@ -94,7 +94,6 @@ def section(made_with: str) -> bytes:
 def main(path: Path) -> None:
     if not IS_WASM or path.name not in MODULES:
         raise SystemExit(f"GLASSNET_SIMD=wasm python -m glassnet.kernels.codegen.wasm FOLDER/{{{','.join(MODULES)}}}")
-    skip_machine_code()
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     nowhere = ctypes.cast(ctypes.pythonapi.Py_DecRef, ctypes.c_void_p).value
