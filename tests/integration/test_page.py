@@ -399,7 +399,6 @@ def test_pad_and_answer_stand_on_the_first_screen(browser: Any, pages: dict[str,
 
 @pytest.mark.parametrize(("name", "way"), [*(("one", way) for way in ALL_WAYS), ("two", ALL_WAYS[-1])])
 def test_axe_finds_no_violation(browser: Any, pages: dict[str, Path], name: str, way: tuple[int, str, str]) -> None:
-
     def check(page: Any, state: str) -> None:
         assert axe_violations(page) == [], state
 

@@ -50,7 +50,7 @@ def assemble(
     For "show" each layer runs by itself: raw outputs, then loss and gradient as outside training (dropout off, running
     statistics), by the images too; `Program.seen` says where the gradient by each output lies, too.
     With an `augmentation`, the images, of `image_shape` (H, W, C), go through it first. `precision`: one of PRECISIONS.
-    `ranges`: of the inputs of layers that may run in int8; `many`: images, by the same weights (see ProgramBuilder).
+    `ranges`: of the inputs of layers that may run in int8; `many`: images before the weights change (see ProgramBuilder).
     """
     fused = purpose not in ("show", "layers")
     halves = precision == BFLOAT16

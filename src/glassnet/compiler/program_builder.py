@@ -93,7 +93,7 @@ class ProgramBuilder:
 
     `fused`: several layers may be computed at once; otherwise each by itself, and `seen` says where its output lies.
     `bfloat16`: products may be taken in it. `ranges`: of the inputs of layers, by their places in `walk`, whose products
-    may be taken in int8. `many`: images, by the same weights.
+    may be taken in int8. `many`: it runs over many images before the weights change.
     """
 
     def __init__(

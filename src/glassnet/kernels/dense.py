@@ -8,7 +8,7 @@ from numba import int64
 from glassnet.kernels import records
 from glassnet.kernels.codegen.addresses import clear, floats_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.matmul.gemm import IN_PANELS, IN_ROWS, TRANSPOSED, make_panels, multiply_columns, multiply_rows
+from glassnet.kernels.matmul.gemm import IN_PANELS, IN_ROWS, TRANSPOSED, multiply_columns, multiply_rows, pack_panels
 from glassnet.kernels.matmul.skinny_gemm import dot_rows, outer_columns
 from glassnet.kernels.matmul.tile import SET
 from glassnet.kernels.operands import bias_at, share_of, source
@@ -40,7 +40,7 @@ def dense_panels(ctx, at):
     """This thread's panels."""
     op = _panels_at(at)
     low, high = share_of(ctx, (op.outputs + COLUMNS - 1) // COLUMNS)
-    make_panels(ctx.parameters + 4 * op.weight, op.inputs, op.outputs, ctx.workspace + 4 * op.panels, low, high)
+    pack_panels(ctx.parameters + 4 * op.weight, op.inputs, op.outputs, ctx.workspace + 4 * op.panels, low, high)
 
 
 @compiled

@@ -24,8 +24,8 @@ BATCH_FLOATS = 1 << 22  # of the layers' outputs, at most, for the images that g
 NEAR_FLOATS = 1 << 19  # of them where a thread takes few images, so that what it writes stays in its caches …
 NEAR_IMAGES, FEWEST = 56, 4  # … at most so many, and at least
 FAR_WEIGHTS, FAR_IMAGES = 1 << 20, 256  # more weights than these are fetched anew, for so many images of dense layers
-MANY_IMAGES = 256  # for which layers' weights are brought into the order in which products read them
-DEALT_IMAGES = 128  # of them at most where threads take turns: beside other programs one of them gets on faster
+DEALT_IMAGES = 128  # at most in a step where threads take turns, so that the one that gets on faster can take more
+MANY_IMAGES = 256  # in a call, for which weights of dense layers are brought into the order in which products read them
 SHORT = 1 << 32  # multiplications, a tenth of a second, for which Ctrl-C waits
 TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
@@ -74,12 +74,13 @@ class Predictor:
         """With as many threads as so many images are worth."""
         threads = max(1, min(count, thread_count(self._threads, count * self._work)))
         precision = self._precision if count >= FEW_IMAGES else FLOAT32  # whether weights are the same takes longest
-        key = purpose, is_bytes, precision, count >= MANY_IMAGES, threads
+        many = count >= MANY_IMAGES
+        key = purpose, is_bytes, precision, many, threads
         executor = self._executors.get(key)
         if executor is None:
             program = assemble(
                 self._stack, self._capacity, is_bytes=is_bytes, purpose=purpose, precision=precision, ranges=self._ranges,
-                many=count >= MANY_IMAGES,
+                many=many,
             )  # fmt: skip
             executor = Executor(self._stack, program, threads, apart=True)
             executor.set(is_bytes=int(is_bytes))

@@ -102,7 +102,7 @@ def _panels_at(panels, inner, width, k, j):
 
 
 @compiled
-def make_panels(b, inner, width, panels, first, last):
+def pack_panels(b, inner, width, panels, first, last):
     """Lay out the blocks first … last of COLUMNS columns of B as `multiply_rows` reads them."""
     if first < last:
         for k in range(0, inner, _depth(width)):

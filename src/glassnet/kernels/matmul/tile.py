@@ -111,29 +111,31 @@ def _packed(
 ):  # fmt: skip
     builder = emit.builder
     mask = builder.sub(builder.shl(I64(1), ahead_shift), I64(1))
-    line = I64(4 * COLUMNS)
-    # Low tiles are held up by each instruction beside their products: where all lies in panels, a row takes few others.
-    in_panels = I1(TILES_ARE_LOW)
-    for given, known in ((ahead_shift, I64(0)), (ahead_row, line), (b_row, I64(COLUMNS)), (step, builder.mul(rows, I64(4)))):
+    row_bytes, in_panels = I64(4 * COLUMNS), I1(1)
+    whole = builder.mul(rows, I64(4))
+    for given, known in ((ahead_shift, I64(0)), (ahead_row, row_bytes), (b_row, I64(COLUMNS)), (step, whole)):
         in_panels = builder.and_(in_panels, builder.icmp_signed("==", given, known))
 
     def emit_case(vectors, height):
         def walk(add):
-            def emit_form(alike):
+            def emit_loop(of_panels):
                 with cgutils.for_range(builder, count, intp=I64) as loop:
                     k = loop.index
                     row = builder.sext(builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32)), I64)
-                    a = builder.add(panel, builder.mul(k, I64(4 * height) if alike else step))
-                    if alike:
-                        offset = near = builder.mul(row, line)
+                    a = builder.add(panel, builder.mul(k, I64(4 * height) if of_panels else step))
+                    if of_panels:
+                        offset = near = builder.mul(row, row_bytes)
                         far = ahead
                     else:
                         offset = builder.mul(builder.mul(row, b_row), I64(4))
-                        near = builder.mul(builder.and_(row, mask), line)
+                        near = builder.mul(builder.and_(row, mask), row_bytes)
                         far = builder.add(ahead, builder.mul(builder.ashr(row, ahead_shift), ahead_row))
                     add(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
 
-            emit.either(in_panels, emit_form)
+            if TILES_ARE_LOW:  # a row has few products, beside which the arithmetic of addresses counts
+                emit.either(in_panels, emit_loop)
+            else:
+                emit_loop(False)
 
         _emit_tile(emit, height, vectors, walk, count, bias, c, c_row, columns, alpha, mode, form)
 
