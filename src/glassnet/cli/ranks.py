@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ALIKE = 2.0  # seconds within which all ranks fail that fail alike
 PASSING = 0.2  # seconds for what was printed to reach the launcher, before it ends all ranks
-TURN = 0.5  # seconds between ranks that report an error: the first to do so ends the others
+TURN = 0.5  # seconds between ranks that would report an error: the first to do so ends the others
 # What MPICH's launcher and library print when a process fails, besides what glassnet says.
 BANNER = re.compile(
     r"^(=+$|=   |YOUR APPLICATION TERMINATED|This typically refers to|Please see the FAQ|\[(proxy|mpiexec)|Abort\(|"
@@ -173,9 +173,8 @@ def member(wanted: int | None) -> Iterator[Ranks | None]:
             if ranks.writes:
                 raise
             raise typer.Exit(code) from None
-        _report(error, ranks, errors)
+        time.sleep(PASSING if _report(error, ranks, errors) else ALIKE)
         output.flush()
-        time.sleep(PASSING)
         ranks.abort(code)
 
 
@@ -186,8 +185,8 @@ def _code(error: BaseException) -> int:
     return 2 if isinstance(error, GlassnetError) and not isinstance(error, (UnfinishedError, RankError)) else 1
 
 
-def _report(error: BaseException, ranks: Ranks, errors: Any) -> None:
-    """Say on stderr what ended this rank. Several report one after the other, as the first ends the others."""
+def _report(error: BaseException, ranks: Ranks, errors: Any) -> bool:
+    """Say on stderr what ended this rank, and return True. One that waited is silent if another has reported."""
     import traceback
 
     from glassnet.cli.console import shown
@@ -195,8 +194,11 @@ def _report(error: BaseException, ranks: Ranks, errors: Any) -> None:
 
     if isinstance(error, RankError):
         time.sleep(TURN * ranks.rank)
+    if not ranks.first_to_report() and isinstance(error, RankError):
+        return False
     if isinstance(error, (GlassnetError, MemoryError)):
         text = "\n".join([str(error), *getattr(error, "__notes__", [])])
     else:
         text = "".join(traceback.format_exception(error)).rstrip()
     print(shown(f"glassnet: rank {ranks.rank}: {text}", errors), file=errors, flush=True)
+    return True

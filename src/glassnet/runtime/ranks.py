@@ -25,6 +25,7 @@ BETWEEN, TIMES = 4.0, 20  # within steps: after so many seconds, or so many time
 PREPARING = 600.0  # seconds, before a training begins
 SPINS = 2000  # polls before the processor is yielded to others between them (some hundred microseconds)
 REST = 0.01  # seconds between two looks, by a rank that has nothing left to do
+LOOKS = 1000  # at a message that may have come: a look fetches what only the next ones see
 CLOCK = 256  # polls between two looks at the clock
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")  # what launchers tell the processes they start
 
@@ -156,6 +157,12 @@ class Ranks:
         except RankError:
             return False
         return True
+
+    def first_to_report(self) -> bool:
+        """Whether no other rank has reported an error yet; tells them that this one does, and waits for none to hear it."""
+        is_first = not any(self._last_words.Iprobe(source=self.mpi.ANY_SOURCE) for _ in range(LOOKS))
+        self._told = [self._last_words.Isend([b"", self.mpi.BYTE], rank) for rank in range(self.size) if rank != self.rank]
+        return is_first
 
     def rest(self) -> None:
         """Wait, without a limit of time and using no processor, until all ranks call this."""
