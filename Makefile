@@ -13,8 +13,8 @@ $(VENV)/installed: pyproject.toml
 	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/tested: $(VENV)/installed
-	$(PIP) --group test --group parity --group lint --group wasm
+$(VENV)/tested: $(VENV)/installed # most modules are never imported: the others are compiled when they are
+	$(PIP) --no-compile --group test --group parity --group lint --group wasm
 	$(BIN)/python -m tests.install_browser
 	$(BIN)/python -m tests.install_postgresql
 	@touch $@
@@ -32,7 +32,7 @@ demo: $(VENV)/installed ## train on the bundled digits and show the result
 	@echo "Look at $(RUN)/training.png. With MNIST (glassnet datasets --fetch mnist): glassnet train nielsen-30"
 
 test: $(VENV)/tested ## all tests
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/tested ## style, types, and which module may import which
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ DIRECT = 512  # numbers a row of activations, up to which narrow gradients read 
 WIDE = 256  # columns, beyond which B is cut
 WIDE_DEPTH = 256  # at most so many k in its panels
 WIDE_STRIP = 256 // COLUMNS * COLUMNS  # columns in all its panels
+PANEL_STRIP = 2 * WIDE_STRIP  # of a B that lies in panels: images are packed anew for each strip, B is not
 WIDE_PANEL = (WIDE_DEPTH + LANES) * COLUMNS  # floats of one, with room for whole-register writes at its end
 WIDE_SHIFT = (WIDE_DEPTH // COLUMNS).bit_length() - 1  # a row of Bᵀ is as long as 2^shift rows of a panel
 WIDE_TILES = 2  # tiles of rows that B has to be read by for packing to pay in products of rows with more than NEAR columns

@@ -30,6 +30,7 @@ from glassnet.kernels.sizes import (
     INDEXES_AT,
     NEAR,
     NEAR_TILES,
+    PANEL_STRIP,
     ROWS,
     TILES,
     TILES_ARE_LOW,
@@ -143,7 +144,7 @@ def multiply_rows(
         return
     index = scratch + INDEXES_AT
     step = min(_depth(width), WIDE_DEPTH) if layout == TRANSPOSED else _depth(width)
-    strip = WIDE_STRIP if packed else last_column - my_column
+    strip = PANEL_STRIP if layout == IN_PANELS else WIDE_STRIP if packed else last_column - my_column
     turns = last_tile - my_tiles if packed else 1
     for j0 in range(my_column, last_column, strip):
         j1 = min(j0 + strip, last_column)
