@@ -1,7 +1,8 @@
 """Train each board's recipe over several seeds, beside PyTorch: `python -m benchmarks.speedrun [BOARD…] --seeds 10 --peer`.
 
-Ours and the peer train in turn, in one process, on the same images. After each seed the results go to
-benchmarks/results-speedrun.json and, as a table, to benchmarks/speedrun.md; `--go-on` trains only seeds not yet there.
+Ours and the peer train in turn, in one process, on the same images; `--only` trains one of them alone. After each seed the
+results go to benchmarks/results-speedrun.json and, as a table, to benchmarks/speedrun.md; `--go-on` trains only seeds not yet
+there.
 """
 
 from __future__ import annotations

@@ -17,11 +17,12 @@ Seconds of training until the test accuracy, as the mean over seeds, reaches the
 Each recipe has a fixed number of epochs, which was chosen, as all its settings, on validation images. It then trains on
 training and validation images together, and the test images are looked at once. Time includes what is taken from the images
 (whitening), not reading the files, compiling the kernels (once a machine) or the test. PyTorch trains the same network from
-the same starting weights, in the channels-last layout, on the same images, with the same optimizer and learning rates, in
-turn with glassnet; where images are more than mirrored and shifted by whole pixels, it is given glassnet's augmentation.
+the same starting weights, in the channels-last layout, on the same images, with the same optimizer and learning rates;
+where images are more than mirrored and shifted by whole pixels, it is given glassnet's augmentation. The ratio is of the
+seeds that both have trained: in turn or, where a run was continued (`--only`, `--go-on`), hours apart on the same machine.
 
-| board | recipe | seeds | glassnet: accuracy | seconds | PyTorch: accuracy | seconds | ratio |
-|---|---|---|---|---|---|---|---|
+| board | recipe | seeds | glassnet: accuracy | seconds | seeds | PyTorch: accuracy | seconds | ratio |
+|---|---|---|---|---|---|---|---|---|
 """
 LOSSY = """
 CIFAR-10 here is a copy whose images are JPEG files, which is lossy, with half of the test set: compare its accuracies with
@@ -40,7 +41,7 @@ def write_page(results: dict[str, dict[str, Any]]) -> None:
         cells = [*_measured(ours), *_measured(theirs), ratio]
         what = board.what if result["precision"] == "float32" else f"{board.what}, {result['precision']}"
         recipe = f"`{result['recipe']}`, {_count(result['epochs'], 'epoch')}"
-        rows.append(f"| {what} | {recipe} | {len(ours)} | {' | '.join(cells)} |\n")
+        rows.append(f"| {what} | {recipe} | {' | '.join(cells)} |\n")
         notes.append(
             f"- {what}: {result['images']:,} training images, {result['tested']:,} test images; {machine['cpu']}, "
             f"{_count(result['threads'], 'thread')} on {_count(machine['usable_cpus'], 'processor')}; "
@@ -51,11 +52,11 @@ def write_page(results: dict[str, dict[str, Any]]) -> None:
 
 
 def _measured(runs: Any) -> list[str]:
-    """The accuracy and the seconds of training."""
+    """The number of seeds, the accuracy and the seconds of training."""
     if not len(runs):
-        return ["–", "–"]
+        return ["0", "–", "–"]
     spread = f" ± {runs[:, 1].std(ddof=1):.2f}" if len(runs) > 1 else ""
-    return [f"{runs[:, 1].mean():.2f}{spread} %", f"{runs[:, 0].mean():.2f}"]
+    return [str(len(runs)), f"{runs[:, 1].mean():.2f}{spread} %", f"{runs[:, 0].mean():.2f}"]
 
 
 def _count(number: int, what: str) -> str:
