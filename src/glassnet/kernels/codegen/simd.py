@@ -102,10 +102,10 @@ class Emitter:
             kept = builder.add(kept, builder.zext(builder.extract_element(mask, I32(lane)), I64))
         return kept
 
-    def prefetch(self, address: ir.Value, *, to_write: bool = False) -> None:
-        """Ask for a cache line; an address outside every buffer does no harm."""
+    def prefetch(self, address: ir.Value, *, to_write: bool = False, near: bool = True) -> None:
+        """Ask for a line in the first-level cache, or in the second; an address outside every buffer does no harm."""
         function = self.declare("llvm.prefetch.p0", ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
-        self.builder.call(function, [self.pointer(address, I8), I32(int(to_write)), I32(3), I32(1)])
+        self.builder.call(function, [self.pointer(address, I8), I32(int(to_write)), I32(3 if near else 2), I32(1)])
 
     def lanes_before(self, limit: ir.Value, first: int) -> ir.Value:
         """The mask of the lanes whose number, counted from `first`, lies before `limit`."""

@@ -265,7 +265,7 @@ def multiply_row_pairs(
                     pair_row(
                         end - row, scratch, 4 * (end - row), scratch + INDEXES_AT, kept, packed, COLUMNS,
                         apart, bias, c + 4 * row * width, width, SET if k0 == 0 else ADD, scale, j0, j1,
-                        0, 0, 0, 0, 0, 1,
+                        0, 0, 0, 0,
                     )  # fmt: skip
 
 
@@ -296,5 +296,5 @@ def multiply_column_pairs(
                         pair_row(
                             height, scratch + 4 * t * COLUMN_PANEL, 4 * height, indexes + 4 * t * COLUMN_INDEX, counts[t],
                             scratch + WIDE_AT, COLUMNS, 4 * WIDE_PANEL, zeros, c + 4 * at * width, width, here, factor,
-                            j0, j1, 0, 0, 0, 0, 0, 1,
+                            j0, j1, 0, 0, 0, 0,
                         )  # fmt: skip

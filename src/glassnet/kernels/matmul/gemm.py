@@ -17,7 +17,7 @@ from numba import float32, int64, void
 from glassnet.kernels.codegen.addresses import int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.pack import pack_b, pack_columns, pack_rows
-from glassnet.kernels.matmul.tile import ADD, LINE, SET, packed_tile
+from glassnet.kernels.matmul.tile import ADD, LINE, LONG, SET, packed_tile
 from glassnet.kernels.matmul.vector import vector_row
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
@@ -52,18 +52,19 @@ def row_by(tile):
 
     The panel's columns are `step` bytes apart.
 
-    Meanwhile block `turn`, `turn` + `turns` … of what follows is brought into the cache.
+    Unless `ahead` is 0, what lies there is brought into the cache meanwhile (see `packed_tile`): with each further block what
+    lies `ahead_block` bytes on, or nothing, if that is 0.
     """
 
     def row(
         rows, panel, step, index, count, b, b_row, b_block, bias, c, c_row, mode, alpha, first, last,
-        ahead, ahead_row, ahead_shift, ahead_block, turn, turns,
+        ahead, ahead_row, ahead_shift, ahead_block,
     ):  # fmt: skip
         for j in range(first, last, COLUMNS):
             columns, number = min(COLUMNS, last - j), (j - first) // COLUMNS
             block = b + b_block * number
-            following, further, shift = block, 4 * b_row, int64(0)
-            if ahead != 0 and number % turns == turn:
+            following, further, shift = panel, int64(0), int64(0)
+            if ahead != 0 and (number == 0 or ahead_block != 0):
                 following, further, shift = ahead + ahead_block * number, ahead_row, ahead_shift
             tile(
                 rows, panel, step, index, count, block, b_row, bias + 4 * j, c + 4 * j, c_row, columns, alpha, mode,
@@ -73,7 +74,7 @@ def row_by(tile):
     return row
 
 
-ROW = void(*[int64] * 12, float32, *[int64] * 8)
+ROW = void(*[int64] * 12, float32, *[int64] * 6)
 tile_row = outlined(ROW, "tile_row")(row_by(packed_tile))
 
 
@@ -113,17 +114,16 @@ def pack_panels(b, inner, width, panels, first, last):
 
 
 @compiled
-def _place(b, inner, width, layout, k, j, k0):
-    """Where rows k … of the columns j … of B lie, as `tile_row` asks for them: address, bytes a row, shift, bytes a block.
+def _next_part(b, inner, width, layout, packed, k, j):
+    """Where the part of B that begins with row k and column j lies, the bytes between its rows there, and its shift.
 
-    It asks while it takes rows k0 … of what is packed.
+    The shift is of the blocks of COLUMNS floats in such a row, as `packed_tile` takes it.
     """
     if layout == IN_PANELS:
-        at, apart = _panels_at(b, inner, width, k, j)
-        return at - 4 * COLUMNS * k0, int64(4 * COLUMNS), int64(0), apart
-    if layout == TRANSPOSED:  # as many rows of the transpose as a block has columns, each WIDE_DEPTH long
-        return b + 4 * (j * inner + k - (k0 >> WIDE_SHIFT) * inner), 4 * inner, int64(WIDE_SHIFT), 4 * COLUMNS * inner
-    return b + 4 * ((k - k0) * width + j), 4 * width, int64(0), int64(4 * COLUMNS)
+        return _panels_at(b, inner, width, k, j)[0], int64(4 * COLUMNS), int64(0)
+    if layout == TRANSPOSED:
+        return b + 4 * (j * inner + k), 4 * inner, int64(WIDE_SHIFT)
+    return b + 4 * (k * width + j), 4 * width, int64(WIDE_SHIFT if packed else 0)
 
 
 @outlined(void(*[int64] * 3, float32, *[int64] * 13))
@@ -145,7 +145,6 @@ def multiply_rows(
     index = scratch + INDEXES_AT
     step = min(_depth(width), WIDE_DEPTH) if layout == TRANSPOSED else _depth(width)
     strip = PANEL_STRIP if layout == IN_PANELS else WIDE_STRIP if packed else last_column - my_column
-    turns = last_tile - my_tiles if packed else 1
     for j0 in range(my_column, last_column, strip):
         j1 = min(j0 + strip, last_column)
         for k0 in range(0, inner, step):
@@ -154,7 +153,9 @@ def multiply_rows(
             part, b_row, b_block = b + 4 * j0, width, 4 * COLUMNS
             # What is packed next, or lies below: the same columns of the next rows, else the first rows of the next columns.
             next_k, next_j = (k1, j0) if k1 < inner else (0, j1)
-            ahead, ahead_row, shift, ahead_block = _place(b, inner, width, layout, next_k, next_j, k0)
+            ahead, ahead_row, shift = _next_part(b, inner, width, layout, packed, next_k, next_j)
+            in_part = (j1 - j0 + COLUMNS - 1) // COLUMNS
+            to_ask, asked = WIDE_DEPTH * in_part >> shift, 0  # rows of the next part
             if layout == IN_PANELS:
                 part, b_block = _panels_at(b, inner, width, k0, j0)
                 part, b_row = part - 4 * COLUMNS * k0, COLUMNS
@@ -167,11 +168,15 @@ def multiply_rows(
                 if m == 1 and not packed:
                     vector_row(scratch, index, kept, b, width, bias, c, j0, j1, mode)
                 elif kept > 0 or mode == SET:
-                    turn = t - my_tiles if packed else (0 if t == last_tile - 1 else 1)  # of one turn, 1 is none
+                    near, near_block = ahead if t == last_tile - 1 else 0, 4 * COLUMNS
+                    if packed:  # the whole part twice, as some requests are dropped
+                        each = kept >> shift
+                        near = ahead + max(0, min(asked, to_ask - in_part * each)) * ahead_row if asked < 2 * to_ask else 0
+                        near_block = each * ahead_row
+                        asked += in_part * each
                     tile_row(
                         end - row, scratch, 4 * (end - row), index, kept, part, b_row, b_block, bias,
-                        c + 4 * row * width, width, mode, float32(1), j0, j1,
-                        ahead, ahead_row, shift, ahead_block, turn, turns,
+                        c + 4 * row * width, width, mode, float32(1), j0, j1, near, ahead_row, shift, near_block,
                     )  # fmt: skip
 
 
@@ -204,7 +209,8 @@ def multiply_columns(
     tiles = (inner + ROWS - 1) // ROWS
     my_tiles, last_tile = tiles * thread // threads, tiles * (thread + 1) // threads
     step = min(COLUMN_DEPTH, _depth(width))
-    packed = is_packed(last_tile - my_tiles, width)
+    few = m <= LONG and width > WIDE  # too few products for the memory to bring C meanwhile
+    packed = is_packed(last_tile - my_tiles, width) and not few
     direct = in_place != 0 and width <= WIDE and inner <= DIRECT
     if direct:
         numbers = int32_at(indexes, step)
@@ -231,13 +237,14 @@ def multiply_columns(
                 for t in range(count):
                     at = column + ROWS * t
                     rows, target = min(ROWS, inner - at), c + 4 * at * width
+                    ahead = target + 4 * (j0 + COLUMNS) if few else 0
                     if direct:
                         tile_row(
                             rows, source + 4 * (stride * r0 + at), 4 * stride, indexes, r1 - r0, part + 4 * b_row * r0,
-                            b_row, b_block, zeros, target, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
+                            b_row, b_block, zeros, target, width, here, factor, j0, j1, ahead, 4 * width, 0, 4 * COLUMNS,
                         )  # fmt: skip
                     elif counts[t] > 0 or here == SET:
                         tile_row(
                             rows, scratch + 4 * t * COLUMN_PANEL, 4 * rows, indexes + 4 * t * COLUMN_INDEX, counts[t], part,
-                            b_row, b_block, zeros, target, width, here, factor, j0, j1, 0, 0, 0, 0, 0, 1,
+                            b_row, b_block, zeros, target, width, here, factor, j0, j1, ahead, 4 * width, 0, 4 * COLUMNS,
                         )  # fmt: skip

@@ -108,12 +108,12 @@ def multiply_panels(a, m, inner, panels, width, zeros, c, start, scratch, stride
                     if pairs != 0:
                         _call_row(
                             pairs, end - row, panel, 4 * (end - row), scratch + INDEXES_AT, count, part, COLUMNS, apart,
-                            zeros, c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0, 0, STRIP,
+                            zeros, c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0,
                         )  # fmt: skip
                     else:
                         tile_row(
                             end - row, panel, 4 * (end - row), scratch + INDEXES_AT, count, part, COLUMNS, apart, zeros,
-                            c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0, 0, STRIP,
+                            c + 4 * row * width, width, mode, float32(1), j0, j1, near, 4 * COLUMNS, 0, 0,
                         )  # fmt: skip
 
 
@@ -141,5 +141,5 @@ def sum_products(a, rows, inner, b, width, zeros, c, start, scratch, stride):
                 if kept > 0 or mode == SET:
                     tile_row(
                         end - column, scratch, 4 * (end - column), scratch + INDEXES_AT, kept, part, b_row, b_block, zeros,
-                        c + 4 * column * width, width, mode, float32(1), j0, j1, 0, 0, 0, 0, 0, 1,
+                        c + 4 * column * width, width, mode, float32(1), j0, j1, 0, 0, 0, 0,
                     )  # fmt: skip

@@ -38,10 +38,11 @@ LONG = 32  # inner dimensions beyond this give the memory time to bring C in the
 
 
 def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha, mode, form=FLOATS):
-    """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(address of B's row, r → address of A, ahead)`.
+    """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(B's row, r → address of A, ahead, later)`.
 
-    `length` is the inner dimension; what lies at the address `ahead` is brought into the cache. Of PAIRS (see bfloat16.py),
-    `alpha` is a factor of the sum in `SET`, too. Of QUADS there is no `ADD`, and more rows follow the bias (see quads.py).
+    `length` is the inner dimension. What lies at `ahead` is brought into the cache, what lies at `later` into the second one.
+    Of PAIRS (see bfloat16.py), `alpha` is a factor of the sum in `SET`, too. Of QUADS there is no `ADD`, and more rows follow
+    the bias (see quads.py).
     """
     builder = emit.builder
     multiply_add = {FLOATS: emit.multiply_add, PAIRS: partial(add_products, emit), QUADS: partial(add_quads, emit)}[form]
@@ -58,10 +59,12 @@ def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha
         for r, line in product(range(rows), range(0, vector_bytes * vectors, LINE)):
             emit.prefetch(builder.add(c_rows[r], I64(line)), to_write=True)
 
-    def step(b_row, a_address, ahead):
+    def step(b_row, a_address, ahead, later=None):
         values = [emit.load(builder.add(b_row, I64(vector_bytes * v))) for v in range(vectors)]
         for line in range(0, vector_bytes * vectors, LINE):
             emit.prefetch(builder.add(ahead, I64(line)))
+            if later is not None:
+                emit.prefetch(builder.add(later, I64(line)), near=False)
         for r in range(rows):
             a = emit.splat(builder.load(emit.pointer(a_address(r), FLOAT)))
             for v in range(vectors):
@@ -111,7 +114,7 @@ def _packed(
 ):  # fmt: skip
     builder = emit.builder
     mask = builder.sub(builder.shl(I64(1), ahead_shift), I64(1))
-    row_bytes, in_panels = I64(4 * COLUMNS), I1(1)
+    row_bytes, in_panels, in_runs = I64(4 * COLUMNS), I1(1), builder.icmp_signed("!=", ahead_shift, I64(0))
     whole = builder.mul(rows, I64(4))
     for given, known in ((ahead_shift, I64(0)), (ahead_row, row_bytes), (b_row, I64(COLUMNS)), (step, whole)):
         in_panels = builder.and_(in_panels, builder.icmp_signed("==", given, known))
@@ -124,13 +127,15 @@ def _packed(
                     row = builder.sext(builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32)), I64)
                     a = builder.add(panel, builder.mul(k, I64(4 * height) if of_panels else step))
                     if of_panels:
-                        offset = near = builder.mul(row, row_bytes)
-                        far = ahead
+                        offset, near, far = builder.mul(row, row_bytes), builder.mul(k, row_bytes), ahead
                     else:
                         offset = builder.mul(builder.mul(row, b_row), I64(4))
-                        near = builder.mul(builder.and_(row, mask), row_bytes)
-                        far = builder.add(ahead, builder.mul(builder.ashr(row, ahead_shift), ahead_row))
-                    add(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), builder.add(near, far))
+                        near = builder.mul(builder.and_(k, mask), row_bytes)
+                        far = builder.add(ahead, builder.mul(builder.ashr(k, ahead_shift), ahead_row))
+                    asked = [builder.add(near, far)]
+                    if not of_panels:  # of the two, one asks for what is there already
+                        asked = [builder.select(in_runs, a, asked[0]), builder.select(in_runs, asked[0], a)]
+                    add(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), *asked)
 
             if TILES_ARE_LOW:  # a row has few products, beside which the arithmetic of addresses counts
                 emit.either(in_panels, emit_loop)
@@ -153,7 +158,8 @@ def packed_tile(
     """Addresses and lengths as integers, `alpha` float32; `index` holds int32 row numbers of B; see the module.
 
     The panel's columns are `step` bytes apart.
-    With row k of B, the line(s) at ahead + (k >> ahead_shift)·ahead_row + (k mod 2^ahead_shift)·COLUMNS floats are asked for.
+    With column k, COLUMNS floats at ahead + (k >> ahead_shift)·ahead_row + (k mod 2^ahead_shift)·COLUMNS are asked for: where
+    `ahead_shift` is not 0, and they are runs of memory, into the second-level cache, which loses fewer of these requests.
     """
     _packed(
         FLOATS, emit, rows, panel, step, index, count, b, b_row, bias, c, c_row, columns, alpha, mode, ahead, ahead_row,
