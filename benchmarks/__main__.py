@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME…]`: time glassnet and its peers; writes results.json in this folder.
+"""`python -m benchmarks [NAME…]`: time glassnet and its peers; keeps each workload's last run in results.json in this folder.
 
 `python -m benchmarks map` measures the speed map instead (`benchmarks/map.py`).
 """

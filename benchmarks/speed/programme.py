@@ -13,7 +13,7 @@ from benchmarks.speed import figures, growth, limits
 from benchmarks.speed.figures import Context
 from benchmarks.speed.images import Images, images_for
 from benchmarks.speed.machine import usable_cpus
-from benchmarks.speed.results import Result, cannot_write, write_json
+from benchmarks.speed.results import Result, cannot_write, earlier, write_json
 from benchmarks.speed.timing import measure
 from benchmarks.speed.workloads import WORKLOADS
 from glassnet.errors import InputError
@@ -38,8 +38,10 @@ def run(
     selected = _checked(NAMES if names is None else names)
     _positive("threads", threads)
     _positive("rounds", rounds)
-    if output is not None and not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
-        raise cannot_write(output, "the folder is missing or read-only")
+    if output is not None:
+        if not (output.parent.is_dir() and os.access(output.parent, os.W_OK)):
+            raise cannot_write(output, "the folder is missing or read-only")
+        earlier(output)  # raises for a file that holds something else
     threads = min(threads, usable_cpus())
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="glassnet-bench-") as folder:

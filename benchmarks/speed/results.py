@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.speed.machine import describe
 from glassnet.errors import InputError
@@ -67,13 +68,26 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def write_json(results: Sequence[Result], path: Path) -> None:
-    """Write the machine, the results and their table, atomically."""
-    document = {"machine": describe(), "results": [asdict(result) for result in results], "table": table(results)}
-    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    """Write the machine and the results, atomically; the file keeps what earlier runs found of other workloads."""
+    measured = {result.workload for result in results}
+    runs = [run | {"results": [row for row in run["results"] if row["workload"] not in measured]} for run in earlier(path)]
+    runs.append({"machine": describe(), "results": [asdict(result) for result in results]})
+    text = json.dumps({"runs": [run for run in runs if run["results"]]}, indent=2, ensure_ascii=False) + "\n"
     try:
         write_text(path, text, durable=True)
     except OSError as error:
         raise cannot_write(path, error.strerror) from error
+
+
+def earlier(path: Path) -> list[dict[str, Any]]:
+    """The runs that a file keeps; none, where there is no file."""
+    try:
+        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    except OSError:
+        return []
+    except (ValueError, KeyError, TypeError):
+        raise cannot_write(path, "a file that holds something else") from None
+    return found
 
 
 def cannot_write(path: Path, reason: str | None) -> InputError:

@@ -280,13 +280,28 @@ def test_quantities(value: float | None, unit: str, text: str) -> None:
 def test_json_is_complete_or_not_written(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     write_json([Result("w", "ours", 1.0, "s")], path)
-    document = json.loads(path.read_text(encoding="utf-8"))
-    assert document["results"][0]["median"] == 1.0
-    assert {"cpu", "cpus", "python", "numpy", "numba", "torch", "jax", "date"} <= document["machine"].keys()
-    assert "| w " in document["table"]
+    (first,) = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    assert first["results"][0]["median"] == 1.0
+    assert {"cpu", "cpus", "python", "numpy", "numba", "torch", "jax", "date"} <= first["machine"].keys()
     assert [entry.name for entry in tmp_path.iterdir()] == ["results.json"]
     with pytest.raises(InputError, match="can't be written"):
         write_json([], tmp_path / "missing" / "results.json")
+
+
+def test_a_run_of_some_workloads_leaves_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    for measured in ({"v": 1.0, "w": 2.0}, {"w": 3.0}, {"x": 4.0}):
+        write_json([Result(name, "ours", median, "s") for name, median in measured.items()], path)
+    runs = json.loads(path.read_text(encoding="utf-8"))["runs"]
+    assert [[(row["workload"], row["median"]) for row in run["results"]] for run in runs] == [
+        [("v", 1.0)],
+        [("w", 3.0)],
+        [("x", 4.0)],
+    ]
+    path.write_text("[1, 2]", encoding="utf-8")
+    with pytest.raises(InputError, match="holds something else"):
+        run(["peak"], output=path)
+    assert path.read_text(encoding="utf-8") == "[1, 2]"
 
 
 def test_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
