@@ -82,12 +82,14 @@ def write_json(results: Sequence[Result], path: Path) -> None:
 def earlier(path: Path) -> list[dict[str, Any]]:
     """The runs that a file keeps; none, where there is no file."""
     try:
-        found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"]
-    except OSError:
+        found = json.loads(path.read_text(encoding="utf-8"))["runs"]
+        return [{"machine": run["machine"], "results": [row for row in run["results"] if row["workload"]]} for run in found]
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise cannot_write(path, error.strerror) from error
     except (ValueError, KeyError, TypeError):
         raise cannot_write(path, "a file that holds something else") from None
-    return found
 
 
 def cannot_write(path: Path, reason: str | None) -> InputError:

@@ -298,10 +298,13 @@ def test_a_run_of_some_workloads_leaves_the_others(tmp_path: Path) -> None:
         [("w", 3.0)],
         [("x", 4.0)],
     ]
-    path.write_text("[1, 2]", encoding="utf-8")
-    with pytest.raises(InputError, match="holds something else"):
-        run(["peak"], output=path)
-    assert path.read_text(encoding="utf-8") == "[1, 2]"
+    for other in ("[1, 2]", '{"runs": [3]}', '{"runs": [{"machine": {}, "results": [4]}]}'):
+        path.write_text(other, encoding="utf-8")
+        with pytest.raises(InputError, match="holds something else"):
+            run(["peak"], output=path)
+        assert path.read_text(encoding="utf-8") == other
+    with pytest.raises(InputError, match="can't be written"):
+        run(["peak"], output=tmp_path)
 
 
 def test_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
