@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
+from glassnet.kernels.matmul import tile
 from glassnet.kernels.matmul.gemm import IN_PANELS, IN_ROWS, TRANSPOSED, _depth
 from glassnet.kernels.matmul.tile import ADD, SET
 from glassnet.kernels.sizes import (
@@ -159,6 +160,8 @@ def test_a_row_alone_has_the_bits_it_has_among_others(kernels: Any, guarded: Any
 @example(Product(1, 4 * ROWS * 3, 5, False, 0.0, 0, 3, 1), SET, 1.0)
 @example(Product(1500, 100, 256, True, 0.02, 5, 3, 1), SET, 1.0)
 @example(Product(WIDE_DEPTH + 3, ROWS * WIDE_TILES * 3, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), ADD, -0.3)
+@example(Product(tile.LONG, ROWS * WIDE_TILES * 3 + 1, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), ADD, -0.3)
+@example(Product(tile.LONG + 1, ROWS * WIDE_TILES * 3 + 1, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), ADD, -0.3)
 def test_columns(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: int, alpha: float) -> None:
     source, order, x, scale = images(case)
     rng, alpha = case.rng, 1.0 if mode == SET else alpha
