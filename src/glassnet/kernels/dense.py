@@ -23,13 +23,18 @@ _dx_at, _dw_at, _db_at = map(record_at, (records.DenseDx, records.DenseDw, recor
 
 
 @compiled
+def _is_in_place(op):
+    return int64(op.x != records.INPUT and op.scale == 1)
+
+
+@compiled
 def dense(ctx, at):
     op = _dense_at(at)
     x, is_bytes, order, first = source(ctx, op.x)
     in_panels = op.panels >= 0
     multiply_rows(
         x, is_bytes, op.inputs, F(op.scale), order, first + ctx.own_low, ctx.own_high - ctx.own_low, op.inputs,
-        ctx.workspace + 4 * op.panels if in_panels else ctx.parameters + 4 * op.weight,
+        _is_in_place(op), ctx.workspace + 4 * op.panels if in_panels else ctx.parameters + 4 * op.weight,
         int64(IN_PANELS if in_panels else IN_ROWS), op.outputs, bias_at(ctx, op.bias),
         ctx.workspace + 4 * (op.y + ctx.own_low * op.outputs), SET, ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
@@ -72,7 +77,7 @@ def dense_dx(ctx, at):
     op = _dx_at(at)
     multiply_rows(
         ctx.workspace + 4 * op.dy, int64(0), op.outputs, F(1), ctx.identity, ctx.own_low, ctx.own_high - ctx.own_low,
-        op.outputs, ctx.parameters + 4 * op.weight, int64(TRANSPOSED), op.inputs, ctx.constants,
+        op.outputs, int64(1), ctx.parameters + 4 * op.weight, int64(TRANSPOSED), op.inputs, ctx.constants,
         ctx.workspace + 4 * (op.dx + ctx.own_low * op.inputs), SET, ctx.scratch, ctx.thread, ctx.threads,
     )  # fmt: skip
 
@@ -91,7 +96,7 @@ def dense_dw(ctx, at, skinny):
     else:
         multiply_columns(
             x, is_bytes, op.inputs, F(op.scale), order, first, ctx.images_in_batch, op.inputs, dy, op.outputs, ctx.constants,
-            target, int64(op.x != records.INPUT and op.scale == 1), mode, factor, ctx.scratch, ctx.thread, ctx.threads,
+            target, _is_in_place(op), mode, factor, ctx.scratch, ctx.thread, ctx.threads,
         )  # fmt: skip
 
 

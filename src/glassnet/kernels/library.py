@@ -36,9 +36,9 @@ from glassnet.support.terminal import wrap
 GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     mark("dense layers and training"): (
         (
-            "glassnet_tile_row", "glassnet_vector_row", "glassnet_multiply_rows", "glassnet_multiply_columns",
-            "glassnet_dot_rows", "glassnet_outer_columns", "glassnet_activate", "glassnet_activate_backward",
-            "glassnet_losses", "glassnet_update", "glassnet_keep", "glassnet_await_flag",
+            "glassnet_tile_row", "glassnet_strided_row", "glassnet_vector_row", "glassnet_multiply_rows",
+            "glassnet_multiply_columns", "glassnet_dot_rows", "glassnet_outer_columns", "glassnet_activate",
+            "glassnet_activate_backward", "glassnet_losses", "glassnet_update", "glassnet_keep", "glassnet_await_flag",
         ),
         ("glassnet_execute", "glassnet_run", "glassnet_lead", "glassnet_follow"),
     ),

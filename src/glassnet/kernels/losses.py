@@ -47,6 +47,17 @@ def _loss_row(kind, z, highest, target, dz, weight):
 
 
 @compiled
+def _label_row(z, highest, label, dz, weight):
+    """The same for softmax and cross-entropy, where the target is 1 for the label and else 0."""
+    log_total = math.log(normalize(dz))
+    slope = weight * (dz[label] - F(1))
+    for j in range(z.size):
+        dz[j] *= weight
+    dz[label] = slope
+    return log_total - (np.float64(z[label]) - highest)
+
+
+@compiled
 def _set_target(target, label, smoothing):
     """The target row of a class: one-hot, smoothed; for a single output the label itself."""
     if target.size == 1:
@@ -81,16 +92,23 @@ def losses(ctx_at, at):
     if op.kind == kinds.SOFTMAX_CROSS_ENTROPY:
         first = ctx.low * width
         exponentials(ctx.workspace + 4 * (op.z + first), ctx.workspace + 4 * (op.dz + first), ctx.high - ctx.low, width)
+    by_label = op.kind == kinds.SOFTMAX_CROSS_ENTROPY and not ctx.targets and op.smoothing == 0 and width > 1
     for r in range(ctx.low, ctx.high):
         image = order[ctx.first + r]
-        z, target = rows_of(ctx, op.z, width, r, r + 1), rows_of(ctx, op.targets, width, r, r + 1)
-        if ctx.targets:
-            copy(ctx.targets + 4 * image * width, ctx.workspace + 4 * (op.targets + r * width), width)
-        else:
-            _set_target(target, integers_at(ctx.labels + 8 * image, 1)[0], op.smoothing)
         weight = doubles_at(ctx.weights + 8 * image, 1)[0] if ctx.weights else 1.0
-        dz, best = rows_of(ctx, op.dz, width, r, r + 1), _best(z)
-        found[ctx.first + r] = weight * _loss_row(op.kind, z, z[best], target, dz, F(weight / ctx.images_in_batch))
+        factor = F(weight / ctx.images_in_batch)
+        z, dz = rows_of(ctx, op.z, width, r, r + 1), rows_of(ctx, op.dz, width, r, r + 1)
+        best = _best(z)
+        if by_label:
+            loss = _label_row(z, z[best], integers_at(ctx.labels + 8 * image, 1)[0], dz, factor)
+        else:
+            target = rows_of(ctx, op.targets, width, r, r + 1)
+            if ctx.targets:
+                copy(ctx.targets + 4 * image * width, ctx.workspace + 4 * (op.targets + r * width), width)
+            else:
+                _set_target(target, integers_at(ctx.labels + 8 * image, 1)[0], op.smoothing)
+            loss = _loss_row(op.kind, z, z[best], target, dz, factor)
+        found[ctx.first + r] = weight * loss
         classes[ctx.first + r] = _decide(z, best, op.threshold)
 
 

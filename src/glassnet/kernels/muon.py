@@ -68,7 +68,7 @@ def _iterate(ctx, x_at, y_at, a_at, b_at, tall, wide):
     )  # fmt: skip
     barrier_wait(ctx.signals, threads)
     multiply_rows(
-        a_at, zero, wide, _C, ctx.identity, zero, wide, wide, a_at, zero, wide, ctx.constants, b_at, SET, ctx.scratch,
+        a_at, zero, wide, _C, ctx.identity, zero, wide, wide, zero, a_at, zero, wide, ctx.constants, b_at, SET, ctx.scratch,
         thread, threads,
     )  # fmt: skip
     barrier_wait(ctx.signals, threads)
@@ -80,7 +80,7 @@ def _iterate(ctx, x_at, y_at, a_at, b_at, tall, wide):
         b[i] += _A
     barrier_wait(ctx.signals, threads)
     multiply_rows(
-        x_at, zero, wide, F(1), ctx.identity, zero, tall, wide, b_at, zero, wide, ctx.constants, y_at, SET, ctx.scratch,
+        x_at, zero, wide, F(1), ctx.identity, zero, tall, wide, zero, b_at, zero, wide, ctx.constants, y_at, SET, ctx.scratch,
         thread, threads,
     )  # fmt: skip
     barrier_wait(ctx.signals, threads)

@@ -96,7 +96,7 @@ def _forward_steps(ctx, layer, low, high):
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
             if layer.panels < 0:  # of one image: a matrix-vector product
                 multiply_rows(
-                    h_before, int64(0), units, F(1), ctx.identity, int64(0), rows, units,
+                    h_before, int64(0), units, F(1), ctx.identity, int64(0), rows, units, int64(1),
                     ctx.parameters + 4 * layer.recurrent_weight, int64(0), wide, ctx.constants, product, mode, ctx.scratch,
                     int64(0), int64(1),
                 )  # fmt: skip

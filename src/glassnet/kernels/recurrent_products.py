@@ -47,7 +47,9 @@ def multiply_all(ctx, pairs, x, scale, rows, inner, b, transposed, width, bias, 
             ctx.scratch, 0, 1,
         )  # fmt: skip
     else:
-        multiply_rows(x, 0, inner, F(1), ctx.identity, 0, rows, inner, b, transposed, width, bias, c, SET, ctx.scratch, 0, 1)
+        multiply_rows(
+            x, 0, inner, F(1), ctx.identity, 0, rows, inner, 0, b, transposed, width, bias, c, SET, ctx.scratch, 0, 1
+        )
 
 
 @compiled

@@ -17,6 +17,7 @@ from glassnet.kernels.sizes import (
     COLUMNS,
     DEPTH,
     DIRECT,
+    LANES,
     NEAR,
     NEAR_TILES,
     ROWS,
@@ -115,7 +116,7 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
             room = scratch()
             kernels["glassnet_multiply_rows"](
                 source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, case.first,
-                case.m, case.inner, b.at, layout, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
+                case.m, case.inner, 0, b.at, layout, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
             )  # fmt: skip
         c.check()
         results.append(c.values.copy())
@@ -124,6 +125,33 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
     wanted, sizes = x @ factor, np.abs(x) @ np.abs(factor)
     # scaling; one product and sum a term, in blocks that are added to C; the bias
     check_sum(results[0], wanted + bias.values, sizes + np.abs(bias.values), case.inner + 2)
+
+
+@settings(max_examples=60)
+@given(PRODUCTS, st.sampled_from([SET, ADD]), st.sampled_from([IN_ROWS, TRANSPOSED, IN_PANELS]))
+@example(Product(ROWS + 1, DIRECT, COLUMNS, False, 0.2, 3, 2, 1), SET, IN_ROWS)
+@example(Product(ROWS + 1, DIRECT, COLUMNS - 1, False, 0.2, 3, 2, 1), ADD, TRANSPOSED)
+@example(Product(2 * ROWS, LANES, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), SET, TRANSPOSED)
+@example(Product(2 * ROWS, LANES, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), ADD, IN_PANELS)
+@example(Product(1, LANES, COLUMNS, False, 1.0, 2, 3, 1), SET, IN_ROWS)
+def test_rows_in_place(kernels: Any, guarded: Any, scratch: Any, case: Product, mode: int, layout: int) -> None:
+    """Activations that are read where they lie give the bits that packed ones give."""
+    shape = case.first + case.m, case.inner
+    x = guarded((case.rng.standard_normal(shape) * (case.rng.random(shape) < case.ink)).astype(np.float32), fence=np.nan)
+    factor = case.rng.standard_normal((case.inner, case.width)).astype(np.float32)
+    b = guarded({IN_ROWS: factor, TRANSPOSED: factor.T, IN_PANELS: in_panels(factor)}[layout], fence=np.nan)
+    bias, order, room = guarded(np.ones(case.width, np.float32), fence=np.nan), np.arange(len(x.values)), scratch()
+    results = []
+    for in_place in (0, 1):
+        c = guarded(np.ones((case.m, case.width), dtype=np.float32))
+        for thread in range(case.threads):
+            kernels["glassnet_multiply_rows"](
+                x.at, 0, case.inner, 1.0, order.ctypes.data, case.first, case.m, case.inner, in_place, b.at, layout,
+                case.width, bias.at, c.at, mode, room.ctypes.data, thread, case.threads,
+            )  # fmt: skip
+        c.check()
+        results.append(c.values.copy())
+    np.testing.assert_array_equal(results[0], results[1])
 
 
 @settings(max_examples=60)
@@ -141,8 +169,8 @@ def test_a_row_alone_has_the_bits_it_has_among_others(kernels: Any, guarded: Any
         for thread in range(threads):
             room = scratch()
             kernels["glassnet_multiply_rows"](
-                source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, first, m, case.inner, b.at, 0,
-                case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
+                source.ctypes.data, int(case.is_bytes), case.inner, scale, order.ctypes.data, first, m, case.inner, 0, b.at,
+                IN_ROWS, case.width, bias.at, c.at, SET, room.ctypes.data, thread, threads,
             )  # fmt: skip
         c.check()
         return np.array(c.values)
@@ -221,7 +249,7 @@ def test_what_is_read_beyond_the_source_is_not_used(kernels: Any, guarded: Any, 
     zeros, order, room = guarded(np.zeros(width, np.float32)), np.arange(m), scratch()
     y, dw = guarded(np.zeros((m, width), np.float32)), guarded(np.zeros((inner, width), np.float32))
     common = (source.ctypes.data, int(is_bytes), inner, 1.0, order.ctypes.data, 0, m, inner)
-    kernels["glassnet_multiply_rows"](*common, b.at, 0, width, zeros.at, y.at, SET, room.ctypes.data, 0, 1)
+    kernels["glassnet_multiply_rows"](*common, 0, b.at, 0, width, zeros.at, y.at, SET, room.ctypes.data, 0, 1)
     kernels["glassnet_multiply_columns"](*common, dy.at, width, zeros.at, dw.at, 0, SET, 1.0, room.ctypes.data, 0, 1)
     x = source.astype(float)
     check_sum(y.values, x @ b.values, np.abs(x) @ np.abs(b.values), inner + 2)

@@ -4,10 +4,11 @@
     columns:  C[p, j] ⊕ sum over r of x[order[first + r], p] · B[r, j]            gradients to the weights
 
 x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
-computes whole, in one order: the result does not depend on their number. Narrow gradients read activations where they lie,
-all else in panels, from which zeros are left out: the bits are the same. Where B is wide and many tiles read it, a part of it
-at a time is packed into panels in the second-level cache; or it lies in panels, made once for many products. A single row is
-a matrix-vector product (vector.py). Arrays are addresses; `scratch` is one thread's own.
+computes whole, in one order: the result does not depend on their number. Activations are read where they lie for narrow
+gradients, and where a panel would be short or read once; all else in panels, from which zeros are left out: the bits are the
+same. Where B is wide and many tiles read it, a part of it at a time is packed into panels in the second-level cache; or it
+lies in panels, made once for many products. A single row is a matrix-vector product (vector.py). Arrays are addresses;
+`scratch` is one thread's own.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numba import float32, int64, void
 from glassnet.kernels.codegen.addresses import int32_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.pack import pack_b, pack_columns, pack_rows
-from glassnet.kernels.matmul.tile import ADD, LINE, LONG, SET, packed_tile
+from glassnet.kernels.matmul.tile import ADD, LINE, LONG, SET, packed_tile, strided_tile
 from glassnet.kernels.matmul.vector import vector_row
 from glassnet.kernels.sizes import (
     COLUMN_DEPTH,
@@ -28,6 +29,7 @@ from glassnet.kernels.sizes import (
     DEPTH,
     DIRECT,
     INDEXES_AT,
+    LANES,
     NEAR,
     NEAR_TILES,
     PANEL_STRIP,
@@ -78,6 +80,17 @@ ROW = void(*[int64] * 12, float32, *[int64] * 6)
 tile_row = outlined(ROW, "tile_row")(row_by(packed_tile))
 
 
+@outlined(void(*[int64] * 13))
+def strided_row(rows, a, a_row, count, b, b_row, b_block, bias, c, c_row, mode, first, last):
+    """The same of rows of A that are read where they lie, `a_row` floats apart."""
+    for j in range(first, last, COLUMNS):
+        block = b + b_block * ((j - first) // COLUMNS)
+        strided_tile(
+            rows, a, 0, a_row, 1, 1, count, block, 0, b_row, bias + 4 * j, c + 4 * j, c_row, min(COLUMNS, last - j),
+            float32(1), mode, 0,
+        )  # fmt: skip
+
+
 @compiled
 def _depth(width):
     """How many k are taken together: a function of the width alone, as the order of sums is."""
@@ -126,11 +139,24 @@ def _next_part(b, inner, width, layout, packed, k, j):
     return b + 4 * (k * width + j), 4 * width, int64(WIDE_SHIFT if packed else 0)
 
 
-@outlined(void(*[int64] * 3, float32, *[int64] * 13))
+@compiled
+def _asked_next(ahead, ahead_row, rows, asked, count):
+    """Where the next `count` of the `rows` rows of the next part lie, when `asked` of them were brought before; or 0.
+
+    The whole part is asked for twice, as the processor drops some requests.
+    """
+    return ahead + max(0, min(asked % rows, rows - count)) * ahead_row if asked < 2 * rows else 0
+
+
+@outlined(void(*[int64] * 3, float32, *[int64] * 14))
 def multiply_rows(
-    source, is_bytes, stride, scale, order, first, m, inner, b, layout, width, bias, c, start, scratch, thread, threads
-):
-    """C (m, width) = bias + x · B (start SET) or C + x · B (start ADD), B (inner, width) as `layout` says."""
+    source, is_bytes, stride, scale, order, first, m, inner, in_place, b, layout, width, bias, c, start, scratch, thread,
+    threads,
+):  # fmt: skip
+    """C (m, width) = bias + x · B (start SET) or C + x · B (start ADD), B (inner, width) as `layout` says.
+
+    `in_place`: x is rows of floats in order and without scale, which may be read where they lie.
+    """
     tiles = (m + ROWS - 1) // ROWS
     blocks = (width + COLUMNS - 1) // COLUMNS
     my_tiles, last_tile, my_column, last_column = 0, tiles, 0, width
@@ -143,6 +169,7 @@ def multiply_rows(
     if my_column >= last_column:
         return
     index = scratch + INDEXES_AT
+    direct = in_place != 0 and m > 1 and inner <= DIRECT and (width <= COLUMNS or inner <= LANES)
     step = min(_depth(width), WIDE_DEPTH) if layout == TRANSPOSED else _depth(width)
     strip = PANEL_STRIP if layout == IN_PANELS else WIDE_STRIP if packed else last_column - my_column
     for j0 in range(my_column, last_column, strip):
@@ -154,8 +181,7 @@ def multiply_rows(
             # What is packed next, or lies below: the same columns of the next rows, else the first rows of the next columns.
             next_k, next_j = (k1, j0) if k1 < inner else (0, j1)
             ahead, ahead_row, shift = _next_part(b, inner, width, layout, packed, next_k, next_j)
-            in_part = (j1 - j0 + COLUMNS - 1) // COLUMNS
-            to_ask, asked = WIDE_DEPTH * in_part >> shift, 0  # rows of the next part
+            in_part, asked = (j1 - j0 + COLUMNS - 1) // COLUMNS, 0
             if layout == IN_PANELS:
                 part, b_block = _panels_at(b, inner, width, k0, j0)
                 part, b_row = part - 4 * COLUMNS * k0, COLUMNS
@@ -164,14 +190,20 @@ def multiply_rows(
                 part, b_row, b_block = scratch + WIDE_AT - 4 * COLUMNS * k0, COLUMNS, 4 * WIDE_PANEL
             for t in range(my_tiles, last_tile):
                 row, end = m * t // tiles, m * (t + 1) // tiles
+                if direct:
+                    strided_row(
+                        end - row, source + 4 * (stride * (first + row) + k0), stride, k1 - k0, part + 4 * b_row * k0, b_row,
+                        b_block, bias, c + 4 * row * width, width, mode, j0, j1,
+                    )  # fmt: skip
+                    continue
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
                 if m == 1 and not packed:
                     vector_row(scratch, index, kept, b, width, bias, c, j0, j1, mode)
                 elif kept > 0 or mode == SET:
                     near, near_block = ahead if t == last_tile - 1 else 0, 4 * COLUMNS
-                    if packed:  # the whole part twice, as some requests are dropped
+                    if packed:
                         each = kept >> shift
-                        near = ahead + max(0, min(asked, to_ask - in_part * each)) * ahead_row if asked < 2 * to_ask else 0
+                        near = _asked_next(ahead, ahead_row, WIDE_DEPTH * in_part >> shift, asked, in_part * each)
                         near_block = each * ahead_row
                         asked += in_part * each
                     tile_row(

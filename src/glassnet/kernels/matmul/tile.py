@@ -40,9 +40,9 @@ LONG = 32  # inner dimensions beyond this give the memory time to bring C in the
 def _emit_tile(emit, rows, vectors, walk, length, bias, c, c_row, columns, alpha, mode, form=FLOATS):
     """One tile of `rows` rows. `walk(step)` emits the loops and calls `step(B's row, r → address of A, ahead, later)`.
 
-    `length` is the inner dimension. What lies at `ahead` is brought into the cache, what lies at `later` into the second one.
-    Of PAIRS (see bfloat16.py), `alpha` is a factor of the sum in `SET`, too. Of QUADS there is no `ADD`, and more rows follow
-    the bias (see quads.py).
+    `length` is the inner dimension. What lies at `ahead` is brought into the first-level cache, what lies at `later` into the
+    second-level one. Of PAIRS (see bfloat16.py), `alpha` is a factor of the sum in `SET`, too. Of QUADS there is no `ADD`,
+    and more rows follow the bias (see quads.py).
     """
     builder = emit.builder
     multiply_add = {FLOATS: emit.multiply_add, PAIRS: partial(add_products, emit), QUADS: partial(add_quads, emit)}[form]
