@@ -82,7 +82,7 @@ def shake_layer(layer: Layer, off: Off) -> None:
 
         return off(y), backward
 
-    layer.forward = forward  # type: ignore[method-assign]
+    layer.forward = forward  # type: ignore[method-assign]  # of this layer alone
 
 
 class ShakenLoss:

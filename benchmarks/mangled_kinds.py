@@ -142,7 +142,7 @@ def _as_format_1(write: Callable[[Path], Path]) -> Callable[[Path], Path]:
         path = write(folder)
         with safe_open(path, framework="numpy") as file:
             header = json.loads(file.metadata()["glassnet"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dictionary
         header = {"format": 1, **{name: value for name, value in header.items() if name not in ("format", "sha256")}}
         save_file(tensors, path, {"glassnet": json.dumps(header, ensure_ascii=False)})
         return path

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -343,33 +339,3 @@ def test_the_gradient_check_says_what_it_costs(data: gn.Splits) -> None:
     assert not gn.check_gradients(network(), data.train[:2]).rounding
     with pytest.raises(InputError, match="There is no such precision"):
         gn.check_gradients(network(), data.train[:2], precision="half")
-
-
-PROGRAM = """
-import json, warnings
-import numpy as np
-import glassnet as gn
-from tests.unit.kernels.test_bfloat16 import MAKERS, OPTIONS
-data = gn.load_dataset("digits")
-with warnings.catch_warnings(record=True) as told:
-    warnings.simplefilter("always")
-    net = MAKERS[{maker!r}]()
-    net.fit(data.train, **OPTIONS, optimizer=gn.SGD(0.1), threads=2, precision="bfloat16")
-print(json.dumps([[str(one.message) for one in told], net.parameters.tolist()]))
-"""
-
-
-@pytest.mark.parametrize(("unit", "maker"), [("avx2", "dense"), ("avx2", "lstm"), ("scalar", "dense")])
-def test_it_is_emulated_where_the_processor_has_no_bfloat16(data: gn.Splits, unit: str, maker: str) -> None:
-    environment = dict(os.environ, GLASSNET_SIMD=unit, PYTHONPATH=os.pathsep.join(sys.path))
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(maker=maker)], env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    warnings, parameters = json.loads(done.stdout)
-    assert len(warnings) == 1
-    assert "emulated" in warnings[0]
-    net = MAKERS[maker]()
-    net.fit(data.train, **OPTIONS, optimizer=gn.SGD(0.1), precision="bfloat16")
-    # Sums in another order, so that now and then an activation is rounded to its other neighbour.
-    assert np.abs(net.parameters - parameters).max() < 2e-3
