@@ -37,21 +37,23 @@ GROUPS: dict[str, tuple[tuple[str, ...], ...]] = {
     mark("dense layers and training"): (
         (
             "glassnet_tile_row", "glassnet_strided_row", "glassnet_vector_row", "glassnet_multiply_rows",
-            "glassnet_multiply_columns", "glassnet_dot_rows", "glassnet_outer_columns", "glassnet_activate",
-            "glassnet_activate_backward", "glassnet_losses", "glassnet_update", "glassnet_keep", "glassnet_await_flag",
+            "glassnet_multiply_columns", "glassnet_dot_rows", "glassnet_activate", "glassnet_activate_backward",
+            "glassnet_losses", "glassnet_keep", "glassnet_await_flag",
         ),
-        ("glassnet_execute", "glassnet_run", "glassnet_lead", "glassnet_follow"),
+        (
+            "glassnet_outer_columns", "glassnet_update", "glassnet_execute", "glassnet_run", "glassnet_lead",
+            "glassnet_follow",
+        ),
     ),
     mark("convolution"): (
         (
             "glassnet_convolve", "glassnet_convolve_weights", "glassnet_convolve_weights_packed", "glassnet_scatter_taps",
-            "glassnet_average_windows",
+            "glassnet_average_windows", "glassnet_transform_weights", "glassnet_gather_weights",
+            "glassnet_transform_inputs", "glassnet_spread_gradients", "glassnet_finish_outputs",
         ),
         (
-            "glassnet_transform_weights", "glassnet_gather_weights", "glassnet_transform_inputs",
-            "glassnet_spread_gradients", "glassnet_finish_outputs", "glassnet_winograd", "glassnet_winograd_gradient",
-            "glassnet_apply_epilogue", "glassnet_undo_epilogue", "glassnet_gradient_sums", "glassnet_gather_accumulate",
-            "glassnet_sparse_conv_grad", "glassnet_fused_block",
+            "glassnet_winograd", "glassnet_winograd_gradient", "glassnet_apply_epilogue", "glassnet_undo_epilogue",
+            "glassnet_gradient_sums", "glassnet_gather_accumulate", "glassnet_sparse_conv_grad", "glassnet_fused_block",
         ),
     ),
     "recurrence": (("glassnet_multiply_panels", "glassnet_sum_products"), ("glassnet_recurrent",)),
