@@ -24,6 +24,7 @@ _dx_at, _dw_at, _db_at = map(record_at, (records.DenseDx, records.DenseDw, recor
 
 @compiled
 def _is_in_place(op):
+    """Whether a product may read x where it lies: its rows are floats, in order, without a scale."""
     return int64(op.x != records.INPUT and op.scale == 1)
 
 

@@ -46,7 +46,7 @@ def multiply_all(ctx, pairs, x, scale, rows, inner, b, transposed, width, bias, 
             ctx.multiply_row_pairs, x, 0, inner, scale, ctx.identity, 0, rows, inner, b, transposed, width, 0, bias, c,
             ctx.scratch, 0, 1,
         )  # fmt: skip
-    else:
+    else:  # x is not read where it lies: zeros at the end of its rows, for which B has no rows, have to be left out
         multiply_rows(
             x, 0, inner, F(1), ctx.identity, 0, rows, inner, 0, b, transposed, width, bias, c, SET, ctx.scratch, 0, 1
         )
