@@ -25,7 +25,7 @@ def workloads(*, quick: bool = False) -> dict[str, LayeredWorkload]:
     """Two dense layers as wide as their input, and three convolutions; on one thread."""
     found = {}
     for width in WIDTHS[::3] if quick else WIDTHS:
-        for batch in BATCHES if width in (512, 4096) and not quick else (BATCH,):
+        for batch in BATCHES if width in (64, 512, 4096) and not quick else (BATCH,):
             found[f"dense, {width} wide, batch {batch}"] = grid.dense((1, width, 1), width, 2, batch, 1, "float32")
     for channels in CHANNELS[::2] if quick else CHANNELS:
         work = grid.convolutions((SIDE, SIDE, 3), channels, 3, 1, 1, "float32")
