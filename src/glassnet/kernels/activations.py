@@ -149,26 +149,31 @@ def activation_backward(ctx, at):
 
 
 @compiled
-def exponentials(x_at, y_at, rows, width):
-    """y = e^(x − max x), row by row."""
-    for r in range(rows):
-        x, y = floats_at(x_at + 4 * r * width, width), floats_at(y_at + 4 * r * width, width)
-        highest = x[0]
-        for i in range(1, width):
-            highest = max(highest, x[i])
-        for i in range(width):
-            y[i] = x[i] - highest
-    y = floats_at(y_at, rows * width)
-    for i in range(rows * width):  # of all rows at once: those of ten numbers fill no register
+def less_highest(x, y, highest):
+    """y = x − max x, given that."""
+    for i in range(x.size):
+        y[i] = x[i] - highest
+
+
+@compiled
+def exponentials(y):
+    """y = eʸ; of many rows at once, as those of ten numbers fill no register."""
+    for i in range(y.size):
         y[i] = exp(y[i])
+
+
+@compiled
+def sum_of(y):
+    total = 0.0
+    for i in range(y.size):
+        total += y[i]
+    return total
 
 
 @compiled
 def normalize(y):
     """y / Σ y; Σ y before."""
-    total = 0.0
-    for i in range(y.size):
-        total += y[i]
+    total = sum_of(y)
     scale = F(1.0 / total)
     for i in range(y.size):
         y[i] *= scale
@@ -179,7 +184,12 @@ def normalize(y):
 def softmax(ctx, at):
     op, width = _softmax_at(at), _softmax_at(at).width
     first, rows = ctx.low * op.rows, (ctx.high - ctx.low) * op.rows
-    exponentials(ctx.workspace + 4 * (op.x + first * width), ctx.workspace + 4 * (op.y + first * width), rows, width)
+    for r in range(first, first + rows):
+        x, highest = rows_of(ctx, op.x, width, r, r + 1), F(-np.inf)
+        for i in range(width):
+            highest = max(highest, x[i])
+        less_highest(x, rows_of(ctx, op.y, width, r, r + 1), highest)
+    exponentials(rows_of(ctx, op.y, width, first, first + rows))
     for r in range(first, first + rows):
         normalize(rows_of(ctx, op.y, width, r, r + 1))
 

@@ -106,11 +106,17 @@ def dense_db(ctx, at):
     """This thread's share of the columns."""
     op = _db_at(at)
     low, high = share_of(ctx, op.outputs)
-    total, outputs = floats_at(ctx.workspace + 4 * (op.sums + low), high - low), op.outputs
-    dy_at, images = ctx.workspace + 4 * (op.dy + low), ctx.images_in_batch
+    total, row = floats_at(ctx.workspace + 4 * (op.sums + low), high - low), 4 * op.outputs
+    dy_at, end = ctx.workspace + 4 * (op.dy + low), ctx.images_in_batch
     clear(ctx.workspace + 4 * (op.sums + low), high - low)
-    for r in range(images):
-        dy = floats_at(dy_at + 4 * r * outputs, high - low)
+    fours = end // 4 * 4
+    for r in range(0, fours, 4):  # which are written once
+        a, b = floats_at(dy_at + row * r, high - low), floats_at(dy_at + row * (r + 1), high - low)
+        c, d = floats_at(dy_at + row * (r + 2), high - low), floats_at(dy_at + row * (r + 3), high - low)
         for j in range(high - low):
-            total[j] += dy[j]
+            total[j] = total[j] + a[j] + b[j] + c[j] + d[j]
+    for r in range(fours, end):
+        a = floats_at(dy_at + row * r, high - low)
+        for j in range(high - low):
+            total[j] += a[j]
     put_gradient(ctx, op.bias + low, total)

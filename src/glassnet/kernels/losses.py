@@ -8,9 +8,9 @@ import numpy as np
 from numba import int64, void
 
 from glassnet.kernels import kinds, records
-from glassnet.kernels.activations import exponentials, normalize, sigmoid
+from glassnet.kernels.activations import exponentials, less_highest, normalize, sigmoid, sum_of
 from glassnet.kernels.codegen.addresses import copy, doubles_at, integers_at, record_at
-from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.codegen.jit import compiled, inlined, outlined
 from glassnet.kernels.operands import context_at, rows_of
 
 F = np.float32
@@ -46,14 +46,16 @@ def _loss_row(kind, z, highest, target, dz, weight):
     return np.nan
 
 
-@compiled
+@inlined
 def _label_row(z, highest, label, dz, weight):
     """The same for softmax and cross-entropy, where the target is 1 for the label and else 0."""
-    log_total = math.log(normalize(dz))
-    slope = weight * (dz[label] - F(1))
-    for j in range(z.size):
-        dz[j] *= weight
-    dz[label] = slope
+    total = sum_of(dz)
+    scale = F(1.0 / total)
+    probability = F(np.float64(dz[label]) * np.float64(scale))
+    for j in range(dz.size):
+        dz[j] = dz[j] * scale * weight
+    dz[label] = weight * (probability - F(1))
+    log_total = math.log(total)
     return log_total - (np.float64(z[label]) - highest)
 
 
@@ -89,27 +91,32 @@ def losses(ctx_at, at):
     ctx, op = context_at(ctx_at), _loss_at(at)
     n, width = ctx.images_in_order, op.outputs
     order, found, classes = integers_at(ctx.order, n), doubles_at(ctx.losses, n), integers_at(ctx.classes, n)
-    if op.kind == kinds.SOFTMAX_CROSS_ENTROPY:
-        first = ctx.low * width
-        exponentials(ctx.workspace + 4 * (op.z + first), ctx.workspace + 4 * (op.dz + first), ctx.high - ctx.low, width)
-    by_label = op.kind == kinds.SOFTMAX_CROSS_ENTROPY and not ctx.targets and op.smoothing == 0 and width > 1
+    softmax = op.kind == kinds.SOFTMAX_CROSS_ENTROPY
+    for r in range(ctx.low, ctx.high):
+        z = rows_of(ctx, op.z, width, r, r + 1)
+        best = _best(z)
+        classes[ctx.first + r] = _decide(z, best, op.threshold)
+        if softmax:
+            less_highest(z, rows_of(ctx, op.dz, width, r, r + 1), z[best])
+    if softmax:
+        exponentials(rows_of(ctx, op.dz, width, ctx.low, ctx.high))
+    by_label = softmax and not ctx.targets and op.smoothing == 0 and width > 1
     for r in range(ctx.low, ctx.high):
         image = order[ctx.first + r]
         weight = doubles_at(ctx.weights + 8 * image, 1)[0] if ctx.weights else 1.0
         factor = F(weight / ctx.images_in_batch)
         z, dz = rows_of(ctx, op.z, width, r, r + 1), rows_of(ctx, op.dz, width, r, r + 1)
-        best = _best(z)
+        highest = z[classes[ctx.first + r] if width > 1 else 0]
         if by_label:
-            loss = _label_row(z, z[best], integers_at(ctx.labels + 8 * image, 1)[0], dz, factor)
+            loss = _label_row(z, highest, integers_at(ctx.labels + 8 * image, 1)[0], dz, factor)
         else:
             target = rows_of(ctx, op.targets, width, r, r + 1)
             if ctx.targets:
                 copy(ctx.targets + 4 * image * width, ctx.workspace + 4 * (op.targets + r * width), width)
             else:
                 _set_target(target, integers_at(ctx.labels + 8 * image, 1)[0], op.smoothing)
-            loss = _loss_row(op.kind, z, z[best], target, dz, factor)
+            loss = _loss_row(op.kind, z, highest, target, dz, factor)
         found[ctx.first + r] = weight * loss
-        classes[ctx.first + r] = _decide(z, best, op.threshold)
 
 
 @compiled

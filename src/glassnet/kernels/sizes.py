@@ -25,7 +25,8 @@ COLUMN_DEPTH = 256  # at most so many k in each of them: together they fit the s
 COLUMN_PANEL = COLUMN_DEPTH * ROWS + 4 * SPAN
 COLUMN_INDEX = COLUMN_DEPTH + 4 * SPAN
 
-DIRECT = 512  # numbers a row of activations, up to which narrow gradients read them where they lie
+DIRECT = 512  # numbers a row of activations, up to which narrow products read them where they lie
+DIRECT_WEIGHTS = 16384  # and of B, by which such rows are multiplied
 
 # The second operand of wide products, B, in panels of COLUMNS columns: a part of it that stays in the second-level cache.
 WIDE = 256  # columns, beyond which B is cut

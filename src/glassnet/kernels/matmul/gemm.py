@@ -5,10 +5,9 @@
 
 x is bytes or floats at an address, scaled as it is packed. Work is dealt to `threads` by tiles of C, each of which one thread
 computes whole, in one order: the result does not depend on their number. Activations are read where they lie for narrow
-gradients, and where a panel would be short or read once; all else in panels, from which zeros are left out: the bits are the
-same. Where B is wide and many tiles read it, a part of it at a time is packed into panels in the second-level cache; or it
-lies in panels, made once for many products. A single row is a matrix-vector product (vector.py). Arrays are addresses;
-`scratch` is one thread's own.
+gradients and for few weights; all else in panels, from which zeros are left out: the bits are the same. Where B is wide and
+many tiles read it, a part of it at a time is packed into panels in the second-level cache; or it lies in panels, made once
+for many products. A single row is a matrix-vector product (vector.py). Arrays are addresses; `scratch` is one thread's own.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ from glassnet.kernels.sizes import (
     COUNTS_AT,
     DEPTH,
     DIRECT,
+    DIRECT_WEIGHTS,
     INDEXES_AT,
-    LANES,
     NEAR,
     NEAR_TILES,
     PANEL_STRIP,
@@ -169,7 +168,7 @@ def multiply_rows(
     if my_column >= last_column:
         return
     index = scratch + INDEXES_AT
-    direct = in_place != 0 and m > 1 and inner <= DIRECT and (width <= COLUMNS or inner <= LANES)
+    direct = in_place != 0 and m > 1 and inner <= DIRECT and inner * width <= DIRECT_WEIGHTS
     step = min(_depth(width), WIDE_DEPTH) if layout == TRANSPOSED else _depth(width)
     strip = PANEL_STRIP if layout == IN_PANELS else WIDE_STRIP if packed else last_column - my_column
     for j0 in range(my_column, last_column, strip):
