@@ -25,14 +25,14 @@ def use_kernels(stack: Stack) -> bool:
     return kernels_enabled() and can_lower(stack)
 
 
-def thread_count(threads: int | None, work: float, processes: int = 1) -> int:
-    """Threads for steps of `work` multiplications: as given, else by the work, at most GLASSNET_THREADS or all cores.
+def thread_count(threads: int | None, work: float, processes: int = 1, worth: int = WORTH_A_THREAD) -> int:
+    """Threads for steps of `work` multiplications: as given, else one for each `worth`.
 
-    The cores are divided between `processes` of this machine.
+    At most GLASSNET_THREADS, or all cores, which are divided between `processes` of this machine.
     """
     if threads is not None:
         return max(1, threads)
-    return max(1, min(most_threads(processes), int(work // WORTH_A_THREAD)))
+    return max(1, min(most_threads(processes), int(work // worth)))
 
 
 def most_threads(processes: int = 1) -> int:

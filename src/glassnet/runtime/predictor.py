@@ -26,6 +26,7 @@ NEAR_IMAGES, FEWEST = 56, 4  # … at most so many, and at least
 FAR_WEIGHTS, FAR_IMAGES = 1 << 20, 256  # more weights than these are fetched anew, for so many images of dense layers
 DEALT_IMAGES = 128  # at most in a step where threads take turns, so that the one that gets on faster can take more
 MANY_IMAGES = 256  # in a call, for which weights of dense layers are brought into the order in which products read them
+ONE_IMAGE_WORTH = 300_000  # multiplications of one image worth a thread: reading their weights takes longer than they do
 SHORT = 1 << 32  # multiplications, a tenth of a second, for which Ctrl-C waits
 TOP_K_FLOATS = 1 << 22  # of the outputs of the images that are ranked together
 
@@ -127,7 +128,7 @@ class Predictor:
         with self._lock:
             program = self._alone.get((purpose, row.dtype))
             if program is None:
-                threads = min(thread_count(self._threads, self._work), thread_count(None, self._work))
+                threads = min(thread_count(limit, self._work, worth=ONE_IMAGE_WORTH) for limit in (self._threads, None))
                 program = self._alone[purpose, row.dtype] = OneImage(self._stack, purpose, row.dtype, threads)
             return program(row)
 

@@ -17,6 +17,7 @@ from glassnet.kernels.sizes import (
     COLUMNS,
     DEPTH,
     DIRECT,
+    DIRECT_WEIGHTS,
     LANES,
     NEAR,
     NEAR_TILES,
@@ -130,6 +131,7 @@ def test_rows(kernels: Any, guarded: Any, scratch: Any, case: Product, with_bias
 @settings(max_examples=60)
 @given(PRODUCTS, st.sampled_from([SET, ADD]), st.sampled_from([IN_ROWS, TRANSPOSED, IN_PANELS]))
 @example(Product(ROWS + 1, DIRECT, COLUMNS, False, 0.2, 3, 2, 1), SET, IN_ROWS)
+@example(Product(2 * ROWS + 1, DIRECT_WEIGHTS // (2 * COLUMNS), 2 * COLUMNS, False, 0.2, 3, 2, 1), ADD, TRANSPOSED)
 @example(Product(ROWS + 1, DIRECT, COLUMNS - 1, False, 0.2, 3, 2, 1), ADD, TRANSPOSED)
 @example(Product(2 * ROWS, LANES, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), SET, TRANSPOSED)
 @example(Product(2 * ROWS, LANES, 2 * WIDE_STRIP + 1, False, 1.0, 0, 3, 1), ADD, IN_PANELS)

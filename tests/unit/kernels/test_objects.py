@@ -6,17 +6,22 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+import llvmlite.binding as llvm
+import numba
 import pytest
 
 from glassnet.kernels import library, sources as sources_module
-from glassnet.kernels.codegen import objects
+from glassnet.kernels.codegen import build, objects
+from glassnet.kernels.codegen.jit import OPTIONS, UNITS as KERNELS
 from glassnet.kernels.codegen.objects import Compiled
 from glassnet.kernels.library import GROUPS, Library
+from glassnet.kernels.matmul.vector import WIDEST
 from glassnet.support import cache
 
 GROUP = "augmentation"
@@ -291,3 +296,15 @@ def test_an_edit_of_any_kernel_compiles_anew(tmp_path: Path, monkeypatch: pytest
     with (sources / file).open("a", encoding="utf-8") as source:
         source.write("# edited\n")
     assert library.cache_folder() != before
+
+
+def test_a_kernel_is_one_function_and_its_innermost_loop_is_not_unrolled() -> None:
+    unit = KERNELS["glassnet_vector_row"]
+    function = numba.cfunc(unit.signature, **OPTIONS)(unit.function)
+    machine = llvm.Target.from_default_triple().create_target_machine(cpu=build.CPU, features=build.FEATURES, opt=3)
+    module = build.joined(function.inspect_llvm(), function.native_name, machine)
+    defined = {one.name for one in module.functions if not one.is_declaration}
+    assert function.native_name in defined
+    assert function.native_name.removeprefix("cfunc.") not in defined
+    products = len(re.findall(r"call .*@llvm\.fmuladd\.", str(module)))
+    assert products == WIDEST * (WIDEST + 1) // 2  # of one row of B, for each number of registers

@@ -14,6 +14,7 @@ from glassnet.compiler import assemble
 from glassnet.nn.architectures import resnet, row_rnn, vgg
 from glassnet.runtime import Predictor
 from glassnet.runtime.executor import Executor
+from glassnet.runtime.one_image import TwoThreads
 
 Array = np.ndarray[Any, Any]
 
@@ -167,7 +168,8 @@ def test_a_run_that_was_interrupted_has_prepared_nothing(monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Executor, "_run_threads", interrupted)
+        for kind in (Executor, TwoThreads):
+            patch.setattr(kind, "_run_threads", interrupted)
         with pytest.raises(KeyboardInterrupt):
             network(given)
     assert network(given).tobytes() == anew(network, given).tobytes()

@@ -6,6 +6,7 @@ import ctypes
 import os
 import re
 import sys
+from typing import Any
 
 from glassnet.kernels.codegen.host import target
 
@@ -22,14 +23,11 @@ from glassnet.kernels.codegen.jit import OPTIONS, UNITS, Unit
 from glassnet.kernels.codegen.objects import Compiled, serialize
 
 
-def _object_code(assembly: str, entry: str) -> bytes:
-    """The code of a module whose entry only calls another function, with the body of that in its place.
+def joined(assembly: str, entry: str, machine: Any) -> Any:
+    """The module of a kernel whose entry only calls another function, with the body of that in its place.
 
     A call of one kernel by another would else pass all its arguments twice.
     """
-    machine = llvm.Target.from_default_triple().create_target_machine(
-        cpu=CPU, features=FEATURES, opt=3, jit=True, codemodel="jitdefault"
-    )
     body = entry.removeprefix("cfunc.")
     module = llvm.parse_assembly(re.sub(rf"(= call i32 @{re.escape(body)}\(.*\)) #\d+", r"\1", assembly))  # #n: noinline
     function = module.get_function(body)
@@ -42,14 +40,17 @@ def _object_code(assembly: str, entry: str) -> bytes:
         passes.add_simplify_cfg_pass()
         passes.add_instruction_combine_pass()
     passes.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=0)))
-    return machine.emit_object(module)
+    return module
 
 
 def build(unit: Unit) -> Compiled:
     """The unit, compiled for this processor."""
     function = numba.cfunc(unit.signature, **OPTIONS)(unit.function)
-    kinds = tuple(str(kind) for kind in unit.signature.args)
-    return Compiled(unit.symbol, function.native_name, kinds, _object_code(function.inspect_llvm(), function.native_name))
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        cpu=CPU, features=FEATURES, opt=3, jit=True, codemodel="jitdefault"
+    )
+    code = machine.emit_object(joined(function.inspect_llvm(), function.native_name, machine))
+    return Compiled(unit.symbol, function.native_name, tuple(map(str, unit.signature.args)), code)
 
 
 def main(symbols: list[str]) -> None:

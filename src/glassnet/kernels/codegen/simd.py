@@ -120,6 +120,17 @@ class Emitter:
             with zero:
                 body(False)
 
+    def each(self, count: ir.Value, body: Callable[[ir.Value], None]) -> None:
+        """Emit body(i) for i < count, as a loop that LLVM does not unroll: a second copy would find no registers."""
+        with cgutils.for_range(self.builder, count, intp=I64) as loop:
+            body(loop.index)
+            end = self.builder.block
+        module = self.builder.module
+        rolled = module.add_metadata(["llvm.loop.unroll.disable"])
+        name = ir.values.MDValue(module, (rolled,), name=str(len(module.metadata)))
+        name.operands = name, rolled  # a loop is named by a node that begins with itself
+        end.terminator.set_metadata("llvm.loop", name)
+
     def variable(self, value: ir.Value) -> ir.Value:
         """The address of a variable on the stack that holds `value` first."""
         place = cgutils.alloca_once(self.builder, value.type)

@@ -10,7 +10,7 @@ stays in the cache; sums have one fixed order, whatever the number of threads.
 from __future__ import annotations
 
 from numba import float32, int64, void
-from numba.core import cgutils, types
+from numba.core import types
 
 from glassnet.kernels.codegen.addresses import clear, floats_at, integers_at
 from glassnet.kernels.codegen.jit import compiled, outlined
@@ -40,16 +40,19 @@ def _dot(emit, is_bytes, x0, x1, scale, w, w_row, sums, sums_row, count):
         }
         registers = {place: emit.variable(emit.load(address)) for place, address in places.items()}
         w_rows = [builder.add(w, builder.mul(w_row, I64(4 * j))) for j in range(DOT_OUTPUTS)]
-        with cgutils.for_range(builder, builder.udiv(count, I64(LANES)), intp=I64) as loop:
-            at = builder.mul(loop.index, I64(LANES * size))
+
+        def emit_register(number):
+            at = builder.mul(number, I64(LANES * size))
             values = [load_scaled(emit, builder.add(x, at), factor, of_bytes)[0] for x in (x0, x1)]
             for x in (x0, x1):
                 emit.prefetch(builder.add(builder.add(x, at), I64(size * DOT_STRETCH)))
-            offset = builder.mul(loop.index, I64(4 * LANES))
+            offset = builder.mul(number, I64(4 * LANES))
             for j in range(DOT_OUTPUTS):
                 weight = emit.load(builder.add(w_rows[j], offset))
                 for p in range(PAIR):
                     builder.store(emit.multiply_add(values[p], weight, builder.load(registers[p, j])), registers[p, j])
+
+        emit.each(builder.udiv(count, I64(LANES)), emit_register)
         for place, address in places.items():
             emit.store(builder.load(registers[place]), address)
 

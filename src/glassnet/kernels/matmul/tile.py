@@ -122,8 +122,7 @@ def _packed(
     def emit_case(vectors, height):
         def walk(add):
             def emit_loop(of_panels):
-                with cgutils.for_range(builder, count, intp=I64) as loop:
-                    k = loop.index
+                def emit_column(k):
                     row = builder.sext(builder.load(emit.pointer(builder.add(index, builder.mul(k, I64(4))), I32)), I64)
                     a = builder.add(panel, builder.mul(k, I64(4 * height) if of_panels else step))
                     if of_panels:
@@ -136,6 +135,8 @@ def _packed(
                     if not of_panels:  # of the two, one asks for what is there already
                         asked = [builder.select(in_runs, a, asked[0]), builder.select(in_runs, asked[0], a)]
                     add(builder.add(b, offset), lambda r: builder.add(a, I64(4 * r)), *asked)
+
+                emit.each(count, emit_column)
 
             if TILES_ARE_LOW:  # a row has few products, beside which the arithmetic of addresses counts
                 emit.either(in_panels, emit_loop)
@@ -198,10 +199,13 @@ def _strided(
             with cgutils.for_range(builder, groups, intp=I64) as outer:
                 a_base = builder.add(a, builder.mul(of_a(a_group), outer.index))
                 b_base = builder.add(b, builder.mul(in_bytes(b_group), outer.index))
-                with cgutils.for_range(builder, count, intp=I64) as inner:
-                    a_k = builder.add(a_base, builder.mul(inner.index, a_bytes))
-                    b_k = builder.add(b_base, builder.mul(inner.index, b_bytes))
+
+                def emit_step(k):
+                    a_k = builder.add(a_base, builder.mul(k, a_bytes))
+                    b_k = builder.add(b_base, builder.mul(k, b_bytes))
                     step(b_k, lambda r: builder.add(a_k, offsets[r]), builder.add(b_k, ahead))
+
+                sized.each(count, emit_step)
 
         length = builder.mul(groups, count)
         _emit_tile(sized, height, vectors, walk, length, bias, c, c_row, columns, alpha, mode, form)

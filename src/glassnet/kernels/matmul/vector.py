@@ -10,7 +10,6 @@ image alone gets the bits that it gets among others.
 from __future__ import annotations
 
 from numba import int64, void
-from numba.core import cgutils
 
 from glassnet.kernels.codegen.jit import outlined
 from glassnet.kernels.codegen.simd import FLOAT, I32, I64, emitted
@@ -30,8 +29,8 @@ def _emit_rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, m
         number = builder.sext(builder.load(emit.pointer(builder.add(index, place), I32)), I64)
         return builder.add(b, builder.mul(number, b_row))
 
-    with cgutils.for_range(builder, count, intp=I64) as loop:
-        place = builder.mul(loop.index, I64(4))
+    def emit_row(k):
+        place = builder.mul(k, I64(4))
         row, following = row_at(place), row_at(builder.add(place, I64(4 * AHEAD)))
         factor = emit.splat(builder.load(emit.pointer(builder.add(panel, place), FLOAT)))
         for v in range(vectors):
@@ -39,6 +38,8 @@ def _emit_rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, m
             builder.store(emit.multiply_add(factor, value, builder.load(sums[v])), sums[v])
             if register * v % 64 == 0:
                 emit.prefetch(builder.add(following, I64(register * v)))
+
+    emit.each(count, emit_row)
     with builder.if_else(builder.icmp_signed("==", mode, I64(SET))) as branches:
         for branch, start in zip(branches, (bias, c), strict=True):
             with branch:
