@@ -130,6 +130,40 @@ def peak() -> float:
     return found
 
 
+def multiply_adds() -> float:
+    """Operations a second of fused multiply-adds on one core: as many sums as the register tile has, and no memory.
+
+    A BLAS that does not know the processor stays far below it.
+    """
+    from numba import njit
+
+    from glassnet.kernels.codegen.host import UNIT
+    from glassnet.kernels.codegen.jit import OPTIONS
+    from glassnet.kernels.codegen.simd import FLOAT, I64, emitted
+    from glassnet.kernels.sizes import address
+
+    count, steps = UNIT.tile_rows * UNIT.tile_vectors, 100_000
+    held = np.full((count, UNIT.lanes), 0.5, dtype=np.float32)
+
+    @emitted()
+    def chains(emit: Any, at: Any, length: Any) -> None:
+        factor = emit.splat(emit.builder.load(emit.pointer(at, FLOAT)))
+        sums = [emit.variable(emit.constant(number)) for number in range(count)]
+
+        def step(_: Any) -> None:
+            for place in sums:
+                emit.builder.store(emit.multiply_add(factor, emit.builder.load(place), factor), place)
+
+        emit.each(length, step)
+        for number, place in enumerate(sums):
+            emit.store(emit.builder.load(place), emit.builder.add(at, I64(4 * UNIT.lanes * number)))
+
+    run = njit(**OPTIONS)(lambda at, length: chains(at, length))
+    at = address(held)
+    run(at, 1)
+    return 2 * held.size * steps / min(_seconds(lambda: run(at, steps)) for _ in range(3))
+
+
 def limits(context: Context) -> list[Result]:
     """Of each main workload on one thread: how near a step comes to the arithmetic's limit, and where the rest goes."""
     from threadpoolctl import threadpool_limits

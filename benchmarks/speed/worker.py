@@ -123,6 +123,8 @@ def answer(request: dict[str, Any], job: Job | None) -> tuple[Reply, Job | None]
             return {"mebibytes": peak_memory()}, job
         case "gemm":
             return {"seconds": gemm_seconds(**request)}, job
+        case "multiply-adds":
+            return {"speed": importlib.import_module("benchmarks.speed.limits").multiply_adds()}, job
         case "convolution":
             return _convolutions(**request), job
         case "statistics":

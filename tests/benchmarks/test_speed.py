@@ -346,6 +346,7 @@ def test_a_worker_answers_and_survives_a_failure(tmp_path: Path) -> None:
         with pytest.raises(WorkerError, match="failed: ValueError: Unknown request 'dance'"):
             worker.ask(do="dance")
         assert worker.ask(do="gemm", size=32, threads=1)["seconds"] > 0
+        assert worker.ask(do="multiply-adds")["speed"] > 1e9
         assert worker.ask(do="memory")["mebibytes"] > 1
 
 
