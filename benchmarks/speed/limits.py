@@ -145,8 +145,7 @@ def multiply_adds() -> float:
     count, steps = UNIT.tile_rows * UNIT.tile_vectors, 100_000
     held = np.full((count, UNIT.lanes), 0.5, dtype=np.float32)
 
-    @emitted()
-    def chains(emit: Any, at: Any, length: Any) -> None:
+    def emit_chains(emit: Any, at: Any, length: Any) -> None:
         factor = emit.splat(emit.builder.load(emit.pointer(at, FLOAT)))
         sums = [emit.variable(emit.constant(number)) for number in range(count)]
 
@@ -158,6 +157,7 @@ def multiply_adds() -> float:
         for number, place in enumerate(sums):
             emit.store(emit.builder.load(place), emit.builder.add(at, I64(4 * UNIT.lanes * number)))
 
+    chains = emitted()(emit_chains)
     run = njit(**OPTIONS)(lambda at, length: chains(at, length))
     at = address(held)
     run(at, 1)
