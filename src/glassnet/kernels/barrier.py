@@ -11,9 +11,10 @@ from glassnet.kernels.codegen.addresses import integers_at
 from glassnet.kernels.codegen.host import IS_WASM
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.codegen.simd import I32, I64, emitted
-from glassnet.kernels.context import CALL, CALLED, DECISIONS, NOBODY, STOP, TAKEN, WAITING
+from glassnet.kernels.context import ANSWERED, CALL, CALLED, DECISIONS, NOBODY, STOP, TAKEN, WAITING
 
 PATIENCE = 1_000_000  # reads of a call's place before the second thread gives up (about half a millisecond)
+ANSWER = 1000  # reads of it before a call is taken back (about a microsecond)
 SPINS = 4000  # reads of the counter before the processor is yielded to others (tens of microseconds)
 
 
@@ -76,21 +77,27 @@ def await_flag(address, reads):
 
 @compiled
 def call_second(signals):
-    """Call the second thread; whether it waited for that."""
-    return _replace(signals + 8 * CALL, WAITING, CALLED)
+    """Call the second thread; whether it answers. If not, another process has its core, and the call is taken back."""
+    place, reads = signals + 8 * CALL, 0
+    if not _replace(place, WAITING, CALLED):
+        return False
+    while _atomic_load(place) == CALLED and reads < ANSWER:
+        reads += 1
+    return not _replace(place, CALLED, WAITING)
 
 
 @compiled
 def wait_for_call(signals):
-    """As the second thread, wait for a call; whether one came before PATIENCE was at its end."""
-    place, spins = signals + 8 * CALL, 0
+    """As the second thread, wait for a call and answer it; whether one came before PATIENCE was at its end."""
+    place, reads = signals + 8 * CALL, 0
     _atomic_store(WAITING, place)
-    while _atomic_load(place) == WAITING and spins < PATIENCE:
-        spins += 1
-        if spins % SPINS == 0:  # the first thread may be on the same processor
+    while reads < PATIENCE or not _replace(place, WAITING, NOBODY):
+        if _atomic_load(place) == CALLED and _replace(place, CALLED, ANSWERED):
+            return True
+        reads += 1
+        if reads % SPINS == 0:  # the first thread may be on the same processor
             _yield_processor()
-    _replace(place, WAITING, NOBODY)
-    return _atomic_load(place) == CALLED
+    return False
 
 
 @compiled

@@ -126,6 +126,6 @@ class Context(Record):
 
 # Places in `signals` (int64), in cache lines of their own. The barrier counts at place 0; the caller sets STOP to end the
 # program; the first thread copies STOP to one of DECISIONS at the start of an even or an odd step. TAKEN counts dealt steps.
-# At CALL, the second thread of `lead` and `follow` says that it waits, and is called.
+# At CALL, the second thread of `lead` and `follow` says that it waits, is called, and answers.
 STOP, DECISIONS, TAKEN, CALL, SIGNALS = 8, (16, 17), 24, 32, 40
-NOBODY, WAITING, CALLED = 0, 1, 2
+NOBODY, WAITING, CALLED, ANSWERED = range(4)
