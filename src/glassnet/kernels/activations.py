@@ -149,8 +149,8 @@ def activation_backward(ctx, at):
 
 
 @compiled
-def less_highest(x, y, highest):
-    """y = x − max x, given that."""
+def subtract_highest(x, y, highest):
+    """y = x − highest, the largest x."""
     for i in range(x.size):
         y[i] = x[i] - highest
 
@@ -164,6 +164,7 @@ def exponentials(y):
 
 @compiled
 def sum_of(y):
+    """Σ y in double precision, one number after the other."""
     total = 0.0
     for i in range(y.size):
         total += y[i]
@@ -188,7 +189,7 @@ def softmax(ctx, at):
         x, highest = rows_of(ctx, op.x, width, r, r + 1), F(-np.inf)
         for i in range(width):
             highest = max(highest, x[i])
-        less_highest(x, rows_of(ctx, op.y, width, r, r + 1), highest)
+        subtract_highest(x, rows_of(ctx, op.y, width, r, r + 1), highest)
     exponentials(rows_of(ctx, op.y, width, first, first + rows))
     for r in range(first, first + rows):
         normalize(rows_of(ctx, op.y, width, r, r + 1))

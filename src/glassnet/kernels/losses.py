@@ -8,7 +8,7 @@ import numpy as np
 from numba import int64, void
 
 from glassnet.kernels import kinds, records
-from glassnet.kernels.activations import exponentials, less_highest, normalize, sigmoid, sum_of
+from glassnet.kernels.activations import exponentials, normalize, sigmoid, subtract_highest, sum_of
 from glassnet.kernels.codegen.addresses import copy, doubles_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled, inlined, outlined
 from glassnet.kernels.operands import context_at, rows_of
@@ -97,7 +97,7 @@ def losses(ctx_at, at):
         best = _best(z)
         classes[ctx.first + r] = _decide(z, best, op.threshold)
         if softmax:
-            less_highest(z, rows_of(ctx, op.dz, width, r, r + 1), z[best])
+            subtract_highest(z, rows_of(ctx, op.dz, width, r, r + 1), z[best])
     if softmax:
         exponentials(rows_of(ctx, op.dz, width, ctx.low, ctx.high))
     by_label = softmax and not ctx.targets and op.smoothing == 0 and width > 1
