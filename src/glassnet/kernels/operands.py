@@ -65,10 +65,16 @@ def partition_at(ctx, partitions, image):
 
 
 @compiled
+def own_partitions(ctx, partitions):
+    """This rank's partitions of the mini-batch: the first, and the end."""
+    return partition_at(ctx, partitions, ctx.own_low), partition_at(ctx, partitions, ctx.own_high)
+
+
+@compiled
 def partitions_of(ctx, partitions):
-    """This thread's share of this rank's partitions of the mini-batch: the first, and the end."""
-    first = partition_at(ctx, partitions, ctx.own_low)
-    low, high = share_of(ctx, partition_at(ctx, partitions, ctx.own_high) - first)
+    """This thread's share of them."""
+    first, last = own_partitions(ctx, partitions)
+    low, high = share_of(ctx, last - first)
     return first + low, first + high
 
 

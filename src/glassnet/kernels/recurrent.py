@@ -3,7 +3,8 @@
 The images are dealt into partitions, whose number does not depend on the threads. Of each, values lie step by step,
 (T, N, …), so that a step's images are neighbours: the products of all steps with W are one, and the gradients of the weights
 are summed over several steps at a time, while these are in the cache. Threads meet only to join these sums: where two cores
-share no cache, what one has written reaches the other slowly. nn/recurrent.py has the equations.
+share no cache, what one has written reaches the other slowly. The steps of one image alone are shared by units, with a
+barrier after each. nn/recurrent.py has the equations.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import numpy as np
 from numba import int64, void
 
 from glassnet.kernels import kinds, opcodes as op, records
+from glassnet.kernels.barrier import barrier_wait
 from glassnet.kernels.codegen.addresses import bytes_at, clear, copy, floats_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled, outlined
-from glassnet.kernels.matmul.gemm import multiply_rows
 from glassnet.kernels.matmul.sequence_gemm import multiply_panels
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import context_at, images_of, partitions_of, source
+from glassnet.kernels.operands import context_at, images_of, own_partitions, partitions_of, source
 from glassnet.kernels.recurrent_cells import (
     gru_cell,
     gru_cell_backward,
@@ -28,11 +29,12 @@ from glassnet.kernels.recurrent_cells import (
     tanh_cell,
     tanh_cell_backward,
 )
-from glassnet.kernels.recurrent_products import add_up, make_panels, multiply_all
+from glassnet.kernels.recurrent_products import add_up, make_panels, multiply_all, multiply_state
 from glassnet.kernels.reduce import join_gradient
-from glassnet.kernels.sizes import COLUMN_DEPTH
+from glassnet.kernels.sizes import COLUMN_DEPTH, LANES
 
 F = np.float32
+SHARED = 32_768  # recurrent weights from which on threads share the steps of one image
 _forward_at, _backward_at = record_at(records.Recurrent), record_at(records.RecurrentBackward)
 _gradients_at = record_at(records.RecurrentGradients)
 
@@ -67,14 +69,20 @@ def _span(rows):
 
 
 @compiled
-def _input_products(ctx, layer, low, rows, t, last):
+def _input_products(ctx, layer, low, rows, t, last, thread, threads):
     """z = x·W + b of the steps t … last of a partition; zeros, and what is behind the features, are left out."""
     wide, begin, count = layer.gates * layer.units, layer.steps * low + t * rows, (last - t) * rows
     x, z = ctx.workspace + 4 * (layer.inputs + begin * layer.inputs_row), ctx.workspace + 4 * (layer.z + begin * wide)
     multiply_all(
         ctx, layer.pairs, x, F(layer.scale), count, layer.inputs_row, ctx.parameters + 4 * layer.weight, 0, wide,
-        ctx.parameters + 4 * layer.bias, z,
+        ctx.parameters + 4 * layer.bias, z, thread, threads,
     )  # fmt: skip
+
+
+@compiled
+def _shares_steps(ctx, layer):
+    """Whether the threads share the steps of one image by units: where reading U takes longer than a barrier."""
+    return layer.panels < 0 and ctx.threads > 1 and layer.units * layer.units * layer.gates >= SHARED
 
 
 @compiled
@@ -82,46 +90,53 @@ def _forward_steps(ctx, layer, low, high):
     """All steps of the images low … high; z holds x·W + b and becomes the gates."""
     units, gates, rows = layer.units, layer.gates, high - low
     wide, base, begin, begin_states = gates * units, ctx.workspace, layer.steps * low, (layer.steps + 1) * low
-    clear(base + 4 * (layer.h + begin_states * units), rows * units)
-    if layer.kind == kinds.LSTM:
-        clear(base + 4 * (layer.c + begin_states * units), rows * units)
+    thread, threads = (ctx.thread, ctx.threads) if _shares_steps(ctx, layer) else (int64(0), int64(1))
+    first, last = units * thread // threads // LANES * LANES, units * (thread + 1) // threads // LANES * LANES
+    last = units if thread == threads - 1 else last
+    count = last - first  # units of this thread
+    if thread == 0:
+        _inputs(ctx, layer, low, high)
+        clear(base + 4 * (layer.h + begin_states * units), rows * units)
+        if layer.kind == kinds.LSTM:
+            clear(base + 4 * (layer.c + begin_states * units), rows * units)
+    barrier_wait(ctx.signals, threads)
     span, pairs = _span(rows), ctx.pair_row if layer.pairs else 0
     for t in range(layer.steps):
         if t % span == 0:
-            _input_products(ctx, layer, low, rows, t, min(t + span, layer.steps))
+            _input_products(ctx, layer, low, rows, t, min(t + span, layer.steps), thread, threads)
+            barrier_wait(ctx.signals, threads)
         z = base + 4 * (layer.z + (begin + t * rows) * wide)
         h_before = base + 4 * (layer.h + (begin_states + t * rows) * units)
         h = h_before + 4 * rows * units
         product, mode = (base + 4 * (layer.product + low * wide), SET) if layer.kind == kinds.GRU else (z, ADD)
         if t > 0 or layer.kind == kinds.GRU:  # the first state is zero
-            if layer.panels < 0:  # of one image: a matrix-vector product
-                multiply_rows(
-                    h_before, int64(0), units, F(1), ctx.identity, int64(0), rows, units, int64(1),
-                    ctx.parameters + 4 * layer.recurrent_weight, int64(0), wide, ctx.constants, product, mode, ctx.scratch,
-                    int64(0), int64(1),
-                )  # fmt: skip
+            if layer.panels < 0:
+                weight = ctx.parameters + 4 * layer.recurrent_weight
+                multiply_state(ctx, units, gates, weight, h_before, first, last, product, mode)
             else:
                 multiply_panels(
                     h_before, rows, units, base + 4 * layer.panels, wide, ctx.constants, product, mode, ctx.scratch, units,
                     z + 4 * span * rows * wide, pairs,
                 )  # fmt: skip
         for r in range(rows):
-            gate, state = z + 4 * r * wide, 4 * r * units
+            gate, state = z + 4 * (r * wide + first), 4 * (r * units + first)
             if layer.kind == kinds.LSTM:
                 c_before = base + 4 * (layer.c + (begin_states + t * rows) * units) + state
-                lstm_cell(gate, c_before, c_before + 4 * rows * units, h + state, units)
+                lstm_cell(gate, c_before, c_before + 4 * rows * units, h + state, units, count)
             elif layer.kind == kinds.GRU:
-                inner, bias = base + 4 * (layer.inner + (begin + t * rows) * units), ctx.parameters + 4 * layer.recurrent_bias
-                gru_cell(gate, product + 4 * r * wide, inner + state, bias, h_before + state, h + state, units)
+                inner = base + 4 * (layer.inner + (begin + t * rows) * units) + state
+                bias, p = ctx.parameters + 4 * (layer.recurrent_bias + first), product + 4 * (r * wide + first)
+                gru_cell(gate, p, inner, bias, h_before + state, h + state, units, count)
             elif layer.kind == kinds.RNN_RELU:
-                relu_cell(gate, h + state, units)
+                relu_cell(gate, h + state, count)
             elif layer.kind == kinds.RNN_TANH:
-                tanh_cell(gate, h + state, units)
+                tanh_cell(gate, h + state, count)
+        barrier_wait(ctx.signals, threads)
     for n in range(rows):
         for t in range(0 if layer.all_states else layer.steps - 1, layer.steps):
             place = (low + n) * layer.steps + t if layer.all_states else low + n
             state = base + 4 * (layer.h + (begin_states + (t + 1) * rows + n) * units)
-            copy(state, base + 4 * (layer.out + place * units), units)
+            copy(state + 4 * first, base + 4 * (layer.out + place * units + first), count)
 
 
 @compiled
@@ -174,7 +189,7 @@ def _input_gradients(ctx, layer, low, high):
     multiply_all(
         ctx, layer.pairs, base + 4 * (layer.z + begin * wide), F(1), layer.steps * rows, wide,
         ctx.parameters + 4 * layer.weight, 1, layer.features, ctx.constants,
-        base + 4 * (layer.dx_steps + begin * layer.features),
+        base + 4 * (layer.dx_steps + begin * layer.features), int64(0), int64(1),
     )  # fmt: skip
     for n in range(rows):
         for t in range(layer.steps):
@@ -236,11 +251,10 @@ def _join(ctx, at):
 @compiled
 def _forward(ctx, at):
     layer = _forward_at(at)
-    first, last = partitions_of(ctx, layer.partitions)
+    first, last = own_partitions(ctx, layer.partitions) if _shares_steps(ctx, layer) else partitions_of(ctx, layer.partitions)
     for part in range(first, last):
         low, high = images_of(ctx, layer.partitions, part)
         if high > low:
-            _inputs(ctx, layer, low, high)
             _forward_steps(ctx, layer, low, high)
 
 

@@ -1,7 +1,8 @@
 """What happens between the products of a recurrent step: one image's gates, cell and state, forward and backward.
 
 Whole registers, and a mask for the last units: LLVM's own vectors of such loops begin with dozens of checks for overlapping
-arrays, which cost as much as a narrow cell. All operands are addresses; nn/recurrent.py has the equations.
+arrays, which cost as much as a narrow cell. All operands are addresses, forward of the first of `count` units;
+nn/recurrent.py has the equations.
 """
 
 from __future__ import annotations
@@ -62,19 +63,19 @@ def _tanh(emit, x):
     return builder.select(negative, builder.fsub(emit.constant(-0.0), found), found)
 
 
-def _each_register(emit, units, body, ahead=()):
-    """Emit `body(load, store)` for each register of the units; both take the address of a row's first number.
+def _each_register(emit, count, body, ahead=()):
+    """Emit `body(load, store)` for each register of so many units; both take the address of a row's first number.
 
     The rows at the addresses `ahead` are brought into the cache meanwhile.
     """
     builder = emit.builder
-    whole = builder.udiv(units, I64(LANES))
+    whole = builder.udiv(count, I64(LANES))
     with cgutils.for_range(builder, whole, intp=I64) as loop:
         here = builder.mul(loop.index, I64(4 * LANES))
         for row in ahead:
             emit.prefetch(builder.add(row, here))
         body(lambda at: emit.load(builder.add(at, here)), lambda value, at: emit.store(value, builder.add(at, here)))
-    left = builder.sub(units, builder.mul(whole, I64(LANES)))
+    left = builder.sub(count, builder.mul(whole, I64(LANES)))
     with builder.if_then(builder.icmp_signed(">", left, I64(0))):
         behind, mask = builder.mul(whole, I64(4 * LANES)), emit.lanes_before(left, 0)
         body(
@@ -83,9 +84,9 @@ def _each_register(emit, units, body, ahead=()):
         )
 
 
-def _gates(emit, z, units, count):
-    """The addresses of a row's gates."""
-    return [emit.builder.add(z, emit.builder.mul(units, I64(4 * gate))) for gate in range(count)]
+def _gates(emit, z, units, number):
+    """The addresses of a row's gates, which are `units` floats apart."""
+    return [emit.builder.add(z, emit.builder.mul(units, I64(4 * gate))) for gate in range(number)]
 
 
 def _slope(emit, y):
@@ -105,7 +106,7 @@ def _before(emit, rows, units, *states):
 
 
 @emitted()
-def lstm_cell(emit, z, c_before, c, h, units):
+def lstm_cell(emit, z, c_before, c, h, units, count):
     at = _gates(emit, z, units, 4)
     builder = emit.builder
 
@@ -117,11 +118,11 @@ def lstm_cell(emit, z, c_before, c, h, units):
         store(cell, c)
         store(builder.fmul(o, _tanh(emit, cell)), h)
 
-    _each_register(emit, units, body)
+    _each_register(emit, count, body)
 
 
 @emitted()
-def gru_cell(emit, z, p, inner, inner_bias, h_before, h, units):
+def gru_cell(emit, z, p, inner, inner_bias, h_before, h, units, count):
     at, product, builder = _gates(emit, z, units, 3), _gates(emit, p, units, 3), emit.builder
 
     def body(load, store):
@@ -133,21 +134,21 @@ def gru_cell(emit, z, p, inner, inner_bias, h_before, h, units):
         rest = builder.fmul(builder.fsub(emit.constant(1.0), u), n)
         store(emit.multiply_add(u, load(h_before), rest), h)
 
-    _each_register(emit, units, body)
+    _each_register(emit, count, body)
 
 
 @emitted()
-def tanh_cell(emit, z, h, units):
-    _each_register(emit, units, lambda load, store: store(_tanh(emit, load(z)), h))
+def tanh_cell(emit, z, h, count):
+    _each_register(emit, count, lambda load, store: store(_tanh(emit, load(z)), h))
 
 
 @emitted()
-def relu_cell(emit, z, h, units):
+def relu_cell(emit, z, h, count):
     def body(load, store):
         value = load(z)
         store(emit.builder.select(emit.builder.fcmp_ordered(">", value, emit.zeros), value, emit.zeros), h)
 
-    _each_register(emit, units, body)
+    _each_register(emit, count, body)
 
 
 @emitted()

@@ -40,6 +40,14 @@ NETWORKS: dict[str, Callable[[], list[gn.Layer]]] = {
     "one window": lambda: [gn.Pixels(), gn.Conv2D(96, 3), gn.ReLU(), gn.GlobalMaxPool2D(), gn.Dense(5)],
     "pixels by themselves": lambda: [gn.Pixels(), gn.Conv2D(16, 1), gn.ReLU(), gn.Flatten(), gn.Dense(5)],
     "recurrence": lambda: [gn.Pixels(), gn.LSTM(24), gn.Dense(5)],
+    "recurrence shared by units": lambda: [
+        gn.Pixels(),
+        gn.GRU(110, return_sequences=True),
+        gn.SimpleRNN(190, return_sequences=True),
+        gn.SimpleRNN(190, activation="relu", return_sequences=True),
+        gn.LSTM(100),
+        gn.Dense(5),
+    ],
 }
 
 

@@ -197,7 +197,7 @@ def multiply_rows(
                     continue
                 kept = pack_rows(source, is_bytes, stride, order, first + row, end - row, k0, k1, scale, scratch)
                 if m == 1 and not packed:
-                    vector_row(scratch, index, kept, b, width, bias, c, j0, j1, mode)
+                    vector_row(scratch, index, kept, b, width, bias, c, j0, j1, mode, 1)
                 elif kept > 0 or mode == SET:
                     near, near_block = ahead if t == last_tile - 1 else 0, 4 * COLUMNS
                     if packed:

@@ -3,8 +3,8 @@
     c[j] ⊕ sum over e < count of panel[e] · B[index[e], j]
 
 B's rows are walked in order, those of zero inputs left out, with as many of their columns as the registers hold; the rows
-that follow are asked for ahead. Every c[j] is the same chain of fused multiply-adds as on the register tile (tile.py): an
-image alone gets the bits that it gets among others.
+that follow are asked for ahead, unless B is near. Every c[j] is the same chain of fused multiply-adds as on the register
+tile (tile.py): an image alone gets the bits that it gets among others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ WIDEST = ROWS * VECTORS  # registers of sums
 AHEAD = 4  # rows that are asked for before they are read
 
 
-def _emit_rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, mode):
+def _emit_rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, mode, ahead):
     """c's part in so many registers; `b_row` in bytes."""
     builder, register = emit.builder, 4 * LANES
     sums = [emit.variable(emit.zeros) for _ in range(vectors)]
@@ -36,8 +36,9 @@ def _emit_rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, m
         for v in range(vectors):
             value = emit.load(builder.add(row, I64(register * v)))
             builder.store(emit.multiply_add(factor, value, builder.load(sums[v])), sums[v])
-            if register * v % 64 == 0:
-                emit.prefetch(builder.add(following, I64(register * v)))
+        with builder.if_then(builder.icmp_signed("!=", ahead, I64(0))):
+            for at in range(0, register * vectors, 64):
+                emit.prefetch(builder.add(following, I64(at)))
 
     emit.each(count, emit_row)
     with builder.if_else(builder.icmp_signed("==", mode, I64(SET))) as branches:
@@ -50,7 +51,7 @@ def _emit_rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, m
 
 
 @emitted()
-def _rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, mode):
+def _rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, mode, ahead):
     """The form for this number of registers."""
     builder = emit.builder
     end = builder.append_basic_block("vector.end")
@@ -59,14 +60,17 @@ def _rows(emit, vectors, panel, index, count, b, b_row, bias, c, columns, mode):
         block = builder.append_basic_block(f"vector.{wide}")
         switch.add_case(I64(wide), block)
         builder.position_at_end(block)
-        _emit_rows(emit, wide, panel, index, count, b, b_row, bias, c, columns, mode)
+        _emit_rows(emit, wide, panel, index, count, b, b_row, bias, c, columns, mode, ahead)
         builder.branch(end)
     builder.position_at_end(end)
 
 
-@outlined(void(*[int64] * 10))
-def vector_row(panel, index, count, b, b_row, bias, c, first, last, mode):
-    """The product above for the columns first … last of B, c and bias; `b_row` in floats."""
+@outlined(void(*[int64] * 11))
+def vector_row(panel, index, count, b, b_row, bias, c, first, last, mode, ahead):
+    """The product above for the columns first … last of B, c and bias; `b_row` in floats.
+
+    `ahead`: 0 if B was read a moment ago; asking for what is in the second-level cache costs up to a fifth of the time.
+    """
     registers = (last - first + LANES - 1) // LANES
     blocks = (registers + WIDEST - 1) // WIDEST
     for block in range(blocks):
@@ -74,5 +78,5 @@ def vector_row(panel, index, count, b, b_row, bias, c, first, last, mode):
         at = 4 * (first + low * LANES)
         _rows(
             high - low, panel, index, count, b + at, 4 * b_row, bias + at, c + at,
-            min(last - first, high * LANES) - low * LANES, mode,
+            min(last - first, high * LANES) - low * LANES, mode, ahead,
         )  # fmt: skip
