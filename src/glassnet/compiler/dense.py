@@ -10,6 +10,7 @@ from glassnet.kernels.sizes import DOT_OUTPUTS, SKINNY_INPUTS, SKINNY_WIDTH, dot
 from glassnet.nn import Dense
 
 SKINNY_BATCH = 64  # images for which the transposition of the weights pays
+LOADED = 128  # numbers of an image, up to which images become floats before products: of larger ones, zeros are left out
 
 LINE = 64  # bytes of a line of the cache
 NEAR_BYTES = 1 << 18  # of inputs in int8 that stay in the second-level cache while all weights pass over them
@@ -40,6 +41,8 @@ def _(layer: Dense, x: Value, offsets: ParamOffsets, out: ProgramBuilder) -> tup
             out.emit(op.PAIR_PANELS, **size, weight=weight, panels=panels)
         out.emit(op.DENSE_BFLOAT16, x=x.at, y=y.at, **size, weight=weight, panels=panels, bias=bias, scale=x.scale)
     else:
+        if out.training and x.width <= LOADED:
+            x = out.loaded(x)
         panels = -1
         if out.many and prefers_panels(y.width):
             panels = out.reserve(panel_floats(x.width, y.width))

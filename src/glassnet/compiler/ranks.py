@@ -7,6 +7,7 @@ is summed in another order, and no bit depends on the number of ranks. What is e
 - statistics of each image, for batch normalisation, forward and backward;
 - nodes of the tree over partial sums, for the gradients of convolutions and recurrent layers;
 - inputs and output gradients of dense layers, and of layer normalisation: for mini-batches this is less than the gradient.
+  Images of the data set are there already.
 
 Gradients wait for the end of the step, so that what they need travels during the backward pass.
 """
@@ -143,13 +144,18 @@ def share(program: Program) -> SharedProgram:
     """A program that trains, as the ranks run it together."""
     out = _Builder(bytearray(program.records))
     gradients: list[tuple[int, int]] = []
+    loaded: set[int] = set()  # where each rank brings all images by itself
     for opcode, at in program.code.tolist():
         if opcode not in KNOWN:
             raise LookupError(f"how ranks share the operation {opcode} is not known")
+        kind = RECORDS[opcode].dtype
+        record = program.records[at : at + kind.itemsize].view(kind)[0]
+        if opcode == op.LOAD and record["x"] == INPUT:
+            loaded.add(int(record["y"]))
         needs = {**JOINTS, **GRADIENTS}.get(opcode)
         if needs is not None:
-            kind = RECORDS[opcode].dtype
-            out.begin(needs(program.records[at : at + kind.itemsize].view(kind)[0]), at_once=opcode in JOINTS)
+            wanted = [gather for gather in needs(record) if gather.at not in loaded]
+            out.begin(wanted, at_once=opcode in JOINTS)
         (gradients if opcode in GRADIENTS else out.code).append((opcode, at))
         if opcode == op.LOSS:
             out.begin([Gather(LOSSES, 2)])

@@ -293,7 +293,7 @@ def augment_batch(ctx, at):
     """This thread's images, transformed, or as they are in an epoch without augmentation."""
     op = _augment_at(at)
     if ctx.plain:
-        load_rows(ctx, op.x, op.y, op.height * op.width * op.channels, _1)
+        load_rows(ctx, op.x, op.y, op.height * op.width * op.channels, _1, ctx.low, ctx.high)
         return
     images, is_bytes, order, first = source(ctx, op.x)
     _call_augment(

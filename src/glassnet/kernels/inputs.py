@@ -7,7 +7,7 @@ import numpy as np
 from glassnet.kernels import records
 from glassnet.kernels.codegen.addresses import bytes_at, floats_at, integers_at, record_at
 from glassnet.kernels.codegen.jit import compiled
-from glassnet.kernels.operands import rows_of, source
+from glassnet.kernels.operands import rows_of, share_of, source
 
 F = np.float32
 _load_at, _affine_at = record_at(records.Load), record_at(records.Affine)
@@ -27,18 +27,20 @@ def copy_scaled(images, is_bytes, width, scale, y):
 
 
 @compiled
-def load_rows(ctx, x, y, width, scale):
-    """This thread's images, brought to y."""
+def load_rows(ctx, x, y, width, scale, low, high):
+    """The images low … high, brought to y."""
     images, is_bytes, order, first = source(ctx, x)
-    for r in range(ctx.low, ctx.high):
+    for r in range(low, high):
         at = integers_at(order + 8 * (first + r), 1)[0] * width
         copy_scaled(images + (at if is_bytes else 4 * at), is_bytes, width, scale, rows_of(ctx, y, width, r, r + 1))
 
 
 @compiled
 def load(ctx, at):
+    """From the data set, which each rank has, images of all ranks: this thread's share of the mini-batch."""
     op = _load_at(at)
-    load_rows(ctx, op.x, op.y, op.width, F(op.scale))
+    low, high = share_of(ctx, ctx.images_in_batch) if op.x == records.INPUT else (ctx.low, ctx.high)
+    load_rows(ctx, op.x, op.y, op.width, F(op.scale), low, high)
 
 
 @compiled
