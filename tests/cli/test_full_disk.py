@@ -285,7 +285,8 @@ def test_an_error_of_ones_own_callback_is_not_about_the_run_folder(here: Path) -
 
 def glassnet(*arguments: object, output: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "glassnet", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, text=True)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}  # as users have it
+    return subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 RESULTS = {"recipe.toml", "checkpoint.safetensors", "history.jsonl", "model.safetensors", "training.png", "report.html"}
@@ -316,6 +317,13 @@ def test_a_reader_who_has_gone_does_not_end_a_training(here: Path) -> None:
         assert process.communicate()[1] == ""
     assert {path.name for path in Path("a").iterdir()} == FILES
     assert len(gn.Run.load("a").history) == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes the output as POSIX shells do")
+def test_a_closed_output(here: Path) -> None:
+    command = ["sh", "-c", 'exec "$0" -m glassnet recipes >&-', sys.executable]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_terminal_that_has_gone(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

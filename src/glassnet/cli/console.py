@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import re
 import shlex
 import shutil
@@ -35,6 +36,21 @@ def emit(text: str) -> None:
         raise
     except OSError as error:
         raise WriteError.of(error, "standard output", tr("The output can't be written.")) from None
+
+
+def open_streams() -> None:
+    """Have somewhere to print to where this process was started without an output, as by `glassnet recipes >&-`."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123  until the process ends
+
+
+def drop_unwritten() -> None:
+    """Forget output that could not be written and was complained of, which Python would try to write as it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(text: str) -> None:

@@ -30,7 +30,7 @@ from glassnet.cli import (
     train,
     tune,
 )
-from glassnet.cli.console import run_app, say
+from glassnet.cli.console import drop_unwritten, open_streams, run_app, say
 from glassnet.cli.help import Command, Group
 from glassnet.support.i18n import mark
 
@@ -89,6 +89,8 @@ def options(
 
 
 def main() -> None:
+    open_streams()
     code = run_app(app)
+    drop_unwritten()
     gc.freeze()  # the process ends: to look for garbage among all that was imported takes up to half a second
     sys.exit(code)
