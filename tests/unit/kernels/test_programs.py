@@ -230,6 +230,14 @@ def test_a_last_mini_batch_of_one_sequence(kind: type[SimpleRNN] | type[LSTM] | 
     check(make([kind(5)], (3, 4)), draw((3, 4), 17), 16, 2, optimizer)
 
 
+@pytest.mark.parametrize(("kind", "units"), [(SimpleRNN, 190), (LSTM, 100), (GRU, 110)])
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_share_the_steps_of_one_sequence(
+    kind: type[SimpleRNN] | type[LSTM] | type[GRU], units: int, threads: int
+) -> None:
+    check(make([kind(units)], (5, 4)), draw((5, 4), 3), 1, threads, PLAIN)
+
+
 @settings(max_examples=40)
 @given(
     shape=st.lists(st.sampled_from([1, 2, 3, 5, LANES, LANES + 1, 31]), min_size=1, max_size=2).map(tuple),
