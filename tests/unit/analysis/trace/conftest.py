@@ -176,6 +176,15 @@ class Own:
         self.bumps = {}
         return float(found)
 
+    def quotient(self, name: str, place: Place, epsilon: float) -> float:
+        """(C(v + ε) − C(v − ε)) / 2ε without a difference: the mean of ∂C by v in between, by Gauss' two points, up to ε⁴."""
+        slopes = []
+        for by in (-epsilon / np.sqrt(3), epsilon / np.sqrt(3)):
+            self.bumps = {name: (place, by + 1j * H)}
+            slopes.append(self.run().imag / H)
+        self.bumps = {}
+        return float(np.mean(slopes))
+
     def gradient(self) -> dict[str, Array]:
         """∂C by every parameter."""
         return {

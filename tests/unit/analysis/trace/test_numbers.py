@@ -90,7 +90,7 @@ class Expected:
                  "l2": l1l2[1], "g": g}  # fmt: skip
         known["cost.above"] = own.cost_with(self.array, self.place, 1e-5)
         known["cost.below"] = own.cost_with(self.array, self.place, -1e-5)
-        known["numerical"] = (known["cost.above"] - known["cost.below"]) / 2e-5
+        known["numerical"] = own.quotient(self.array, self.place, 1e-5)
         o, clip = self.optimizer, self.optimizer.clip_norm
         norm = np.sqrt(sum((values**2).sum() for values in full.values()))
         factor = clip / norm if clip and norm > clip else 1.0
@@ -250,10 +250,7 @@ def agrees(text: str, wanted: float, form: str) -> bool:
     unit = 10.0 ** (int(exponent or 0) - digits)
     if form.endswith("g"):  # zeros at the end are left out
         unit = min(unit, 10.0 ** (np.floor(np.log10(abs(wanted))) - int(form[1:-1]) + 1)) if wanted else unit
-    # A numerical gradient is a difference of two costs over 2e-5: four costs (two shown, two expected), all below 4,
-    # each within a unit of its last place.
-    rounding = 4 * np.spacing(2.0) / 2e-5 if form == ".9f" else 0.0
-    return abs(shown - wanted) <= 0.5 * unit + 1e-13 * max(1.0, abs(wanted)) + rounding
+    return abs(shown - wanted) <= 0.5 * unit + 1e-13 * max(1.0, abs(wanted)) + (2e-11 if form == ".9f" else 0)
 
 
 def check(own: Any, network: gn.Network, trace: gn.Trace, image: int, optimizer: Any) -> int:
