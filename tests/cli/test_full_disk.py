@@ -303,9 +303,10 @@ def test_an_output_on_a_full_disk_does_not_end_a_training(here: Path) -> None:
     assert (parts["where"], parts["received"]) == ("standard output", os.strerror(NO_ROOM))
     assert {path.name for path in Path("a").iterdir()} == FILES
     assert len(gn.Run.load("a").history) == 4
-    with Path("/dev/full").open("w") as full, glassnet("recipes", output=full) as process:
-        assert parts_of(process.communicate()[1])["what"] == "The output can't be written."
-    assert process.returncode == 2
+    for command in ("recipes", "--help", "--version"):
+        with Path("/dev/full").open("w") as full, glassnet(command, output=full) as process:
+            assert parts_of(process.communicate()[1])["what"] == "The output can't be written."
+        assert process.returncode == 2
 
 
 def test_a_reader_who_has_gone_does_not_end_a_training(here: Path) -> None:

@@ -28,10 +28,17 @@ def say(*lines: str) -> None:
 
 def emit(text: str) -> None:
     """Print a text as it is: JSON, or a file."""
+    with _writing():
+        print(text, flush=True)
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    """Make an error of the system while something is written to the standard output into one of ours."""
     from glassnet.errors import WriteError
 
     try:
-        print(text, flush=True)
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -46,7 +53,7 @@ def open_streams() -> None:
 
 
 def drop_unwritten() -> None:
-    """Forget output that could not be written and was complained of, which Python would try to write as it ends."""
+    """Discard output that could not be written, as `run_app` has said: Python would try, and say so, once more as it ends."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -127,6 +134,8 @@ def run_app(app: Callable[..., object], arguments: list[str] | None = None) -> i
         check_environment()
         with _plain_warnings(), translated():
             code = app(arguments, prog_name="glassnet", standalone_mode=False)
+        with _writing():
+            sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except GlassnetError as error:
         complain("\n".join([f"glassnet: {error}", *getattr(error, "__notes__", [])]))

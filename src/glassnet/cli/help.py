@@ -12,6 +12,7 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from glassnet.cli.console import emit
 from glassnet.support.i18n import LOCALE, language, mark, tr
 from glassnet.support.terminal import wrap
 
@@ -25,6 +26,12 @@ TYPERS = (  # messages that Typer looks up with gettext
     mark("default: {default}"),
     mark("No such command {name!r}."),
 )
+
+
+def _show_help(ctx: Any, option: Any, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        emit(ctx.get_help())
+        ctx.exit()
 
 
 class _Translated:
@@ -41,7 +48,7 @@ class _Translated:
     def get_help_option(self, ctx: Any) -> Any:
         found = super().get_help_option(ctx)  # type: ignore[misc]  # a mix-in of commands
         if found is not None:
-            found.help = tr("Show this message and exit.")
+            found.help, found.callback = tr("Show this message and exit."), _show_help
         return found
 
     def get_help(self, ctx: Any) -> str:
