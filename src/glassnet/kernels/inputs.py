@@ -37,7 +37,7 @@ def load_rows(ctx, x, y, width, scale, low, high):
 
 @compiled
 def load(ctx, at):
-    """From the data set, which each rank has, images of all ranks: this thread's share of the mini-batch."""
+    """Images as scaled floats: of the data set, which each rank has, those of all ranks; else this thread's."""
     op = _load_at(at)
     low, high = share_of(ctx, ctx.images_in_batch) if op.x == records.INPUT else (ctx.low, ctx.high)
     load_rows(ctx, op.x, op.y, op.width, F(op.scale), low, high)

@@ -18,7 +18,7 @@ from glassnet.kernels.codegen.addresses import bytes_at, clear, copy, floats_at,
 from glassnet.kernels.codegen.jit import compiled, outlined
 from glassnet.kernels.matmul.sequence_gemm import multiply_panels
 from glassnet.kernels.matmul.tile import ADD, SET
-from glassnet.kernels.operands import context_at, images_of, own_partitions, partitions_of, source
+from glassnet.kernels.operands import context_at, images_of, own_partitions, partitions_of, share_of, source
 from glassnet.kernels.recurrent_cells import (
     gru_cell,
     gru_cell_backward,
@@ -90,9 +90,10 @@ def _forward_steps(ctx, layer, low, high):
     """All steps of the images low … high; z holds x·W + b and becomes the gates."""
     units, gates, rows = layer.units, layer.gates, high - low
     wide, base, begin, begin_states = gates * units, ctx.workspace, layer.steps * low, (layer.steps + 1) * low
-    thread, threads = (ctx.thread, ctx.threads) if _shares_steps(ctx, layer) else (int64(0), int64(1))
-    first, last = units * thread // threads // LANES * LANES, units * (thread + 1) // threads // LANES * LANES
-    last = units if thread == threads - 1 else last
+    thread, threads, first, last = int64(0), int64(1), int64(0), units
+    if _shares_steps(ctx, layer):
+        low_register, high_register = share_of(ctx, (units + LANES - 1) // LANES)
+        thread, threads, first, last = ctx.thread, ctx.threads, LANES * low_register, min(units, LANES * high_register)
     count = last - first  # units of this thread
     if thread == 0:
         _inputs(ctx, layer, low, high)
