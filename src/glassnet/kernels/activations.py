@@ -29,6 +29,10 @@ _N4, _N5, _N6 = F(5.18931194e-3), F(-8.01885499e-4), F(7.88249711e-5)
 _D0, _D1, _D2, _D3 = F(-3.41962343e-4), F(-1.12708892), F(-6.38142486e-1), F(-1.03111457e-1)
 _D4, _D5, _D6, _FOUR = F(2.18417071e-2), F(-2.94894595e-3), F(1.8655171e-4), F(4)
 _ROOT_HALF, _DENSITY = F(math.sqrt(0.5)), F(1 / math.sqrt(2 * math.pi))
+# R(s²) of ln(1 + f), from Sun's fdlibm.
+_L1, _L2, _L3, _L4 = 0.6666666666666735, 0.3999999999940942, 0.2857142874366239, 0.22222198432149784
+_L5, _L6, _L7 = 0.1818357216161805, 0.15313837699209373, 0.14798198605116586
+_LN2_UPPER, _LN2_LOWER, _ROOT_HALF_BITS = 0.6931471803691238, 1.9082149292705877e-10, np.int64(0x3FE6A09E667F3BCD)
 _0, _HALF, _1, _2, _SMALL, _FAR = F(0), F(0.5), F(1), F(2), F(0.625), F(16)
 _activation_at, _backward_at = record_at(records.Activation), record_at(records.ActivationBackward)
 _softmax_at, _softmax_backward_at = record_at(records.Softmax), record_at(records.SoftmaxBackward)
@@ -43,6 +47,22 @@ def exp(x):
     p = ((((_E0 * r + _E1) * r + _E2) * r + _E3) * r + _E4) * r + _E5
     power = np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
     return (p * r * r + r + _1) * power
+
+
+@compiled
+def log(x):
+    """ln x of a normal double above 0; NaN of NaN.
+
+    x = 2ⁿ·(1 + f) with √½ ≤ 1 + f < √2, and ln(1 + f) = f − f²/2 + s·(f²/2 + R(s²)), s = f/(2 + f).
+    """
+    bits = np.float64(x).view(np.int64)
+    n = (bits - _ROOT_HALF_BITS) >> np.int64(52)
+    f = np.int64(bits - (n << np.int64(52))).view(np.float64) - 1.0
+    s, square = f / (2.0 + f), 0.5 * f * f
+    z = s * s
+    r = z * (_L1 + z * (_L2 + z * (_L3 + z * (_L4 + z * (_L5 + z * (_L6 + z * _L7))))))
+    y = n * _LN2_UPPER - ((square - (s * (square + r) + n * _LN2_LOWER)) - f)
+    return y if x == x else x
 
 
 @compiled
@@ -163,18 +183,11 @@ def exponentials(y):
 
 
 @compiled
-def sum_of(y):
-    """Σ y in double precision, one number after the other."""
+def normalize(y):
+    """y / Σ y, which is summed in double precision, one number after the other; Σ y before."""
     total = 0.0
     for i in range(y.size):
         total += y[i]
-    return total
-
-
-@compiled
-def normalize(y):
-    """y / Σ y; Σ y before."""
-    total = sum_of(y)
     scale = F(1.0 / total)
     for i in range(y.size):
         y[i] *= scale

@@ -8,10 +8,12 @@ import numpy as np
 from numba import int64, void
 
 from glassnet.kernels import kinds, records
-from glassnet.kernels.activations import exponentials, normalize, sigmoid, subtract_highest, sum_of
+from glassnet.kernels.activations import exponentials, log, normalize, sigmoid, subtract_highest
 from glassnet.kernels.codegen.addresses import copy, doubles_at, integers_at, record_at
-from glassnet.kernels.codegen.jit import compiled, inlined, outlined
+from glassnet.kernels.codegen.jit import compiled, outlined
+from glassnet.kernels.label_losses import MOST_CLASSES, label_losses
 from glassnet.kernels.operands import context_at, rows_of
+from glassnet.kernels.sizes import LANES
 
 F = np.float32
 _loss_at, _output_at = record_at(records.Loss), record_at(records.Output)
@@ -37,26 +39,13 @@ def _loss_row(kind, z, highest, target, dz, weight):
             dz[j] = weight * (F(1) - target[j] - least if z[j] > 0 else least - target[j])
         return loss
     if kind == kinds.SOFTMAX_CROSS_ENTROPY:  # Σ t·(ln Σ eᶻ − z), from z − max z so that large z lose no digits
-        log_total = math.log(normalize(dz))
+        log_total = log(normalize(dz))
         for j in range(z.size):
             if target[j] != 0:
                 loss += target[j] * (log_total - (np.float64(z[j]) - highest))
             dz[j] = weight * (dz[j] - target[j])
         return loss
     return np.nan
-
-
-@inlined
-def _label_row(z, highest, label, dz, weight):
-    """The same for softmax and cross-entropy, where the target is 1 for the label and else 0."""
-    total = sum_of(dz)
-    scale = F(1.0 / total)
-    probability = F(np.float64(dz[label]) * np.float64(scale))
-    for j in range(dz.size):
-        dz[j] = dz[j] * scale * weight
-    dz[label] = weight * (probability - F(1))
-    log_total = math.log(total)
-    return log_total - (np.float64(z[label]) - highest)
 
 
 @compiled
@@ -92,6 +81,10 @@ def losses(ctx_at, at):
     n, width = ctx.images_in_order, op.outputs
     order, found, classes = integers_at(ctx.order, n), doubles_at(ctx.losses, n), integers_at(ctx.classes, n)
     softmax = op.kind == kinds.SOFTMAX_CROSS_ENTROPY
+    if softmax and not ctx.targets and op.smoothing == 0 and 1 < width <= MOST_CLASSES:
+        for r in range(ctx.low, ctx.high, LANES):
+            label_losses(ctx, op, r, min(LANES, ctx.high - r))
+        return
     for r in range(ctx.low, ctx.high):
         z = rows_of(ctx, op.z, width, r, r + 1)
         best = _best(z)
@@ -100,22 +93,18 @@ def losses(ctx_at, at):
             subtract_highest(z, rows_of(ctx, op.dz, width, r, r + 1), z[best])
     if softmax:
         exponentials(rows_of(ctx, op.dz, width, ctx.low, ctx.high))
-    by_label = softmax and not ctx.targets and op.smoothing == 0 and width > 1
     for r in range(ctx.low, ctx.high):
         image = order[ctx.first + r]
         weight = doubles_at(ctx.weights + 8 * image, 1)[0] if ctx.weights else 1.0
         factor = F(weight / ctx.images_in_batch)
         z, dz = rows_of(ctx, op.z, width, r, r + 1), rows_of(ctx, op.dz, width, r, r + 1)
         highest = z[classes[ctx.first + r] if width > 1 else 0]
-        if by_label:
-            loss = _label_row(z, highest, integers_at(ctx.labels + 8 * image, 1)[0], dz, factor)
+        target = rows_of(ctx, op.targets, width, r, r + 1)
+        if ctx.targets:
+            copy(ctx.targets + 4 * image * width, ctx.workspace + 4 * (op.targets + r * width), width)
         else:
-            target = rows_of(ctx, op.targets, width, r, r + 1)
-            if ctx.targets:
-                copy(ctx.targets + 4 * image * width, ctx.workspace + 4 * (op.targets + r * width), width)
-            else:
-                _set_target(target, integers_at(ctx.labels + 8 * image, 1)[0], op.smoothing)
-            loss = _loss_row(op.kind, z, highest, target, dz, factor)
+            _set_target(target, integers_at(ctx.labels + 8 * image, 1)[0], op.smoothing)
+        loss = _loss_row(op.kind, z, highest, target, dz, factor)
         found[ctx.first + r] = weight * loss
 
 

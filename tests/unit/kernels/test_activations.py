@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import ndtr
 
 from glassnet.kernels import kinds
-from glassnet.kernels.activations import erf, exp, tanh
+from glassnet.kernels.activations import erf, exp, log, tanh
 from glassnet.kernels.codegen.jit import OPTIONS
 from glassnet.nn import GELU, activations
 from tests.rounding import PROMISE, TINY, check_within, gamma, sigmoid_error, tanh_error
@@ -108,11 +108,11 @@ def test_limits(kernels: Any, guarded: Any, kind: str, low: float, high: float) 
             )
 
 
-def _loop(function: Any) -> Any:
+def _loop(function: Any, dtype: Any = np.float32) -> Any:
     @numba.njit(**OPTIONS)
     def over(x: Array, y: Array) -> None:
         for i in range(x.size):
-            y[i] = np.float32(function(x[i]))
+            y[i] = dtype(function(x[i]))
 
     return over
 
@@ -129,6 +129,17 @@ def test_exp_is_right_to_two_units_in_the_last_place() -> None:
     assert np.isfinite(y).all()
     np.testing.assert_allclose(y[:4], [0, 0, 1, 1], atol=2e-38)
     assert (y[4:] > 1e38).all()
+
+
+def test_log_is_right_to_one_unit_in_the_last_place() -> None:
+    x = np.concatenate([np.linspace(0.5, 2, 100_001), np.linspace(1, 1e5, 100_001), np.geomspace(1e-300, 1e300, 100_001)])
+    y, wanted = np.empty_like(x), np.log(x.astype(np.longdouble))
+    _loop(log, np.float64)(x, y)
+    assert (np.abs(y - wanted) <= np.spacing(np.abs(wanted.astype(np.float64)))).all()
+    assert y[x == 1].tolist() == [0, 0]
+    y = np.empty(1)
+    _loop(log, np.float64)(np.full(1, np.nan), y)
+    assert np.isnan(y[0])
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(tanh, math.tanh), (erf, math.erf)], ids=["tanh", "erf"])

@@ -65,6 +65,48 @@ def test_costs(loss: Loss, label: int) -> None:
     assert (costs >= 0).all()
 
 
+def losses_and_gradients(z: Array, labels: Array, weights: Array, threads: int) -> tuple[Array, Array, Array]:
+    """Losses, classes, and ∂loss/∂z of every image of one mini-batch: behind its outputs, each image has a 1 of its own."""
+    count, width = z.shape
+    images = np.concatenate([z, np.eye(count, dtype=np.float32)], axis=1)
+    net = Network([Dense(width, initializer=Zeros())], input_shape=(width + count,), loss=SoftmaxCrossEntropy(), seed=1)
+    net.parameters = np.concatenate([np.eye(width).ravel(), np.zeros((count + 1) * width)])
+    plan = StepPlan(batch_size=count, optimizer=SGD(1e-9), threads=threads, weights=weights)
+    trainer = CompiledTrainer(net, images, labels, plan)
+    trainer.begin_epoch(np.arange(count), np.full(1, 1e-9), np.random.default_rng(1))
+    trainer.run(0, 1, 0, keep_gradient=True)
+    return trainer.losses, trainer.classes, trainer.gradient[width**2 : -width].reshape(count, width)
+
+
+@pytest.mark.parametrize("width", [2, 10, 16, 17, 128, 129])
+@pytest.mark.parametrize("count", [1, 15, 16, 17, 37])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_labels_give_the_bits_of_their_one_hot_targets(width: int, count: int, threads: int) -> None:
+    """Labels are taken one class of many images at a time, targets one image at a time."""
+    rng = np.random.default_rng(width * count)
+    z = rng.normal(0, 5, (count, width)).astype(np.float32)
+    z[0], z[count // 2, 1] = z[0, 0], z[count // 2].max()  # the first of equal outputs is the class
+    labels, weights = rng.integers(width, size=count), rng.uniform(0.5, 2, count)
+    targets = np.eye(width, dtype=np.float32)[labels]
+    by_label, by_target = (losses_and_gradients(z, of, weights, threads) for of in (labels, targets))
+    for ours, theirs in zip(by_label, by_target, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    wanted, gradient = SoftmaxCrossEntropy().value_and_gradient(z.astype(np.float64), targets.astype(np.float64))
+    np.testing.assert_allclose(by_label[0], weights * wanted, rtol=2e-7, atol=1e-6)
+    np.testing.assert_array_equal(by_label[1], z.argmax(axis=1))
+    np.testing.assert_allclose(by_label[2], weights[:, None] / count * gradient, rtol=0, atol=1e-6)
+
+
+def test_an_output_that_is_not_a_number_spoils_its_own_loss_alone() -> None:
+    z = np.tile(np.float32([1, 2, 3]), (20, 1))
+    z[3, 1], z[7, 0], z[18] = np.nan, np.inf, -np.inf
+    net = Network([Dense(3, initializer=Zeros())], input_shape=(3,), loss=SoftmaxCrossEntropy(), seed=1)
+    net.parameters = np.concatenate([np.eye(3).ravel(), np.zeros(3)])
+    found = Predictor(net).losses(z, np.zeros(20, dtype=np.int64))[0]
+    np.testing.assert_array_equal(np.isnan(found), np.isin(np.arange(20), [3, 7, 18]))
+    np.testing.assert_allclose(np.delete(found, [3, 7, 18]), np.log(1 + np.e + np.e**2), rtol=1e-6)
+
+
 @pytest.mark.parametrize("label", [0, 1])
 def test_binary_cross_entropy_of_what_is_nearly_right_keeps_its_digits(label: int) -> None:
     """σ(z) − 1 of a σ(z) near 1 would have few of them; e^(−17) is 4e-8."""

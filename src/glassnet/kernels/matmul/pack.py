@@ -117,15 +117,15 @@ def _pack_column(emit, is_bytes, address, ahead, scale, panel, index, number, ke
 
 
 @emitted()
-def transpose_square(emit, source, stride, last, target):
-    """LANES rows of LANES floats, `stride` bytes apart, as columns: rows behind row `last` repeat it."""
+def transpose_square(emit, source, stride, last, target, apart):
+    """LANES rows of LANES floats, `stride` bytes apart, as columns `apart` bytes apart: rows behind row `last` repeat it."""
     builder = emit.builder
     rows = []
     for r in range(LANES):
         number = builder.select(builder.icmp_signed("<", last, I64(r)), last, I64(r))
         rows.append(emit.load(builder.add(source, builder.mul(number, stride))))
     for k, column in enumerate(emit.transpose(rows)):
-        emit.store(column, builder.add(target, I64(4 * COLUMNS * k)))
+        emit.store(column, builder.add(target, builder.mul(apart, I64(k))))
 
 
 @emitted(types.int64(*[types.int64] * 2, types.float32, *[types.int64] * 4))
@@ -218,8 +218,8 @@ def pack_b(b, width, inner, transposed, k0, k1, first, last, panels, apart):
             for column in range(j, min(j + COLUMNS, last), LANES):
                 target = panel + 4 * (column - j)
                 for k in range(k0, k1, LANES):
-                    row = b + 4 * (column * inner + k)
-                    transpose_square(row, 4 * inner, width - 1 - column, target + 4 * COLUMNS * (k - k0))
+                    row, square = b + 4 * (column * inner + k), target + 4 * COLUMNS * (k - k0)
+                    transpose_square(row, 4 * inner, width - 1 - column, square, 4 * COLUMNS)
         else:
             for k in range(k0, k1):
                 copy_columns(b + 4 * (k * width + j), panel + 4 * COLUMNS * (k - k0))
