@@ -18,7 +18,7 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def main(arguments: Sequence[str] | None = None, *, output: Path | None = None) -> int:
-    """Measure, print the table, and return the exit code; `output` is the default for --output."""
+    """Measure, print the table, and return the exit code; `output` is the default for --output; a quick run has none."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["map"]:
         return speed_map.main(given[1:])
@@ -31,12 +31,15 @@ def main(arguments: Sequence[str] | None = None, *, output: Path | None = None) 
     parser.add_argument("--threads", type=int, default=2, help="threads for multi-core workloads (%(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="number of rounds (%(default)s)")
     parser.add_argument("--quick", action="store_true", help="fewer images and calls")
-    parser.add_argument("--output", type=Path, default=output, help="file for the results as JSON")
+    parser.add_argument(
+        "--output", type=Path, help="file for the results as JSON (results.json in this folder; a quick run has none)"
+    )
     options = parser.parse_args(given)
     try:
         results = run(
-            options.names or None, threads=options.threads, rounds=options.rounds, quick=options.quick, output=options.output
-        )
+            options.names or None, threads=options.threads, rounds=options.rounds, quick=options.quick,
+            output=options.output or (None if options.quick else output),
+        )  # fmt: skip
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

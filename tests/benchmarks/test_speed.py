@@ -321,6 +321,17 @@ def test_wrong_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "There is no such benchmark." in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("options", "kept"), [([], "all"), (["--quick"], None), (["--quick", "--output", "a"], "a")])
+def test_a_quick_run_is_kept_only_where_it_is_told(
+    options: list[str], kept: str | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs: list[Path | None] = []
+    monkeypatch.setattr("benchmarks.__main__.run", lambda *names, output, **others: outputs.append(output) or [])
+    assert main(options, output=Path("all")) == 0
+    assert outputs == [kept and Path(kept)]
+    capsys.readouterr()
+
+
 def test_a_missing_peer_says_how_to_install_it() -> None:
     entry = Entry("no_module", "NoClass", "a_library_that_is_not_there", '"jax>=0.10"')
     assert entry.missing == 'not installed (pip install "jax>=0.10")'
